@@ -1,0 +1,66 @@
+"""`affekt`: finds the command and imports only that one, so that help is instant."""
+
+import difflib
+import importlib
+import os
+import sys
+
+from affekt import __version__
+from affekt.errors import AffektError
+
+COMMANDS = {
+    "data": ("affekt.cli.data", "import a data set into a manifest, or check one"),
+    "train": ("affekt.cli.train", "train a recipe on a manifest"),
+    "evaluate": ("affekt.cli.evaluate", "score models or prediction tables, with intervals, tables and a report"),
+    "models": ("affekt.cli.models", "list recipes and models: parameters, size, metrics, licence"),
+    "demo": ("affekt.cli.demo", "the whole job on drawn faces: train four recipes, evaluate, report"),
+}
+
+
+def help_text() -> str:
+    """Return what `affekt --help` prints."""
+    width = max(map(len, COMMANDS))
+    commands = "\n".join(f"  {name:<{width}}  {summary}" for name, (_, summary) in COMMANDS.items())
+    return (
+        f"affekt {__version__}: read emotion from faces\n\n"
+        f"usage: affekt COMMAND [options]\n\n{commands}\n\n"
+        "Each command explains itself: affekt COMMAND --help\n"
+        "--debug before the command shows the traceback of an error."
+    )
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; user errors end with one sentence and exit code 2."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    debug = arguments[:1] == ["--debug"]
+    arguments = arguments[debug:]
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(help_text())
+        return
+    if arguments[0] == "--version":
+        print(__version__)
+        return
+    name, *rest = arguments
+    if name not in COMMANDS:
+        close = difflib.get_close_matches(name, COMMANDS, n=1)
+        instead = close[0] if close else "--help"
+        fail(f"expected a command among {', '.join(COMMANDS)}, got {name!r}; type: affekt {instead}")
+    try:
+        importlib.import_module(COMMANDS[name][0]).main(rest)
+    except AffektError as error:
+        if debug:
+            raise
+        fail(str(error))
+    except KeyboardInterrupt:
+        print("\naffekt: stopped", file=sys.stderr)
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        # The reader of our standard output went away, as in `affekt models | head`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
+
+
+def fail(sentence: str) -> None:
+    """Print one sentence and exit with code 2."""
+    print(f"affekt: {sentence}", file=sys.stderr)
+    raise SystemExit(2)

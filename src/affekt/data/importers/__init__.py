@@ -1,0 +1,1 @@
+"""One file a data set: what lies on disk becomes manifest rows."""

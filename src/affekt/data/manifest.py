@@ -1,0 +1,150 @@
+"""The manifest: one Parquet table a data set. Importers write it, everything else reads only it.
+
+| column | type | meaning |
+|---|---|---|
+| path, image | text, bytes | where the picture is, or its encoded bytes; each row has one of the two |
+| split | text | `train`, `val`, `test` or the data set's own name |
+| source, source_id | text | the data set, and the picture's name in it; the pair is unique |
+| emotion | text | one of the eight labels, null if unknown |
+| votes | 8 floats | a soft label in the order of `LABELS`, summing to 1, null if unknown |
+| valence, arousal | float | in [-1, 1], null if unknown |
+| valence_arousal_origin | text | `rated` by people, `projected` from votes, or `synthetic`; null where there is none |
+| box_xyxy | 4 floats | the face in pixels; null says the whole picture is the face |
+| subject | text | the person, where known |
+| pixel_sha256 | text | hash of the decoded pixels |
+
+Any further column is a group attribute.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from affekt.errors import DataError, PictureError
+from affekt.faces.pictures import read_rgb
+from affekt.files import written_whole
+from affekt.labels import LABELS
+
+SCHEMA: dict[str, pl.DataType] = {
+    "path": pl.String(),
+    "image": pl.Binary(),
+    "split": pl.String(),
+    "source": pl.String(),
+    "source_id": pl.String(),
+    "emotion": pl.String(),
+    "votes": pl.Array(pl.Float32, len(LABELS)),
+    "valence": pl.Float32(),
+    "arousal": pl.Float32(),
+    "valence_arousal_origin": pl.String(),
+    "box_xyxy": pl.Array(pl.Float32, 4),
+    "subject": pl.String(),
+    "pixel_sha256": pl.String(),
+}
+
+ORIGINS = ("rated", "projected", "synthetic")
+
+
+def to_manifest(rows: pl.DataFrame) -> pl.DataFrame:
+    """Bring rows to the manifest's columns and types; absent columns become null, further ones are kept at the end.
+
+    Raises:
+        DataError: a value breaks the contract; the message names the first such row.
+    """
+    missing = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in SCHEMA.items() if name not in rows.columns]
+    further = [name for name in rows.columns if name not in SCHEMA]
+    frame = rows.with_columns(missing).select([*SCHEMA, *further])
+    try:
+        frame = frame.cast(dict(SCHEMA.items()))  # pyright: ignore[reportArgumentType]
+    except pl.exceptions.PolarsError as error:
+        raise DataError(
+            f"expected the manifest's column types, got {error}; see the table in affekt.data.manifest"
+        ) from error
+    _validate(frame)
+    return frame
+
+
+def _validate(frame: pl.DataFrame) -> None:
+    rules: list[tuple[pl.Expr, str]] = [
+        (pl.col("path").is_null() == pl.col("image").is_null(), "exactly one of path and image"),
+        (pl.col("split").is_null(), "a split"),
+        (pl.col("source").is_null() | pl.col("source_id").is_null(), "a source and a source_id"),
+        (~pl.col("emotion").is_in(LABELS), f"an emotion among {', '.join(LABELS)} or null"),
+        (~pl.col("valence").is_between(-1, 1) | pl.col("valence").is_nan(), "valence in [-1, 1] or null"),
+        (~pl.col("arousal").is_between(-1, 1) | pl.col("arousal").is_nan(), "arousal in [-1, 1] or null"),
+        (~pl.col("valence_arousal_origin").is_in(ORIGINS), f"an origin among {', '.join(ORIGINS)} or null"),
+        (
+            ((pl.col("votes").arr.sum() - 1).abs() > 1e-3) | (pl.col("votes").arr.min() < 0),
+            "votes that sum to 1 and are not negative",
+        ),
+        (pl.struct("source", "source_id").is_duplicated(), "each (source, source_id) once"),
+    ]
+    broken = frame.select(rule.fill_null(value=False).alias(str(number)) for number, (rule, _) in enumerate(rules))
+    for number, (_, expected) in enumerate(rules):
+        row = broken[str(number)].arg_max()
+        if row is not None and broken[str(number)][row]:
+            found = frame.drop("image").row(row, named=True)
+            raise DataError(f"expected {expected}, got row {row}: {found}; mend this row and import again")
+
+
+def write_manifest(frame: pl.DataFrame, path: Path) -> None:
+    """Write a manifest whole or not at all.
+
+    Raises:
+        DataError: a value breaks the contract, or the file cannot be written.
+    """
+    frame = to_manifest(frame)
+    with written_whole(path) as temporary:
+        frame.write_parquet(temporary)
+
+
+def read_manifest(path: Path) -> pl.DataFrame:
+    """Open a manifest.
+
+    Raises:
+        DataError: the file is missing, is not a manifest, or holds no rows.
+    """
+    if not path.is_file():
+        raise DataError(f"expected a manifest at {path}, got no such file; make one with: affekt data import --help")
+    try:
+        frame = pl.read_parquet(path)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(
+            f"expected a Parquet manifest at {path}, got {error}; make one with: affekt data import"
+        ) from error
+    absent = [name for name in ("split", "source_id", "emotion", "valence", "arousal") if name not in frame.columns]
+    if absent:
+        raise DataError(
+            f"expected the manifest columns {', '.join(absent)} in {path}, got {', '.join(frame.columns)}; "
+            "make a manifest with: affekt data import csv --help"
+        )
+    if frame.is_empty():
+        raise DataError(f"expected rows in {path}, got none; import the data set again")
+    return to_manifest(frame)
+
+
+def select_split(frame: pl.DataFrame, split: str) -> pl.DataFrame:
+    """Return the rows of one split.
+
+    Raises:
+        DataError: there are none; the message lists the splits there are.
+    """
+    rows = frame.filter(pl.col("split") == split)
+    if rows.is_empty():
+        counts = ", ".join(f"{name} ({count})" for name, count in frame["split"].value_counts(sort=True).iter_rows())
+        raise DataError(f"expected rows of the split {split!r}, got none among {counts}; choose one with --split")
+    return rows
+
+
+def read_row_rgb(row: dict[str, object]) -> np.ndarray:
+    """Decode the picture of one manifest row to (height, width, 3) uint8 RGB.
+
+    Raises:
+        PictureError: the picture is missing or unreadable; the message names the row.
+    """
+    source = row.get("image") or row["path"]
+    assert isinstance(source, bytes | str)
+    try:
+        return read_rgb(source)
+    except PictureError as error:
+        raise PictureError(f"picture of {row.get('source_id')}: {error}") from error

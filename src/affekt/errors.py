@@ -1,0 +1,43 @@
+"""Every error affekt raises on purpose.
+
+AffektError
+├── ConfigError      an option or a recipe field is wrong
+├── DataError        a data set, manifest or predictions table is wrong
+│   └── PictureError one picture cannot be read
+├── ModelError       a card, weights file or model name is wrong
+└── MissingExtra     a library of an optional install is absent
+
+Each message is one sentence: what was expected, what arrived, where, and what to type next.
+The command line prints it without a traceback and exits with code 2.
+"""
+
+
+class AffektError(Exception):
+    """Base of all errors that a user can mend."""
+
+
+class ConfigError(AffektError, ValueError):
+    """An option or a recipe field is wrong.
+
+    It is a ValueError as well, so that tyro shows one raised while a command line is parsed as a usage error.
+    """
+
+
+class DataError(AffektError):
+    """A data set, manifest or predictions table is not what it should be."""
+
+
+class PictureError(DataError):
+    """One picture cannot be read; the message says why."""
+
+
+class ModelError(AffektError):
+    """A card, a weights file or a model name is not what it should be."""
+
+
+class MissingExtra(AffektError):
+    """A library that comes with an optional install is absent."""
+
+    def __init__(self, library: str, extra: str) -> None:
+        """Name the missing library and the extra that brings it."""
+        super().__init__(f"{library} is not installed; type: pip install 'affekt[{extra}]'")

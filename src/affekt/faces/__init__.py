@@ -1,0 +1,1 @@
+"""Pictures, face crops and the one preprocessing; no torch here."""

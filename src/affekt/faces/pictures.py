@@ -1,0 +1,65 @@
+"""Decode a picture to an RGB array, the only place where pictures become pixels."""
+
+import hashlib
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from affekt.errors import PictureError
+
+MAX_PIXELS = 178_956_970
+"""Pictures above this many pixels are refused as decompression bombs (twice Pillow's own warning limit)."""
+
+
+def read_rgb(source: Path | str | bytes) -> np.ndarray:
+    """Decode a picture, turned upright by its EXIF orientation.
+
+    Args:
+        source: a file's path, or the encoded bytes of a picture.
+
+    Returns:
+        (height, width, 3) uint8, RGB. Grey is repeated, alpha is dropped over black, 16-bit is scaled to 8.
+
+    Raises:
+        PictureError: the file is missing, empty, truncated, too large or not a picture.
+    """
+    name = "encoded picture" if isinstance(source, bytes) else str(source)
+    try:
+        with (
+            warnings.catch_warnings(),
+            Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image,
+        ):
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            if image.width * image.height > MAX_PIXELS:
+                raise PictureError(f"{name}: {image.width}x{image.height} pixels, over the limit of {MAX_PIXELS}")
+            upright = ImageOps.exif_transpose(image)
+            return np.asarray(_eight_bit(upright).convert("RGB"))
+    except UnidentifiedImageError:
+        raise PictureError(f"{name}: not a picture") from None
+    except FileNotFoundError:
+        raise PictureError(f"{name}: no such file") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise PictureError(f"{name}: {error}") from error
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I") or image.mode == "F":
+        return Image.fromarray((np.clip(np.asarray(image, dtype=np.float64) / 257, 0, 255) + 0.5).astype(np.uint8))
+    return image
+
+
+def encode_png(pixels: np.ndarray) -> bytes:
+    """Encode (height, width) or (height, width, 3) uint8 pixels as PNG bytes."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def pixel_sha256(image_rgb: np.ndarray) -> str:
+    """Hash the decoded (height, width, 3) uint8 pixels, so that re-encoded exact copies are found too."""
+    digest = hashlib.sha256(str(image_rgb.shape).encode())
+    digest.update(np.ascontiguousarray(image_rgb).data)
+    return digest.hexdigest()

@@ -1,0 +1,148 @@
+"""The one preprocessing: an RGB picture and a face box in, a network's input out.
+
+Training, evaluation and every runtime call these functions, so that no model ever sees
+pixels scaled or resized in two ways.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from affekt.errors import ConfigError
+
+LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+"""ITU-R BT.601 weights of red, green and blue in grey."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preprocessing:
+    """What a network wants to see; it travels in the model's card."""
+
+    input_size: int
+    """Height and width of the input, in pixels."""
+    channels: int = 3
+    """3 for RGB, 1 for BT.601 grey."""
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    """Subtracted from each channel after scaling pixels to 0-1, once."""
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    """Divides each channel after the mean is subtracted."""
+    resize: str = "triangle"
+    """Resize rule: `triangle` is linear interpolation, widened when shrinking so that nothing aliases."""
+    crop_margin: float = 0.0
+    """How much the square crop exceeds the longer side of the face box, as a fraction of it."""
+    alignment: str = "none"
+    """`none`: the crop is upright in the picture."""
+
+    def __post_init__(self) -> None:
+        """Refuse values no network input can have.
+
+        Raises:
+            ConfigError: a field is out of range.
+        """
+        if self.input_size < 16:
+            raise ConfigError(
+                f"expected an input size of at least 16 pixels, got {self.input_size}; choose a larger one"
+            )
+        if self.channels not in (1, 3):
+            raise ConfigError(f"expected 1 or 3 channels, got {self.channels}; choose 3 for RGB or 1 for grey")
+        if len(self.mean) != self.channels or len(self.std) != self.channels:
+            raise ConfigError(
+                f"expected {self.channels} values in mean and std, got {self.mean} and {self.std}; give one a channel"
+            )
+        if self.resize != "triangle" or self.alignment != "none":
+            raise ConfigError(
+                f"expected resize 'triangle' and alignment 'none', got {self.resize!r} and {self.alignment!r}; "
+                "update affekt to use this model"
+            )
+
+
+def crop_face(image_rgb: np.ndarray, preprocessing: Preprocessing, box_xyxy: np.ndarray | None = None) -> np.ndarray:
+    """Cut the square around a face and resize it to the network's input size.
+
+    The square is centred on the box; what lies beyond the picture repeats its edge.
+
+    Args:
+        image_rgb: (height, width, 3) uint8.
+        preprocessing: the size, channels and margin wanted.
+        box_xyxy: left, top, right, bottom of the face in pixels, fractions allowed; None says the whole picture is the
+            face, and stretches it to the square without a margin.
+
+    Returns:
+        (input_size, input_size, channels) uint8.
+
+    Raises:
+        ConfigError: the box is empty.
+    """
+    height, width = image_rgb.shape[:2]
+    size = preprocessing.input_size
+    if box_xyxy is None:
+        left, top, right, bottom = 0.0, 0.0, float(width), float(height)
+    else:
+        left, top, right, bottom = square_around(np.asarray(box_xyxy, dtype=np.float64), preprocessing.crop_margin)
+    unchanged = (left, top, right, bottom) == (0, 0, width, height) and width == height == size
+    pixels = image_rgb
+    if preprocessing.channels == 1:
+        pixels = np.rint(image_rgb @ LUMA).astype(np.uint8)[..., None]
+    if unchanged:
+        return pixels
+    rows = triangle_weights(height, top, bottom, size)
+    columns = triangle_weights(width, left, right, size)
+    resized = np.einsum(
+        "yh,hwc,xw->yxc", rows, pixels.astype(np.float32), columns, optimize=["einsum_path", (0, 1), (0, 1)]
+    )
+    return np.clip(np.rint(resized), 0, 255).astype(np.uint8)
+
+
+def square_around(box_xyxy: np.ndarray, margin: float) -> tuple[float, float, float, float]:
+    """Return left, top, right, bottom of the square around a box, its side (1 + margin) times the box's longer side.
+
+    Raises:
+        ConfigError: the box has no area.
+    """
+    left, top, right, bottom = (float(edge) for edge in box_xyxy)
+    if not (right > left and bottom > top):
+        raise ConfigError(f"expected a box with right > left and bottom > top, got {box_xyxy}; mend or drop this face")
+    half = max(right - left, bottom - top) * (1 + margin) / 2
+    centre_x, centre_y = (left + right) / 2, (top + bottom) / 2
+    return centre_x - half, centre_y - half, centre_x + half, centre_y + half
+
+
+def triangle_weights(length: int, start: float, stop: float, size: int) -> np.ndarray:
+    """Weights that resample `size` points between `start` and `stop` from a line of `length` pixels.
+
+    A triangle filter whose half-width is the larger of one source pixel and one step, as in Pillow's bilinear resize;
+    pixels beyond the line repeat its ends.
+
+    Returns:
+        (size, length) float32, each row summing to 1.
+    """
+    step = (stop - start) / size
+    support = max(step, 1.0)
+    centres = start + (np.arange(size) + 0.5) * step
+    first = np.floor(centres - support).astype(int)
+    taps = first[:, None] + np.arange(int(np.ceil(2 * support)) + 2)[None, :]
+    weights = np.clip(1 - np.abs(taps + 0.5 - centres[:, None]) / support, 0, None)
+    weights /= weights.sum(axis=1, keepdims=True)
+    matrix = np.zeros((size, length), dtype=np.float32)
+    np.add.at(matrix, (np.arange(size)[:, None], np.clip(taps, 0, length - 1)), weights)
+    return matrix
+
+
+def normalise(crops: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
+    """Scale pixels to 0-1 once, subtract the mean and divide by the std.
+
+    Args:
+        crops: (faces, input_size, input_size, channels) uint8.
+        preprocessing: the mean and std of the network.
+
+    Returns:
+        (faces, channels, input_size, input_size) float32.
+
+    Raises:
+        ConfigError: the crops are not uint8: pixels that were scaled before would be scaled twice.
+    """
+    if crops.dtype != np.uint8:
+        raise ConfigError(f"expected uint8 pixels in 0-255, got {crops.dtype}; pass crops as they come from crop_face")
+    mean = np.asarray(preprocessing.mean, dtype=np.float32) * 255
+    std = np.asarray(preprocessing.std, dtype=np.float32) * 255
+    return np.ascontiguousarray(((crops - mean) / std).transpose(0, 3, 1, 2), dtype=np.float32)

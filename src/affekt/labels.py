@@ -1,0 +1,37 @@
+"""The eight expressions, in AffectNet's order, and the names other data sets give them.
+
+Names cross file boundaries, indices never do.
+"""
+
+from affekt.errors import DataError
+
+LABELS = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt")
+
+ALIASES = {
+    "happy": "happiness",
+    "joy": "happiness",
+    "sad": "sadness",
+    "surprised": "surprise",
+    "fearful": "fear",
+    "scared": "fear",
+    "disgusted": "disgust",
+    "angry": "anger",
+    "contemptuous": "contempt",
+}
+
+PROBABILITY_COLUMNS = tuple(f"p_{label}" for label in LABELS)
+
+
+def canonical_label(name: str) -> str:
+    """Return the canonical name of an expression, whatever its case or its common alias.
+
+    Raises:
+        DataError: the name is none of the eight expressions nor a known alias.
+    """
+    lowered = name.strip().lower()
+    label = ALIASES.get(lowered, lowered)
+    if label not in LABELS:
+        raise DataError(
+            f"expected one of {', '.join(LABELS)}, got the expression {name!r}; map it to one of these names"
+        )
+    return label

@@ -1,0 +1,1 @@
+"""Cards, networks and the weights they start from."""

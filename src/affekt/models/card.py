@@ -1,0 +1,84 @@
+"""The card: everything needed to use a model's weights, written beside them as `card.json`. No torch here."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from affekt.errors import ModelError
+from affekt.faces.preprocessing import Preprocessing
+from affekt.files import written_whole
+from affekt.labels import LABELS
+
+CARD_FILE = "card.json"
+WEIGHTS_FILE = "model.safetensors"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """What a model knows about itself."""
+
+    name: str
+    """The model's name in tables."""
+    architecture: str
+    """timm name of the backbone."""
+    hidden_units: int
+    """Width of the dense layer between the pooled features and the heads."""
+    heads: tuple[str, ...]
+    """`expression`, `valence_arousal`, or both."""
+    preprocessing: Preprocessing
+    """What the network wants to see."""
+    labels: tuple[str, ...] = LABELS
+    """Names of the expression logits, in their order."""
+    temperature: float = 1.0
+    """Expression logits are divided by this before the softmax; fitted on validation data."""
+    valence_arousal_origin: str | None = None
+    """`rated`, `projected` or `synthetic`: what the valence-arousal head was taught; None without that head."""
+    parameters: int = 0
+    """Total count, as Keras counts: batch-norm moving statistics included."""
+    training: dict[str, Any] = field(default_factory=dict)
+    """Data, recipe, seed, epochs and command that made the weights."""
+    metrics: dict[str, Any] = field(default_factory=dict)
+    """Figures with their intervals, by split."""
+    licence: str = "Apache-2.0"
+    """Licence of the weights."""
+    affekt_version: str = ""
+    """The affekt that wrote the card."""
+
+    def __post_init__(self) -> None:
+        """Refuse another label set.
+
+        Raises:
+            ModelError: the labels are not affekt's eight, in their order.
+        """
+        if tuple(self.labels) != LABELS:
+            raise ModelError(
+                f"expected a model of the labels {', '.join(LABELS)}, got {', '.join(self.labels)} in the card of "
+                f"{self.name}; train it again on an affekt manifest"
+            )
+
+    def write(self, folder: Path) -> None:
+        """Write `card.json` into a model's folder, whole or not at all."""
+        with written_whole(folder / CARD_FILE) as temporary:
+            temporary.write_text(json.dumps(asdict(self), indent=2) + "\n")
+
+
+def read_card(folder: Path) -> Card:
+    """Read the card in a model's folder.
+
+    Raises:
+        ModelError: there is none, it is not JSON, or its fields are not a card's.
+    """
+    path = folder / CARD_FILE
+    if not path.is_file():
+        raise ModelError(
+            f"expected a model folder with {CARD_FILE}, got {folder} without one; train one with: affekt train"
+        )
+    try:
+        fields = json.loads(path.read_text())
+        preprocessing = fields.pop("preprocessing")
+        for values in (fields, preprocessing):
+            values.update({key: tuple(value) for key, value in values.items() if isinstance(value, list)})
+        return Card(preprocessing=Preprocessing(**preprocessing), **fields)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"expected a card in {path}, got {error!r}; export or train the model again") from error
