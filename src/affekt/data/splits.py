@@ -1,0 +1,45 @@
+"""Carve a validation split out of the training split."""
+
+import numpy as np
+import polars as pl
+
+from affekt.errors import ConfigError, DataError
+
+
+def carve_validation(train: pl.DataFrame, fraction: float, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Divide training rows in two, so that no person and no copy of a picture stands on both sides.
+
+    Rows of one subject stay together, as do rows of the same pixels where the subject is unknown. Within each
+    expression the same fraction of groups goes to validation.
+
+    Args:
+        train: manifest rows.
+        fraction: share of the groups wanted for validation.
+        seed: decides which groups.
+
+    Returns:
+        Training rows and validation rows, each in the order given.
+
+    Raises:
+        ConfigError: the fraction is not between 0 and 1.
+        DataError: one side would be empty.
+    """
+    if not 0 < fraction < 1:
+        raise ConfigError(f"expected a validation fraction between 0 and 1, got {fraction}; type --validation 0.1")
+    group = pl.coalesce(pl.col("subject"), pl.col("pixel_sha256"), pl.col("source_id"))
+    rows = train.select(group=group, emotion=pl.col("emotion").fill_null(""))
+    groups = rows.group_by("group", maintain_order=True).agg(pl.col("emotion").first())
+    order = np.random.default_rng(seed).permutation(groups.height)
+    chosen = (
+        groups[order.tolist()]
+        .with_columns(rank=pl.int_range(pl.len()).over("emotion"), size=pl.len().over("emotion"))
+        .filter(pl.col("rank") < (pl.col("size") * fraction).round())
+    )
+    is_validation = rows["group"].is_in(chosen["group"].implode())
+    training, validation = train.filter(~is_validation), train.filter(is_validation)
+    if training.is_empty() or validation.is_empty():
+        raise DataError(
+            f"expected enough people or pictures to carve {fraction:.0%} for validation, got {groups.height}; "
+            "add data, or name a split with --validation"
+        )
+    return training, validation

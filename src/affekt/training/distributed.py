@@ -1,0 +1,75 @@
+"""One training over several processes: nothing to configure, torchrun's environment says it all."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+
+@dataclass(frozen=True)
+class World:
+    """This process among those that train together."""
+
+    rank: int = 0
+    """0 is the process that writes files and shows progress."""
+    size: int = 1
+    """How many processes there are."""
+    local_rank: int = 0
+    """Which of this machine's processes, and so which of its GPUs."""
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process writes files and shows progress."""
+        return self.rank == 0
+
+    def share(self, rows: Tensor) -> Tensor:
+        """Return this process's part of a batch of row numbers; parts are equal but for the last rows."""
+        return rows.tensor_split(self.size)[self.rank]
+
+    def wrap(self, module: nn.Module) -> nn.Module:
+        """Return a module whose gradients are averaged over the processes."""
+        return DistributedDataParallel(module) if self.size > 1 else module
+
+    def gather(self, rows: Tensor) -> Tensor:
+        """Put the parts of all processes, split by `share`, back together in order."""
+        if self.size == 1:
+            return rows
+        counts = [torch.zeros(1, dtype=torch.int64, device=rows.device) for _ in range(self.size)]
+        dist.all_gather(counts, torch.tensor([len(rows)], device=rows.device))
+        longest = int(max(counts))
+        padded = torch.cat([rows, rows.new_zeros(longest - len(rows), *rows.shape[1:])])
+        parts = [torch.empty_like(padded) for _ in range(self.size)]
+        dist.all_gather(parts, padded)
+        return torch.cat([part[: int(count)] for part, count in zip(parts, counts, strict=True)])
+
+    def wait(self) -> None:
+        """Wait until every process is here."""
+        if self.size > 1:
+            dist.barrier()
+
+
+@contextmanager
+def joined_world() -> Iterator[World]:
+    """Join the other processes if torchrun started this one, and leave them at the end."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield World()
+        return
+    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+    try:
+        yield World(dist.get_rank(), dist.get_world_size(), int(os.environ.get("LOCAL_RANK", "0")))
+    finally:
+        dist.destroy_process_group()
+
+
+def choose_device(device: str, world: World) -> torch.device:
+    """Return the named device; `auto` takes this process's GPU, else Apple's, else the CPU."""
+    if device != "auto":
+        return torch.device(device)
+    if torch.cuda.is_available():
+        return torch.device("cuda", world.local_rank)
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

@@ -1,0 +1,79 @@
+"""Feeds: what a trainee is given for a batch of rows, on its device: normalised crops, or features computed once."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Generator, Tensor
+from tqdm import tqdm
+
+from affekt.faces.preprocessing import Preprocessing
+from affekt.models.network import Network
+from affekt.training.augmentation import augment
+from affekt.training.inputs import CropStream, in_batches
+from affekt.training.recipes import Augmentation
+
+
+@dataclass(frozen=True)
+class CropFeed:
+    """Crops, changed at random where a generator is given, then normalised."""
+
+    stream: CropStream
+    preprocessing: Preprocessing
+    device: torch.device
+    channels_last: bool = False
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def batches(self, rows: list[Tensor], generator: Generator | None = None) -> Iterator[Tensor]:
+        """Yield (batch, channels, height, width) float32 for each tensor of row numbers."""
+        for crops in self.stream.batches(rows):
+            images = crops.to(self.device).permute(0, 3, 1, 2).float() / 255
+            if generator is not None:
+                images = augment(images, self.augmentation, generator)
+            yield self._normalise(images)
+
+    def _normalise(self, images: Tensor) -> Tensor:
+        """The arithmetic of `affekt.faces.preprocessing.normalise`, on the device; a test holds the two together."""
+        mean = torch.tensor(self.preprocessing.mean, device=self.device).view(-1, 1, 1)
+        std = torch.tensor(self.preprocessing.std, device=self.device).view(-1, 1, 1)
+        layout = torch.channels_last if self.channels_last else torch.contiguous_format
+        return ((images - mean) / std).contiguous(memory_format=layout)
+
+
+@dataclass(frozen=True)
+class FeatureFeed:
+    """Pooled features of a frozen backbone, computed once."""
+
+    features: Tensor
+
+    def batches(self, rows: list[Tensor], generator: Generator | None = None) -> Iterator[Tensor]:
+        """Yield (batch, features) float32 for each tensor of row numbers; nothing is left to draw."""
+        del generator
+        yield from (self.features[index] for index in rows)
+
+
+Feed = CropFeed | FeatureFeed
+
+
+@torch.inference_mode()
+def extract_features(network: Network, feed: CropFeed, *, precision: str, batch_size: int = 128) -> FeatureFeed:
+    """Run all crops of a feed through the backbone, once, in evaluation mode.
+
+    Returns:
+        A feed of (rows, features) float32 on the feed's device.
+    """
+    network.eval()
+    rows = in_batches(len(feed.stream), batch_size)
+    parts = []
+    with tqdm(total=len(feed.stream), desc="features", unit="face", leave=False, disable=None) as bar:
+        for images in feed.batches(rows):
+            with autocast(feed.device, precision):
+                parts.append(network.forward_features(images).float())
+            bar.update(len(images))
+    return FeatureFeed(torch.cat(parts).clone())
+
+
+def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager[object]:
+    """Return the context in which a forward pass runs at the given precision."""
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else contextlib.nullcontext()

@@ -1,0 +1,145 @@
+"""Face crops and targets of a split, in the order of its rows."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from affekt.data.manifest import read_row_rgb
+from affekt.errors import DataError, PictureError
+from affekt.faces.preprocessing import Preprocessing, crop_face
+from affekt.labels import LABELS
+
+MEMORY_LIMIT_BYTES = 6 * 2**30
+"""Crops that need less are decoded once and kept; larger splits are decoded anew each epoch by worker processes."""
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What the rows of a split say, in their order."""
+
+    label: Tensor
+    """(rows,) int64 index into LABELS, -1 where unknown."""
+    votes: Tensor
+    """(rows, 8) float32; the one-hot label where there are no votes, NaN where there is neither."""
+    valence_arousal: Tensor
+    """(rows, 2) float32, NaN where unknown."""
+
+    def __getitem__(self, index: Tensor) -> "Targets":
+        """Return the targets of some rows."""
+        return Targets(self.label[index], self.votes[index], self.valence_arousal[index])
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(self.label)
+
+    def to(self, device: torch.device) -> "Targets":
+        """Return the targets on a device."""
+        return Targets(self.label.to(device), self.votes.to(device), self.valence_arousal.to(device))
+
+
+def targets_of(rows: pl.DataFrame) -> Targets:
+    """Read the targets of manifest rows."""
+    indices = {name: index for index, name in enumerate(LABELS)}
+    index = rows["emotion"].replace_strict(indices, default=-1, return_dtype=pl.Int64)
+    label = torch.from_numpy(index.to_numpy().copy())
+    votes = torch.full((rows.height, len(LABELS)), torch.nan)
+    known = label >= 0
+    votes[known] = torch.nn.functional.one_hot(label[known], len(LABELS)).float()
+    has_votes = torch.from_numpy(rows["votes"].is_not_null().to_numpy().copy())
+    if has_votes.any():
+        voted = rows["votes"].drop_nulls().to_numpy()
+        votes[has_votes] = torch.from_numpy(voted.astype(np.float32))
+    valence_arousal = rows.select("valence", "arousal").fill_null(float("nan")).to_numpy().astype(np.float32)
+    return Targets(label, votes, torch.from_numpy(valence_arousal.copy()))
+
+
+class Crops(Dataset[np.ndarray]):
+    """The face crops of manifest rows, decoded when they are asked for."""
+
+    def __init__(self, rows: pl.DataFrame, preprocessing: Preprocessing) -> None:
+        """Keep where the pictures are, not the pictures."""
+        wanted = [name for name in ("path", "image", "source_id", "box_xyxy") if name in rows.columns]
+        self.rows = rows.select(wanted)
+        self.preprocessing = preprocessing
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return self.rows.height
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """Decode and crop one face to (input_size, input_size, channels) uint8.
+
+        Raises:
+            DataError: the picture is missing or unreadable: a blank one never stands in for it.
+        """
+        row = self.rows.row(index, named=True)
+        try:
+            return crop_face(read_row_rgb(row), self.preprocessing, row["box_xyxy"])
+        except PictureError as error:
+            raise DataError(f"{error}; list all such pictures with: affekt data check") from error
+
+
+class CropStream:
+    """Batches of crops in any order: from memory where they fit, else through worker processes."""
+
+    def __init__(self, rows: pl.DataFrame, preprocessing: Preprocessing, *, name: str) -> None:
+        """Decode all crops now if they fit into memory; `name` stands beside the progress bar."""
+        self.crops = Crops(rows, preprocessing)
+        size, channels = preprocessing.input_size, preprocessing.channels
+        fits = len(self.crops) * size * size * channels <= MEMORY_LIMIT_BYTES
+        self.memory = torch.from_numpy(_decode_all(self.crops, name)) if fits else None
+
+    def __len__(self) -> int:
+        """Return the number of crops."""
+        return len(self.crops)
+
+    def batches(self, batches: list[Tensor]) -> Iterator[Tensor]:
+        """Yield (batch, input_size, input_size, channels) uint8 for each tensor of row numbers."""
+        if self.memory is not None:
+            yield from (self.memory[index] for index in batches)
+            return
+        loader = DataLoader(
+            self.crops,
+            batch_sampler=[index.tolist() for index in batches],
+            collate_fn=_stack,
+            num_workers=os.cpu_count() or 1,
+            prefetch_factor=4,
+        )
+        yield from loader
+
+
+def _stack(crops: list[np.ndarray]) -> Tensor:
+    return torch.from_numpy(np.stack(crops))
+
+
+def _decode_all(crops: Crops, name: str) -> np.ndarray:
+    size, channels = crops.preprocessing.input_size, crops.preprocessing.channels
+    decoded = np.empty((len(crops), size, size, channels), dtype=np.uint8)
+    chunk = 64
+
+    def decode(start: int) -> int:
+        stop = min(start + chunk, len(crops))
+        for index in range(start, stop):
+            decoded[index] = crops[index]
+        return stop - start
+
+    with (
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+        tqdm(total=len(crops), desc=f"decode {name}", unit="face", leave=False, disable=None) as bar,
+    ):
+        for done in pool.map(decode, range(0, len(crops), chunk)):
+            bar.update(done)
+    return decoded
+
+
+def in_batches(rows: int, size: int) -> list[Tensor]:
+    """Return row numbers in order, in batches of at most `size`."""
+    return list(torch.arange(rows).split(size))

@@ -1,0 +1,185 @@
+"""The loop: epochs of steps, validation, and a checkpoint after each."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+from tqdm import tqdm
+
+from affekt.errors import DataError
+from affekt.labels import LABELS
+from affekt.models.network import Outputs
+from affekt.training.checkpoint import Trainee
+from affekt.training.distributed import World
+from affekt.training.feeds import Feed, autocast
+from affekt.training.inputs import Targets, in_batches
+from affekt.training.losses import concordance
+from affekt.training.recipes import Recipe
+from affekt.training.task import Task
+
+
+@dataclass(frozen=True)
+class Split:
+    """One side of the data: what the network is given and what it should say, row by row."""
+
+    feed: Feed
+    targets: Targets
+
+
+def fit(
+    trainee: Trainee,
+    task: Task,
+    training: Split,
+    validation: Split,
+    *,
+    seed: int,
+    world: World,
+    device: torch.device,
+    after_epoch: Callable[[dict[str, float]], None],
+) -> None:
+    """Train until the recipe's last epoch or until the validation loss has stopped falling.
+
+    Each epoch draws its order and its augmentation from the seed and its own number, so that a training resumed
+    between two epochs is the one that was interrupted.
+
+    Args:
+        trainee: what trains; ends with the best epoch's weights in `best`.
+        task: the loss.
+        training: rows to learn from.
+        validation: rows to choose the epoch on.
+        seed: decides orders and augmentation.
+        world: the processes that train together.
+        device: where the network is.
+        after_epoch: called with the log's line on every process, to print it and to write the checkpoint.
+
+    Raises:
+        DataError: the loss is no longer a number.
+    """
+    recipe, progress = task.recipe, trainee.progress
+    module = world.wrap(trainee.module)
+    while progress.epoch < recipe.epochs and not should_stop(trainee, recipe):
+        start = time.perf_counter()
+        rate = trainee.optimiser.param_groups[0]["lr"]
+        loss = train_epoch(module, trainee, task, training, seed=seed, world=world, device=device)
+        progress.epoch += 1
+        if not loss == loss:
+            raise DataError(
+                f"expected a loss, got NaN in epoch {progress.epoch}; type a lower --learning-rate or --clip-norm 1"
+            )
+        figures = validate(trainee, task, validation, world=world, device=device)
+        trainee.schedule.after_epoch(figures["val_loss"])
+        if figures["val_loss"] < progress.best_loss:
+            progress.best_loss, progress.best_epoch = figures["val_loss"], progress.epoch
+            trainee.best = {name: tensor.clone() for name, tensor in trainee.evaluated.state_dict().items()}
+        line = {"epoch": progress.epoch, "train_loss": loss, **figures, "learning_rate": rate}
+        line["seconds"] = round(time.perf_counter() - start, 2)
+        progress.history.append(line)
+        after_epoch(line)
+
+
+def should_stop(trainee: Trainee, recipe: Recipe) -> bool:
+    """Whether the validation loss has not fallen for as many epochs as the recipe waits."""
+    waited = trainee.progress.epoch - trainee.progress.best_epoch
+    return bool(recipe.early_stopping_patience) and waited >= recipe.early_stopping_patience
+
+
+def train_epoch(
+    module: torch.nn.Module,
+    trainee: Trainee,
+    task: Task,
+    training: Split,
+    *,
+    seed: int,
+    world: World,
+    device: torch.device,
+) -> float:
+    """Take one step a batch over all training rows, and return the mean loss."""
+    recipe = task.recipe
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + trainee.progress.epoch)
+    steps = epoch_batches(training.targets, recipe, generator)
+    # Orders are drawn alike on every process, what follows must differ: augmentation and dropout.
+    generator.manual_seed(int(torch.randint(2**62, (1,), generator=generator)) + world.rank)
+    torch.manual_seed(generator.initial_seed())
+    parts = [part for step in steps for part in world.share(step).tensor_split(recipe.accumulate)]
+    inputs = training.feed.batches(parts, generator)
+    module.train()
+    total = torch.zeros((), device=device)
+    with tqdm(total=len(steps), desc=f"epoch {trainee.progress.epoch + 1}", leave=False, disable=_quiet(world)) as bar:
+        for number, rows in enumerate(parts):
+            with autocast(device, recipe.precision):
+                outputs = module(next(inputs))
+            loss = task(outputs, training.targets[rows].to(device))
+            (loss / recipe.accumulate).backward()
+            total += loss.detach()
+            if (number + 1) % recipe.accumulate == 0:
+                _step(trainee, recipe)
+                bar.update()
+                bar.set_postfix_str(f"loss {float(total) / (number + 1):.4f}", refresh=False)
+    mean = total[None] / len(parts)
+    return float(world.gather(mean).mean())
+
+
+def _quiet(world: World) -> bool | None:
+    return None if world.is_main else True
+
+
+def _step(trainee: Trainee, recipe: Recipe) -> None:
+    if recipe.clip_norm:
+        torch.nn.utils.clip_grad_norm_(trainee.module.parameters(), recipe.clip_norm)
+    trainee.optimiser.step()
+    trainee.optimiser.zero_grad()
+    trainee.schedule.after_step()
+    if trainee.average is not None:
+        trainee.average.update_parameters(trainee.module)
+
+
+def epoch_batches(targets: Targets, recipe: Recipe, generator: Generator) -> list[Tensor]:
+    """Return the row numbers of each step of an epoch, shuffled; an incomplete last batch is left for another epoch."""
+    rows = len(targets)
+    if recipe.class_balance == "sampling":
+        counts = torch.bincount(targets.label.clamp(min=0), minlength=len(LABELS)).float()
+        weights = torch.where(targets.label < 0, 0.0, 1 / counts.clamp(min=1)[targets.label.clamp(min=0)])
+        order = torch.multinomial(weights, rows, replacement=True, generator=generator)
+    else:
+        order = torch.randperm(rows, generator=generator)
+    complete = rows - rows % recipe.batch_size if rows >= recipe.batch_size else rows
+    return list(order[:complete].split(recipe.batch_size))
+
+
+@torch.inference_mode()
+def predict(
+    module: torch.nn.Module, split: Split, *, world: World, device: torch.device, precision: str, batch_size: int = 256
+) -> Outputs:
+    """Return the outputs for all rows of a split, in their order, on the CPU in float32."""
+    module.eval()
+    batches = [world.share(rows) for rows in in_batches(len(split.targets), batch_size)]
+    logits, points = [], []
+    for inputs in split.feed.batches(batches):
+        with autocast(device, precision):
+            outputs = module(inputs)
+        if outputs.logits is not None:
+            logits.append(world.gather(outputs.logits.float()).cpu())
+        if outputs.valence_arousal is not None:
+            points.append(world.gather(outputs.valence_arousal.float()).cpu())
+    return Outputs(torch.cat(logits) if logits else None, torch.cat(points) if points else None)
+
+
+def validate(
+    trainee: Trainee, task: Task, validation: Split, *, world: World, device: torch.device
+) -> dict[str, float]:
+    """Return the loss over the whole validation split, the accuracy, and the concordance of valence and of arousal."""
+    outputs = predict(trainee.evaluated, validation, world=world, device=device, precision=task.recipe.precision)
+    targets = validation.targets
+    on_cpu = Task(task.recipe, task.class_weight.cpu() if task.class_weight is not None else None)
+    figures = {"val_loss": float(on_cpu(outputs, targets))}
+    if outputs.logits is not None:
+        known = targets.label >= 0
+        hits = outputs.logits[known].argmax(1) == targets.label[known]
+        figures["val_accuracy"] = float(hits.float().mean())
+    if outputs.valence_arousal is not None:
+        known = ~targets.valence_arousal.isnan().any(1)
+        pair = concordance(outputs.valence_arousal[known], targets.valence_arousal[known])
+        figures["val_ccc_valence"], figures["val_ccc_arousal"] = pair.tolist()
+    return figures

@@ -1,0 +1,256 @@
+"""A run: from a recipe and a manifest to a folder with a model, its card and its log."""
+
+import hashlib
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import torch
+
+from affekt import __version__
+from affekt.data.manifest import select_split
+from affekt.data.splits import carve_validation
+from affekt.errors import ConfigError, DataError
+from affekt.faces.preprocessing import Preprocessing
+from affekt.models.calibration import fit_temperature
+from affekt.models.card import WEIGHTS_FILE, Card
+from affekt.models.network import Network, parameter_count
+from affekt.models.saving import save_model
+from affekt.training.checkpoint import CHECKPOINT_FILE, Progress, Trainee, load_checkpoint, save_checkpoint
+from affekt.training.distributed import World, choose_device, joined_world
+from affekt.training.feeds import CropFeed, extract_features
+from affekt.training.inputs import CropStream, Targets, targets_of
+from affekt.training.log import epoch_sentence, write_log, write_tensorboard
+from affekt.training.loop import Split, fit, predict
+from affekt.training.optimiser import Schedule, build_optimiser, moving_average
+from affekt.training.recipes import Recipe
+from affekt.training.task import Task, class_weight, require_targets
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Where a training reads and writes, and what makes it repeatable."""
+
+    recipe_name: str
+    """Name of the recipe, for the card and tables."""
+    data: Path
+    """The manifest, for the card."""
+    out: Path
+    """Folder of the run."""
+    validation: str = "auto"
+    """A split, a fraction of the training split to carve, or `auto`: the split `val`, else a tenth of `train`."""
+    seed: int = 0
+    """Decides the first weights, the order, the augmentation and the carved validation rows."""
+    resume: bool = False
+    """Continue from the checkpoint in `out`."""
+    device: str = "auto"
+    """`auto`, `cpu`, `cuda` or `mps`."""
+    command: str = ""
+    """The command line, for the card."""
+
+
+def train(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
+    """Train a recipe and write the model, its card and its log into the run's folder.
+
+    Under torchrun all processes call this alike; the first writes.
+
+    Returns:
+        The card that was written.
+
+    Raises:
+        ConfigError: the folder holds another run, or an option is wrong.
+        DataError: a split is empty, lacks what the recipe learns, or holds an unreadable picture.
+        ModelError: the first weights or the checkpoint cannot be used.
+    """
+    refuse_overwriting(run)
+    with joined_world() as world:
+        device = choose_device(run.device, world)
+        rows, validation_rows = training_rows(recipe, manifest, run)
+        network = first_network(recipe, rows, run).to(device)
+        training = load_split(recipe, rows, device, name="training", augmented=True)
+        validation = load_split(recipe, validation_rows, device, name="validation", augmented=False)
+        trainee = _trainee(recipe, network, training)
+        if recipe.frozen and recipe.augmentation.is_off:
+            training, validation = (_cached(network, split, recipe) for split in (training, validation))
+            trainee = _trainee(recipe, network.heads, training)
+        identity = _identity(recipe, rows, validation_rows, run)
+        if run.resume and (run.out / CHECKPOINT_FILE).is_file():
+            load_checkpoint(trainee, run.out, identity)
+        weights = class_weight(recipe, training.targets)
+        task = Task(recipe, weights.to(device) if weights is not None else None)
+
+        def after_epoch(line: dict[str, float]) -> None:
+            if world.is_main:
+                print(epoch_sentence(line, recipe.epochs), flush=True)
+                save_checkpoint(trainee, run.out, identity)
+                write_log(trainee.progress.history, run.out)
+                write_tensorboard(line, run.out)
+            world.wait()
+
+        fit(trainee, task, training, validation, seed=run.seed, world=world, device=device, after_epoch=after_epoch)
+        trainee.module.load_state_dict(trainee.best)
+        outputs = predict(trainee.module, validation, world=world, device=device, precision=recipe.precision)
+        card = make_card(recipe, network, run, rows, trainee.progress, world)
+        if outputs.logits is not None:
+            card = _calibrated(card, outputs.logits, validation.targets)
+        if world.is_main:
+            save_model(network, card, run.out)
+            (run.out / CHECKPOINT_FILE).unlink(missing_ok=True)
+        world.wait()
+    return card
+
+
+def refuse_overwriting(run: Run) -> None:
+    """Refuse a folder that holds a run already, unless it is to be resumed.
+
+    Raises:
+        ConfigError: there is a finished model, or a checkpoint without `resume`.
+    """
+    if (run.out / WEIGHTS_FILE).exists():
+        raise ConfigError(f"expected a folder without a finished model, got {run.out}; choose another --out")
+    if (run.out / CHECKPOINT_FILE).exists() and not run.resume:
+        raise ConfigError(
+            f"expected a new folder, got {run.out} with an unfinished run; type --resume to continue it, "
+            "or choose another --out"
+        )
+
+
+def training_rows(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the rows to learn from and those to choose the epoch on; rows without any target are left out.
+
+    Raises:
+        ConfigError: the validation option is neither a split nor a fraction.
+        DataError: a side is empty or lacks what the recipe learns.
+    """
+    usable = pl.any_horizontal(
+        *([pl.col("emotion").is_not_null() | pl.col("votes").is_not_null()] if "expression" in recipe.heads else []),
+        *([pl.col("valence").is_not_null()] if "valence_arousal" in recipe.heads else []),
+    )
+    rows = select_split(manifest, "train")
+    splits = manifest["split"].unique().to_list()
+    chosen = run.validation
+    if chosen == "auto":
+        chosen = "val" if "val" in splits else "0.1"
+    if chosen in splits:
+        if chosen == "train":
+            raise ConfigError("expected a validation split apart from train, got train; type --validation 0.1")
+        sides = rows, select_split(manifest, chosen)
+    else:
+        try:
+            fraction = float(chosen)
+        except ValueError:
+            raise ConfigError(
+                f"expected --validation to be a fraction or one of the splits {', '.join(sorted(splits))}, "
+                f"got {chosen!r}; type --validation 0.1"
+            ) from None
+        sides = carve_validation(rows, fraction, run.seed)
+    for side, name in zip(sides, ("training", "validation"), strict=True):
+        require_targets(recipe, targets_of(side), name)
+    return sides[0].filter(usable), sides[1].filter(usable)
+
+
+def first_network(recipe: Recipe, rows: pl.DataFrame, run: Run) -> Network:
+    """Build the network as it stands before the first step: seeded, its backbone loaded, its means set.
+
+    Raises:
+        ModelError: the weights cannot be had.
+    """
+    torch.manual_seed(run.seed)
+    network = Network(recipe.architecture, recipe.hidden_units, recipe.heads)
+    if recipe.weights != "none":
+        network.load_backbone(recipe.architecture, recipe.weights)
+    if network.heads.valence_arousal is not None:
+        known = rows.select("valence", "arousal").drop_nulls()
+        network.heads.start_at(*(float(known[name].mean()) for name in known.columns))  # pyright: ignore
+    if recipe.frozen:
+        network.freeze_backbone()
+    layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
+    return network.to(memory_format=layout)  # pyright: ignore[reportCallIssue]
+
+
+def preprocessing_of(recipe: Recipe) -> Preprocessing:
+    """Return what the recipe's network wants to see."""
+    return Preprocessing(input_size=recipe.input_size, mean=recipe.mean, std=recipe.std, crop_margin=recipe.crop_margin)
+
+
+def load_split(recipe: Recipe, rows: pl.DataFrame, device: torch.device, *, name: str, augmented: bool) -> Split:
+    """Open the pictures and targets of manifest rows."""
+    preprocessing = preprocessing_of(recipe)
+    stream = CropStream(rows, preprocessing, name=name)
+    augmentation = {"augmentation": recipe.augmentation} if augmented else {}
+    feed = CropFeed(stream, preprocessing, device, recipe.channels_last, **augmentation)
+    return Split(feed, targets_of(rows))
+
+
+def _cached(network: Network, split: Split, recipe: Recipe) -> Split:
+    assert isinstance(split.feed, CropFeed)
+    return Split(extract_features(network, split.feed, precision=recipe.precision), split.targets)
+
+
+def _trainee(recipe: Recipe, module: torch.nn.Module, training: Split) -> Trainee:
+    optimiser = build_optimiser(module, recipe)
+    steps = max(1, len(training.targets) // recipe.batch_size)
+    return Trainee(
+        module=module,
+        optimiser=optimiser,
+        schedule=Schedule(optimiser, recipe, steps),
+        average=moving_average(module, recipe.ema_decay),
+        best={},
+        progress=Progress(),
+    )
+
+
+def _identity(recipe: Recipe, rows: pl.DataFrame, validation_rows: pl.DataFrame, run: Run) -> dict[str, Any]:
+    digest = hashlib.sha256()
+    for side in (rows, validation_rows):
+        plain = side.select("source_id", "emotion", "valence", "arousal", pl.col("votes").arr.to_list())
+        digest.update(plain.write_json().encode())
+    return {"recipe": asdict(recipe), "seed": run.seed, "data": digest.hexdigest()}
+
+
+def _calibrated(card: Card, logits: torch.Tensor, targets: Targets) -> Card:
+    known = targets.label >= 0
+    if not known.any():
+        return card
+    return replace(card, temperature=fit_temperature(logits[known].numpy(), targets.label[known].numpy()))
+
+
+def make_card(recipe: Recipe, network: Network, run: Run, rows: pl.DataFrame, progress: Progress, world: World) -> Card:
+    """Write down what the trained network knows about itself.
+
+    Raises:
+        DataError: valence and arousal of several origins are mixed.
+    """
+    origins = rows.filter(pl.col("valence").is_not_null())["valence_arousal_origin"].unique().to_list()
+    if "valence_arousal" in recipe.heads and len(origins) > 1:
+        raise DataError(
+            f"expected valence and arousal of one origin, got {', '.join(map(str, origins))}; split the manifest"
+        )
+    chosen = progress.history[progress.best_epoch - 1]
+    return Card(
+        name=run.out.name,
+        architecture=recipe.architecture,
+        hidden_units=recipe.hidden_units,
+        heads=recipe.heads,
+        preprocessing=preprocessing_of(recipe),
+        valence_arousal_origin=origins[0] if "valence_arousal" in recipe.heads else None,
+        parameters=parameter_count(network),
+        training={
+            "recipe_name": run.recipe_name,
+            "recipe": asdict(recipe),
+            "data": run.data.name,
+            "sources": rows["source"].unique().sort().to_list(),
+            "rows": rows.height,
+            "validation": run.validation,
+            "seed": run.seed,
+            "processes": world.size,
+            "epochs": progress.epoch,
+            "best_epoch": progress.best_epoch,
+            "seconds": round(sum(line["seconds"] for line in progress.history), 1),
+            "torch": torch.__version__,
+            "command": run.command,
+        },
+        metrics={"validation": {name: value for name, value in chosen.items() if name.startswith("val_")}},
+        affekt_version=__version__,
+    )

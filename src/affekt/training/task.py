@@ -1,0 +1,76 @@
+"""The task: the loss of a network's outputs, which the loop knows nothing about."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from affekt.errors import DataError
+from affekt.labels import LABELS
+from affekt.models.network import Outputs
+from affekt.training.inputs import Targets
+from affekt.training.losses import concordance_loss, soft_cross_entropy, squared_error
+from affekt.training.recipes import Recipe
+
+
+@dataclass(frozen=True)
+class Task:
+    """Turns outputs and targets into one loss."""
+
+    recipe: Recipe
+    class_weight: Tensor | None = None
+    """(8,) weight of each expression, None for equal weights."""
+
+    def __call__(self, outputs: Outputs, targets: Targets) -> Tensor:
+        """Return the scalar loss of a batch, in float32."""
+        losses = []
+        if outputs.logits is not None:
+            losses.append(soft_cross_entropy(outputs.logits.float(), self._distribution(targets), self.class_weight))
+        if outputs.valence_arousal is not None:
+            predicted, loss = outputs.valence_arousal.float(), self.recipe.valence_arousal_loss
+            weight = self.recipe.valence_arousal_weight
+            if "mse" in loss:
+                losses.append(weight * squared_error(predicted, targets.valence_arousal))
+            if "ccc" in loss:
+                losses.append(weight * concordance_loss(predicted, targets.valence_arousal))
+        return torch.stack(losses).sum()
+
+    def _distribution(self, targets: Targets) -> Tensor:
+        if self.recipe.expression_target == "votes":
+            target = targets.votes
+        else:
+            target = F.one_hot(targets.label.clamp(min=0), len(LABELS)).float()
+            target = target.masked_fill((targets.label < 0)[:, None], torch.nan)
+        smoothing = self.recipe.label_smoothing
+        return target * (1 - smoothing) + smoothing / len(LABELS)
+
+
+def class_weight(recipe: Recipe, targets: Targets) -> Tensor | None:
+    """Return weights of the expressions by inverse frequency, averaging 1 over the rows; absent ones weigh 0."""
+    if recipe.class_balance != "weights":
+        return None
+    counts = torch.bincount(targets.label[targets.label >= 0], minlength=len(LABELS)).float()
+    present = counts > 0
+    return torch.where(present, counts.sum() / (present.sum() * counts.clamp(min=1)), 0.0)
+
+
+def require_targets(recipe: Recipe, targets: Targets, split: str) -> None:
+    """Refuse a split that cannot teach or check the recipe's heads.
+
+    Raises:
+        DataError: the split lacks a label, has a single class, or has no valence and arousal.
+    """
+    if "expression" in recipe.heads:
+        classes = len(set(targets.label[targets.label >= 0].tolist()))
+        votes_only = recipe.expression_target == "votes" and not targets.votes.isnan().all()
+        if classes < 2 and not (votes_only and not classes):
+            raise DataError(
+                f"expected at least two expressions in the {split} rows, got {classes}; "
+                "fill the manifest's column emotion, or train valence and arousal with the recipe vgg16-va"
+            )
+    if "valence_arousal" in recipe.heads and targets.valence_arousal.isnan().any(1).all():
+        raise DataError(
+            f"expected valence and arousal in the {split} rows, got none; import data that has them, or project them "
+            "from FER+ votes with: affekt data import ferplus --valence-arousal projected"
+        )
