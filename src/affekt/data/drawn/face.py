@@ -1,0 +1,43 @@
+"""A picture of one drawn face."""
+
+import numpy as np
+
+from affekt.data.drawn.action_units import no_units
+from affekt.data.drawn.capture import Capture
+from affekt.data.drawn.identity import Identity
+from affekt.data.drawn.person import draw_person
+from affekt.data.drawn.photograph import backdrop, photograph
+from affekt.errors import ConfigError
+
+SIZES = (16, 1024)
+"""Smallest and largest side of a drawn face, in pixels."""
+
+
+def draw_face(identity: Identity, units: np.ndarray, capture: Capture | None = None, *, size: int = 64) -> np.ndarray:
+    """Draw one face that fills a square picture.
+
+    Args:
+        identity: who it is.
+        units: action units (2, 27), as from `prototype_units` or `varied_units`.
+        capture: how the picture is taken; None is a passport photograph.
+        size: height and width in pixels, 16 to 1024.
+
+    Returns:
+        (size, size, 3) uint8 RGB, the same to the byte for the same arguments.
+
+    Raises:
+        ConfigError: the size is out of range, or the units have another shape.
+    """
+    if not SIZES[0] <= size <= SIZES[1]:
+        raise ConfigError(f"expected a size of {SIZES[0]} to {SIZES[1]} pixels, got {size}; choose one in this range")
+    if units.shape != no_units().shape:
+        raise ConfigError(
+            f"expected action units of shape {no_units().shape}, got {units.shape}; make them with prototype_units"
+        )
+    capture = capture or Capture()
+    scale = 3 if size <= 96 else 2
+    side = size * scale
+    image = backdrop(side, side, capture.background)
+    centre = (side * (0.5 + capture.shift[0]), side * (0.5 + capture.shift[1]))
+    draw_person(image, identity, units, capture, centre, side * capture.face_height / 2)
+    return photograph(image.reduce(scale), capture)
