@@ -1,8 +1,8 @@
-"""Files written whole or not at all."""
+"""Files written whole or not at all, and the folder that keeps files between runs."""
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from affekt.errors import DataError
@@ -25,4 +25,11 @@ def written_whole(path: Path) -> Iterator[Path]:
             f"expected to write {path}, got {error.strerror or error}; free some space or choose another folder"
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        # Where the folder cannot be written, the temporary file was never there and its removal must not hide why.
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def affekt_home() -> Path:
+    """Return the folder that keeps what affekt needs again: `AFFEKT_HOME`, or `~/.cache/affekt`."""
+    return Path(os.environ.get("AFFEKT_HOME") or "~/.cache/affekt").expanduser()

@@ -8,7 +8,7 @@
 | emotion | text | one of the eight labels, null if unknown |
 | votes | 8 floats | a soft label in the order of `LABELS`, summing to 1, null if unknown |
 | valence, arousal | float | in [-1, 1], null if unknown |
-| valence_arousal_origin | text | `rated` by people, `projected` from votes, or `synthetic`; null where there is none |
+| valence_arousal_origin | text | `rated` by people, `projected` from votes, `predicted`, `synthetic`; null for none |
 | box_xyxy | 4 floats | the face in pixels; null says the whole picture is the face |
 | subject | text | the person, where known |
 | pixel_sha256 | text | hash of the decoded pixels |
@@ -42,7 +42,7 @@ SCHEMA: dict[str, pl.DataType] = {
     "pixel_sha256": pl.String(),
 }
 
-ORIGINS = ("rated", "projected", "synthetic")
+ORIGINS = ("rated", "projected", "predicted", "synthetic")
 
 
 def to_manifest(rows: pl.DataFrame) -> pl.DataFrame:
@@ -93,9 +93,21 @@ def write_manifest(frame: pl.DataFrame, path: Path) -> None:
     Raises:
         DataError: a value breaks the contract, or the file cannot be written.
     """
-    frame = to_manifest(frame)
+    write_table(to_manifest(frame), path)
+
+
+def write_table(frame: pl.DataFrame, path: Path) -> None:
+    """Write any table as Parquet, whole or not at all.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
     with written_whole(path) as temporary:
-        frame.write_parquet(temporary)
+        try:
+            frame.write_parquet(temporary)
+        except pl.exceptions.ComputeError as error:
+            # polars reports a full disk so, not as an OSError.
+            raise OSError(str(error).rpartition("IO error: ")[2]) from error
 
 
 def read_manifest(path: Path) -> pl.DataFrame:

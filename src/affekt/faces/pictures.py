@@ -3,12 +3,17 @@
 import hashlib
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from affekt.errors import PictureError
+
+# Our own limit below is the one that counts. Set once here: warnings.catch_warnings is not safe in threads.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 MAX_PIXELS = 178_956_970
 """Pictures above this many pixels are refused as decompression bombs (twice Pillow's own warning limit)."""
@@ -26,17 +31,38 @@ def read_rgb(source: Path | str | bytes) -> np.ndarray:
     Raises:
         PictureError: the file is missing, empty, truncated, too large or not a picture.
     """
+    with _opened(source) as image:
+        upright = ImageOps.exif_transpose(image)
+        return np.asarray(_eight_bit(upright).convert("RGB"))
+
+
+def picture_size(source: Path | str | bytes) -> tuple[int, int]:
+    """Decode a picture at the smallest scale its format offers, to learn its size and that all of it can be read.
+
+    Args:
+        source: a file's path, or the encoded bytes of a picture.
+
+    Returns:
+        Width and height in pixels, as stored.
+
+    Raises:
+        PictureError: as `read_rgb` does.
+    """
+    with _opened(source) as image:
+        size = image.size
+        image.draft(None, (1, 1))
+        image.load()
+        return size
+
+
+@contextmanager
+def _opened(source: Path | str | bytes) -> Iterator[Image.Image]:
     name = "encoded picture" if isinstance(source, bytes) else str(source)
     try:
-        with (
-            warnings.catch_warnings(),
-            Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image,
-        ):
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise PictureError(f"{name}: {image.width}x{image.height} pixels, over the limit of {MAX_PIXELS}")
-            upright = ImageOps.exif_transpose(image)
-            return np.asarray(_eight_bit(upright).convert("RGB"))
+            yield image
     except UnidentifiedImageError:
         raise PictureError(f"{name}: not a picture") from None
     except FileNotFoundError:

@@ -33,7 +33,7 @@ class Card:
     temperature: float = 1.0
     """Expression logits are divided by this before the softmax; fitted on validation data."""
     valence_arousal_origin: str | None = None
-    """`rated`, `projected` or `synthetic`: what the valence-arousal head was taught; None without that head."""
+    """What the valence-arousal head was taught: `rated`, `predicted`, `projected` or `synthetic`."""
     parameters: int = 0
     """Total count, as Keras counts: batch-norm moving statistics included."""
     training: dict[str, Any] = field(default_factory=dict)

@@ -1,6 +1,5 @@
 """Where a backbone's first weights come from: ImageNet through timm's published files, a path, or nowhere."""
 
-import os
 from pathlib import Path
 
 import timm
@@ -9,13 +8,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from affekt.errors import ModelError
+from affekt.files import affekt_home
 from affekt.models.card import WEIGHTS_FILE
-
-
-def affekt_home() -> Path:
-    """Return the cache folder: `AFFEKT_HOME`, or `affekt` in the user's cache folder."""
-    cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-    return Path(os.environ.get("AFFEKT_HOME", f"{cache}/affekt")).expanduser()
 
 
 def imagenet_file(architecture: str) -> tuple[str, Path]:

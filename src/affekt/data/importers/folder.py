@@ -1,0 +1,105 @@
+"""A tree of folders, each named after the expression its pictures show."""
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+from tyro.conf import Positional
+
+from affekt.data.importers.label_names import SKIP, SPLITS, parse_map, resolve_labels
+from affekt.data.importers.listing import Listing
+from affekt.errors import DataError
+
+PICTURE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
+LABEL_TABLE = "labels.csv"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folder:
+    """A folder tree, [split/]expression/picture: folders are known by name, never by their order."""
+
+    root: Positional[Path]
+    """Folder that holds a folder for each expression, or train, val and test that hold them."""
+    map: tuple[str, ...] = ()
+    """What folder names mean, as in `--map wut=anger 0=neutral blurred=skip`; numbers need it, happy does not."""
+    split: str = "train"
+    """Split of all pictures where the tree has no train, val or test folders."""
+    labels: Literal["folder", "csv"] = "folder"
+    """Which expression counts where a labels.csv with pth and label lies in the root: in some copies they disagree."""
+    source: str | None = None
+    """Name of the data set; by default the root folder's."""
+
+    def list_rows(self) -> Listing:
+        """List the pictures in the tree.
+
+        Raises:
+            DataError: there are no pictures, or folder names that no map explains.
+        """
+        root = self.root.resolve()
+        mapping = parse_map(self.map)
+        tree, dropped = _read_tree(root, self.split)
+        named = resolve_labels(tree["folder"], mapping, f"folders of {root}")
+        tree = tree.with_columns(pl.col("folder").replace_strict(named, return_dtype=pl.String).alias("emotion"))
+        notes = [f"Folders are read as {', '.join(f'{name} = {label}' for name, label in named.items())}."]
+        if (root / LABEL_TABLE).is_file():
+            tree, note = _with_table(tree, root / LABEL_TABLE, mapping, self.labels)
+            notes.append(note)
+        elif self.labels == "csv":
+            raise DataError(f"expected {root / LABEL_TABLE}, got no such file; type: --labels folder")
+        dropped[f"not in {LABEL_TABLE}"] = tree["emotion"].null_count()
+        dropped["mapped to skip"] = tree.filter(pl.col("emotion") == SKIP).height
+        rows = tree.filter(pl.col("emotion") != SKIP).select(
+            (pl.lit(f"{root}/") + pl.col("name")).alias("path"),
+            "split",
+            pl.lit(self.source or root.name).alias("source"),
+            pl.col("name").alias("source_id"),
+            "emotion",
+        )
+        return Listing(rows=rows, dropped={k: n for k, n in dropped.items() if n}, notes=tuple(notes))
+
+
+def _read_tree(root: Path, split: str) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Return `name` (relative, with slashes), `split` and `folder` of each picture, and what was left out."""
+    top = sorted(entry.name for entry in os.scandir(root) if entry.is_dir()) if root.is_dir() else []
+    splits = {name: SPLITS[name.lower()] for name in top if name.lower() in SPLITS}
+    labels_at = 1 if splits else 0
+    rows: list[tuple[str, str, str]] = []
+    dropped = Counter[str]()
+    for place, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
+        parts = Path(place).relative_to(root).parts
+        for file in sorted(files):
+            if not file.lower().endswith(PICTURE_SUFFIXES) or file.startswith("."):
+                dropped["not a picture by its ending"] += file != LABEL_TABLE
+            elif splits and parts[:1] and parts[0] not in splits:
+                dropped[f"in {parts[0]}, beside {' and '.join(splits)}"] += 1
+            elif len(parts) <= labels_at:
+                dropped["in no expression's folder"] += 1
+            else:
+                rows.append(("/".join((*parts, file)), splits.get(parts[0], split), parts[labels_at]))
+    if not rows:
+        raise DataError(
+            f"expected pictures in folders named after expressions under {root}, got none; give the folder that holds "
+            "them, as in: affekt data import folder faces --out faces.parquet"
+        )
+    return pl.DataFrame(rows, schema=["name", "split", "folder"], orient="row"), dict(dropped)
+
+
+def _with_table(tree: pl.DataFrame, path: Path, mapping: dict[str, str], labels: str) -> tuple[pl.DataFrame, str]:
+    """Compare the folders' labels with the table's, and use the ones asked for."""
+    table = pl.read_csv(path, infer_schema=False)
+    if not {"pth", "label"} <= set(table.columns):
+        raise DataError(
+            f"expected the columns pth and label in {path}, got {', '.join(table.columns)}; mend or move it"
+        )
+    table = table.select(pl.col("pth").alias("name"), pl.col("label").alias("listed")).drop_nulls().unique("name")
+    named = resolve_labels(table["listed"], mapping, f"labels of {path}")
+    table = table.with_columns(pl.col("listed").replace_strict(named, return_dtype=pl.String))
+    both = tree.join(table, on="name", how="left", maintain_order="left")
+    differing = both.select((pl.col("emotion") != pl.col("listed")).sum()).item()
+    absent = both["listed"].null_count()
+    note = f"Folder and {path.name} disagree for {differing:,} pictures, {absent:,} are not listed: {labels} was used."
+    return (both.with_columns(emotion=pl.col("listed")) if labels == "csv" else both), note

@@ -1,0 +1,126 @@
+"""RAF-DB, basic expressions (Li, Deng and Du 2017): the download's own layout and Kaggle's folders.
+
+Labels count from 1: read as if from 0, every face is taught a wrong expression.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+from tyro.conf import Positional
+
+from affekt.data.importers.listing import Listing
+from affekt.errors import DataError
+
+EXPRESSIONS = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
+"""In RAF-DB's order, which starts at 1."""
+PUBLISHED = {"train": 12_271, "test": 3_068}
+LIST_FILE = "list_patition_label.txt"
+"""The name is misspelled in the download."""
+NO_VALIDATION = "RAF-DB has no validation split: choose models on a part of train."
+
+
+@dataclass(frozen=True, kw_only=True)
+class RafDb:
+    """RAF-DB, seven basic expressions: the download's `basic` folder, or Kaggle's `DATASET`."""
+
+    root: Positional[Path]
+    """Folder that holds EmoLabel and Image (or basic, which holds them), or train and test with folders 1 to 7."""
+    pictures: Literal["aligned", "original"] = "aligned"
+    """Faces aligned and cropped to 100 px, or the original pictures with their face boxes; Kaggle has aligned ones."""
+
+    def list_rows(self) -> Listing:
+        """List the pictures with their expressions.
+
+        Raises:
+            DataError: neither layout is there, a label is not within 1 to 7, or face boxes are missing.
+        """
+        for base in (self.root, self.root / "basic"):
+            if (base / "EmoLabel" / LIST_FILE).is_file():
+                return _list_download(base.resolve(), self.pictures)
+        for base in (self.root, self.root / "DATASET"):
+            if (base / "train" / "1").is_dir() and (base / "test").is_dir():
+                return _list_folders(base.resolve())
+        raise DataError(
+            f"expected EmoLabel/{LIST_FILE} or train/1 ... test/7 under {self.root}, got neither; give the folder that "
+            "holds them, as in: affekt data import rafdb RAF-DB/basic --out rafdb.parquet"
+        )
+
+
+def _list_download(base: Path, pictures: str) -> Listing:
+    path = base / "EmoLabel" / LIST_FILE
+    lines = [line.split() for line in path.read_text().splitlines() if line.strip()]
+    rows = [
+        (fields[0].removesuffix(".jpg"), _expression(fields[1], path))
+        for fields in lines
+        if len(fields) == 2 and fields[0].startswith(("train_", "test_"))
+    ]
+    frame = pl.DataFrame(rows, schema={"source_id": pl.String, "emotion": pl.String}, orient="row")
+    folder = base / "Image" / pictures
+    if not folder.is_dir():
+        raise DataError(f"expected the pictures in {folder}, got no such folder; unpack Image/{pictures}.zip there")
+    ending = "_aligned.jpg" if pictures == "aligned" else ".jpg"
+    frame = frame.with_columns(
+        (pl.lit(f"{folder}/") + pl.col("source_id") + pl.lit(ending)).alias("path"),
+        pl.col("source_id").str.split("_").list.first().alias("split"),
+        pl.lit("rafdb").alias("source"),
+    )
+    dropped = {"line is not a picture's name and its label": len(lines) - len(rows)}
+    if pictures == "original":
+        boxed = frame.hstack([_read_boxes(base / "Annotation" / "boundingbox", frame["source_id"].to_list())])
+        frame = boxed.filter(pl.col("box_xyxy").is_not_null())
+        dropped["no face box"] = len(boxed) - len(frame)
+    notes = (f"RAF-DB basic, {pictures} pictures.", NO_VALIDATION)
+    return Listing(rows=frame, dropped={k: n for k, n in dropped.items() if n}, published=PUBLISHED, notes=notes)
+
+
+def _read_boxes(folder: Path, names: list[str]) -> pl.Series:
+    if not folder.is_dir():
+        raise DataError(f"expected face boxes in {folder}, got no such folder; unpack it, or add: --pictures aligned")
+    return pl.Series("box_xyxy", [_read_box(folder / f"{name}_boundingbox.txt") for name in names], pl.Array(float, 4))
+
+
+def _read_box(path: Path) -> list[float] | None:
+    try:
+        left, top, right, bottom = map(float, path.read_text().split())
+    except (FileNotFoundError, ValueError):
+        return None
+    return [left, top, right, bottom] if right > left and bottom > top else None
+
+
+def _list_folders(base: Path) -> Listing:
+    labels = _read_kaggle_labels(base)
+    rows = []
+    differing = 0
+    for folder in sorted(base.glob("t*/*")):
+        if folder.parent.name not in PUBLISHED or not folder.is_dir():
+            continue
+        emotion = _expression(folder.name, folder)
+        for path in sorted(folder.glob("*.jpg")):
+            differing += labels.get(path.name, emotion) != emotion
+            rows.append((str(path), folder.parent.name, "rafdb", path.stem.removesuffix("_aligned"), emotion))
+    columns = ["path", "split", "source", "source_id", "emotion"]
+    notes = [f"RAF-DB as Kaggle's folders, aligned pictures from {base}.", NO_VALIDATION]
+    if differing:
+        notes.append(f"Folder and csv label differ for {differing:,} pictures: the folder was used.")
+    return Listing(rows=pl.DataFrame(rows, schema=columns, orient="row"), published=PUBLISHED, notes=tuple(notes))
+
+
+def _read_kaggle_labels(base: Path) -> dict[str, str]:
+    labels: dict[str, str] = {}
+    for folder in (base, base.parent):
+        for path in (folder / "train_labels.csv", folder / "test_labels.csv"):
+            if path.is_file():
+                table = pl.read_csv(path, infer_schema=False)
+                labels |= {name: _expression(label, path) for name, label in table.select(table.columns[:2]).rows()}
+    return labels
+
+
+def _expression(label: str, where: Path) -> str:
+    if label not in [str(number) for number in range(1, len(EXPRESSIONS) + 1)]:
+        raise DataError(
+            f"expected a label from 1 (surprise) to 7 (neutral), got {label!r} in {where}; if labels were renumbered, "
+            "import with: affekt data import csv --help"
+        )
+    return EXPRESSIONS[int(label) - 1]

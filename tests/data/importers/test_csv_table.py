@@ -1,0 +1,137 @@
+"""Any csv with named columns."""
+
+import pytest
+
+from affekt.data.importers.csv_table import Csv
+from affekt.data.manifest import to_manifest
+from affekt.errors import ConfigError, DataError
+
+
+def table(tmp_path, text):
+    path = tmp_path / "faces.csv"
+    path.write_text(text)
+    return path
+
+
+def test_affekts_own_column_names_need_no_option(tmp_path):
+    path = table(tmp_path, "path,emotion,valence,arousal,split,subject\na.png,happy,0.5,-1,Validation,p1\nb.png,,,,,\n")
+    rows = to_manifest(Csv(root=path).list_rows().rows)
+    first, second = rows.rows(named=True)
+    assert (first["emotion"], first["valence"], first["arousal"]) == ("happiness", 0.5, -1)
+    assert (first["split"], first["subject"], first["source"]) == ("val", "p1", "faces")
+    assert first["path"] == str(tmp_path / "a.png")
+    assert first["source_id"] == "a.png"
+    assert first["valence_arousal_origin"] == "rated"
+    assert second["split"] == "train"
+    assert [second[name] for name in ("emotion", "valence", "arousal", "subject", "valence_arousal_origin")] == [
+        None
+    ] * 5
+
+
+def test_columns_are_named_by_option_and_leading_spaces_are_stripped(tmp_path):
+    path = table(tmp_path, 'file, label, v, a, part, who\nx/1.jpg," wut",5,-10,dev,7\nx/2.jpg,unsure,1,1,dev,8\n')
+    importer = Csv(
+        root=path,
+        pictures=tmp_path / "pictures",
+        path_column="file",
+        emotion_column="label",
+        valence_column="v",
+        arousal_column="a",
+        split_column="part",
+        subject_column="who",
+        map=("wut=anger", "unsure=skip"),
+        scale=10,
+        source="mine",
+    )
+    listing = importer.list_rows()
+    row = to_manifest(listing.rows).row(0, named=True)
+    assert (row["emotion"], row["valence"], row["arousal"]) == ("anger", 0.5, -1)
+    assert (row["split"], row["subject"], row["source"]) == ("dev", "7", "mine")
+    assert row["path"] == str(tmp_path / "pictures" / "x" / "1.jpg")
+    assert listing.dropped == {"mapped to skip": 1}
+    assert "Valence and arousal are divided by 10." in listing.notes
+
+
+def test_absolute_paths_stay(tmp_path):
+    path = table(tmp_path, "path,emotion\n/faces/a.png,fear\n")
+    assert Csv(root=path).list_rows().rows["path"].to_list() == ["/faces/a.png"]
+
+
+@pytest.mark.parametrize(("layout", "right"), [("xyxy", 30), ("xywh", 40)])
+def test_boxes(tmp_path, layout, right):
+    path = table(tmp_path, "path,emotion,l,t,r,b\na.png,fear,10,20,30,40.5\nb.png,fear,,,,\n")
+    rows = to_manifest(Csv(root=path, box_columns=("l", "t", "r", "b"), box_layout=layout).list_rows().rows)
+    left, top, found_right, _ = rows["box_xyxy"].to_list()[0]
+    assert (left, top, found_right) == (10, 20, right)
+    assert rows["box_xyxy"].null_count() == 1
+
+
+def test_a_box_without_area_is_an_error(tmp_path):
+    path = table(tmp_path, "path,emotion,l,t,r,b\na.png,fear,10,20,5,5\n")
+    with pytest.raises(DataError, match=r"row 1 .*--box-layout xywh"):
+        Csv(root=path, box_columns=("l", "t", "r", "b")).list_rows()
+
+
+def test_group_attributes_are_kept(tmp_path):
+    path = table(tmp_path, "path,emotion,age,camera\na.png,fear,30,front\n")
+    rows = to_manifest(Csv(root=path, groups=("age",)).list_rows().rows)
+    assert rows["age"].to_list() == ["30"]
+    assert "camera" not in rows.columns
+    with pytest.raises(DataError, match="in --groups, got shoe, path; choose among age, camera"):
+        Csv(root=path, groups=("shoe", "path")).list_rows()
+
+
+def test_values_out_of_range_are_an_error_that_names_the_row(tmp_path):
+    path = table(tmp_path, "path,valence,arousal\na.png,0,0\nb.png,7,0\nc.png,-8,0\n")
+    with pytest.raises(DataError, match=r"valence in \[-1, 1\], got 7 in row 2 .*\(2 such rows\).*--scale 10"):
+        Csv(root=path).list_rows()
+    assert Csv(root=path, scale=10).list_rows().rows["valence"].to_list() == pytest.approx([0, 0.7, -0.8])
+
+
+def test_a_sentinel_becomes_null_when_named(tmp_path):
+    path = table(tmp_path, "path,valence,arousal\na.png,-2,0.5\nb.png,nan,\n")
+    rows = to_manifest(Csv(root=path, missing=-2).list_rows().rows)
+    assert rows["valence"].to_list() == [None, None]
+    assert rows["arousal"].to_list() == [0.5, None]
+    assert rows["valence_arousal_origin"].to_list() == ["rated", None]
+
+
+def test_text_among_the_numbers_is_an_error(tmp_path):
+    path = table(tmp_path, "path,valence\na.png,high\n")
+    with pytest.raises(DataError, match=r"expected numbers in valence .* got 'high' in row 1"):
+        Csv(root=path).list_rows()
+
+
+@pytest.mark.parametrize("name", ["rage", "3"])
+def test_an_unknown_emotion_is_an_error(tmp_path, name):
+    path = table(tmp_path, f"path,emotion\na.png,{name}\n")
+    with pytest.raises(DataError, match=f"got '{name}'; .*--map {name}=anger"):
+        Csv(root=path).list_rows()
+
+
+def test_repeated_paths_keep_the_first(tmp_path):
+    listing = Csv(root=table(tmp_path, "path,emotion\na.png,fear\na.png,anger\n,anger\n")).list_rows()
+    assert listing.rows["emotion"].to_list() == ["fear"]
+    assert listing.dropped == {"path listed again (the first row is kept)": 1, "no path": 1}
+
+
+def test_a_missing_column_lists_what_there_is(tmp_path):
+    path = table(tmp_path, "file,label\na.png,fear\n")
+    with pytest.raises(DataError, match=r"a column of paths .* got file, label; .*--path-column"):
+        Csv(root=path).list_rows()
+    with pytest.raises(DataError, match=r"expected the column 'emo' .* got file, label; .*--emotion-column"):
+        Csv(root=path, path_column="file", emotion_column="emo").list_rows()
+    with pytest.raises(DataError, match="expected the box columns x, y"):
+        Csv(root=path, path_column="file", emotion_column="label", box_columns=("x", "y", "file", "label")).list_rows()
+
+
+def test_a_missing_or_empty_file_says_what_to_type(tmp_path):
+    with pytest.raises(DataError, match="affekt data import csv"):
+        Csv(root=tmp_path / "none.csv").list_rows()
+    with pytest.raises(DataError, match="a csv with a header"):
+        Csv(root=table(tmp_path, "")).list_rows()
+
+
+def test_scale_must_divide(tmp_path):
+    with pytest.raises(ConfigError, match="--scale"):
+        Csv(root=tmp_path, scale=0)

@@ -1,0 +1,190 @@
+"""The manifest: its contract, its file, its errors."""
+
+import re
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from affekt.data.manifest import (
+    ORIGINS,
+    SCHEMA,
+    read_manifest,
+    read_row_rgb,
+    select_split,
+    to_manifest,
+    write_manifest,
+)
+from affekt.errors import DataError, PictureError
+from affekt.faces.pictures import encode_png
+from affekt.labels import LABELS
+
+unit = st.none() | st.floats(-1, 1, width=32)
+row = st.fixed_dictionaries(
+    {
+        "split": st.sampled_from(["train", "val", "test"]),
+        "emotion": st.none() | st.sampled_from(LABELS),
+        "valence": unit,
+        "arousal": unit,
+        "valence_arousal_origin": st.none() | st.sampled_from(ORIGINS),
+        "votes": st.none() | st.integers(0, 7).map(lambda hot: [float(place == hot) for place in range(8)]),
+        "box_xyxy": st.none() | st.lists(st.floats(-1e4, 1e4, width=32), min_size=4, max_size=4),
+        "subject": st.none() | st.text(max_size=5),
+        "pixel_sha256": st.none() | st.text(max_size=5),
+        "in_place": st.booleans(),
+        "age": st.integers(0, 100),
+    }
+)
+
+
+def frame_of(rows):
+    types = {name: dtype for name, dtype in SCHEMA.items() if name not in ("path", "image", "source", "source_id")}
+    frame = pl.DataFrame(rows, schema={**types, "in_place": pl.Boolean, "age": pl.Int64})
+    name = pl.int_range(pl.len()).cast(pl.String)
+    return frame.select(
+        pl.exclude("in_place"),
+        pl.when("in_place").then(pl.format("/faces/{}.png", name)).alias("path"),
+        pl.when(~pl.col("in_place")).then(name.cast(pl.Binary)).alias("image"),
+        pl.lit("set").alias("source"),
+        name.alias("source_id"),
+    )
+
+
+def one(**values):
+    return pl.DataFrame({"path": ["a.png"], "split": ["train"], "source": ["s"], "source_id": ["1"], **values})
+
+
+@given(st.lists(row, min_size=1, max_size=12))
+@settings(max_examples=15, deadline=None)
+def test_a_manifest_survives_its_file(tmp_path_factory, rows):
+    path = tmp_path_factory.mktemp("manifest") / "faces.parquet"
+    frame = to_manifest(frame_of(rows))
+    write_manifest(frame, path)
+    assert read_manifest(path).equals(frame)
+    assert frame.columns == [*SCHEMA, "age"]
+    assert [file.name for file in path.parent.iterdir()] == ["faces.parquet"]
+
+
+@given(st.lists(row, min_size=1, max_size=5), st.data())
+@settings(max_examples=40, deadline=None)
+def test_one_broken_value_anywhere_is_named(rows, data):
+    frame = frame_of(rows)
+    place = data.draw(st.integers(0, len(rows) - 1))
+    column, value = data.draw(
+        st.sampled_from(
+            [
+                ("emotion", "happy"),
+                ("valence", 1.01),
+                ("arousal", -2.0),
+                ("arousal", float("nan")),
+                ("split", None),
+                ("source", None),
+                ("source_id", None),
+                ("valence_arousal_origin", "guessed"),
+                ("votes", [0.5] * 8),
+                ("votes", [2.0, -1.0, 0, 0, 0, 0, 0, 0]),
+            ]
+        )
+    )
+    values = frame[column].to_list()
+    values[place] = value
+    broken = frame.with_columns(pl.Series(column, values, dtype=frame.schema[column]))
+    with pytest.raises(DataError, match=f"got row {place}: .*mend this row"):
+        to_manifest(broken)
+
+
+def test_absent_columns_become_null_and_further_ones_stay_last():
+    frame = to_manifest(one(camera=["front"]))
+    assert frame.columns == [*SCHEMA, "camera"]
+    assert frame["votes"].null_count() == 1
+    assert frame.schema["votes"] == pl.Array(pl.Float32, 8)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [one(image=[b"x"]), one().drop("path"), one().with_columns(path=pl.lit(None, pl.String))],
+    ids=["both", "no column", "neither"],
+)
+def test_a_row_has_a_path_or_an_image(rows):
+    with pytest.raises(DataError, match="exactly one of path and image"):
+        to_manifest(rows)
+
+
+def test_the_pair_of_source_and_id_is_unique():
+    twice = pl.concat([one(), one()])
+    with pytest.raises(DataError, match=r"each \(source, source_id\) once"):
+        to_manifest(twice)
+    assert to_manifest(twice.with_columns(source=pl.Series(["a", "b"]))).height == 2
+
+
+@pytest.mark.parametrize("values", [{"valence": ["high"]}, {"votes": [[1.0]]}, {"box_xyxy": [[1.0, 2.0]]}])
+def test_other_types_are_an_error(values):
+    with pytest.raises(DataError, match="the manifest's column types"):
+        to_manifest(one(**values))
+
+
+def test_a_wrong_manifest_is_never_written(tmp_path):
+    with pytest.raises(DataError):
+        write_manifest(one(emotion=["rage"]), tmp_path / "faces.parquet")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_an_error(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match=r"expected to write .*faces\.parquet.*choose another folder"):
+        write_manifest(one(), tmp_path / "file" / "faces.parquet")
+
+
+def test_a_failed_write_leaves_the_old_manifest(tmp_path, monkeypatch):
+    path = tmp_path / "faces.parquet"
+    write_manifest(one(), path)
+
+    def full_disk(frame, file):
+        file.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pl.DataFrame, "write_parquet", full_disk)
+    with pytest.raises(DataError, match="No space left on device; free some space"):
+        write_manifest(one(), path)
+    assert read_manifest(path).height == 1
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_no_manifest_is_an_error(tmp_path):
+    with pytest.raises(DataError, match="no such file; make one with"):
+        read_manifest(tmp_path / "none.parquet")
+    (tmp_path / "text.parquet").write_text("not parquet")
+    with pytest.raises(DataError, match="expected a Parquet manifest"):
+        read_manifest(tmp_path / "text.parquet")
+    pl.DataFrame({"a": [1]}).write_parquet(tmp_path / "other.parquet")
+    with pytest.raises(DataError, match=r"expected the manifest columns split, source_id, .* got a"):
+        read_manifest(tmp_path / "other.parquet")
+    to_manifest(one()).clear().write_parquet(tmp_path / "empty.parquet")
+    with pytest.raises(DataError, match="expected rows"):
+        read_manifest(tmp_path / "empty.parquet")
+    one(emotion=["rage"], valence=[0.0], arousal=[0.0]).write_parquet(tmp_path / "label.parquet")
+    with pytest.raises(DataError, match="an emotion among neutral"):
+        read_manifest(tmp_path / "label.parquet")
+
+
+def test_an_empty_split_lists_the_splits_there_are():
+    frame = to_manifest(one())
+    assert select_split(frame, "train").height == 1
+    with pytest.raises(DataError, match=re.escape("the split 'dev', got none among train (1)")):
+        select_split(frame, "dev")
+
+
+def test_pictures_are_read_from_a_path_or_from_the_table(tmp_path):
+    picture = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    (tmp_path / "a.png").write_bytes(encode_png(picture))
+    inside = to_manifest(one().drop("path").with_columns(image=pl.lit(encode_png(picture))))
+    outside = to_manifest(one().with_columns(path=pl.lit(str(tmp_path / "a.png"))))
+    for frame in (inside, outside):
+        assert np.array_equal(read_row_rgb(frame.row(0, named=True)), picture)
+
+
+def test_a_missing_picture_names_its_row():
+    with pytest.raises(PictureError, match=r"picture of 1: a\.png: no such file"):
+        read_row_rgb(to_manifest(one()).row(0, named=True))

@@ -1,0 +1,144 @@
+"""Reading pictures: every mode becomes RGB, every damage becomes one sentence."""
+
+import io
+import struct
+import subprocess
+import sys
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from affekt.errors import PictureError
+from affekt.faces.pictures import encode_png, picture_size, pixel_sha256, read_rgb
+
+NOISE = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
+
+
+def encoded(image, kind="PNG", **options):
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 2**32 - 1))
+@settings(max_examples=30, deadline=None)
+def test_png_keeps_every_pixel(height, width, seed):
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+    assert np.array_equal(read_rgb(encode_png(pixels)), pixels)
+    assert np.array_equal(read_rgb(encode_png(pixels[..., 0])), np.repeat(pixels[..., :1], 3, axis=2))
+
+
+def test_a_path_and_its_bytes_give_the_same(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(encode_png(NOISE))
+    for source in (path, str(path), path.read_bytes()):
+        found = read_rgb(source)
+        assert found.dtype == np.uint8
+        assert np.array_equal(found, NOISE)
+        assert picture_size(source) == (30, 40)
+
+
+def test_red_stays_in_channel_zero():
+    red = np.zeros((8, 8, 3), np.uint8)
+    red[..., 0] = 255
+    assert read_rgb(encode_png(red))[0, 0].tolist() == [255, 0, 0]
+    jpeg = read_rgb(encoded(Image.fromarray(red), "JPEG"))[0, 0]
+    assert jpeg[0] > 250
+    assert jpeg[1:].max() < 5
+
+
+def test_16_bit_grey_is_scaled():
+    deep = np.array([[0, 257, 65535], [32768, 514, 128]], np.uint16)
+    expected = [[0, 1, 255], [128, 2, 0]]
+    assert read_rgb(encoded(Image.fromarray(deep)))[..., 1].tolist() == expected
+
+
+def test_palette():
+    image = Image.new("P", (2, 1))
+    image.putpalette([10, 20, 30, 200, 100, 50])
+    image.putpixel((1, 0), 1)
+    assert read_rgb(encoded(image))[0].tolist() == [[10, 20, 30], [200, 100, 50]]
+
+
+def test_cmyk():
+    red = Image.new("CMYK", (16, 16), (0, 255, 255, 0))
+    pixel = read_rgb(encoded(red, "TIFF"))[8, 8]
+    assert pixel.tolist() == [255, 0, 0]
+
+
+def test_alpha_is_dropped():
+    image = Image.fromarray(np.dstack([NOISE, np.full((40, 30), 128, np.uint8)]))
+    assert np.array_equal(read_rgb(encoded(image)), NOISE)
+
+
+@pytest.mark.parametrize(("orientation", "turn"), [(1, 0), (3, 2), (6, 3), (8, 1)])
+def test_exif_orientation_is_undone(orientation, turn):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    assert np.array_equal(read_rgb(encoded(Image.fromarray(NOISE), exif=exif)), np.rot90(NOISE, turn))
+
+
+def test_a_missing_file_says_so(tmp_path):
+    for read in (read_rgb, picture_size):
+        with pytest.raises(PictureError, match=r"gone\.png: no such file"):
+            read(tmp_path / "gone.png")
+
+
+@pytest.mark.parametrize("content", [b"", b"just text", b"\x89PNG\r\n\x1a\n"], ids=["empty", "text", "magic only"])
+def test_what_is_no_picture_says_so(tmp_path, content):
+    (tmp_path / "a.png").write_bytes(content)
+    for read in (read_rgb, picture_size):
+        for source in (tmp_path / "a.png", content):
+            with pytest.raises(PictureError, match=r"a\.png|encoded picture"):
+                read(source)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_a_truncated_picture_says_so(kind):
+    whole = encoded(Image.fromarray(NOISE), kind)
+    for read in (read_rgb, picture_size):
+        with pytest.raises(PictureError, match="truncated"):
+            read(whole[: len(whole) * 2 // 3])
+
+
+def test_a_folder_is_no_picture(tmp_path):
+    with pytest.raises(PictureError, match="directory"):
+        read_rgb(tmp_path)
+
+
+def png_chunk(name, data):
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+@pytest.mark.parametrize("side", [13_378, 30_000])
+def test_a_decompression_bomb_is_refused_before_it_is_decoded(side):
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0))
+    with pytest.raises(PictureError, match="pixels"):
+        read_rgb(b"\x89PNG\r\n\x1a\n" + header + png_chunk(b"IDAT", b""))
+
+
+def test_large_pictures_are_read_without_a_warning():
+    program = (
+        "import io\nfrom PIL import Image\nfrom affekt.faces.pictures import encode_png, read_rgb\n"
+        "import numpy as np\nImage.MAX_IMAGE_PIXELS = 1000\nprint(read_rgb(encode_png(np.zeros((40, 30, 3), np.uint8))).shape)"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "(40, 30, 3)"
+    assert run.stderr == ""
+
+
+def test_jpeg_size_is_that_of_the_whole_picture():
+    assert picture_size(encoded(Image.new("RGB", (333, 222)), "JPEG")) == (333, 222)
+
+
+def test_the_hash_is_of_pixels_and_shape():
+    assert pixel_sha256(NOISE) == pixel_sha256(read_rgb(encoded(Image.fromarray(NOISE), "BMP")))
+    assert pixel_sha256(NOISE) == pixel_sha256(np.asfortranarray(NOISE))
+    assert pixel_sha256(NOISE) != pixel_sha256(NOISE.reshape(30, 40, 3))
+    changed = NOISE.copy()
+    changed[0, 0, 0] ^= 1
+    assert pixel_sha256(NOISE) != pixel_sha256(changed)
