@@ -1,0 +1,129 @@
+"""Charts of valence and arousal: the circumplex of affect, and what the predictions leave unexplained."""
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from affekt.evaluation.drawing import ACCENT, EXPRESSION_COLOURS, FAINT, INK, SECOND
+from affekt.labels import LABELS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+
+
+def paint_points(canvas: "Canvas", valence: np.ndarray, arousal: np.ndarray, label: np.ndarray) -> None:
+    """Draw every row as a point on the circumplex, coloured by its true expression.
+
+    Args:
+        canvas: an empty matplotlib figure.
+        valence: (n,).
+        arousal: (n,).
+        label: (n,) class indices, -1 where the expression is unknown.
+
+    References:
+        Russell (1980), A circumplex model of affect, J. Personality and Social Psychology 39(6), 1161-1178.
+    """
+    axes = canvas.subplots()
+    _frame(axes, max(1.0, float(np.max(np.abs([valence, arousal])))))
+    order = np.random.default_rng(0).permutation(len(label))
+    palette = np.array([*EXPRESSION_COLOURS.values(), ACCENT])
+    axes.scatter(valence[order], arousal[order], c=palette[label[order]], **_point_style(len(label)))
+
+
+def paint_class_means(
+    canvas: "Canvas",
+    truth: tuple[np.ndarray, np.ndarray],
+    predicted: tuple[np.ndarray, np.ndarray],
+    label: np.ndarray,
+) -> None:
+    """Draw, for every expression, a line from its mean true point (ring) to its mean predicted point (dot).
+
+    Args:
+        canvas: an empty matplotlib figure.
+        truth: valence and arousal, each (n,).
+        predicted: the same.
+        label: (n,) class indices, -1 where the expression is unknown.
+    """
+    axes = canvas.subplots()
+    _frame(axes, 1.2)
+    starts = {}
+    for index, name in enumerate(LABELS):
+        rows = label == index
+        if not rows.any():
+            continue
+        start = float(truth[0][rows].mean()), float(truth[1][rows].mean())
+        end = float(predicted[0][rows].mean()), float(predicted[1][rows].mean())
+        colour = EXPRESSION_COLOURS[name]
+        axes.plot([start[0], end[0]], [start[1], end[1]], color=colour, linewidth=1.5)
+        axes.plot(*start, "o", markerfacecolor="none", markeredgecolor=colour, markersize=6, markeredgewidth=1.5)
+        axes.plot(*end, "o", color=colour, markersize=5.5)
+        starts[name] = start
+    for side, align, offset in ((-1, "right", -0.06), (1, "left", 0.06)):
+        named = {name: start for name, start in starts.items() if (start[0] >= 0) == (side > 0)}
+        heights = spread([start[1] for start in named.values()], 0.11)
+        for (name, start), height in zip(named.items(), heights, strict=True):
+            text = axes.text(start[0] + offset, height, name, fontsize=8, ha=align, va="center")
+            text.set_in_layout(False)
+
+
+def spread(heights: list[float], gap: float) -> list[float]:
+    """Move heights apart until neighbours are at least a gap from one another, the lowest staying where it is."""
+    moved = list(heights)
+    for lower, upper in pairwise(sorted(range(len(heights)), key=heights.__getitem__)):
+        moved[upper] = max(moved[upper], moved[lower] + gap)
+    return moved
+
+
+def paint_residuals(canvas: "Canvas", truth: np.ndarray, predicted: np.ndarray, dimension: str) -> None:
+    """Draw prediction minus truth against the truth, with its mean in ten bins: a slope says the extremes are missed.
+
+    Args:
+        canvas: an empty matplotlib figure.
+        truth: (n,).
+        predicted: (n,).
+        dimension: its name, for the axes.
+    """
+    axes = canvas.subplots()
+    residual = predicted - truth
+    axes.scatter(truth, residual, color=ACCENT, **_point_style(len(truth)))
+    axes.axhline(0, color=INK, linewidth=0.9)
+    edges = np.linspace(-1, 1, 11)
+    index = np.clip(np.digitize(truth, edges) - 1, 0, 9)
+    filled = [number for number in range(10) if (index == number).sum() >= 5]
+    centres = [truth[index == number].mean() for number in filled]
+    means = [residual[index == number].mean() for number in filled]
+    axes.plot(centres, means, "o-", color=SECOND, markersize=4, label="mean in bins of 0.2")
+    axes.legend(loc="upper right")
+    axes.set_xlim(-1.03, 1.03)
+    axes.set_xticks([-1, -0.5, 0, 0.5, 1])
+    reach = max(1.0, float(np.abs(residual).max()) * 1.05)
+    axes.set_ylim(-reach, reach)
+    axes.set_xlabel(f"true {dimension}")
+    axes.set_ylabel("prediction - truth")
+    axes.grid()
+
+
+def _point_style(points: int) -> dict[str, Any]:
+    # Points become one picture inside the SVG: thousands of them as shapes would make the page slow.
+    crowded = min(1.0, points / 2000)
+    return {"s": 16 - 9 * crowded, "alpha": 0.85 - 0.4 * crowded, "linewidths": 0, "rasterized": True}
+
+
+def _frame(axes: "Axes", reach: float) -> None:
+    from matplotlib.patches import Circle
+
+    axes.add_patch(Circle((0, 0), 1, facecolor="none", edgecolor=FAINT, linewidth=1))
+    axes.axhline(0, color=FAINT, linewidth=0.8)
+    axes.axvline(0, color=FAINT, linewidth=0.8)
+    axes.set_xlim(-1.06 * reach, 1.06 * reach)
+    axes.set_ylim(-1.06 * reach, 1.06 * reach)
+    axes.set_aspect("equal")
+    axes.set_xlabel("valence")
+    axes.set_ylabel("arousal")
+    ticks = [-1, -0.5, 0, 0.5, 1]
+    axes.set_xticks(ticks)
+    axes.set_yticks(ticks)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)

@@ -1,0 +1,146 @@
+"""Score prediction tables side by side on one split, and write what was found."""
+
+import json
+from dataclasses import dataclass, field
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from tqdm import tqdm
+
+from affekt import __version__
+from affekt.errors import ConfigError
+from affekt.evaluation.baselines import FLOOR, floor_predictions
+from affekt.evaluation.bootstrap import LEVEL, Figure
+from affekt.evaluation.definitions import DEFINITIONS
+from affekt.evaluation.notes import origin_tag, picture_tag
+from affekt.evaluation.predictions import Matched, match
+from affekt.evaluation.score import Scores, compare, figure_to_json, score, to_json
+from affekt.files import written_whole
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """Scores of one or several models on one split, with the floor and all paired differences."""
+
+    data: str
+    """Names of the data sets."""
+    split: str
+    rows: int
+    """Rows of the split that have a label."""
+    scores: tuple[Scores, ...]
+    """One for each model, in the order given."""
+    floor: Scores
+    """The majority-class and mean predictor's."""
+    floor_note: str
+    """Where the floor's frequencies and means come from."""
+    differences: dict[tuple[str, str], dict[str, Figure]]
+    """First minus second model, by figure."""
+    expression_tag: str
+    """`synthetic` for drawn pictures, else empty."""
+    dimension_tag: str
+    """`projected, not rated` or `synthetic` where valence and arousal are that, else empty."""
+    matched: dict[str, Matched] = field(repr=False)
+    """The joined rows of each model."""
+    command: str = ""
+    """The command that made it."""
+
+    @property
+    def intervals(self) -> str:
+        """One sentence on how the intervals were made."""
+        how = self.floor.resampling
+        return (
+            f"Intervals: {LEVEL:.0%} percentile bootstrap, {how.resamples:,} resamples by {how.by}, seed {how.seed}; "
+            "all models meet the same resamples, so that differences are paired."
+        )
+
+
+def evaluate_tables(
+    named_predictions: dict[str, pl.DataFrame],
+    manifest: pl.DataFrame,
+    split: str,
+    *,
+    seed: int = 0,
+    resamples: int = 1000,
+    by: str = "row",
+    command: str = "",
+    progress: bool = True,
+) -> Evaluation:
+    """Score prediction tables on one split of a manifest.
+
+    Args:
+        named_predictions: a predictions table for each model's name.
+        manifest: the whole manifest; its train split gives the floor.
+        split: the split to score.
+        seed: seed of the bootstrap.
+        resamples: number of bootstrap resamples.
+        by: `row` resamples rows, `subject` whole subjects.
+        command: the command line, for the report.
+        progress: show a progress bar on standard error.
+
+    Returns:
+        The evaluation; `write_report` writes it.
+
+    Raises:
+        DataError: a predictions table does not fit the split.
+        ConfigError: there is no predictions table, or a model has the floor's name.
+    """
+    if not named_predictions or FLOOR in named_predictions:
+        raise ConfigError(
+            f"expected one or more models, none named {FLOOR!r}, got {', '.join(named_predictions) or 'none'}; "
+            "give a predictions table and another name"
+        )
+    floor_table, floor_note = floor_predictions(manifest, split)
+    matched = {name: match(table, manifest, split, name) for name, table in named_predictions.items()}
+    floor_matched = match(floor_table, manifest, split, FLOOR)
+    with tqdm(total=(len(matched) + 1) * resamples, desc="resampling", disable=not progress, leave=False) as bar:
+        options: dict[str, Any] = {"resamples": resamples, "seed": seed, "by": by, "step": bar.update}
+        scores = tuple(score(rows, name, **options) for name, rows in matched.items())
+        floor = score(floor_matched, FLOOR, **options)
+    rows = floor_matched.rows
+    return Evaluation(
+        data=", ".join(sorted(set(rows["source"]))),
+        split=split,
+        rows=len(rows),
+        scores=scores,
+        floor=floor,
+        floor_note=floor_note,
+        differences={(one.name, two.name): compare(one, two) for one, two in combinations(scores, 2)},
+        expression_tag=picture_tag(rows),
+        dimension_tag=origin_tag(rows),
+        matched=matched,
+        command=command,
+    )
+
+
+def evaluation_to_json(evaluation: Evaluation) -> dict[str, Any]:
+    """Return an evaluation as plain values for JSON, NaN as None."""
+    how = evaluation.floor.resampling
+    return {
+        "affekt_version": __version__,
+        "command": evaluation.command,
+        "data": evaluation.data,
+        "split": evaluation.split,
+        "rows": evaluation.rows,
+        "expression_origin": evaluation.expression_tag or None,
+        "valence_arousal_origin": evaluation.dimension_tag or None,
+        "intervals": {"level": LEVEL, "resamples": how.resamples, "resampled_by": how.by, "seed": how.seed},
+        "models": {scores.name: to_json(scores) for scores in evaluation.scores},
+        "floor": to_json(evaluation.floor) | {"note": evaluation.floor_note},
+        "differences": [
+            {"first": first, "second": second, "figures": {key: figure_to_json(value) for key, value in found.items()}}
+            for (first, second), found in evaluation.differences.items()
+        ],
+        "definitions": {key: definition.text for key, definition in DEFINITIONS.items()},
+    }
+
+
+def write_metrics(evaluation: Evaluation, path: Path) -> None:
+    """Write `metrics.json`, whole or not at all.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    with written_whole(path) as temporary:
+        temporary.write_text(json.dumps(evaluation_to_json(evaluation), indent=2, allow_nan=False) + "\n")

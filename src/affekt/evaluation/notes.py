@@ -1,0 +1,94 @@
+"""The sentences that stand under a table: what is not defined, left out or out of the ordinary."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import polars as pl
+
+from affekt.evaluation.bootstrap import Figure
+from affekt.evaluation.definitions import DEFINITIONS
+from affekt.evaluation.predictions import Matched
+from affekt.labels import LABELS
+
+
+def notes_on(matched: Matched, figures: Mapping[str, Figure], by: str) -> tuple[str, ...]:
+    """Say what a reader of the figures must know.
+
+    Args:
+        matched: the predictions joined with the manifest.
+        figures: the figures by name.
+        by: `row` or `subject`, how the intervals were resampled.
+    """
+    notes = [*_on_expression(matched), *_on_dimensions(matched), *_on_intervals(figures)]
+    subjects = matched.rows["subject"]
+    if by == "row" and subjects.n_unique() < len(subjects) and not subjects.null_count():
+        notes.append(
+            f"The {len(subjects)} rows show {subjects.n_unique()} subjects: intervals that resample rows "
+            "are too narrow for new people; resample by subject for those."
+        )
+    return tuple(notes)
+
+
+def origin_tag(rows: pl.DataFrame) -> str:
+    """Return what every title over valence and arousal must say: empty for rated values only."""
+    origins = set(rows["valence_arousal_origin"].drop_nulls())
+    tags = {"projected": "projected, not rated", "synthetic": "synthetic"}
+    return " and ".join(tag for origin, tag in tags.items() if origin in origins)
+
+
+def picture_tag(rows: pl.DataFrame) -> str:
+    """Return `synthetic` when pictures of the rows are drawn, else nothing."""
+    return "synthetic" if (rows["valence_arousal_origin"] == "synthetic").any() else ""
+
+
+def _on_expression(matched: Matched) -> Iterator[str]:
+    if matched.probabilities is None:
+        return
+    known = matched.label >= 0
+    truth, chosen = matched.label[known], matched.probabilities[known].argmax(axis=1)
+    present = np.unique(truth)
+    absent = [label for index, label in enumerate(LABELS) if index not in present]
+    if len(present) == 1:
+        yield f"The truth is {LABELS[present[0]]} throughout: AUC is not defined and kappa and alpha say nothing."
+    elif absent:
+        yield (
+            f"No row is {' or '.join(absent)}: recall, AUC and PR-AUC are means over the other {len(present)} of "
+            f"{len(LABELS)} classes."
+        )
+    if len(np.unique(chosen)) == 1 and len(chosen) > 1:
+        yield f"Every row is predicted {LABELS[chosen[0]]}."
+    if known.sum() < len(known):
+        yield f"The expression is known for {known.sum()} of {len(known)} rows."
+    voted = int((~np.isnan(matched.votes[known]).any(axis=1)).sum())
+    if 0 < voted < known.sum():
+        yield f"Votes are known for {voted} of {known.sum()} rows; KL and JS are over those."
+
+
+def _on_dimensions(matched: Matched) -> Iterator[str]:
+    for name, values in matched.truth.items():
+        known = ~np.isnan(values)
+        truth, predicted = values[known], matched.predicted[name][known]
+        if len(truth) < len(values):
+            yield f"{name.capitalize()} is known for {len(truth)} of {len(values)} rows."
+        if np.ptp(truth) == 0:
+            yield f"The true {name} is {truth[0]:.3f} throughout: CORR is not defined."
+        if np.ptp(predicted) == 0:
+            yield f"The predicted {name} is {predicted[0]:.3f} throughout: CORR is not defined and CCC is 0."
+        zeros = int((truth == 0).sum())
+        if zeros:
+            yield (
+                f"The true {name} is exactly 0 in {zeros} of {len(truth)} rows, where only a prediction of exactly 0 "
+                "counts for SAGR."
+            )
+        outside = int((np.abs(predicted) > 1).sum())
+        if outside:
+            yield f"{outside} of {len(predicted)} predictions of {name} lie outside [-1, 1]."
+
+
+def _on_intervals(figures: Mapping[str, Figure]) -> Iterator[str]:
+    for key, figure in figures.items():
+        if figure.value < figure.low - 1e-9 or figure.value > figure.high + 1e-9:
+            yield (
+                f"{DEFINITIONS[key].title} lies outside its percentile interval: resampling adds its own noise to a "
+                "figure that cannot fall below 0."
+            )

@@ -1,0 +1,174 @@
+"""The tables: what stands in which row and column, and how it is written as Markdown or on a terminal."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from affekt.evaluation.bootstrap import Figure
+from affekt.evaluation.definitions import DEFINITIONS
+from affekt.evaluation.evaluate import Evaluation
+from affekt.evaluation.predictions import DIMENSIONS
+from affekt.evaluation.score import Scores
+
+STUDY = ("accuracy", "macro_f1", "roc_auc", "kappa", "pr_auc")
+"""The columns of the study's table, in its order."""
+FURTHER = ("balanced_accuracy", "weighted_f1", "alpha", "log_loss", "brier", "ece", "votes_kl", "votes_js")
+DIMENSIONAL = ("rmse", "corr", "sagr", "ccc", "mae")
+CLASS_TITLES = {"precision": "Precision", "recall": "Recall", "f1": "F1", "roc_auc": "AUC", "pr_auc": "PR-AUC"}
+
+Cell = str | Figure | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table before it is written: text cells, figures with intervals, and None where there is no figure."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    text_columns: int = 1
+    """How many columns from the left hold names; they are aligned to the left."""
+    signed: bool = False
+    """Whether the figures are differences, written with their sign."""
+
+
+def main_tables(evaluation: Evaluation) -> list[Table]:
+    """Return the tables of all models: the study's columns, the further ones, and valence and arousal."""
+    everyone = [*evaluation.scores, evaluation.floor]
+    where = f"{evaluation.data}, split {evaluation.split}, {evaluation.rows:,} rows"
+    tables = []
+    if any("accuracy" in scores.figures for scores in evaluation.scores):
+        title = tagged("Expressions", evaluation.expression_tag)
+        scored = [scores for scores in everyone if "accuracy" in scores.figures]
+        tables.append(_by_model(f"{title}: {where}", scored, STUDY))
+        tables.append(_by_model(f"{title}: further figures", scored, FURTHER))
+    if any("valence_ccc" in scores.figures or "arousal_ccc" in scores.figures for scores in evaluation.scores):
+        title = tagged("Valence and arousal", evaluation.dimension_tag)
+        rows = [
+            (scores.name, dimension, *(scores.figures[f"{dimension}_{key}"] for key in DIMENSIONAL))
+            for dimension in DIMENSIONS
+            for scores in everyone
+            if f"{dimension}_ccc" in scores.figures
+        ]
+        header = ("model", "dimension", *(DEFINITIONS[f"valence_{key}"].title for key in DIMENSIONAL))
+        tables.append(Table(f"{title}: {where}", header, tuple(rows), text_columns=2))
+    return tables
+
+
+def class_table(scores: Scores, tag: str = "") -> Table:
+    """Return one model's figures of every class, with the number of its rows."""
+    assert scores.confusion is not None
+    rows = [
+        (label, f"{int(support):,}", *(figures[key] for key in CLASS_TITLES))
+        for (label, figures), support in zip(scores.classes.items(), scores.confusion.sum(axis=1), strict=True)
+    ]
+    return Table(tagged(f"Classes of {scores.name}", tag), ("expression", "rows", *CLASS_TITLES.values()), tuple(rows))
+
+
+def difference_tables(evaluation: Evaluation) -> list[Table]:
+    """Return the paired differences of every two models; none for a single model."""
+    tables = []
+    for title, tag, keys in (
+        ("Paired differences", evaluation.expression_tag, (*STUDY, "brier", "ece")),
+        ("Paired differences of valence", evaluation.dimension_tag, [f"valence_{key}" for key in DIMENSIONAL]),
+        ("Paired differences of arousal", evaluation.dimension_tag, [f"arousal_{key}" for key in DIMENSIONAL]),
+    ):
+        rows = [
+            (f"{first} - {second}", *(found.get(key) for key in keys))
+            for (first, second), found in evaluation.differences.items()
+            if keys[0] in found
+        ]
+        if rows:
+            header = ("first - second", *(DEFINITIONS[key].title for key in keys))
+            tables.append(Table(tagged(title, tag), header, tuple(rows), signed=True))
+    return tables
+
+
+def tagged(title: str, tag: str) -> str:
+    """Append the origin warning to a title."""
+    return f"{title} ({tag})" if tag else title
+
+
+def _by_model(title: str, everyone: Sequence[Scores], keys: Sequence[str]) -> Table:
+    keys = [key for key in keys if any(key in scores.figures for scores in everyone)]
+    rows = [(scores.name, *(scores.figures.get(key) for key in keys)) for scores in everyone]
+    return Table(title, ("model", *(DEFINITIONS[key].title for key in keys)), tuple(rows))
+
+
+def number(value: float, signed: bool = False) -> str:
+    """Write a number to three decimals; NaN as a dash, and never minus zero."""
+    if math.isnan(value):
+        return "-"
+    return f"{round(value, 3) + 0.0:{'+' if signed else ''}.3f}"
+
+
+def interval(figure: Figure, signed: bool = False) -> str:
+    """Write a figure's interval in brackets; nothing where there is none."""
+    if math.isnan(figure.low):
+        return ""
+    return f"[{number(figure.low, signed)}, {number(figure.high, signed)}]"
+
+
+def is_clear(figure: Figure) -> bool:
+    """Whether the interval of a difference leaves 0 out."""
+    return figure.low > 0 or figure.high < 0
+
+
+def to_markdown(table: Table) -> str:
+    """Write a table as Markdown; differences whose interval leaves 0 out are bold."""
+    lines = [
+        f"**{table.title}**",
+        "",
+        "| " + " | ".join(table.header) + " |",
+        "|" + "|".join(" --- " if index < table.text_columns else " ---: " for index in range(len(table.header))) + "|",
+    ]
+    lines += ["| " + " | ".join(_markdown_cell(cell, table.signed) for cell in row) + " |" for row in table.rows]
+    return "\n".join(lines) + "\n"
+
+
+def _markdown_cell(cell: Cell, signed: bool) -> str:
+    if not isinstance(cell, Figure):
+        return (cell or "").replace("|", "\\|")
+    written = f"{number(cell.value, signed)} {interval(cell, signed)}".rstrip()
+    return f"**{written}**" if signed and is_clear(cell) else written
+
+
+def to_plain(table: Table) -> str:
+    """Write a table for a terminal, each interval under its figure."""
+    lines: list[list[str]] = [list(table.header)]
+    for row in table.rows:
+        lines.append([number(cell.value, table.signed) if isinstance(cell, Figure) else cell or "" for cell in row])
+        intervals = [_short(interval(cell, table.signed)) if isinstance(cell, Figure) else "" for cell in row]
+        if any(intervals):
+            lines.append(intervals)
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    aligned = ["<" if index < table.text_columns else ">" for index in range(len(widths))]
+    text = [
+        " ".join(f"{cell:{side}{width}}" for cell, side, width in zip(line, aligned, widths, strict=True)).rstrip()
+        for line in lines
+    ]
+    return "\n".join([table.title, "", *text]) + "\n"
+
+
+def _short(text: str) -> str:
+    return re.sub(r"(?<!\d)0\.", ".", text)
+
+
+def summary(evaluation: Evaluation) -> str:
+    """Return what a terminal shows: the study's columns, valence and arousal, the notes and how intervals were made."""
+    tables = [table for table in main_tables(evaluation) if not table.title.endswith("further figures")]
+    return "\n".join([*map(to_plain, tables), *notes(evaluation)]) + "\n"
+
+
+def notes(evaluation: Evaluation) -> list[str]:
+    """Return the sentences under the tables, those of one model with its name."""
+    of_models = [f"{scores.name}: {note}" for scores in evaluation.scores for note in scores.notes]
+    return [*of_models, evaluation.floor_note, evaluation.intervals]
+
+
+def document(evaluation: Evaluation) -> str:
+    """Return `table.md`: every table and the notes, as Markdown."""
+    per_class = [class_table(scores, evaluation.expression_tag) for scores in evaluation.scores if scores.classes]
+    tables = [*main_tables(evaluation), *difference_tables(evaluation), *per_class]
+    return "\n".join([*map(to_markdown, tables), *(f"* {note}" for note in notes(evaluation))]) + "\n"

@@ -1,0 +1,182 @@
+"""Scores as a whole: figures agree with their own references, intervals are repeatable, oddities become sentences."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy.stats import pearsonr
+from sklearn import metrics as sk
+
+from affekt.errors import ConfigError, DataError
+from affekt.evaluation.baselines import floor_predictions
+from affekt.evaluation.definitions import DEFINITIONS
+from affekt.evaluation.predictions import match
+from affekt.evaluation.score import compare, score, to_json
+from affekt.labels import LABELS, PROBABILITY_COLUMNS
+
+
+def scored(predictions, manifest, name="model", **options):
+    return score(match(predictions, manifest, "test"), name, **({"resamples": 100} | options))
+
+
+def test_figures_agree_with_scikit_learn_end_to_end(manifest, predictions):
+    scores = scored(predictions, manifest)
+    rows = manifest.filter(pl.col("split") == "test")
+    truth = np.array([LABELS.index(label) for label in rows["emotion"]])
+    probabilities = predictions.select(PROBABILITY_COLUMNS).to_numpy()
+    chosen = probabilities.argmax(axis=1)
+    expected = {
+        "accuracy": sk.accuracy_score(truth, chosen),
+        "macro_f1": sk.f1_score(truth, chosen, average="macro"),
+        "roc_auc": sk.roc_auc_score(truth, probabilities, multi_class="ovr"),
+        "pr_auc": sk.average_precision_score(np.eye(8)[truth], probabilities),
+        "kappa": sk.cohen_kappa_score(truth, chosen),
+        "log_loss": sk.log_loss(truth, probabilities),
+        "arousal_corr": pearsonr(rows["arousal"].cast(pl.Float64), predictions["arousal"])[0],
+    }
+    for key, value in expected.items():
+        assert scores.figures[key].value == pytest.approx(value, abs=1e-9)
+    assert scores.confusion is not None
+    np.testing.assert_array_equal(scores.confusion, sk.confusion_matrix(truth, chosen))
+    assert set(scores.figures) == set(DEFINITIONS)
+
+
+def test_every_figure_lies_in_its_interval(manifest, predictions):
+    scores = scored(predictions, manifest, resamples=300)
+    biased = {"ece"}
+    for key, figure in scores.figures.items():
+        assert figure.low < figure.high
+        assert key in biased or figure.low <= figure.value <= figure.high
+
+
+def test_the_seed_repeats_and_resamples_are_shared(manifest, predictions, predictions_of):
+    first, again = scored(predictions, manifest), scored(predictions, manifest)
+    assert first.figures == again.figures
+    assert set(compare(first, again).values()) == {type(first.figures["accuracy"])(0, 0, 0)}
+    other = scored(predictions_of(manifest, skill=1.0, seed=5), manifest)
+    difference = compare(first, other)["accuracy"]
+    assert difference.value == pytest.approx(first.figures["accuracy"].value - other.figures["accuracy"].value)
+    draws = first.draws["accuracy"] - other.draws["accuracy"]
+    assert (difference.low, difference.high) == pytest.approx(tuple(np.quantile(draws, [0.025, 0.975])))
+
+
+def test_a_paired_interval_is_narrower_than_two_apart(manifest, predictions):
+    nearly = predictions.with_columns(
+        pl.when(pl.int_range(pl.len()) > 2).then(pl.col(PROBABILITY_COLUMNS)).otherwise(1 / 8)
+    )
+    one, two = scored(predictions, manifest), scored(nearly, manifest)
+    difference = compare(one, two)["accuracy"]
+    figure = one.figures["accuracy"]
+    assert difference.high - difference.low < (figure.high - figure.low) / 2
+
+
+def test_scores_of_other_resamples_are_not_compared(manifest, predictions):
+    with pytest.raises(ConfigError, match="same resamples"):
+        compare(scored(predictions, manifest), scored(predictions, manifest, seed=1))
+
+
+def test_subjects_are_resampled_whole(manifest_of, predictions_of):
+    people = manifest_of(subject=[f"person {index % 6}" for index in range(160)])
+    predictions = predictions_of(people)
+    by_row, by_subject = scored(predictions, people), scored(predictions, people, by="subject")
+    assert by_subject.resampling.by == "subject"
+    assert by_row.figures["accuracy"].value == by_subject.figures["accuracy"].value
+    assert by_row.figures["accuracy"].low != by_subject.figures["accuracy"].low
+    assert any("resample by subject" in note for note in by_row.notes)
+    assert not any("resample by subject" in note for note in by_subject.notes)
+
+
+def test_subjects_that_are_not_there_cannot_be_resampled(manifest, predictions):
+    with pytest.raises(ConfigError, match="got none in 84 of 84 rows"):
+        scored(predictions, manifest, by="subject")
+    with pytest.raises(ConfigError, match="'row' or 'subject'"):
+        scored(predictions, manifest, by="face")
+
+
+def test_constant_predictions_are_nan_and_a_sentence(manifest, predictions):
+    constant = predictions.with_columns(
+        *(pl.lit(float(index == 0)).alias(name) for index, name in enumerate(PROBABILITY_COLUMNS)),
+        valence=pl.lit(1.5),
+        arousal=pl.lit(0.1),
+    )
+    scores = scored(constant, manifest)
+    assert np.isnan(scores.figures["valence_corr"].value)
+    assert np.isnan(scores.figures["valence_corr"].low)
+    assert scores.figures["valence_ccc"].value == 0
+    assert scores.figures["kappa"].value == 0
+    assert scores.figures["roc_auc"].value == 0.5
+    said = " ".join(scores.notes)
+    assert "Every row is predicted neutral." in said
+    assert "The predicted valence is 1.500 throughout: CORR is not defined" in said
+    assert "84 of 84 predictions of valence lie outside [-1, 1]." in said
+
+
+def test_one_class_in_the_truth_is_a_sentence_and_not_a_crash(manifest, predictions):
+    happy = manifest.with_columns(emotion=pl.lit("happiness"))
+    scores = scored(predictions, happy)
+    assert np.isnan(scores.figures["roc_auc"].value)
+    assert "The truth is happiness throughout" in scores.notes[0]
+    assert 0 < scores.figures["accuracy"].value < 1
+
+
+def test_absent_classes_are_counted(manifest, predictions):
+    few = manifest.filter(~pl.col("emotion").is_in(["fear", "contempt"]))
+    kept = predictions.filter(pl.col("source_id").is_in(few["source_id"].implode()))
+    scores = scored(kept, few)
+    assert "No row is fear or contempt: recall, AUC and PR-AUC are means over the other 6 of 8 classes." in scores.notes
+    assert np.isnan(scores.classes["fear"]["roc_auc"].value)
+    assert not np.isnan(scores.figures["roc_auc"].value)
+
+
+def test_votes_of_some_rows_are_scored_on_those(manifest, predictions):
+    partly = manifest.with_columns(votes=pl.when(pl.int_range(pl.len()) % 2 == 0).then("votes"))
+    scores = scored(predictions, partly)
+    assert scores.figures["votes_js"].value > 0
+    assert any(note.startswith("Votes are known for") for note in scores.notes)
+    assert (
+        "votes_kl"
+        not in scored(predictions, manifest.with_columns(votes=pl.lit(None, manifest["votes"].dtype))).figures
+    )
+
+
+def test_truths_of_exactly_zero_are_counted(manifest, predictions):
+    zero = manifest.with_columns(valence=pl.when(pl.int_range(pl.len()) % 2 == 0).then("valence").otherwise(0))
+    scores = scored(predictions, zero)
+    zeros = (zero.filter(pl.col("split") == "test")["valence"] == 0).sum()
+    assert scores.notes[0].startswith(f"The true valence is exactly 0 in {zeros} of 84 rows")
+    assert scores.figures["valence_sagr"].value <= 1 - zeros / 84
+
+
+def test_no_resamples_leave_the_intervals_open(manifest, predictions):
+    figure = scored(predictions, manifest, resamples=0).figures["accuracy"]
+    assert figure.value > 0
+    assert np.isnan([figure.low, figure.high]).all()
+
+
+def test_json_holds_no_nan(manifest, predictions):
+    constant = predictions.with_columns(valence=pl.lit(0.0))
+    plain = to_json(scored(constant, manifest))
+    json.dumps(plain, allow_nan=False)
+    assert plain["figures"]["valence_corr"] == {"value": None, "low": None, "high": None}
+    assert plain["classes"]["happiness"]["recall"]["value"] > 0
+
+
+def test_the_floor_knows_the_train_split_only(manifest):
+    table, sentence = floor_predictions(manifest, "test")
+    train = manifest.filter(pl.col("split") == "train")
+    assert table["p_happiness"].unique().to_list() == pytest.approx([(train["emotion"] == "happiness").mean()])
+    assert table["valence"].unique().to_list() == pytest.approx([train["valence"].mean()])
+    assert "'train'" in sentence
+    scores = scored(table, manifest)
+    majority = max(LABELS, key=train["emotion"].to_list().count)
+    test = manifest.filter(pl.col("split") == "test")
+    assert scores.figures["accuracy"].value == pytest.approx((test["emotion"] == majority).mean())
+
+
+def test_without_a_train_split_the_floor_says_so(manifest):
+    test = manifest.filter(pl.col("split") == "test")
+    _, sentence = floor_predictions(test, "test")
+    assert "there being no train split" in sentence
+    with pytest.raises(DataError, match="expected labels"):
+        floor_predictions(test.with_columns(emotion=pl.lit(None, pl.String), valence=None, arousal=None), "test")
