@@ -124,7 +124,8 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(side):
 def test_large_pictures_are_read_without_a_warning():
     program = (
         "import io\nfrom PIL import Image\nfrom affekt.faces.pictures import encode_png, read_rgb\n"
-        "import numpy as np\nImage.MAX_IMAGE_PIXELS = 1000\nprint(read_rgb(encode_png(np.zeros((40, 30, 3), np.uint8))).shape)"
+        "import numpy as np\nImage.MAX_IMAGE_PIXELS = 1000\n"
+        "print(read_rgb(encode_png(np.zeros((40, 30, 3), np.uint8))).shape)"
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "(40, 30, 3)"

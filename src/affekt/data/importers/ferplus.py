@@ -1,0 +1,221 @@
+"""FER+: the pictures of FER2013 with ten taggers' votes each (Barsoum et al. 2016, github.com/microsoft/FERPlus).
+
+Two forms are read. The two tables: FER2013's pixels joined with `fer2013new.csv` by row order, because the number in a
+picture's name is not its row. The folders: `FER2013Train`, `FER2013Valid` and `FER2013Test`, each with PNG files and a
+`label.csv`. The two forms carry different votes for 1,602 pictures, so the notes say which was read.
+
+`votes` are the raw votes for the eight expressions divided by their sum: votes for unknown and for no face are left
+out, and single votes stay. Single votes are removed only inside the rule that decides what is kept and named.
+"""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import polars as pl
+from tyro.conf import Positional, arg
+
+from affekt.data.importers.fer_pixels import SPLITS, find_table, read_fer_table
+from affekt.data.importers.ferplus_rules import CHOICES, EXPRESSIONS, NO_AGREEMENT, PUBLISHED, RULES, majority
+from affekt.data.importers.listing import Listing
+from affekt.data.importers.projection import NOTE, projected
+from affekt.errors import DataError
+from affekt.labels import LABELS
+
+FOLDERS = {"FER2013Train": "train", "FER2013Valid": "val", "FER2013Test": "test"}
+"""The folders of the FERPlus repository and the splits they hold."""
+WHOLE_PICTURE = (0, 0, 48, 48)
+"""The box of every line of label.csv: the whole picture is the face."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FerPlus:
+    """FER+: FER2013's pictures with ten taggers' votes each, eight expressions."""
+
+    pixels: Annotated[Positional[Path], arg(metavar="PIXELS")]
+    """FER2013: fer2013.tar.gz, fer2013.csv or icml_face_data.csv, or a folder with one of them.
+    Or the folder that holds FER2013Train, FER2013Valid and FER2013Test."""
+    labels: Annotated[Positional[Path | None], arg(metavar="[LABELS]")] = None
+    """fer2013new.csv. Where it is left out, the one beside the pixels; the FER2013Train... folders have their own."""
+    rule: Literal["majority", "probability", "crossentropy", "multi_target", "argmax"] = "majority"
+    """How votes become one expression, or the picture is left out.
+    majority is Microsoft's: more than half of the votes, single votes removed."""
+    valence_arousal: Literal["none", "projected"] = "none"
+    """projected: compute valence and arousal from the votes with published norms of the emotion words."""
+
+    def list_rows(self) -> Listing:
+        """Read pixels and votes, and keep what the rule keeps.
+
+        Raises:
+            DataError: a file is missing or damaged, or the two tables do not describe the same rows.
+        """
+        if any((self.pixels / folder).is_dir() for folder in FOLDERS):
+            rows, label_file = self._read_folders(), "label.csv"
+        else:
+            rows, label_file = self._read_tables(), "fer2013new.csv"
+        rows, dropped = keep(rows, self.rule)
+        notes = [f"Votes come from {label_file}; expressions are named by the rule {self.rule}."]
+        if self.valence_arousal == "projected":
+            rows = projected(rows)
+            notes.append(NOTE)
+        published = dict(zip(SPLITS.values(), PUBLISHED[label_file, self.rule], strict=True))
+        return Listing(rows=rows, dropped=dropped, published=published, notes=tuple(notes))
+
+    def _read_folders(self) -> pl.DataFrame:
+        if self.labels is not None:
+            raise DataError(
+                f"expected no label file with the folders in {self.pixels}, which have their own label.csv, got "
+                f"{self.labels}; leave it out, or give fer2013.csv instead of the folders"
+            )
+        return read_folders(self.pixels)
+
+    def _read_tables(self) -> pl.DataFrame:
+        table = find_table(self.pixels)
+        label_table = self.labels or table.with_name("fer2013new.csv")
+        labels = read_label_table(label_table)
+        return join(read_fer_table(table), labels, table, label_table)
+
+
+def read_label_table(path: Path) -> pl.DataFrame:
+    """Read `fer2013new.csv`, in its order.
+
+    Returns:
+        `usage` (Training, PublicTest or PrivateTest), `name` (null for rows without a picture) and `counts` (10 votes,
+        in the order of `CHOICES`).
+
+    Raises:
+        DataError: the file is missing, or its columns or votes are not FER+'s.
+    """
+    if not path.is_file():
+        raise DataError(f"expected FER+'s fer2013new.csv at {path}, got no such file; give its path after the pixels")
+    try:
+        frame = pl.read_csv(path, infer_schema=False).rename(str.strip)
+        rows = frame.select(
+            pl.col("Usage").str.strip_chars().alias("usage"),
+            pl.col("Image name").str.strip_chars().replace("", None).alias("name"),
+            pl.concat_arr([pl.col(choice).str.strip_chars().cast(pl.Float64) for choice in CHOICES]).alias("counts"),
+        )
+    except (pl.exceptions.PolarsError, OSError) as error:
+        first_line = str(error).splitlines()[0]
+        raise DataError(f"expected FER+'s fer2013new.csv at {path}, got {first_line}; download it again") from error
+    broken = (~rows["usage"].is_in(list(SPLITS)) | rows["counts"].arr.to_list().list.contains(None)).arg_true()
+    if len(broken):
+        raise DataError(
+            f"expected a Usage among {', '.join(SPLITS)} and 10 votes in row {broken[0]} of {path}, got "
+            f"{frame.row(broken[0])}; download it again"
+        )
+    return rows
+
+
+def join(pixels: pl.DataFrame, labels: pl.DataFrame, table: Path, label_table: Path) -> pl.DataFrame:
+    """Put pixels and votes side by side by row order.
+
+    Args:
+        pixels: from `read_fer_table`.
+        labels: from `read_label_table`.
+        table: the file of the pixels, for messages.
+        label_table: the file of the labels, for messages.
+
+    Raises:
+        DataError: the tables differ in length, usage or classes, so that row order does not join them.
+    """
+    if pixels.height != labels.height:
+        raise DataError(
+            f"expected as many rows in {table} as in {label_table}, got {pixels.height:,} and {labels.height:,}; "
+            "give the two files that belong together"
+        )
+    differ = (pixels["usage"] != labels["usage"]).arg_true()
+    if len(differ):
+        row = differ[0]
+        raise DataError(
+            f"expected the same Usage in row {row} of {table} and {label_table}, got {pixels['usage'][row]} and "
+            f"{labels['usage'][row]}; give the two files that belong together, in their original order"
+        )
+    _refuse_shuffled(pixels, labels, table, label_table)
+    return labels.select("name", "counts", pixels["image"], split=pl.col("usage").replace(SPLITS))
+
+
+def _refuse_shuffled(pixels: pl.DataFrame, labels: pl.DataFrame, table: Path, label_table: Path) -> None:
+    winners = majority(labels["counts"].to_numpy())
+    named = [CHOICES[winner] if winner != NO_AGREEMENT else None for winner in winners]
+    agree = (pixels["emotion"] == pl.Series(named, dtype=pl.String)).drop_nulls()
+    # In their order FER2013's classes agree with FER+'s in about 80 % of rows, in any other order in about 20 %.
+    if len(agree) >= 200 and agree.sum() < 0.4 * len(agree):
+        raise DataError(
+            f"expected the rows of {table} in the order of {label_table}, got classes that agree in only "
+            f"{agree.sum() / len(agree):.0%} of them; give fer2013.csv with its rows in their original order"
+        )
+
+
+def read_folders(base: Path) -> pl.DataFrame:
+    """Read the `label.csv` of every FER+ folder in `base`; the pictures stay where they are.
+
+    Raises:
+        DataError: a label.csv is missing, or a line of it does not hold a name, a box and 10 votes.
+    """
+    rows = [row for folder in FOLDERS if (base / folder).is_dir() for row in _folder_rows(base / folder)]
+    schema = {"path": pl.String, "name": pl.String, "split": pl.String, "box_xyxy": pl.List(pl.Float32)}
+    return pl.DataFrame(rows, schema={**schema, "counts": pl.Array(pl.Float64, len(CHOICES))}, orient="row")
+
+
+def _folder_rows(folder: Path) -> list[tuple[str, str, str, list[float] | None, list[float]]]:
+    table = folder / "label.csv"
+    if not table.is_file():
+        raise DataError(f"expected label.csv in {folder}, got none; copy it from the FERPlus repository")
+    rows = []
+    with table.open(encoding="utf-8-sig", newline="") as lines:
+        for number, fields in enumerate(csv.reader(lines), start=1):
+            try:
+                name, box, *votes = fields
+                left, top, right, bottom = (float(edge) for edge in box.strip("()").split(","))
+                counts = [float(count) for count in votes]
+                if len(counts) != len(CHOICES):
+                    raise ValueError(f"{len(counts)} votes")
+            except ValueError as error:
+                raise DataError(
+                    f"expected a name, a box and 10 votes in line {number} of {table}, got {error}; download it again"
+                ) from error
+            box_xyxy = [left, top, right, bottom]
+            whole = tuple(box_xyxy) == WHOLE_PICTURE
+            rows.append((str(folder / name), name, FOLDERS[folder.name], None if whole else box_xyxy, counts))
+    return rows
+
+
+def keep(rows: pl.DataFrame, rule: str) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Apply a counting rule and name what is left.
+
+    Of rows that share a name the last is kept: in the FER+ folders its picture has overwritten the earlier one's.
+
+    Args:
+        rows: `name`, `counts`, `split` and `path` or `image`, with or without `box_xyxy`.
+        rule: a name in `RULES`.
+
+    Returns:
+        Manifest rows, and how many were dropped by reason.
+    """
+    counts = rows["counts"].to_numpy()
+    winners = RULES[rule](counts)
+    everything = pl.repeat(value=True, n=rows.height, eager=True)
+    reasons = {
+        "no image name in the label file": rows["name"].is_null(),
+        "image name used again by a later row": rows["name"].is_not_null() & ~rows["name"].is_last_distinct(),
+        "pixels are not 48x48 greys": rows["image"].is_null() if "image" in rows.columns else ~everything,
+        f"votes do not agree enough for {rule}": pl.Series(winners == NO_AGREEMENT),
+        "unknown won the votes": pl.Series(winners == CHOICES.index("unknown")),
+        "no face won the votes": pl.Series(winners == CHOICES.index("NF")),
+    }
+    left = everything
+    dropped = {}
+    for reason, broken in reasons.items():
+        dropped[reason] = int((left & broken).sum())
+        left &= ~broken
+    expressions = counts[left.to_numpy()][:, [CHOICES.index(label) for label in LABELS]]
+    votes = expressions / expressions.sum(axis=1, keepdims=True)
+    kept = rows.filter(left).with_columns(
+        pl.Series("emotion", [CHOICES[winner] for winner in winners[left.to_numpy()]], dtype=pl.String),
+        pl.Series("votes", votes, dtype=pl.Array(pl.Float32, EXPRESSIONS)),
+        source=pl.lit("ferplus"),
+        source_id=pl.col("name"),
+    )
+    return kept.drop("name", "counts"), {reason: count for reason, count in dropped.items() if count}
