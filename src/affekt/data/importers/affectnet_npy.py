@@ -18,8 +18,8 @@ from tqdm import tqdm
 
 from affekt.data.importers.affectnet_labels import name_expressions
 from affekt.data.importers.listing import Listing
+from affekt.data.manifest import write_table
 from affekt.errors import DataError
-from affekt.files import written_whole
 
 SETS = {"train_set": "train", "val_set": "val"}
 PUBLISHED = {"train": 287_651, "val": 3_999}
@@ -116,8 +116,7 @@ def read_annotations(folder: Path, ids: list[str], cache: Path) -> pl.DataFrame:
     with tqdm(total=len(todo), desc=f"annotations of {folder.parent.name}", unit=" faces", disable=None) as progress:
         for chunk, annotations in zip(chunks, _read_chunks(folder, chunks), strict=True):
             part = pl.DataFrame(annotations, schema=ANNOTATION_SCHEMA, orient="row")
-            with written_whole(parts / f"{len(kept):06d}.parquet") as temporary:
-                part.write_parquet(temporary)
+            write_table(part, parts / f"{len(kept):06d}.parquet")
             kept.append(part)
             progress.update(len(chunk))
     empty = pl.DataFrame(schema=ANNOTATION_SCHEMA)
