@@ -45,7 +45,9 @@ def test_every_row_goes_to_one_side_and_every_group_too(drawn, fraction, seed):
     assert training["source_id"].cast(int).is_sorted()
     assert validation["source_id"].cast(int).is_sorted()
     for name in ("subject", "pixel_sha256"):
-        sides = [set(side.filter(pl.col("subject").is_null() | (name == "subject"))[name]) for side in (training, validation)]
+        sides = [
+            set(side.filter(pl.col("subject").is_null() | (name == "subject"))[name]) for side in (training, validation)
+        ]
         assert not (sides[0] & sides[1]) - {None}
 
 
@@ -71,7 +73,9 @@ def test_a_person_stays_whole():
 
 
 def test_copies_of_a_picture_stay_together():
-    training, validation = carve_validation(rows([None] * 60, hashes=[str(number // 3) for number in range(60)]), 0.25, 0)
+    training, validation = carve_validation(
+        rows([None] * 60, hashes=[str(number // 3) for number in range(60)]), 0.25, 0
+    )
     assert validation.height == 15
     assert not set(training["pixel_sha256"]) & set(validation["pixel_sha256"])
 

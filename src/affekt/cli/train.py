@@ -1,6 +1,7 @@
 """`affekt train RECIPE --data faces.parquet --out runs/NAME`: the options are the recipe's own fields."""
 
 import difflib
+import os
 import shlex
 import sys
 from dataclasses import dataclass
@@ -88,6 +89,8 @@ def run_training(name: str, command: TrainCommand, command_line: str) -> None:
         command=command_line,
     )
     card = train(command.recipe, read_manifest(command.data), run)
+    if os.environ.get("RANK", "0") != "0":
+        return  # under torchrun, the first process speaks for all
     figures = ", ".join(f"{key.removeprefix('val_')} {value:.4f}" for key, value in card.metrics["validation"].items())
     print(f"kept epoch {card.training['best_epoch']}: {figures}, on validation", file=sys.stderr)
     print(f"wrote {command.out}; next: affekt evaluate {command.out} --data {command.data} --split test --out report/")

@@ -1,5 +1,6 @@
 """The network: a timm backbone, global average pooling, one dense layer, and one or two heads."""
 
+import difflib
 from typing import NamedTuple
 
 import timm
@@ -59,7 +60,7 @@ class Network(nn.Module):
         """Build the network with random weights.
 
         Raises:
-            ModelError: timm has no such architecture.
+            ModelError: timm has no such architecture, or one that gives no feature maps.
         """
         super().__init__()
         self.is_frozen = False
@@ -121,13 +122,29 @@ class VggConvolutions(nn.Module):
 
 def _backbone(architecture: str, channels: int) -> tuple[nn.Module, int]:
     if not timm.is_model(architecture):
-        close = ", ".join(timm.list_models(f"*{architecture.split('_')[0]}*")[:4])
-        raise ModelError(f"expected the name of a timm model, got {architecture!r}; did you mean one of: {close}")
+        close = difflib.get_close_matches(architecture, timm.list_models(), n=1) or ["mobilenetv2_100"]
+        raise ModelError(f"expected the name of a timm model, got {architecture!r}; choose for example {close[0]}")
     if architecture.startswith("vgg"):
         vgg = VggConvolutions(architecture, channels)
         return vgg, vgg.num_features
-    net = timm.create_model(architecture, in_chans=channels, num_classes=0, global_pool="")
-    return net, int(net.num_features)  # pyright: ignore[reportArgumentType]
+    try:
+        net = timm.create_model(architecture, in_chans=channels, num_classes=0, global_pool="")
+        return net, _feature_count(net, channels)
+    except (TypeError, RuntimeError, ValueError, AssertionError) as error:
+        raise ModelError(
+            f"expected an architecture that gives feature maps of any input size, got {architecture} ({error}); "
+            "choose a convolutional network"
+        ) from error
+
+
+@torch.inference_mode()
+def _feature_count(net: nn.Module, channels: int) -> int:
+    """Ask a backbone how many feature maps it gives: in some networks timm's `num_features` is another number."""
+    maps = net.eval()(torch.zeros(1, channels, 96, 96))
+    net.train()
+    if maps.ndim != 4:
+        raise ValueError(f"features of shape {tuple(maps.shape)}")
+    return maps.shape[1]
 
 
 def parameter_count(module: nn.Module) -> int:

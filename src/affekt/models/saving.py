@@ -4,23 +4,39 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
-from affekt.errors import ModelError
+from affekt.errors import DataError, ModelError
 from affekt.files import written_whole
 from affekt.models.card import WEIGHTS_FILE, Card, read_card
 from affekt.models.network import Network
 
 
 def save_model(network: Network, card: Card, folder: Path) -> None:
-    """Write the weights and the card of a network, each whole or not at all; weights never travel without the card.
+    """Write the card and the weights of a network, each whole or not at all; weights never travel without the card.
 
     Raises:
-        DataError: the folder cannot be written.
+        DataError: the folder cannot be written, or the disk is full.
     """
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    with written_whole(folder / WEIGHTS_FILE) as temporary:
-        save_file(tensors, temporary)
+    # The card comes first: a run that is killed between the two has no weights yet, and so can still be resumed.
     card.write(folder)
+    write_tensors(dict(network.state_dict()), folder / WEIGHTS_FILE)
+
+
+def write_tensors(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
+    """Write tensors, on whatever device and in whatever layout, to a safetensors file, whole or not at all.
+
+    Raises:
+        DataError: the folder cannot be written, or the disk is full.
+    """
+    copies = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
+    with written_whole(path) as temporary:
+        try:
+            save_file(copies, temporary, metadata=metadata)
+        except SafetensorError as error:  # Where a full disk would be an OSError, safetensors has one of its own.
+            raise DataError(
+                f"expected to write {path}, got {error}; free some space or choose another folder"
+            ) from error
 
 
 def load_model(folder: Path) -> tuple[Network, Card]:

@@ -1,5 +1,6 @@
 """Where a backbone's first weights come from: ImageNet through timm's published files, a path, or nowhere."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import timm
@@ -11,10 +12,23 @@ from affekt.errors import ModelError
 from affekt.files import affekt_home
 from affekt.models.card import WEIGHTS_FILE
 
+HUB_TIMEOUT_S = 5.0
+"""How long the hub may take to answer before it counts as out of reach."""
+
 
 def imagenet_file(architecture: str) -> tuple[str, Path]:
-    """Return the hub repository of timm's ImageNet weights and the place where affekt looks for its file."""
-    repository = f"{architecture}.{timm.get_pretrained_cfg(architecture).tag}"  # pyright: ignore[reportOptionalMemberAccess]
+    """Return the hub repository of timm's ImageNet weights and the place where affekt looks for its file.
+
+    Raises:
+        ModelError: timm has published none for this architecture.
+    """
+    published = timm.get_pretrained_cfg(architecture)
+    if published is None or not published.has_weights:
+        raise ModelError(
+            f"expected an architecture with ImageNet weights, got {architecture}, which timm has none for; "
+            "type --weights none --no-frozen to train from random weights"
+        )
+    repository = f"{architecture}.{published.tag}"
     return f"timm/{repository}", affekt_home() / "weights" / f"{repository}.safetensors"
 
 
@@ -56,12 +70,16 @@ def _imagenet_path(architecture: str) -> Path:
     repository, place = imagenet_file(architecture)
     if place.is_file():
         return place
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
+    from huggingface_hub.errors import LocalEntryNotFoundError
 
+    with suppress(LocalEntryNotFoundError):
+        return Path(hf_hub_download(repository, WEIGHTS_FILE, local_files_only=True))
     try:
-        return Path(hf_hub_download(repository, WEIGHTS_FILE, etag_timeout=5))
-    except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
+        # Asked once first: without a network, the download itself would try again for minutes.
+        get_hf_file_metadata(hf_hub_url(repository, WEIGHTS_FILE), timeout=HUB_TIMEOUT_S)
+        return Path(hf_hub_download(repository, WEIGHTS_FILE))
+    except Exception as error:  # The hub's HTTP library, and so its errors, differ between versions.
         raise ModelError(
             f"expected ImageNet weights of {architecture}, got no network and no file: put {WEIGHTS_FILE} of the hub "
             f"repository {repository} at {place}, or type --weights none --no-frozen to train from random weights"

@@ -7,13 +7,12 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
 
 from affekt.errors import ModelError
-from affekt.files import written_whole
+from affekt.models.saving import write_tensors
 from affekt.training.optimiser import Schedule
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
@@ -57,6 +56,9 @@ def save_checkpoint(trainee: Trainee, folder: Path, identity: dict[str, Any]) ->
         trainee: what to keep.
         folder: the run's folder.
         identity: recipe, seed and data; `load_checkpoint` refuses a checkpoint of another identity.
+
+    Raises:
+        DataError: the folder cannot be written, or the disk is full.
     """
     tensors = {f"module.{name}": tensor for name, tensor in trainee.module.state_dict().items()}
     tensors |= {f"best.{name}": tensor for name, tensor in trainee.best.items()}
@@ -71,9 +73,7 @@ def save_checkpoint(trainee: Trainee, folder: Path, identity: dict[str, Any]) ->
         "schedule": trainee.schedule.state_dict(),
         "groups": optimiser["param_groups"],
     }
-    copies = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
-    with written_whole(folder / CHECKPOINT_FILE) as temporary:
-        save_file(copies, temporary, metadata={"affekt": json.dumps(metadata)})
+    write_tensors(tensors, folder / CHECKPOINT_FILE, {"affekt": json.dumps(metadata)})
 
 
 def load_checkpoint(trainee: Trainee, folder: Path, identity: dict[str, Any]) -> None:

@@ -10,6 +10,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from affekt.errors import ConfigError
+
 
 @dataclass(frozen=True)
 class World:
@@ -55,21 +57,34 @@ class World:
 
 @contextmanager
 def joined_world() -> Iterator[World]:
-    """Join the other processes if torchrun started this one, and leave them at the end."""
+    """Join the other processes if torchrun started this one, and leave them at the end if they had not been joined."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield World()
         return
-    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+    already_joined = dist.is_initialized()
+    if not already_joined:
+        dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
     try:
         yield World(dist.get_rank(), dist.get_world_size(), int(os.environ.get("LOCAL_RANK", "0")))
     finally:
-        dist.destroy_process_group()
+        if not already_joined:
+            dist.destroy_process_group()
 
 
 def choose_device(device: str, world: World) -> torch.device:
-    """Return the named device; `auto` takes this process's GPU, else Apple's, else the CPU."""
+    """Return the named device; `auto` takes this process's GPU, else Apple's, else the CPU.
+
+    Raises:
+        ConfigError: torch cannot use a device of this name here.
+    """
     if device != "auto":
-        return torch.device(device)
+        try:
+            return torch.zeros((), device=device).device
+        except (RuntimeError, AssertionError, NotImplementedError) as error:
+            reason = str(error).splitlines()[0]
+            raise ConfigError(
+                f"expected --device auto, cpu, cuda or mps, got {device!r} ({reason}); type --device auto"
+            ) from error
     if torch.cuda.is_available():
         return torch.device("cuda", world.local_rank)
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")

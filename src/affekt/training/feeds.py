@@ -11,6 +11,7 @@ from tqdm import tqdm
 from affekt.faces.preprocessing import Preprocessing
 from affekt.models.network import Network
 from affekt.training.augmentation import augment
+from affekt.training.fused import fuse_convolutions
 from affekt.training.inputs import CropStream, in_batches
 from affekt.training.recipes import Augmentation
 
@@ -57,14 +58,26 @@ Feed = CropFeed | FeatureFeed
 
 
 @torch.inference_mode()
-def extract_features(network: Network, feed: CropFeed, *, precision: str, batch_size: int = 128) -> FeatureFeed:
+def extract_features(network: Network, feed: CropFeed, *, precision: str, batch_size: int | None = None) -> FeatureFeed:
     """Run all crops of a feed through the backbone, once, in evaluation mode.
+
+    On a CPU at fp32 the layers are fused first, which changes features by rounding only.
+
+    Args:
+        network: the network; not changed.
+        feed: the crops.
+        precision: fp32 or bf16.
+        batch_size: crops a pass; None takes few on a CPU, where what they need should stay in its cache.
 
     Returns:
         A feed of (rows, features) float32 on the feed's device.
     """
     network.eval()
-    rows = in_batches(len(feed.stream), batch_size)
+    on_cpu = feed.device.type == "cpu"
+    rows = in_batches(len(feed.stream), batch_size or (8 if on_cpu else 128))
+    if on_cpu and precision == "fp32":
+        first = next(feed.batches([rows[0][:1]]))
+        network = fuse_convolutions(network, first)
     parts = []
     with tqdm(total=len(feed.stream), desc="features", unit="face", leave=False, disable=None) as bar:
         for images in feed.batches(rows):

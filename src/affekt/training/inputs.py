@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from affekt.data.manifest import read_row_rgb
-from affekt.errors import DataError, PictureError
+from affekt.errors import ConfigError, DataError, PictureError
 from affekt.faces.preprocessing import Preprocessing, crop_face
 from affekt.labels import LABELS
 
@@ -78,13 +78,20 @@ class Crops(Dataset[np.ndarray]):
         """Decode and crop one face to (input_size, input_size, channels) uint8.
 
         Raises:
-            DataError: the picture is missing or unreadable: a blank one never stands in for it.
+            DataError: the picture is missing or unreadable, or its box is empty: a blank one never stands in for it.
         """
         row = self.rows.row(index, named=True)
         try:
             return crop_face(read_row_rgb(row), self.preprocessing, row["box_xyxy"])
         except PictureError as error:
             raise DataError(f"{error}; list all such pictures with: affekt data check") from error
+        except ConfigError as error:
+            raise DataError(f"picture of {row['source_id']}: {error}") from error
+
+    def stack(self, crops: list[np.ndarray]) -> Tensor:
+        """Put crops together to (crops, input_size, input_size, channels), also where there are none."""
+        size, channels = self.preprocessing.input_size, self.preprocessing.channels
+        return torch.from_numpy(np.stack(crops) if crops else np.empty((0, size, size, channels), dtype=np.uint8))
 
 
 class CropStream:
@@ -102,22 +109,26 @@ class CropStream:
         return len(self.crops)
 
     def batches(self, batches: list[Tensor]) -> Iterator[Tensor]:
-        """Yield (batch, input_size, input_size, channels) uint8 for each tensor of row numbers."""
+        """Yield (batch, input_size, input_size, channels) uint8 for each tensor of row numbers.
+
+        Raises:
+            DataError: a picture is missing or unreadable.
+        """
         if self.memory is not None:
             yield from (self.memory[index] for index in batches)
             return
         loader = DataLoader(
             self.crops,
             batch_sampler=[index.tolist() for index in batches],
-            collate_fn=_stack,
+            collate_fn=self.crops.stack,
             num_workers=os.cpu_count() or 1,
             prefetch_factor=4,
         )
-        yield from loader
-
-
-def _stack(crops: list[np.ndarray]) -> Tensor:
-    return torch.from_numpy(np.stack(crops))
+        try:
+            yield from loader
+        except DataError as error:
+            # From a worker process, the sentence arrives at the end of the worker's traceback.
+            raise DataError(str(error).rpartition(f"{DataError.__name__}: ")[2].strip()) from None
 
 
 def _decode_all(crops: Crops, name: str) -> np.ndarray:

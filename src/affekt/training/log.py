@@ -5,6 +5,7 @@ from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
 
+from affekt.errors import DataError
 from affekt.files import written_whole
 
 LOG_FILE = "log.jsonl"
@@ -17,11 +18,21 @@ def write_log(history: list[dict[str, float]], folder: Path) -> None:
 
 
 def write_tensorboard(line: dict[str, float], folder: Path) -> None:
-    """Add one epoch to the run's TensorBoard events."""
-    with SummaryWriter(str(folder / "tensorboard")) as writer:
-        for name, value in line.items():
-            if name != "epoch":
-                writer.add_scalar(name, value, int(line["epoch"]))
+    """Add one epoch to the run's TensorBoard events.
+
+    Raises:
+        DataError: the folder cannot be written, or the disk is full.
+    """
+    events = folder / "tensorboard"
+    try:
+        with SummaryWriter(str(events)) as writer:
+            for name, value in line.items():
+                if name != "epoch":
+                    writer.add_scalar(name, value, int(line["epoch"]))
+    except OSError as error:
+        raise DataError(
+            f"expected to write {events}, got {error.strerror or error}; free some space or choose another folder"
+        ) from error
 
 
 def epoch_sentence(line: dict[str, float], epochs: int) -> str:

@@ -1,5 +1,6 @@
 """The loop: epochs of steps, validation, and a checkpoint after each."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -55,7 +56,7 @@ def fit(
         after_epoch: called with the log's line on every process, to print it and to write the checkpoint.
 
     Raises:
-        DataError: the loss is no longer a number.
+        DataError: the loss, on training or validation rows, is no longer a finite number.
     """
     recipe, progress = task.recipe, trainee.progress
     module = world.wrap(trainee.module)
@@ -64,11 +65,13 @@ def fit(
         rate = trainee.optimiser.param_groups[0]["lr"]
         loss = train_epoch(module, trainee, task, training, seed=seed, world=world, device=device)
         progress.epoch += 1
-        if not loss == loss:
-            raise DataError(
-                f"expected a loss, got NaN in epoch {progress.epoch}; type a lower --learning-rate or --clip-norm 1"
-            )
         figures = validate(trainee, task, validation, world=world, device=device)
+        for name, value in {"training": loss, "validation": figures["val_loss"]}.items():
+            if not math.isfinite(value):
+                raise DataError(
+                    f"expected a {name} loss, got {value} in epoch {progress.epoch}; "
+                    "type a lower --learning-rate or --clip-norm 1"
+                )
         trainee.schedule.after_epoch(figures["val_loss"])
         if figures["val_loss"] < progress.best_loss:
             progress.best_loss, progress.best_epoch = figures["val_loss"], progress.epoch
@@ -169,15 +172,16 @@ def predict(
 def validate(
     trainee: Trainee, task: Task, validation: Split, *, world: World, device: torch.device
 ) -> dict[str, float]:
-    """Return the loss over the whole validation split, the accuracy, and the concordance of valence and of arousal."""
+    """Return the loss over all validation rows, the accuracy where labelled, and both concordances where predicted."""
     outputs = predict(trainee.evaluated, validation, world=world, device=device, precision=task.recipe.precision)
     targets = validation.targets
     on_cpu = Task(task.recipe, task.class_weight.cpu() if task.class_weight is not None else None)
     figures = {"val_loss": float(on_cpu(outputs, targets))}
     if outputs.logits is not None:
         known = targets.label >= 0
-        hits = outputs.logits[known].argmax(1) == targets.label[known]
-        figures["val_accuracy"] = float(hits.float().mean())
+        if known.any():
+            hits = outputs.logits[known].argmax(1) == targets.label[known]
+            figures["val_accuracy"] = float(hits.float().mean())
     if outputs.valence_arousal is not None:
         known = ~targets.valence_arousal.isnan().any(1)
         pair = concordance(outputs.valence_arousal[known], targets.valence_arousal[known])

@@ -65,7 +65,7 @@ class Schedule:
         """Continue where a schedule of the same recipe stood."""
         scheduler = self.plateau or self.cosine
         if scheduler is not None:
-            scheduler.__dict__.update(state)
+            scheduler.load_state_dict(state)
 
 
 def warmup_cosine(step: int, warmup: int, total: int, floor: float) -> float:

@@ -1,6 +1,7 @@
 """A run: from a recipe and a manifest to a folder with a model, its card and its log."""
 
 import hashlib
+import os
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,7 @@ def train(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
     with joined_world() as world:
         device = choose_device(run.device, world)
         rows, validation_rows = training_rows(recipe, manifest, run)
+        refuse_empty_passes(recipe, rows.height, world)
         network = first_network(recipe, rows, run).to(device)
         training = load_split(recipe, rows, device, name="training", augmented=True)
         validation = load_split(recipe, validation_rows, device, name="validation", augmented=False)
@@ -83,9 +85,10 @@ def train(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
         def after_epoch(line: dict[str, float]) -> None:
             if world.is_main:
                 print(epoch_sentence(line, recipe.epochs), flush=True)
-                save_checkpoint(trainee, run.out, identity)
+                # The checkpoint comes last: if killed before it, the epoch is trained again and its line replaced.
                 write_log(trainee.progress.history, run.out)
                 write_tensorboard(line, run.out)
+                save_checkpoint(trainee, run.out, identity)
             world.wait()
 
         fit(trainee, task, training, validation, seed=run.seed, world=world, device=device, after_epoch=after_epoch)
@@ -97,16 +100,21 @@ def train(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
         if world.is_main:
             save_model(network, card, run.out)
             (run.out / CHECKPOINT_FILE).unlink(missing_ok=True)
+            for leftover in run.out.glob(".*.tmp"):  # of processes that were killed while they wrote
+                leftover.unlink()
         world.wait()
     return card
 
 
 def refuse_overwriting(run: Run) -> None:
-    """Refuse a folder that holds a run already, unless it is to be resumed.
+    """Refuse a folder that holds a run already, unless it is to be resumed, or that cannot be written.
 
     Raises:
-        ConfigError: there is a finished model, or a checkpoint without `resume`.
+        ConfigError: there is a finished model, or a checkpoint without `resume`, or the folder cannot be made.
     """
+    existing = next(folder for folder in (run.out.absolute(), *run.out.absolute().parents) if folder.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        raise ConfigError(f"expected a folder to write {run.out} in, got {existing}; choose another --out")
     if (run.out / WEIGHTS_FILE).exists():
         raise ConfigError(f"expected a folder without a finished model, got {run.out}; choose another --out")
     if (run.out / CHECKPOINT_FILE).exists() and not run.resume:
@@ -116,12 +124,26 @@ def refuse_overwriting(run: Run) -> None:
         )
 
 
+def refuse_empty_passes(recipe: Recipe, rows: int, world: World) -> None:
+    """Refuse steps of fewer pictures than there are processes and passes to share them.
+
+    Raises:
+        ConfigError: a pass would have no picture.
+    """
+    shares, pictures = world.size * recipe.accumulate, min(recipe.batch_size, rows)
+    if pictures < shares:
+        raise ConfigError(
+            f"expected at least {shares} pictures a step, one for each of {world.size} processes and "
+            f"{recipe.accumulate} passes, got {pictures}; type --accumulate 1, or use fewer processes"
+        )
+
+
 def training_rows(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the rows to learn from and those to choose the epoch on; rows without any target are left out.
 
     Raises:
         ConfigError: the validation option is neither a split nor a fraction.
-        DataError: a side is empty or lacks what the recipe learns.
+        DataError: a side is empty or lacks what the recipe learns, or mixes valence and arousal of several origins.
     """
     usable = pl.any_horizontal(
         *([pl.col("emotion").is_not_null() | pl.col("votes").is_not_null()] if "expression" in recipe.heads else []),
@@ -147,7 +169,24 @@ def training_rows(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> tuple[pl.
         sides = carve_validation(rows, fraction, run.seed)
     for side, name in zip(sides, ("training", "validation"), strict=True):
         require_targets(recipe, targets_of(side), name)
+    if "valence_arousal" in recipe.heads:
+        require_one_origin(sides[0])
     return sides[0].filter(usable), sides[1].filter(usable)
+
+
+def require_one_origin(rows: pl.DataFrame) -> str | None:
+    """Return where the valence and arousal of rows come from.
+
+    Raises:
+        DataError: several origins are mixed, which no card could name.
+    """
+    origins = rows.filter(pl.col("valence").is_not_null())["valence_arousal_origin"].unique().sort().to_list()
+    if len(origins) > 1:
+        raise DataError(
+            f"expected valence and arousal of one origin, got {' and '.join(map(str, origins))}; "
+            "make a manifest of rows of one valence_arousal_origin"
+        )
+    return origins[0]
 
 
 def first_network(recipe: Recipe, rows: pl.DataFrame, run: Run) -> Network:
@@ -217,24 +256,15 @@ def _calibrated(card: Card, logits: torch.Tensor, targets: Targets) -> Card:
 
 
 def make_card(recipe: Recipe, network: Network, run: Run, rows: pl.DataFrame, progress: Progress, world: World) -> Card:
-    """Write down what the trained network knows about itself.
-
-    Raises:
-        DataError: valence and arousal of several origins are mixed.
-    """
-    origins = rows.filter(pl.col("valence").is_not_null())["valence_arousal_origin"].unique().to_list()
-    if "valence_arousal" in recipe.heads and len(origins) > 1:
-        raise DataError(
-            f"expected valence and arousal of one origin, got {', '.join(map(str, origins))}; split the manifest"
-        )
+    """Write down what the trained network knows about itself."""
     chosen = progress.history[progress.best_epoch - 1]
     return Card(
-        name=run.out.name,
+        name=run.out.absolute().name,
         architecture=recipe.architecture,
         hidden_units=recipe.hidden_units,
         heads=recipe.heads,
         preprocessing=preprocessing_of(recipe),
-        valence_arousal_origin=origins[0] if "valence_arousal" in recipe.heads else None,
+        valence_arousal_origin=require_one_origin(rows) if "valence_arousal" in recipe.heads else None,
         parameters=parameter_count(network),
         training={
             "recipe_name": run.recipe_name,

@@ -39,24 +39,32 @@ class Capture:
     noise_seed: int = 0
 
 
-def random_capture(rng: np.random.Generator) -> Capture:
-    """Draw the circumstances of one picture."""
+def random_capture(rng: np.random.Generator, variety: float = 1.0) -> Capture:
+    """Draw the circumstances of one picture.
+
+    Args:
+        rng: where the circumstances are drawn from.
+        variety: how far pose, gaze, light, blur and noise reach: 1 is a snapshot, 0 a passport photograph.
+    """
     base = rng.uniform(40, 215) + rng.normal(0, 18, 3)
     ends = [np.clip(base + rng.normal(0, 22, 3) + rng.normal(0, 15), 0, 255).astype(int).tolist() for _ in range(2)]
-    cast = 1 + np.clip(rng.normal(0, 0.03, 3), -0.12, 0.12)
+    cast = 1 + variety * np.clip(rng.normal(0, 0.03, 3), -0.12, 0.12)
     return Capture(
-        yaw=float(np.clip(rng.normal(0, 0.14), -0.32, 0.32)),
-        pitch=float(np.clip(rng.normal(0, 0.09), -0.2, 0.2)),
-        roll=float(np.clip(rng.normal(0, 0.08), -0.22, 0.22)),
-        face_height=float(rng.uniform(0.80, 0.93)),
-        shift=(float(rng.uniform(-0.03, 0.03)), float(rng.uniform(-0.03, 0.03))),
-        gaze=(float(np.clip(rng.normal(0, 0.35), -1, 1)), float(np.clip(rng.normal(0, 0.2), -0.6, 0.6))),
+        yaw=variety * float(np.clip(rng.normal(0, 0.14), -0.32, 0.32)),
+        pitch=variety * float(np.clip(rng.normal(0, 0.09), -0.2, 0.2)),
+        roll=variety * float(np.clip(rng.normal(0, 0.08), -0.22, 0.22)),
+        face_height=0.865 + variety * float(rng.uniform(-0.065, 0.065)),
+        shift=(variety * float(rng.uniform(-0.03, 0.03)), variety * float(rng.uniform(-0.03, 0.03))),
+        gaze=(
+            variety * float(np.clip(rng.normal(0, 0.35), -1, 1)),
+            variety * float(np.clip(rng.normal(0, 0.2), -0.6, 0.6)),
+        ),
         light=(float(rng.uniform(-1, 1)), float(rng.uniform(-1, 0.2))),
-        contrast=float(rng.uniform(0.1, 0.55)),
-        brightness=float(rng.uniform(0.82, 1.15)),
+        contrast=0.1 + variety * float(rng.uniform(0, 0.45)),
+        brightness=1 + variety * float(rng.uniform(-0.18, 0.15)),
         cast=(float(cast[0]), float(cast[1]), float(cast[2])),
         background=(tuple(ends[0]), tuple(ends[1])),
-        blur=float(max(0.0, rng.uniform(-0.006, 0.009))),
-        noise=float(rng.uniform(0, 6)),
+        blur=variety * float(max(0.0, rng.uniform(-0.006, 0.009))),
+        noise=variety * float(rng.uniform(0, 6)),
         noise_seed=int(rng.integers(2**31)),
     )

@@ -10,7 +10,7 @@ import polars as pl
 from affekt.data.drawn.action_units import varied_units
 from affekt.data.drawn.capture import random_capture
 from affekt.data.drawn.circumplex import valence_arousal
-from affekt.data.drawn.face import SIZES, draw_face
+from affekt.data.drawn.face import SIZES, draw_portrait
 from affekt.data.drawn.identity import random_identity
 from affekt.data.manifest import to_manifest
 from affekt.errors import ConfigError
@@ -30,6 +30,7 @@ def drawn_manifest(
     size: int = 64,
     seed: int,
     intensity: tuple[float, float] = (0.55, 1.0),
+    variety: float = 1.0,
     processes: int | None = None,
 ) -> pl.DataFrame:
     """Draw a synthetic data set.
@@ -43,6 +44,7 @@ def drawn_manifest(
         size: height and width of the pictures in pixels.
         seed: 0 or more; the same seed gives the same manifest to the byte, however many processes draw it.
         intensity: lowest and highest intensity of the seven expressions.
+        variety: how far pose, light, blur and noise reach: 1 is snapshots, 0 passport photographs.
         processes: how many draw at once; None is all cores where that pays, otherwise one. Several need the caller's
             script to be guarded by `if __name__ == "__main__"`, as multiprocessing does everywhere.
 
@@ -53,8 +55,10 @@ def drawn_manifest(
         ConfigError: an argument is out of range.
     """
     _check(identities, pictures_per_identity, size, seed, intensity, processes)
+    if not 0 <= variety <= 1:
+        raise ConfigError(f"expected a variety of 0 to 1, got {variety}; choose one in this range")
     splits = identity_splits(identities, seed)
-    jobs = [(person, splits[person], pictures_per_identity, size, seed, intensity) for person in range(identities)]
+    jobs = [(person, splits[person], pictures_per_identity, size, seed, intensity, variety) for person in range(identities)]
     if processes is None:
         processes = (os.cpu_count() or 1) if identities * pictures_per_identity >= POOL_PAYS_FROM else 1
     return to_manifest(pl.DataFrame(_draw_all(jobs, processes)))
@@ -81,7 +85,7 @@ def identity_splits(identities: int, seed: int) -> list[str]:
 
 
 def _draw_identity(
-    person: int, split: str, pictures: int, size: int, seed: int, intensity: tuple[float, float]
+    person: int, split: str, pictures: int, size: int, seed: int, intensity: tuple[float, float], variety: float
 ) -> list[dict[str, object]]:
     identity = random_identity(np.random.default_rng([seed, 1, person]))
     rows: list[dict[str, object]] = []
@@ -90,7 +94,7 @@ def _draw_identity(
         emotion = LABELS[(person * pictures + picture) % len(LABELS)]
         strength = 0.0 if emotion == "neutral" else float(rng.uniform(*intensity))
         units = varied_units(emotion, strength, rng)
-        image_rgb = draw_face(identity, units, random_capture(rng), size=size)
+        image_rgb, box_xyxy = draw_portrait(identity, units, random_capture(rng, variety), size=size)
         valence, arousal = valence_arousal(emotion, strength, units)
         rows.append(
             {
@@ -102,6 +106,7 @@ def _draw_identity(
                 "valence": valence,
                 "arousal": arousal,
                 "valence_arousal_origin": "synthetic",
+                "box_xyxy": box_xyxy.tolist(),
                 "subject": f"drawn-{person:04d}",
                 "pixel_sha256": pixel_sha256(image_rgb),
                 "intensity": strength,

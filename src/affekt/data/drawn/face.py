@@ -28,6 +28,13 @@ def draw_face(identity: Identity, units: np.ndarray, capture: Capture | None = N
     Raises:
         ConfigError: the size is out of range, or the units have another shape.
     """
+    return draw_portrait(identity, units, capture, size=size)[0]
+
+
+def draw_portrait(
+    identity: Identity, units: np.ndarray, capture: Capture | None = None, *, size: int = 64
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw one face as `draw_face` does, and return the picture and the (4,) box_xyxy of the face in it, in pixels."""
     if not SIZES[0] <= size <= SIZES[1]:
         raise ConfigError(f"expected a size of {SIZES[0]} to {SIZES[1]} pixels, got {size}; choose one in this range")
     if units.shape != no_units().shape:
@@ -39,5 +46,5 @@ def draw_face(identity: Identity, units: np.ndarray, capture: Capture | None = N
     side = size * scale
     image = backdrop(side, side, capture.background)
     centre = (side * (0.5 + capture.shift[0]), side * (0.5 + capture.shift[1]))
-    draw_person(image, identity, units, capture, centre, side * capture.face_height / 2)
-    return photograph(image.reduce(scale), capture)
+    box = draw_person(image, identity, units, capture, centre, side * capture.face_height / 2)
+    return photograph(image.reduce(scale), capture), np.array(box) / scale

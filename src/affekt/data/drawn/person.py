@@ -14,6 +14,9 @@ from affekt.data.drawn.hair import beard, glasses, hair_before, hair_behind
 from affekt.data.drawn.identity import Identity
 from affekt.data.drawn.shading import shade_head
 
+FOREHEAD = 0.25
+"""Share of a head's height that lies above the box of its face."""
+
 
 def draw_person(
     image: Image.Image,
@@ -34,7 +37,8 @@ def draw_person(
         unit: pixels to half the head's height.
 
     Returns:
-        Left, top, right, bottom of the head from the crown to the chin and without the ears, in pixels.
+        Left, top, right, bottom of the face as detectors box it, from the forehead to the chin without the ears, in
+        pixels.
     """
     canvas = Canvas(image, identity, capture, centre_xy, unit)
     outline, lips = head_outline(identity, units), mouth(identity, units)
@@ -56,7 +60,7 @@ def draw_person(
     glasses(canvas, identity)
     pixels = canvas.project(outline, depth=0.0)
     (left, top), (right, bottom) = pixels.min(axis=0).tolist(), pixels.max(axis=0).tolist()
-    return left, top, right, bottom
+    return left, top + FOREHEAD * (bottom - top), right, bottom
 
 
 def _draw_body(canvas: Canvas, identity: Identity) -> None:

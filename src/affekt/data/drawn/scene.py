@@ -29,7 +29,7 @@ class DrawnScene:
     image_rgb: np.ndarray
     """(height, width, 3) uint8."""
     boxes_xyxy: np.ndarray
-    """(people, 4) float32 in pixels: from the crown to the chin, without ears and hair that stands off."""
+    """(people, 4) float32 in pixels: from the forehead to the chin, without ears."""
     emotions: tuple[str, ...]
     valence: np.ndarray
     """(people,) float32."""

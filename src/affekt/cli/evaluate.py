@@ -1,0 +1,118 @@
+"""`affekt evaluate`: score models, or anybody's prediction tables, on one split of a manifest."""
+
+import shlex
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+import polars as pl
+import tyro
+
+from affekt.data.manifest import read_manifest, select_split, write_table
+from affekt.errors import ConfigError, MissingExtra
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateCommand:
+    """Score models or prediction tables on one split: metrics.json, table.md and a self-contained report.html."""
+
+    models: Annotated[tuple[Path, ...], tyro.conf.Positional] = ()
+    """Model folders or runs."""
+    predictions: tuple[Path, ...] = ()
+    """Prediction tables (.parquet or .csv): source_id, p_neutral ... p_contempt, valence, arousal."""
+    data: Path
+    """The manifest; its train split gives the floor that stands in every table."""
+    split: str = "test"
+    """The split to score."""
+    out: Path = Path("report")
+    """Folder for the report; the models' predictions are kept there too."""
+    seed: int = 0
+    """Decides the bootstrap's resamples."""
+    resamples: int = 1000
+    """Bootstrap resamples behind each interval."""
+    by: Literal["row", "subject"] = "row"
+    """What is resampled: rows, or whole subjects where a person has several pictures."""
+    mistakes: int = 24
+    """How many confident mistakes to show as pictures; 0 keeps pictures out of the report."""
+    device: str = "cpu"
+    """Where models run: cpu, cuda or mps."""
+    names: dict[str, str] = field(default_factory=dict)
+    """Other names for the tables: --names mobilenetv2 MobileNetV2 ..."""
+
+
+def main(arguments: list[str]) -> None:
+    """Run the command."""
+    command = tyro.cli(EvaluateCommand, args=arguments, prog="affekt evaluate")
+    if not command.models and not command.predictions:
+        raise ConfigError("expected a model folder or --predictions, got neither; type: affekt evaluate runs/NAME ...")
+    manifest = read_manifest(command.data)
+    evaluate(command, manifest, shlex.join(["affekt", "evaluate", *arguments]))
+
+
+def evaluate(command: EvaluateCommand, manifest: pl.DataFrame, command_line: str) -> None:
+    """Predict where models were given, score everything, write the report and print the main tables.
+
+    Raises:
+        ConfigError: two tables share a name.
+        DataError: a table or the manifest does not fit.
+        ModelError: a model folder cannot be used.
+        MissingExtra: torch is needed for models, matplotlib for the report.
+    """
+    try:
+        from affekt.evaluation.evaluate import evaluate_tables
+        from affekt.evaluation.report import write_report
+        from affekt.evaluation.table import summary
+    except ModuleNotFoundError as error:
+        raise MissingExtra(error.name or "scipy", "evaluate") from error
+
+    tables = named_tables(command, select_split(manifest, command.split))
+    evaluation = evaluate_tables(
+        tables,
+        manifest,
+        command.split,
+        seed=command.seed,
+        resamples=command.resamples,
+        by=command.by,
+        command=command_line,
+        progress=sys.stderr.isatty(),
+    )
+    logs = {command.names.get(path.name, path.name): path for path in command.models if (path / "log.jsonl").is_file()}
+    write_report(evaluation, command.out, logs=logs, pictures=command.mistakes)
+    print(summary(evaluation))
+    print(f"\nwrote {command.out / 'report.html'}, metrics.json and table.md")
+
+
+def named_tables(command: EvaluateCommand, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Read the prediction tables, and make and keep those of the models.
+
+    Raises:
+        ConfigError: two tables share a name.
+    """
+    from affekt.evaluation.predictions import read_predictions
+
+    paths = [*command.models, *command.predictions]
+    names = [command.names.get(stem, stem) for stem in (_stem(path) for path in paths)]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ConfigError(f"expected models of different names, got {repeated[0]} twice; rename one folder or file")
+    tables = {}
+    for name, path in zip(names, paths, strict=True):
+        if path in command.predictions:
+            tables[name] = read_predictions(path)
+        else:
+            tables[name] = _predicted(path, rows, command.device)
+            write_table(tables[name], command.out / "predictions" / f"{_stem(path)}.parquet")
+    return tables
+
+
+def _stem(path: Path) -> str:
+    return path.resolve().name if path.is_dir() else path.stem
+
+
+def _predicted(folder: Path, rows: pl.DataFrame, device: str) -> pl.DataFrame:
+    try:
+        from affekt.training.predictions import predict_table
+    except ModuleNotFoundError as error:
+        raise MissingExtra(error.name or "torch", "train") from error
+    return predict_table(folder, rows, device=device)

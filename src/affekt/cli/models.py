@@ -1,0 +1,82 @@
+"""`affekt models`: what can be trained, and what has been."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from affekt.models.card import CARD_FILE, WEIGHTS_FILE, Card, read_card
+from affekt.training.references import REFERENCES
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelsCommand:
+    """List the reference recipes and the trained models: parameters, size, metrics and licence."""
+
+    folders: Annotated[tuple[Path, ...], tyro.conf.Positional] = field(default=(Path("runs"),))
+    """Model folders, or folders of them."""
+    json: bool = False
+    """Print JSON instead of tables."""
+
+
+def main(arguments: list[str]) -> None:
+    """Run the command."""
+    command = tyro.cli(ModelsCommand, args=arguments, prog="affekt models")
+    listing = {"recipes": [asdict(reference) for reference in REFERENCES], "models": found_models(command.folders)}
+    print(json.dumps(listing, indent=2) if command.json else models_text(listing))
+
+
+def found_models(folders: tuple[Path, ...]) -> list[dict[str, Any]]:
+    """Describe each model folder among the folders given and one level below them.
+
+    Raises:
+        ModelError: a card is there but cannot be read.
+    """
+    candidates = [place for folder in folders for place in (folder, *sorted(folder.glob("*")))]
+    return [_describe(place, read_card(place)) for place in candidates if (place / CARD_FILE).is_file()]
+
+
+def _describe(folder: Path, card: Card) -> dict[str, Any]:
+    weights = folder / WEIGHTS_FILE
+    return {
+        "name": card.name,
+        "folder": str(folder),
+        "architecture": card.architecture,
+        "heads": card.heads,
+        "parameters": card.parameters,
+        "bytes": weights.stat().st_size if weights.is_file() else None,
+        "metrics": card.metrics,
+        "licence": card.licence,
+    }
+
+
+def models_text(listing: dict[str, Any]) -> str:
+    """Return the listing as two aligned tables."""
+    recipes = [("recipe", "parameters", "trainable", "published result")]
+    for recipe in listing["recipes"]:
+        published = ", ".join(f"{name} {value:.4f}" for name, value in list(recipe["published"].items())[:2])
+        recipes.append((recipe["recipe"], f"{recipe['parameters']:,}", f"{recipe['trainable']:,}", published))
+    models = [("model", "parameters", "size", "on validation", "licence", "folder")]
+    for model in listing["models"]:
+        size = f"{model['bytes'] / 1e6:.1f} MB" if model["bytes"] else "no weights"
+        figures = model["metrics"].get("validation", {}).items()
+        shown = ", ".join(f"{name.removeprefix('val_')} {value:.3f}" for name, value in figures if name != "val_loss")
+        models.append((model["name"], f"{model['parameters']:,}", size, shown, model["licence"], model["folder"]))
+    if len(models) == 1:
+        return f"{aligned(recipes)}\n\nno trained models here; make one with: affekt train --help"
+    return f"{aligned(recipes)}\n\n{aligned(models)}"
+
+
+def aligned(rows: list[tuple[str, ...]]) -> str:
+    """Return rows of text as columns; numbers stand to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [
+            text.rjust(width) if text[:1].isdigit() and text[-1:] in "0123456789B" else text.ljust(width)
+            for text, width in zip(row, widths, strict=True)
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)

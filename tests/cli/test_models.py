@@ -1,0 +1,56 @@
+import json
+
+import pytest
+
+from affekt.cli.models import main
+from affekt.faces.preprocessing import Preprocessing
+from affekt.models.card import Card
+
+COUNTS = {
+    "efficientnetv2b0": (6_249_304, 329_992),
+    "mobilenetv2": (2_587_976, 329_992),
+    "xception": (21_388_080, 526_600),
+    "vgg16-va": (14_846_530, 131_842),
+}
+
+
+@pytest.fixture
+def run_folder(tmp_path):
+    card = Card(
+        name="small",
+        architecture="mobilenetv2_100",
+        hidden_units=256,
+        heads=("expression",),
+        preprocessing=Preprocessing(input_size=64),
+        parameters=2_587_976,
+        metrics={"validation": {"val_loss": 1.0, "val_accuracy": 0.5}},
+    )
+    card.write(tmp_path / "small")
+    return tmp_path
+
+
+def test_json_lists_the_recipes_with_their_counts(capsys, tmp_path):
+    main([str(tmp_path), "--json"])
+    listing = json.loads(capsys.readouterr().out)
+    assert {recipe["recipe"]: (recipe["parameters"], recipe["trainable"]) for recipe in listing["recipes"]} == COUNTS
+    assert listing["models"] == []
+
+
+def test_a_folder_of_runs_is_listed(capsys, run_folder):
+    main([str(run_folder), "--json"])
+    (model,) = json.loads(capsys.readouterr().out)["models"]
+    assert model["name"] == "small"
+    assert model["parameters"] == 2_587_976
+    assert model["licence"] == "Apache-2.0"
+
+
+def test_the_table_shows_accuracy_and_a_missing_weights_file(capsys, run_folder):
+    main([str(run_folder)])
+    printed = capsys.readouterr().out
+    assert "accuracy 0.500" in printed
+    assert "no weights" in printed
+
+
+def test_without_models_it_says_how_to_make_one(capsys, tmp_path):
+    main([str(tmp_path)])
+    assert "affekt train --help" in capsys.readouterr().out

@@ -1,0 +1,140 @@
+"""`affekt train`: help without torch, every field an option, one sentence for a mistake, and a run from end to end."""
+
+import subprocess
+import sys
+from dataclasses import fields
+
+import numpy as np
+import polars as pl
+import pytest
+
+from affekt.cli import train
+from affekt.cli.main import main
+from affekt.data.manifest import write_manifest
+from affekt.faces.pictures import encode_png
+from affekt.labels import LABELS
+from affekt.models.card import read_card
+from affekt.training.recipes import RECIPES, Augmentation, Recipe
+
+TINY = [
+    *("--architecture", "test_efficientnet", "--hidden-units", "8", "--weights", "none", "--input-size", "32"),
+    *("--batch-size", "8", "--epochs", "1", "--device", "cpu"),
+]
+
+
+@pytest.fixture
+def data(tmp_path):
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (32, 20, 20, 3), dtype=np.uint8)
+    frame = pl.DataFrame(
+        {
+            "image": [encode_png(picture) for picture in pictures],
+            "split": ["train"] * 24 + ["val"] * 8,
+            "source": "random",
+            "source_id": [str(number) for number in range(32)],
+            "emotion": [LABELS[number % 8] for number in range(32)],
+        }
+    )
+    write_manifest(frame, tmp_path / "faces.parquet")
+    return tmp_path / "faces.parquet"
+
+
+def refused(capsys, *arguments):
+    with pytest.raises(SystemExit) as caught:
+        main(["train", *map(str, arguments)])
+    assert caught.value.code == 2
+    printed = capsys.readouterr()
+    assert "Traceback" not in printed.err + printed.out
+    return " ".join((printed.err + printed.out).replace("│", " ").split())
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
+def test_help_lists_every_recipe_with_its_summary(arguments, capsys):
+    main(["train", *arguments])
+    printed = capsys.readouterr().out
+    for name, build in RECIPES.items():
+        assert f"\n  {name} " in printed
+        assert build.__doc__.splitlines()[0] in printed
+
+
+@pytest.mark.parametrize("recipe", ["mobilenetv2", "vgg16-va"])
+def test_every_field_of_the_recipe_is_an_option(recipe, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["train", recipe, "--help"])
+    assert caught.value.code == 0
+    printed = capsys.readouterr().out
+    own = {field.name for field in fields(train.TrainCommand)} - {"recipe"}
+    options = own | {field.name for field in fields(Recipe)} - {"augmentation"}
+    options |= {f"augmentation.{field.name}" for field in fields(Augmentation)}
+    absent = {name for name in options if f"--{name.replace('_', '-')}" not in printed}
+    assert not absent
+
+
+@pytest.mark.parametrize("arguments", ["train --help", "train mobilenetv2 --help"])
+def test_help_does_not_import_torch(arguments):
+    code = (
+        "import sys, atexit; from affekt.cli.main import main; "
+        "atexit.register(lambda: print('loaded:', 'torch' in sys.modules, 'timm' in sys.modules)); "
+        f"main({arguments.split()!r})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("loaded: False False\n")
+
+
+def test_a_wrong_recipe_suggests_the_near_one(capsys):
+    assert "got 'mobilnetv2'; type: affekt train mobilenetv2" in refused(capsys, "mobilnetv2")
+    assert "got 'zzz'; type: affekt train --help" in refused(capsys, "zzz")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--learning-rate", "0"], "expected learning_rate above 0, got 0"),
+        (["--learning-rate", "fast"], "fast"),
+        (["--schedule", "linear"], "linear"),
+        (["--optimiser", "adam", "--weight-decay", "0.1"], "type --optimiser adamw"),
+        (["--augmentation.shift", "2"], "expected augmentation.shift between 0 and 1, got 2"),
+        (["--heads", "age"], "age"),
+        (["--learning-rat", "0.1"], "--learning-rat"),
+        (["--device", "gpu", "--weights", "none"], "expected --device auto, cpu, cuda or mps, got 'gpu'"),
+        (["--validation", "valid", "--weights", "none"], "got 'valid'; type --validation 0.1"),
+        (["--weights", "no/such"], "got 'no/such' and no such file"),
+        (["--heads", "valence_arousal", "--weights", "none"], "expected valence and arousal in the training rows"),
+    ],
+)
+def test_a_bad_value_is_a_sentence(arguments, sentence, capsys, data, tmp_path):
+    assert sentence in refused(capsys, "mobilenetv2", "--data", data, "--out", tmp_path / "run", *arguments)
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_is_required_is_named(capsys):
+    assert "--data" in refused(capsys, "mobilenetv2")
+
+
+def test_a_missing_manifest_says_how_to_make_one(capsys, tmp_path):
+    said = refused(capsys, "mobilenetv2", "--data", tmp_path / "no.parquet", "--out", tmp_path / "run")
+    assert "no such file; make one with: affekt data import --help" in said
+
+
+def test_a_run_from_end_to_end(data, tmp_path, capsys):
+    out = tmp_path / "runs" / "mine"
+    arguments = ["mobilenetv2", "--data", str(data), "--out", str(out), "--seed", "7", "--precision", "bf16", *TINY]
+    main(["train", *arguments])
+    printed = capsys.readouterr()
+    assert f"next: affekt evaluate {out} --data {data}" in printed.out
+    assert "epoch   1/1" in printed.out
+    assert "kept epoch 1: loss " in printed.err
+    card = read_card(out)
+    assert card.name == "mine"
+    assert card.training["recipe_name"] == "mobilenetv2"
+    assert card.training["seed"] == 7
+    assert card.training["recipe"]["precision"] == "bf16"
+    assert card.training["command"].startswith("affekt train mobilenetv2 --data")
+    assert list((out / "tensorboard").glob("events*"))
+    assert "without a finished model" in refused(capsys, *arguments, "--resume")
+
+
+def test_the_other_processes_of_torchrun_leave_the_last_word_to_the_first(data, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    main(["train", "mobilenetv2", "--data", str(data), "--out", str(tmp_path / "run"), *TINY])
+    assert "next:" not in capsys.readouterr().out

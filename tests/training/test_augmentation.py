@@ -1,0 +1,158 @@
+"""Augmentation: off is off, a seed repeats, and each change is the change it is named for."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from affekt.errors import ConfigError
+from affekt.training.augmentation import augment
+from affekt.training.recipes import Augmentation
+
+EVERYTHING = Augmentation(flip=True, rotation_degrees=20, scale=0.2, shift=0.1, brightness=0.2, contrast=0.3, erase=0.5)
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def pictures(count=8, size=16, seed=5):
+    return torch.rand(count, 3, size, size, generator=generator(seed))
+
+
+def test_off_leaves_the_pictures_and_draws_nothing():
+    images, state = pictures(), generator()
+    before = state.get_state()
+    assert augment(images, Augmentation(), state) is images
+    assert torch.equal(state.get_state(), before)
+
+
+def test_the_same_state_gives_the_same_changes():
+    first, again, other = (augment(pictures(), EVERYTHING, generator(seed)) for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_the_pictures_given_are_not_changed():
+    images = pictures()
+    augment(images, EVERYTHING, generator())
+    assert torch.equal(images, pictures())
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    flip=st.booleans(),
+    rotation=st.floats(0, 180),
+    scale=st.floats(0, 2),
+    unit=st.tuples(*[st.floats(0, 1)] * 3),
+    contrast=st.floats(0, 3),
+    seed=st.integers(0, 2**31),
+)
+def test_pixels_stay_in_range_at_any_strength(flip, rotation, scale, unit, contrast, seed):
+    strengths = Augmentation(
+        flip=flip,
+        rotation_degrees=rotation,
+        scale=scale,
+        shift=unit[0],
+        brightness=unit[1],
+        erase=unit[2],
+        contrast=contrast,
+    )
+    changed = augment(pictures(4), strengths, generator(seed))
+    assert changed.shape == (4, 3, 16, 16)
+    assert changed.min() >= 0
+    assert changed.max() <= 1
+
+
+def test_flip_mirrors_half_of_the_pictures_and_nothing_else():
+    images = pictures(200)
+    changed = augment(images, Augmentation(flip=True), generator())
+    kept = (changed - images).abs().amax((1, 2, 3)) < 1e-5
+    mirrored = (changed - images.flip(3)).abs().amax((1, 2, 3)) < 1e-5
+    assert (kept ^ mirrored).all()
+    assert 70 < mirrored.sum() < 130
+
+
+def spot(row, column, size=32):
+    image = torch.zeros(1, 1, size, size)
+    image[:, :, row, column] = 1
+    return image
+
+
+def centre(images):
+    """Row and column of the mean of each picture's light, in pixels from its middle, as fractions of the side."""
+    size = images.shape[-1]
+    place = (torch.arange(size) + 0.5) / size - 0.5
+    light = images.sum((1, 2, 3))
+    return (images.sum((1, 3)) * place).sum(1) / light, (images.sum((1, 2)) * place).sum(1) / light
+
+
+def blob(size=64):
+    place = (torch.arange(size) - size / 2 + 0.5) / size
+    return torch.exp(-(place[:, None] ** 2 + place[None, :] ** 2) / (2 * 0.05**2))[None, None]
+
+
+def test_shift_moves_along_both_axes_by_up_to_the_fraction():
+    rows, columns = centre(augment(blob().expand(400, -1, -1, -1), Augmentation(shift=0.1), generator()))
+    for moved in (rows, columns):
+        assert moved.abs().max() <= 0.1 + 1e-3
+        assert moved.max() > 0.08
+        assert moved.min() < -0.08
+    assert abs(torch.corrcoef(torch.stack([rows, columns]))[0, 1]) < 0.2
+
+
+def test_scale_zooms_in_and_out_by_up_to_the_factor():
+    changed = augment(blob().expand(300, -1, -1, -1), Augmentation(scale=0.5), generator())
+    zoom = (changed.sum((1, 2, 3)) / blob().sum()).sqrt()
+    assert zoom.max() <= 1.5 + 0.01
+    assert zoom.min() >= 1 / 1.5 - 0.01
+    assert zoom.max() > 1.4
+    assert zoom.min() < 1 / 1.4
+
+
+def test_rotation_turns_by_up_to_the_angle_and_keeps_the_distance():
+    image = blob().roll(16, 3)
+    rows, columns = centre(augment(image.expand(300, -1, -1, -1), Augmentation(rotation_degrees=30), generator()))
+    angle = torch.rad2deg(torch.atan2(rows, columns))
+    torch.testing.assert_close(torch.hypot(rows, columns), torch.full((300,), 0.25), atol=2e-3, rtol=0)
+    assert angle.abs().max() <= 30.5
+    assert angle.max() > 25
+    assert angle.min() < -25
+
+
+def test_brightness_adds_and_contrast_multiplies():
+    grey = torch.full((300, 3, 4, 4), 0.5)
+    grey[:, :, :2] = 0.4
+    grey[:, :, 2:] = 0.6
+    added = augment(grey, Augmentation(brightness=0.2), generator()) - grey
+    assert added.amax((1, 2, 3)).allclose(added.amin((1, 2, 3)), atol=1e-5)
+    assert 0.15 < added.max() <= 0.2 + 1e-5
+    assert -0.2 - 1e-5 <= added.min() < -0.15
+    stretched = augment(grey, Augmentation(contrast=1.0), generator())
+    assert stretched.mean((1, 2, 3)).allclose(torch.tensor(0.5), atol=1e-5)
+    factor = (stretched[:, 0, 3, 0] - stretched[:, 0, 0, 0]) / 0.2
+    assert 1.7 < factor.max() <= 2 + 1e-4
+    assert 0.5 - 1e-4 <= factor.min() < 0.6
+
+
+def test_erase_takes_its_share_of_pictures_and_of_their_area():
+    images = torch.full((400, 3, 32, 32), -1.0)
+    touched = (augment(images.clamp(min=0), Augmentation(erase=0.25), generator()) > 0).any(1).flatten(1)
+    chosen = touched.any(1)
+    assert 70 < chosen.sum() < 130
+    assert touched[chosen].float().mean(1).max() <= 0.26
+    assert 0.04 < touched[chosen].float().mean() < 0.14
+
+
+def test_erased_parts_are_the_same_noise_in_all_channels():
+    changed = augment(torch.zeros(20, 3, 16, 16), Augmentation(erase=1), generator())
+    assert torch.equal(changed[:, 0], changed[:, 2])
+    assert changed.max() > 0.5
+
+
+@pytest.mark.parametrize(
+    "strength", [{"shift": 1.1}, {"brightness": -0.1}, {"erase": float("nan")}, {"rotation_degrees": -1}]
+)
+def test_impossible_strengths_are_refused(strength):
+    with pytest.raises(ConfigError, match=f"expected augmentation.{next(iter(strength))} between 0"):
+        Augmentation(**strength)

@@ -1,0 +1,158 @@
+"""Two processes of this machine under torchrun train what one process trains."""
+
+import json
+import os
+import subprocess
+import sys
+
+import polars as pl
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from affekt.data.manifest import write_manifest
+from affekt.errors import ConfigError
+from affekt.models.card import WEIGHTS_FILE, read_card
+from affekt.training.distributed import World, choose_device, joined_world
+
+RUNS = {
+    "plain": {"architecture": "test_convnext", "epochs": 2, "batch_size": 16, "learning_rate": 1e-3},
+    "accumulated": {
+        "architecture": "test_convnext",
+        "epochs": 2,
+        "batch_size": 16,
+        "accumulate": 4,
+        "learning_rate": 1e-3,
+        "class_balance": "weights",
+    },
+    "frozen": {"architecture": "test_efficientnet", "frozen": True, "heads": ("expression", "valence_arousal")},
+    "batch_norm": {"architecture": "test_efficientnet", "epochs": 6, "learning_rate": 5e-3, "ema_decay": 0.9},
+}
+
+SCRIPT = """
+import json, sys
+from pathlib import Path
+import torch
+from affekt.data.manifest import read_manifest
+from affekt.errors import ConfigError
+from affekt.training.distributed import joined_world
+from affekt.training.recipes import Recipe
+from affekt.training.run import Run, train
+
+torch.set_num_threads(1)
+folder = Path(sys.argv[1])
+with joined_world() as world:
+    gathered = [world.gather(world.share(torch.arange(count * 3.0).view(count, 3))) for count in (1, 5, 16, 0)]
+    same = all(torch.equal(rows, torch.arange(rows.numel() * 1.0).view(-1, 3)) for rows in gathered)
+    world.wait()
+    (folder / f"rank {world.rank}").write_text(json.dumps([world.size, same, [len(rows) for rows in gathered]]))
+    manifest = read_manifest(folder / "faces.parquet")
+    for name, fields in json.loads((folder / "recipes.json").read_text()).items():
+        fields["heads"] = tuple(fields["heads"])
+        train(Recipe(**fields), manifest, Run(recipe_name=name, data=folder, out=folder / "two" / name, device="cpu"))
+    try:
+        fields |= {"batch_size": 1, "accumulate": 1}
+        starved = Run(recipe_name=name, data=folder, out=folder / "two" / "starved", device="cpu")
+        train(Recipe(**fields), manifest, starved)
+    except ConfigError as error:
+        (folder / "sentence").write_text(str(error))
+"""
+
+
+@pytest.fixture(scope="module")
+def odd_manifest(manifest):
+    """Rows that two processes cannot share evenly: 61 to train on, 15 to validate on."""
+    return manifest.filter(~pl.col("source_id").is_in(["picture 0", "picture 1", "picture 2", "picture 70"]))
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory, odd_manifest, tiny):
+    """Train all runs once in two processes, and return the folder they lie in."""
+    from dataclasses import asdict
+
+    folder = tmp_path_factory.mktemp("torchrun")
+    write_manifest(odd_manifest, folder / "faces.parquet")
+    recipes = {name: asdict(tiny(**changes)) for name, changes in RUNS.items()}
+    for recipe in recipes.values():
+        del recipe["augmentation"]
+    (folder / "recipes.json").write_text(json.dumps(recipes))
+    (folder / "script.py").write_text(SCRIPT)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*command, folder / "script.py", folder], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder
+
+
+def figures(folder):
+    return read_card(folder).metrics["validation"]
+
+
+@pytest.mark.parametrize("name", ["plain", "frozen"])
+def test_without_batch_norm_two_processes_train_the_same_weights(two, trained, odd_manifest, name):
+    one = trained(name, odd_manifest, **RUNS[name])
+    theirs = load_file(two / "two" / name / WEIGHTS_FILE)
+    for parameter, tensor in load_file(one / WEIGHTS_FILE).items():
+        torch.testing.assert_close(tensor, theirs[parameter], atol=1e-3, rtol=0)
+    assert figures(two / "two" / name) == pytest.approx(figures(one), abs=1e-3)
+
+
+def test_accumulation_and_class_weights_in_two_processes_agree_within_noise(two, trained, odd_manifest):
+    one = trained("accumulated", odd_manifest, **RUNS["accumulated"])
+    assert figures(two / "two" / "accumulated")["val_loss"] == pytest.approx(figures(one)["val_loss"], rel=0.05)
+
+
+def test_with_batch_norm_two_processes_reach_the_same_result_within_noise(two, trained, odd_manifest):
+    one = trained("batch_norm", odd_manifest, **RUNS["batch_norm"])
+    assert figures(two / "two" / "batch_norm")["val_loss"] == pytest.approx(figures(one)["val_loss"], abs=0.25)
+    assert figures(one)["val_loss"] < 1.6
+
+
+def test_the_first_process_alone_writes(two):
+    for name in RUNS:
+        folder = two / "two" / name
+        assert [json.loads(line)["epoch"] for line in (folder / "log.jsonl").read_text().splitlines()] == list(
+            range(1, RUNS[name].get("epochs", 2) + 1)
+        )
+        assert len(list((folder / "tensorboard").iterdir())) == RUNS[name].get("epochs", 2)
+        assert read_card(folder).training["processes"] == 2
+
+
+def test_uneven_parts_are_gathered_in_order(two):
+    for rank in (0, 1):
+        assert json.loads((two / f"rank {rank}").read_text()) == [2, True, [1, 5, 16, 0]]
+
+
+def test_a_step_smaller_than_the_processes_is_refused(two):
+    assert (two / "sentence").read_text().startswith("expected at least 2 pictures a step, one for each of 2 processes")
+    assert not (two / "two" / "starved").exists()
+
+
+def test_one_process_is_a_world_of_its_own():
+    with joined_world() as world:
+        assert world == World()
+        rows = torch.arange(5)
+        assert torch.equal(world.gather(world.share(rows)), rows)
+        assert world.is_main
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+def test_parts_are_equal_but_for_the_last_rows(size):
+    rows = torch.arange(16)
+    parts = [World(rank, size).share(rows) for rank in range(size)]
+    assert torch.equal(torch.cat(parts), rows)
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99", "", "meta please"])
+def test_a_device_that_is_not_here_is_refused(device):
+    with pytest.raises(ConfigError, match=f"expected --device auto, cpu, cuda or mps, got '{device}'") as caught:
+        choose_device(device, World())
+    assert "\n" not in str(caught.value)
+
+
+def test_the_device_is_found():
+    assert choose_device("cpu", World()) == torch.device("cpu")
+    assert choose_device("auto", World()).type in ("cpu", "cuda", "mps")

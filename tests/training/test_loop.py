@@ -1,0 +1,180 @@
+"""The loop on a network without batch norm, where each step can be computed by hand."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from affekt.errors import DataError
+from affekt.models.network import Heads
+from affekt.training import loop
+from affekt.training.checkpoint import Progress, Trainee
+from affekt.training.distributed import World
+from affekt.training.feeds import FeatureFeed
+from affekt.training.inputs import Targets
+from affekt.training.loop import Split, epoch_batches, fit, predict, should_stop, validate
+from affekt.training.optimiser import Schedule, build_optimiser, moving_average
+from affekt.training.task import Task
+
+CPU = torch.device("cpu")
+
+
+def split(count=40, seed=0, classes=8):
+    generator = torch.Generator().manual_seed(seed)
+    label = torch.randint(classes, (count,), generator=generator)
+    features = torch.randn(count, 6, generator=generator) + nn.functional.one_hot(label % 6, 6) * 2
+    points = torch.rand(count, 2, generator=generator) * 2 - 1
+    return Split(FeatureFeed(features), Targets(label, nn.functional.one_hot(label, 8).float(), points))
+
+
+def trainee_of(recipe, seed=0):
+    torch.manual_seed(seed)
+    module = Heads(6, recipe.hidden_units, recipe.heads)
+    optimiser = build_optimiser(module, recipe)
+    average = moving_average(module, recipe.ema_decay)
+    return Trainee(module, optimiser, Schedule(optimiser, recipe, 40 // recipe.batch_size), average, {}, Progress())
+
+
+def fitted(recipe, trainee=None, training=None, seed=0, after_epoch=lambda _line: None):
+    trainee = trainee or trainee_of(recipe)
+    fit(
+        trainee,
+        Task(recipe),
+        training or split(),
+        split(24, seed=1),
+        seed=seed,
+        world=World(),
+        device=CPU,
+        after_epoch=after_epoch,
+    )
+    return trainee
+
+
+def close(one, other, tolerance=1e-6):
+    for ours, theirs in zip(one.state_dict().values(), other.state_dict().values(), strict=True):
+        torch.testing.assert_close(ours, theirs, atol=tolerance, rtol=0)
+
+
+def test_an_epoch_is_the_steps_one_would_write_by_hand(tiny):
+    recipe = tiny(epochs=1, batch_size=10)
+    by_hand = trainee_of(recipe)
+    rows = epoch_batches(split().targets, recipe, torch.Generator().manual_seed(0))
+    for index in rows:
+        loss = nn.functional.cross_entropy(
+            by_hand.module(split().feed.features[index]).logits, split().targets.label[index]
+        )
+        by_hand.optimiser.zero_grad()
+        loss.backward()
+        by_hand.optimiser.step()
+    close(fitted(recipe).module, by_hand.module)
+
+
+def test_accumulated_passes_equal_the_whole_batch(tiny):
+    whole, parted = (fitted(tiny(batch_size=8, accumulate=parts)) for parts in (1, 4))
+    close(whole.module, parted.module, 1e-5)
+    assert parted.progress.history[0]["train_loss"] == pytest.approx(whole.progress.history[0]["train_loss"], rel=1e-5)
+
+
+def test_the_best_epoch_is_kept_and_training_stops_after_the_patience(tiny, monkeypatch):
+    losses = iter([1.0, 0.8, 0.9, 0.85, 0.8, 0.1])
+    monkeypatch.setattr(loop, "validate", lambda *_arguments, **_options: {"val_loss": next(losses)})
+    states = []
+    recipe = tiny(epochs=10, early_stopping_patience=3)
+    trainee = trainee_of(recipe)
+    fitted(recipe, trainee, after_epoch=lambda _line: states.append(copy.deepcopy(trainee.module.state_dict())))
+    assert (trainee.progress.epoch, trainee.progress.best_epoch, trainee.progress.best_loss) == (5, 2, 0.8)
+    assert should_stop(trainee, recipe)
+    assert all(torch.equal(trainee.best[name], tensor) for name, tensor in states[1].items())
+    assert not torch.equal(trainee.best["hidden.weight"], states[4]["hidden.weight"])
+
+
+def test_patience_of_zero_never_stops(tiny, monkeypatch):
+    monkeypatch.setattr(loop, "validate", lambda *_arguments, **_options: {"val_loss": 1.0})
+    trainee = fitted(tiny(epochs=9, early_stopping_patience=0))
+    assert (trainee.progress.epoch, trainee.progress.best_epoch) == (9, 1)
+
+
+def test_the_average_is_validated_and_kept_instead(tiny):
+    recipe = tiny(epochs=1, ema_decay=0.9)
+    trainee = fitted(recipe)
+    assert torch.equal(trainee.best["hidden.weight"], trainee.average.module.hidden.weight)
+    assert not torch.equal(trainee.best["hidden.weight"], trainee.module.hidden.weight)
+    figures = validate(trainee, Task(recipe), split(24, seed=1), world=World(), device=CPU)
+    assert figures["val_loss"] == trainee.progress.best_loss
+    close(trainee.module, fitted(tiny(epochs=1)).module)
+
+
+def test_clipping_holds_the_gradients_to_the_norm(tiny, monkeypatch):
+    norms = []
+    recipe = tiny(epochs=1, clip_norm=0.01)
+    trainee = trainee_of(recipe)
+    step = trainee.optimiser.step
+
+    def spy(*arguments, **options):
+        norms.append(torch.stack([p.grad.norm() for p in trainee.module.parameters()]).norm().item())
+        return step(*arguments, **options)
+
+    monkeypatch.setattr(trainee.optimiser, "step", spy)
+    fitted(recipe, trainee)
+    assert max(norms) == pytest.approx(0.01, rel=1e-3)
+
+
+@pytest.mark.parametrize("poison", [float("nan"), float("inf")])
+def test_a_loss_that_is_no_number_is_an_error(tiny, poison):
+    training = split()
+    training.feed.features[3] = poison
+    with pytest.raises(DataError, match="expected a training loss, got nan in epoch 1; type a lower --learning-rate"):
+        fitted(tiny(batch_size=40, epochs=1), training=training)
+
+
+def test_a_validation_loss_that_is_no_number_is_an_error(tiny, monkeypatch):
+    monkeypatch.setattr(loop, "validate", lambda *_arguments, **_options: {"val_loss": float("inf")})
+    with pytest.raises(DataError, match="expected a validation loss, got inf in epoch 1"):
+        fitted(tiny())
+
+
+@pytest.mark.parametrize(("rows", "steps"), [(40, 4), (45, 4), (10, 1), (7, 1), (19, 1)])
+def test_an_incomplete_last_batch_is_left_for_another_epoch(tiny, rows, steps):
+    batches = epoch_batches(split(rows).targets, tiny(batch_size=10), torch.Generator().manual_seed(0))
+    seen = torch.cat(batches)
+    assert len(batches) == steps
+    assert len(seen) == min(rows, steps * 10)
+    assert len(seen.unique()) == len(seen)
+
+
+def test_the_order_is_another_each_epoch(tiny, monkeypatch):
+    orders = []
+    original = loop.epoch_batches
+    monkeypatch.setattr(loop, "epoch_batches", lambda *given: orders.append(original(*given)) or orders[-1])
+    fitted(tiny(epochs=2))
+    assert not torch.equal(torch.cat(orders[0]), torch.cat(orders[1]))
+
+
+def test_balanced_sampling_draws_each_expression_as_often(tiny):
+    label = torch.tensor([0] * 9_000 + [1] * 900 + [2] * 90 + [-1] * 10)
+    targets = Targets(label, torch.zeros(len(label), 8), torch.zeros(len(label), 2))
+    drawn = torch.cat(epoch_batches(targets, tiny(class_balance="sampling"), torch.Generator().manual_seed(0)))
+    counts = torch.bincount(label[drawn], minlength=3) / len(drawn)
+    assert counts.tolist() == pytest.approx([1 / 3] * 3, abs=0.02)
+
+
+def test_predictions_come_in_the_order_of_the_rows(tiny):
+    trainee, whole = trainee_of(tiny(heads=("expression", "valence_arousal"))), split()
+    outputs = predict(trainee.module, whole, world=World(), device=CPU, precision="fp32", batch_size=7)
+    expected = trainee.module(whole.feed.features)
+    torch.testing.assert_close(outputs.logits, expected.logits)
+    torch.testing.assert_close(outputs.valence_arousal, expected.valence_arousal)
+
+
+def test_validation_gives_accuracy_only_where_there_are_labels(tiny):
+    recipe = tiny(expression_target="votes")
+    labelled, trainee = split(), trainee_of(tiny())
+    hits = trainee.module(labelled.feed.features).logits.argmax(1) == labelled.targets.label
+    figures = validate(trainee, Task(recipe), labelled, world=World(), device=CPU)
+    assert figures["val_accuracy"] == pytest.approx(hits.float().mean().item())
+    unlabelled = Split(
+        labelled.feed, Targets(torch.full((40,), -1), labelled.targets.votes, labelled.targets.valence_arousal)
+    )
+    without = validate(trainee, Task(recipe), unlabelled, world=World(), device=CPU)
+    assert without == {"val_loss": pytest.approx(figures["val_loss"])}

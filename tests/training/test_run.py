@@ -1,0 +1,226 @@
+"""Whole runs: repeatable to the bit, the same with cached features, and bad input refused with nothing left behind."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from affekt.errors import ConfigError, DataError, ModelError
+from affekt.models import saving
+from affekt.models.card import CARD_FILE, WEIGHTS_FILE, read_card
+from affekt.models.saving import load_model
+from affekt.training import inputs, run
+from affekt.training.augmentation import Augmentation
+from affekt.training.checkpoint import CHECKPOINT_FILE
+from affekt.training.run import first_network, train
+
+BOTH = ("expression", "valence_arousal")
+FINISHED = [CARD_FILE, "log.jsonl", WEIGHTS_FILE, "tensorboard"]
+
+
+def weights(folder):
+    return (folder / WEIGHTS_FILE).read_bytes()
+
+
+def log(folder):
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def test_a_run_leaves_a_model_its_card_and_its_log(trained, tiny):
+    folder = trained(heads=BOTH, epochs=2)
+    assert sorted(path.name for path in folder.iterdir()) == FINISHED
+    _, card = load_model(folder)
+    assert (card.name, card.heads, card.valence_arousal_origin) == ("run", BOTH, "synthetic")
+    assert card.training["rows"] == 64
+    assert card.training["recipe"]["architecture"] == tiny().architecture
+    lines = log(folder)
+    assert [line["epoch"] for line in lines] == [1, 2]
+    best = min(lines, key=lambda line: line["val_loss"])
+    assert card.training["best_epoch"] == best["epoch"]
+    assert card.metrics["validation"] == {name: value for name, value in best.items() if name.startswith("val_")}
+    assert set(card.metrics["validation"]) == {"val_loss", "val_accuracy", "val_ccc_valence", "val_ccc_arousal"}
+    assert 0.05 <= card.temperature <= 20
+    events = EventAccumulator(str(folder / "tensorboard")).Reload()
+    assert [event.step for event in events.Scalars("val_accuracy")] == [1, 2]
+
+
+def test_a_network_learns(trained):
+    folder = trained(epochs=8, learning_rate=1e-2, expression_target="votes", schedule="constant")
+    assert max(line["val_accuracy"] for line in log(folder)) > 0.8
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {
+            "augmentation": Augmentation(flip=True, rotation_degrees=5, erase=0.2),
+            "ema_decay": 0.9,
+            "schedule": "cosine",
+        },
+        {"frozen": True, "class_balance": "sampling"},
+    ],
+)
+def test_a_seed_repeats_to_the_bit(trained, changes):
+    first, again = (trained(name, seed=4, **changes) for name in ("first", "again"))
+    other = trained("other", seed=5, **changes)
+    assert weights(first) == weights(again)
+    assert weights(first) != weights(other)
+
+
+def test_cached_features_give_the_heads_of_training_through_the_frozen_backbone(trained):
+    cached = trained("cached", frozen=True, heads=BOTH, epochs=3, seed=2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Augmentation, "is_off", property(lambda self: False))
+        patch.setattr("affekt.training.feeds.augment", lambda images, *_others: images)
+        through = trained("through", frozen=True, heads=BOTH, epochs=3, seed=2)
+    ours, theirs = (load_file(folder / WEIGHTS_FILE) for folder in (cached, through))
+    for name, tensor in ours.items():
+        torch.testing.assert_close(tensor, theirs[name], atol=1e-5, rtol=0)
+    for one, other in zip(log(cached), log(through), strict=True):
+        assert one["val_loss"] == pytest.approx(other["val_loss"], abs=1e-5)
+
+
+def test_a_frozen_backbone_ends_as_it_started(trained, tiny, manifest, run_in):
+    augmentation = Augmentation(flip=True)
+    folder = trained(frozen=True, augmentation=augmentation, epochs=1, seed=3)
+    started = first_network(tiny(frozen=True), manifest, run_in(seed=3)).state_dict()
+    ended = load_file(folder / WEIGHTS_FILE)
+    moved = {name for name, tensor in ended.items() if not torch.equal(tensor, started[name])}
+    assert moved == {"heads.hidden.weight", "heads.hidden.bias", "heads.expression.weight", "heads.expression.bias"}
+
+
+def test_streamed_crops_train_the_same_network(trained):
+    memory = trained("memory", epochs=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inputs, "MEMORY_LIMIT_BYTES", 0)
+        patch.setattr(inputs.os, "cpu_count", lambda: 1)
+        streamed = trained("streamed", epochs=1)
+    assert weights(memory) == weights(streamed)
+
+
+def test_the_untrained_network_answers_the_training_mean(tiny, manifest, run_in):
+    known = manifest.filter(pl.col("split") == "train")
+    network = first_network(tiny(heads=("valence_arousal",)), known, run_in()).eval()
+    points = network(torch.randn(3, 3, 32, 32)).valence_arousal
+    expected = known.select("valence", "arousal").mean().to_numpy()
+    np.testing.assert_allclose(points.detach().numpy(), np.repeat(expected, 3, axis=0), atol=1e-6)
+
+
+def test_half_precision_and_one_head(trained):
+    folder = trained(precision="bf16", epochs=1, heads=("valence_arousal",), valence_arousal_loss="mse+ccc")
+    card = read_card(folder)
+    assert card.temperature == 1
+    assert set(card.metrics["validation"]) == {"val_loss", "val_ccc_valence", "val_ccc_arousal"}
+    assert all(tensor.dtype != torch.bfloat16 for tensor in load_file(folder / WEIGHTS_FILE).values())
+
+
+def test_a_tenth_is_carved_where_there_is_no_validation_split(trained, manifest):
+    rows = manifest.filter(pl.col("split") == "train")
+    assert read_card(trained(rows=rows, epochs=1, validation="0.25")).training["rows"] == 48
+
+
+def test_a_run_starts_from_another_runs_backbone(trained, tiny, manifest, run_in):
+    first = trained("first", epochs=1)
+    network = first_network(tiny(weights=str(first), hidden_units=4), manifest, run_in())
+    theirs = load_file(first / WEIGHTS_FILE)
+    assert all(
+        torch.equal(tensor, theirs[f"backbone.{name}"]) for name, tensor in network.backbone.state_dict().items()
+    )
+
+
+without_emotions = pl.lit(None, dtype=pl.String).alias("emotion")
+without_points = pl.lit(None, dtype=pl.Float32).alias("valence")
+without_votes = pl.lit(None, dtype=pl.Array(pl.Float32, 8)).alias("votes")
+in_train = pl.col("split") == "train"
+
+
+@pytest.mark.parametrize(
+    ("change", "recipe", "options", "error", "sentence"),
+    [
+        ([without_emotions, without_votes], {}, {}, DataError, "at least two expressions in the training rows, got 0"),
+        ([pl.lit("fear").alias("emotion")], {}, {}, DataError, "at least two expressions in the training rows, got 1"),
+        ([without_points], {"heads": BOTH}, {}, DataError, "valence and arousal in the training rows, got none"),
+        ([pl.lit("test").alias("split")], {}, {}, DataError, r"rows of the split 'train', got none among test \(96\)"),
+        (
+            [pl.when(in_train).then(pl.col("emotion")).alias("emotion")],
+            {},
+            {},
+            DataError,
+            "at least two expressions in the validation rows, got 0",
+        ),
+        (
+            [pl.Series("valence_arousal_origin", ["rated", "projected"] * 48)],
+            {"heads": BOTH},
+            {},
+            DataError,
+            "valence and arousal of one origin, got projected and rated",
+        ),
+        ([], {}, {"validation": "valid"}, ConfigError, "a fraction or one of the splits test, train, val, got 'valid'"),
+        ([], {}, {"validation": "train"}, ConfigError, "a validation split apart from train"),
+        ([], {}, {"validation": "1.5"}, ConfigError, "a validation fraction between 0 and 1"),
+        ([], {}, {"device": "gpu"}, ConfigError, "--device auto, cpu, cuda or mps, got 'gpu'"),
+        ([], {"architecture": "mobilenet_v2"}, {}, ModelError, "name of a timm model, got 'mobilenet_v2'"),
+        ([], {"weights": "no/such"}, {}, ModelError, "got 'no/such' and no such file"),
+        ([], {"batch_size": 128, "accumulate": 128}, {}, ConfigError, "at least 128 pictures a step"),
+        ([], {"input_size": 8}, {}, ConfigError, "input size of at least 16 pixels, got 8"),
+        ([pl.lit(b"text").alias("image")], {}, {}, DataError, "picture of picture 0: .*not a picture"),
+    ],
+)
+def test_bad_input_is_refused_and_leaves_nothing(manifest, tiny, run_in, change, recipe, options, error, sentence):
+    asked = run_in(**options)
+    with pytest.raises(error, match=f"{sentence}.*;") as caught:
+        train(tiny(**recipe), manifest.with_columns(change), asked)
+    assert "\n" not in str(caught.value)
+    assert not asked.out.exists()
+
+
+def test_a_missing_picture_is_named(manifest, tiny, run_in, tmp_path):
+    gone = manifest.with_columns(path=pl.lit(str(tmp_path / "gone.png")), image=pl.lit(None, dtype=pl.Binary))
+    with pytest.raises(DataError, match=r"picture of picture 0: .*gone.png: no such file"):
+        train(tiny(), gone, run_in())
+    assert not run_in().out.exists()
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_read(tiny, run_in, tmp_path):
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "file", tmp_path / "file" / "deep" / "run"):
+        with pytest.raises(ConfigError, match=f"expected a folder to write {out} in, got {tmp_path / 'file'}; choose"):
+            train(tiny(), None, run_in(out=out))
+
+
+def test_a_folder_without_the_right_to_write_is_refused(tiny, run_in, monkeypatch):
+    monkeypatch.setattr(run.os, "access", lambda _folder, mode: mode != run.os.W_OK)
+    with pytest.raises(ConfigError, match="expected a folder to write"):
+        train(tiny(), None, run_in())
+
+
+def test_a_disk_that_fills_up_is_an_error_and_leaves_nothing_half_written(trained, tmp_path, monkeypatch):
+    def half(_tensors, path, **_options):
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(saving, "save_file", half)
+    with pytest.raises(DataError, match="No space left on device; free some space"):
+        trained()
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["log.jsonl", "tensorboard"]
+
+
+def test_a_finished_run_is_neither_overwritten_nor_resumed(trained):
+    folder = trained(epochs=1)
+    before = weights(folder)
+    for resume in (False, True):
+        with pytest.raises(ConfigError, match=r"without a finished model, got .*run; choose another --out"):
+            trained(epochs=1, resume=resume)
+    assert weights(folder) == before
+
+
+def test_the_name_of_the_folder_one_stands_in_is_the_models(manifest, tiny, run_in, tmp_path, monkeypatch):
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path / "mine")
+    card = train(tiny(epochs=1), manifest, run_in(out=type(tmp_path)(".")))
+    assert card.name == "mine"
+    assert not (tmp_path / "mine" / CHECKPOINT_FILE).exists()

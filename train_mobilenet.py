@@ -1,0 +1,7 @@
+"""The study's own entry point: `python train_mobilenet.py --data faces.parquet --out runs/mobilenetv2`."""
+
+import sys
+
+from affekt.cli.main import main
+
+main(["train", "mobilenetv2", *sys.argv[1:]])
