@@ -1,0 +1,56 @@
+"""The demo, made tiny: drawn data, one recipe for each kind of head, the report and the sheet of samples."""
+
+import json
+
+import polars as pl
+import pytest
+from PIL import Image
+
+from affekt.cli import demo
+from affekt.cli.main import main
+from affekt.training import recipes
+
+
+@pytest.fixture
+def tiny_recipes(monkeypatch):
+    def tiny(**changes):
+        fields = {
+            "architecture": "test_efficientnet",
+            "weights": "none",
+            "frozen": False,
+            "input_size": 32,
+            "epochs": 1,
+        }
+        return recipes.Recipe(**(fields | changes))
+
+    monkeypatch.setitem(recipes.RECIPES, "tiny-drawn", tiny)
+    monkeypatch.setitem(recipes.RECIPES, "tiny-va-drawn", lambda: tiny(heads=("valence_arousal",)))
+
+
+def test_the_demo_trains_evaluates_and_shows(tiny_recipes, tmp_path, capsys):
+    options = ["--people", "16", "--recipes", "tiny-drawn", "tiny-va-drawn", "--resamples", "10"]
+    for _ in range(2):  # a second demo replaces the first
+        main(["demo", "--out", str(tmp_path), *options])
+    printed = capsys.readouterr().out
+    assert "synthetic" in printed
+    metrics = json.loads((tmp_path / "report" / "metrics.json").read_text())
+    assert set(metrics["models"]) == {"tiny", "tiny-va"}
+    assert metrics["expression_origin"] == metrics["valence_arousal_origin"] == "synthetic"
+    people = pl.read_parquet(tmp_path / "faces.parquet").group_by("subject").agg(pl.col("split").n_unique())
+    assert (people["split"] == 1).all()
+    with Image.open(tmp_path / "samples.png") as sheet:
+        assert sheet.width > 800
+
+
+def test_an_unknown_recipe_is_one_sentence(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["demo", "--out", str(tmp_path), "--people", "8", "--recipes", "resnet"])
+    assert stop.value.code == 2
+    assert "expected recipes among" in capsys.readouterr().err
+
+
+def test_the_demo_trains_the_four_reference_networks():
+    built = {recipes.RECIPES[name]().architecture for name in demo.DEMO_RECIPES}
+    assert built == {
+        recipes.RECIPES[name]().architecture for name in ("efficientnetv2b0", "mobilenetv2", "xception")
+    } | {"vgg16"}

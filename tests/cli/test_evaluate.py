@@ -1,0 +1,92 @@
+"""`affekt evaluate` from end to end: a model, a table of somebody else's, and what goes wrong."""
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+from affekt.cli.main import main
+from affekt.data.manifest import write_manifest
+from affekt.faces.pictures import encode_png
+from affekt.labels import LABELS, PROBABILITY_COLUMNS
+
+
+@pytest.fixture
+def data(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pl.DataFrame(
+        {
+            "image": [encode_png(picture) for picture in rng.integers(0, 256, (80, 20, 20, 3), dtype=np.uint8)],
+            "split": ["train"] * 40 + ["test"] * 40,
+            "source": "random",
+            "source_id": [str(number) for number in range(80)],
+            "emotion": [LABELS[number % 8] for number in range(80)],
+        }
+    )
+    write_manifest(frame, tmp_path / "faces.parquet")
+    return tmp_path / "faces.parquet"
+
+
+@pytest.fixture
+def predictions(tmp_path):
+    chances = np.random.default_rng(1).dirichlet(np.ones(8), 40)
+    table = pl.DataFrame({"source_id": [str(number) for number in range(40, 80)]}).hstack(
+        pl.DataFrame(chances, schema=list(PROBABILITY_COLUMNS))
+    )
+    table.write_csv(tmp_path / "theirs.csv")
+    return tmp_path / "theirs.csv"
+
+
+def evaluate(*arguments):
+    main(["evaluate", *map(str, arguments), "--resamples", "20"])
+
+
+def refused(capsys, *arguments):
+    with pytest.raises(SystemExit) as stop:
+        evaluate(*arguments)
+    assert stop.value.code == 2
+    return capsys.readouterr().err
+
+
+def test_anybodys_table_is_scored(capsys, data, predictions, tmp_path):
+    evaluate("--predictions", predictions, "--data", data, "--out", tmp_path / "report")
+    printed = capsys.readouterr().out
+    assert "theirs" in printed
+    assert "floor" in printed
+    metrics = json.loads((tmp_path / "report" / "metrics.json").read_text())
+    assert metrics["rows"] == 40
+    assert 0 <= metrics["models"]["theirs"]["figures"]["accuracy"]["value"] <= 1
+    assert "theirs" in (tmp_path / "report" / "table.md").read_text()
+    assert "<html" in (tmp_path / "report" / "report.html").read_text()
+
+
+def test_a_model_is_run_and_its_predictions_are_kept(capsys, data, predictions, tmp_path):
+    run = tmp_path / "small"
+    tiny = ["--architecture", "test_efficientnet", "--hidden-units", "8", "--weights", "none", "--input-size", "32"]
+    options = ["--data", data, "--out", run, "--batch-size", "8", "--epochs", "1", "--device", "cpu"]
+    main(["train", "mobilenetv2", *tiny, *map(str, options), "--validation", "0.25"])
+    evaluate(run, "--predictions", predictions, "--data", data, "--out", tmp_path / "report")
+    kept = pl.read_parquet(tmp_path / "report" / "predictions" / "small.parquet")
+    assert kept.height == 40
+    np.testing.assert_allclose(kept.select(PROBABILITY_COLUMNS).to_numpy().sum(axis=1), 1, atol=1e-9)
+    metrics = json.loads((tmp_path / "report" / "metrics.json").read_text())
+    assert set(metrics["models"]) == {"small", "theirs"}
+    assert [(pair["first"], pair["second"]) for pair in metrics["differences"]] == [("small", "theirs")]
+
+
+def test_without_anything_to_score(capsys, data):
+    assert "expected a model folder or --predictions" in refused(capsys, "--data", data)
+
+
+def test_a_split_that_is_not_there_lists_those_that_are(capsys, data, predictions):
+    printed = refused(capsys, "--predictions", predictions, "--data", data, "--split", "val")
+    assert "train (40)" in printed
+
+
+def test_a_folder_without_a_model(capsys, data, tmp_path):
+    assert "expected a model folder with card.json" in refused(capsys, tmp_path, "--data", data)
+
+
+def test_two_tables_of_one_name(capsys, data, predictions):
+    assert "different names" in refused(capsys, "--predictions", predictions, predictions, "--data", data)

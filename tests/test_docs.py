@@ -1,0 +1,64 @@
+"""The documentation against the program: commands exist, options exist, links and pictures are there."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from affekt.cli.data import IMPORTERS
+from affekt.cli.demo import DemoCommand
+from affekt.cli.evaluate import EvaluateCommand
+from affekt.cli.main import COMMANDS
+from affekt.cli.models import ModelsCommand
+from affekt.cli.train import TrainCommand
+from affekt.training.recipes import RECIPES, Augmentation, Recipe
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "results").rglob("*.md"))]
+
+
+def names(page):
+    return str(page.relative_to(ROOT))
+
+
+def commands(page):
+    text = page.read_text().replace("\\\n", " ")
+    blocks = "\n".join(re.findall(r"^```\n(.*?)^```", text, flags=re.M | re.S))
+    return re.findall(r"^affekt (.+)$", blocks, flags=re.M) + re.findall(r"`affekt ([^`\n]+)`", text)
+
+
+def options_of(command, words):
+    classes = {"train": (TrainCommand, Recipe), "evaluate": (EvaluateCommand,), "models": (ModelsCommand,)}
+    classes |= {"demo": (DemoCommand,)}
+    known = {field.name for each in classes.get(command, ()) for field in dataclasses.fields(each)}
+    known |= {f"augmentation.{field.name}" for field in dataclasses.fields(Augmentation)}
+    return {name.replace("_", "-") for name in known} | {f"no-{name}" for name in known}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names)
+def test_every_command_in_the_pages_exists(page):
+    for line in commands(page):
+        words = line.split()
+        assert words[0] in COMMANDS, line
+        if words[:2] == ["data", "import"] and words[2] != "NAME":
+            assert words[2] in IMPORTERS, line
+        if words[0] == "train" and words[1] != "RECIPE":
+            assert words[1] in RECIPES, line
+        if words[0] != "data" and "--help" not in words:
+            used = {word.removeprefix("--") for word in words if word.startswith("--")}
+            assert used <= options_of(words[0], words), line
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names)
+def test_every_local_link_leads_somewhere(page):
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+def test_every_command_and_importer_is_documented():
+    text = "\n".join(page.read_text() for page in PAGES)
+    for name in [*(f"affekt {command}" for command in COMMANDS), *(f"`{importer}`" for importer in IMPORTERS)]:
+        assert name in text, name
+    for name in RECIPES:
+        assert name in text, name
