@@ -105,8 +105,17 @@ def load_checkpoint(trainee: Trainee, folder: Path, identity: dict[str, Any]) ->
         number, key = name.split(".")
         state.setdefault(int(number), {})[key] = tensor
     trainee.optimiser.load_state_dict({"state": state, "param_groups": metadata["groups"]})
+    _restore_layout(trainee.optimiser)
     trainee.schedule.load_state_dict(metadata["schedule"])
     trainee.progress = Progress(**metadata["progress"])
+
+
+def _restore_layout(optimiser: Optimizer) -> None:
+    """Give moments the strides of their parameters: fused optimisers walk memory and would pair the wrong elements."""
+    for parameter, state in optimiser.state.items():
+        for name, tensor in state.items():
+            if tensor.shape == parameter.shape:
+                state[name] = torch.empty_like(parameter).copy_(tensor)
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

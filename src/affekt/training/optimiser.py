@@ -16,12 +16,12 @@ def build_optimiser(trainee: nn.Module, recipe: Recipe) -> Optimizer:
     """Return the recipe's optimiser over the parameters that train; biases and normalisation never decay."""
     parameters = [parameter for parameter in trainee.parameters() if parameter.requires_grad]
     if recipe.optimiser == "adam":
-        return Adam(parameters, lr=recipe.learning_rate, eps=1e-7)  # Keras's epsilon, which the study used
+        return Adam(parameters, lr=recipe.learning_rate, eps=1e-7, fused=True)  # Keras's epsilon, which the study used
     groups = [
         {"params": [parameter for parameter in parameters if parameter.ndim > 1], "weight_decay": recipe.weight_decay},
         {"params": [parameter for parameter in parameters if parameter.ndim <= 1], "weight_decay": 0.0},
     ]
-    return AdamW(groups, lr=recipe.learning_rate)
+    return AdamW(groups, lr=recipe.learning_rate, fused=True)
 
 
 class Schedule:
@@ -84,10 +84,11 @@ def moving_average(trainee: nn.Module, decay: float) -> AveragedModel | None:
     if not decay:
         return None
 
-    def average(averaged: Tensor, current: Tensor, steps: Tensor | int) -> Tensor:
-        if not averaged.is_floating_point():
-            return current
+    def average(averaged: list[Tensor], current: list[Tensor], steps: Tensor | int) -> None:
         kept = min(decay, (1 + float(steps)) / (10 + float(steps)))
-        return torch.lerp(current, averaged, kept)
+        if averaged[0].is_floating_point():
+            torch._foreach_lerp_(averaged, current, 1 - kept)
+        else:
+            torch._foreach_copy_(averaged, current)
 
-    return AveragedModel(trainee, avg_fn=average, use_buffers=True)
+    return AveragedModel(trainee, multi_avg_fn=average, use_buffers=True)  # pyright: ignore[reportArgumentType]

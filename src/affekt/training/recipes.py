@@ -207,7 +207,7 @@ def efficientnetv2b0_scratch() -> Recipe:
 
 def mobilenetv2_scratch() -> Recipe:
     """MobileNetV2, whole network from random weights, on votes, for 48-pixel faces."""
-    return from_scratch(mobilenetv2(), input_size=64, epochs=16)
+    return from_scratch(mobilenetv2(), learning_rate=8e-3, epochs=14)
 
 
 def xception_scratch() -> Recipe:
@@ -229,32 +229,30 @@ def for_drawn_faces(reference: Recipe, **changes: object) -> Recipe:
         expression_target="labels",
         valence_arousal_loss="mse+ccc",
         augmentation=Augmentation(flip=True, scale=0.08, shift=0.05, brightness=0.1),
-        learning_rate=5e-4,
         batch_size=32,
-        ema_decay=0.98,
-        epochs=12,
+        ema_decay=0.95,
     )
     return replace(shortened, **changes)  # pyright: ignore[reportArgumentType]
 
 
 def efficientnetv2b0_drawn() -> Recipe:
     """EfficientNetV2B0 from random weights, shortened for drawn faces."""
-    return for_drawn_faces(efficientnetv2b0())
+    return for_drawn_faces(efficientnetv2b0(), epochs=8)
 
 
 def mobilenetv2_drawn() -> Recipe:
     """MobileNetV2 from random weights, shortened for drawn faces."""
-    return for_drawn_faces(mobilenetv2())
+    return for_drawn_faces(mobilenetv2(), input_size=64, learning_rate=8e-3, epochs=10)
 
 
 def xception_drawn() -> Recipe:
     """Xception from random weights, shortened for drawn faces."""
-    return for_drawn_faces(xception(), epochs=5)
+    return for_drawn_faces(xception(), learning_rate=3e-3, epochs=4)
 
 
 def vgg16_va_drawn() -> Recipe:
     """VGG16's convolutions and the valence-arousal head from random weights, shortened for drawn faces."""
-    return for_drawn_faces(vgg16_va(), input_size=32, learning_rate=3e-4, clip_norm=1.0, epochs=6)
+    return for_drawn_faces(vgg16_va(), input_size=32, learning_rate=1e-3, batch_size=16, clip_norm=1.0, epochs=4)
 
 
 RECIPES: dict[str, Callable[[], Recipe]] = {

@@ -58,7 +58,9 @@ def drawn_manifest(
     if not 0 <= variety <= 1:
         raise ConfigError(f"expected a variety of 0 to 1, got {variety}; choose one in this range")
     splits = identity_splits(identities, seed)
-    jobs = [(person, splits[person], pictures_per_identity, size, seed, intensity, variety) for person in range(identities)]
+    jobs = [
+        (person, splits[person], pictures_per_identity, size, seed, intensity, variety) for person in range(identities)
+    ]
     if processes is None:
         processes = (os.cpu_count() or 1) if identities * pictures_per_identity >= POOL_PAYS_FROM else 1
     return to_manifest(pl.DataFrame(_draw_all(jobs, processes)))
