@@ -25,11 +25,9 @@ def write_samples(models: tuple[Path, ...], manifest: pl.DataFrame, predictions:
         out: the PNG to write.
     """
     rows = select_split(manifest, "test").filter(pl.col("emotion").is_not_null())
-    chosen = rows.unique("emotion", keep="first", maintain_order=True).sort(
-        pl.col("emotion").replace_strict({name: place for place, name in enumerate(LABELS)}, return_dtype=pl.Int64)
-    )
+    chosen = [_of_another_person(rows.filter(emotion=label), place) for place, label in enumerate(LABELS)]
     tables = {model.name: pl.read_parquet(predictions / f"{model.name}.parquet") for model in models}
-    cells = [_cell(row, tables) for row in chosen.iter_rows(named=True)]
+    cells = [_cell(row, tables) for row in chosen if row is not None]
     columns = min(4, len(cells))
     lines = -(-len(cells) // columns)
     width = columns * (SIDE + GAP) + GAP
@@ -41,12 +39,17 @@ def write_samples(models: tuple[Path, ...], manifest: pl.DataFrame, predictions:
         sheet.save(temporary, "PNG")
 
 
+def _of_another_person(rows: pl.DataFrame, place: int) -> dict[str, object] | None:
+    return rows.row(place * 4 % rows.height, named=True) if rows.height else None
+
+
 def _cell(row: dict[str, object], tables: dict[str, pl.DataFrame]) -> Image.Image:
     cell = Image.new("RGB", (SIDE, SIDE + CAPTION), PAPER)
     cell.paste(Image.fromarray(read_row_rgb(row)).resize((SIDE, SIDE), Image.Resampling.LANCZOS))
     draw = ImageDraw.Draw(cell)
     font = ImageFont.load_default(13)
-    draw.text((0, SIDE + 4), f"drawn as {row['emotion']}", INK, font)
+    truth = f"drawn as {row['emotion']}, v {row['valence']:+.2f}, a {row['arousal']:+.2f}"
+    draw.text((0, SIDE + 4), truth, INK, font)
     for line, (name, table) in enumerate(tables.items()):
         answer = table.filter(source_id=str(row["source_id"])).row(0, named=True)
         draw.text((0, SIDE + 22 + 17 * line), f"{name}: {_said(answer)}", PALE, font)
