@@ -115,7 +115,9 @@ def report(command: DemoCommand, data: Path) -> None:
     models = tuple(model_folder(command, name) for name in command.recipes)
     manifest = read_manifest(data)
     out = command.out / "report"
-    options = EvaluateCommand(models=models, data=data, out=out, resamples=command.resamples, seed=command.seed)
+    options = EvaluateCommand(
+        models=models, data=data, out=out, resamples=command.resamples, seed=command.seed, by="subject"
+    )
     evaluate(options, manifest, "affekt demo")
     write_samples(models, manifest, out / "predictions", command.out / "samples.png")
     print(f"wrote {command.out / 'samples.png'}: eight of the test pictures with what the networks say of them")

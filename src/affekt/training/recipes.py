@@ -230,6 +230,7 @@ def for_drawn_faces(reference: Recipe, **changes: object) -> Recipe:
         valence_arousal_loss="mse+ccc",
         augmentation=Augmentation(flip=True, scale=0.08, shift=0.05, brightness=0.1),
         batch_size=32,
+        warmup_epochs=0.5,
         ema_decay=0.95,
     )
     return replace(shortened, **changes)  # pyright: ignore[reportArgumentType]
@@ -237,7 +238,7 @@ def for_drawn_faces(reference: Recipe, **changes: object) -> Recipe:
 
 def efficientnetv2b0_drawn() -> Recipe:
     """EfficientNetV2B0 from random weights, shortened for drawn faces."""
-    return for_drawn_faces(efficientnetv2b0(), epochs=8)
+    return for_drawn_faces(efficientnetv2b0(), epochs=9)
 
 
 def mobilenetv2_drawn() -> Recipe:
@@ -247,12 +248,12 @@ def mobilenetv2_drawn() -> Recipe:
 
 def xception_drawn() -> Recipe:
     """Xception from random weights, shortened for drawn faces."""
-    return for_drawn_faces(xception(), learning_rate=3e-3, epochs=4)
+    return for_drawn_faces(xception(), learning_rate=3e-3, epochs=3)
 
 
 def vgg16_va_drawn() -> Recipe:
     """VGG16's convolutions and the valence-arousal head from random weights, shortened for drawn faces."""
-    return for_drawn_faces(vgg16_va(), input_size=32, learning_rate=1e-3, batch_size=16, clip_norm=1.0, epochs=4)
+    return for_drawn_faces(vgg16_va(), input_size=32, learning_rate=1e-3, batch_size=16, clip_norm=1.0, epochs=5)
 
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
