@@ -14,6 +14,7 @@ from affekt.training.augmentation import augment
 from affekt.training.fused import fuse_convolutions
 from affekt.training.inputs import CropStream, in_batches
 from affekt.training.recipes import Augmentation
+from affekt.training.threads import map_in_threads
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ Feed = CropFeed | FeatureFeed
 def extract_features(network: Network, feed: CropFeed, *, precision: str, batch_size: int | None = None) -> FeatureFeed:
     """Run all crops of a feed through the backbone, once, in evaluation mode.
 
-    On a CPU at fp32 the layers are fused first, which changes features by rounding only.
+    On a CPU each core takes batches of its own, and at fp32 layers are fused, which changes features by rounding only.
 
     Args:
         network: the network; not changed.
@@ -76,14 +77,17 @@ def extract_features(network: Network, feed: CropFeed, *, precision: str, batch_
     on_cpu = feed.device.type == "cpu"
     rows = in_batches(len(feed.stream), batch_size or (8 if on_cpu else 128))
     if on_cpu and precision == "fp32":
-        first = next(feed.batches([rows[0][:1]]))
-        network = fuse_convolutions(network, first)
-    parts = []
+        network = fuse_convolutions(network, next(feed.batches([rows[0][:1]])))
+
+    def features_of(images: Tensor) -> Tensor:
+        with autocast(feed.device, precision):
+            features = network.forward_features(images).float()
+        bar.update(len(images))
+        return features
+
     with tqdm(total=len(feed.stream), desc="features", unit="face", leave=False, disable=None) as bar:
-        for images in feed.batches(rows):
-            with autocast(feed.device, precision):
-                parts.append(network.forward_features(images).float())
-            bar.update(len(images))
+        threads = torch.get_num_threads() if on_cpu else 1
+        parts = map_in_threads(features_of, feed.batches(rows), threads)
     return FeatureFeed(torch.cat(parts).clone())
 
 

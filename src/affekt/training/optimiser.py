@@ -3,11 +3,10 @@
 import math
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.optim import Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
-from torch.optim.swa_utils import AveragedModel
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from affekt.training.recipes import Recipe
 
@@ -84,11 +83,12 @@ def moving_average(trainee: nn.Module, decay: float) -> AveragedModel | None:
     if not decay:
         return None
 
-    def average(averaged: list[Tensor], current: list[Tensor], steps: Tensor | int) -> None:
-        kept = min(decay, (1 + float(steps)) / (10 + float(steps)))
+    def average(averaged: tuple[Tensor, ...], current: tuple[Tensor, ...], steps: Tensor | int) -> None:
         if averaged[0].is_floating_point():
-            torch._foreach_lerp_(averaged, current, 1 - kept)
-        else:
-            torch._foreach_copy_(averaged, current)
+            kept = min(decay, (1 + float(steps)) / (10 + float(steps)))
+            get_ema_multi_avg_fn(kept)(averaged, current, steps)
+        else:  # counters are not averaged
+            for old, new in zip(averaged, current, strict=True):
+                old.copy_(new)
 
     return AveragedModel(trainee, multi_avg_fn=average, use_buffers=True)  # pyright: ignore[reportArgumentType]
