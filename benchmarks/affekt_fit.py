@@ -1,0 +1,61 @@
+"""One whole run of a reference recipe in affekt, timed: python affekt_fit.py JOB.json writes the job's result file.
+
+The job is described in `frozen_training.py`; `keras_fit.py` does the same job in Keras.
+"""
+
+import json
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import torch
+
+from affekt import __version__
+from affekt.data.manifest import to_manifest
+from affekt.training.recipes import RECIPES
+from affekt.training.run import Run, train
+
+WARM_UP_ROWS = 16
+
+
+def manifest_of(job: dict[str, Any], rows: int | None = None) -> pl.DataFrame:
+    """Return the job's pictures as a manifest, at most `rows` of each split."""
+    pictures = [{"split": split, **row} for split in ("train", "val") for row in job[split][:rows]]
+    frame = pl.DataFrame(pictures).with_columns(
+        source=pl.lit("drawn"), source_id=pl.col("path"), valence_arousal_origin=pl.lit("synthetic")
+    )
+    return to_manifest(frame)
+
+
+def run(job: dict[str, Any], manifest: pl.DataFrame, epochs: int) -> float:
+    """Train in a folder that is thrown away, and return the seconds."""
+    recipe = replace(RECIPES[job["recipe"]](), weights="none", epochs=epochs, early_stopping_patience=0)
+    with tempfile.TemporaryDirectory() as folder:
+        where = Run(
+            recipe_name=job["recipe"],
+            data=Path("drawn"),
+            out=Path(folder) / "run",
+            validation="val",
+            seed=job["seed"],
+            device="cpu",
+        )
+        start = time.perf_counter()
+        train(recipe, manifest, where)
+        return time.perf_counter() - start
+
+
+def main() -> None:
+    """Warm up on a few pictures, then time the job."""
+    job = json.loads(Path(sys.argv[1]).read_text())
+    run(job, manifest_of(job, WARM_UP_ROWS), epochs=1)
+    seconds = run(job, manifest_of(job), job["epochs"])
+    versions = {"affekt": __version__, "torch": torch.__version__}
+    Path(job["result"]).write_text(json.dumps({"seconds": seconds, "versions": versions}))
+
+
+if __name__ == "__main__":
+    main()

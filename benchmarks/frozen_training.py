@@ -1,0 +1,217 @@
+"""Whole runs of the reference recipes: affekt against Keras, on one machine, on the same JPEG files, by turns.
+
+The backbone is frozen. Keras passes every picture through it in every epoch; affekt does so once and trains on the
+features. What is timed begins with files on disk and ends with the trained network; starting the process, importing
+libraries and a warm-up on 16 pictures (which traces Keras's graph) come before on both sides.
+Weights are random: none are downloaded, and speed does not depend on them.
+"""
+
+import io
+import json
+import os
+import platform
+import shlex
+import statistics
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import tyro
+from PIL import Image
+from tqdm import tqdm
+
+from affekt.data.drawn import drawn_manifest
+from affekt.files import written_whole
+from affekt.labels import LABELS
+
+HERE = Path(__file__).resolve().parent
+KERAS_ENVIRONMENT = HERE / ".venv-keras"
+BATCH_SIZE = 128
+PICTURES = {"efficientnetv2b0": 256, "mobilenetv2": 256, "xception": 128, "vgg16-va": 128}
+"""Training pictures of each recipe, so that all recipes together take some eight minutes on two cores."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What to measure."""
+
+    recipes: tuple[str, ...] = ("efficientnetv2b0", "mobilenetv2", "xception")
+    """Reference recipes; vgg16-va is known too, and slow."""
+    pictures: int = 0
+    """Training pictures, whole batches of 128; a quarter as many validate. 0 takes 256, and 128 for large networks."""
+    epochs: int = 15
+    """Epochs; early stopping is off on both sides."""
+    repetitions: int = 1
+    """Runs of each side, by turns; tables show medians."""
+    seed: int = 0
+    """Decides the pictures, the first weights and the order."""
+    out: Path = HERE / "results-training.md"
+    """Where the table goes."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The runs of one recipe."""
+
+    recipe: str
+    training: int
+    validation: int
+    seconds: dict[str, list[float]]
+    """Seconds of every run, by side: `affekt` and `keras`."""
+
+    @property
+    def ratio(self) -> float:
+        """How many times longer the median run takes in Keras."""
+        return statistics.median(self.seconds["keras"]) / statistics.median(self.seconds["affekt"])
+
+
+def keras_python() -> Path:
+    """Return the Python of Keras's own environment, made on first use."""
+    python, ready = KERAS_ENVIRONMENT / "bin" / "python", KERAS_ENVIRONMENT / "ready"
+    requirements = HERE / "requirements-keras.txt"
+    if not ready.is_file() or ready.read_text() != requirements.read_text():
+        print(f"installing {requirements.name} into {KERAS_ENVIRONMENT.name}", flush=True)
+        subprocess.run([sys.executable, "-m", "venv", KERAS_ENVIRONMENT], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "--requirement", requirements], check=True)
+        ready.write_text(requirements.read_text())
+    return python
+
+
+def write_pictures(count: int, seed: int, folder: Path) -> list[dict[str, Any]]:
+    """Draw faces into JPEG files of 224 x 224 pixels, and return each one's path and targets."""
+    people = max(3, -(-count // 16))
+    manifest = drawn_manifest(identities=people, pictures_per_identity=16, size=224, seed=seed)
+    manifest = manifest.sample(count, shuffle=True, seed=seed)
+    rows = []
+    for number, row in enumerate(manifest.iter_rows(named=True)):
+        path = folder / f"{number:05d}.jpg"
+        Image.open(io.BytesIO(row["image"])).save(path, quality=92)
+        rows.append({"path": str(path), **{name: row[name] for name in ("emotion", "valence", "arousal")}})
+    return rows
+
+
+def run_job(python: Path, script: str, job: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Run one side's script on a job in a process of its own, and return its result."""
+    result = folder / "result.json"
+    result.unlink(missing_ok=True)
+    job_file = folder / "job.json"
+    job_file.write_text(json.dumps({**job, "result": str(result)}))
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    log = folder / "log.txt"
+    with log.open("w") as output:
+        done = subprocess.run(
+            [python, HERE / script, job_file], env=environment, stdout=output, stderr=subprocess.STDOUT, check=False
+        )
+    if done.returncode:
+        raise SystemExit(f"expected {script} to end well, got exit code {done.returncode}:\n{log.read_text()[-3000:]}")
+    return json.loads(result.read_text())
+
+
+def measure(options: Options, sides: dict[str, tuple[Path, str]]) -> tuple[list[Measurement], dict[str, str]]:
+    """Run every recipe on every side, by turns, and return the measurements and the libraries' versions."""
+    measurements, versions = [], {"python": platform.python_version()}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        counts = {recipe: options.pictures or PICTURES[recipe] for recipe in options.recipes}
+        pictures = write_pictures(max(counts.values()) * 5 // 4, options.seed, folder)
+        turns = tqdm(total=2 * options.repetitions * len(counts), unit="run")
+        for recipe, training in counts.items():
+            rows = pictures[: training * 5 // 4]
+            job = {"recipe": recipe, "epochs": options.epochs, "seed": options.seed, "batch_size": BATCH_SIZE}
+            job |= {"labels": LABELS, "train": rows[:training], "val": rows[training:]}
+            seconds: dict[str, list[float]] = {name: [] for name in sides}
+            for repetition in range(options.repetitions):
+                for name in list(sides)[:: 1 if repetition % 2 == 0 else -1]:
+                    turns.set_description(f"{recipe} in {name}")
+                    result = run_job(*sides[name], job, folder)
+                    seconds[name].append(result["seconds"])
+                    versions |= result["versions"]
+                    turns.update()
+            measurements.append(Measurement(recipe, training, len(rows) - training, seconds))
+        turns.close()
+    return measurements, versions
+
+
+def cpu_model() -> str:
+    """Return the processor's name."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def table(measurements: list[Measurement], epochs: int) -> pl.DataFrame:
+    """Return one row a recipe: medians, pictures a second over the whole run, and the ratio."""
+    rows = []
+    for one in measurements:
+        seconds = {name: statistics.median(values) for name, values in one.seconds.items()}
+        passes = (one.training + one.validation) * epochs
+        rows.append(
+            {
+                "recipe": one.recipe,
+                "pictures (train + val)": f"{one.training} + {one.validation}",
+                "Keras, s": f"{seconds['keras']:.1f}",
+                "affekt, s": f"{seconds['affekt']:.2f}",
+                "Keras, pictures/s an epoch": f"{passes / seconds['keras']:.1f}",
+                "affekt, pictures/s an epoch": f"{passes / seconds['affekt']:.0f}",
+                "times faster": f"{one.ratio:.1f}",
+            }
+        )
+    return pl.DataFrame(rows)
+
+
+def report(options: Options, measurements: list[Measurement], versions: dict[str, str], load: float) -> str:
+    """Return the results page."""
+    frame = table(measurements, options.epochs)
+    lines = [" | ".join(frame.columns), " | ".join("---" for _ in frame.columns)]
+    lines += [" | ".join(row) for row in frame.iter_rows()]
+    runs = [
+        f"* {one.recipe}: "
+        + "; ".join(f"{name} {', '.join(f'{s:.2f}' for s in one.seconds[name])} s" for name in one.seconds)
+        for one in measurements
+    ]
+    return f"""# Whole runs of the reference recipes, affekt against Keras
+
+Written by `benchmarks/frozen_training.py`; [README.md](README.md) says what is and is not timed.
+
+{chr(10).join(f"| {line} |" for line in lines)}
+
+{options.epochs} epochs, batches of {BATCH_SIZE}, 224 px, frozen backbone, random weights; seconds are medians of
+{options.repetitions} run(s) a side, by turns, from JPEG files on disk to the trained network. All epochs were run on
+both sides; nothing is extrapolated. Each run:
+
+{chr(10).join(runs)}
+
+* Machine: {cpu_model()}, {len(os.sched_getaffinity(0))} cores; load average before the start {load:.2f}
+* Versions: {", ".join(f"{name} {version}" for name, version in versions.items())}
+* Command: `python benchmarks/frozen_training.py {shlex.join(sys.argv[1:])}`, seed {options.seed}
+* When: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC
+"""
+
+
+def main() -> None:
+    """Measure, print the table and write the page."""
+    options = tyro.cli(Options, description=__doc__)
+    unknown = [recipe for recipe in options.recipes if recipe not in PICTURES]
+    if unknown:
+        raise SystemExit(f"expected --recipes among {' '.join(PICTURES)}, got {unknown[0]}; choose one of these")
+    if options.pictures < 0 or (options.pictures > BATCH_SIZE and options.pictures % BATCH_SIZE):
+        # Keras trains on an incomplete last batch, affekt leaves it for another epoch.
+        raise SystemExit(f"expected --pictures in whole batches of {BATCH_SIZE}, got {options.pictures}; type 256")
+    # Ours is the Python this runs in; OMP_NUM_THREADS is cleared for both, so that each uses all cores.
+    sides = {"affekt": (Path(sys.executable), "affekt_fit.py"), "keras": (keras_python(), "keras_fit.py")}
+    load = os.getloadavg()[0]
+    measurements, versions = measure(options, sides)
+    page = report(options, measurements, versions, load)
+    print(page)
+    with written_whole(options.out) as temporary:
+        temporary.write_text(page)
+
+
+if __name__ == "__main__":
+    main()
