@@ -61,8 +61,8 @@ def draw_data(command: DemoCommand) -> Path:
         pictures_per_identity=8,
         size=96,
         seed=command.seed,
-        intensity=(0.8, 1.0),
-        variety=0.4,
+        intensity=(0.9, 1.0),
+        variety=0.3,
     )
     write_manifest(frame, path)
     counts = ", ".join(f"{split} {count}" for split, count in frame["split"].value_counts(sort=True).iter_rows())
