@@ -238,7 +238,7 @@ def for_drawn_faces(reference: Recipe, **changes: object) -> Recipe:
 
 def efficientnetv2b0_drawn() -> Recipe:
     """EfficientNetV2B0 from random weights, shortened for drawn faces."""
-    return for_drawn_faces(efficientnetv2b0(), epochs=12)
+    return for_drawn_faces(efficientnetv2b0(), epochs=10)
 
 
 def mobilenetv2_drawn() -> Recipe:
@@ -253,7 +253,7 @@ def xception_drawn() -> Recipe:
 
 def vgg16_va_drawn() -> Recipe:
     """VGG16's convolutions and the valence-arousal head from random weights, shortened for drawn faces."""
-    return for_drawn_faces(vgg16_va(), input_size=32, learning_rate=1e-3, batch_size=16, clip_norm=1.0, epochs=7)
+    return for_drawn_faces(vgg16_va(), input_size=32, learning_rate=4e-4, clip_norm=1.0, epochs=8)
 
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
