@@ -33,7 +33,7 @@ HERE = Path(__file__).resolve().parent
 KERAS_ENVIRONMENT = HERE / ".venv-keras"
 BATCH_SIZE = 128
 PICTURES = {"efficientnetv2b0": 256, "mobilenetv2": 256, "xception": 128, "vgg16-va": 128}
-"""Training pictures of each recipe, so that all recipes together take some eight minutes on two cores."""
+"""Training pictures of each recipe, meant to keep all recipes together near eight minutes on two cores."""
 
 
 @dataclass(frozen=True, kw_only=True)
