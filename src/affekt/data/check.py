@@ -1,12 +1,12 @@
 """What a manifest holds, and what in it would spoil a result: leaks between splits, bad pictures, bad labels."""
 
-import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
 from tqdm import tqdm
 
+from affekt.cores import core_count
 from affekt.data.check_report import CheckReport
 from affekt.errors import PictureError
 from affekt.faces.pictures import picture_size
@@ -114,7 +114,7 @@ def _open_pictures(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the pictures that cannot be read, and the tiny ones."""
     slices = frame.select("path", "image").iter_slices(ROWS_A_SLICE)
     with (
-        ThreadPoolExecutor(os.cpu_count()) as pool,
+        ThreadPoolExecutor(core_count()) as pool,
         tqdm(total=frame.height, desc="opening pictures", unit=" pictures", disable=None) as progress,
     ):
         found: list[tuple[int | None, int | None, str | None]] = []

@@ -1,6 +1,5 @@
 """Face crops and targets of a split, in the order of its rows."""
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from affekt.cores import core_count
 from affekt.data.manifest import read_row_rgb
 from affekt.errors import ConfigError, DataError, PictureError
 from affekt.faces.preprocessing import Preprocessing, crop_face
@@ -121,7 +121,7 @@ class CropStream:
             self.crops,
             batch_sampler=[index.tolist() for index in batches],
             collate_fn=self.crops.stack,
-            num_workers=os.cpu_count() or 1,
+            num_workers=core_count(),
             prefetch_factor=4,
         )
         try:
@@ -143,7 +143,7 @@ def _decode_all(crops: Crops, name: str) -> np.ndarray:
         return stop - start
 
     with (
-        ThreadPoolExecutor(os.cpu_count()) as pool,
+        ThreadPoolExecutor(core_count()) as pool,
         tqdm(total=len(crops), desc=f"decode {name}", unit="face", leave=False, disable=None) as bar,
     ):
         for done in pool.map(decode, range(0, len(crops), chunk)):

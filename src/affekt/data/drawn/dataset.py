@@ -1,12 +1,12 @@
 """A manifest of drawn faces, for the demo, the tests and anyone without data."""
 
 import multiprocessing
-import os
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import polars as pl
 
+from affekt.cores import core_count
 from affekt.data.drawn.action_units import varied_units
 from affekt.data.drawn.capture import random_capture
 from affekt.data.drawn.circumplex import valence_arousal
@@ -62,7 +62,7 @@ def drawn_manifest(
         (person, splits[person], pictures_per_identity, size, seed, intensity, variety) for person in range(identities)
     ]
     if processes is None:
-        processes = (os.cpu_count() or 1) if identities * pictures_per_identity >= POOL_PAYS_FROM else 1
+        processes = core_count() if identities * pictures_per_identity >= POOL_PAYS_FROM else 1
     return to_manifest(pl.DataFrame(_draw_all(jobs, processes)))
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 import polars as pl
 from tqdm import tqdm
 
+from affekt.cores import core_count
 from affekt.data.importers.listing import Listing
 from affekt.data.importers.parts import SCHEMA, Parts
 from affekt.data.manifest import to_manifest, write_manifest
@@ -75,7 +76,7 @@ def import_listing(
         raise DataError(f"expected pictures to import, got none ({dropped}); check the path and the options")
     parts = Parts(out=out, rows=rows, pictures_a_chunk=pictures_a_chunk)
     parts.make_folder()
-    resumed = open_missing(parts, jobs or _cores())
+    resumed = open_missing(parts, jobs or core_count())
     opened = parts.collect()
     unreadable = _unreadable(rows, opened["problem"])
     kept = rows.with_columns(opened["pixel_sha256"]).drop_nulls("pixel_sha256")
@@ -97,10 +98,6 @@ def import_listing(
 def _with_absolute_paths(rows: pl.DataFrame) -> pl.DataFrame:
     absolute = [None if path is None else os.path.abspath(path) for path in rows["path"]]  # noqa: PTH100 - far faster
     return rows.with_columns(pl.Series("path", absolute, dtype=pl.String))
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _unreadable(rows: pl.DataFrame, problems: pl.Series) -> dict[str, tuple[str, ...]]:
