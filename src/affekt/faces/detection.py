@@ -1,0 +1,173 @@
+"""Find faces: YuNet on onnxruntime, boxes and five landmarks, pictures of any size."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from PIL import Image
+
+from affekt.errors import ConfigError
+from affekt.faces.detector_file import yunet_path
+
+STRIDES = (8, 16, 32)
+"""Pixels between the anchors of YuNet's three scales."""
+LANDMARKS = ("right_eye", "left_eye", "nose", "mouth_right", "mouth_left")
+"""Order of the landmarks; right and left are the person's own."""
+
+
+@dataclass(frozen=True, eq=False)
+class Faces:
+    """The faces of one picture, the surest first, in pixels of that picture."""
+
+    box_xyxy: np.ndarray
+    """(faces, 4) float32: left, top, right, bottom; may reach beyond the picture."""
+    landmarks_xy: np.ndarray
+    """(faces, 5, 2) float32, in the order of LANDMARKS."""
+    score: np.ndarray
+    """(faces,) float32 in 0-1."""
+
+    def __len__(self) -> int:
+        """Return the number of faces."""
+        return len(self.score)
+
+    def __getitem__(self, index: np.ndarray) -> "Faces":
+        """Return some of the faces."""
+        return Faces(self.box_xyxy[index], self.landmarks_xy[index], self.score[index])
+
+
+class FaceDetector:
+    """YuNet, loaded once and safe to share between threads."""
+
+    def __init__(
+        self,
+        path: Path | None = None,
+        *,
+        longest_side: int = 640,
+        score_threshold: float = 0.7,
+        overlap_threshold: float = 0.3,
+        threads: int = 1,
+    ) -> None:
+        """Load the detector.
+
+        Args:
+            path: its file; None takes the kept one, fetched on first use.
+            longest_side: larger pictures are shrunk to this many pixels before faces are looked for. YuNet finds faces
+                of about 10 to 300 pixels there: raise it to find small faces in large pictures, at a cost that grows
+                with its square.
+            score_threshold: faces below this score are left out.
+            overlap_threshold: of two boxes that overlap by more than this (intersection over union), the surer stays.
+            threads: cores a picture.
+
+        Raises:
+            ConfigError: a value is out of its range.
+            ModelError: the file cannot be had.
+        """
+        if longest_side < max(STRIDES):
+            raise ConfigError(f"expected a longest side of at least {max(STRIDES)} pixels, got {longest_side}")
+        for name, value in {"score": score_threshold, "overlap": overlap_threshold}.items():
+            if not 0 < value < 1:
+                raise ConfigError(f"expected a {name} threshold between 0 and 1, got {value}; 0.7 and 0.3 are usual")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        self._session = onnxruntime.InferenceSession(path or yunet_path(), options, providers=["CPUExecutionProvider"])
+        self.longest_side = longest_side
+        self.score_threshold = score_threshold
+        self.overlap_threshold = overlap_threshold
+
+    def detect(self, image_rgb: np.ndarray) -> Faces:
+        """Find the faces of a picture.
+
+        Args:
+            image_rgb: (height, width, 3) uint8.
+        """
+        height, width = image_rgb.shape[:2]
+        scale = min(1.0, self.longest_side / max(height, width))
+        shrunk = _shrunk(image_rgb, scale)
+        faces = self._detect_as_it_is(shrunk)
+        # Rounding to whole pixels stretches the two axes a little differently.
+        back = np.array([width / shrunk.shape[1], height / shrunk.shape[0]], dtype=np.float32)
+        return Faces(faces.box_xyxy * np.tile(back, 2), faces.landmarks_xy * back, faces.score)
+
+    def _detect_as_it_is(self, image_rgb: np.ndarray) -> Faces:
+        height, width = image_rgb.shape[:2]
+        largest = max(STRIDES)
+        padded = np.zeros((-(-height // largest) * largest, -(-width // largest) * largest, 3), dtype=np.float32)
+        padded[:height, :width] = image_rgb[..., ::-1]  # YuNet was trained on blue, green, red in 0-255
+        outputs = self._session.run(None, {"input": padded.transpose(2, 0, 1)[None]})
+        named = dict(zip((output.name for output in self._session.get_outputs()), outputs, strict=True))
+        scales = []
+        for stride in STRIDES:
+            parts = {part: np.asarray(named[f"{part}_{stride}"])[0] for part in ("cls", "obj", "bbox", "kps")}
+            columns = padded.shape[1] // stride
+            scales.append(decode(**parts, stride=stride, columns=columns, score_threshold=self.score_threshold))
+        faces = Faces(
+            np.concatenate([one.box_xyxy for one in scales]),
+            np.concatenate([one.landmarks_xy for one in scales]),
+            np.concatenate([one.score for one in scales]),
+        )
+        return faces[without_overlaps(faces.box_xyxy, faces.score, self.overlap_threshold)]
+
+
+def _shrunk(image_rgb: np.ndarray, scale: float) -> np.ndarray:
+    if scale == 1:
+        return image_rgb
+    size = (max(1, round(image_rgb.shape[1] * scale)), max(1, round(image_rgb.shape[0] * scale)))
+    return np.asarray(Image.fromarray(image_rgb).resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))
+
+
+def decode(
+    cls: np.ndarray,
+    obj: np.ndarray,
+    bbox: np.ndarray,
+    kps: np.ndarray,
+    *,
+    stride: int,
+    columns: int,
+    score_threshold: float,
+) -> Faces:
+    """Turn the answers of one of YuNet's scales into faces.
+
+    Anchors stand `stride` pixels apart, row by row; centres and landmarks are offsets from them in strides, widths and
+    heights are logarithms in strides, and the score is the geometric mean of class and object scores.
+
+    Args:
+        cls: (anchors, 1) class score.
+        obj: (anchors, 1) object score.
+        bbox: (anchors, 4) centre x, centre y, log width, log height.
+        kps: (anchors, 10) x and y of five landmarks.
+        stride: pixels between anchors.
+        columns: anchors a row.
+        score_threshold: anchors below it are left out.
+    """
+    score = np.sqrt(np.clip(cls[:, 0], 0, 1) * np.clip(obj[:, 0], 0, 1))
+    kept = np.flatnonzero(score >= score_threshold)
+    anchors = np.stack([kept % columns, kept // columns], axis=1).astype(np.float32)
+    centre = (anchors + bbox[kept, :2]) * stride
+    half = np.exp(bbox[kept, 2:]) * stride / 2
+    landmarks = (anchors[:, None] + kps[kept].reshape(-1, 5, 2)) * stride
+    return Faces(np.concatenate([centre - half, centre + half], axis=1), landmarks, score[kept])
+
+
+def without_overlaps(box_xyxy: np.ndarray, score: np.ndarray, threshold: float) -> np.ndarray:
+    """Choose boxes greedily from the surest on, leaving out those that overlap a chosen one too much.
+
+    Args:
+        box_xyxy: (boxes, 4).
+        score: (boxes,).
+        threshold: largest intersection over union of two boxes that both stay.
+
+    Returns:
+        Indices of the chosen boxes, the surest first.
+    """
+    waiting = np.argsort(-score, kind="stable")
+    area = np.prod(box_xyxy[:, 2:] - box_xyxy[:, :2], axis=1)
+    chosen = []
+    while len(waiting):
+        best, waiting = waiting[0], waiting[1:]
+        chosen.append(best)
+        top_left = np.maximum(box_xyxy[best, :2], box_xyxy[waiting, :2])
+        bottom_right = np.minimum(box_xyxy[best, 2:], box_xyxy[waiting, 2:])
+        shared = np.prod(np.clip(bottom_right - top_left, 0, None), axis=1)
+        waiting = waiting[shared <= threshold * (area[best] + area[waiting] - shared)]
+    return np.array(chosen, dtype=np.intp)

@@ -1,0 +1,58 @@
+"""The face detector's file: YuNet of opencv_zoo (MIT), fetched once, checked, and kept.
+
+Wu, Peng and Yu (2023), "YuNet: A Tiny Millisecond-level Face Detector", Machine Intelligence Research 20, 656-665.
+"""
+
+import hashlib
+import urllib.request
+from pathlib import Path
+
+from affekt.errors import ModelError
+from affekt.files import affekt_home, written_whole
+
+YUNET_FILE = "face_detection_yunet_2026may.onnx"
+YUNET_SHA256 = "ebafce4e3c118d6554634be5c27ab333b4c047a9a8c3faf1d7cf93101c22f0f0"
+YUNET_URL = (
+    "https://github.com/opencv/opencv_zoo/raw/47534e27c9851bb1128ccc0102f1145e27f23f98"
+    f"/models/face_detection_yunet/{YUNET_FILE}"
+)
+TIMEOUT_S = 10.0
+"""How long the host may be silent before it counts as out of reach."""
+
+
+def yunet_path() -> Path:
+    """Return the detector's file, fetched on first use into `AFFEKT_HOME`; one already there is never fetched again.
+
+    Raises:
+        ModelError: it cannot be fetched, or the file is not the one affekt was tested with.
+    """
+    place = affekt_home() / "detectors" / YUNET_FILE
+    if not place.is_file():
+        content = _fetched(place)
+        _check(content, YUNET_URL)
+        with written_whole(place) as temporary:
+            temporary.write_bytes(content)
+        return place
+    _check(place.read_bytes(), str(place))
+    return place
+
+
+def _fetched(place: Path) -> bytes:
+    try:
+        with urllib.request.urlopen(YUNET_URL, timeout=TIMEOUT_S) as answer:
+            return answer.read()
+    except OSError as error:
+        reason = getattr(error, "reason", None) or error
+        raise ModelError(
+            f"expected the face detector at {place} or from {YUNET_URL}, got {reason}; put the file there by hand, "
+            "or say that each picture is a face already with --faces whole"
+        ) from error
+
+
+def _check(content: bytes, source: str) -> None:
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != YUNET_SHA256:
+        raise ModelError(
+            f"expected the face detector with sha256 {YUNET_SHA256}, got {digest} in {source}; delete the file and "
+            "fetch it again"
+        )
