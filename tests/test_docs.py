@@ -12,7 +12,8 @@ from affekt.cli.evaluate import EvaluateCommand
 from affekt.cli.main import COMMANDS
 from affekt.cli.models import ModelsCommand
 from affekt.cli.train import TrainCommand
-from affekt.training.recipes import RECIPES, Augmentation, Recipe
+from affekt.training.augmentation_settings import Augmentation
+from affekt.training.recipes import RECIPES, Recipe
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "results").rglob("*.md"))]

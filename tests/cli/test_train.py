@@ -14,7 +14,8 @@ from affekt.data.manifest import write_manifest
 from affekt.faces.pictures import encode_png
 from affekt.labels import LABELS
 from affekt.models.card import read_card
-from affekt.training.recipes import RECIPES, Augmentation, Recipe
+from affekt.training.augmentation_settings import Augmentation
+from affekt.training.recipes import RECIPES, Recipe
 
 TINY = [
     *("--architecture", "test_efficientnet", "--hidden-units", "8", "--weights", "none", "--input-size", "32"),

@@ -164,3 +164,11 @@ def test_vgg_is_its_convolutions_alone():
     wanted = {name for name in whole.state_dict() if name.startswith("features.")}
     assert set(network.backbone.state_dict()) == wanted
     assert network.backbone(torch.zeros(1, 3, 64, 96, device="meta")).shape == (1, 512, 2, 3)
+
+
+@pytest.mark.parametrize(("name", "parameters"), [("face_resnet18_w24", 1_580_000), ("face_resnet18_w32", 2_800_000)])
+def test_our_own_networks_keep_small_faces_large(name, parameters):
+    network = Network(name, 16, ("expression",), channels=1).eval()
+    assert sum(tensor.numel() for tensor in network.backbone.parameters()) == pytest.approx(parameters, rel=0.01)
+    assert network.backbone(torch.zeros(1, 1, 48, 48)).shape[2:] == (3, 3)
+    assert network(torch.zeros(2, 1, 40, 56)).logits.shape == (2, 8)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from affekt.errors import ConfigError
 from affekt.training.augmentation import augment
-from affekt.training.recipes import Augmentation
+from affekt.training.augmentation_settings import Augmentation
 
 EVERYTHING = Augmentation(flip=True, rotation_degrees=20, scale=0.2, shift=0.1, brightness=0.2, contrast=0.3, erase=0.5)
 

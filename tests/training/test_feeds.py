@@ -7,9 +7,9 @@ import torch
 from affekt.faces.preprocessing import Preprocessing, normalise
 from affekt.models.network import Network
 from affekt.training.augmentation import augment
+from affekt.training.augmentation_settings import Augmentation
 from affekt.training.feeds import CropFeed, extract_features
 from affekt.training.inputs import CropStream, in_batches
-from affekt.training.recipes import Augmentation
 
 CPU = torch.device("cpu")
 

@@ -14,7 +14,7 @@ from affekt.data.manifest import write_manifest
 from affekt.errors import ConfigError, ModelError
 from affekt.models.card import CARD_FILE, WEIGHTS_FILE
 from affekt.training import run
-from affekt.training.augmentation import Augmentation
+from affekt.training.augmentation_settings import Augmentation
 from affekt.training.checkpoint import CHECKPOINT_FILE
 
 LONG = {

@@ -14,7 +14,7 @@ from affekt.models import saving
 from affekt.models.card import CARD_FILE, WEIGHTS_FILE, read_card
 from affekt.models.saving import load_model
 from affekt.training import inputs, run
-from affekt.training.augmentation import Augmentation
+from affekt.training.augmentation_settings import Augmentation
 from affekt.training.checkpoint import CHECKPOINT_FILE
 from affekt.training.run import first_network, train
 

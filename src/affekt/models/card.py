@@ -21,7 +21,7 @@ class Card:
     name: str
     """The model's name in tables."""
     architecture: str
-    """timm name of the backbone."""
+    """Name of the backbone: timm's, or one of affekt's own."""
     hidden_units: int
     """Width of the dense layer between the pooled features and the heads."""
     heads: tuple[str, ...]

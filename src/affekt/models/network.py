@@ -1,4 +1,4 @@
-"""The network: a timm backbone, global average pooling, one dense layer, and one or two heads."""
+"""The network: a backbone of timm or our own, global average pooling, one dense layer, and one or two heads."""
 
 import difflib
 from typing import NamedTuple
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from affekt.errors import ModelError
 from affekt.labels import LABELS
+from affekt.models.face_resnet import FACE_RESNETS
 from affekt.models.weights import backbone_weights
 
 
@@ -121,9 +122,16 @@ class VggConvolutions(nn.Module):
 
 
 def _backbone(architecture: str, channels: int) -> tuple[nn.Module, int]:
+    if architecture in FACE_RESNETS:
+        net = FACE_RESNETS[architecture](channels)
+        return net, int(net.num_features)
     if not timm.is_model(architecture):
-        close = difflib.get_close_matches(architecture, timm.list_models(), n=1) or ["mobilenetv2_100"]
-        raise ModelError(f"expected the name of a timm model, got {architecture!r}; choose for example {close[0]}")
+        names = [*FACE_RESNETS, *timm.list_models()]
+        close = difflib.get_close_matches(architecture, names, n=1) or ["mobilenetv2_100"]
+        raise ModelError(
+            f"expected the name of a timm model or of affekt's own {', '.join(FACE_RESNETS)}, got {architecture!r}; "
+            f"choose for example {close[0]}"
+        )
     if architecture.startswith("vgg"):
         vgg = VggConvolutions(architecture, channels)
         return vgg, vgg.num_features

@@ -1,4 +1,4 @@
-"""Random changes of a batch of crops: one affine warp, light, and erasing, drawn for each picture by itself.
+"""Random changes of a batch of crops: a warp, light, lost detail and erasing, drawn for each picture.
 
 torchvision's transforms draw once for a whole batch, or work picture by picture at several times the cost; these few
 lines warp the whole batch in one call.
@@ -10,7 +10,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from affekt.training.recipes import Augmentation
+from affekt.training.augmentation_settings import Augmentation
+from affekt.training.degradation import degrade
 
 
 def augment(images: Tensor, augmentation: Augmentation, generator: Generator) -> Tensor:
@@ -28,6 +29,7 @@ def augment(images: Tensor, augmentation: Augmentation, generator: Generator) ->
         return images
     images = _warp(images, augmentation, generator)
     images = _light(images, augmentation, generator)
+    images = degrade(images, augmentation, generator)
     return _erase(images, augmentation.erase, generator) if augmentation.erase else images
 
 
@@ -54,7 +56,10 @@ def _light(images: Tensor, augmentation: Augmentation, generator: Generator) -> 
     brightness = _uniform(n, augmentation.brightness, generator, device).view(n, 1, 1, 1)
     contrast = torch.exp(_uniform(n, math.log1p(augmentation.contrast), generator, device)).view(n, 1, 1, 1)
     mean = images.mean((1, 2, 3), keepdim=True)
-    return ((images - mean) * contrast + mean + brightness).clamp_(0, 1)
+    lit = ((images - mean) * contrast + mean + brightness).clamp_(0, 1)
+    if not augmentation.gamma:
+        return lit
+    return lit ** torch.exp(_uniform(n, augmentation.gamma, generator, device)).view(n, 1, 1, 1)
 
 
 def _erase(images: Tensor, probability: float, generator: Generator) -> Tensor:

@@ -11,9 +11,9 @@ from tqdm import tqdm
 from affekt.faces.preprocessing import Preprocessing
 from affekt.models.network import Network
 from affekt.training.augmentation import augment
+from affekt.training.augmentation_settings import Augmentation
 from affekt.training.fused import fuse_convolutions
 from affekt.training.inputs import CropStream, in_batches
-from affekt.training.recipes import Augmentation
 from affekt.training.threads import map_in_threads
 
 

@@ -18,6 +18,7 @@ from affekt.training.feeds import Feed, autocast
 from affekt.training.inputs import Targets, in_batches
 from affekt.training.losses import concordance
 from affekt.training.recipes import Recipe
+from affekt.training.sharpness import climbed
 from affekt.training.task import Task
 
 
@@ -111,17 +112,27 @@ def train_epoch(
     total = torch.zeros((), device=device)
     with tqdm(total=len(steps), desc=f"epoch {trainee.progress.epoch + 1}", leave=False, disable=_quiet(world)) as bar:
         for number, rows in enumerate(parts):
-            with autocast(device, recipe.precision):
-                outputs = module(next(inputs))
-            loss = task(outputs, training.targets[rows].to(device))
-            (loss / recipe.accumulate).backward()
-            total += loss.detach()
+            images, targets = next(inputs), training.targets[rows].to(device)
+            loss = _backward(module, task, images, targets, device)
+            if recipe.sharpness_radius:
+                with climbed(trainee.module, recipe.sharpness_radius):
+                    _backward(module, task, images, targets, device)
+            total += loss
             if (number + 1) % recipe.accumulate == 0:
                 _step(trainee, recipe)
                 bar.update()
                 bar.set_postfix_str(f"loss {float(total) / (number + 1):.4f}", refresh=False)
     mean = total[None] / len(parts)
     return float(world.gather(mean).mean())
+
+
+def _backward(module: torch.nn.Module, task: Task, images: Tensor, targets: Targets, device: torch.device) -> Tensor:
+    with autocast(device, task.recipe.precision):
+        outputs = module(images)
+        lesson = task.teachers(images) if task.teachers is not None else None
+    loss = task(outputs, targets, lesson)
+    (loss / task.recipe.accumulate).backward()
+    return loss.detach()
 
 
 def _quiet(world: World) -> bool | None:

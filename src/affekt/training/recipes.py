@@ -11,47 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from affekt.errors import ConfigError
+from affekt.training.augmentation_settings import Augmentation
 
 Head = Literal["expression", "valence_arousal"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Augmentation:
-    """Random changes of the training crops, drawn anew for each picture in each epoch; all off by default."""
-
-    flip: bool = False
-    """Mirror half of the crops left to right."""
-    rotation_degrees: float = 0.0
-    """Rotate by up to this angle either way."""
-    scale: float = 0.0
-    """Zoom by a factor of up to 1 + this, in or out."""
-    shift: float = 0.0
-    """Move by up to this fraction of the side, along each axis."""
-    brightness: float = 0.0
-    """Add up to this fraction of the full range, lighter or darker."""
-    contrast: float = 0.0
-    """Multiply the distance from the crop's mean by up to 1 + this, or divide."""
-    erase: float = 0.0
-    """Probability that a random rectangle (2-20 % of the crop) is replaced by noise."""
-
-    def __post_init__(self) -> None:
-        """Refuse impossible strengths.
-
-        Raises:
-            ConfigError: a strength is negative or a fraction is above 1.
-        """
-        for name in ("rotation_degrees", "scale", "shift", "brightness", "contrast", "erase"):
-            value = getattr(self, name)
-            most = 1 if name in ("shift", "brightness", "erase") else float("inf")
-            if not 0 <= value <= most:
-                raise ConfigError(
-                    f"expected augmentation.{name} between 0 and {most}, got {value}; choose one in between"
-                )
-
-    @property
-    def is_off(self) -> bool:
-        """Whether the crops reach the network unchanged."""
-        return self == Augmentation()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +21,7 @@ class Recipe:
     """One training, from the network to the last epoch."""
 
     architecture: str
-    """timm name of the backbone."""
+    """Name of the backbone: timm's, or one of affekt's own (`affekt.models.face_resnet`)."""
     heads: tuple[Head, ...] = ("expression",)
     """What is predicted: the eight expressions, valence and arousal, or both on one backbone."""
     hidden_units: int = 256
@@ -70,9 +32,9 @@ class Recipe:
     """Keep the backbone as it starts, batch-norm statistics included, and train the layers after it only."""
     input_size: int = 224
     """Height and width of the network's input, in pixels."""
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    """Mean of each channel, subtracted after pixels are scaled to 0-1."""
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    """Mean of each channel, subtracted after pixels are scaled to 0-1; a single one makes the input grey."""
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
     """Standard deviation of each channel."""
     crop_margin: float = 0.0
     """How much the square crop exceeds the longer side of the face box, as a fraction of it."""
@@ -89,6 +51,10 @@ class Recipe:
     """Weight of the valence-arousal loss beside the expression loss."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     """Random changes of the training crops."""
+    teachers: tuple[str, ...] = ()
+    """Model folders whose averaged answers are learnt too, on the same crops."""
+    teacher_weight: float = 0.5
+    """Share of the teachers in the target; the labels or votes have the rest, and rows without them none."""
 
     optimiser: Literal["adam", "adamw"] = "adam"
     """Adam, or Adam with decoupled weight decay (none on biases and normalisation)."""
@@ -100,6 +66,8 @@ class Recipe:
     """Pictures a step, over all processes."""
     accumulate: int = 1
     """Split each step into this many smaller passes, where memory is short."""
+    sharpness_radius: float = 0.0
+    """Sharpness-aware minimisation: step by the gradient found this far uphill, at twice the cost; 0 is off."""
     clip_norm: float = 0.0
     """Scale gradients down to this norm; 0 leaves them."""
     epochs: int = 15
@@ -131,7 +99,14 @@ class Recipe:
         for name in (*positive, "plateau_patience"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ConfigError(f"expected {name} above 0, got {getattr(self, name)}; choose a positive number")
-        for name in ("weight_decay", "clip_norm", "warmup_epochs", "early_stopping_patience", "valence_arousal_weight"):
+        for name in (
+            "weight_decay",
+            "clip_norm",
+            "warmup_epochs",
+            "early_stopping_patience",
+            "valence_arousal_weight",
+            "sharpness_radius",
+        ):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ConfigError(f"expected {name} of at least 0, got {getattr(self, name)}; 0 is the least")
         for name in ("label_smoothing", "ema_decay"):
@@ -147,6 +122,12 @@ class Recipe:
                 f"expected the heads expression, valence_arousal or both, got {' '.join(self.heads)!r}; "
                 "type --heads expression valence_arousal"
             )
+        if not 0 <= self.teacher_weight <= 1:
+            raise ConfigError(f"expected a teacher_weight from 0 to 1, got {self.teacher_weight}; 0.5 shares alike")
+        if self.sharpness_radius and self.accumulate > 1:
+            raise ConfigError(
+                f"expected --accumulate 1 with a sharpness_radius, got {self.accumulate}; choose one of the two"
+            )
         if self.batch_size % self.accumulate:
             raise ConfigError(
                 f"expected a batch_size that accumulate divides, got {self.batch_size} and {self.accumulate}; "
@@ -154,8 +135,11 @@ class Recipe:
             )
         if self.weight_decay and self.optimiser != "adamw":
             raise ConfigError("expected --optimiser adamw with a weight decay, got adam; type --optimiser adamw")
-        if min(self.std) <= 0:
-            raise ConfigError(f"expected a std above 0 for each channel, got {self.std}; type --std 0.229 0.224 0.225")
+        if len(self.mean) not in (1, 3) or len(self.std) != len(self.mean) or min(self.std) <= 0:
+            raise ConfigError(
+                f"expected a mean and a std above 0 for each of 1 or 3 channels, got {self.mean} and {self.std}; "
+                "type --mean 0.5 --std 0.25 for grey, or three of each"
+            )
 
 
 def efficientnetv2b0() -> Recipe:
@@ -187,7 +171,7 @@ def from_scratch(reference: Recipe, **changes: object) -> Recipe:
         input_size=48,
         expression_target="votes",
         augmentation=Augmentation(
-            flip=True, rotation_degrees=12, scale=0.12, shift=0.06, brightness=0.12, contrast=0.2, erase=0.25
+            flip=True, rotation_degrees=12, scale=0.12, shift=0.06, brightness=0.12, contrast=0.2
         ),
         optimiser="adamw",
         learning_rate=4e-3,
@@ -202,17 +186,17 @@ def from_scratch(reference: Recipe, **changes: object) -> Recipe:
 
 def efficientnetv2b0_scratch() -> Recipe:
     """EfficientNetV2B0, whole network from random weights, on votes, for 48-pixel faces."""
-    return from_scratch(efficientnetv2b0(), input_size=64, epochs=16)
+    return from_scratch(efficientnetv2b0(), batch_size=64, learning_rate=3e-3, epochs=12)
 
 
 def mobilenetv2_scratch() -> Recipe:
     """MobileNetV2, whole network from random weights, on votes, for 48-pixel faces."""
-    return from_scratch(mobilenetv2(), learning_rate=8e-3, epochs=14)
+    return from_scratch(mobilenetv2(), batch_size=64, learning_rate=6e-3, epochs=30)
 
 
 def xception_scratch() -> Recipe:
     """Xception, whole network from random weights, on votes, for 48-pixel faces."""
-    return from_scratch(xception(), epochs=10)
+    return from_scratch(xception(), batch_size=64, learning_rate=3e-3, epochs=10)
 
 
 def vgg16_va_scratch() -> Recipe:

@@ -27,6 +27,7 @@ from affekt.training.loop import Split, fit, predict
 from affekt.training.optimiser import Schedule, build_optimiser, moving_average
 from affekt.training.recipes import Recipe
 from affekt.training.task import Task, class_weight, require_targets
+from affekt.training.teachers import load_teachers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,14 +74,15 @@ def train(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
         training = load_split(recipe, rows, device, name="training", augmented=True)
         validation = load_split(recipe, validation_rows, device, name="validation", augmented=False)
         trainee = _trainee(recipe, network, training)
-        if recipe.frozen and recipe.augmentation.is_off:
+        if recipe.frozen and recipe.augmentation.is_off and not recipe.teachers:
             training, validation = (_cached(network, split, recipe) for split in (training, validation))
             trainee = _trainee(recipe, network.heads, training)
         identity = _identity(recipe, rows, validation_rows, run)
         if run.resume and (run.out / CHECKPOINT_FILE).is_file():
             load_checkpoint(trainee, run.out, identity)
         weights = class_weight(recipe, training.targets)
-        task = Task(recipe, weights.to(device) if weights is not None else None)
+        teachers = load_teachers(recipe.teachers, preprocessing_of(recipe), device)
+        task = Task(recipe, weights.to(device) if weights is not None else None, teachers)
 
         def after_epoch(line: dict[str, float]) -> None:
             if world.is_main:
@@ -196,7 +198,7 @@ def first_network(recipe: Recipe, rows: pl.DataFrame, run: Run) -> Network:
         ModelError: the weights cannot be had.
     """
     torch.manual_seed(run.seed)
-    network = Network(recipe.architecture, recipe.hidden_units, recipe.heads)
+    network = Network(recipe.architecture, recipe.hidden_units, recipe.heads, channels=len(recipe.mean))
     if recipe.weights != "none":
         network.load_backbone(recipe.architecture, recipe.weights)
     if network.heads.valence_arousal is not None:
@@ -210,7 +212,13 @@ def first_network(recipe: Recipe, rows: pl.DataFrame, run: Run) -> Network:
 
 def preprocessing_of(recipe: Recipe) -> Preprocessing:
     """Return what the recipe's network wants to see."""
-    return Preprocessing(input_size=recipe.input_size, mean=recipe.mean, std=recipe.std, crop_margin=recipe.crop_margin)
+    return Preprocessing(
+        input_size=recipe.input_size,
+        channels=len(recipe.mean),
+        mean=recipe.mean,
+        std=recipe.std,
+        crop_margin=recipe.crop_margin,
+    )
 
 
 def load_split(recipe: Recipe, rows: pl.DataFrame, device: torch.device, *, name: str, augmented: bool) -> Split:

@@ -1,6 +1,6 @@
 """The task: the loss of a network's outputs, which the loop knows nothing about."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from affekt.models.network import Outputs
 from affekt.training.inputs import Targets
 from affekt.training.losses import concordance_loss, soft_cross_entropy, squared_error
 from affekt.training.recipes import Recipe
+from affekt.training.teachers import Lesson, Teachers
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,17 @@ class Task:
     recipe: Recipe
     class_weight: Tensor | None = None
     """(8,) weight of each expression, None for equal weights."""
+    teachers: Teachers | None = None
+    """Models whose answers are part of the target."""
 
-    def __call__(self, outputs: Outputs, targets: Targets) -> Tensor:
-        """Return the scalar loss of a batch, in float32."""
+    def __call__(self, outputs: Outputs, targets: Targets, lesson: Lesson | None = None) -> Tensor:
+        """Return the scalar loss of a batch, in float32; `lesson` is what the teachers say of it."""
+        if lesson is not None:
+            targets = self._taught(targets, lesson)
         losses = []
         if outputs.logits is not None:
-            losses.append(soft_cross_entropy(outputs.logits.float(), self._distribution(targets), self.class_weight))
+            target = targets.votes if lesson is not None else self._distribution(targets)
+            losses.append(soft_cross_entropy(outputs.logits.float(), target, self.class_weight))
         if outputs.valence_arousal is not None:
             predicted, loss = outputs.valence_arousal.float(), self.recipe.valence_arousal_loss
             weight = self.recipe.valence_arousal_weight
@@ -36,6 +42,14 @@ class Task:
                 losses.append(weight * concordance_loss(predicted, targets.valence_arousal))
         return torch.stack(losses).sum()
 
+    def _taught(self, targets: Targets, lesson: Lesson) -> Targets:
+        distribution, points = self._distribution(targets), targets.valence_arousal
+        if lesson.probabilities is not None:
+            distribution = mixed(distribution, lesson.probabilities, self.recipe.teacher_weight)
+        if lesson.valence_arousal is not None:
+            points = mixed(points, lesson.valence_arousal, self.recipe.teacher_weight)
+        return replace(targets, votes=distribution, valence_arousal=points)
+
     def _distribution(self, targets: Targets) -> Tensor:
         if self.recipe.expression_target == "votes":
             target = targets.votes
@@ -44,6 +58,11 @@ class Task:
             target = target.masked_fill((targets.label < 0)[:, None], torch.nan)
         smoothing = self.recipe.label_smoothing
         return target * (1 - smoothing) + smoothing / len(LABELS)
+
+
+def mixed(own: Tensor, taught: Tensor, weight: float) -> Tensor:
+    """Mix (n, k) targets with what teachers say; rows without a target (NaN) have the teachers' alone."""
+    return torch.where(own.isnan(), taught, (1 - weight) * own + weight * taught)
 
 
 def class_weight(recipe: Recipe, targets: Targets) -> Tensor | None:

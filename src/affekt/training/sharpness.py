@@ -1,0 +1,28 @@
+"""Sharpness-aware minimisation (Foret et al. 2021, ICLR): the gradient is taken where the loss nearby is worst."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+
+@contextmanager
+def climbed(module: nn.Module, radius: float) -> Iterator[None]:
+    """Move the weights `radius` along their gradient, clear it, and move back when the block ends.
+
+    Args:
+        module: its parameters hold the gradient of a first pass; after the block they hold that of the second.
+        radius: Euclidean length of the step, over all parameters together.
+    """
+    moved = [(parameter, parameter.grad) for parameter in module.parameters() if parameter.grad is not None]
+    norm = torch.nn.utils.get_total_norm([gradient for _, gradient in moved])
+    steps = [(parameter, gradient * (radius / (norm + 1e-12))) for parameter, gradient in moved]
+    with torch.no_grad():
+        for parameter, step in steps:
+            parameter.add_(step)
+    module.zero_grad()
+    yield
+    with torch.no_grad():
+        for parameter, step in steps:
+            parameter.sub_(step)

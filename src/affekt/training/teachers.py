@@ -1,0 +1,84 @@
+"""Teachers: trained models whose answers a network learns beside its own targets.
+
+Hinton, Vinyals and Dean (2015), "Distilling the Knowledge in a Neural Network". Teachers see the very crops the network
+sees, changed at random alike (Beyer et al. 2022, "Knowledge distillation: A good teacher is patient and consistent").
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from affekt.errors import ConfigError
+from affekt.faces.preprocessing import LUMA, Preprocessing
+from affekt.models.network import Network
+from affekt.models.saving import load_model
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What the teachers say of a batch."""
+
+    probabilities: Tensor | None
+    """(faces, 8), None where no teacher has that head."""
+    valence_arousal: Tensor | None
+    """(faces, 2), None where no teacher has that head."""
+
+
+@dataclass(frozen=True)
+class Teachers:
+    """Models in evaluation mode, and the preprocessing of the network they teach."""
+
+    members: tuple[tuple[Network, Preprocessing], ...]
+    student: Preprocessing
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> Lesson:
+        """Average the teachers' answers to the student's inputs.
+
+        Args:
+            images: (faces, channels, height, width), normalised as the student wants them.
+        """
+        pixels = images * _column(self.student.std, images) + _column(self.student.mean, images)
+        answers = [network(seen_by(preprocessing, pixels)) for network, preprocessing in self.members]
+        # Before the card's temperature: it is fitted to labels, and what is taught are distributions like the votes'.
+        logits = [answer.logits.float().softmax(1) for answer in answers if answer.logits is not None]
+        points = [answer.valence_arousal.float() for answer in answers if answer.valence_arousal is not None]
+        return Lesson(torch.stack(logits).mean(0) if logits else None, torch.stack(points).mean(0) if points else None)
+
+
+def load_teachers(folders: tuple[str, ...], student: Preprocessing, device: torch.device) -> Teachers | None:
+    """Load the models that teach, None where there are none.
+
+    Raises:
+        ModelError: a folder holds no usable model.
+        ConfigError: a teacher wants another crop than the network that is taught.
+    """
+    members = []
+    for folder in folders:
+        network, card = load_model(Path(folder))
+        if card.preprocessing.crop_margin != student.crop_margin:
+            raise ConfigError(
+                f"expected teachers with the crop margin {student.crop_margin}, got {card.preprocessing.crop_margin} "
+                f"in {folder}; type --crop-margin {card.preprocessing.crop_margin}"
+            )
+        members.append((network.to(device), card.preprocessing))
+    return Teachers(tuple(members), student) if members else None
+
+
+def seen_by(preprocessing: Preprocessing, pixels: Tensor) -> Tensor:
+    """Turn (faces, channels, height, width) pixels in 0-1 into a teacher's input: its channels, size, mean and std."""
+    if pixels.shape[1] == 1 and preprocessing.channels == 3:
+        pixels = pixels.expand(-1, 3, -1, -1)
+    elif pixels.shape[1] == 3 and preprocessing.channels == 1:
+        pixels = (pixels * _column(tuple(LUMA.tolist()), pixels)).sum(1, keepdim=True)
+    size = preprocessing.input_size
+    if pixels.shape[-1] != size:
+        pixels = F.interpolate(pixels, (size, size), mode="bilinear", antialias=True)
+    return (pixels - _column(preprocessing.mean, pixels)) / _column(preprocessing.std, pixels)
+
+
+def _column(values: tuple[float, ...], like: Tensor) -> Tensor:
+    return torch.tensor(values, device=like.device).view(-1, 1, 1)
