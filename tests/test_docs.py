@@ -9,6 +9,7 @@ import pytest
 from affekt.cli.data import IMPORTERS
 from affekt.cli.demo import DemoCommand
 from affekt.cli.evaluate import EvaluateCommand
+from affekt.cli.export import ExportCommand
 from affekt.cli.main import COMMANDS
 from affekt.cli.models import ModelsCommand
 from affekt.cli.train import TrainCommand
@@ -31,7 +32,7 @@ def commands(page):
 
 def options_of(command, words):
     classes = {"train": (TrainCommand, Recipe), "evaluate": (EvaluateCommand,), "models": (ModelsCommand,)}
-    classes |= {"demo": (DemoCommand,)}
+    classes |= {"demo": (DemoCommand,), "export": (ExportCommand,)}
     known = {field.name for each in classes.get(command, ()) for field in dataclasses.fields(each)}
     known |= {f"augmentation.{field.name}" for field in dataclasses.fields(Augmentation)}
     return {name.replace("_", "-") for name in known} | {f"no-{name}" for name in known}

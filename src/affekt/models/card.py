@@ -12,6 +12,7 @@ from affekt.labels import LABELS
 
 CARD_FILE = "card.json"
 WEIGHTS_FILE = "model.safetensors"
+ONNX_FILE = "model.onnx"
 
 
 @dataclass(frozen=True, kw_only=True)

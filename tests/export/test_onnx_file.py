@@ -1,0 +1,127 @@
+"""Export: every backbone and head answers as torch does, in batches of any size, and nothing half-made is kept."""
+
+import json
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from affekt.errors import ModelError
+from affekt.export import onnx_file
+from affekt.export.onnx_file import LARGEST_DIFFERENCE, export_model
+from affekt.faces.preprocessing import Preprocessing, normalise
+from affekt.labels import LABELS
+from affekt.models.card import Card, read_card
+from affekt.models.network import Network
+from affekt.models.saving import load_model, save_model
+from affekt.models.session import Session
+
+BOTH = ("expression", "valence_arousal")
+
+
+@pytest.fixture
+def model(tmp_path):
+    """Write a model of random weights and return its folder."""
+
+    def build(architecture="test_efficientnet", heads=BOTH, size=32, channels=3):
+        torch.manual_seed(0)
+        grey = {"channels": 1, "mean": (0.5,), "std": (0.25,)} if channels == 1 else {}
+        card = Card(
+            name="model",
+            architecture=architecture,
+            hidden_units=16,
+            heads=heads,
+            preprocessing=Preprocessing(input_size=size, **grey),
+            temperature=0.7,
+        )
+        network = Network(architecture, 16, heads, channels).eval()
+        # Logits of a trained network's size: those of random weights would hide a wrong temperature.
+        if network.heads.expression is not None:
+            network.heads.expression.weight.data *= 20
+        save_model(network, card, tmp_path / "run")
+        return tmp_path / "run"
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("architecture", "heads", "size", "channels"),
+    [
+        ("test_efficientnet", BOTH, 32, 3),
+        ("face_resnet18_w24", BOTH, 48, 1),
+        ("mobilenetv2_100", ("expression",), 48, 3),
+        ("tf_efficientnetv2_b0", ("expression",), 48, 3),
+        ("legacy_xception", ("expression",), 48, 3),
+        ("vgg16", ("valence_arousal",), 32, 3),
+    ],
+)
+def test_an_export_answers_as_torch_does(model, tmp_path, architecture, heads, size, channels):
+    out = tmp_path / "out"
+    difference = export_model(model(architecture, heads, size, channels), out)
+    assert difference <= LARGEST_DIFFERENCE
+    session = Session(out)
+    crops = np.random.default_rng(0).integers(0, 256, (7, size, size, channels), dtype=np.uint8)
+    together, singly = session.predict(crops), [session.predict(crops[i : i + 1]) for i in range(7)]
+    for name in ("probabilities", "valence_arousal"):
+        if getattr(together, name) is not None:
+            alone = np.concatenate([getattr(one, name) for one in singly])
+            assert getattr(together, name) == pytest.approx(alone, abs=1e-5)
+    assert (together.probabilities is None) == ("expression" not in heads)
+    assert (together.valence_arousal is None) == ("valence_arousal" not in heads)
+
+
+def test_probabilities_carry_the_cards_temperature(model, tmp_path):
+    folder = model()
+    export_model(folder, tmp_path / "out")
+
+    network, card = load_model(folder)
+    crops = np.random.default_rng(1).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
+    with torch.inference_mode():
+        logits = network(torch.from_numpy(normalise(crops, card.preprocessing))).logits
+    found = Session(tmp_path / "out").predict(crops).probabilities
+    assert found == pytest.approx((logits / 0.7).softmax(1).numpy(), abs=1e-5)
+    assert found.sum(1) == pytest.approx(np.ones(4), abs=1e-5)
+
+
+def test_the_file_explains_itself(model, tmp_path):
+    export_model(model(), tmp_path / "out")
+    read = onnx.load(tmp_path / "out" / "model.onnx")
+    card = json.loads({entry.key: entry.value for entry in read.metadata_props}["affekt_card"])
+    assert tuple(card["labels"]) == LABELS
+    assert card["preprocessing"]["mean"] == [0.485, 0.456, 0.406]
+    assert [output.name for output in read.graph.output] == ["probabilities", "valence_arousal"]
+    assert read_card(tmp_path / "out").temperature == 0.7
+
+
+def test_a_run_can_be_exported_into_itself(model):
+    folder = model()
+    export_model(folder, folder)
+    assert {path.name for path in folder.iterdir()} == {"card.json", "model.safetensors", "model.onnx"}
+
+
+def test_no_faces_give_no_rows(model):
+    folder = model()
+    export_model(folder, folder)
+    found = Session(folder).predict(np.empty((0, 32, 32, 3), dtype=np.uint8))
+    assert found.probabilities.shape == (0, 8)
+    assert found.valence_arousal.shape == (0, 2)
+
+
+def test_an_export_that_differs_is_not_kept(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(onnx_file, "largest_difference", lambda *_: 0.01)
+    with pytest.raises(ModelError, match="got 0\\.01"):
+        export_model(model(), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_without_an_export_says_how_to_make_one(model):
+    with pytest.raises(ModelError, match="affekt export"):
+        Session(model())
+
+
+def test_a_damaged_export_is_one_sentence(model):
+    folder = model()
+    (folder / "model.onnx").write_bytes(b"not onnx")
+    with pytest.raises(ModelError, match="export it again"):
+        Session(folder)
