@@ -7,6 +7,7 @@ from dataclasses import fields
 import pytest
 
 from affekt.errors import ConfigError
+from affekt.training import augmentation_settings, recipes
 from affekt.training.recipes import RECIPES, Recipe, from_scratch, mobilenetv2
 
 
@@ -35,16 +36,16 @@ def test_every_field_is_documented_where_it_stands():
     import ast
     import inspect
 
-    import affekt.training.recipes as module
-
     documented = set()
-    for node in ast.walk(ast.parse(inspect.getsource(module))):
-        if isinstance(node, ast.ClassDef):
+    for module in (recipes, augmentation_settings):
+        for node in ast.walk(ast.parse(inspect.getsource(module))):
+            if not isinstance(node, ast.ClassDef):
+                continue
             for field, text in zip(node.body, node.body[1:], strict=False):
                 if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
                     documented.add(field.target.id)
     assert {field.name for field in fields(Recipe)} <= documented
-    assert {field.name for field in fields(module.Augmentation)} <= documented
+    assert {field.name for field in fields(augmentation_settings.Augmentation)} <= documented
 
 
 def test_the_scratch_recipes_train_the_whole_network():
@@ -75,7 +76,7 @@ def test_the_scratch_recipes_train_the_whole_network():
         ("heads", ("age",), "the heads expression, valence_arousal or both"),
         ("accumulate", 3, "a batch_size that accumulate divides, got 128 and 3"),
         ("weight_decay", 0.1, "--optimiser adamw with a weight decay"),
-        ("std", (0.2, 0.0, 0.2), "a std above 0"),
+        ("std", (0.2, 0.0, 0.2), "a mean and a std above 0"),
     ],
 )
 def test_impossible_values_are_refused(field, value, sentence):

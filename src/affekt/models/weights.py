@@ -25,7 +25,7 @@ def imagenet_file(architecture: str) -> tuple[str, Path]:
     published = timm.get_pretrained_cfg(architecture) if timm.is_model(architecture) else None
     if published is None or not published.has_weights:
         raise ModelError(
-            f"expected an architecture with ImageNet weights, got {architecture}, which has none; "
+            f"expected an architecture with ImageNet weights, got {architecture}, which timm has none for; "
             "type --weights none --no-frozen to train from random weights"
         )
     repository = f"{architecture}.{published.tag}"
