@@ -24,7 +24,7 @@ def rows(manifest):
 @pytest.fixture
 def streamed(monkeypatch):
     monkeypatch.setattr(inputs, "MEMORY_LIMIT_BYTES", 0)
-    monkeypatch.setattr(inputs.os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(inputs, "core_count", lambda: 1)
 
 
 def test_targets_are_the_rows_own(rows):

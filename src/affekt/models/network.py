@@ -129,7 +129,7 @@ def _backbone(architecture: str, channels: int) -> tuple[nn.Module, int]:
         names = [*FACE_RESNETS, *timm.list_models()]
         close = difflib.get_close_matches(architecture, names, n=1) or ["mobilenetv2_100"]
         raise ModelError(
-            f"expected the name of a timm model or of affekt's own {', '.join(FACE_RESNETS)}, got {architecture!r}; "
+            f"expected the name of a timm model, got {architecture!r}; "
             f"choose for example {close[0]}"
         )
     if architecture.startswith("vgg"):
