@@ -97,7 +97,7 @@ def test_streamed_crops_train_the_same_network(trained):
     memory = trained("memory", epochs=1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(inputs, "MEMORY_LIMIT_BYTES", 0)
-        patch.setattr(inputs.os, "cpu_count", lambda: 1)
+        patch.setattr(inputs, "core_count", lambda: 1)
         streamed = trained("streamed", epochs=1)
     assert weights(memory) == weights(streamed)
 

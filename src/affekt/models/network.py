@@ -128,10 +128,7 @@ def _backbone(architecture: str, channels: int) -> tuple[nn.Module, int]:
     if not timm.is_model(architecture):
         names = [*FACE_RESNETS, *timm.list_models()]
         close = difflib.get_close_matches(architecture, names, n=1) or ["mobilenetv2_100"]
-        raise ModelError(
-            f"expected the name of a timm model, got {architecture!r}; "
-            f"choose for example {close[0]}"
-        )
+        raise ModelError(f"expected the name of a timm model, got {architecture!r}; choose for example {close[0]}")
     if architecture.startswith("vgg"):
         vgg = VggConvolutions(architecture, channels)
         return vgg, vgg.num_features
