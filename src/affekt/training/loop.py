@@ -20,6 +20,7 @@ from affekt.training.losses import concordance
 from affekt.training.recipes import Recipe
 from affekt.training.sharpness import climbed
 from affekt.training.task import Task
+from affekt.training.teachers import Lesson
 
 
 @dataclass(frozen=True)
@@ -113,10 +114,11 @@ def train_epoch(
     with tqdm(total=len(steps), desc=f"epoch {trainee.progress.epoch + 1}", leave=False, disable=_quiet(world)) as bar:
         for number, rows in enumerate(parts):
             images, targets = next(inputs), training.targets[rows].to(device)
-            loss = _backward(module, task, images, targets, device)
+            lesson = _lesson(task, images, device)
+            loss = _backward(module, task, images, targets, lesson, device)
             if recipe.sharpness_radius:
                 with climbed(trainee.module, recipe.sharpness_radius):
-                    _backward(module, task, images, targets, device)
+                    _backward(module, task, images, targets, lesson, device)
             total += loss
             if (number + 1) % recipe.accumulate == 0:
                 _step(trainee, recipe)
@@ -126,10 +128,21 @@ def train_epoch(
     return float(world.gather(mean).mean())
 
 
-def _backward(module: torch.nn.Module, task: Task, images: Tensor, targets: Targets, device: torch.device) -> Tensor:
+def _lesson(task: Task, images: Tensor, device: torch.device) -> Lesson | None:
+    with autocast(device, task.recipe.precision):
+        return task.teachers(images) if task.teachers is not None else None
+
+
+def _backward(
+    module: torch.nn.Module,
+    task: Task,
+    images: Tensor,
+    targets: Targets,
+    lesson: Lesson | None,
+    device: torch.device,
+) -> Tensor:
     with autocast(device, task.recipe.precision):
         outputs = module(images)
-        lesson = task.teachers(images) if task.teachers is not None else None
     loss = task(outputs, targets, lesson)
     (loss / task.recipe.accumulate).backward()
     return loss.detach()
