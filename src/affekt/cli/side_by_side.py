@@ -1,7 +1,7 @@
 """Several `affekt train` commands at once, each in a process of its own on its share of the cores.
 
-Small depthwise networks gain next to nothing from a second core: MobileNetV2 at 48 px trained 187 pictures a second on one
-and 183 on two. Networks of large convolutions, as VGG16, do gain from it.
+Small depthwise networks gain next to nothing from a second core: MobileNetV2 at 48 px trained 187 pictures a second on
+one and 183 on two.
 """
 
 import os
