@@ -54,7 +54,7 @@ class Recipe:
     teachers: tuple[str, ...] = ()
     """Model folders whose averaged answers are learnt too, on the same crops."""
     teacher_weight: float = 0.5
-    """Share of the teachers in the target; the labels or votes have the rest. Rows without either have the teachers alone."""
+    """Share of the teachers in the target; labels or votes have the rest; rows without either, the teachers alone."""
 
     optimiser: Literal["adam", "adamw"] = "adam"
     """Adam, or Adam with decoupled weight decay (none on biases and normalisation)."""
