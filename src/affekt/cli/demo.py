@@ -1,17 +1,14 @@
 """`affekt demo`: the whole job on drawn faces, with nothing to download."""
 
-import shlex
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import tyro
 
-from affekt.cli.side_by_side import train_side_by_side
 from affekt.errors import ConfigError, MissingExtra
-from affekt.training.recipes import RECIPES
 
-DEMO_RECIPES = ("vgg16-va-drawn", "xception-drawn", "mobilenetv2-drawn", "efficientnetv2b0-drawn")
+DEMO_RECIPES = ("mobilenetv2-drawn", "efficientnetv2b0-drawn", "xception-drawn", "vgg16-va-drawn")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +23,7 @@ class DemoCommand:
     people: int = 250
     """Drawn people: 70 % to learn from, 15 % to choose on, 15 % to test on."""
     recipes: tuple[str, ...] = DEMO_RECIPES
-    """Recipes to train, as many at once as there are cores; the longest first."""
+    """Recipes to train, one after the other."""
     epochs: int | None = None
     """Epochs of each recipe; the recipe's own if left out."""
     resamples: int = 1000
@@ -43,24 +40,13 @@ def main(arguments: list[str]) -> None:
         import torch as _torch  # noqa: F401
     except ModuleNotFoundError as error:
         raise MissingExtra(error.name or "torch", "train") from error
-    refuse_unknown_recipes(command)
     start = time.perf_counter()
     data = draw_data(command)
-    train_all(command, data)
+    for name in command.recipes:
+        train_one(command, name, data)
     print(f"\ntrained {len(command.recipes)} networks; {time.perf_counter() - start:.0f} s so far\n")
     report(command, data)
     print(f"\neverything above is synthetic: drawn faces, not photographs. {time.perf_counter() - start:.0f} s in all.")
-
-
-def refuse_unknown_recipes(command: DemoCommand) -> None:
-    """Refuse names before anything is drawn.
-
-    Raises:
-        ConfigError: there is no such recipe.
-    """
-    for name in command.recipes:
-        if name not in RECIPES:
-            raise ConfigError(f"expected recipes among {', '.join(RECIPES)}, got {name!r}; type: affekt train --help")
 
 
 def draw_data(command: DemoCommand) -> Path:
@@ -84,18 +70,26 @@ def draw_data(command: DemoCommand) -> Path:
     return path
 
 
-def train_all(command: DemoCommand, data: Path) -> None:
-    """Train each recipe into its own folder, replacing an earlier demo's."""
-    commands = {}
-    for name in command.recipes:
-        out = model_folder(command, name)
-        forget(out)
-        commands[name] = [name, "--data", str(data), "--validation", "val", "--seed", str(command.seed)]
-        commands[name] += ["--out", str(out)]
-        if command.epochs is not None:
-            commands[name] += ["--epochs", str(command.epochs)]
-        print(f"affekt train {shlex.join(commands[name])}")
-    train_side_by_side(commands)
+def train_one(command: DemoCommand, name: str, data: Path) -> None:
+    """Train one recipe into its own folder, replacing an earlier demo's.
+
+    Raises:
+        ConfigError: there is no such recipe.
+    """
+    from affekt.data.manifest import read_manifest
+    from affekt.training.recipes import RECIPES
+    from affekt.training.run import Run, train
+
+    if name not in RECIPES:
+        raise ConfigError(f"expected recipes among {', '.join(RECIPES)}, got {name!r}; type: affekt train --help")
+    recipe = RECIPES[name]()
+    if command.epochs is not None:
+        recipe = replace(recipe, epochs=command.epochs)
+    out = model_folder(command, name)
+    forget(out)
+    print(f"\n{name}: {recipe.epochs} epochs at {recipe.input_size} px")
+    run = Run(recipe_name=name, data=data, out=out, validation="val", seed=command.seed, command="affekt demo")
+    train(recipe, read_manifest(data), run)
 
 
 def model_folder(command: DemoCommand, name: str) -> Path:
