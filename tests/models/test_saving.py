@@ -3,6 +3,7 @@
 import errno
 import resource
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,7 +11,6 @@ from safetensors.torch import load_file, save_file
 
 from affekt.errors import DataError, ModelError
 from affekt.faces.preprocessing import Preprocessing
-from affekt.models import saving
 from affekt.models.card import CARD_FILE, WEIGHTS_FILE, Card
 from affekt.models.network import Network
 from affekt.models.saving import load_model, save_model, write_tensors
@@ -77,7 +77,7 @@ def test_no_space_says_so(tmp_path, monkeypatch):
     def no_space(*_arguments, **_options):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(saving, "save_file", no_space)
+    monkeypatch.setattr(Path, "write_bytes", no_space)
     with pytest.raises(DataError, match="No space left on device; free some space"):
         write_tensors({"a": torch.ones(3)}, tmp_path / "x.safetensors")
     assert not list(tmp_path.iterdir())

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
-from affekt.errors import DataError, ModelError
+from affekt.errors import ModelError
 from affekt.files import written_whole
 from affekt.models.card import WEIGHTS_FILE, Card, read_card
 from affekt.models.network import Network
@@ -30,13 +30,10 @@ def write_tensors(tensors: dict[str, Tensor], path: Path, metadata: dict[str, st
         DataError: the folder cannot be written, or the disk is full.
     """
     copies = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
+    # Not `save_file`: it writes a temporary file of its own, which a killed process would leave behind.
+    content = save(copies, metadata=metadata)
     with written_whole(path) as temporary:
-        try:
-            save_file(copies, temporary, metadata=metadata)
-        except SafetensorError as error:  # Where a full disk would be an OSError, safetensors has one of its own.
-            raise DataError(
-                f"expected to write {path}, got {error}; free some space or choose another folder"
-            ) from error
+        temporary.write_bytes(content)
 
 
 def load_model(folder: Path) -> tuple[Network, Card]:
