@@ -1,6 +1,7 @@
 """Whole runs: repeatable to the bit, the same with cached features, and bad input refused with nothing left behind."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -10,7 +11,6 @@ from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from affekt.errors import ConfigError, DataError, ModelError
-from affekt.models import saving
 from affekt.models.card import CARD_FILE, WEIGHTS_FILE, read_card
 from affekt.models.saving import load_model
 from affekt.training import inputs, run
@@ -199,11 +199,12 @@ def test_a_folder_without_the_right_to_write_is_refused(tiny, run_in, monkeypatc
 
 
 def test_a_disk_that_fills_up_is_an_error_and_leaves_nothing_half_written(trained, tmp_path, monkeypatch):
-    def half(_tensors, path, **_options):
-        path.write_bytes(b"half")
+    def half(path, content):
+        with path.open("wb") as file:
+            file.write(content[: len(content) // 2])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(saving, "save_file", half)
+    monkeypatch.setattr(Path, "write_bytes", half)
     with pytest.raises(DataError, match="No space left on device; free some space"):
         trained()
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["log.jsonl", "tensorboard"]
