@@ -12,6 +12,7 @@ from affekt.cli.evaluate import EvaluateCommand
 from affekt.cli.export import ExportCommand
 from affekt.cli.main import COMMANDS
 from affekt.cli.models import ModelsCommand
+from affekt.cli.predict import PredictCommand
 from affekt.cli.train import TrainCommand
 from affekt.training.augmentation_settings import Augmentation
 from affekt.training.recipes import RECIPES, Recipe
@@ -32,7 +33,7 @@ def commands(page):
 
 def options_of(command, words):
     classes = {"train": (TrainCommand, Recipe), "evaluate": (EvaluateCommand,), "models": (ModelsCommand,)}
-    classes |= {"demo": (DemoCommand,), "export": (ExportCommand,)}
+    classes |= {"demo": (DemoCommand,), "export": (ExportCommand,), "predict": (PredictCommand,)}
     known = {field.name for each in classes.get(command, ()) for field in dataclasses.fields(each)}
     known |= {f"augmentation.{field.name}" for field in dataclasses.fields(Augmentation)}
     return {name.replace("_", "-") for name in known} | {f"no-{name}" for name in known}

@@ -1,3 +1,29 @@
 """Read emotion from faces: eight expressions with calibrated probabilities, and valence and arousal."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from affekt.inference.analyzer import Analyzer
+
 __version__ = "0.1.0"
+
+
+def load(model: str | Path, *, longest_side: int = 640, min_confidence: float = 0.0) -> "Analyzer":
+    """Open a model for prediction.
+
+    Args:
+        model: a model folder, as `affekt export` writes it.
+        longest_side: larger pictures are shrunk to this many pixels before faces are looked for.
+        min_confidence: a face whose best expression is less probable than this gets no `emotion`.
+
+    Returns:
+        An analyzer; its `analyze(pictures)` returns a polars frame, a row a face.
+
+    Raises:
+        ModelError: the folder holds no usable model.
+        ConfigError: a value is out of its range.
+    """
+    from affekt.inference.analyzer import Analyzer
+
+    return Analyzer(model, longest_side=longest_side, min_confidence=min_confidence)

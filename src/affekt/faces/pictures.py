@@ -64,11 +64,14 @@ def _opened(source: Path | str | bytes) -> Iterator[Image.Image]:
                 raise PictureError(f"{name}: {image.width}x{image.height} pixels, over the limit of {MAX_PIXELS}")
             yield image
     except UnidentifiedImageError:
-        raise PictureError(f"{name}: not a picture") from None
+        empty = not source if isinstance(source, bytes) else Path(source).stat().st_size == 0
+        raise PictureError(f"{name}: {'an empty file' if empty else 'not a picture'}") from None
     except FileNotFoundError:
         raise PictureError(f"{name}: no such file") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise PictureError(f"{name}: {error}") from error
+    except PictureError:
+        raise
+    except Exception as error:  # Pillow's decoders raise whatever their parsing of a damaged file trips over
+        raise PictureError(f"{name}: {getattr(error, 'strerror', None) or error or type(error).__name__}") from error
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

@@ -80,17 +80,25 @@ def crop_face(image_rgb: np.ndarray, preprocessing: Preprocessing, box_xyxy: np.
     else:
         left, top, right, bottom = square_around(np.asarray(box_xyxy, dtype=np.float64), preprocessing.crop_margin)
     unchanged = (left, top, right, bottom) == (0, 0, width, height) and width == height == size
-    pixels = image_rgb
+    # Only what the weights reach is touched: a face in a large picture must not cost what the picture does.
+    rows, touched_rows = _where_nonzero(triangle_weights(height, top, bottom, size))
+    columns, touched_columns = _where_nonzero(triangle_weights(width, left, right, size))
+    pixels = image_rgb[touched_rows, touched_columns]
     if preprocessing.channels == 1:
-        pixels = np.rint(image_rgb @ LUMA).astype(np.uint8)[..., None]
+        pixels = np.rint(pixels @ LUMA).astype(np.uint8)[..., None]
     if unchanged:
         return pixels
-    rows = triangle_weights(height, top, bottom, size)
-    columns = triangle_weights(width, left, right, size)
     resized = np.einsum(
         "yh,hwc,xw->yxc", rows, pixels.astype(np.float32), columns, optimize=["einsum_path", (0, 1), (0, 1)]
     )
     return np.clip(np.rint(resized), 0, 255).astype(np.uint8)
+
+
+def _where_nonzero(weights: np.ndarray) -> tuple[np.ndarray, slice]:
+    """Return the columns from the first to the last that count, and which they are."""
+    counted = np.flatnonzero(weights.any(axis=0))
+    touched = slice(int(counted[0]), int(counted[-1]) + 1)
+    return weights[:, touched], touched
 
 
 def square_around(box_xyxy: np.ndarray, margin: float) -> tuple[float, float, float, float]:

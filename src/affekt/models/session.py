@@ -21,6 +21,10 @@ class Affect:
     valence_arousal: np.ndarray | None
     """(faces, 2) float32, each in [-1, 1]."""
 
+    def __getitem__(self, faces: slice) -> "Affect":
+        """Return what is said of some of the faces."""
+        return Affect(*(None if part is None else part[faces] for part in (self.probabilities, self.valence_arousal)))
+
 
 class Session:
     """A model folder opened for prediction, safe to share between threads."""

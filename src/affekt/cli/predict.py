@@ -1,0 +1,123 @@
+"""`affekt predict PATH... --out faces.csv`: any pictures become a table."""
+
+import hashlib
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+
+if TYPE_CHECKING:
+    from affekt.inference.analyzer import Analyzer
+    from affekt.inference.rows import Row
+    from affekt.inference.summary import Summary
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictCommand:
+    """Find the faces of pictures and write their expressions, valence and arousal, a row a face.
+
+    What cannot be read becomes a row that says why, and the exit code is then 1. Stop it, and the same command goes on
+    where it was.
+    """
+
+    paths: Annotated[tuple[str, ...], tyro.conf.Positional]
+    """Pictures, folders with all below them, patterns in quotes, .txt lists of paths, - for standard input."""
+    model: Path
+    """A model folder, as `affekt export` writes it."""
+    out: Path = Path("-")
+    """The table: .csv, .parquet or .jsonl; - prints csv, to be read by another program."""
+    faces: Literal["auto", "yunet", "cascade", "whole"] = "auto"
+    """Who finds the faces: YuNet, scikit-image's cascade, the first that can be had, or nobody: `whole` says that each
+    picture is a face already."""
+    longest_side: int = 640
+    """Larger pictures are shrunk to this many pixels before faces are looked for; raise it for small faces."""
+    min_confidence: float = 0.0
+    """Leave `emotion` empty where the best expression is less probable; the probabilities stay."""
+
+
+def main(arguments: list[str]) -> None:
+    """Run the command; exit with 1 where an input could not be read."""
+    command = tyro.cli(PredictCommand, args=arguments, prog="affekt predict")
+    from affekt.inference.analyzer import Analyzer
+    from affekt.inference.inputs import find_inputs
+    from affekt.inference.summary import Summary
+    from affekt.inference.table import check_ending
+
+    printed = command.out == Path("-")
+    if not printed:
+        check_ending(command.out)
+    inputs = find_inputs(command.paths, sys.stdin)
+    analyzer = Analyzer(command.model, longest_side=command.longest_side, min_confidence=command.min_confidence)
+    summary = Summary(passed_over=inputs.passed_over)
+    if printed:
+        _print_csv(command, analyzer, inputs.names, summary)
+    else:
+        _write_table(command, analyzer, inputs.names, summary)
+    print("\n".join((*analyzer.notes, *summary.lines())), file=sys.stderr)
+    if summary.failed:
+        raise SystemExit(1)
+
+
+def _print_csv(command: PredictCommand, analyzer: "Analyzer", names: tuple[str, ...], summary: "Summary") -> None:
+    import polars as pl
+
+    from affekt.inference.rows import SCHEMA
+
+    print(",".join(SCHEMA), flush=True)
+    for rows in _with_progress(analyzer.rows(names, faces=command.faces), len(names), 0):
+        summary.add(rows)
+        print(pl.DataFrame(rows, schema=SCHEMA).write_csv(include_header=False), end="", flush=True)
+
+
+def _write_table(command: PredictCommand, analyzer: "Analyzer", names: tuple[str, ...], summary: "Summary") -> None:
+    from affekt.inference.table import Journal
+
+    described = description(command)
+    digest = hashlib.sha256("\0".join(names).encode("utf-8", "surrogateescape")).hexdigest()
+    journal = Journal(command.out, {**described, "inputs_sha256": digest})
+    if journal.done:
+        print(f"going on after {journal.done} of {len(names)} pictures", file=sys.stderr)
+        for rows in islice(journal.rows(), journal.done):
+            summary.add(rows)
+    with journal.opened():
+        left = analyzer.rows(names[journal.done :], faces=command.faces)
+        for rows in _with_progress(left, len(names), journal.done):
+            summary.add(rows)
+            journal.add(rows)
+    journal.finish(command.out, described)
+    print(f"wrote {command.out}", file=sys.stderr)
+
+
+def description(command: PredictCommand) -> dict[str, str]:
+    """Return what the rows depend on besides the pictures."""
+    from affekt import __version__
+    from affekt.models.card import CARD_FILE, ONNX_FILE, read_card
+
+    files = (command.model / CARD_FILE, command.model / ONNX_FILE)
+    card_sha256, model_sha256 = (hashlib.sha256(file.read_bytes()).hexdigest() for file in files)
+    options: dict[str, Any] = {name: getattr(command, name) for name in ("faces", "longest_side", "min_confidence")}
+    return {
+        "affekt_version": __version__,
+        "model": read_card(command.model).name,
+        "card_sha256": card_sha256,
+        "model_sha256": model_sha256,
+        **{name: str(value) for name, value in options.items()},
+    }
+
+
+def _with_progress(rows: "Iterator[list[Row]]", total: int, done: int) -> "Iterator[list[Row]]":
+    from tqdm import tqdm
+
+    faces = 0
+    # None hides the bar where nobody looks: standard error is not a terminal.
+    with tqdm(total=total, initial=done, unit="picture", leave=False, disable=None) as bar:
+        for part in rows:
+            faces += sum(row["status"] == "ok" for row in part)
+            elapsed = bar.format_dict["elapsed"]
+            bar.set_postfix_str(f"{faces / elapsed:.0f} faces/s" if elapsed else "", refresh=False)
+            bar.update()
+            yield part

@@ -1,0 +1,59 @@
+"""What a finished run tells the person who started it."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from affekt.inference.rows import Row
+from affekt.labels import LABELS
+
+
+@dataclass
+class Summary:
+    """Counts over the rows of many inputs."""
+
+    passed_over: int = 0
+    """Files in the folders that are not named like pictures."""
+    inputs: int = 0
+    faces: int = 0
+    without_face: int = 0
+    problems: Counter[str] = field(default_factory=Counter)
+    """Inputs that could not be read, by cause."""
+    expressions: Counter[str | None] = field(default_factory=Counter)
+    """Faces by expression; None where the model was not sure enough, or names none."""
+
+    def add(self, rows: list[Row]) -> None:
+        """Count the rows of one input."""
+        self.inputs += 1
+        for row in rows:
+            if row["status"] == "ok":
+                self.faces += 1
+                self.expressions[row["emotion"]] += 1
+            elif row["status"] == "no_face":
+                self.without_face += 1
+            else:
+                self.problems[row["status"].removeprefix("unreadable: ")] += 1
+
+    @property
+    def failed(self) -> int:
+        """Inputs that could not be read."""
+        return self.problems.total()
+
+    def lines(self) -> list[str]:
+        """Return the summary for a person."""
+        lines = [f"{_counted(self.inputs, 'picture')}: {_counted(self.faces, 'face')}"]
+        if self.without_face:
+            lines.append(f"  {self.without_face} without a face (if each is a face already, type --faces whole)")
+        if self.failed:
+            lines.append(f"  {self.failed} unreadable")
+            lines += [f"    {count} {cause}" for cause, count in self.problems.most_common()]
+        if self.passed_over:
+            lines.append(f"  passed over {_counted(self.passed_over, 'file')} not named like pictures")
+        counted = [(label, self.expressions[label]) for label in (*LABELS, None) if self.expressions[label]]
+        if any(label for label, _ in counted):
+            width = max(len(label or "unsure") for label, _ in counted)
+            lines += [f"  {label or 'unsure':<{width}}  {count}" for label, count in counted]
+        return lines
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")

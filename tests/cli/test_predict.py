@@ -1,0 +1,142 @@
+"""`affekt predict`: a folder of good and bad pictures becomes a full table, whatever happens on the way."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+
+from affekt.cli.main import main
+
+
+@pytest.fixture
+def pictures(tmp_path, monkeypatch):
+    """Write good pictures of every kind and bad ones, and return the folder."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    generator = np.random.default_rng(0)
+    rgb = Image.fromarray(generator.integers(0, 256, (60, 40, 3), dtype=np.uint8))
+    for name, mode in {"grey.jpg": "L", "cmyk.jpg": "CMYK", "palette.png": "P", "alpha.png": "RGBA"}.items():
+        rgb.convert(mode).save(folder / name)
+    Image.fromarray(np.full((30, 30), 40_000, np.uint16)).save(folder / "sixteen.png")
+    rgb.save(folder / "moving.gif", save_all=True, append_images=[rgb.rotate(90), rgb.rotate(180)])
+    rgb.save(folder / "really-a-png.jpg", "PNG")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # rotated by a quarter
+    rgb.save(folder / "rotated.jpg", exif=exif)
+    rgb.save(folder / "ünïcödé näme, with comma.png")
+    (folder / "empty.jpg").touch()
+    (folder / "text.jpg").write_text("not a picture")
+    (folder / "truncated.png").write_bytes((folder / "alpha.png").read_bytes()[:500])
+    (folder / "gone.jpg").symlink_to(folder / "nowhere.jpg")
+    (folder / "notes.md").write_text("passed over")
+    bomb = io.BytesIO()
+    Image.new("1", (20_000, 20_000)).save(bomb, "PNG")
+    (folder / "bomb.png").write_bytes(bomb.getvalue())
+    return folder
+
+
+def run(*arguments):
+    main(["predict", *map(str, arguments)])
+
+
+def test_a_mixed_folder_gives_a_full_table_twice_the_same(pictures, small_model, capsys):
+    for name in ("one.parquet", "two.parquet"):
+        with pytest.raises(SystemExit) as stop:
+            run(pictures, "--model", small_model, "--faces", "whole", "--out", name)
+        assert stop.value.code == 1
+    one, two = pl.read_parquet("one.parquet"), pl.read_parquet("two.parquet")
+    assert one.equals(two)
+    assert one.height == 14
+    assert one["input"].is_sorted()
+    problems = dict(one.filter(pl.col("status") != "ok").select("input", "status").iter_rows())
+    assert {name.rpartition("/")[2] for name in problems} == {
+        "bomb.png",
+        "empty.jpg",
+        "gone.jpg",
+        "text.jpg",
+        "truncated.png",
+    }
+    assert all(status.startswith("unreadable: ") for status in problems.values())
+    rotated = one.filter(pl.col("input").str.ends_with("rotated.jpg"))
+    assert rotated.select("width", "height").row(0) == (60, 40)
+    told = capsys.readouterr().err
+    assert "14 pictures: 9 faces" in told
+    assert "5 unreadable" in told
+    assert "passed over 1 file" in told
+
+
+def test_the_table_goes_to_standard_output(pictures, small_model, capsys):
+    run(pictures / "grey.jpg", "--model", small_model, "--faces", "whole")
+    captured = capsys.readouterr()
+    table = pl.read_csv(captured.out.encode())
+    assert table.height == 1
+    assert table["input"][0].endswith("grey.jpg")
+    assert "1 picture: 1 face" in captured.err
+
+
+def test_paths_come_from_standard_input(pictures, small_model, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("pictures/grey.jpg\npictures/cmyk.jpg\n"))
+    run("-", "--model", small_model, "--faces", "whole", "--out", "faces.csv")
+    assert pl.read_csv("faces.csv")["input"].to_list() == ["pictures/grey.jpg", "pictures/cmyk.jpg"]
+
+
+def test_a_killed_run_goes_on_to_the_same_table(pictures, small_model, tmp_path):
+    many = tmp_path / "many"
+    many.mkdir()
+    for number in range(600):
+        Image.fromarray(np.full((64, 64, 3), number % 256, np.uint8)).save(many / f"{number:04d}.png")
+    command = [sys.executable, "-m", "affekt", "predict", str(many), "--model", str(small_model), "--faces", "whole"]
+    subprocess.run([*command, "--out", "whole.csv"], check=True, capture_output=True)
+    journal = tmp_path / ".killed.csv.journal"
+    kills = 0
+    for lines in (65, 130, 400):
+        process = subprocess.Popen([*command, "--out", "killed.csv"], stderr=subprocess.DEVNULL)
+        while process.poll() is None and not (journal.is_file() and journal.read_bytes().count(b"\n") >= lines):
+            time.sleep(0.001)
+        process.send_signal(signal.SIGKILL)
+        kills += process.wait() == -signal.SIGKILL
+    assert kills
+    subprocess.run([*command, "--out", "killed.csv"], check=True, capture_output=True)
+    assert (tmp_path / "killed.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    assert not journal.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["pictures", "--out", "faces.xlsx"], "expected a table ending in .csv, .parquet, .jsonl, got faces.xlsx"),
+        (["empty", "--out", "faces.csv"], "expected pictures, got none in empty"),
+        (["pictures", "--min-confidence", "3"], "expected a min_confidence from 0 to 1, got 3.0"),
+    ],
+)
+def test_wrong_commands_end_with_one_sentence(pictures, small_model, capsys, arguments, sentence):
+    (pictures.parent / "empty").mkdir()
+    with pytest.raises(SystemExit) as stop:
+        run(*arguments, "--model", small_model)
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.startswith(f"affekt: {sentence}")
+    assert not list(pictures.parent.glob("faces*"))
+
+
+def test_a_run_that_was_never_exported_says_what_to_type(pictures, tmp_path, small_model, capsys):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "card.json").write_bytes((small_model / "card.json").read_bytes())
+    with pytest.raises(SystemExit):
+        run(pictures, "--model", tmp_path / "run")
+    assert "make it with: affekt export" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_picture_without_permission_is_a_row(pictures, small_model, capsys):
+    (pictures / "grey.jpg").chmod(0)
+    with pytest.raises(SystemExit):
+        run(pictures / "grey.jpg", "--model", small_model, "--faces", "whole")
+    assert "unreadable: Permission denied" in capsys.readouterr().out

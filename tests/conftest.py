@@ -1,0 +1,45 @@
+"""Fixtures of more than one folder."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from affekt.faces.preprocessing import Preprocessing
+from affekt.models.card import CARD_FILE, ONNX_FILE, Card
+
+
+@pytest.fixture(scope="session")
+def small_model(tmp_path_factory):
+    """Write a model folder that answers by the mean grey of a face: the lighter, the happier and the more pleasant."""
+    folder = tmp_path_factory.mktemp("model") / "by-light"
+    # Logits are 0 but for neutral and happiness, which the mean drives apart.
+    weights = np.zeros((1, 8), np.float32)
+    weights[0, 0], weights[0, 1] = -4, 4
+    point = np.array([[1, 0.5]], np.float32)
+    nodes = [
+        helper.make_node("ReduceMean", ["faces"], ["mean"], axes=[2, 3], keepdims=0),
+        helper.make_node("MatMul", ["mean", "weights"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+        helper.make_node("MatMul", ["mean", "point"], ["unbounded"]),
+        helper.make_node("Tanh", ["unbounded"], ["valence_arousal"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "by-light",
+        [helper.make_tensor_value_info("faces", TensorProto.FLOAT, ["n", 1, 32, 32])],
+        [
+            helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 8]),
+            helper.make_tensor_value_info("valence_arousal", TensorProto.FLOAT, ["n", 2]),
+        ],
+        [numpy_helper.from_array(weights, "weights"), numpy_helper.from_array(point, "point")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.checker.check_model(model)
+    preprocessing = Preprocessing(input_size=32, channels=1, mean=(0.5,), std=(0.25,))
+    heads = ("expression", "valence_arousal")
+    card = Card(name="by-light", architecture="none", hidden_units=1, heads=heads, preprocessing=preprocessing)
+    card.write(folder)
+    (folder / ONNX_FILE).write_bytes(model.SerializeToString())
+    assert (folder / CARD_FILE).is_file()
+    return folder

@@ -1,0 +1,136 @@
+"""Pictures in, rows out: in order, whatever each of them is."""
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+
+from affekt.errors import ConfigError, MissingExtra, ModelError
+from affekt.faces.detection import Faces
+from affekt.inference import analyzer as analyzer_module
+from affekt.inference.analyzer import Analyzer
+from affekt.inference.rows import SCHEMA
+from affekt.labels import PROBABILITY_COLUMNS
+
+DARK, LIGHT = np.zeros((40, 40, 3), np.uint8), np.full((40, 40, 3), 255, np.uint8)
+
+
+class TwoFaces:
+    """Stands for a detector: the left and the right half of every picture are faces."""
+
+    def __init__(self, **options):
+        self.options = options
+
+    def detect(self, image_rgb):
+        height, width = image_rgb.shape[:2]
+        boxes = np.array([[0, 0, width / 2, height], [width / 2, 0, width, height]], np.float32)
+        return Faces(boxes, np.zeros((2, 5, 2), np.float32), np.array([0.9, 0.8], np.float32))
+
+
+def test_whole_pictures_are_faces(small_model):
+    table = Analyzer(small_model).analyze([DARK, LIGHT], faces="whole")
+    assert table.schema == SCHEMA
+    assert table["input"].to_list() == ["0", "1"]
+    assert table["emotion"].to_list() == ["neutral", "happiness"]
+    assert table.select("x", "y", "width", "height").rows() == [(0, 0, 40, 40)] * 2
+    assert table["face_score"].null_count() == 2
+    assert table.select(pl.sum_horizontal(PROBABILITY_COLUMNS)).to_series().to_list() == pytest.approx([1, 1])
+    assert table["valence"].to_list() == pytest.approx([np.tanh(-2), np.tanh(2)])
+
+
+def test_each_face_gets_a_row_and_is_cropped_by_its_own_box(small_model, monkeypatch):
+    monkeypatch.setattr(analyzer_module, "FaceDetector", TwoFaces)
+    table = Analyzer(small_model).analyze(np.concatenate([DARK, LIGHT], axis=1))
+    assert table["face"].to_list() == [0, 1]
+    assert table["emotion"].to_list() == ["neutral", "happiness"]
+    assert table["x"].to_list() == [0, 40]
+    assert table["face_score"].to_list() == pytest.approx([0.9, 0.8])
+
+
+def test_rows_come_in_the_order_given_across_batches(small_model):
+    pictures = [np.full((8, 8, 3), value, np.uint8) for value in range(200)]
+    table = Analyzer(small_model).analyze(iter(pictures), faces="whole")
+    assert table["input"].to_list() == [str(number) for number in range(200)]
+    assert table["valence"].is_sorted()
+
+
+def test_what_cannot_be_read_is_a_row_between_the_others(small_model, tmp_path):
+    good, broken, empty = (tmp_path / name for name in ("good.png", "broken.jpg", "empty.png"))
+    Image.fromarray(LIGHT).save(good)
+    broken.write_text("no picture")
+    empty.touch()
+    table = Analyzer(small_model).analyze([good, broken, empty, tmp_path / "gone.png", good], faces="whole")
+    assert table["status"].to_list() == [
+        "ok",
+        "unreadable: not a picture",
+        "unreadable: an empty file",
+        "unreadable: no such file",
+        "ok",
+    ]
+    assert table["emotion"].null_count() == 3
+    assert table["input"].to_list()[1] == str(broken)
+
+
+def test_a_picture_without_a_face_says_so(small_model, monkeypatch):
+    class NoFace(TwoFaces):
+        def detect(self, image_rgb):
+            return super().detect(image_rgb)[np.array([], dtype=np.intp)]
+
+    monkeypatch.setattr(analyzer_module, "FaceDetector", NoFace)
+    table = Analyzer(small_model).analyze([DARK, LIGHT])
+    assert table["status"].to_list() == ["no_face", "no_face"]
+    assert table.drop("input", "status").null_count().row(0) == (2,) * (len(SCHEMA) - 2)
+
+
+def test_a_face_below_the_least_confidence_has_no_emotion_but_its_probabilities(small_model):
+    grey = np.full((8, 8, 3), 128, np.uint8)
+    table = Analyzer(small_model, min_confidence=0.5).analyze([grey, LIGHT], faces="whole")
+    assert table["emotion"].to_list() == [None, "happiness"]
+    assert table["confidence"][0] == table.select(pl.max_horizontal(PROBABILITY_COLUMNS)).item(0, 0)
+
+
+def test_nothing_gives_an_empty_table(small_model):
+    table = Analyzer(small_model).analyze([])
+    assert table.is_empty()
+    assert table.schema == SCHEMA
+
+
+def test_without_yunet_the_cascade_stands_in_and_says_so(small_model, monkeypatch):
+    def absent(**options):
+        raise ModelError("expected the face detector, got no network")
+
+    monkeypatch.setattr(analyzer_module, "FaceDetector", absent)
+    opened = Analyzer(small_model)
+    opened.analyze([DARK])
+    opened.analyze([DARK])
+    assert opened.notes == [
+        "faces found with scikit-image's cascade, which misses more: expected the face detector, got no network"
+    ]
+    with pytest.raises(ModelError, match="no network"):
+        opened.analyze([DARK], faces="yunet")
+
+
+def test_without_any_detector_the_error_is_yunets(small_model, monkeypatch):
+    def absent(**options):
+        raise ModelError("expected the face detector, got no network")
+
+    def not_installed():
+        raise MissingExtra("skimage", "cascade")
+
+    monkeypatch.setattr(analyzer_module, "FaceDetector", absent)
+    monkeypatch.setattr(analyzer_module, "CascadeDetector", not_installed)
+    with pytest.raises(ModelError, match="no network"):
+        Analyzer(small_model).analyze([DARK])
+
+
+@pytest.mark.parametrize("picture", [DARK[..., 0], DARK.astype(float), DARK[:0]])
+def test_an_array_that_is_no_rgb_picture_is_refused(small_model, picture):
+    with pytest.raises(ConfigError, match=r"expected pictures as \(height, width, 3\) uint8 RGB"):
+        Analyzer(small_model).analyze([picture], faces="whole")
+
+
+def test_unknown_options_are_refused(small_model):
+    with pytest.raises(ConfigError, match="expected faces to be auto, yunet, cascade or whole, got 'haar'"):
+        Analyzer(small_model).analyze([DARK], faces="haar")
+    with pytest.raises(ConfigError, match="expected a min_confidence from 0 to 1, got 2"):
+        Analyzer(small_model, min_confidence=2)

@@ -1,0 +1,71 @@
+"""What people type becomes the pictures they mean, each once, in an order that does not change."""
+
+import pytest
+
+from affekt.errors import DataError
+from affekt.inference.inputs import find_inputs
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("faces/b.jpg", "faces/a.PNG", "faces/deep/c.webp", "faces/notes.md", "faces/[1].jpg"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return tmp_path
+
+
+def test_a_folder_stands_for_all_pictures_below_it(folder):
+    found = find_inputs(["faces"])
+    assert found.names == ("faces/[1].jpg", "faces/a.PNG", "faces/b.jpg", "faces/deep/c.webp")
+    assert found.passed_over == 1
+
+
+def test_files_keep_their_order_and_may_end_in_anything(folder):
+    assert find_inputs(["faces/notes.md", "faces/b.jpg"]).names == ("faces/notes.md", "faces/b.jpg")
+
+
+def test_a_pattern_is_resolved_where_the_shell_did_not(folder):
+    assert find_inputs(["faces/**/*.webp"]).names == ("faces/deep/c.webp",)
+
+
+def test_a_name_with_brackets_that_is_a_file_is_no_pattern(folder):
+    assert find_inputs(["faces/[1].jpg"]).names == ("faces/[1].jpg",)
+
+
+@pytest.mark.parametrize("name", ["gone.jpg", "gone/*.jpg"])
+def test_what_does_not_exist_stays_to_become_a_row(folder, name):
+    assert find_inputs([name]).names == (name,)
+
+
+def test_a_list_and_standard_input_hold_a_path_a_line(folder):
+    (folder / "list.txt").write_text("faces/b.jpg\n\nfaces/deep\n")
+    assert find_inputs(["list.txt", "-"], ["faces/a.PNG\n", "\n"]).names == (
+        "faces/b.jpg",
+        "faces/deep/c.webp",
+        "faces/a.PNG",
+    )
+
+
+def test_a_link_that_leads_back_is_followed_once(folder):
+    (folder / "faces/deep/loop").symlink_to(folder / "faces", target_is_directory=True)
+    names = find_inputs(["faces"]).names
+    assert len(names) == 4
+
+
+def test_a_broken_link_named_like_a_picture_is_kept(folder):
+    (folder / "faces/z.jpg").symlink_to(folder / "nowhere.jpg")
+    assert "faces/z.jpg" in find_inputs(["faces"]).names
+
+
+def test_nothing_found_says_what_to_name(folder):
+    (folder / "empty").mkdir()
+    with pytest.raises(DataError, match=r"expected pictures, got none in empty; name a picture"):
+        find_inputs(["empty"])
+
+
+def test_a_list_that_is_no_text_is_refused(folder):
+    (folder / "list.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match=r"expected a list of paths in list\.txt"):
+        find_inputs(["list.txt"])

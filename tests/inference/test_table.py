@@ -1,0 +1,79 @@
+"""The table of results: whole at the end, continued after a kill at any byte, the same in every format."""
+
+import json
+
+import polars as pl
+import pytest
+
+from affekt.errors import ConfigError, DataError
+from affekt.inference.rows import SCHEMA, empty_row
+from affekt.inference.table import Journal, check_ending
+
+HEADER = {"model": "by-light"}
+PARTS = [[empty_row("a.jpg", "no_face")], [empty_row("b, c.jpg", "ok"), empty_row("b, c.jpg", "ok")], []]
+READERS = {".csv": pl.read_csv, ".parquet": pl.read_parquet, ".jsonl": pl.read_ndjson}
+
+
+@pytest.mark.parametrize("ending", READERS)
+def test_all_formats_hold_the_same_rows(tmp_path, ending):
+    out = tmp_path / "deep" / f"faces{ending}"
+    journal = Journal(out, HEADER)
+    with journal.opened():
+        for rows in PARTS:
+            journal.add(rows)
+    journal.finish(out, HEADER)
+    table = READERS[ending](out)
+    assert table.columns == list(SCHEMA)
+    assert table["input"].to_list() == ["a.jpg", "b, c.jpg", "b, c.jpg"]
+    assert table["status"].to_list() == ["no_face", "ok", "ok"]
+    if ending == ".parquet":
+        assert pl.read_parquet_metadata(out)["model"] == "by-light"
+        assert sorted(path.name for path in out.parent.iterdir()) == ["faces.parquet"]
+    else:
+        assert json.loads((out.parent / f"{out.name}-metadata.json").read_text()) == HEADER
+
+
+def test_a_journal_cut_at_any_byte_goes_on_to_the_same_table(tmp_path):
+    out = tmp_path / "faces.csv"
+    whole = Journal(out, HEADER)
+    with whole.opened():
+        for rows in PARTS:
+            whole.add(rows)
+    content = whole.path.read_bytes()
+    whole.finish(out, HEADER)
+    expected = out.read_bytes()
+    for length in range(0, len(content) + 1, 7):
+        out.unlink()
+        whole.path.write_bytes(content[:length])
+        journal = Journal(out, HEADER)
+        with journal.opened():
+            for rows in PARTS[journal.done :]:
+                journal.add(rows)
+        journal.finish(out, HEADER)
+        assert out.read_bytes() == expected
+
+
+def test_the_journal_of_another_command_is_dropped(tmp_path):
+    out = tmp_path / "faces.csv"
+    with Journal(out, {"model": "another"}).opened() as journal:
+        journal.add(PARTS[0])
+    assert Journal(out, {"model": "another"}).done == 1
+    fresh = Journal(out, HEADER)
+    assert fresh.done == 0
+    with fresh.opened():
+        fresh.add(PARTS[1])
+    assert list(fresh.rows()) == [PARTS[1]]
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(DataError, match=r"expected to write .*journal, got (Not a directory|File exists)"),
+        Journal(tmp_path / "file" / "faces.csv", HEADER).opened(),
+    ):
+        pass
+
+
+def test_an_unknown_ending_says_what_to_type(tmp_path):
+    with pytest.raises(ConfigError, match=r"expected a table ending in .csv, .parquet, .jsonl, got faces.xlsx; type"):
+        check_ending(tmp_path.relative_to(tmp_path) / "faces.xlsx")
