@@ -140,3 +140,13 @@ def test_a_picture_without_permission_is_a_row(pictures, small_model, capsys):
     with pytest.raises(SystemExit):
         run(pictures / "grey.jpg", "--model", small_model, "--faces", "whole")
     assert "unreadable: Permission denied" in capsys.readouterr().out
+
+
+def test_marked_copies_are_drawn(pictures, small_model, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run("pictures", "--model", small_model, "--faces", "whole", "--out", "faces.csv", "--draw", "marked")
+    drawn = sorted(path.name for path in (tmp_path / "marked" / "pictures").iterdir())
+    assert len(drawn) == 9
+    assert "grey.jpg" in drawn
+    assert "moving.gif.jpg" in drawn
+    assert "drew the pictures into marked" in capsys.readouterr().err

@@ -30,6 +30,8 @@ class PredictCommand:
     """A model folder, as `affekt export` writes it."""
     out: Path = Path("-")
     """The table: .csv, .parquet or .jsonl; - prints csv, to be read by another program."""
+    draw: Path | None = None
+    """A folder for marked copies of the pictures: boxes, expressions, and valence and arousal on a small circle."""
     faces: Literal["auto", "yunet", "cascade", "whole"] = "auto"
     """Who finds the faces: YuNet, scikit-image's cascade, the first that can be had, or nobody: `whole` says that each
     picture is a face already."""
@@ -57,6 +59,8 @@ def main(arguments: list[str]) -> None:
         _print_csv(command, analyzer, inputs.names, summary)
     else:
         _write_table(command, analyzer, inputs.names, summary)
+    if command.draw is not None:
+        print(f"drew the pictures into {command.draw}", file=sys.stderr)
     print("\n".join((*analyzer.notes, *summary.lines())), file=sys.stderr)
     if summary.failed:
         raise SystemExit(1)
@@ -70,6 +74,7 @@ def _print_csv(command: PredictCommand, analyzer: "Analyzer", names: tuple[str, 
     print(",".join(SCHEMA), flush=True)
     for rows in _with_progress(analyzer.rows(names, faces=command.faces), len(names), 0):
         summary.add(rows)
+        _draw(command, rows)
         print(pl.DataFrame(rows, schema=SCHEMA).write_csv(include_header=False), end="", flush=True)
 
 
@@ -87,9 +92,21 @@ def _write_table(command: PredictCommand, analyzer: "Analyzer", names: tuple[str
         left = analyzer.rows(names[journal.done :], faces=command.faces)
         for rows in _with_progress(left, len(names), journal.done):
             summary.add(rows)
+            _draw(command, rows)
             journal.add(rows)
     journal.finish(command.out, described)
     print(f"wrote {command.out}", file=sys.stderr)
+
+
+def _draw(command: PredictCommand, rows: "list[Row]") -> None:
+    from affekt.faces.pictures import read_rgb
+    from affekt.inference.drawing import drawn_path, write_drawn
+
+    if command.draw is None or rows[0]["status"].startswith("unreadable"):
+        return
+    # Decoded a second time, so that no picture waits in memory for its answer.
+    name = rows[0]["input"]
+    write_drawn(read_rgb(name), rows, drawn_path(command.draw, name))
 
 
 def description(command: PredictCommand) -> dict[str, str]:

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from affekt.evaluation.drawing import ACCENT, EXPRESSION_COLOURS, FAINT, INK, SECOND
+from affekt.colours import EXPRESSION_COLOURS
+from affekt.evaluation.drawing import ACCENT, FAINT, INK, SECOND
 from affekt.labels import LABELS
 
 if TYPE_CHECKING:

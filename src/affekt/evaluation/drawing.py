@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from affekt.errors import MissingExtra
-from affekt.labels import LABELS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
@@ -14,11 +13,6 @@ if TYPE_CHECKING:
 INK, FAINT, PAPER = "#010203", "#010204", "#010205"
 """Stand-ins for the page's colours of text, of hairlines and of the ground; `render` swaps them for CSS variables."""
 ACCENT, SECOND = "#2f74c0", "#d9822b"
-
-EXPRESSION_COLOURS: dict[str, str] = dict(
-    zip(LABELS, ("#8a8f98", "#e0a100", "#2f74c0", "#3fb4d8", "#9a63c9", "#2f9e6e", "#d9503f", "#a5714a"), strict=True)
-)
-"""One colour an expression, the same in every chart, legible on white and on black."""
 
 STYLE: Any = {
     "svg.fonttype": "none",

@@ -1,0 +1,91 @@
+"""What was found, drawn onto the picture: boxes, expressions with their probability, and a small circumplex."""
+
+from pathlib import Path, PurePath
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from affekt.colours import EXPRESSION_COLOURS, UNSURE
+from affekt.files import written_whole
+from affekt.inference.rows import Row
+
+WHITE, SHADE = (255, 255, 255), (20, 24, 28)
+JPEG_QUALITY = 92
+SMALLEST_TEXT = 11
+"""Height of letters in pixels below which nobody can read them."""
+
+
+def draw_rows(image_rgb: np.ndarray, rows: list[Row]) -> Image.Image:
+    """Return the picture with its faces marked.
+
+    Args:
+        image_rgb: (height, width, 3) uint8.
+        rows: the picture's rows; those without a face draw nothing.
+    """
+    picture = Image.fromarray(image_rgb)
+    # Drawn from the least sure to the surest face, so that the surest label lies on top.
+    for row in reversed([row for row in rows if row["status"] == "ok"]):
+        _draw_face(picture, row)
+    return picture
+
+
+def write_drawn(image_rgb: np.ndarray, rows: list[Row], out: Path) -> None:
+    """Write the marked picture as JPEG, whole or not at all.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    with written_whole(out) as temporary:
+        draw_rows(image_rgb, rows).save(temporary, "JPEG", quality=JPEG_QUALITY)
+
+
+def drawn_path(folder: Path, name: str) -> Path:
+    """Return where the marked copy of a picture goes: below the folder, along the picture's own path."""
+    path = PurePath(name)
+    parts = [part for part in path.parts if part not in (path.anchor, "..")]
+    ending = "" if path.suffix.lower() in (".jpg", ".jpeg") else ".jpg"
+    return folder.joinpath(*parts[:-1], f"{parts[-1]}{ending}")
+
+
+def _draw_face(picture: Image.Image, row: Row) -> None:
+    draw = ImageDraw.Draw(picture, "RGBA")
+    left, top = row["x"], row["y"]
+    right, bottom = left + row["width"], top + row["height"]
+    colour = EXPRESSION_COLOURS.get(row["emotion"], UNSURE)
+    line = max(2, round(row["height"] / 60))
+    draw.rounded_rectangle((left, top, right, bottom), radius=3 * line, outline=colour, width=line)
+    if row["valence"] is not None:
+        _draw_circumplex(picture, draw, row, line, colour)
+    if row["confidence"] is not None:
+        _draw_label(picture, draw, row, colour)
+
+
+def _draw_label(picture: Image.Image, draw: ImageDraw.ImageDraw, row: Row, colour: str) -> None:
+    text = f"{row['emotion'] or 'unsure'} {row['confidence']:.0%}"
+    size = max(SMALLEST_TEXT, min(round(row["height"] / 9), round(picture.height / 20)))
+    font = ImageFont.load_default(size)
+    padding = size / 3
+    width, height = draw.textlength(text, font) + 2 * padding, size * 1.2 + padding
+    # Above the box where there is room, else inside its upper edge; never beyond the picture.
+    left = max(0, min(row["x"], picture.width - width))
+    top = row["y"] - height if row["y"] >= height else max(0, row["y"])
+    draw.rounded_rectangle((left, top, left + width, top + height), radius=padding, fill=colour)
+    draw.text((left + padding, top + height / 2), text, WHITE, font, anchor="lm")
+
+
+def _draw_circumplex(picture: Image.Image, draw: ImageDraw.ImageDraw, row: Row, line: int, colour: str) -> None:
+    """Draw valence to the right and arousal upwards on a disc below the box, at its right."""
+    radius = max(10, row["height"] / 7)
+    # Below the box it hides nothing of the face; where the picture ends there, it moves into the picture.
+    centre_x = min(row["x"] + row["width"] - radius, picture.width - radius - line)
+    centre_y = min(row["y"] + row["height"] + radius + 2 * line, picture.height - radius - line)
+    thin = max(1, line // 2)
+    disc = (centre_x - radius, centre_y - radius, centre_x + radius, centre_y + radius)
+    draw.ellipse(disc, fill=(*SHADE, 150), outline=(*WHITE, 200), width=thin)
+    draw.line((centre_x - radius, centre_y, centre_x + radius, centre_y), (*WHITE, 110), thin)
+    draw.line((centre_x, centre_y - radius, centre_x, centre_y + radius), (*WHITE, 110), thin)
+    valence, arousal = row["valence"], row["arousal"]
+    # A point in a corner of the square lies outside the circle: it is drawn at its edge, in its own direction.
+    reach = radius / max(1.0, float(np.hypot(valence, arousal)))
+    x, y, dot = centre_x + valence * reach, centre_y - arousal * reach, max(3, radius / 5)
+    draw.ellipse((x - dot, y - dot, x + dot, y + dot), fill=colour, outline=WHITE, width=thin)
