@@ -9,13 +9,22 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 
-def load(model: str | Path, *, longest_side: int = 640, min_confidence: float = 0.0) -> "Analyzer":
+def load(
+    model: str | Path,
+    *,
+    longest_side: int = 640,
+    min_confidence: float = 0.0,
+    every_s: float = 0.0,
+    smooth_s: float = 0.5,
+) -> "Analyzer":
     """Open a model for prediction.
 
     Args:
         model: a model folder, as `affekt export` writes it.
         longest_side: larger pictures are shrunk to this many pixels before faces are looked for.
         min_confidence: a face whose best expression is less probable than this gets no `emotion`.
+        every_s: time between the frames of a video that are looked at; 0 takes all.
+        smooth_s: time constant of the filter along a track of a video; 0 smooths nothing.
 
     Returns:
         An analyzer; its `analyze(pictures)` returns a polars frame, a row a face.
@@ -26,4 +35,4 @@ def load(model: str | Path, *, longest_side: int = 640, min_confidence: float = 
     """
     from affekt.inference.analyzer import Analyzer
 
-    return Analyzer(model, longest_side=longest_side, min_confidence=min_confidence)
+    return Analyzer(model, longest_side=longest_side, min_confidence=min_confidence, every_s=every_s, smooth_s=smooth_s)

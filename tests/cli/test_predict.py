@@ -68,7 +68,7 @@ def test_a_mixed_folder_gives_a_full_table_twice_the_same(pictures, small_model,
     rotated = one.filter(pl.col("input").str.ends_with("rotated.jpg"))
     assert rotated.select("width", "height").row(0) == (60, 40)
     told = capsys.readouterr().err
-    assert "14 pictures: 9 faces" in told
+    assert "14 inputs: 9 faces" in told
     assert "5 unreadable" in told
     assert "passed over 1 file" in told
 
@@ -79,7 +79,7 @@ def test_the_table_goes_to_standard_output(pictures, small_model, capsys):
     table = pl.read_csv(captured.out.encode())
     assert table.height == 1
     assert table["input"][0].endswith("grey.jpg")
-    assert "1 picture: 1 face" in captured.err
+    assert "1 input: 1 face" in captured.err
 
 
 def test_paths_come_from_standard_input(pictures, small_model, monkeypatch):

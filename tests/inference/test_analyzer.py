@@ -9,7 +9,7 @@ from affekt.errors import ConfigError, MissingExtra, ModelError
 from affekt.faces.detection import Faces
 from affekt.inference import analyzer as analyzer_module
 from affekt.inference.analyzer import Analyzer
-from affekt.inference.rows import SCHEMA
+from affekt.inference.rows import SCHEMA, SMOOTHED_SCHEMA
 from affekt.labels import PROBABILITY_COLUMNS
 
 DARK, LIGHT = np.zeros((40, 40, 3), np.uint8), np.full((40, 40, 3), 255, np.uint8)
@@ -134,3 +134,46 @@ def test_unknown_options_are_refused(small_model):
         Analyzer(small_model).analyze([DARK], faces="haar")
     with pytest.raises(ConfigError, match="expected a min_confidence from 0 to 1, got 2"):
         Analyzer(small_model, min_confidence=2)
+
+
+def test_a_video_gives_rows_with_times_and_people_and_smoothed_scores(small_model, monkeypatch, write_video):
+    monkeypatch.setattr(analyzer_module, "FaceDetector", TwoFaces)
+    path = write_video(
+        [np.concatenate([DARK[:32, :32], LIGHT[:32, :32]], axis=1)] * 3 + [DARK[:32, :32].repeat(2, 1)] * 3
+    )
+    table = Analyzer(small_model, smooth_s=0.1).analyze([path, LIGHT])
+    assert table.schema == SMOOTHED_SCHEMA
+    video = table.filter(pl.col("frame").is_not_null())
+    assert video["frame"].to_list() == sorted([*range(6)] * 2)
+    assert video["time_s"].to_list() == pytest.approx([frame / 25 for frame in video["frame"]], abs=1e-3)
+    assert video["track"].to_list() == [0, 1] * 6
+    right = video.filter(track=1)
+    assert right["raw_valence"].to_list()[2:4] == pytest.approx([0.96, -0.96], abs=0.02)
+    # After the change the smoothed score follows in steps, and the last picture knows nothing of it.
+    assert right["valence"].to_list()[3:] == sorted(right["valence"].to_list()[3:], reverse=True)
+    assert right["valence"][3] > 0
+    last = table.row(-1, named=True)
+    assert (last["frame"], last["track"], last["raw_valence"]) == (None, None, None)
+
+
+def test_each_video_starts_its_people_and_its_filter_anew(small_model, monkeypatch, write_video):
+    monkeypatch.setattr(analyzer_module, "FaceDetector", TwoFaces)
+    light, dark = (write_video([picture] * 2, f"{name}.mp4") for name, picture in {"l": LIGHT, "d": DARK}.items())
+    table = Analyzer(small_model, smooth_s=10).analyze([light, dark])
+    assert table["track"].to_list() == [0, 1, 0, 1] * 2
+    assert table.filter(input=str(dark))["valence"].to_list() == pytest.approx([-0.96] * 4, abs=0.02)
+
+
+def test_a_video_can_be_sampled_and_left_unsmoothed(small_model, write_video):
+    table = Analyzer(small_model, every_s=0.2, smooth_s=0).analyze(write_video([LIGHT] * 25), faces="whole")
+    assert table.schema == SCHEMA
+    assert table["frame"].to_list() == [0, 5, 10, 15, 20]
+
+
+def test_a_broken_video_is_one_row(small_model, tmp_path):
+    (tmp_path / "broken.mp4").write_text("no video")
+    table = Analyzer(small_model).analyze([tmp_path / "broken.mp4", tmp_path / "gone.mov"], faces="whole")
+    assert [status.partition(" (")[0] for status in table["status"]] == [
+        "unreadable: not a video",
+        "unreadable: no such file",
+    ]

@@ -6,11 +6,20 @@ import polars as pl
 import pytest
 
 from affekt.errors import ConfigError, DataError
+from affekt.inference.analyzer import Answer
 from affekt.inference.rows import SCHEMA, empty_row
 from affekt.inference.table import Journal, check_ending
 
 HEADER = {"model": "by-light"}
-PARTS = [[empty_row("a.jpg", "no_face")], [empty_row("b, c.jpg", "ok"), empty_row("b, c.jpg", "ok")], []]
+PARTS = [
+    Answer([empty_row("a.jpg", "no_face")], ends=True),
+    Answer([empty_row("v.mp4", "ok")], ends=False),
+    Answer([empty_row("v.mp4", "ok"), empty_row("v.mp4", "ok")], ends=False),
+    Answer([], ends=True),
+    Answer([empty_row("b, c.jpg", "ok")], ends=True),
+]
+STARTS = (0, 1, 4)
+"""Where in PARTS each input begins."""
 READERS = {".csv": pl.read_csv, ".parquet": pl.read_parquet, ".jsonl": pl.read_ndjson}
 
 
@@ -19,13 +28,13 @@ def test_all_formats_hold_the_same_rows(tmp_path, ending):
     out = tmp_path / "deep" / f"faces{ending}"
     journal = Journal(out, HEADER)
     with journal.opened():
-        for rows in PARTS:
-            journal.add(rows)
-    journal.finish(out, HEADER)
+        for part in PARTS:
+            journal.add(part)
+    journal.finish(out, SCHEMA, HEADER)
     table = READERS[ending](out)
     assert table.columns == list(SCHEMA)
-    assert table["input"].to_list() == ["a.jpg", "b, c.jpg", "b, c.jpg"]
-    assert table["status"].to_list() == ["no_face", "ok", "ok"]
+    assert table["input"].to_list() == ["a.jpg", "v.mp4", "v.mp4", "v.mp4", "b, c.jpg"]
+    assert table["status"].to_list() == ["no_face", "ok", "ok", "ok", "ok"]
     if ending == ".parquet":
         assert pl.read_parquet_metadata(out)["model"] == "by-light"
         assert sorted(path.name for path in out.parent.iterdir()) == ["faces.parquet"]
@@ -37,19 +46,19 @@ def test_a_journal_cut_at_any_byte_goes_on_to_the_same_table(tmp_path):
     out = tmp_path / "faces.csv"
     whole = Journal(out, HEADER)
     with whole.opened():
-        for rows in PARTS:
-            whole.add(rows)
+        for part in PARTS:
+            whole.add(part)
     content = whole.path.read_bytes()
-    whole.finish(out, HEADER)
+    whole.finish(out, SCHEMA, HEADER)
     expected = out.read_bytes()
-    for length in range(0, len(content) + 1, 7):
+    for length in range(0, len(content) + 1, 17):
         out.unlink()
         whole.path.write_bytes(content[:length])
         journal = Journal(out, HEADER)
         with journal.opened():
-            for rows in PARTS[journal.done :]:
-                journal.add(rows)
-        journal.finish(out, HEADER)
+            for part in PARTS[STARTS[journal.done] if journal.done < 3 else len(PARTS) :]:
+                journal.add(part)
+        journal.finish(out, SCHEMA, HEADER)
         assert out.read_bytes() == expected
 
 
@@ -61,8 +70,8 @@ def test_the_journal_of_another_command_is_dropped(tmp_path):
     fresh = Journal(out, HEADER)
     assert fresh.done == 0
     with fresh.opened():
-        fresh.add(PARTS[1])
-    assert list(fresh.rows()) == [PARTS[1]]
+        fresh.add(PARTS[4])
+    assert list(fresh.answers()) == [PARTS[4]]
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):

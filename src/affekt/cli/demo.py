@@ -20,7 +20,7 @@ class DemoCommand:
 
     out: Path = Path("demo")
     """Folder for the drawn data, the models, the report and the sample pictures; earlier demo files are replaced."""
-    people: int = 250
+    people: int = 320
     """Drawn people: 70 % to learn from, 15 % to choose on, 15 % to test on."""
     recipes: tuple[str, ...] = DEMO_RECIPES
     """Recipes to train, one after the other."""

@@ -12,7 +12,7 @@ COMMANDS = {
     "data": ("affekt.cli.data", "import a data set into a manifest, or check one"),
     "train": ("affekt.cli.train", "train a recipe on a manifest"),
     "evaluate": ("affekt.cli.evaluate", "score models or prediction tables, with intervals, tables and a report"),
-    "predict": ("affekt.cli.predict", "find the faces of pictures and write a table, a row a face"),
+    "predict": ("affekt.cli.predict", "find the faces of pictures and videos and write a table, a row a face"),
     "export": ("affekt.cli.export", "write a model folder that predicts without torch: weights, card, ONNX"),
     "models": ("affekt.cli.models", "list recipes and models: parameters, size, metrics, licence"),
     "demo": ("affekt.cli.demo", "the whole job on drawn faces: train four recipes, evaluate, report"),

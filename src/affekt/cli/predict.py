@@ -1,37 +1,42 @@
-"""`affekt predict PATH... --out faces.csv`: any pictures become a table."""
+"""`affekt predict PATH... --out faces.csv`: any pictures and videos become a table."""
 
 import hashlib
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
 if TYPE_CHECKING:
-    from affekt.inference.analyzer import Analyzer
+    import polars as pl
+
+    from affekt.inference.analyzer import Analyzer, Answer
     from affekt.inference.rows import Row
     from affekt.inference.summary import Summary
 
 
 @dataclass(frozen=True, kw_only=True)
 class PredictCommand:
-    """Find the faces of pictures and write their expressions, valence and arousal, a row a face.
+    """Find the faces of pictures and videos and write their expressions, valence and arousal, a row a face.
 
     What cannot be read becomes a row that says why, and the exit code is then 1. Stop it, and the same command goes on
     where it was.
     """
 
     paths: Annotated[tuple[str, ...], tyro.conf.Positional]
-    """Pictures, folders with all below them, patterns in quotes, .txt lists of paths, - for standard input."""
+    """Pictures, videos, folders with all below, patterns in quotes, .txt lists, - for a list on standard input."""
     model: Path
     """A model folder, as `affekt export` writes it."""
     out: Path = Path("-")
     """The table: .csv, .parquet or .jsonl; - prints csv, to be read by another program."""
     draw: Path | None = None
     """A folder for marked copies of the pictures: boxes, expressions, and valence and arousal on a small circle."""
+    every: str = "0s"
+    """Time between the frames of a video that are looked at, as 0.2s; 0s takes all."""
+    smooth: str = "0.5s"
+    """Time constant of the filter on each person's scores in a video; 0s leaves them as they are."""
     faces: Literal["auto", "yunet", "cascade", "whole"] = "auto"
     """Who finds the faces: YuNet, scikit-image's cascade, the first that can be had, or nobody: `whole` says that each
     picture is a face already."""
@@ -53,7 +58,13 @@ def main(arguments: list[str]) -> None:
     if not printed:
         check_ending(command.out)
     inputs = find_inputs(command.paths, sys.stdin)
-    analyzer = Analyzer(command.model, longest_side=command.longest_side, min_confidence=command.min_confidence)
+    analyzer = Analyzer(
+        command.model,
+        longest_side=command.longest_side,
+        min_confidence=command.min_confidence,
+        every_s=seconds(command.every, "--every"),
+        smooth_s=seconds(command.smooth, "--smooth"),
+    )
     summary = Summary(passed_over=inputs.passed_over)
     if printed:
         _print_csv(command, analyzer, inputs.names, summary)
@@ -66,16 +77,37 @@ def main(arguments: list[str]) -> None:
         raise SystemExit(1)
 
 
+def seconds(text: str, option: str) -> float:
+    """Read a time such as 0.2s or 200ms.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    from affekt.errors import ConfigError
+
+    number, factor = (text[:-2], 1e-3) if text.endswith("ms") else (text.removesuffix("s"), 1.0)
+    try:
+        return float(number) * factor
+    except ValueError:
+        raise ConfigError(f"expected a time such as 0.2s or 200ms, got {text!r}; type: {option} 0.2s") from None
+
+
 def _print_csv(command: PredictCommand, analyzer: "Analyzer", names: tuple[str, ...], summary: "Summary") -> None:
     import polars as pl
 
-    from affekt.inference.rows import SCHEMA
+    schema = _schema(analyzer, names)
+    print(",".join(schema), flush=True)
+    for answer in _with_progress(analyzer.answers(names, faces=command.faces), len(names), 0):
+        summary.add(answer)
+        _draw(command, answer.rows)
+        print(pl.DataFrame(answer.rows, schema=schema).write_csv(include_header=False), end="", flush=True)
 
-    print(",".join(SCHEMA), flush=True)
-    for rows in _with_progress(analyzer.rows(names, faces=command.faces), len(names), 0):
-        summary.add(rows)
-        _draw(command, rows)
-        print(pl.DataFrame(rows, schema=SCHEMA).write_csv(include_header=False), end="", flush=True)
+
+def _schema(analyzer: "Analyzer", names: tuple[str, ...]) -> "pl.Schema":
+    from affekt.inference.inputs import is_video
+    from affekt.inference.rows import SCHEMA, SMOOTHED_SCHEMA
+
+    return SMOOTHED_SCHEMA if analyzer.smooth_s and any(map(is_video, names)) else SCHEMA
 
 
 def _write_table(command: PredictCommand, analyzer: "Analyzer", names: tuple[str, ...], summary: "Summary") -> None:
@@ -85,16 +117,16 @@ def _write_table(command: PredictCommand, analyzer: "Analyzer", names: tuple[str
     digest = hashlib.sha256("\0".join(names).encode("utf-8", "surrogateescape")).hexdigest()
     journal = Journal(command.out, {**described, "inputs_sha256": digest})
     if journal.done:
-        print(f"going on after {journal.done} of {len(names)} pictures", file=sys.stderr)
-        for rows in islice(journal.rows(), journal.done):
-            summary.add(rows)
+        print(f"going on after {journal.done} of {len(names)} inputs", file=sys.stderr)
+        for answer in journal.answers():
+            summary.add(answer)
     with journal.opened():
-        left = analyzer.rows(names[journal.done :], faces=command.faces)
-        for rows in _with_progress(left, len(names), journal.done):
-            summary.add(rows)
-            _draw(command, rows)
-            journal.add(rows)
-    journal.finish(command.out, described)
+        left = analyzer.answers(names[journal.done :], faces=command.faces)
+        for answer in _with_progress(left, len(names), journal.done):
+            summary.add(answer)
+            _draw(command, answer.rows)
+            journal.add(answer)
+    journal.finish(command.out, _schema(analyzer, names), described)
     print(f"wrote {command.out}", file=sys.stderr)
 
 
@@ -102,7 +134,8 @@ def _draw(command: PredictCommand, rows: "list[Row]") -> None:
     from affekt.faces.pictures import read_rgb
     from affekt.inference.drawing import drawn_path, write_drawn
 
-    if command.draw is None or rows[0]["status"].startswith("unreadable"):
+    is_picture = rows and rows[0]["frame"] is None and not rows[0]["status"].startswith("unreadable")
+    if command.draw is None or not is_picture:
         return
     # Decoded a second time, so that no picture waits in memory for its answer.
     name = rows[0]["input"]
@@ -116,7 +149,9 @@ def description(command: PredictCommand) -> dict[str, str]:
 
     files = (command.model / CARD_FILE, command.model / ONNX_FILE)
     card_sha256, model_sha256 = (hashlib.sha256(file.read_bytes()).hexdigest() for file in files)
-    options: dict[str, Any] = {name: getattr(command, name) for name in ("faces", "longest_side", "min_confidence")}
+    options: dict[str, Any] = {
+        name: getattr(command, name) for name in ("faces", "longest_side", "min_confidence", "every", "smooth")
+    }
     return {
         "affekt_version": __version__,
         "model": read_card(command.model).name,
@@ -126,15 +161,15 @@ def description(command: PredictCommand) -> dict[str, str]:
     }
 
 
-def _with_progress(rows: "Iterator[list[Row]]", total: int, done: int) -> "Iterator[list[Row]]":
+def _with_progress(answers: "Iterator[Answer]", total: int, done: int) -> "Iterator[Answer]":
     from tqdm import tqdm
 
     faces = 0
     # None hides the bar where nobody looks: standard error is not a terminal.
-    with tqdm(total=total, initial=done, unit="picture", leave=False, disable=None) as bar:
-        for part in rows:
-            faces += sum(row["status"] == "ok" for row in part)
+    with tqdm(total=total, initial=done, unit="input", leave=False, disable=None) as bar:
+        for answer in answers:
+            faces += sum(row["status"] == "ok" for row in answer.rows)
             elapsed = bar.format_dict["elapsed"]
             bar.set_postfix_str(f"{faces / elapsed:.0f} faces/s" if elapsed else "", refresh=False)
-            bar.update()
-            yield part
+            bar.update(answer.ends)
+            yield answer

@@ -1,8 +1,9 @@
-"""The analyzer: pictures in, rows out, in order, with all cores at work."""
+"""The analyzer: pictures and videos in, rows out, in order, with all cores at work."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -11,28 +12,47 @@ import numpy as np
 import polars as pl
 
 from affekt.cores import core_count
-from affekt.errors import AffektError, ConfigError, ModelError
+from affekt.errors import AffektError, ConfigError, ModelError, PictureError
 from affekt.faces.cascade import CascadeDetector
 from affekt.faces.detection import FaceDetector
 from affekt.faces.pictures import read_rgb
 from affekt.faces.preprocessing import crop_face
-from affekt.inference.rows import SCHEMA, Looked, Row, rows_of
+from affekt.inference.rows import SCHEMA, SMOOTHED_SCHEMA, Looked, Row, rows_of
+from affekt.inference.smoothing import Smoother
+from affekt.inference.sources import Picture, Sight, sights
+from affekt.inference.tracking import FaceTracker
 from affekt.models.session import Session
 
 FaceFinder = Literal["auto", "yunet", "cascade", "whole"]
-Picture = str | Path | np.ndarray
+Detector = FaceDetector | CascadeDetector
 
 CROPS_A_BATCH = 64
-PICTURES_A_BATCH = 64
+SIGHTS_A_BATCH = 64
 """A batch ends here too, so that pictures without faces are told of in time."""
-WAITING_A_CORE = 8
+WAITING_A_CORE = 6
 """Pictures read ahead of the network, for each core."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The rows of a picture or a frame, and whether its input ends with it."""
+
+    rows: list[Row]
+    ends: bool
 
 
 class Analyzer:
     """A model and a face detector, loaded once."""
 
-    def __init__(self, model: Path | str, *, longest_side: int = 640, min_confidence: float = 0.0) -> None:
+    def __init__(
+        self,
+        model: Path | str,
+        *,
+        longest_side: int = 640,
+        min_confidence: float = 0.0,
+        every_s: float = 0.0,
+        smooth_s: float = 0.5,
+    ) -> None:
         """Open a model folder; the detector is opened when it is first needed.
 
         Args:
@@ -40,6 +60,8 @@ class Analyzer:
             longest_side: larger pictures are shrunk to this many pixels before faces are looked for; crops are cut from
                 the picture as it is.
             min_confidence: a face whose best expression is less probable than this gets no `emotion`.
+            every_s: time between the frames of a video that are looked at; 0 takes all.
+            smooth_s: time constant of the filter along a track of a video; 0 smooths nothing.
 
         Raises:
             ModelError: the folder holds no usable model.
@@ -47,15 +69,20 @@ class Analyzer:
         """
         if not 0 <= min_confidence <= 1:
             raise ConfigError(f"expected a min_confidence from 0 to 1, got {min_confidence}; 0 names every face")
+        for name, value in {"every_s": every_s, "smooth_s": smooth_s}.items():
+            if not 0 <= value < float("inf"):
+                raise ConfigError(f"expected {name} of at least 0 seconds, got {value}; 0 turns it off")
         self.session = Session(Path(model))
         self.longest_side = longest_side
         self.min_confidence = min_confidence
+        self.every_s = every_s
+        self.smooth_s = smooth_s
         self.notes: list[str] = []
         """What the user should know of how faces were found; one sentence each."""
-        self._detectors: dict[str, FaceDetector | CascadeDetector] = {}
+        self._detectors: dict[str, Detector] = {}
 
     def analyze(self, pictures: Picture | Iterable[Picture], *, faces: FaceFinder = "auto") -> pl.DataFrame:
-        """Analyze one picture or many.
+        """Analyze pictures and videos, one or many.
 
         Args:
             pictures: a path, a (height, width, 3) uint8 RGB array, or an iterable of either.
@@ -63,8 +90,8 @@ class Analyzer:
                 says that each picture is a face already.
 
         Returns:
-            A row a face, or a row saying why there is none, in the order given; columns as in `rows.SCHEMA`. Arrays are
-            called by their position.
+            A row a face, or a row saying why there is none, in the order given; columns as in `rows.SCHEMA`, for videos
+            with smoothing as in `rows.SMOOTHED_SCHEMA`. Arrays are called by their position.
 
         Raises:
             ConfigError: an array is not an RGB picture, or `faces` is unknown.
@@ -72,67 +99,80 @@ class Analyzer:
         """
         if isinstance(pictures, str | Path | np.ndarray):
             pictures = [pictures]
-        rows = [row for part in self.rows(pictures, faces=faces) for row in part]
-        return pl.DataFrame(rows, schema=SCHEMA)
+        rows = [row for answer in self.answers(pictures, faces=faces) for row in answer.rows]
+        smoothed = any("raw_valence" in row for row in rows)
+        return pl.DataFrame(rows, schema=SMOOTHED_SCHEMA if smoothed else SCHEMA)
 
-    def rows(self, pictures: Iterable[Picture], *, faces: FaceFinder = "auto") -> Iterator[list[Row]]:
-        """Yield the rows of each picture, in the order given; as `analyze`, in constant memory."""
+    def answers(self, pictures: Iterable[Picture], *, faces: FaceFinder = "auto") -> Iterator[Answer]:
+        """Yield the rows of each picture and frame, in the order given; as `analyze`, in constant memory."""
         detector = self._detector(faces)
-        waiting: list[Looked] = []
-        for looked in self._looked(pictures, detector):
-            waiting.append(looked)
-            if sum(len(one.crops) for one in waiting) >= CROPS_A_BATCH or len(waiting) >= PICTURES_A_BATCH:
-                yield from self._classified(waiting)
-                waiting = []
-        yield from self._classified(waiting)
+        smoother = None
+        waiting: list[tuple[Sight, Looked]] = []
+        for sight, looked in _tracked(self._looked(sights(pictures, every_s=self.every_s), detector)):
+            waiting.append((sight, looked))
+            if sum(len(one.crops) for _, one in waiting) < CROPS_A_BATCH and len(waiting) < SIGHTS_A_BATCH:
+                continue
+            smoother = yield from self._classified(waiting, smoother)
+            waiting = []
+        yield from self._classified(waiting, smoother)
 
-    def _classified(self, waiting: list[Looked]) -> Iterator[list[Row]]:
+    def _classified(self, waiting: list[tuple[Sight, Looked]], smoother: Smoother | None) -> Iterator[Answer]:
         if not waiting:
-            return
-        affect = self.session.predict(np.concatenate([one.crops for one in waiting]), batch_size=CROPS_A_BATCH)
+            return smoother
+        crops = np.concatenate([looked.crops for _, looked in waiting])
+        affect = self.session.predict(crops, batch_size=CROPS_A_BATCH)
         start = 0
-        for looked in waiting:
+        for sight, looked in waiting:
+            if smoother is None and self.smooth_s:
+                smoother = Smoother(self.smooth_s)
             stop = start + len(looked.crops)
-            yield rows_of(looked, affect[start:stop], min_confidence=self.min_confidence)
+            is_end_of_video = sight.picture is None and sight.problem is None
+            part = affect[start:stop]
+            rows = rows_of(looked, part, min_confidence=self.min_confidence, smoother=smoother)
+            yield Answer([] if is_end_of_video else rows, sight.ends)
             start = stop
+            # Numbers of people start anew with each input, and so must what is remembered of them.
+            smoother = None if sight.ends else smoother
+        return smoother
 
-    def _looked(self, pictures: Iterable[Picture], detector: FaceDetector | CascadeDetector | None) -> Iterator[Looked]:
+    def _looked(self, seen: Iterator[Sight], detector: Detector | None) -> Iterator[tuple[Sight, Looked]]:
         """Read pictures and cut out their faces on all cores, a little ahead of the network."""
-        named = enumerate(pictures)
-        waiting: deque[Future[Looked]] = deque()
+        waiting: deque[tuple[Sight, Future[Looked]]] = deque()
         with ThreadPoolExecutor(core_count()) as pool:
             try:
                 while True:
-                    for number, picture in islice(named, WAITING_A_CORE * core_count() - len(waiting)):
-                        waiting.append(pool.submit(self._look, number, picture, detector))
+                    for sight in islice(seen, WAITING_A_CORE * core_count() - len(waiting)):
+                        waiting.append((sight, pool.submit(self._look, sight, detector)))
                     if not waiting:
                         return
-                    yield waiting.popleft().result()
+                    sight, future = waiting.popleft()
+                    yield sight, future.result()
             finally:
-                for future in waiting:
+                for _, future in waiting:
                     future.cancel()
 
-    def _look(self, number: int, picture: Picture, detector: FaceDetector | CascadeDetector | None) -> Looked:
+    def _look(self, sight: Sight, detector: Detector | None) -> Looked:
         preprocessing = self.session.card.preprocessing
         shape = (0, preprocessing.input_size, preprocessing.input_size, preprocessing.channels)
-        crops, boxes, score = np.zeros(shape, np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
-        name = str(number) if isinstance(picture, np.ndarray) else str(picture)
+        nothing = Looked(sight.name, np.zeros(shape, np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+        nothing = replace(nothing, frame=sight.frame, time_s=sight.time_s, problem=sight.problem)
+        if sight.picture is None:
+            return nothing
         try:
-            image_rgb = _checked(picture) if isinstance(picture, np.ndarray) else read_rgb(picture)
-        except ConfigError:
-            raise
-        except AffektError as error:
-            return Looked(name, str(error).removeprefix(f"{name}: "), crops, boxes, score)
+            image_rgb = read_rgb(sight.picture) if isinstance(sight.picture, str | Path) else _checked(sight.picture)
+        except PictureError as error:
+            return replace(nothing, problem=str(error).removeprefix(f"{sight.name}: "))
         if detector is None:
             height, width = image_rgb.shape[:2]
             boxes, score = np.array([[0, 0, width, height]], np.float32), np.full(1, np.nan, np.float32)
-            return Looked(name, None, crop_face(image_rgb, preprocessing)[None], boxes, score)
+            return replace(nothing, crops=crop_face(image_rgb, preprocessing)[None], box_xyxy=boxes, score=score)
         found = detector.detect(image_rgb)
-        if len(found):
-            crops = np.stack([crop_face(image_rgb, preprocessing, box) for box in found.box_xyxy])
-        return Looked(name, None, crops, found.box_xyxy, found.score)
+        if not len(found):
+            return nothing
+        crops = np.stack([crop_face(image_rgb, preprocessing, box) for box in found.box_xyxy])
+        return replace(nothing, crops=crops, box_xyxy=found.box_xyxy, score=found.score)
 
-    def _detector(self, faces: FaceFinder) -> FaceDetector | CascadeDetector | None:
+    def _detector(self, faces: FaceFinder) -> Detector | None:
         if faces == "whole":
             return None
         if faces not in ("auto", "yunet", "cascade"):
@@ -141,7 +181,7 @@ class Analyzer:
             self._detectors[faces] = self._opened(faces)
         return self._detectors[faces]
 
-    def _opened(self, faces: FaceFinder) -> FaceDetector | CascadeDetector:
+    def _opened(self, faces: FaceFinder) -> Detector:
         if faces == "cascade":
             return CascadeDetector()
         try:
@@ -155,6 +195,17 @@ class Analyzer:
                 raise error from None
             self.notes.append(f"faces found with scikit-image's cascade, which misses more: {error}")
             return cascade
+
+
+def _tracked(looked: Iterator[tuple[Sight, Looked]]) -> Iterator[tuple[Sight, Looked]]:
+    """Number the people of each video."""
+    tracker = FaceTracker()
+    for sight, one in looked:
+        if one.time_s is not None:
+            one = replace(one, track=tracker.update(one.box_xyxy, one.time_s))
+        if sight.ends:
+            tracker = FaceTracker()
+        yield sight, one
 
 
 def _checked(picture: np.ndarray) -> np.ndarray:

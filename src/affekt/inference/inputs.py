@@ -1,4 +1,4 @@
-"""From what people type to the pictures they mean: files, folders, patterns, lists of paths, standard input."""
+"""From what people type to the pictures and videos they mean: files, folders, patterns, lists, standard input."""
 
 import glob
 import os
@@ -12,26 +12,47 @@ PICTURE_ENDINGS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".jp2"),
     *(".ppm", ".pgm", ".pnm", ".tga"),
 )
-"""What a folder's files must end in to be looked at; a file named by itself may end in anything."""
+"""What a folder's pictures end in; a picture named by itself may end in anything."""
+VIDEO_ENDINGS = (
+    ".mp4",
+    ".m4v",
+    ".mov",
+    ".mkv",
+    ".webm",
+    ".avi",
+    ".mpg",
+    ".mpeg",
+    ".ts",
+    ".wmv",
+    ".flv",
+    ".3gp",
+    ".ogv",
+)
+"""What videos end in, wherever they are."""
 LIST_ENDING = ".txt"
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """The pictures to look at, in order."""
+    """The pictures and videos to look at, in order."""
 
     names: tuple[str, ...]
     """Paths, as typed or as found under a folder that was typed."""
     passed_over: int
-    """Files in those folders that do not end as pictures do."""
+    """Files in those folders that do not end as pictures or videos do."""
+
+
+def is_video(name: str) -> bool:
+    """Whether a path is named like a video."""
+    return Path(name).suffix.lower() in VIDEO_ENDINGS
 
 
 def find_inputs(arguments: Iterable[str], standard_input: Iterable[str] = ()) -> Inputs:
     """Resolve what was typed.
 
-    A folder stands for the pictures in it and below it, sorted; links to folders are followed, each folder once. A name
-    with `*`, `?` or `[` that is no file is a pattern (`**` matches any depth). A `.txt` file and `-`, the standard
-    input, hold a path a line, relative to the working folder. What does not exist stays: it becomes a row.
+    A folder stands for the pictures and videos in it and below it, sorted; links to folders are followed, each folder
+    once. A name with `*`, `?` or `[` that is no file is a pattern (`**` matches any depth). A `.txt` file and `-`, the
+    standard input, hold a path a line, relative to the working folder. What does not exist stays: it becomes a row.
 
     Args:
         arguments: what was typed.
@@ -47,7 +68,7 @@ def find_inputs(arguments: Iterable[str], standard_input: Iterable[str] = ()) ->
         for name in _listed(argument, standard_input):
             if Path(name).is_dir():
                 found = list(_files_below(name))
-                pictures = [path for path in found if Path(path).suffix.lower() in PICTURE_ENDINGS]
+                pictures = [path for path in found if Path(path).suffix.lower() in PICTURE_ENDINGS + VIDEO_ENDINGS]
                 passed_over += len(found) - len(pictures)
                 names += pictures
             else:

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from affekt.inference.rows import Row
+from affekt.inference.analyzer import Answer
 from affekt.labels import LABELS
 
 
@@ -14,6 +14,8 @@ class Summary:
     passed_over: int = 0
     """Files in the folders that are not named like pictures."""
     inputs: int = 0
+    frames: int = 0
+    """Frames of videos that were looked at."""
     faces: int = 0
     without_face: int = 0
     problems: Counter[str] = field(default_factory=Counter)
@@ -21,10 +23,11 @@ class Summary:
     expressions: Counter[str | None] = field(default_factory=Counter)
     """Faces by expression; None where the model was not sure enough, or names none."""
 
-    def add(self, rows: list[Row]) -> None:
-        """Count the rows of one input."""
-        self.inputs += 1
-        for row in rows:
+    def add(self, answer: Answer) -> None:
+        """Count the rows of one picture or frame."""
+        self.inputs += answer.ends
+        self.frames += any(row["frame"] is not None for row in answer.rows)
+        for row in answer.rows:
             if row["status"] == "ok":
                 self.faces += 1
                 self.expressions[row["emotion"]] += 1
@@ -40,9 +43,10 @@ class Summary:
 
     def lines(self) -> list[str]:
         """Return the summary for a person."""
-        lines = [f"{_counted(self.inputs, 'picture')}: {_counted(self.faces, 'face')}"]
+        frames = f" with {_counted(self.frames, 'frame')} of video" if self.frames else ""
+        lines = [f"{_counted(self.inputs, 'input')}{frames}: {_counted(self.faces, 'face')}"]
         if self.without_face:
-            lines.append(f"  {self.without_face} without a face (if each is a face already, type --faces whole)")
+            lines.append(f"  {self.without_face:,} without a face (if each is a face already, type --faces whole)")
         if self.failed:
             lines.append(f"  {self.failed} unreadable")
             lines += [f"    {count} {cause}" for cause, count in self.problems.most_common()]

@@ -1,7 +1,8 @@
 """The table of results: written as the work goes, continued where it was stopped, whole at the end.
 
-Rows gather in a journal beside the table, one line an input; the table itself is made from it when all are there. A run
-that was killed leaves the journal, and the same command goes on after its last whole line.
+Rows gather in a journal beside the table, a line for each picture and each frame; the table is made from it when all
+are there. A run that was killed leaves the journal, and the same command goes on after the last whole input: a video
+that was cut short is begun again, since who is who in it depends on all its frames.
 """
 
 import json
@@ -15,8 +16,10 @@ import polars as pl
 
 from affekt.errors import ConfigError, DataError
 from affekt.files import written_whole
-from affekt.inference.rows import SCHEMA, Row
+from affekt.inference.analyzer import Answer
 
+_ENDS, _GOES_ON = b".", b"+"
+"""First letter of a line: the last of its input, or not."""
 ENDINGS = (".csv", ".parquet", ".jsonl")
 
 
@@ -43,7 +46,7 @@ class Journal:
         self.path = out.with_name(f".{out.name}.journal")
         self._header = json.dumps(header)
         self.done = 0
-        """Inputs whose rows are already there."""
+        """Inputs whose rows are all there already."""
         self._whole_bytes = 0
         if self.path.is_file():
             self._resume()
@@ -52,13 +55,15 @@ class Journal:
         with self.path.open("rb") as file:
             if file.readline() != f"{self._header}\n".encode():
                 return
-            self._whole_bytes = file.tell()
+            self._whole_bytes = read = file.tell()
             for line in file:
-                # A kill can cut the last line short; its input is looked at again.
+                # A kill can cut the last line short.
                 if not line.endswith(b"\n"):
                     break
-                self._whole_bytes += len(line)
-                self.done += 1
+                read += len(line)
+                if line.startswith(_ENDS):
+                    self._whole_bytes = read
+                    self.done += 1
 
     @contextmanager
     def opened(self) -> Iterator["Journal"]:
@@ -76,28 +81,32 @@ class Journal:
                 if not self._whole_bytes:
                     file.write(f"{self._header}\n".encode())
                 yield self
+                self._whole_bytes = file.tell()
         except OSError as error:
             raise DataError(
                 f"expected to write {self.path}, got {error.strerror or error}; free some space or choose another --out"
             ) from error
 
-    def add(self, rows: list[Row]) -> None:
-        """Add the rows of the next input, and hand them to the system at once."""
-        self._file.write(json.dumps(rows).encode() + b"\n")
+    def add(self, answer: Answer) -> None:
+        """Add the next answer, and hand it to the system at once."""
+        mark = _ENDS if answer.ends else _GOES_ON
+        self._file.write(mark + json.dumps(answer.rows).encode() + b"\n")
         self._file.flush()
 
-    def rows(self) -> Iterator[list[Row]]:
-        """Yield the rows of each input."""
+    def answers(self) -> Iterator[Answer]:
+        """Yield what the journal holds of whole inputs."""
         with self.path.open("rb") as file:
             file.readline()
-            for line in file:
-                yield json.loads(line)
+            while file.tell() < self._whole_bytes:
+                line = file.readline()
+                yield Answer(json.loads(line[len(_ENDS) :]), line.startswith(_ENDS))
 
-    def finish(self, out: Path, metadata: dict[str, str]) -> None:
+    def finish(self, out: Path, schema: pl.Schema, metadata: dict[str, str]) -> None:
         """Make the table, whole or not at all, and delete the journal.
 
         Args:
             out: the table, its format by its ending.
+            schema: the table's columns.
             metadata: kept inside a Parquet file; for the others, which have no place for it, in a file beside them
                 named as the W3C's "CSV on the Web" names it.
 
@@ -108,8 +117,8 @@ class Journal:
         with written_whole(out) as temporary, TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
             flat = Path(folder) / "rows.jsonl"
             with flat.open("w", encoding="utf-8") as file:
-                file.writelines(f"{json.dumps(row)}\n" for rows in self.rows() for row in rows)
-            table = pl.scan_ndjson(flat, schema=SCHEMA)
+                file.writelines(f"{json.dumps(row)}\n" for answer in self.answers() for row in answer.rows)
+            table = pl.scan_ndjson(flat, schema=schema)
             if ending == ".parquet":
                 table.sink_parquet(temporary, metadata=metadata)
             elif ending == ".csv":

@@ -1,0 +1,102 @@
+"""Which face is whose, from frame to frame: a motion model for each person, matched to the boxes that are found."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+POSITION_GAIN = 0.7
+"""Share of a box's distance from its prediction that is believed: the alpha of an alpha-beta filter."""
+VELOCITY_GAIN = 0.2
+"""Share of that distance, a second, that is believed of the velocity: the beta."""
+FARTHEST = 1.0
+"""Largest distance of a matched box from its prediction, in sides of the face, the change of size as a log added.
+
+It grows by as much for each second that the face was hidden: boxes shrink and slip while another face passes before
+them, which bends the velocity, and the error of the prediction grows with time.
+"""
+
+
+@dataclass
+class _Track:
+    """One person: where the face is, how large, how fast, and when it was last seen."""
+
+    number: int
+    centre_xy: np.ndarray
+    velocity_xy: np.ndarray
+    side: float
+    time_s: float
+
+    def predicted_xy(self, time_s: float) -> np.ndarray:
+        return self.centre_xy + self.velocity_xy * (time_s - self.time_s)
+
+
+class FaceTracker:
+    """Gives faces numbers that stay with them through motion, short occlusion and crossing paths; one for each video.
+
+    Each track moves on at its own velocity while its face is hidden (alpha-beta filter: Kalata 1984, "The Tracking
+    Index", IEEE Transactions on Aerospace and Electronic Systems 20). Pairs of a track and a box are matched from the
+    closest on.
+    """
+
+    def __init__(self, *, longest_gap_s: float = 1.0) -> None:
+        """Start without tracks.
+
+        Args:
+            longest_gap_s: a face that is hidden for longer comes back under another number.
+        """
+        self.longest_gap_s = longest_gap_s
+        self._tracks: list[_Track] = []
+        self._next = 0
+
+    def update(self, box_xyxy: np.ndarray, time_s: float) -> np.ndarray:
+        """Number the faces of the next frame.
+
+        Args:
+            box_xyxy: (faces, 4) in pixels.
+            time_s: when the frame is shown; never earlier than the one before.
+
+        Returns:
+            (faces,) numbers, counted from 0 in the order of appearance.
+        """
+        self._tracks = [track for track in self._tracks if time_s - track.time_s <= self.longest_gap_s]
+        centres = (box_xyxy[:, :2] + box_xyxy[:, 2:]) / 2
+        sides = np.maximum(np.sqrt(np.prod(box_xyxy[:, 2:] - box_xyxy[:, :2], axis=1)), 1.0)
+        numbers = np.full(len(box_xyxy), -1)
+        for place, face in _closest_pairs(self._tracks, centres, sides, time_s):
+            _move(self._tracks[place], centres[face], float(sides[face]), time_s)
+            numbers[face] = self._tracks[place].number
+        for face in np.flatnonzero(numbers < 0):
+            numbers[face] = self._next
+            self._tracks.append(_Track(self._next, centres[face], np.zeros(2), float(sides[face]), time_s))
+            self._next += 1
+        return numbers
+
+
+def _closest_pairs(
+    tracks: list[_Track], centres: np.ndarray, sides: np.ndarray, time_s: float
+) -> list[tuple[int, int]]:
+    """Return pairs of a track's place and a face's, each at most once, the closest first."""
+    if not tracks or not len(centres):
+        return []
+    predicted = np.stack([track.predicted_xy(time_s) for track in tracks])
+    known = np.array([track.side for track in tracks])
+    away = np.linalg.norm(predicted[:, None] - centres[None], axis=2) / np.minimum(known[:, None], sides[None])
+    away += np.abs(np.log(known[:, None] / sides[None]))
+    away /= 1 + time_s - np.array([track.time_s for track in tracks])[:, None]
+    pairs: list[tuple[int, int]] = []
+    while away.min() <= FARTHEST:
+        track, face = (int(place) for place in np.unravel_index(away.argmin(), away.shape))
+        pairs.append((track, face))
+        away[track], away[:, face] = np.inf, np.inf
+    return pairs
+
+
+def _move(track: _Track, centre_xy: np.ndarray, side: float, time_s: float) -> None:
+    passed_s = time_s - track.time_s
+    predicted = track.predicted_xy(time_s)
+    missed = centre_xy - predicted
+    track.centre_xy = predicted + POSITION_GAIN * missed
+    if passed_s > 0:
+        track.velocity_xy = track.velocity_xy + VELOCITY_GAIN * missed / passed_s
+    track.side += POSITION_GAIN * (side - track.side)
+    track.time_s = time_s

@@ -1,0 +1,94 @@
+"""Frames with their true times, upright, from good and bad files."""
+
+import av
+import numpy as np
+import pytest
+
+from affekt.errors import PictureError
+from affekt.inference.video import read_frames
+
+GREYS = [np.full((64, 96, 3), value, np.uint8) for value in range(0, 250, 10)]
+
+
+def test_every_frame_comes_once_in_order_with_its_time(write_video):
+    frames = list(read_frames(str(write_video(GREYS))))
+    assert [frame.number for frame in frames] == list(range(25))
+    assert [frame.time_s for frame in frames] == pytest.approx([number / 25 for number in range(25)], abs=1e-3)
+    assert frames[0].image_rgb.shape == (64, 96, 3)
+    assert [frame.image_rgb.mean() for frame in frames] == pytest.approx(range(0, 250, 10), abs=4)
+
+
+def test_uneven_times_are_kept_and_count_from_the_first_frame(write_video):
+    times_s = [2.0, 2.04, 2.5, 2.51, 4.0]
+    frames = list(read_frames(str(write_video(GREYS[:5], times_s=times_s))))
+    assert [frame.time_s for frame in frames] == pytest.approx([0, 0.04, 0.5, 0.51, 2.0], abs=1e-3)
+
+
+def test_sampling_takes_the_first_frame_of_each_interval(write_video):
+    times_s = [0, 0.1, 0.2, 0.3, 0.41, 0.45, 1.33, 1.39, 1.42]
+    frames = list(read_frames(str(write_video(GREYS[:9], times_s=times_s)), every_s=0.2))
+    assert [frame.time_s for frame in frames] == pytest.approx([0, 0.2, 0.41, 1.33, 1.42], abs=1e-3)
+    assert [frame.number for frame in frames] == [0, 2, 4, 6, 8]
+
+
+def test_a_video_filmed_on_its_side_is_turned(write_video):
+    left_is_light = np.zeros((64, 96, 3), np.uint8)
+    left_is_light[:, :48] = 255
+    path = write_video([left_is_light] * 3)
+    # The track header's matrix, the second in the file, is the identity; a quarter turn to the right takes its place.
+    identity = b"".join(number.to_bytes(4, "big") for number in (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30))
+    turned = b"".join(
+        number.to_bytes(4, "big") for number in (0, 1 << 16, 0, (1 << 32) - (1 << 16), 0, 0, 64 << 16, 0, 1 << 30)
+    )
+    start = path.read_bytes()
+    second = start.index(identity, start.index(identity) + 1)
+    path.write_bytes(start[:second] + turned + start[second + len(turned) :])
+    image_rgb = next(read_frames(str(path))).image_rgb
+    assert image_rgb.shape == (96, 64, 3)
+    assert image_rgb[:40].mean() > 200
+    assert image_rgb[-40:].mean() < 50
+
+
+def test_broken_packets_are_passed_over(write_video):
+    path = write_video([np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)] * 25)
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 3000] = b"\xff" * 3000
+    path.write_bytes(content)
+    frames = list(read_frames(str(path)))
+    assert 5 < len(frames) <= 25
+    assert frames[-1].number == len(frames) - 1
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [(b"", "not a video"), (b"no video at all" * 100, "not a video"), (None, "no such file")],
+)
+def test_what_is_no_video_says_so(tmp_path, content, problem):
+    path = tmp_path / "video.mp4"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(PictureError, match=problem):
+        next(read_frames(str(path)))
+
+
+def test_sound_alone_is_a_video_without_pictures(tmp_path):
+    path = tmp_path / "sound.mp4"
+    with av.open(path, "w") as container:
+        stream = container.add_stream("aac", rate=44100)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 44100
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    with pytest.raises(PictureError, match="a video without pictures"):
+        next(read_frames(str(path)))
+
+
+def test_a_video_without_frames_says_so(write_video):
+    path = write_video(GREYS[:2])
+    content = path.read_bytes()
+    start = content.index(b"mdat") + 4
+    stop = content.index(b"moov") - 4
+    path.write_bytes(content[:start] + b"\0" * (stop - start) + content[stop:])
+    with pytest.raises(PictureError, match="a video without a frame that can be decoded"):
+        next(read_frames(str(path)))
