@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from affekt.errors import ConfigError
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -33,6 +35,8 @@ class PredictCommand:
     """The table: .csv, .parquet or .jsonl; - prints csv, to be read by another program."""
     draw: Path | None = None
     """A folder for marked copies of the pictures: boxes, expressions, and valence and arousal on a small circle."""
+    timeline: Path | None = None
+    """A folder for a picture and a page of each video: expressions, valence and arousal of each person over time."""
     every: str = "0s"
     """Time between the frames of a video that are looked at, as 0.2s; 0s takes all."""
     smooth: str = "0.5s"
@@ -57,6 +61,8 @@ def main(arguments: list[str]) -> None:
     printed = command.out == Path("-")
     if not printed:
         check_ending(command.out)
+    elif command.timeline is not None:
+        raise ConfigError("expected a table with --timeline, got csv to standard output; type: --out faces.parquet")
     inputs = find_inputs(command.paths, sys.stdin)
     analyzer = Analyzer(
         command.model,
@@ -70,6 +76,7 @@ def main(arguments: list[str]) -> None:
         _print_csv(command, analyzer, inputs.names, summary)
     else:
         _write_table(command, analyzer, inputs.names, summary)
+        _write_timelines(command, _schema(analyzer, inputs.names), inputs.names)
     if command.draw is not None:
         print(f"drew the pictures into {command.draw}", file=sys.stderr)
     print("\n".join((*analyzer.notes, *summary.lines())), file=sys.stderr)
@@ -83,8 +90,6 @@ def seconds(text: str, option: str) -> float:
     Raises:
         ConfigError: it is none.
     """
-    from affekt.errors import ConfigError
-
     number, factor = (text[:-2], 1e-3) if text.endswith("ms") else (text.removesuffix("s"), 1.0)
     try:
         return float(number) * factor
@@ -128,6 +133,22 @@ def _write_table(command: PredictCommand, analyzer: "Analyzer", names: tuple[str
             journal.add(answer)
     journal.finish(command.out, _schema(analyzer, names), described)
     print(f"wrote {command.out}", file=sys.stderr)
+
+
+def _write_timelines(command: PredictCommand, schema: "pl.Schema", names: tuple[str, ...]) -> None:
+    import polars as pl
+
+    from affekt.inference.inputs import is_video
+    from affekt.inference.table import scan
+    from affekt.inference.timeline import write_timelines
+
+    if command.timeline is None:
+        return
+    for name in dict.fromkeys(filter(is_video, names)):
+        rows = scan(command.out, schema).filter(pl.col("input") == name).collect()
+        written = write_timelines(name, rows, command.timeline)
+        told = f"wrote {' and '.join(map(str, written))}" if written else f"no timeline of {name}: nobody stays in it"
+        print(told, file=sys.stderr)
 
 
 def _draw(command: PredictCommand, rows: "list[Row]") -> None:

@@ -1,12 +1,13 @@
 """What was found, drawn onto the picture: boxes, expressions with their probability, and a small circumplex."""
 
-from pathlib import Path, PurePath
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from affekt.colours import EXPRESSION_COLOURS, UNSURE
 from affekt.files import written_whole
+from affekt.inference.inputs import place_below
 from affekt.inference.rows import Row
 
 WHITE, SHADE = (255, 255, 255), (20, 24, 28)
@@ -41,10 +42,7 @@ def write_drawn(image_rgb: np.ndarray, rows: list[Row], out: Path) -> None:
 
 def drawn_path(folder: Path, name: str) -> Path:
     """Return where the marked copy of a picture goes: below the folder, along the picture's own path."""
-    path = PurePath(name)
-    parts = [part for part in path.parts if part not in (path.anchor, "..")]
-    ending = "" if path.suffix.lower() in (".jpg", ".jpeg") else ".jpg"
-    return folder.joinpath(*parts[:-1], f"{parts[-1]}{ending}")
+    return place_below(folder, name, "" if Path(name).suffix.lower() in (".jpg", ".jpeg") else ".jpg")
 
 
 def _draw_face(picture: Image.Image, row: Row) -> None:

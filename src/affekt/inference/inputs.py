@@ -4,7 +4,7 @@ import glob
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from affekt.errors import DataError
 
@@ -45,6 +45,13 @@ class Inputs:
 def is_video(name: str) -> bool:
     """Whether a path is named like a video."""
     return Path(name).suffix.lower() in VIDEO_ENDINGS
+
+
+def place_below(folder: Path, name: str, ending: str) -> Path:
+    """Return where something made from an input goes: below a folder, along the input's own path, never outside."""
+    path = PurePath(name)
+    parts = [part for part in path.parts if part not in (path.anchor, "..")]
+    return folder.joinpath(*parts[:-1], f"{parts[-1]}{ending}")
 
 
 def find_inputs(arguments: Iterable[str], standard_input: Iterable[str] = ()) -> Inputs:

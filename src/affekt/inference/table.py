@@ -33,6 +33,13 @@ def check_ending(out: Path) -> None:
         raise ConfigError(f"expected a table ending in {', '.join(ENDINGS)}, got {out}; type: --out {out.stem}.csv")
 
 
+def scan(table: Path, schema: pl.Schema) -> pl.LazyFrame:
+    """Open a finished table without reading it into memory."""
+    scanners = {".csv": pl.scan_csv, ".jsonl": pl.scan_ndjson}
+    ending = table.suffix.lower()
+    return scanners[ending](table, schema=schema) if ending in scanners else pl.scan_parquet(table)
+
+
 class Journal:
     """What is known of each input so far, on disk."""
 
