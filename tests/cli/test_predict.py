@@ -149,13 +149,26 @@ def test_marked_copies_are_drawn(pictures, small_model, tmp_path, capsys):
     assert len(drawn) == 9
     assert "grey.jpg" in drawn
     assert "moving.gif.jpg" in drawn
-    assert "drew the pictures into marked" in capsys.readouterr().err
+    assert "wrote marked copies into marked" in capsys.readouterr().err
 
 
 def test_a_video_gets_a_timeline(small_model, write_video, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write_video([np.full((64, 64, 3), 200, np.uint8)] * 25)
-    run("video.mp4", "--model", small_model, "--faces", "whole", "--out", "faces.csv", "--timeline", "overview")
+    run(
+        "video.mp4",
+        "--model",
+        small_model,
+        "--faces",
+        "whole",
+        "--out",
+        "faces.csv",
+        "--timeline",
+        "overview",
+        "--draw",
+        "d",
+    )
+    assert (tmp_path / "d" / "video.mp4.mp4").is_file()
     assert "person 0, 0.0 to 1.0 s" in (tmp_path / "overview" / "video.mp4.svg").read_text()
     told = capsys.readouterr().err
     assert "1 input with 25 frames of video: 25 faces" in told
@@ -167,7 +180,10 @@ def test_a_video_gets_a_timeline(small_model, write_video, tmp_path, monkeypatch
     [
         (["--every", "often"], "expected a time such as 0.2s or 200ms, got 'often'; type: --every 0.2s"),
         (["--smooth", "-1s"], "expected smooth_s of at least 0 seconds, got -1.0; 0 turns it off"),
-        (["--timeline", "overview"], "expected a table with --timeline, got csv to standard output"),
+        (
+            ["--timeline", "overview"],
+            "expected a table with --timeline, or with --draw and a video, got csv to standard output",
+        ),
     ],
 )
 def test_wrong_times_and_timelines_without_a_table_are_refused(pictures, small_model, capsys, arguments, sentence):

@@ -34,7 +34,7 @@ class PredictCommand:
     out: Path = Path("-")
     """The table: .csv, .parquet or .jsonl; - prints csv, to be read by another program."""
     draw: Path | None = None
-    """A folder for marked copies of the pictures: boxes, expressions, and valence and arousal on a small circle."""
+    """A folder for marked copies: boxes, expressions, and valence and arousal on a small circle."""
     timeline: Path | None = None
     """A folder for a picture and a page of each video: expressions, valence and arousal of each person over time."""
     every: str = "0s"
@@ -54,16 +54,19 @@ def main(arguments: list[str]) -> None:
     """Run the command; exit with 1 where an input could not be read."""
     command = tyro.cli(PredictCommand, args=arguments, prog="affekt predict")
     from affekt.inference.analyzer import Analyzer
-    from affekt.inference.inputs import find_inputs
+    from affekt.inference.inputs import find_inputs, is_video
     from affekt.inference.summary import Summary
     from affekt.inference.table import check_ending
 
     printed = command.out == Path("-")
     if not printed:
         check_ending(command.out)
-    elif command.timeline is not None:
-        raise ConfigError("expected a table with --timeline, got csv to standard output; type: --out faces.parquet")
     inputs = find_inputs(command.paths, sys.stdin)
+    if printed and (command.timeline is not None or (command.draw is not None and any(map(is_video, inputs.names)))):
+        raise ConfigError(
+            "expected a table with --timeline, or with --draw and a video, got csv to standard output; "
+            "type: --out faces.parquet"
+        )
     analyzer = Analyzer(
         command.model,
         longest_side=command.longest_side,
@@ -76,9 +79,9 @@ def main(arguments: list[str]) -> None:
         _print_csv(command, analyzer, inputs.names, summary)
     else:
         _write_table(command, analyzer, inputs.names, summary)
-        _write_timelines(command, _schema(analyzer, inputs.names), inputs.names)
+        _write_videos(command, _schema(analyzer, inputs.names), inputs.names)
     if command.draw is not None:
-        print(f"drew the pictures into {command.draw}", file=sys.stderr)
+        print(f"wrote marked copies into {command.draw}", file=sys.stderr)
     print("\n".join((*analyzer.notes, *summary.lines())), file=sys.stderr)
     if summary.failed:
         raise SystemExit(1)
@@ -135,20 +138,27 @@ def _write_table(command: PredictCommand, analyzer: "Analyzer", names: tuple[str
     print(f"wrote {command.out}", file=sys.stderr)
 
 
-def _write_timelines(command: PredictCommand, schema: "pl.Schema", names: tuple[str, ...]) -> None:
+def _write_videos(command: PredictCommand, schema: "pl.Schema", names: tuple[str, ...]) -> None:
+    """Make what needs all rows of a video: its timeline and its marked copy."""
     import polars as pl
 
-    from affekt.inference.inputs import is_video
+    from affekt.inference.inputs import is_video, place_below
+    from affekt.inference.marked_video import write_marked_video
     from affekt.inference.table import scan
     from affekt.inference.timeline import write_timelines
 
-    if command.timeline is None:
+    if command.timeline is None and command.draw is None:
         return
     for name in dict.fromkeys(filter(is_video, names)):
         rows = scan(command.out, schema).filter(pl.col("input") == name).collect()
-        written = write_timelines(name, rows, command.timeline)
-        told = f"wrote {' and '.join(map(str, written))}" if written else f"no timeline of {name}: nobody stays in it"
-        print(told, file=sys.stderr)
+        if command.timeline is not None:
+            written = write_timelines(name, rows, command.timeline)
+            told = (
+                f"wrote {' and '.join(map(str, written))}" if written else f"no timeline of {name}: nobody stays in it"
+            )
+            print(told, file=sys.stderr)
+        if command.draw is not None and rows["frame"].null_count() < rows.height:
+            write_marked_video(name, rows, place_below(command.draw, name, ".mp4"))
 
 
 def _draw(command: PredictCommand, rows: "list[Row]") -> None:

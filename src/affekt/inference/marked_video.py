@@ -1,0 +1,62 @@
+"""A copy of a video with its faces marked, frame by frame, at the times of the original; without its sound."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import polars as pl
+from av.container import OutputContainer
+from av.error import FFmpegError
+from av.video.stream import VideoStream
+
+from affekt.errors import DataError
+from affekt.files import written_whole
+from affekt.inference.drawing import draw_rows
+from affekt.inference.rows import Row
+from affekt.inference.video import read_frames
+
+TIME_BASE = Fraction(1, 90_000)
+CODECS = {"libx264": {"crf": "20", "preset": "veryfast"}, "mpeg4": {"q": "4"}}
+"""Encoders in the order of preference: an FFmpeg without x264 has the other."""
+
+
+def write_marked_video(name: str, rows: pl.DataFrame, out: Path) -> None:
+    """Write the copy as MP4, whole or not at all. Frames that were passed over keep the marks of the last one seen.
+
+    Args:
+        name: the video's path.
+        rows: its rows, columns as in `affekt.inference.rows`.
+        out: the file to write.
+
+    Raises:
+        PictureError: the video cannot be read any more.
+        DataError: the copy cannot be written.
+    """
+    found = {frame[0]: part.to_dicts() for frame, part in rows.group_by("frame")}
+    marks: list[Row] = []
+    with written_whole(out) as temporary:
+        try:
+            with av.open(temporary, "w", format="mp4") as container:
+                stream = None
+                for frame in read_frames(name):
+                    marks = found.get(frame.number, marks)
+                    height, width = (side // 2 * 2 for side in frame.image_rgb.shape[:2])
+                    if stream is None:
+                        stream = _stream(container, width, height)
+                    image = draw_rows(frame.image_rgb, marks).crop((0, 0, stream.width, stream.height))
+                    picture = av.VideoFrame.from_image(image)
+                    picture.time_base, picture.pts = TIME_BASE, round(frame.time_s / TIME_BASE)
+                    container.mux(stream.encode(picture))
+                if stream is not None:
+                    container.mux(stream.encode())
+        except FFmpegError as error:
+            raise DataError(f"expected to write {out}, got {error.strerror}; leave --draw out for {name}") from error
+
+
+def _stream(container: OutputContainer, width: int, height: int) -> VideoStream:
+    """Add the first encoder that this FFmpeg has; 4:2:0 wants even sides."""
+    codec = next(codec for codec in CODECS if codec in av.codecs_available)
+    stream = container.add_stream(codec, rate=30, options=CODECS[codec])
+    stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+    stream.codec_context.time_base = TIME_BASE
+    return stream

@@ -1,0 +1,46 @@
+"""A marked copy of a video."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from affekt.errors import PictureError
+from affekt.inference.marked_video import write_marked_video
+from affekt.inference.rows import SCHEMA, empty_row
+from affekt.inference.video import read_frames
+
+GREY = np.full((121, 161, 3), 100, np.uint8)
+
+
+def rows(frames):
+    box = {"x": 40.0, "y": 40.0, "width": 60.0, "height": 60.0, "emotion": "happiness", "confidence": 0.9, "track": 0}
+    found = [{**empty_row("v.mp4", "ok"), "frame": frame, "time_s": frame / 25, "face": 0, **box} for frame in frames]
+    return pl.DataFrame(found, schema=SCHEMA)
+
+
+def marked(image_rgb):
+    return bool((np.abs(image_rgb.astype(int) - 100).max(axis=2) > 60).sum() > 50)
+
+
+def test_the_copy_has_the_frames_and_times_of_the_original_and_marks_where_faces_are(write_video, tmp_path):
+    times_s = [0.0, 0.04, 0.2, 0.5, 0.54]
+    path = write_video([GREY[:120, :160]] * 5, times_s=times_s)
+    unmarked = pl.DataFrame([{**empty_row("v.mp4", "no_face"), "frame": frame} for frame in (0, 4)], schema=SCHEMA)
+    write_marked_video(str(path), pl.concat([unmarked, rows([1, 2, 3])]), tmp_path / "deep" / "copy.mp4")
+    copy = list(read_frames(str(tmp_path / "deep" / "copy.mp4")))
+    assert [frame.time_s for frame in copy] == pytest.approx(times_s, abs=2e-3)
+    assert [marked(frame.image_rgb) for frame in copy] == [False, True, True, True, False]
+
+
+def test_frames_passed_over_keep_the_last_marks_and_odd_sides_lose_a_pixel(write_video, tmp_path):
+    path = write_video([GREY] * 6, codec="ffv1", name="odd.mkv")
+    write_marked_video(str(path), rows([2]), tmp_path / "copy.mp4")
+    copy = list(read_frames(str(tmp_path / "copy.mp4")))
+    assert [marked(frame.image_rgb) for frame in copy] == [False, False, True, True, True, True]
+    assert copy[0].image_rgb.shape == (120, 160, 3)
+
+
+def test_a_video_that_went_away_leaves_nothing_behind(tmp_path):
+    with pytest.raises(PictureError, match="no such file"):
+        write_marked_video(str(tmp_path / "gone.mp4"), rows([0]), tmp_path / "copy.mp4")
+    assert not list(tmp_path.iterdir())
