@@ -57,6 +57,7 @@ def _stream(container: OutputContainer, width: int, height: int) -> VideoStream:
     """Add the first encoder that this FFmpeg has; 4:2:0 wants even sides."""
     codec = next(codec for codec in CODECS if codec in av.codecs_available)
     stream = container.add_stream(codec, rate=30, options=CODECS[codec])
+    assert isinstance(stream, VideoStream)
     stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
     stream.codec_context.time_base = TIME_BASE
     return stream
