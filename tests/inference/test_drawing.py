@@ -35,6 +35,13 @@ def test_the_label_stands_above_the_box_or_in_it_where_there_is_no_room():
     assert inside.min() == 0
 
 
+def test_the_label_of_a_video_names_the_person_first():
+    def label(track):
+        return (np.asarray(draw_rows(GREY, [face(track=track)]))[:58] != 90).any(2).any(0).sum()
+
+    assert label(None) < label(0) < label(100)
+
+
 def test_the_dot_stands_where_valence_and_arousal_say():
     def dot(valence, arousal):
         plain, point = (changed([face(valence=v, arousal=a)])[1] for v, a in ((0.0, 0.0), (valence, arousal)))

@@ -59,7 +59,8 @@ def _draw_face(picture: Image.Image, row: Row) -> None:
 
 
 def _draw_label(picture: Image.Image, draw: ImageDraw.ImageDraw, row: Row, colour: str) -> None:
-    text = f"{row['emotion'] or 'unsure'} {row['confidence']:.0%}"
+    person = "" if row["track"] is None else f"{row['track']}  "
+    text = f"{person}{row['emotion'] or 'unsure'} {row['confidence']:.0%}"
     size = max(SMALLEST_TEXT, min(round(row["height"] / 9), round(picture.height / 20)))
     font = ImageFont.load_default(size)
     padding = size / 3
