@@ -10,7 +10,6 @@ LONGEST_SIDE = 480
 """Larger pictures are shrunk to this many pixels first: the cascade's cost grows with their area."""
 SMALLEST_FACE = 24
 """Side of the smallest face that is looked for, in pixels of the shrunk picture: the cascade's own window."""
-
 OVERLAP = 0.3
 """Of two boxes that overlap by more than this (intersection over union), the larger stays."""
 
