@@ -15,7 +15,8 @@ from affekt.cli.models import ModelsCommand
 from affekt.cli.predict import PredictCommand
 from affekt.cli.train import TrainCommand
 from affekt.training.augmentation_settings import Augmentation
-from affekt.training.recipes import RECIPES, Recipe
+from affekt.training.recipe import Recipe
+from affekt.training.recipes import RECIPES
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "results").rglob("*.md"))]

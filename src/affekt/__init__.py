@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 
 
 def load(
-    model: str | Path,
+    model: str | Path = "affekt",
     *,
     longest_side: int = 640,
     min_confidence: float = 0.0,
@@ -20,7 +20,7 @@ def load(
     """Open a model for prediction.
 
     Args:
-        model: a model folder, as `affekt export` writes it.
+        model: name of a model that comes with affekt, or a model folder, as `affekt export` writes it.
         longest_side: larger pictures are shrunk to this many pixels before faces are looked for.
         min_confidence: a face whose best expression is less probable than this gets no `emotion`.
         every_s: time between the frames of a video that are looked at; 0 takes all.

@@ -15,7 +15,8 @@ from affekt.faces.pictures import encode_png
 from affekt.labels import LABELS
 from affekt.models.card import read_card
 from affekt.training.augmentation_settings import Augmentation
-from affekt.training.recipes import RECIPES, Recipe
+from affekt.training.recipe import Recipe
+from affekt.training.recipes import RECIPES
 
 TINY = [
     *("--architecture", "test_efficientnet", "--hidden-units", "8", "--weights", "none", "--input-size", "32"),

@@ -8,7 +8,7 @@ import torch
 from affekt.data.manifest import to_manifest
 from affekt.faces.pictures import encode_png
 from affekt.labels import LABELS
-from affekt.training.recipes import Recipe
+from affekt.training.recipe import Recipe
 from affekt.training.run import Run, train
 
 

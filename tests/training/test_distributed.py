@@ -36,7 +36,7 @@ import torch
 from affekt.data.manifest import read_manifest
 from affekt.errors import ConfigError
 from affekt.training.distributed import joined_world
-from affekt.training.recipes import Recipe
+from affekt.training.recipe import Recipe
 from affekt.training.run import Run, train
 
 torch.set_num_threads(1)

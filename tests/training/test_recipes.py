@@ -8,7 +8,8 @@ import pytest
 
 from affekt.errors import ConfigError
 from affekt.training import augmentation_settings, recipes
-from affekt.training.recipes import RECIPES, Recipe, from_scratch, mobilenetv2
+from affekt.training.recipe import Recipe
+from affekt.training.recipes import RECIPES, from_scratch, mobilenetv2
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import tyro
 
 from affekt.data.manifest import read_manifest, select_split, write_table
 from affekt.errors import ConfigError, MissingExtra
+from affekt.models.shipped import model_folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +19,7 @@ class EvaluateCommand:
     """Score models or prediction tables on one split: metrics.json, table.md and a self-contained report.html."""
 
     models: Annotated[tuple[Path, ...], tyro.conf.Positional] = ()
-    """Model folders or runs."""
+    """Model folders, runs, or names of models that come with affekt."""
     predictions: tuple[Path, ...] = ()
     """Prediction tables (.parquet or .csv): source_id, p_neutral ... p_contempt, valence, arousal."""
     data: Path
@@ -115,4 +116,4 @@ def _predicted(folder: Path, rows: pl.DataFrame, device: str) -> pl.DataFrame:
         from affekt.training.predictions import predict_table
     except ModuleNotFoundError as error:
         raise MissingExtra(error.name or "torch", "train") from error
-    return predict_table(folder, rows, device=device)
+    return predict_table(model_folder(folder), rows, device=device)

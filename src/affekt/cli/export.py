@@ -14,7 +14,7 @@ class ExportCommand:
     """Write a model folder: weights, card, and an ONNX file that was checked against the weights."""
 
     run: Annotated[Path, tyro.conf.Positional]
-    """A trained run or a model folder."""
+    """A trained run, a model folder, or the name of a model that comes with affekt."""
     out: Path
     """The folder to write; the run itself if you like."""
 
@@ -27,7 +27,8 @@ def main(arguments: list[str]) -> None:
     except ModuleNotFoundError as error:
         raise MissingExtra(error.name or "torch", "train") from error
     from affekt.models.card import ONNX_FILE
+    from affekt.models.shipped import model_folder
 
-    difference = export_model(command.run, command.out)
+    difference = export_model(model_folder(command.run), command.out)
     size = (command.out / ONNX_FILE).stat().st_size / 1e6
     print(f"wrote {command.out} with {ONNX_FILE} ({size:.1f} MB); largest difference from torch {difference:.1g}")

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import tyro
 
 from affekt.models.card import CARD_FILE, WEIGHTS_FILE, Card, read_card
+from affekt.models.shipped import SHIPPED, shipped_models
 from affekt.training.references import REFERENCES
 
 
@@ -29,12 +30,13 @@ def main(arguments: list[str]) -> None:
 
 
 def found_models(folders: tuple[Path, ...]) -> list[dict[str, Any]]:
-    """Describe each model folder among the folders given and one level below them.
+    """Describe the models that come with affekt, and each model folder among the folders given and one level below.
 
     Raises:
         ModelError: a card is there but cannot be read.
     """
-    candidates = [place for folder in folders for place in (folder, *sorted(folder.glob("*")))]
+    shipped = [SHIPPED / name for name in shipped_models()]
+    candidates = [*shipped, *(place for folder in folders for place in (folder, *sorted(folder.glob("*"))))]
     return [_describe(place, read_card(place)) for place in candidates if (place / CARD_FILE).is_file()]
 
 

@@ -29,8 +29,8 @@ class PredictCommand:
 
     paths: Annotated[tuple[str, ...], tyro.conf.Positional]
     """Pictures, videos, folders with all below, patterns in quotes, .txt lists, - for a list on standard input."""
-    model: Path
-    """A model folder, as `affekt export` writes it."""
+    model: Path = Path("affekt")
+    """A model that comes with affekt, or a model folder, as `affekt export` writes it."""
     out: Path = Path("-")
     """The table: .csv, .parquet or .jsonl; - prints csv, to be read by another program."""
     draw: Path | None = None

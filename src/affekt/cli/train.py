@@ -11,7 +11,8 @@ from typing import Annotated
 import tyro
 
 from affekt.errors import ConfigError, MissingExtra
-from affekt.training.recipes import RECIPES, Recipe
+from affekt.training.recipe import Recipe
+from affekt.training.recipes import RECIPES
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,7 @@ from affekt.inference.smoothing import Smoother
 from affekt.inference.sources import Picture, Sight, sights
 from affekt.inference.tracking import FaceTracker
 from affekt.models.session import Session
+from affekt.models.shipped import model_folder
 
 FaceFinder = Literal["auto", "yunet", "cascade", "whole"]
 Detector = FaceDetector | CascadeDetector
@@ -56,7 +57,7 @@ class Analyzer:
         """Open a model folder; the detector is opened when it is first needed.
 
         Args:
-            model: folder with `model.onnx` and `card.json`, as `affekt export` writes it.
+            model: name of a model that comes with affekt, or a folder, as `affekt export` writes it.
             longest_side: larger pictures are shrunk to this many pixels before faces are looked for; crops are cut from
                 the picture as it is.
             min_confidence: a face whose best expression is less probable than this gets no `emotion`.
@@ -72,7 +73,7 @@ class Analyzer:
         for name, value in {"every_s": every_s, "smooth_s": smooth_s}.items():
             if not 0 <= value < float("inf"):
                 raise ConfigError(f"expected {name} of at least 0 seconds, got {value}; 0 turns it off")
-        self.session = Session(Path(model))
+        self.session = Session(model_folder(model))
         self.longest_side = longest_side
         self.min_confidence = min_confidence
         self.every_s = every_s

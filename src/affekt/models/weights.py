@@ -11,6 +11,7 @@ from torch import Tensor
 from affekt.errors import ModelError
 from affekt.files import affekt_home
 from affekt.models.card import WEIGHTS_FILE
+from affekt.models.shipped import model_folder
 
 HUB_TIMEOUT_S = 5.0
 """How long the hub may take to answer before it counts as out of reach."""
@@ -37,7 +38,7 @@ def backbone_weights(architecture: str, weights: str) -> dict[str, Tensor]:
 
     Args:
         architecture: timm name of the backbone.
-        weights: `imagenet`, or a path to a model folder or a .safetensors file.
+        weights: `imagenet`, a model that comes with affekt, or a path to a model folder or a .safetensors file.
 
     Returns:
         Tensors by timm's parameter names; a head's may be among them.
@@ -47,7 +48,7 @@ def backbone_weights(architecture: str, weights: str) -> dict[str, Tensor]:
     """
     if weights == "imagenet":
         return _read(_imagenet_path(architecture))
-    path = Path(weights)
+    path = model_folder(weights)
     path = path / WEIGHTS_FILE if path.is_dir() else path
     if not path.is_file():
         raise ModelError(

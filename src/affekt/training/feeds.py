@@ -2,10 +2,11 @@
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Generator, Tensor
+from torch.nn import functional as F
 from tqdm import tqdm
 
 from affekt.faces.preprocessing import Preprocessing
@@ -13,7 +14,9 @@ from affekt.models.network import Network
 from affekt.training.augmentation import augment
 from affekt.training.augmentation_settings import Augmentation
 from affekt.training.fused import fuse_convolutions
+from affekt.training.growth import grown
 from affekt.training.inputs import CropStream, in_batches
+from affekt.training.recipe import Recipe
 from affekt.training.threads import map_in_threads
 
 
@@ -26,6 +29,8 @@ class CropFeed:
     device: torch.device
     channels_last: bool = False
     augmentation: Augmentation = field(default_factory=Augmentation)
+    size: int | None = None
+    """Side the crops are shrunk to after their changes, in pixels; None leaves them."""
 
     def batches(self, rows: list[Tensor], generator: Generator | None = None) -> Iterator[Tensor]:
         """Yield (batch, channels, height, width) float32 for each tensor of row numbers."""
@@ -33,7 +38,14 @@ class CropFeed:
             images = crops.to(self.device).permute(0, 3, 1, 2).float() / 255
             if generator is not None:
                 images = augment(images, self.augmentation, generator)
+            if self.size not in (None, images.shape[-1]):
+                images = F.interpolate(images, (self.size, self.size), mode="bilinear", antialias=True)
             yield self._normalise(images)
+
+    def in_epoch(self, recipe: Recipe, epoch: int) -> "CropFeed":
+        """Return the feed of a training epoch, counted from 0, with the size and the changes it has reached."""
+        size, augmentation = grown(recipe, epoch)
+        return replace(self, size=size, augmentation=augmentation)
 
     def _normalise(self, images: Tensor) -> Tensor:
         """The arithmetic of `affekt.faces.preprocessing.normalise`, on the device; a test holds the two together."""
@@ -48,6 +60,11 @@ class FeatureFeed:
     """Pooled features of a frozen backbone, computed once."""
 
     features: Tensor
+
+    def in_epoch(self, recipe: Recipe, epoch: int) -> "FeatureFeed":
+        """Return itself: features do not change from epoch to epoch."""
+        del recipe, epoch
+        return self
 
     def batches(self, rows: list[Tensor], generator: Generator | None = None) -> Iterator[Tensor]:
         """Yield (batch, features) float32 for each tensor of row numbers; nothing is left to draw."""

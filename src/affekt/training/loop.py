@@ -17,7 +17,7 @@ from affekt.training.distributed import World
 from affekt.training.feeds import Feed, autocast
 from affekt.training.inputs import Targets, in_batches
 from affekt.training.losses import concordance
-from affekt.training.recipes import Recipe
+from affekt.training.recipe import Recipe
 from affekt.training.sharpness import climbed
 from affekt.training.task import Task
 from affekt.training.teachers import Lesson
@@ -108,7 +108,7 @@ def train_epoch(
     generator.manual_seed(int(torch.randint(2**62, (1,), generator=generator)) + world.rank)
     torch.manual_seed(generator.initial_seed())
     parts = [part for step in steps for part in world.share(step).tensor_split(recipe.accumulate)]
-    inputs = training.feed.batches(parts, generator)
+    inputs = training.feed.in_epoch(recipe, trainee.progress.epoch).batches(parts, generator)
     module.train()
     total = torch.zeros((), device=device)
     with tqdm(total=len(steps), desc=f"epoch {trainee.progress.epoch + 1}", leave=False, disable=_quiet(world)) as bar:

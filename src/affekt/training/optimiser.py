@@ -8,7 +8,7 @@ from torch.optim import Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from affekt.training.recipes import Recipe
+from affekt.training.recipe import Recipe
 
 
 def build_optimiser(trainee: nn.Module, recipe: Recipe) -> Optimizer:

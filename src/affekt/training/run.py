@@ -25,7 +25,7 @@ from affekt.training.inputs import CropStream, Targets, targets_of
 from affekt.training.log import epoch_sentence, write_log, write_tensorboard
 from affekt.training.loop import Split, fit, predict
 from affekt.training.optimiser import Schedule, build_optimiser, moving_average
-from affekt.training.recipes import Recipe
+from affekt.training.recipe import Recipe
 from affekt.training.task import Task, class_weight, require_targets
 from affekt.training.teachers import load_teachers
 

@@ -11,7 +11,7 @@ from affekt.labels import LABELS
 from affekt.models.network import Outputs
 from affekt.training.inputs import Targets
 from affekt.training.losses import concordance_loss, soft_cross_entropy, squared_error
-from affekt.training.recipes import Recipe
+from affekt.training.recipe import Recipe
 from affekt.training.teachers import Lesson, Teachers
 
 
