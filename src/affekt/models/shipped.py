@@ -14,7 +14,7 @@ def shipped_models() -> list[str]:
 
 
 def model_folder(model: str | Path) -> Path:
-    """Return the folder of a model: what is named is a folder, unless there is none and a shipped model has the name."""
+    """Return the folder of a model: the folder so named or, where there is none, that of the shipped model."""
     folder = Path(model)
     if not folder.exists() and str(model) in shipped_models():
         return SHIPPED / str(model)

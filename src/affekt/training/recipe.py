@@ -20,7 +20,7 @@ class Recipe:
     hidden_units: int = 256
     """Width of the dense ReLU layer between the pooled features and the heads."""
     weights: str = "imagenet"
-    """Where the backbone starts: `imagenet`, `none` (random), `affekt`, or a path to a model folder or .safetensors file."""
+    """Where the backbone starts: `imagenet`, `none` (random), `affekt`, or a model folder or .safetensors file."""
     frozen: bool = True
     """Keep the backbone as it starts, batch-norm statistics included, and train the layers after it only."""
     input_size: int = 224
