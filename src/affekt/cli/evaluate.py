@@ -42,6 +42,8 @@ class EvaluateCommand:
     """How many confident mistakes to show as pictures; 0 keeps pictures out of the report."""
     conditions: bool = False
     """Score the models under worse conditions too: few pixels, JPEG, blur, light, misplaced boxes, covered faces."""
+    record: bool = False
+    """Write the figures and their intervals into the models' cards."""
     device: str = "cpu"
     """Where models run: cpu, cuda or mps."""
     names: dict[str, str] = field(default_factory=dict)
@@ -69,7 +71,7 @@ def evaluate(command: EvaluateCommand, manifest: pl.DataFrame, command_line: str
         MissingExtra: torch is needed for models, matplotlib for the report.
     """
     try:
-        from affekt.evaluation.evaluate import evaluate_tables
+        from affekt.evaluation.evaluate import evaluate_tables, record_evaluation
         from affekt.evaluation.report import write_report
         from affekt.evaluation.table import summary
     except ModuleNotFoundError as error:
@@ -91,6 +93,9 @@ def evaluate(command: EvaluateCommand, manifest: pl.DataFrame, command_line: str
     print(summary(evaluation))
     if command.conditions:
         _under_conditions(command, evaluation, manifest)
+    if command.record:
+        for path in command.models:
+            record_evaluation(model_folder(path), evaluation, command.names.get(_stem(path), _stem(path)))
     print(f"\nwrote {command.out / 'report.html'}, metrics.json and table.md")
 
 
