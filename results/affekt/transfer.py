@@ -1,4 +1,4 @@
-"""What the backbone of affekt is worth elsewhere: frozen, under a new head, against the same network from random weights.
+"""What the backbone of affekt is worth elsewhere: frozen, under a new head, against the network from random weights.
 
     python results/affekt/transfer.py fer2013.parquet --out transfer
 
