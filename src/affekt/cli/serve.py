@@ -1,0 +1,23 @@
+"""`affekt serve`: the HTTP service and the live page."""
+
+import os
+from dataclasses import replace
+
+import tyro
+
+from affekt.errors import MissingExtra
+from affekt.server.settings import Settings
+
+KEY_VARIABLE = "AFFEKT_API_KEY"
+
+
+def main(arguments: list[str]) -> None:
+    """Run the command until it is stopped."""
+    settings = tyro.cli(Settings, args=arguments, prog="affekt serve")
+    if settings.api_key is None and KEY_VARIABLE in os.environ:
+        settings = replace(settings, api_key=os.environ[KEY_VARIABLE])
+    try:
+        from affekt.server.run import serve
+    except ModuleNotFoundError as error:
+        raise MissingExtra(error.name or "fastapi", "serve") from error
+    serve(settings)
