@@ -2,13 +2,13 @@
 
 import asyncio
 from http import HTTPStatus
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from affekt.errors import AffektError, ModelError
+from affekt.errors import MissingExtra, ModelError
 from affekt.server.admission import Admission
 from affekt.server.keys import Key
 from affekt.server.metrics import Metrics
@@ -30,8 +30,6 @@ BODY: dict[str, Any] = {
         },
     }
 }
-
-Anything = TypeVar("Anything")
 
 
 class Options(BaseModel):
@@ -96,35 +94,37 @@ async def _answered(
     jobs = [Job(one.name, one.content, options.faces, options.min_confidence) for one in uploads]
     for job in jobs:
         pipeline.submit(job)
-    answers = asyncio.gather(*(asyncio.wrap_future(job.answer) for job in jobs))
     try:
         async with asyncio.timeout(settings.answer_s):
-            return await _unless_gone(request, answers)
+            return await _unless_gone(request, jobs)
     except TimeoutError:
-        raise busy(
-            f"expected an answer within {settings.answer_s:g} s, got none; send fewer pictures or wait"
-        ) from None
+        raise busy(f"expected an answer within {settings.answer_s:g} s, got none; send fewer pictures") from None
     except ModelError as error:
         # Why is told where the service runs: paths of this machine are nobody else's business.
         sentence = f"expected a face detector for faces={options.faces}, got none; send crops with faces=whole"
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, sentence, headers={"Retry-After": "60"}) from error
-    except AffektError as error:
+    except MissingExtra as error:
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
     finally:
         for job in jobs:
             job.answer.cancel()
 
 
-async def _unless_gone(request: Request, work: "asyncio.Future[Anything]") -> Anything:
-    """Wait for some work, and give it up when the client goes away."""
-    gone = asyncio.ensure_future(_gone(request))
+async def _unless_gone(request: Request, jobs: list[Job]) -> list[Answered]:
+    """Wait for the answers, and give them up when the client goes away."""
+    work, gone = asyncio.ensure_future(_all(jobs)), asyncio.ensure_future(_gone(request))
     try:
         await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
         if not work.done():
             raise Problem(HTTPStatus.REQUEST_TIMEOUT, "expected a client that waits for its answer, got none")
         return work.result()
     finally:
+        work.cancel()
         gone.cancel()
+
+
+async def _all(jobs: list[Job]) -> list[Answered]:
+    return [await asyncio.wrap_future(job.answer) for job in jobs]
 
 
 async def _gone(request: Request) -> None:

@@ -11,20 +11,15 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LINGER_S = 5.0
+"""How long the rest may take."""
 
 
 class Linger:
     """Reads the rest of a request that an application answered early."""
 
-    def __init__(self, app: ASGIApp, *, linger_s: float = LINGER_S) -> None:
-        """Wrap the application.
-
-        Args:
-            app: the application.
-            linger_s: how long the rest may take.
-        """
+    def __init__(self, app: ASGIApp) -> None:
+        """Wrap the application."""
         self.app = app
-        self.linger_s = linger_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
@@ -46,7 +41,7 @@ class Linger:
             if is_last and arrives:
                 await send({**message, "more_body": True})
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(self.linger_s):
+                    async with asyncio.timeout(LINGER_S):
                         while arrives:
                             await receive_and_note()
                 message = {"type": "http.response.body", "body": b"", "more_body": False}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from fastapi import Request
-from starlette.datastructures import Headers, UploadFile
+from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
@@ -114,6 +114,13 @@ async def _parts(request: Request, pieces: AsyncGenerator[bytes, None], settings
     except MultiPartException as error:
         sentence = f"expected multipart/form-data of picture files, got: {error.message}"
         raise Problem(HTTPStatus.BAD_REQUEST, f"{sentence} {HOW_TO_SEND}") from error
+    try:
+        return await _files(form)
+    finally:
+        await form.close()
+
+
+async def _files(form: FormData) -> list[Upload]:
     uploads = []
     for name, value in form.multi_items():
         if not isinstance(value, UploadFile):
