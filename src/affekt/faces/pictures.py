@@ -3,7 +3,7 @@
 import hashlib
 import io
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,7 +20,7 @@ MAX_PIXELS = 178_956_970
 
 
 def read_rgb(
-    source: Path | str | bytes, *, max_pixels: int = MAX_PIXELS, formats: Sequence[str] | None = None
+    source: Path | str | bytes, *, max_pixels: int = MAX_PIXELS, formats: tuple[str, ...] | None = None
 ) -> np.ndarray:
     """Decode a picture, turned upright by its EXIF orientation.
 
@@ -61,7 +61,7 @@ def picture_size(source: Path | str | bytes) -> tuple[int, int]:
 
 @contextmanager
 def _opened(
-    source: Path | str | bytes, max_pixels: int = MAX_PIXELS, formats: Sequence[str] | None = None
+    source: Path | str | bytes, max_pixels: int = MAX_PIXELS, formats: tuple[str, ...] | None = None
 ) -> Iterator[Image.Image]:
     name = "encoded picture" if isinstance(source, bytes) else str(source)
     try:

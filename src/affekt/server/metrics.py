@@ -25,17 +25,20 @@ class Metrics:
         Args:
             admission: whose counters are shown.
         """
-        self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        here = {"registry": self.registry}
-        self.requests = Counter("affekt_requests", "Requests answered.", ("path", "status"), **here)
-        self.seconds = Histogram("affekt_request_seconds", "From the request's head to its answer.", ("path",), **here)
-        self.pictures = Counter("affekt_pictures", "Pictures looked at.", ("status",), **here)
-        self.faces = Counter("affekt_faces", "Faces answered for.", **here)
-        self.batches = Histogram("affekt_batch_faces", "Faces a pass of the network.", buckets=BATCH_SIZES, **here)
-        waiting = Gauge("affekt_requests_in_hand", "Requests that wait or are worked on.", **here)
+        self.registry = here = CollectorRegistry()
+        ProcessCollector(registry=here)
+        self.requests = Counter("affekt_requests", "Requests answered.", ("path", "status"), registry=here)
+        self.seconds = Histogram(
+            "affekt_request_seconds", "From the request's head to its answer.", ("path",), registry=here
+        )
+        self.pictures = Counter("affekt_pictures", "Pictures looked at.", ("status",), registry=here)
+        self.faces = Counter("affekt_faces", "Faces answered for.", registry=here)
+        self.batches = Histogram(
+            "affekt_batch_faces", "Faces a pass of the network.", buckets=BATCH_SIZES, registry=here
+        )
+        waiting = Gauge("affekt_requests_in_hand", "Requests that wait or are worked on.", registry=here)
         waiting.set_function(lambda: admission.requests)
-        held = Gauge("affekt_bytes_in_hand", "Bytes of requests that are held.", **here)
+        held = Gauge("affekt_bytes_in_hand", "Bytes of requests that are held.", registry=here)
         held.set_function(lambda: admission.bytes)
 
     def count(self, answers: list[Answered]) -> None:
