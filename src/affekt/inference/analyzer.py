@@ -28,6 +28,7 @@ FaceFinder = Literal["auto", "yunet", "cascade", "whole"]
 Detector = FaceDetector | CascadeDetector
 
 CROPS_A_BATCH = 64
+"""How many are gathered before the network looks at them."""
 SIGHTS_A_BATCH = 64
 """A batch ends here too, so that pictures without faces are told of in time."""
 WAITING_A_CORE = 6
@@ -121,7 +122,7 @@ class Analyzer:
         if not waiting:
             return smoother
         crops = np.concatenate([looked.crops for _, looked in waiting])
-        affect = self.session.predict(crops, batch_size=CROPS_A_BATCH)
+        affect = self.session.predict(crops)
         start = 0
         for sight, looked in waiting:
             if smoother is None and self.smooth_s:

@@ -35,6 +35,8 @@ class Card:
     """Expression logits are divided by this before the softmax; fitted on validation data."""
     valence_arousal_origin: str | None = None
     """What the valence-arousal head was taught: `rated`, `predicted`, `projected` or `synthetic`."""
+    precision: str = "fp32"
+    """What `model.onnx` was exported in: `fp32`, `fp16` or `int8`; `model.safetensors` is always as trained."""
     parameters: int = 0
     """Total count, as Keras counts: batch-norm moving statistics included."""
     training: dict[str, Any] = field(default_factory=dict)
