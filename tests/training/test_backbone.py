@@ -34,7 +34,7 @@ def test_features_of_a_runtime_are_torchs(architecture, runtime, monkeypatch):
     before = copy.deepcopy(network.state_dict())
     images = torch.randn(3, 3, 64, 64).contiguous(memory_format=torch.channels_last)
     with torch.inference_mode():
-        features_of = fast_features(network, images[:2], name="x", calls=1)
+        features_of = fast_features(network, images[:2], name="x")
         plain, found = network.forward_features(images), features_of(images)
     assert features_of != network.forward_features
     torch.testing.assert_close(found, plain, rtol=0, atol=1e-5 * float(plain.abs().max()))
@@ -50,7 +50,7 @@ class NotInOnnx(nn.Module):
 def test_a_backbone_that_onnx_cannot_say_stays_in_torch():
     network = lively("mobilenetv2_100")
     network.backbone = NotInOnnx()
-    assert fast_features(network, torch.randn(1, 3, 16, 16), name="x", calls=1) == network.forward_features
+    assert fast_features(network, torch.randn(1, 3, 16, 16), name="x") == network.forward_features
 
 
 def test_features_that_differ_are_torchs(monkeypatch):
@@ -58,4 +58,4 @@ def test_features_that_differ_are_torchs(monkeypatch):
     monkeypatch.setattr(backbone, "open_engine", lambda *_, **__: lambda _: {"features": torch.zeros(2, 1280).numpy()})
     images = torch.randn(2, 3, 32, 32)
     with torch.inference_mode():
-        assert fast_features(network, images, name="x", calls=1) == network.forward_features
+        assert fast_features(network, images, name="x") == network.forward_features

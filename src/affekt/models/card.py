@@ -43,6 +43,8 @@ class Card:
     """Data, recipe, seed, epochs and command that made the weights."""
     metrics: dict[str, Any] = field(default_factory=dict)
     """Figures with their intervals, by split."""
+    export: dict[str, Any] = field(default_factory=dict)
+    """What the checks of `model.onnx` found: its distance from torch and, in fewer bits, what it loses."""
     licence: str = "Apache-2.0"
     """Licence of the weights."""
     affekt_version: str = ""

@@ -20,7 +20,9 @@ MEASURED_S = 0.2
 """How long each runtime is given to show its speed."""
 
 
-def fastest_runtime(model: Path | bytes, example: np.ndarray, *, name: str = "") -> RuntimeName:
+def fastest_runtime(
+    model: Path | bytes, example: np.ndarray, *, threads: int | None = None, name: str = ""
+) -> RuntimeName:
     """Return the runtime that is fastest for a network here.
 
     CUDA is taken unmeasured where it is there. With onnxruntime alone there is nothing to measure.
@@ -28,6 +30,7 @@ def fastest_runtime(model: Path | bytes, example: np.ndarray, *, name: str = "")
     Args:
         model: an ONNX file or its content.
         example: (faces, channels, size, size) float32, as many faces as a usual call has.
+        threads: cores a call; None takes all that this process may use.
         name: what the measurement is remembered under where the network's weights change and its speed does not;
             empty takes the network's hash.
 
@@ -40,9 +43,10 @@ def fastest_runtime(model: Path | bytes, example: np.ndarray, *, name: str = "")
     if len(installed) == 1:
         return installed[0]
     remembered = _remembered()
-    key = _key(name or hashlib.sha256(model if isinstance(model, bytes) else model.read_bytes()).hexdigest()[:16])
+    content = model if isinstance(model, bytes) else model.read_bytes()
+    key = _key(name or hashlib.sha256(content).hexdigest()[:16], threads or core_count())
     if remembered.get(key) not in installed:
-        speeds = {runtime: faces_per_s(open_engine(model, runtime), example) for runtime in installed}
+        speeds = {runtime: faces_per_s(open_engine(model, runtime, threads=threads), example) for runtime in installed}
         remembered[key] = max(speeds, key=lambda runtime: speeds[runtime])
         # Where nothing can be kept, the next process measures again.
         with suppress(DataError), written_whole(affekt_home() / REMEMBERED_FILE) as temporary:
@@ -70,6 +74,6 @@ def _remembered() -> dict[str, RuntimeName]:
     return read if isinstance(read, dict) else {}
 
 
-def _key(name: str) -> str:
+def _key(name: str, threads: int) -> str:
     versions = [f"{library} {importlib.metadata.version(library)}" for library in ("onnxruntime", "openvino")]
-    return ", ".join((name, processor(), f"{core_count()} cores", *versions))
+    return ", ".join((name, processor(), f"{threads} threads", *versions))

@@ -55,8 +55,8 @@ class OpenVinoEngine:
 
     runtime: RuntimeName = "openvino"
 
-    def __init__(self, model: Path | bytes, *, threads: int, calls: int = 1, half: bool = False) -> None:
-        """Compile a network for `calls` calls at once that share `threads`."""
+    def __init__(self, model: Path | bytes, *, threads: int, half: bool = False) -> None:
+        """Compile a network; `threads` share each call, and as many calls run at once as the cores allow."""
         import io
 
         import openvino
@@ -65,8 +65,8 @@ class OpenVinoEngine:
         capable = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         source = io.BytesIO(model) if isinstance(model, bytes) else str(model)
         options: dict[str, Any] = {
-            "INFERENCE_NUM_THREADS": threads,
-            "NUM_STREAMS": calls,
+            "INFERENCE_NUM_THREADS": max(threads, core_count()),
+            "NUM_STREAMS": max(1, core_count() // threads),
             # Left to itself, OpenVINO rounds to bf16 where the processor can, also a network that was exported in fp32.
             "INFERENCE_PRECISION_HINT": "bf16" if half and "BF16" in capable else "f32",
         }
@@ -92,16 +92,13 @@ def installed_runtimes() -> list[RuntimeName]:
     return found
 
 
-def open_engine(
-    model: Path | bytes, runtime: RuntimeName, *, threads: int | None = None, calls: int = 1, half: bool = False
-) -> Engine:
+def open_engine(model: Path | bytes, runtime: RuntimeName, *, threads: int | None = None, half: bool = False) -> Engine:
     """Open an ONNX network in a runtime.
 
     Args:
         model: the file or its content.
         runtime: which one.
-        threads: cores that all calls share; None takes all that this process may use.
-        calls: how many calls are made at once; each is given its share of the threads.
+        threads: cores a call; None takes all that this process may use.
         half: 16-bit arithmetic is allowed where the processor has it and the runtime uses it.
 
     Raises:
@@ -122,8 +119,8 @@ def open_engine(
     threads = threads or core_count()
     try:
         if runtime == "openvino":
-            return OpenVinoEngine(model, threads=threads, calls=calls, half=half)
-        return OnnxRuntimeEngine(model, threads=max(1, threads // calls), runtime=runtime)
+            return OpenVinoEngine(model, threads=threads, half=half)
+        return OnnxRuntimeEngine(model, threads=threads, runtime=runtime)
     except ConfigError:
         raise
     except Exception as error:  # each runtime raises classes of its own for each cause, none of them public

@@ -53,7 +53,7 @@ class Session:
         wanted = self.card.preprocessing
         if runtime == "auto":
             example = np.zeros((BATCH_SIZE, wanted.channels, wanted.input_size, wanted.input_size), np.float32)
-            runtime = fastest_runtime(path, example)
+            runtime = fastest_runtime(path, example, threads=threads)
         self._engine = open_engine(path, runtime, threads=threads, half=self.card.precision == "fp16")
         self.runtime = self._engine.runtime
 

@@ -29,24 +29,24 @@ class Backbone(nn.Module):
         return self.network.forward_features(images)
 
 
-def fast_features(network: Network, images: Tensor, *, name: str, calls: int) -> Callable[[Tensor], Tensor]:
+def fast_features(network: Network, images: Tensor, *, name: str) -> Callable[[Tensor], Tensor]:
     """Return a function with the features of a network's backbone in evaluation mode, at fp32 on the CPU.
 
     Args:
         network: in evaluation mode, on the CPU; not changed.
         images: (faces, channels, height, width) normalised pixels of a usual call; they are tried on both.
         name: what the speeds of the runtimes are remembered under, where there are several.
-        calls: how many threads will call it at once; each has one core.
 
     Returns:
-        The fastest runtime's features; torch's own where the backbone does not go into ONNX or comes out different.
+        A function for several threads at once, one core each: the fastest runtime's features, or torch's own where the
+        backbone does not go into ONNX or comes out different.
     """
     expected = network.forward_features(images)
     onnx = _as_onnx(network, images[:1])
     if onnx is None:
         return network.forward_features
     example = np.ascontiguousarray(images.numpy())
-    engine = open_engine(onnx, fastest_runtime(onnx, example, name=name), threads=calls, calls=calls)
+    engine = open_engine(onnx, fastest_runtime(onnx, example, name=name, threads=1), threads=1)
 
     def features_of(images: Tensor) -> Tensor:
         return torch.from_numpy(engine(np.ascontiguousarray(images.numpy()))["features"])

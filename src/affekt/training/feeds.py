@@ -105,7 +105,7 @@ def extract_features(
     if device.type == "cpu" and precision == "fp32":
         example = next(feeds[0].batches(batches[0][:1]))
         name = f"features of {network.architecture} at {example.shape[-1]} px"
-        features_of = fast_features(network, example, name=name, calls=threads)
+        features_of = fast_features(network, example, name=name)
 
     def work(images: Tensor) -> Tensor:
         with autocast(device, precision):

@@ -4,18 +4,21 @@ import json
 
 import numpy as np
 import onnx
+import polars as pl
 import pytest
 import torch
 
-from affekt.errors import ModelError
-from affekt.export import onnx_file
-from affekt.export.onnx_file import LARGEST_DIFFERENCE, export_model
+from affekt.data.drawn import drawn_manifest
+from affekt.errors import ConfigError, ModelError
+from affekt.export import model_folder
+from affekt.export.model_folder import LARGEST_DIFFERENCE, export_model
 from affekt.faces.preprocessing import Preprocessing, normalise
 from affekt.labels import LABELS
 from affekt.models.card import Card, read_card
 from affekt.models.network import Network
 from affekt.models.saving import load_model, save_model
 from affekt.models.session import Session
+from affekt.training.inputs import Crops
 
 BOTH = ("expression", "valence_arousal")
 
@@ -58,8 +61,8 @@ def model(tmp_path):
 )
 def test_an_export_answers_as_torch_does(model, tmp_path, architecture, heads, size, channels):
     out = tmp_path / "out"
-    difference = export_model(model(architecture, heads, size, channels), out)
-    assert difference <= LARGEST_DIFFERENCE
+    exported = export_model(model(architecture, heads, size, channels), out)
+    assert exported.difference <= LARGEST_DIFFERENCE["fp32"]
     session = Session(out)
     crops = np.random.default_rng(0).integers(0, 256, (7, size, size, channels), dtype=np.uint8)
     together, singly = session.predict(crops), [session.predict(crops[i : i + 1]) for i in range(7)]
@@ -109,7 +112,7 @@ def test_no_faces_give_no_rows(model):
 
 
 def test_an_export_that_differs_is_not_kept(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(onnx_file, "largest_difference", lambda *_: 0.01)
+    monkeypatch.setattr(model_folder, "largest_difference", lambda *_: 0.01)
     with pytest.raises(ModelError, match="got 0\\.01"):
         export_model(model(), tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -125,3 +128,66 @@ def test_a_damaged_export_is_one_sentence(model):
     (folder / "model.onnx").write_bytes(b"not onnx")
     with pytest.raises(ModelError, match="export it again"):
         Session(folder)
+
+
+@pytest.fixture(scope="module")
+def faces():
+    """48 drawn faces to calibrate on and 24 to check on."""
+    drawn = drawn_manifest(identities=9, pictures_per_identity=8, size=48, seed=0)
+    return (
+        drawn.with_row_index()
+        .with_columns(split=pl.when(pl.col("index") < 48).then(pl.lit("train")).otherwise(pl.lit("val")))
+        .drop("index")
+    )
+
+
+def test_half_precision_is_half_as_large_and_close(model, tmp_path):
+    folder = model("face_resnet18_w24", BOTH, 48, 1)
+    export_model(folder, tmp_path / "full")
+    exported = export_model(folder, tmp_path / "half", precision="fp16")
+    assert 0 < exported.difference <= LARGEST_DIFFERENCE["fp16"]
+    sizes = [(tmp_path / name / "model.onnx").stat().st_size for name in ("half", "full")]
+    assert sizes[0] < 0.55 * sizes[1]
+    assert read_card(tmp_path / "half").precision == "fp16"
+    crops = np.random.default_rng(0).integers(0, 256, (3, 48, 48, 1), dtype=np.uint8)
+    found = Session(tmp_path / "half").predict(crops)
+    assert found.probabilities.dtype == np.float32
+    assert found.probabilities.sum(1) == pytest.approx(np.ones(3), abs=1e-5)
+
+
+def test_int8_is_a_quarter_as_large_and_says_what_it_lost(model, tmp_path, faces):
+    folder = model("face_resnet18_w24", BOTH, 48, 1)
+    export_model(folder, tmp_path / "full")
+    exported = export_model(folder, tmp_path / "small", precision="int8", manifest=faces, force=True)
+    sizes = [(tmp_path / name / "model.onnx").stat().st_size for name in ("small", "full")]
+    assert sizes[0] < 0.3 * sizes[1]
+    read = onnx.load(tmp_path / "small" / "model.onnx")
+    assert {"QuantizeLinear", "DequantizeLinear"} <= {node.op_type for node in read.graph.node}
+    card = read_card(tmp_path / "small")
+    assert (card.precision, exported.split) == ("int8", "val")
+    assert card.export["lost_points"] == {name: round(lost, 3) for name, lost in exported.lost_points.items()}
+    inside = json.loads({entry.key: entry.value for entry in read.metadata_props}["affekt_card"])
+    assert inside["export"] == card.export
+
+    # What was lost is what the two answer to the rows of val.
+    rows = faces.filter(pl.col("split") == "val")
+    crops = np.stack([Crops(rows, card.preprocessing)[row] for row in range(rows.height)])
+    right = [
+        np.array(LABELS)[Session(tmp_path / name).predict(crops).probabilities.argmax(1)] == rows["emotion"].to_numpy()
+        for name in ("full", "small")
+    ]
+    assert exported.lost_points["accuracy"] == pytest.approx(100 * (right[0].mean() - right[1].mean()))
+
+
+def test_int8_that_loses_too_much_is_not_kept_unless_forced(model, tmp_path, faces, monkeypatch):
+    monkeypatch.setattr(model_folder, "lost_points", lambda *_: {"accuracy": 0.31})
+    with pytest.raises(ModelError, match=r"loses at most 0\.3 points of accuracy on the split val, got 0\.31"):
+        export_model(model(), tmp_path / "out", precision="int8", manifest=faces)
+    assert not (tmp_path / "out").exists()
+    export_model(model(), tmp_path / "out", precision="int8", manifest=faces, force=True)
+    assert read_card(tmp_path / "out").export["lost_points"] == {"accuracy": 0.31}
+
+
+def test_int8_needs_faces_to_calibrate_on(model, tmp_path):
+    with pytest.raises(ConfigError, match="--data"):
+        export_model(model(), tmp_path / "out", precision="int8")
