@@ -1,6 +1,7 @@
 """Export: every backbone and head answers as torch does, in batches of any size, and nothing half-made is kept."""
 
 import json
+import shutil
 
 import numpy as np
 import onnx
@@ -10,8 +11,10 @@ import torch
 
 from affekt.data.drawn import drawn_manifest
 from affekt.errors import ConfigError, ModelError
+from affekt.evaluation.dimensional import concordance
 from affekt.export import model_folder
 from affekt.export.model_folder import LARGEST_DIFFERENCE, export_model
+from affekt.export.onnx_file import describe, write_onnx
 from affekt.faces.preprocessing import Preprocessing, normalise
 from affekt.labels import LABELS
 from affekt.models.card import Card, read_card
@@ -131,22 +134,43 @@ def test_a_damaged_export_is_one_sentence(model):
 
 
 @pytest.fixture(scope="module")
+def exported_once(tmp_path_factory):
+    """Export one network of random weights; what follows the exporter is tested on copies of its file."""
+    torch.manual_seed(0)
+    network = Network("face_resnet18_w24", 16, BOTH, 1).eval()
+    network.heads.expression.weight.data *= 20
+    preprocessing = Preprocessing(input_size=48, channels=1, mean=(0.5,), std=(0.25,))
+    card = Card(
+        name="model", architecture="face_resnet18_w24", hidden_units=16, heads=BOTH, preprocessing=preprocessing
+    )
+    folder = tmp_path_factory.mktemp("exported")
+    save_model(network, card, folder)
+    write_onnx(network, card, folder / "model.onnx")
+    return folder
+
+
+@pytest.fixture
+def full(exported_once, monkeypatch):
+    def copied(network, card, path):
+        shutil.copyfile(exported_once / "model.onnx", path)
+        describe(path, card)
+
+    monkeypatch.setattr(model_folder, "write_onnx", copied)
+    return exported_once
+
+
+@pytest.fixture(scope="module")
 def faces():
     """48 drawn faces to calibrate on and 24 to check on."""
     drawn = drawn_manifest(identities=9, pictures_per_identity=8, size=48, seed=0)
-    return (
-        drawn.with_row_index()
-        .with_columns(split=pl.when(pl.col("index") < 48).then(pl.lit("train")).otherwise(pl.lit("val")))
-        .drop("index")
-    )
+    splits = pl.Series("split", ["train"] * 48 + ["val"] * 24)
+    return drawn.with_columns(splits)
 
 
-def test_half_precision_is_half_as_large_and_close(model, tmp_path):
-    folder = model("face_resnet18_w24", BOTH, 48, 1)
-    export_model(folder, tmp_path / "full")
-    exported = export_model(folder, tmp_path / "half", precision="fp16")
+def test_half_precision_is_half_as_large_and_close(full, tmp_path):
+    exported = export_model(full, tmp_path / "half", precision="fp16")
     assert 0 < exported.difference <= LARGEST_DIFFERENCE["fp16"]
-    sizes = [(tmp_path / name / "model.onnx").stat().st_size for name in ("half", "full")]
+    sizes = [(folder / "model.onnx").stat().st_size for folder in (tmp_path / "half", full)]
     assert sizes[0] < 0.55 * sizes[1]
     assert read_card(tmp_path / "half").precision == "fp16"
     crops = np.random.default_rng(0).integers(0, 256, (3, 48, 48, 1), dtype=np.uint8)
@@ -155,39 +179,42 @@ def test_half_precision_is_half_as_large_and_close(model, tmp_path):
     assert found.probabilities.sum(1) == pytest.approx(np.ones(3), abs=1e-5)
 
 
-def test_int8_is_a_quarter_as_large_and_says_what_it_lost(model, tmp_path, faces):
-    folder = model("face_resnet18_w24", BOTH, 48, 1)
-    export_model(folder, tmp_path / "full")
-    exported = export_model(folder, tmp_path / "small", precision="int8", manifest=faces, force=True)
-    sizes = [(tmp_path / name / "model.onnx").stat().st_size for name in ("small", "full")]
+def test_int8_is_a_quarter_as_large_and_says_what_it_lost(full, tmp_path, faces):
+    small = tmp_path / "small"
+    exported = export_model(full, small, precision="int8", manifest=faces, force=True)
+    sizes = [(folder / "model.onnx").stat().st_size for folder in (small, full)]
     assert sizes[0] < 0.3 * sizes[1]
-    read = onnx.load(tmp_path / "small" / "model.onnx")
+    read = onnx.load(small / "model.onnx")
     assert {"QuantizeLinear", "DequantizeLinear"} <= {node.op_type for node in read.graph.node}
-    card = read_card(tmp_path / "small")
+    card = read_card(small)
     assert (card.precision, exported.split) == ("int8", "val")
     assert card.export["lost_points"] == {name: round(lost, 3) for name, lost in exported.lost_points.items()}
     inside = json.loads({entry.key: entry.value for entry in read.metadata_props}["affekt_card"])
     assert inside["export"] == card.export
+    assert tuple(inside["labels"]) == LABELS
 
     # What was lost is what the two answer to the rows of val.
     rows = faces.filter(pl.col("split") == "val")
     crops = np.stack([Crops(rows, card.preprocessing)[row] for row in range(rows.height)])
-    right = [
-        np.array(LABELS)[Session(tmp_path / name).predict(crops).probabilities.argmax(1)] == rows["emotion"].to_numpy()
-        for name in ("full", "small")
-    ]
+    answers = [Session(folder).predict(crops) for folder in (full, small)]
+    right = [np.array(LABELS)[found.probabilities.argmax(1)] == rows["emotion"].to_numpy() for found in answers]
     assert exported.lost_points["accuracy"] == pytest.approx(100 * (right[0].mean() - right[1].mean()))
+    truth = rows.select("valence", "arousal").to_numpy()
+    ccc = [np.mean([concordance(truth[:, i], found.valence_arousal[:, i]) for i in (0, 1)]) for found in answers]
+    assert exported.lost_points["ccc"] == pytest.approx(100 * (ccc[0] - ccc[1]), abs=1e-4)
+    # Scales of another range would leave answers of another face.
+    assert np.abs(answers[0].probabilities - answers[1].probabilities).max() < 0.2
 
 
-def test_int8_that_loses_too_much_is_not_kept_unless_forced(model, tmp_path, faces, monkeypatch):
+def test_int8_that_loses_too_much_is_not_kept_unless_forced(full, tmp_path, faces, monkeypatch):
     monkeypatch.setattr(model_folder, "lost_points", lambda *_: {"accuracy": 0.31})
     with pytest.raises(ModelError, match=r"loses at most 0\.3 points of accuracy on the split val, got 0\.31"):
-        export_model(model(), tmp_path / "out", precision="int8", manifest=faces)
+        export_model(full, tmp_path / "out", precision="int8", manifest=faces)
     assert not (tmp_path / "out").exists()
-    export_model(model(), tmp_path / "out", precision="int8", manifest=faces, force=True)
+    export_model(full, tmp_path / "out", precision="int8", manifest=faces, force=True)
     assert read_card(tmp_path / "out").export["lost_points"] == {"accuracy": 0.31}
 
 
-def test_int8_needs_faces_to_calibrate_on(model, tmp_path):
+def test_int8_needs_faces_to_calibrate_on(full, tmp_path):
     with pytest.raises(ConfigError, match="--data"):
-        export_model(model(), tmp_path / "out", precision="int8")
+        export_model(full, tmp_path / "out", precision="int8")
