@@ -38,7 +38,7 @@ def write_fp16(source: Path, target: Path) -> None:
 def write_int8(source: Path, target: Path, faces: np.ndarray) -> None:
     """Write a network whose convolutions, but the first, work on 8-bit integers (static, QDQ).
 
-    The first sees pixels, and the few dense layers decide: both are cheap, and lose most. Weights have a scale a channel
+    The first sees pixels, and the few dense layers decide: both are cheap and lose most. Weights have a scale a channel
     and 7 bits: with 8, sums of two products overflow on processors without VNNI.
 
     Args:
