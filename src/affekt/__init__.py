@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from affekt.inference.analyzer import Analyzer
+    from affekt.models.runtimes import RuntimeChoice
 
 # onnxruntime 1.32 reports its use to its makers unless told otherwise before it is first imported. What affekt looks at
 # is nobody's business; who wants to report sets the variable to 0.
@@ -21,6 +22,7 @@ def load(
     min_confidence: float = 0.0,
     every_s: float = 0.0,
     smooth_s: float = 0.5,
+    runtime: "RuntimeChoice" = "auto",
 ) -> "Analyzer":
     """Open a model for prediction.
 
@@ -30,14 +32,23 @@ def load(
         min_confidence: a face whose best expression is less probable than this gets no `emotion`.
         every_s: time between the frames of a video that are looked at; 0 takes all.
         smooth_s: time constant of the filter along a track of a video; 0 smooths nothing.
+        runtime: `onnxruntime`, `openvino` or `cuda`; `auto` takes the fastest that is installed, measured once.
 
     Returns:
         An analyzer; its `analyze(pictures)` returns a polars frame, a row a face.
 
     Raises:
         ModelError: the folder holds no usable model.
-        ConfigError: a value is out of its range.
+        ConfigError: a value is out of its range, or there is no CUDA.
+        MissingExtra: the runtime is not installed.
     """
     from affekt.inference.analyzer import Analyzer
 
-    return Analyzer(model, longest_side=longest_side, min_confidence=min_confidence, every_s=every_s, smooth_s=smooth_s)
+    return Analyzer(
+        model,
+        longest_side=longest_side,
+        min_confidence=min_confidence,
+        every_s=every_s,
+        smooth_s=smooth_s,
+        runtime=runtime,
+    )

@@ -46,6 +46,8 @@ class PredictCommand:
     picture is a face already."""
     longest_side: int = 640
     """Larger pictures are shrunk to this many pixels before faces are looked for; raise it for small faces."""
+    runtime: Literal["auto", "onnxruntime", "openvino", "cuda"] = "auto"
+    """What executes the model; auto takes the fastest that is installed, measured once for each model."""
     min_confidence: float = 0.0
     """Leave `emotion` empty where the best expression is less probable; the probabilities stay."""
 
@@ -73,6 +75,7 @@ def main(arguments: list[str]) -> None:
         min_confidence=command.min_confidence,
         every_s=seconds(command.every, "--every"),
         smooth_s=seconds(command.smooth, "--smooth"),
+        runtime=command.runtime,
     )
     summary = Summary(passed_over=inputs.passed_over)
     if printed:

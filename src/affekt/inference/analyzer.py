@@ -21,6 +21,7 @@ from affekt.inference.rows import SCHEMA, SMOOTHED_SCHEMA, Looked, Row, rows_of
 from affekt.inference.smoothing import Smoother
 from affekt.inference.sources import Picture, Sight, sights
 from affekt.inference.tracking import FaceTracker
+from affekt.models.runtimes import RuntimeChoice
 from affekt.models.session import Session
 from affekt.models.shipped import model_folder
 
@@ -28,6 +29,7 @@ FaceFinder = Literal["auto", "yunet", "cascade", "whole"]
 Detector = FaceDetector | CascadeDetector
 
 CROPS_A_BATCH = 64
+"""How many are gathered before the network looks at them."""
 SIGHTS_A_BATCH = 64
 """A batch ends here too, so that pictures without faces are told of in time."""
 WAITING_A_CORE = 6
@@ -53,6 +55,7 @@ class Analyzer:
         min_confidence: float = 0.0,
         every_s: float = 0.0,
         smooth_s: float = 0.5,
+        runtime: RuntimeChoice = "auto",
     ) -> None:
         """Open a model folder; the detector is opened when it is first needed.
 
@@ -63,17 +66,19 @@ class Analyzer:
             min_confidence: a face whose best expression is less probable than this gets no `emotion`.
             every_s: time between the frames of a video that are looked at; 0 takes all.
             smooth_s: time constant of the filter along a track of a video; 0 smooths nothing.
+            runtime: what executes the model; `auto` takes the fastest that is installed.
 
         Raises:
             ModelError: the folder holds no usable model.
             ConfigError: a value is out of its range.
+            MissingExtra: the runtime is not installed.
         """
         if not 0 <= min_confidence <= 1:
             raise ConfigError(f"expected a min_confidence from 0 to 1, got {min_confidence}; 0 names every face")
         for name, value in {"every_s": every_s, "smooth_s": smooth_s}.items():
             if not 0 <= value < float("inf"):
                 raise ConfigError(f"expected {name} of at least 0 seconds, got {value}; 0 turns it off")
-        self.session = Session(model_folder(model))
+        self.session = Session(model_folder(model), runtime=runtime)
         self.longest_side = longest_side
         self.min_confidence = min_confidence
         self.every_s = every_s
@@ -121,7 +126,7 @@ class Analyzer:
         if not waiting:
             return smoother
         crops = np.concatenate([looked.crops for _, looked in waiting])
-        affect = self.session.predict(crops, batch_size=CROPS_A_BATCH)
+        affect = self.session.predict(crops)
         start = 0
         for sight, looked in waiting:
             if smoother is None and self.smooth_s:
