@@ -62,7 +62,7 @@ def test_broken_packets_are_passed_over(write_video):
 
 @pytest.mark.parametrize(
     ("content", "problem"),
-    [(b"", "not a video"), (b"no video at all" * 100, "not a video"), (None, "no such file")],
+    [(b"", "an empty file"), (b"no video at all" * 100, "not a video"), (None, "no such file")],
 )
 def test_what_is_no_video_says_so(tmp_path, content, problem):
     path = tmp_path / "video.mp4"

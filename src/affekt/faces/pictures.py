@@ -2,9 +2,11 @@
 
 import hashlib
 import io
+import stat
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +21,25 @@ MAX_PIXELS = 178_956_970
 """Pictures above this many pixels are refused as decompression bombs (twice Pillow's own warning limit)."""
 
 
-def read_rgb(source: Path | str | bytes) -> np.ndarray:
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """A picture as pixels."""
+
+    image_rgb: np.ndarray
+    """(height, width, 3) uint8, upright."""
+    animated: bool
+    """Whether this is the first of several frames or pages."""
+
+
+def read_rgb(
+    source: Path | str | bytes, *, max_pixels: int = MAX_PIXELS, formats: Sequence[str] | None = None
+) -> np.ndarray:
     """Decode a picture, turned upright by its EXIF orientation.
 
     Args:
         source: a file's path, or the encoded bytes of a picture.
+        max_pixels: larger pictures are refused before they are decoded.
+        formats: Pillow's names of the formats that are taken; None takes all.
 
     Returns:
         (height, width, 3) uint8, RGB. Grey is repeated, alpha is dropped over black, 16-bit is scaled to 8.
@@ -31,9 +47,30 @@ def read_rgb(source: Path | str | bytes) -> np.ndarray:
     Raises:
         PictureError: the file is missing, empty, truncated, too large or not a picture.
     """
-    with _opened(source) as image:
+    return read_picture(source, max_pixels=max_pixels, formats=formats).image_rgb
+
+
+def read_picture(
+    source: Path | str | bytes, *, max_pixels: int = MAX_PIXELS, formats: Sequence[str] | None = None
+) -> Decoded:
+    """Decode a picture as `read_rgb` does, and tell whether it is an animation or has several pages."""
+    with _opened(source, max_pixels, formats) as image:
+        # Of the formats that hold several pictures, MPO is what telephones write: a photograph and its preview.
+        animated = image.format != "MPO" and getattr(image, "is_animated", False)
         upright = ImageOps.exif_transpose(image)
-        return np.asarray(_eight_bit(upright).convert("RGB"))
+        return Decoded(np.asarray(_eight_bit(upright).convert("RGB")), animated)
+
+
+def refuse_pipe(path: Path | str) -> None:
+    """Refuse what is no file: opening a pipe would wait for its writer for ever.
+
+    Raises:
+        PictureError: it is a pipe or a device.
+        OSError: it cannot be looked up.
+    """
+    mode = Path(path).stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise PictureError(f"{path}: a pipe or a device, not a file")
 
 
 def picture_size(source: Path | str | bytes) -> tuple[int, int]:
@@ -56,12 +93,16 @@ def picture_size(source: Path | str | bytes) -> tuple[int, int]:
 
 
 @contextmanager
-def _opened(source: Path | str | bytes) -> Iterator[Image.Image]:
+def _opened(
+    source: Path | str | bytes, max_pixels: int = MAX_PIXELS, formats: Sequence[str] | None = None
+) -> Iterator[Image.Image]:
     name = "encoded picture" if isinstance(source, bytes) else str(source)
     try:
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise PictureError(f"{name}: {image.width}x{image.height} pixels, over the limit of {MAX_PIXELS}")
+        if not isinstance(source, bytes):
+            refuse_pipe(source)
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats) as image:
+            if image.width * image.height > max_pixels:
+                raise PictureError(f"{name}: {image.width}x{image.height} pixels, over the limit of {max_pixels}")
             yield image
     except UnidentifiedImageError:
         empty = not source if isinstance(source, bytes) else Path(source).stat().st_size == 0
