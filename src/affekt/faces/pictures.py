@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 import stat
 import warnings
 from collections.abc import Iterator, Sequence
@@ -57,8 +58,8 @@ def read_picture(
     with _opened(source, max_pixels, formats) as image:
         # Of the formats that hold several pictures, MPO is what telephones write: a photograph and its preview.
         animated = image.format != "MPO" and getattr(image, "is_animated", False)
-        upright = ImageOps.exif_transpose(image)
-        return Decoded(np.asarray(_eight_bit(upright).convert("RGB")), animated)
+        ImageOps.exif_transpose(image, in_place=True)
+        return Decoded(np.asarray(_eight_bit(image).convert("RGB")), animated)
 
 
 def refuse_pipe(path: Path | str) -> None:
@@ -103,6 +104,9 @@ def _opened(
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats) as image:
             if image.width * image.height > max_pixels:
                 raise PictureError(f"{name}: {image.width}x{image.height} pixels, over the limit of {max_pixels}")
+            # A PPM of 16 bits is scaled by Pillow. Of other 32-bit pixels nobody says which value is white.
+            if image.mode == "F" or (image.mode == "I" and image.format != "PPM"):
+                raise PictureError(f"{name}: 32 bits a pixel; save it with 8 or 16")
             yield image
     except UnidentifiedImageError:
         empty = not source if isinstance(source, bytes) else Path(source).stat().st_size == 0
@@ -111,12 +115,16 @@ def _opened(
         raise PictureError(f"{name}: no such file") from None
     except PictureError:
         raise
+    except Image.DecompressionBombError:
+        raise PictureError(f"{name}: over the limit of {max_pixels} pixels") from None
     except Exception as error:  # Pillow's decoders raise whatever their parsing of a damaged file trips over
-        raise PictureError(f"{name}: {getattr(error, 'strerror', None) or error or type(error).__name__}") from error
+        why = str(getattr(error, "strerror", None) or error or type(error).__name__)
+        # One cause, whatever the number, so that a summary can count it.
+        raise PictureError(f"{name}: {re.sub(r' [(][0-9]+ bytes not processed[)]', '', why)}") from error
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
+    if image.mode.startswith("I"):
         return Image.fromarray((np.clip(np.asarray(image, dtype=np.float64) / 257, 0, 255) + 0.5).astype(np.uint8))
     return image
 
