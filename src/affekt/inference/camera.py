@@ -60,7 +60,8 @@ def opened_camera(name: str) -> Iterator[InputContainer]:
 
 @contextmanager
 def _through_ffmpeg(device: str, address: str, system: str) -> Iterator[InputContainer]:
-    command = [_ffmpeg(), "-v", "error", "-nostdin", "-f", system, "-i", address, "-c:v", "copy", "-f", PACKETS, "-"]
+    command = [_ffmpeg(), "-v", "error", "-nostdin", "-f", system, "-i", address]
+    command += ["-c:v", "copy", "-flush_packets", "1", "-f", PACKETS, "-"]
     with tempfile.TemporaryFile() as told:
         # In a session of its own, Ctrl-C reaches us alone, and what was filmed before it is not lost.
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=told, start_new_session=True)
@@ -70,7 +71,7 @@ def _through_ffmpeg(device: str, address: str, system: str) -> Iterator[InputCon
             except (FFmpegError, OSError) as error:
                 told.seek(0)
                 lines = told.read().decode(errors="replace").strip().splitlines()
-                why = lines[-1].removeprefix(f"{address}: ") if lines else str(error)
+                why = lines[-1].removeprefix("Error opening input files: ") if lines else str(error)
                 raise _absent(device, why) from error
             with container:
                 yield container
