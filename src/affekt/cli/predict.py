@@ -203,22 +203,25 @@ def _write_videos(command: PredictCommand, schema: "pl.Schema", names: tuple[str
     import polars as pl
 
     from affekt.inference.inputs import is_video, place_below, shown
-    from affekt.inference.marked_video import write_marked_video
+    from affekt.inference.marked_video import MARKED_COLUMNS, write_marked_video
     from affekt.inference.table import scan
-    from affekt.inference.timeline import write_timelines
+    from affekt.inference.timeline import TIMELINE_COLUMNS, write_timelines
 
     if command.timeline is None and command.draw is None:
         return
     for name in dict.fromkeys(filter(is_video, names)):
-        rows = scan(command.out, schema).filter(pl.col("input") == shown(name)).collect()
+        # Only the columns that are needed, of the frames that could be read: an hour of video is many rows.
+        rows = scan(command.out, schema).filter(pl.col("input") == shown(name), pl.col("frame").is_not_null())
         if command.timeline is not None:
-            written = write_timelines(name, rows, command.timeline)
+            written = write_timelines(name, rows.select(TIMELINE_COLUMNS).collect(), command.timeline)
             told = (
                 f"wrote {' and '.join(map(str, written))}" if written else f"no timeline of {name}: nobody stays in it"
             )
             print(told, file=sys.stderr)
-        if command.draw is not None and rows["frame"].null_count() < rows.height:
-            write_marked_video(name, rows, place_below(command.draw, name, ".mp4"))
+        if command.draw is not None:
+            marked = rows.select(MARKED_COLUMNS).collect()
+            if not marked.is_empty():
+                write_marked_video(name, marked, place_below(command.draw, name, ".mp4"))
 
 
 def _draw(command: PredictCommand, name: str, rows: "list[Row]") -> None:
