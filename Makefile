@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench-training clean
+.PHONY: demo test lint bench-training bench-predict clean
 
 demo: .venv/ready
 	$(BIN)/affekt demo --out demo
@@ -17,6 +17,9 @@ lint: .venv/ready
 
 bench-training: .venv/ready
 	$(BIN)/python benchmarks/frozen_training.py
+
+bench-predict: .venv/ready
+	$(BIN)/python benchmarks/predict_speed.py --out benchmarks/results-predict.md
 
 .venv/ready: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv

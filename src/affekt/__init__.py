@@ -16,6 +16,8 @@ def load(
     min_confidence: float = 0.0,
     every_s: float = 0.0,
     smooth_s: float = 0.5,
+    stop_after_s: float = float("inf"),
+    detect_every: int = 1,
 ) -> "Analyzer":
     """Open a model for prediction.
 
@@ -25,6 +27,8 @@ def load(
         min_confidence: a face whose best expression is less probable than this gets no `emotion`.
         every_s: time between the frames of a video that are looked at; 0 takes all.
         smooth_s: time constant of the filter along a track of a video; 0 smooths nothing.
+        stop_after_s: how much of each video, or of a camera, is looked at.
+        detect_every: faces of a video are looked for on one frame of so many, and followed between.
 
     Returns:
         An analyzer; its `analyze(pictures)` returns a polars frame, a row a face.
@@ -35,4 +39,12 @@ def load(
     """
     from affekt.inference.analyzer import Analyzer
 
-    return Analyzer(model, longest_side=longest_side, min_confidence=min_confidence, every_s=every_s, smooth_s=smooth_s)
+    return Analyzer(
+        model,
+        longest_side=longest_side,
+        min_confidence=min_confidence,
+        every_s=every_s,
+        smooth_s=smooth_s,
+        stop_after_s=stop_after_s,
+        detect_every=detect_every,
+    )
