@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench bench-training clean
+.PHONY: demo test lint bench bench-training bench-predict clean
 
 demo: .venv/ready
 	$(BIN)/affekt demo --out demo
@@ -22,6 +22,9 @@ bench: .venv/ready
 
 bench-training: .venv/ready
 	$(BIN)/python benchmarks/frozen_training.py
+
+bench-predict: .venv/ready
+	$(BIN)/python benchmarks/predict_speed.py --out benchmarks/results-predict.md
 
 .venv/ready: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv

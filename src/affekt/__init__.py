@@ -23,6 +23,8 @@ def load(
     every_s: float = 0.0,
     smooth_s: float = 0.5,
     runtime: "RuntimeChoice" = "auto",
+    stop_after_s: float = float("inf"),
+    detect_every: int = 1,
 ) -> "Analyzer":
     """Open a model for prediction.
 
@@ -33,6 +35,8 @@ def load(
         every_s: time between the frames of a video that are looked at; 0 takes all.
         smooth_s: time constant of the filter along a track of a video; 0 smooths nothing.
         runtime: `onnxruntime`, `openvino` or `cuda`; `auto` takes the fastest that is installed, measured once.
+        stop_after_s: how much of each video, or of a camera, is looked at.
+        detect_every: faces of a video are looked for on one frame of so many, and followed between.
 
     Returns:
         An analyzer; its `analyze(pictures)` returns a polars frame, a row a face.
@@ -51,4 +55,6 @@ def load(
         every_s=every_s,
         smooth_s=smooth_s,
         runtime=runtime,
+        stop_after_s=stop_after_s,
+        detect_every=detect_every,
     )

@@ -2,10 +2,13 @@
 
 import io
 import os
+import random
 import signal
+import struct
 import subprocess
 import sys
 import time
+import zlib
 
 import numpy as np
 import polars as pl
@@ -37,9 +40,18 @@ def pictures(tmp_path, monkeypatch):
     (folder / "truncated.png").write_bytes((folder / "alpha.png").read_bytes()[:500])
     (folder / "gone.jpg").symlink_to(folder / "nowhere.jpg")
     (folder / "notes.md").write_text("passed over")
-    bomb = io.BytesIO()
-    Image.new("1", (20_000, 20_000)).save(bomb, "PNG")
-    (folder / "bomb.png").write_bytes(bomb.getvalue())
+    (folder / "round.jpg").symlink_to("round.jpg")
+    (folder / "deep").mkdir()
+    (folder / "deep" / "up").symlink_to(folder, target_is_directory=True)
+    os.mkfifo(folder / "pipe.jpg")
+    (folder / os.fsdecode(b"latin\xe9.png")).write_bytes((folder / "palette.png").read_bytes())
+    (folder / "two\nlines.png").write_bytes((folder / "palette.png").read_bytes())
+    (folder / "no.mp4").write_text("no video")
+    Image.fromarray(np.ones((9, 9), np.float32)).save(folder / "fractions.tif")
+    # A header of 20,000 x 20,000 pixels over the data of a small picture.
+    small = (folder / "alpha.png").read_bytes()
+    header = b"IHDR" + struct.pack(">II", 20_000, 20_000) + small[24:29]
+    (folder / "bomb.png").write_bytes(small[:12] + header + struct.pack(">I", zlib.crc32(header)) + small[33:])
     return folder
 
 
@@ -54,22 +66,30 @@ def test_a_mixed_folder_gives_a_full_table_twice_the_same(pictures, small_model,
         assert stop.value.code == 1
     one, two = pl.read_parquet("one.parquet"), pl.read_parquet("two.parquet")
     assert one.equals(two)
-    assert one.height == 14
+    assert one.height == 20
     assert one["input"].is_sorted()
     problems = dict(one.filter(pl.col("status") != "ok").select("input", "status").iter_rows())
     assert {name.rpartition("/")[2] for name in problems} == {
         "bomb.png",
         "empty.jpg",
+        "fractions.tif",
         "gone.jpg",
+        "no.mp4",
+        "pipe.jpg",
+        "round.jpg",
         "text.jpg",
         "truncated.png",
     }
     assert all(status.startswith("unreadable: ") for status in problems.values())
+    assert problems[str(pictures / "bomb.png")] == "unreadable: over the limit of 178956970 pixels"
     rotated = one.filter(pl.col("input").str.ends_with("rotated.jpg"))
     assert rotated.select("width", "height").row(0) == (60, 40)
     told = capsys.readouterr().err
-    assert "14 inputs: 9 faces" in told
-    assert "5 unreadable" in told
+    assert "20 inputs: 11 faces" in told
+    assert "9 unreadable" in told
+    assert "of 1 picture with several frames or pages the first was looked at" in told
+    assert pl.read_parquet_metadata("one.parquet")["notes"].startswith("of 1 picture with several frames")
+    assert one.filter(pl.col("frame") == 0)["input"].to_list() == [str(pictures / "moving.gif")]
     assert "passed over 1 file" in told
 
 
@@ -86,6 +106,70 @@ def test_paths_come_from_standard_input(pictures, small_model, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO("pictures/grey.jpg\npictures/cmyk.jpg\n"))
     run("-", "--model", small_model, "--faces", "whole", "--out", "faces.csv")
     assert pl.read_csv("faces.csv")["input"].to_list() == ["pictures/grey.jpg", "pictures/cmyk.jpg"]
+
+
+def test_names_that_are_no_utf8_come_from_standard_input_too(pictures, small_model):
+    command = [sys.executable, "-m", "affekt", "predict", "-", "--model", small_model, "--faces", "whole"]
+    run = subprocess.run(command, input=b"pictures/latin\xe9.png\n", capture_output=True, check=True)
+    assert pl.read_csv(run.stdout)["input"].to_list() == [r"pictures/latin\xe9.png"]
+
+
+def test_runs_killed_at_random_moments_go_on_to_the_same_table(small_model, write_video, tmp_path):
+    """Pictures, bad ones and videos: no row is lost or doubled, whenever it was."""
+    many = tmp_path / "many"
+    many.mkdir()
+    for number in range(120):
+        Image.fromarray(np.full((64, 64, 3), number * 2, np.uint8)).save(many / f"{number:04d}.png")
+    (many / "0050.jpg").write_text("bad")
+    for name in ("0030.mp4", "0090.mp4"):
+        write_video([np.full((64, 64, 3), value, np.uint8) for value in range(200)], f"many/{name}")
+    command = [sys.executable, "-m", "affekt", "predict", str(many), "--model", str(small_model), "--faces", "whole"]
+    start_s = time.monotonic()
+    assert subprocess.run([*command, "--out", "whole.jsonl"], cwd=tmp_path, stderr=subprocess.DEVNULL).returncode == 1
+    length_s = time.monotonic() - start_s
+    generator = random.Random(0)
+    kills = 0
+    for _ in range(4):
+        process = subprocess.Popen([*command, "--out", "killed.jsonl"], cwd=tmp_path, stderr=subprocess.DEVNULL)
+        time.sleep(generator.uniform(0.3, 1.0) * length_s)
+        process.send_signal(signal.SIGKILL)
+        kills += process.wait() == -signal.SIGKILL
+    assert kills
+    subprocess.run([*command, "--out", "killed.jsonl"], cwd=tmp_path, stderr=subprocess.DEVNULL)
+    assert (tmp_path / "killed.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+    assert not list(tmp_path.glob(".*journal"))
+
+
+FILMING = """
+import sys
+from affekt.cli.main import main
+from affekt.inference import camera
+camera.DEVICE_FORMATS = dict.fromkeys(camera.DEVICE_FORMATS, "lavfi")
+main(["predict", "camera:testsrc=size=64x48:rate=25,realtime", "--faces", "whole", *sys.argv[1:]])
+"""
+
+
+def test_ctrl_c_ends_the_camera_with_a_whole_table(small_model, tmp_path):
+    command = [sys.executable, "-c", FILMING, "--model", small_model, "--out", "faces.parquet", "--fps", "12.5"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    journal = tmp_path / ".faces.parquet.journal"
+    while process.poll() is None and not (journal.is_file() and journal.read_bytes().count(b"\n") > 4):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 0, told
+    assert "the camera runs until Ctrl-C" in told
+    table = pl.read_parquet(tmp_path / "faces.parquet")
+    assert table.height >= 4
+    assert table["frame"].to_list() == list(range(0, 2 * table.height, 2))
+    assert set(table["track"]) == {0}
+    assert not journal.exists()
+
+
+def test_a_camera_can_be_left_after_a_time(small_model, tmp_path):
+    command = [sys.executable, "-c", FILMING, "--model", small_model, "--stop-after", "200ms"]
+    run = subprocess.run(command, capture_output=True, check=True)
+    assert pl.read_csv(run.stdout)["time_s"].to_list() == pytest.approx([0, 0.04, 0.08, 0.12, 0.16])
 
 
 def test_a_killed_run_goes_on_to_the_same_table(pictures, small_model, tmp_path):
@@ -146,7 +230,7 @@ def test_marked_copies_are_drawn(pictures, small_model, tmp_path, capsys):
     with pytest.raises(SystemExit):
         run("pictures", "--model", small_model, "--faces", "whole", "--out", "faces.csv", "--draw", "marked")
     drawn = sorted(path.name for path in (tmp_path / "marked" / "pictures").iterdir())
-    assert len(drawn) == 9
+    assert len(drawn) == 11
     assert "grey.jpg" in drawn
     assert "moving.gif.jpg" in drawn
     assert "wrote marked copies into marked" in capsys.readouterr().err
@@ -179,6 +263,9 @@ def test_a_video_gets_a_timeline(small_model, write_video, tmp_path, monkeypatch
     ("arguments", "sentence"),
     [
         (["--every", "often"], "expected a time such as 0.2s or 200ms, got 'often'; type: --every 0.2s"),
+        (["--fps", "0"], "expected --fps above 0 frames a second, got 0.0; type: --fps 5"),
+        (["--fps", "5", "--every", "1s"], "expected --every or --fps, got both; leave out --every 1s"),
+        (["--detect-every", "0"], "expected detect_every of at least 1 frame, got 0"),
         (["--smooth", "-1s"], "expected smooth_s of at least 0 seconds, got -1.0; 0 turns it off"),
         (
             ["--timeline", "overview"],
@@ -200,3 +287,10 @@ def test_a_runtime_that_is_not_installed_is_one_sentence(pictures, small_model, 
             run("pictures", "--model", small_model, "--faces", "whole", "--runtime", runtime)
         assert stop.value.code == 2
         assert advice in capsys.readouterr().err
+
+
+def test_a_camera_cannot_be_read_again_to_be_drawn_on(small_model, capsys):
+    with pytest.raises(SystemExit) as stop:
+        run("camera:0", "--model", small_model, "--out", "faces.csv", "--draw", "marked")
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.startswith("affekt: expected pictures and videos with --draw, got a camera; record")

@@ -1,6 +1,7 @@
 """Reading pictures: every mode becomes RGB, every damage becomes one sentence."""
 
 import io
+import os
 import struct
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from affekt.errors import PictureError
-from affekt.faces.pictures import encode_png, picture_size, pixel_sha256, read_rgb
+from affekt.faces.pictures import encode_png, picture_size, pixel_sha256, read_picture, read_rgb
 
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
 
@@ -143,3 +144,59 @@ def test_the_hash_is_of_pixels_and_shape():
     changed = NOISE.copy()
     changed[0, 0, 0] ^= 1
     assert pixel_sha256(NOISE) != pixel_sha256(changed)
+
+
+def test_the_16_bits_of_a_ppm_are_scaled_too():
+    header = b"P5 2 1 65535\n"
+    assert read_rgb(header + struct.pack(">2H", 0, 65535))[0, :, 0].tolist() == [0, 255]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int32])
+def test_pixels_of_32_bits_are_refused_for_nobody_says_what_is_white(dtype):
+    with pytest.raises(PictureError, match="32 bits a pixel; save it with 8 or 16"):
+        read_rgb(encoded(Image.fromarray(np.ones((4, 4), dtype)), "TIFF"))
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
+def test_of_an_animation_the_first_frame_counts_and_is_told(kind):
+    first = Image.fromarray(np.full((16, 16, 3), 200, np.uint8))
+    moving = encoded(first, kind, save_all=True, append_images=[first.point(lambda value: 255 - value)])
+    decoded = read_picture(moving)
+    assert decoded.animated
+    assert decoded.image_rgb.mean() == pytest.approx(200, abs=2)
+    assert not read_picture(encoded(first, kind)).animated
+
+
+def test_the_preview_beside_a_telephones_photograph_is_no_animation():
+    image = Image.fromarray(NOISE)
+    assert not read_picture(encoded(image, "MPO", save_all=True, append_images=[image.resize((8, 8))])).animated
+
+
+def test_a_pipe_is_refused_unopened(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(PictureError, match=r"pipe\.jpg: a pipe or a device, not a file"):
+        read_rgb(tmp_path / "pipe.jpg")
+
+
+def test_a_link_to_itself_says_so(tmp_path):
+    (tmp_path / "loop.jpg").symlink_to("loop.jpg")
+    with pytest.raises(PictureError, match=r"loop\.jpg: Too many levels of symbolic links"):
+        read_rgb(tmp_path / "loop.jpg")
+
+
+def test_a_file_without_permission_says_so(tmp_path, monkeypatch):
+    (tmp_path / "a.png").write_bytes(encode_png(NOISE))
+
+    def denied(*arguments, **named):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Image, "open", denied)
+    with pytest.raises(PictureError, match=r"a\.png: Permission denied"):
+        read_rgb(tmp_path / "a.png")
+
+
+def test_limits_are_the_callers(tmp_path):
+    with pytest.raises(PictureError, match="30x40 pixels, over the limit of 1000"):
+        read_rgb(encode_png(NOISE), max_pixels=1000)
+    with pytest.raises(PictureError, match="not a picture"):
+        read_rgb(encode_png(NOISE), formats=["JPEG"])

@@ -7,11 +7,18 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from affekt.errors import ConfigError
-from affekt.faces.preprocessing import Preprocessing, crop_face, normalise, square_around, triangle_weights
+from affekt.faces.preprocessing import Preprocessing, crop_face, normalise, square_around, triangle_taps
 
 
 def picture(height, width, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+
+
+def triangle_weights(length, start, stop, size):
+    taps, weights = triangle_taps(length, start, stop, size)
+    matrix = np.zeros((size, length), weights.dtype)
+    np.add.at(matrix, (np.arange(size)[:, None], taps), weights)
+    return matrix
 
 
 @given(st.integers(1, 60), st.floats(-80, 80), st.floats(0.5, 150), st.integers(1, 40))

@@ -177,3 +177,79 @@ def test_a_broken_video_is_one_row(small_model, tmp_path):
         "unreadable: not a video",
         "unreadable: no such file",
     ]
+
+
+def test_an_animation_gives_its_first_frame_and_says_so(small_model, tmp_path):
+    moving, still = tmp_path / "moving.gif", tmp_path / "still.gif"
+    first, second = Image.fromarray(DARK), Image.fromarray(LIGHT)
+    first.save(moving, save_all=True, append_images=[second])
+    first.save(still)
+    table = Analyzer(small_model).analyze([moving, still], faces="whole")
+    assert table["frame"].to_list() == [0, None]
+    assert table["time_s"].null_count() == 2
+    assert table["emotion"].to_list() == ["neutral", "neutral"]
+
+
+class MovingFace(TwoFaces):
+    """Finds one face, 2 pixels further to the right each time it is asked, and counts how often."""
+
+    asked = 0
+
+    def detect(self, image_rgb):
+        left = 2.0 * MovingFace.asked
+        MovingFace.asked += 1
+        boxes = np.array([[left, 4, left + 20, 24]], np.float32)
+        return Faces(boxes, np.zeros((1, 5, 2), np.float32), np.array([0.9], np.float32))
+
+
+def test_faces_are_looked_for_on_some_frames_and_followed_between(small_model, monkeypatch, write_video):
+    monkeypatch.setattr(analyzer_module, "FaceDetector", MovingFace)
+    monkeypatch.setattr(analyzer_module, "core_count", lambda: 1)
+    monkeypatch.setattr(MovingFace, "asked", 0)
+    table = Analyzer(small_model, detect_every=3).analyze(write_video([LIGHT] * 24))
+    assert MovingFace.asked == 8
+    assert table["frame"].to_list() == list(range(24))
+    assert table["track"].to_list() == [0] * 24
+    assert table["status"].to_list() == ["ok"] * 24
+    assert [score is None for score in table["face_score"]] == [False, True, True] * 8
+    # Two pixels a search are two thirds of a pixel a frame, once the speed is known.
+    assert np.diff(table["x"].to_list())[-4:] == pytest.approx([2 / 3] * 4, abs=0.4)
+
+
+def test_a_video_can_be_left_early(small_model, write_video):
+    path = write_video([LIGHT] * 25)
+    table = Analyzer(small_model, stop_after_s=0.2).analyze([path, LIGHT], faces="whole")
+    assert table["frame"].to_list() == [0, 1, 2, 3, 4, None]
+
+
+def test_stop_ends_the_video_under_way_and_answers_what_was_seen(small_model, write_video):
+    paths = [write_video([LIGHT] * 200, "one.mp4"), write_video([LIGHT] * 3, "two.mp4")]
+    opened = Analyzer(small_model)
+    answers = []
+    for answer in opened.answers(paths, faces="whole"):
+        if not answers:
+            opened.stop()
+        answers.append(answer)
+    frames = [[row["frame"] for row in answer.rows] for answer in answers if answer.rows]
+    seen = len(frames) - 3
+    assert 0 < seen < 200
+    assert frames == [[frame] for frame in (*range(seen), 0, 1, 2)]
+    assert [answer.ends for answer in answers].count(True) == 2
+
+
+def test_impossible_samplings_are_refused(small_model):
+    with pytest.raises(ConfigError, match="expected detect_every of at least 1 frame, got 0"):
+        Analyzer(small_model, detect_every=0)
+    with pytest.raises(ConfigError, match="expected stop_after_s above 0 seconds, got 0"):
+        Analyzer(small_model, stop_after_s=0)
+
+
+def test_what_is_said_of_a_face_does_not_depend_on_its_batch(small_model):
+    """A run that was killed goes on with other batches, and must end in the same table."""
+    session = Analyzer(small_model).session
+    crops = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 1), np.uint8)
+    whole = session.predict(crops)
+    for size in (1, 3, 16):
+        parts = session.predict(crops, batch_size=size)
+        assert np.array_equal(parts.probabilities, whole.probabilities)
+        assert np.array_equal(parts.valence_arousal, whole.valence_arousal)

@@ -1,9 +1,12 @@
 """What people type becomes the pictures they mean, each once, in an order that does not change."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from affekt.errors import DataError
-from affekt.inference.inputs import find_inputs
+from affekt.inference.inputs import find_inputs, is_video, place_below, shown
 
 
 @pytest.fixture
@@ -69,3 +72,35 @@ def test_a_list_that_is_no_text_is_refused(folder):
     (folder / "list.txt").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match=r"expected a list of paths in list\.txt"):
         find_inputs(["list.txt"])
+
+
+def test_a_camera_is_taken_as_it_is(folder):
+    assert find_inputs(["camera:0", "faces/b.jpg"]).names == ("camera:0", "faces/b.jpg")
+    assert is_video("camera:0")
+    assert place_below(Path("out"), "camera:0", ".svg") == Path("out/camera-0.svg")
+
+
+def test_a_name_that_is_no_utf8_is_found_and_shown(folder):
+    name = os.fsdecode(b"faces/caf\xe9.jpg")
+    try:
+        Path(name).touch()
+    except OSError:
+        pytest.skip("this file system takes UTF-8 only")
+    assert name in find_inputs(["faces"]).names
+    assert shown(name) == r"faces/caf\xe9.jpg"
+    Path("list.txt").write_bytes(b"\xef\xbb\xbffaces/b.jpg\r\n" + os.fsencode(name) + b"\n")
+    assert find_inputs(["list.txt"]).names == ("faces/b.jpg", name)
+
+
+def test_a_folder_that_may_not_be_read_stays_to_become_a_row(folder, monkeypatch):
+    def locked(place, *, followlinks, onerror):
+        onerror(PermissionError(13, "Permission denied", "faces/deep"))
+        return iter([("faces", [], ["b.jpg"])])
+
+    monkeypatch.setattr("os.walk", locked)
+    assert find_inputs(["faces"]).names == ("faces/b.jpg", "faces/deep")
+
+
+@pytest.mark.parametrize("name", ["a" * 5000 + ".jpg", "nul\0.jpg"])
+def test_names_that_no_file_can_have_stay_too(folder, name):
+    assert find_inputs([name]).names == (name,)

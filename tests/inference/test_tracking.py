@@ -96,3 +96,20 @@ def test_frames_without_faces_and_equal_times_are_no_problem():
 @pytest.mark.parametrize("size", [0.0, 1e-3])
 def test_a_box_without_area_is_tracked_too(size):
     assert follow([[box(10, 10, size)], [box(10, 10, size)]]) == [[0], [0]]
+
+
+def test_between_searches_faces_are_followed_where_they_move():
+    tracker = FaceTracker()
+    for t in range(0, 60, 3):
+        tracker.update(np.array([box(100 + 6 * t, 100), box(900 - 3 * t, 300, side=90)]), t / FPS)
+    boxes, numbers = tracker.follow(58 / FPS)
+    assert numbers.tolist() == [0, 1]
+    assert boxes == pytest.approx(np.array([box(448, 100), box(726, 300, side=90)]), abs=3)
+
+
+def test_only_faces_that_the_last_search_found_are_followed():
+    tracker = FaceTracker()
+    assert tracker.follow(0.0)[0].shape == (0, 4)
+    tracker.update(np.array([box(100, 100), box(400, 100)]), 0.0)
+    tracker.update(np.array([box(400, 100)]), 1 / FPS)
+    assert tracker.follow(2 / FPS)[1].tolist() == [1]

@@ -1,5 +1,7 @@
 """Frames with their true times, upright, from good and bad files."""
 
+import os
+
 import av
 import numpy as np
 import pytest
@@ -62,7 +64,7 @@ def test_broken_packets_are_passed_over(write_video):
 
 @pytest.mark.parametrize(
     ("content", "problem"),
-    [(b"", "not a video"), (b"no video at all" * 100, "not a video"), (None, "no such file")],
+    [(b"", "an empty file"), (b"no video at all" * 100, "not a video"), (None, "no such file")],
 )
 def test_what_is_no_video_says_so(tmp_path, content, problem):
     path = tmp_path / "video.mp4"
@@ -92,3 +94,29 @@ def test_a_video_without_frames_says_so(write_video):
     path.write_bytes(content[:start] + b"\0" * (stop - start) + content[stop:])
     with pytest.raises(PictureError, match="a video without a frame that can be decoded"):
         next(read_frames(str(path)))
+
+
+def test_names_may_hold_a_colon_and_any_byte(write_video):
+    path = write_video(GREYS[:2])
+    for name in ("12:30 o'clock.mp4", os.fsdecode(b"caf\xe9.mp4")):
+        odd = path.with_name(name)
+        path.rename(odd)
+        assert len(list(read_frames(str(odd)))) == 2
+        odd.rename(path)
+
+
+def test_a_video_that_breaks_off_gives_what_came_before(write_video):
+    path = write_video(GREYS, name="video.mkv")
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 2 // 3])
+    assert 3 < len(list(read_frames(str(path)))) < 25
+
+
+@pytest.mark.parametrize("name", ["pipe.mp4", "loop.mp4", "a" * 300 + ".mp4", "nul\0.mp4"])
+def test_what_cannot_be_opened_says_why(tmp_path, name):
+    if name == "pipe.mp4":
+        os.mkfifo(tmp_path / name)
+    if name == "loop.mp4":
+        (tmp_path / name).symlink_to(name)
+    with pytest.raises(PictureError, match=r"a pipe|Too many levels|too long|null"):
+        next(read_frames(str(tmp_path / name)))

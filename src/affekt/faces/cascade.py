@@ -17,6 +17,8 @@ OVERLAP = 0.3
 class CascadeDetector:
     """Finds upright frontal faces, without landmarks or scores; misses more than YuNet and sees some that are none."""
 
+    name = "cascade"
+
     def __init__(self) -> None:
         """Load the cascade.
 

@@ -2,9 +2,12 @@
 
 import hashlib
 import io
+import re
+import stat
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +22,18 @@ MAX_PIXELS = 178_956_970
 """Pictures above this many pixels are refused as decompression bombs (twice Pillow's own warning limit)."""
 
 
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """A picture as pixels."""
+
+    image_rgb: np.ndarray
+    """(height, width, 3) uint8, upright."""
+    animated: bool
+    """Whether this is the first of several frames or pages."""
+
+
 def read_rgb(
-    source: Path | str | bytes, *, max_pixels: int = MAX_PIXELS, formats: tuple[str, ...] | None = None
+    source: Path | str | bytes, *, max_pixels: int = MAX_PIXELS, formats: Sequence[str] | None = None
 ) -> np.ndarray:
     """Decode a picture, turned upright by its EXIF orientation.
 
@@ -35,9 +48,30 @@ def read_rgb(
     Raises:
         PictureError: the file is missing, empty, truncated, too large or not a picture.
     """
+    return read_picture(source, max_pixels=max_pixels, formats=formats).image_rgb
+
+
+def read_picture(
+    source: Path | str | bytes, *, max_pixels: int = MAX_PIXELS, formats: Sequence[str] | None = None
+) -> Decoded:
+    """Decode a picture as `read_rgb` does, and tell whether it is an animation or has several pages."""
     with _opened(source, max_pixels, formats) as image:
-        upright = ImageOps.exif_transpose(image)
-        return np.asarray(_eight_bit(upright).convert("RGB"))
+        # Of the formats that hold several pictures, MPO is what telephones write: a photograph and its preview.
+        animated = image.format != "MPO" and getattr(image, "is_animated", False)
+        ImageOps.exif_transpose(image, in_place=True)
+        return Decoded(np.asarray(_eight_bit(image).convert("RGB")), animated)
+
+
+def refuse_pipe(path: Path | str) -> None:
+    """Refuse what is no file: opening a pipe would wait for its writer for ever.
+
+    Raises:
+        PictureError: it is a pipe or a device.
+        OSError: it cannot be looked up.
+    """
+    mode = Path(path).stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise PictureError(f"{path}: a pipe or a device, not a file")
 
 
 def picture_size(source: Path | str | bytes) -> tuple[int, int]:
@@ -61,13 +95,18 @@ def picture_size(source: Path | str | bytes) -> tuple[int, int]:
 
 @contextmanager
 def _opened(
-    source: Path | str | bytes, max_pixels: int = MAX_PIXELS, formats: tuple[str, ...] | None = None
+    source: Path | str | bytes, max_pixels: int = MAX_PIXELS, formats: Sequence[str] | None = None
 ) -> Iterator[Image.Image]:
     name = "encoded picture" if isinstance(source, bytes) else str(source)
     try:
+        if not isinstance(source, bytes):
+            refuse_pipe(source)
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats) as image:
             if image.width * image.height > max_pixels:
                 raise PictureError(f"{name}: {image.width}x{image.height} pixels, over the limit of {max_pixels}")
+            # A PPM of 16 bits is scaled by Pillow. Of other 32-bit pixels nobody says which value is white.
+            if image.mode == "F" or (image.mode == "I" and image.format != "PPM"):
+                raise PictureError(f"{name}: 32 bits a pixel; save it with 8 or 16")
             yield image
     except UnidentifiedImageError:
         empty = not source if isinstance(source, bytes) else Path(source).stat().st_size == 0
@@ -76,12 +115,16 @@ def _opened(
         raise PictureError(f"{name}: no such file") from None
     except PictureError:
         raise
+    except Image.DecompressionBombError:
+        raise PictureError(f"{name}: over the limit of {max_pixels} pixels") from None
     except Exception as error:  # Pillow's decoders raise whatever their parsing of a damaged file trips over
-        raise PictureError(f"{name}: {getattr(error, 'strerror', None) or error or type(error).__name__}") from error
+        why = str(getattr(error, "strerror", None) or error or type(error).__name__)
+        # One cause, whatever the number, so that a summary can count it.
+        raise PictureError(f"{name}: {re.sub(r' [(][0-9]+ bytes not processed[)]', '', why)}") from error
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
+    if image.mode.startswith("I"):
         return Image.fromarray((np.clip(np.asarray(image, dtype=np.float64) / 257, 0, 255) + 0.5).astype(np.uint8))
     return image
 

@@ -80,25 +80,29 @@ def crop_face(image_rgb: np.ndarray, preprocessing: Preprocessing, box_xyxy: np.
     else:
         left, top, right, bottom = square_around(np.asarray(box_xyxy, dtype=np.float64), preprocessing.crop_margin)
     unchanged = (left, top, right, bottom) == (0, 0, width, height) and width == height == size
-    # Only what the weights reach is touched: a face in a large picture must not cost what the picture does.
-    rows, touched_rows = _where_nonzero(triangle_weights(height, top, bottom, size))
-    columns, touched_columns = _where_nonzero(triangle_weights(width, left, right, size))
-    pixels = image_rgb[touched_rows, touched_columns]
+    rows, row_weights = triangle_taps(height, top, bottom, size)
+    columns, column_weights = triangle_taps(width, left, right, size)
+    # Only what the filter reaches is touched: a face in a large picture must not cost what the picture does.
+    first_row, first_column = rows.min(), columns.min()
+    pixels = image_rgb[first_row : rows.max() + 1, first_column : columns.max() + 1]
     if preprocessing.channels == 1:
         pixels = np.rint(pixels @ LUMA).astype(np.uint8)[..., None]
     if unchanged:
         return pixels
-    resized = np.einsum(
-        "yh,hwc,xw->yxc", rows, pixels.astype(np.float32), columns, optimize=["einsum_path", (0, 1), (0, 1)]
-    )
+    narrow = _resampled(pixels.astype(np.float32), rows - first_row, row_weights)
+    resized = _resampled(narrow.swapaxes(0, 1), columns - first_column, column_weights).swapaxes(0, 1)
     return np.clip(np.rint(resized), 0, 255).astype(np.uint8)
 
 
-def _where_nonzero(weights: np.ndarray) -> tuple[np.ndarray, slice]:
-    """Return the columns from the first to the last that count, and which they are."""
-    counted = np.flatnonzero(weights.any(axis=0))
-    touched = slice(int(counted[0]), int(counted[-1]) + 1)
-    return weights[:, touched], touched
+def _resampled(lines: np.ndarray, places: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return weighted sums of lines, a tap at a time.
+
+    As a product of matrices it is no faster, and BLAS would share each face out to all cores, which work on others.
+    """
+    summed = np.zeros((len(places), *lines.shape[1:]), np.float32)
+    for tap in range(places.shape[1]):
+        summed += weights[:, tap, None, None] * lines[places[:, tap]]
+    return summed
 
 
 def square_around(box_xyxy: np.ndarray, margin: float) -> tuple[float, float, float, float]:
@@ -115,14 +119,15 @@ def square_around(box_xyxy: np.ndarray, margin: float) -> tuple[float, float, fl
     return centre_x - half, centre_y - half, centre_x + half, centre_y + half
 
 
-def triangle_weights(length: int, start: float, stop: float, size: int) -> np.ndarray:
-    """Weights that resample `size` points between `start` and `stop` from a line of `length` pixels.
+def triangle_taps(length: int, start: float, stop: float, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which pixels count, and how much, for `size` points between `start` and `stop` on a line of `length` pixels.
 
     A triangle filter whose half-width is the larger of one source pixel and one step, as in Pillow's bilinear resize;
     pixels beyond the line repeat its ends.
 
     Returns:
-        (size, length) float32, each row summing to 1.
+        (size, taps) indices of pixels, one of which may come several times, and (size, taps) float32 weights, each row
+        summing to 1.
     """
     step = (stop - start) / size
     support = max(step, 1.0)
@@ -131,9 +136,7 @@ def triangle_weights(length: int, start: float, stop: float, size: int) -> np.nd
     taps = first[:, None] + np.arange(int(np.ceil(2 * support)) + 2)[None, :]
     weights = np.clip(1 - np.abs(taps + 0.5 - centres[:, None]) / support, 0, None)
     weights /= weights.sum(axis=1, keepdims=True)
-    matrix = np.zeros((size, length), dtype=np.float32)
-    np.add.at(matrix, (np.arange(size)[:, None], np.clip(taps, 0, length - 1)), weights)
-    return matrix
+    return np.clip(taps, 0, length - 1), weights.astype(np.float32)
 
 
 def normalise(crops: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:

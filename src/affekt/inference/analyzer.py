@@ -1,12 +1,13 @@
 """The analyzer: pictures and videos in, rows out, in order, with all cores at work."""
 
-from collections import deque
+import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import islice
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from threading import Event
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import polars as pl
@@ -15,25 +16,33 @@ from affekt.cores import core_count
 from affekt.errors import AffektError, ConfigError, ModelError, PictureError
 from affekt.faces.cascade import CascadeDetector
 from affekt.faces.detection import FaceDetector
-from affekt.faces.pictures import read_rgb
+from affekt.faces.pictures import Decoded, read_picture
 from affekt.faces.preprocessing import crop_face
+from affekt.inference.ahead import ahead
 from affekt.inference.rows import SCHEMA, SMOOTHED_SCHEMA, Looked, Row, rows_of
 from affekt.inference.smoothing import Smoother
-from affekt.inference.sources import Picture, Sight, sights
+from affekt.inference.sources import Picture, Sampling, Sight, sights
 from affekt.inference.tracking import FaceTracker
 from affekt.models.runtimes import RuntimeChoice
-from affekt.models.session import Session
+from affekt.models.session import Affect, Session
 from affekt.models.shipped import model_folder
+
+if TYPE_CHECKING:
+    from affekt.inference.video import Frame
 
 FaceFinder = Literal["auto", "yunet", "cascade", "whole"]
 Detector = FaceDetector | CascadeDetector
+Batch = list[tuple[Sight, Looked]]
 
 CROPS_A_BATCH = 64
 """How many are gathered before the network looks at them."""
 SIGHTS_A_BATCH = 64
 """A batch ends here too, so that pictures without faces are told of in time."""
+LONGEST_WAIT_S = 0.25
+"""And here, so that a camera's rows come while they are news."""
 WAITING_A_CORE = 6
 """Pictures read ahead of the network, for each core."""
+BATCHES_AHEAD = 2
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,8 @@ class Analyzer:
         every_s: float = 0.0,
         smooth_s: float = 0.5,
         runtime: RuntimeChoice = "auto",
+        stop_after_s: float = float("inf"),
+        detect_every: int = 1,
     ) -> None:
         """Open a model folder; the detector is opened when it is first needed.
 
@@ -67,6 +78,8 @@ class Analyzer:
             every_s: time between the frames of a video that are looked at; 0 takes all.
             smooth_s: time constant of the filter along a track of a video; 0 smooths nothing.
             runtime: what executes the model; `auto` takes the fastest that is installed.
+            stop_after_s: how much of each video, or of a camera, is looked at.
+            detect_every: faces of a video are looked for on one frame of so many, and followed between.
 
         Raises:
             ModelError: the folder holds no usable model.
@@ -78,14 +91,20 @@ class Analyzer:
         for name, value in {"every_s": every_s, "smooth_s": smooth_s}.items():
             if not 0 <= value < float("inf"):
                 raise ConfigError(f"expected {name} of at least 0 seconds, got {value}; 0 turns it off")
-        self.session = Session(model_folder(model), runtime=runtime)
+        if not stop_after_s > 0:
+            raise ConfigError(f"expected stop_after_s above 0 seconds, got {stop_after_s}; leave it out to look at all")
+        if detect_every < 1:
+            raise ConfigError(f"expected detect_every of at least 1 frame, got {detect_every}; 1 looks at each")
+        # Each core works on a picture or a batch of its own, which waits for no other.
+        self.session = Session(model_folder(model), threads=1, runtime=runtime)
         self.longest_side = longest_side
         self.min_confidence = min_confidence
-        self.every_s = every_s
         self.smooth_s = smooth_s
+        self.sampling = Sampling(every_s=every_s, stop_after_s=stop_after_s, detect_every=detect_every)
         self.notes: list[str] = []
         """What the user should know of how faces were found; one sentence each."""
         self._detectors: dict[str, Detector] = {}
+        self._stop = Event()
 
     def analyze(self, pictures: Picture | Iterable[Picture], *, faces: FaceFinder = "auto") -> pl.DataFrame:
         """Analyze pictures and videos, one or many.
@@ -113,49 +132,23 @@ class Analyzer:
         """Yield the rows of each picture and frame, in the order given; as `analyze`, in constant memory."""
         detector = self.detector(faces)
         smoother = None
-        waiting: list[tuple[Sight, Looked]] = []
-        for sight, looked in _tracked(self._looked(sights(pictures, every_s=self.every_s), detector)):
-            waiting.append((sight, looked))
-            if sum(len(one.crops) for _, one in waiting) < CROPS_A_BATCH and len(waiting) < SIGHTS_A_BATCH:
-                continue
-            smoother = yield from self._classified(waiting, smoother)
-            waiting = []
-        yield from self._classified(waiting, smoother)
-
-    def _classified(self, waiting: list[tuple[Sight, Looked]], smoother: Smoother | None) -> Iterator[Answer]:
-        if not waiting:
-            return smoother
-        crops = np.concatenate([looked.crops for _, looked in waiting])
-        affect = self.session.predict(crops)
-        start = 0
-        for sight, looked in waiting:
-            if smoother is None and self.smooth_s:
-                smoother = Smoother(self.smooth_s)
-            stop = start + len(looked.crops)
-            is_end_of_video = sight.picture is None and sight.problem is None
-            part = affect[start:stop]
-            rows = rows_of(looked, part, min_confidence=self.min_confidence, smoother=smoother)
-            yield Answer([] if is_end_of_video else rows, sight.ends)
-            start = stop
-            # Numbers of people start anew with each input, and so must what is remembered of them.
-            smoother = None if sight.ends else smoother
-        return smoother
-
-    def _looked(self, seen: Iterator[Sight], detector: Detector | None) -> Iterator[tuple[Sight, Looked]]:
-        """Read pictures and cut out their faces on all cores, a little ahead of the network."""
-        waiting: deque[tuple[Sight, Future[Looked]]] = deque()
         with ThreadPoolExecutor(core_count()) as pool:
-            try:
-                while True:
-                    for sight in islice(seen, WAITING_A_CORE * core_count() - len(waiting)):
-                        waiting.append((sight, pool.submit(self.look, sight, detector)))
-                    if not waiting:
-                        return
-                    sight, future = waiting.popleft()
-                    yield sight, future.result()
-            finally:
-                for _, future in waiting:
-                    future.cancel()
+            seen = sights(pictures, self.sampling, self._stop)
+            looked = ahead(pool, partial(self.look, detector=detector), seen, most=WAITING_A_CORE * core_count())
+            for batch, affect in ahead(pool, self._classify, _batches(self._followed(looked)), most=BATCHES_AHEAD):
+                start = 0
+                for sight, one in batch:
+                    if smoother is None and self.smooth_s:
+                        smoother = Smoother(self.smooth_s)
+                    stop = start + len(one.crops)
+                    yield self._answer(sight, one, affect[start:stop], smoother)
+                    start = stop
+                    # Numbers of people start anew with each input, and so must what is remembered of them.
+                    smoother = None if sight.ends else smoother
+
+    def stop(self) -> None:
+        """End the video or the camera under way; what was seen of it is still answered. Any thread may call this."""
+        self._stop.set()
 
     def look(self, sight: Sight, detector: Detector | None, *, most_faces: int | None = None) -> Looked:
         """Read one picture, find its faces and cut them out; may be called from several threads at once.
@@ -175,20 +168,55 @@ class Analyzer:
         if sight.picture is None:
             return nothing
         try:
-            image_rgb = read_rgb(sight.picture) if isinstance(sight.picture, str | Path) else _checked(sight.picture)
+            decoded = _decoded(sight.picture)
         except PictureError as error:
-            return replace(nothing, problem=str(error).removeprefix(f"{sight.name}: "))
+            return replace(nothing, problem=str(error).removeprefix(f"{sight.picture}: "))
+        image_rgb = decoded.image_rgb
+        if decoded.animated:
+            nothing = replace(nothing, frame=0)
         if detector is None:
             height, width = image_rgb.shape[:2]
             boxes, score = np.array([[0, 0, width, height]], np.float32), np.full(1, np.nan, np.float32)
             return replace(nothing, crops=crop_face(image_rgb, preprocessing)[None], box_xyxy=boxes, score=score)
+        if not sight.detects:
+            return replace(nothing, followed_in=image_rgb)
         found = detector.detect(image_rgb)
-        if not len(found):
-            return nothing
         left_out = 0 if most_faces is None else max(0, len(found) - most_faces)
         found = found[np.arange(len(found) - left_out)]
-        crops = np.stack([crop_face(image_rgb, preprocessing, box) for box in found.box_xyxy])
+        crops = self._crops(image_rgb, found.box_xyxy)
         return replace(nothing, crops=crops, box_xyxy=found.box_xyxy, score=found.score, left_out=left_out)
+
+    def _followed(self, looked: Iterator[tuple[Sight, Looked]]) -> Iterator[tuple[Sight, Looked]]:
+        """Number the people of each video, and follow them through the frames in which nobody was looked for."""
+        tracker = FaceTracker()
+        for sight, one in looked:
+            if one.followed_in is not None and one.time_s is not None:
+                boxes, track = tracker.follow(one.time_s)
+                crops, score = self._crops(one.followed_in, boxes), np.full(len(boxes), np.nan, np.float32)
+                one = replace(one, crops=crops, box_xyxy=boxes, score=score, track=track, followed_in=None)
+            elif one.time_s is not None:
+                one = replace(one, track=tracker.update(one.box_xyxy, one.time_s))
+            if sight.ends:
+                tracker = FaceTracker()
+            yield sight, one
+
+    def _crops(self, image_rgb: np.ndarray, box_xyxy: np.ndarray) -> np.ndarray:
+        preprocessing = self.session.card.preprocessing
+        shape = (len(box_xyxy), preprocessing.input_size, preprocessing.input_size, preprocessing.channels)
+        crops = np.empty(shape, np.uint8)
+        for face, box in enumerate(box_xyxy):
+            crops[face] = crop_face(image_rgb, preprocessing, box)
+        return crops
+
+    def _classify(self, batch: Batch) -> Affect:
+        crops = np.concatenate([looked.crops for _, looked in batch])
+        return self.session.predict(crops, batch_size=CROPS_A_BATCH)
+
+    def _answer(self, sight: Sight, looked: Looked, affect: Affect, smoother: Smoother | None) -> Answer:
+        is_end_of_video = sight.picture is None and sight.problem is None
+        if is_end_of_video:
+            return Answer([], sight.ends)
+        return Answer(rows_of(looked, affect, min_confidence=self.min_confidence, smoother=smoother), sight.ends)
 
     def detector(self, faces: FaceFinder) -> Detector | None:
         """Return who finds the faces, opened on first use; None for `whole`.
@@ -221,15 +249,28 @@ class Analyzer:
             return cascade
 
 
-def _tracked(looked: Iterator[tuple[Sight, Looked]]) -> Iterator[tuple[Sight, Looked]]:
-    """Number the people of each video."""
-    tracker = FaceTracker()
+def _batches(looked: Iterator[tuple[Sight, Looked]]) -> Iterator[Batch]:
+    """Gather pictures until their faces fill a batch, or for as long as their rows may wait."""
+    batch: Batch = []
+    faces, due_s = 0, 0.0
     for sight, one in looked:
-        if one.time_s is not None:
-            one = replace(one, track=tracker.update(one.box_xyxy, one.time_s))
-        if sight.ends:
-            tracker = FaceTracker()
-        yield sight, one
+        if not batch:
+            faces, due_s = 0, time.monotonic() + LONGEST_WAIT_S
+        batch.append((sight, one))
+        faces += len(one.crops)
+        if faces >= CROPS_A_BATCH or len(batch) >= SIGHTS_A_BATCH or time.monotonic() >= due_s:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _decoded(picture: "Picture | Frame") -> Decoded:
+    if isinstance(picture, str | Path):
+        return read_picture(picture)
+    if isinstance(picture, np.ndarray):
+        return Decoded(_checked(picture), animated=False)
+    return Decoded(picture.image_rgb, animated=False)
 
 
 def _checked(picture: np.ndarray) -> np.ndarray:

@@ -60,7 +60,9 @@ def _draw_face(picture: Image.Image, row: Row) -> None:
 
 def _draw_label(picture: Image.Image, draw: ImageDraw.ImageDraw, row: Row, colour: str) -> None:
     person = "" if row["track"] is None else f"{row['track']}  "
-    text = f"{person}{row['emotion'] or 'unsure'} {row['confidence']:.0%}"
+    # No model is ever wholly sure, whatever rounding says.
+    probability = f"{row['confidence']:.0%}" if row["confidence"] < 0.995 else "> 99%"
+    text = f"{person}{row['emotion'] or 'unsure'} {probability}"
     size = max(SMALLEST_TEXT, min(round(row["height"] / 9), round(picture.height / 20)))
     font = ImageFont.load_default(size)
     padding = size / 3

@@ -30,6 +30,8 @@ VIDEO_ENDINGS = (
 )
 """What videos end in, wherever they are."""
 LIST_ENDING = ".txt"
+CAMERA = "camera:"
+"""What cameras begin with, their number or name behind it."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +44,25 @@ class Inputs:
     """Files in those folders that do not end as pictures or videos do."""
 
 
+def is_camera(name: str) -> bool:
+    """Whether a camera is meant, as `camera:0`."""
+    return name.startswith(CAMERA)
+
+
 def is_video(name: str) -> bool:
-    """Whether a path is named like a video."""
-    return Path(name).suffix.lower() in VIDEO_ENDINGS
+    """Whether a path is named like a video, or a camera is meant."""
+    return is_camera(name) or Path(name).suffix.lower() in VIDEO_ENDINGS
+
+
+def shown(name: str) -> str:
+    r"""Return a path as text: a byte that is none in UTF-8 becomes `\xe9`, so that every table can hold it."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def place_below(folder: Path, name: str, ending: str) -> Path:
     """Return where something made from an input goes: below a folder, along the input's own path, never outside."""
-    path = PurePath(name)
+    # Windows allows no colon in a file's name.
+    path = PurePath(name.replace(":", "-") if is_camera(name) else name)
     parts = [part for part in path.parts if part not in (path.anchor, "..")]
     return folder.joinpath(*parts[:-1], f"{parts[-1]}{ending}")
 
@@ -58,8 +71,9 @@ def find_inputs(arguments: Iterable[str], standard_input: Iterable[str] = ()) ->
     """Resolve what was typed.
 
     A folder stands for the pictures and videos in it and below it, sorted; links to folders are followed, each folder
-    once. A name with `*`, `?` or `[` that is no file is a pattern (`**` matches any depth). A `.txt` file and `-`, the
-    standard input, hold a path a line, relative to the working folder. What does not exist stays: it becomes a row.
+    once; one that may not be read stays itself, to become a row that says so. A name with `*`, `?` or `[` that is no
+    file is a pattern (`**` matches any depth). A `.txt` file and `-`, the standard input, hold a path a line, relative
+    to the working folder. `camera:0` is a camera. What does not exist stays: it becomes a row.
 
     Args:
         arguments: what was typed.
@@ -73,11 +87,12 @@ def find_inputs(arguments: Iterable[str], standard_input: Iterable[str] = ()) ->
     passed_over = 0
     for argument in arguments:
         for name in _listed(argument, standard_input):
-            if Path(name).is_dir():
-                found = list(_files_below(name))
+            if os.path.isdir(name):  # noqa: PTH112  pathlib's raises where a folder on the way is locked
+                locked: list[str] = []
+                found = list(_files_below(name, locked))
                 pictures = [path for path in found if Path(path).suffix.lower() in PICTURE_ENDINGS + VIDEO_ENDINGS]
                 passed_over += len(found) - len(pictures)
-                names += pictures
+                names += pictures + locked
             else:
                 names.append(name)
     if not names:
@@ -89,23 +104,35 @@ def find_inputs(arguments: Iterable[str], standard_input: Iterable[str] = ()) ->
 
 
 def _listed(argument: str, standard_input: Iterable[str]) -> list[str]:
+    if is_camera(argument):
+        return [argument]
     if argument == "-":
-        return [line.rstrip("\n") for line in standard_input if line.strip()]
-    path = Path(argument)
-    if path.suffix.lower() == LIST_ENDING and path.is_file():
-        try:
-            return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"expected a list of paths in {argument}, got {error}; write one path a line") from error
+        return [line.rstrip("\r\n") for line in standard_input if line.strip()]
+    if Path(argument).suffix.lower() == LIST_ENDING and os.path.isfile(argument):  # noqa: PTH113  as above
+        return _lines(Path(argument))
     if glob.has_magic(argument) and not os.path.lexists(argument):
         return sorted(glob.glob(argument, recursive=True)) or [argument]  # noqa: PTH207  keeps names as typed
     return [argument]
 
 
-def _files_below(folder: str) -> Iterator[str]:
-    """Yield files sorted folder by folder; a link that leads back to a folder already seen is not followed again."""
+def _lines(path: Path) -> list[str]:
+    try:
+        # Names need not be UTF-8 where they come from; a NUL is in none.
+        text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+    except OSError as error:
+        raise DataError(f"expected a list of paths in {path}, got {error.strerror}; write one path a line") from error
+    if "\0" in text:
+        raise DataError(f"expected a list of paths in {path}, got no text in UTF-8; write one path a line")
+    return [line for line in text.split("\n") if line.strip()]
+
+
+def _files_below(folder: str, locked: list[str]) -> Iterator[str]:
+    """Yield files sorted folder by folder; a link that leads back to a folder already seen is not followed again.
+
+    Folders that may not be read are added to `locked`.
+    """
     seen: set[str] = set()
-    for place, folders, files in os.walk(folder, followlinks=True):
+    for place, folders, files in os.walk(folder, followlinks=True, onerror=lambda error: locked.append(error.filename)):
         real = os.path.realpath(place)
         if real in seen:
             folders.clear()

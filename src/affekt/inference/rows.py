@@ -53,6 +53,8 @@ class Looked:
     """When the frame is shown, from the first one on."""
     track: np.ndarray | None = None
     """(faces,) numbers of the people, in a video."""
+    followed_in: np.ndarray | None = None
+    """(height, width, 3) uint8 of a frame whose faces are followed, not looked for; dropped when they are cut out."""
     left_out: int = 0
     """Faces that were found beyond the most that were asked for."""
 

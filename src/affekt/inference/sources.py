@@ -1,15 +1,33 @@
 """Every input as a stream of things to look at: a picture is one, a video one a frame."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from affekt.errors import PictureError
-from affekt.inference.inputs import is_video
+from affekt.inference.inputs import is_video, shown
+
+if TYPE_CHECKING:
+    from affekt.inference.video import Frame
 
 Picture = str | Path | np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampling:
+    """Which frames of a video or a camera are looked at."""
+
+    every_s: float = 0.0
+    """Time between them; 0 takes all."""
+    stop_after_s: float = float("inf")
+    """Frames shown later are left out."""
+    detect_every: int = 1
+    """Faces are looked for on one frame of so many; between, they are followed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,8 +36,8 @@ class Sight:
 
     name: str
     """What the rows call the input."""
-    picture: Picture | None = None
-    """Path or (height, width, 3) uint8 RGB; None where there is nothing to look at."""
+    picture: "Picture | Frame | None" = None
+    """Path, (height, width, 3) uint8 RGB, or a video's frame; None where there is nothing to look at."""
     frame: int | None = None
     """Number of the frame in its video."""
     time_s: float | None = None
@@ -28,30 +46,38 @@ class Sight:
     """Why there is nothing to look at, unless it is the end of a video."""
     ends: bool = True
     """Whether this is the last of its input."""
+    detects: bool = True
+    """Whether faces are looked for; where not, those of the frames before are followed."""
 
 
-def sights(pictures: Iterable[Picture], *, every_s: float) -> Iterator[Sight]:
+def sights(pictures: Iterable[Picture], sampling: Sampling, stop: Event) -> Iterator[Sight]:
     """Yield what there is to look at, input by input.
 
     Args:
-        pictures: paths of pictures and videos, or arrays, which are called by their position.
-        every_s: time between the frames of a video; 0 takes all.
+        pictures: paths of pictures and videos, cameras, or arrays, which are called by their position.
+        sampling: the frames of videos that are wanted.
+        stop: ends the video or camera under way once it is set, and is cleared then.
     """
     for number, picture in enumerate(pictures):
         name = str(number) if isinstance(picture, np.ndarray) else str(picture)
         if not isinstance(picture, np.ndarray) and is_video(name):
-            yield from _frames(name, every_s)
+            yield from _frames(name, sampling, stop)
         else:
-            yield Sight(name, picture)
+            yield Sight(shown(name), picture)
 
 
-def _frames(name: str, every_s: float) -> Iterator[Sight]:
+def _frames(name: str, sampling: Sampling, stop: Event) -> Iterator[Sight]:
     from affekt.inference.video import read_frames
 
+    stop.clear()
     try:
-        for frame in read_frames(name, every_s=every_s):
-            yield Sight(name, frame.image_rgb, frame.number, frame.time_s, ends=False)
+        with closing(read_frames(name, every_s=sampling.every_s)) as frames:
+            for place, frame in enumerate(frames):
+                if stop.is_set() or frame.time_s >= sampling.stop_after_s:
+                    break
+                detects = place % sampling.detect_every == 0
+                yield Sight(shown(name), frame, frame.number, frame.time_s, ends=False, detects=detects)
     except PictureError as error:
-        yield Sight(name, problem=str(error))
+        yield Sight(shown(name), problem=str(error).removeprefix(f"{name}: "))
     else:
-        yield Sight(name)
+        yield Sight(shown(name))

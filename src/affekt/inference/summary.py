@@ -18,6 +18,8 @@ class Summary:
     """Frames of videos that were looked at."""
     faces: int = 0
     without_face: int = 0
+    animated: int = 0
+    """Pictures that move or have pages, of which the first was looked at."""
     problems: Counter[str] = field(default_factory=Counter)
     """Inputs that could not be read, by cause."""
     expressions: Counter[str | None] = field(default_factory=Counter)
@@ -26,7 +28,8 @@ class Summary:
     def add(self, answer: Answer) -> None:
         """Count the rows of one picture or frame."""
         self.inputs += answer.ends
-        self.frames += any(row["frame"] is not None for row in answer.rows)
+        self.frames += any(row["time_s"] is not None for row in answer.rows)
+        self.animated += any(row["frame"] is not None and row["time_s"] is None for row in answer.rows)
         for row in answer.rows:
             if row["status"] == "ok":
                 self.faces += 1
@@ -41,6 +44,12 @@ class Summary:
         """Inputs that could not be read."""
         return self.problems.total()
 
+    def notes(self) -> list[str]:
+        """Return what the table's reader should know of its pictures, a sentence each."""
+        if not self.animated:
+            return []
+        return [f"of {_counted(self.animated, 'picture')} with several frames or pages the first was looked at"]
+
     def lines(self) -> list[str]:
         """Return the summary for a person."""
         frames = f" with {_counted(self.frames, 'frame')} of video" if self.frames else ""
@@ -50,8 +59,9 @@ class Summary:
         if self.failed:
             lines.append(f"  {self.failed} unreadable")
             lines += [f"    {count} {cause}" for cause, count in self.problems.most_common()]
+        lines += [f"  {note}" for note in self.notes()]
         if self.passed_over:
-            lines.append(f"  passed over {_counted(self.passed_over, 'file')} not named like pictures")
+            lines.append(f"  passed over {_counted(self.passed_over, 'file')} not named like pictures or videos")
         counted = [(label, self.expressions[label]) for label in (*LABELS, None) if self.expressions[label]]
         if any(label for label, _ in counted):
             width = max(len(label or "unsure") for label, _ in counted)

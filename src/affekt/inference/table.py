@@ -8,6 +8,7 @@ that was cut short is begun again, since who is who in it depends on all its fra
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any
@@ -20,6 +21,7 @@ from affekt.inference.analyzer import Answer
 
 _ENDS, _GOES_ON = b".", b"+"
 """First letter of a line: the last of its input, or not."""
+ROWS_A_PIECE = 10_000
 ENDINGS = (".csv", ".parquet", ".jsonl")
 
 
@@ -108,6 +110,17 @@ class Journal:
                 line = file.readline()
                 yield Answer(json.loads(line[len(_ENDS) :]), line.startswith(_ENDS))
 
+    def _pieces(self, folder: Path) -> Iterator[Path]:
+        """Write the rows into files of a few megabytes, at least one: polars holds a whole file in memory."""
+        rows = (row for answer in self.answers() for row in answer.rows)
+        for number in count():
+            path = folder / f"{number:06d}.jsonl"
+            with path.open("w", encoding="utf-8") as file:
+                file.writelines(f"{json.dumps(row)}\n" for row in islice(rows, ROWS_A_PIECE))
+            if number and not path.stat().st_size:
+                return
+            yield path
+
     def finish(self, out: Path, schema: pl.Schema, metadata: dict[str, str]) -> None:
         """Make the table, whole or not at all, and delete the journal.
 
@@ -122,10 +135,7 @@ class Journal:
         """
         ending = out.suffix.lower()
         with written_whole(out) as temporary, TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as folder:
-            flat = Path(folder) / "rows.jsonl"
-            with flat.open("w", encoding="utf-8") as file:
-                file.writelines(f"{json.dumps(row)}\n" for answer in self.answers() for row in answer.rows)
-            table = pl.scan_ndjson(flat, schema=schema)
+            table = pl.scan_ndjson(list(self._pieces(Path(folder))), schema=schema)
             if ending == ".parquet":
                 table.sink_parquet(temporary, metadata=metadata)
             elif ending == ".csv":

@@ -12,10 +12,11 @@ from affekt.files import written_whole
 from affekt.inference.inputs import place_below
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
 
+TIMELINE_COLUMNS = ("time_s", "track", "status", *PROBABILITY_COLUMNS, "valence", "arousal")
 PICTURE_WIDTH = 1000
 PIXELS_A_SECOND = 30
 WIDEST_PAGE = 20_000
-LEFT, RIGHT, BANDS, LINES, GAP, TITLE, AXIS = 60, 12, 90, 70, 14, 22, 24
+LEFT, RIGHT, BANDS, LINES, GAP, TITLE, AXIS = 72, 12, 90, 70, 14, 22, 24
 """Margins, then heights: a person's bands, the lines below them, what lies between, the title, the axis. Pixels."""
 LONGEST_GAP_S = 1.0
 """A track is drawn in pieces where its face was not seen for longer."""
@@ -24,10 +25,13 @@ SHORTEST_S = 0.5
 MOST_PEOPLE = 20
 VALENCE, AROUSAL = "#0f8b8d", "#d6336c"
 
+# The first of each pair of colours is for viewers that know no light-dark.
 STYLE = """
 svg { font: 12px system-ui, sans-serif; color-scheme: light dark; }
-svg .ink { fill: light-dark(#1b1f24, #e4e8ec); } svg .soft { fill: light-dark(#59636e, #9aa5b1); }
-svg .rule { stroke: light-dark(#c9d0d8, #454e59); stroke-width: 1; } svg .ground { fill: light-dark(#fff, #14171a); }
+svg .ink { fill: #1b1f24; fill: light-dark(#1b1f24, #e4e8ec); }
+svg .soft { fill: #59636e; fill: light-dark(#59636e, #9aa5b1); }
+svg .rule { stroke: #c9d0d8; stroke: light-dark(#c9d0d8, #454e59); stroke-width: 1; }
+svg .ground { fill: #fff; fill: light-dark(#fff, #14171a); }
 """
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -58,7 +62,7 @@ def write_timelines(name: str, rows: pl.DataFrame, folder: Path) -> list[Path]:
 
     Args:
         name: the video's path.
-        rows: its rows, columns as in `affekt.inference.rows`.
+        rows: its rows, at least the columns in TIMELINE_COLUMNS.
         folder: where `NAME.svg` and `NAME.html` go, along the path of the video.
 
     Returns:

@@ -25,6 +25,8 @@ class _Track:
     velocity_xy: np.ndarray
     side: float
     time_s: float
+    size_xy: np.ndarray
+    """Of the newest box."""
 
     def predicted_xy(self, time_s: float) -> np.ndarray:
         return self.centre_xy + self.velocity_xy * (time_s - self.time_s)
@@ -47,6 +49,7 @@ class FaceTracker:
         self.longest_gap_s = longest_gap_s
         self._tracks: list[_Track] = []
         self._next = 0
+        self._updated_s = float("-inf")
 
     def update(self, box_xyxy: np.ndarray, time_s: float) -> np.ndarray:
         """Number the faces of the next frame.
@@ -60,16 +63,38 @@ class FaceTracker:
         """
         self._tracks = [track for track in self._tracks if time_s - track.time_s <= self.longest_gap_s]
         centres = (box_xyxy[:, :2] + box_xyxy[:, 2:]) / 2
-        sides = np.maximum(np.sqrt(np.prod(box_xyxy[:, 2:] - box_xyxy[:, :2], axis=1)), 1.0)
+        sizes = box_xyxy[:, 2:] - box_xyxy[:, :2]
+        sides = np.maximum(np.sqrt(np.prod(sizes, axis=1)), 1.0)
         numbers = np.full(len(box_xyxy), -1)
         for place, face in _closest_pairs(self._tracks, centres, sides, time_s):
             _move(self._tracks[place], centres[face], float(sides[face]), time_s)
+            self._tracks[place].size_xy = sizes[face]
             numbers[face] = self._tracks[place].number
         for face in np.flatnonzero(numbers < 0):
             numbers[face] = self._next
-            self._tracks.append(_Track(self._next, centres[face], np.zeros(2), float(sides[face]), time_s))
+            new = _Track(self._next, centres[face], np.zeros(2), float(sides[face]), time_s, sizes[face])
+            self._tracks.append(new)
             self._next += 1
+        self._updated_s = time_s
         return numbers
+
+    def follow(self, time_s: float) -> tuple[np.ndarray, np.ndarray]:
+        """Say where the faces of the newest update are now, from how they moved.
+
+        Args:
+            time_s: when; never earlier than that update.
+
+        Returns:
+            (faces, 4) boxes in pixels, left, top, right, bottom, and (faces,) numbers.
+        """
+        seen = [track for track in self._tracks if track.time_s == self._updated_s]
+        boxes = [
+            np.concatenate(
+                [track.predicted_xy(time_s) - track.size_xy / 2, track.predicted_xy(time_s) + track.size_xy / 2]
+            )
+            for track in seen
+        ]
+        return np.array(boxes, np.float32).reshape(-1, 4), np.array([track.number for track in seen], int)
 
 
 def _closest_pairs(
