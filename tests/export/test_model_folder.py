@@ -13,7 +13,7 @@ from affekt.data.drawn import drawn_manifest
 from affekt.errors import ConfigError, ModelError
 from affekt.evaluation.dimensional import concordance
 from affekt.export import model_folder
-from affekt.export.model_folder import LARGEST_DIFFERENCE, export_model
+from affekt.export.model_folder import LARGEST_DIFFERENCE, export_model, largest_difference
 from affekt.export.onnx_file import describe, write_onnx
 from affekt.faces.preprocessing import Preprocessing, normalise
 from affekt.labels import LABELS
@@ -170,8 +170,10 @@ def faces():
 def test_half_precision_is_half_as_large_and_close(full, tmp_path):
     exported = export_model(full, tmp_path / "half", precision="fp16")
     assert 0 < exported.difference <= LARGEST_DIFFERENCE["fp16"]
-    sizes = [(folder / "model.onnx").stat().st_size for folder in (tmp_path / "half", full)]
-    assert sizes[0] < 0.55 * sizes[1]
+    for name in ("model.onnx", "model.safetensors"):
+        sizes = [(folder / name).stat().st_size for folder in (tmp_path / "half", full)]
+        assert sizes[0] < 0.55 * sizes[1]
+    assert largest_difference(load_model(tmp_path / "half")[0], Session(tmp_path / "half")) < 1e-4
     assert read_card(tmp_path / "half").precision == "fp16"
     crops = np.random.default_rng(0).integers(0, 256, (3, 48, 48, 1), dtype=np.uint8)
     found = Session(tmp_path / "half").predict(crops)

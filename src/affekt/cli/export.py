@@ -18,7 +18,7 @@ class ExportCommand:
     out: Path
     """The folder to write; the run itself if you like."""
     precision: Literal["fp32", "fp16", "int8"] = "fp32"
-    """Of the ONNX file: fp16 is half as large, int8 a quarter and faster on a CPU."""
+    """Of the ONNX file: fp16 is half as large, as are the weights beside it; int8 a quarter, and faster on a CPU."""
     data: Path | None = None
     """A manifest like the one trained on: int8 is calibrated on its split train, and what is lost is measured."""
     split: str = "auto"

@@ -20,7 +20,7 @@ from affekt.faces.preprocessing import crop_face, normalise
 from affekt.files import written_whole
 from affekt.models.card import CARD_FILE, ONNX_FILE, WEIGHTS_FILE, Card, read_card
 from affekt.models.network import Network
-from affekt.models.saving import load_model, save_model
+from affekt.models.saving import load_model, save_model, write_half
 from affekt.models.session import Session
 from affekt.training.inputs import Crops
 
@@ -58,7 +58,7 @@ def export_model(
     Args:
         run: a trained run or a model folder.
         out: the folder to write; it may be the same one.
-        precision: of `model.onnx`.
+        precision: of `model.onnx`; fp16 halves `model.safetensors` too.
         manifest: faces like those the model was trained on; int8 is calibrated on its training split.
         split: where the loss against fp32 is measured; `auto` takes `val`, else `test`.
         force: keep the export whatever it loses.
@@ -110,11 +110,12 @@ def largest_difference(network: Network, session: Session) -> float:
 def _smaller(full: Path, card: Card, manifest: pl.DataFrame | None) -> Path:
     folder = full.with_name(card.precision)
     card.write(folder)
-    shutil.copyfile(full / WEIGHTS_FILE, folder / WEIGHTS_FILE)
     if card.precision == "fp16":
+        write_half(full / WEIGHTS_FILE, folder / WEIGHTS_FILE)
         write_fp16(full / ONNX_FILE, folder / ONNX_FILE)
     else:
         assert manifest is not None
+        shutil.copyfile(full / WEIGHTS_FILE, folder / WEIGHTS_FILE)
         rows = select_split(manifest, "train")
         rows = rows.sample(min(CALIBRATION_CROPS, rows.height), seed=0, shuffle=True)
         crops = Crops(rows, card.preprocessing)

@@ -44,7 +44,7 @@ class Card:
     valence_arousal_origin: str | None = None
     """What the valence-arousal head was taught: `rated`, `predicted`, `projected` or `synthetic`."""
     precision: str = "fp32"
-    """What `model.onnx` was exported in: `fp32`, `fp16` or `int8`; `model.safetensors` is always as trained."""
+    """What `model.onnx` was exported in: `fp32`, `fp16` or `int8`; `fp16` halves `model.safetensors` too."""
     parameters: int = 0
     """Total count, as Keras counts: batch-norm moving statistics included."""
     training: dict[str, Any] = field(default_factory=dict)
