@@ -55,7 +55,7 @@ def modules_after(code: str) -> set[str]:
     return set(run.stdout.split())
 
 
-@pytest.mark.parametrize("package", ["labels", "faces", "data", "models/session", "evaluation", "inference"])
+@pytest.mark.parametrize("package", ["labels", "faces", "data", "models/session", "evaluation", "inference", "server"])
 def test_the_small_install_never_imports_torch(package):
     folder = ROOT / package
     paths = sorted(folder.rglob("*.py")) if folder.is_dir() else [ROOT / f"{package}.py"]
@@ -82,7 +82,13 @@ def test_help_loads_nothing_heavy(arguments):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["train", "mobilenetv2", "--help"], ["evaluate", "--help"], ["models", "--help"], ["predict", "--help"]],
+    [
+        ["train", "mobilenetv2", "--help"],
+        ["evaluate", "--help"],
+        ["models", "--help"],
+        ["predict", "--help"],
+        ["serve", "--help"],
+    ],
 )
 def test_the_help_of_a_command_never_loads_torch(arguments):
     loaded = modules_after(
