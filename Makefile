@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench-training clean
+.PHONY: demo test page lint bench-training clean
 
 demo: .venv/ready
 	$(BIN)/affekt demo --out demo
@@ -15,6 +15,14 @@ lint: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
+# The one target that needs node: npm brings the runtime that the live page computes with.
+page: src/affekt/server/page/vendor/ready
+
+src/affekt/server/page/vendor/ready: web/package.json web/vendor.sha256 web/vendor.mjs
+	npm install --prefix web --no-package-lock --ignore-scripts --no-audit --no-fund
+	npm run --prefix web build
+	touch $@
+
 bench-training: .venv/ready
 	$(BIN)/python benchmarks/frozen_training.py
 
@@ -26,4 +34,4 @@ bench-training: .venv/ready
 	touch $@
 
 clean:
-	rm -rf .venv demo build dist .pytest_cache .ruff_cache
+	rm -rf .venv demo build dist .pytest_cache .ruff_cache web/node_modules src/affekt/server/page/vendor

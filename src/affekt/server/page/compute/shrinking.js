@@ -1,0 +1,114 @@
+/**
+ * Shrink a picture before faces are looked for, to the grey level as Pillow's resize(size, BILINEAR, reducing_gap=2) does:
+ * whole blocks are averaged first, then a triangle filter in fixed point runs along rows and, rounded, along columns.
+ */
+
+import { roundHalfEven } from "./arithmetic.js";
+
+const REDUCING_GAP = 2;
+const PRECISION_BITS = 22;
+
+/**
+ * @typedef {{pixels: Uint8Array | Uint8ClampedArray, width: number, height: number, channels: number}} Picture
+ * Rows from the top, channels red, green, blue and, of four, one that is ignored.
+ */
+
+/**
+ * @param {Picture} picture with 4 channels.
+ * @param {number} longestSide pixels of the longer side of what is returned; smaller pictures stay as they are.
+ * @returns {Picture} of 4 channels where it stayed, else of 3.
+ */
+export function shrunk(picture, longestSide) {
+  const scale = Math.min(1, longestSide / Math.max(picture.width, picture.height));
+  if (scale === 1) return picture;
+  const width = Math.max(1, roundHalfEven(picture.width * scale));
+  const height = Math.max(1, roundHalfEven(picture.height * scale));
+  const blockWidth = Math.max(1, Math.trunc(picture.width / width / REDUCING_GAP));
+  const blockHeight = Math.max(1, Math.trunc(picture.height / height / REDUCING_GAP));
+  const reduced = blockWidth > 1 || blockHeight > 1 ? blockMeans(picture, blockWidth, blockHeight) : picture;
+  // The last block of a line may be a part of one: the extent stays the picture's, not that of whole blocks.
+  const columns = fixedPointTaps(reduced.width, picture.width / blockWidth, width);
+  const rows = fixedPointTaps(reduced.height, picture.height / blockHeight, height);
+  return resampledDown(resampledAcross(reduced, columns), rows);
+}
+
+function blockMeans({ pixels, width, height, channels }, blockWidth, blockHeight) {
+  const outWidth = Math.ceil(width / blockWidth);
+  const outHeight = Math.ceil(height / blockHeight);
+  const out = new Uint8Array(outWidth * outHeight * 3);
+  for (let y = 0, place = 0; y < outHeight; y++) {
+    const stopY = Math.min((y + 1) * blockHeight, height);
+    for (let x = 0; x < outWidth; x++) {
+      const stopX = Math.min((x + 1) * blockWidth, width);
+      const count = (stopX - x * blockWidth) * (stopY - y * blockHeight);
+      const reciprocal = Math.floor(2 ** 24 / count);
+      let red = count >> 1;
+      let green = red;
+      let blue = red;
+      for (let row = y * blockHeight; row < stopY; row++) {
+        for (let at = (row * width + x * blockWidth) * channels, n = stopX - x * blockWidth; n > 0; n--) {
+          red += pixels[at];
+          green += pixels[at + 1];
+          blue += pixels[at + 2];
+          at += channels;
+        }
+      }
+      out[place++] = (red * reciprocal) / 2 ** 24;
+      out[place++] = (green * reciprocal) / 2 ** 24;
+      out[place++] = (blue * reciprocal) / 2 ** 24;
+    }
+  }
+  return { pixels: out, width: outWidth, height: outHeight, channels: 3 };
+}
+
+/** First pixel and whole-number weights of each output point; the filter is cut off at the line's ends. */
+function fixedPointTaps(length, extent, size) {
+  const step = extent / size;
+  const support = Math.max(step, 1);
+  return Array.from({ length: size }, (_, point) => {
+    const centre = (point + 0.5) * step;
+    const first = Math.max(0, Math.trunc(centre - support + 0.5));
+    const stop = Math.min(length, Math.trunc(centre + support + 0.5));
+    const weights = [];
+    for (let tap = first; tap < stop; tap++) weights.push(Math.max(0, 1 - Math.abs(tap - centre + 0.5) / support));
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    const fixed = weights.map((weight) => Math.trunc(0.5 + (weight / total) * 2 ** PRECISION_BITS));
+    return { first, weights: Int32Array.from(fixed) };
+  });
+}
+
+const HALF = 1 << (PRECISION_BITS - 1);
+
+function resampledAcross({ pixels, width, height, channels }, taps) {
+  const out = new Uint8Array(taps.length * height * 3);
+  for (let y = 0, place = 0; y < height; y++) {
+    for (const { first, weights } of taps) {
+      let red = HALF;
+      let green = HALF;
+      let blue = HALF;
+      for (let tap = 0, at = (y * width + first) * channels; tap < weights.length; tap++, at += channels) {
+        red += pixels[at] * weights[tap];
+        green += pixels[at + 1] * weights[tap];
+        blue += pixels[at + 2] * weights[tap];
+      }
+      out[place++] = Math.min(255, red >> PRECISION_BITS);
+      out[place++] = Math.min(255, green >> PRECISION_BITS);
+      out[place++] = Math.min(255, blue >> PRECISION_BITS);
+    }
+  }
+  return { pixels: out, width: taps.length, height, channels: 3 };
+}
+
+function resampledDown({ pixels, width }, taps) {
+  const line = width * 3;
+  const out = new Uint8Array(taps.length * line);
+  const sums = new Int32Array(line);
+  taps.forEach(({ first, weights }, y) => {
+    sums.fill(HALF);
+    weights.forEach((weight, tap) => {
+      for (let x = 0, at = (first + tap) * line; x < line; x++, at++) sums[x] += pixels[at] * weight;
+    });
+    for (let x = 0; x < line; x++) out[y * line + x] = Math.min(255, sums[x] >> PRECISION_BITS);
+  });
+  return { pixels: out, width, height: taps.length, channels: 3 };
+}
