@@ -1,0 +1,20 @@
+/** Numbers as people read them. */
+
+export const percent = (share) => `${Math.round(100 * share)} %`;
+
+/** In [-1, 1] with its sign and a true minus. */
+export const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
+
+/** `1 face`, `3 faces`. */
+export const counted = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
+/** What a face is called: counted from 1, as people do. */
+export const nameOf = (person) => `Face ${person.key + 1}`;
+
+/** A person's expression in a sentence, for those who hear it and those who see it. */
+export function described(person) {
+  const parts = [];
+  if (person.emotion) parts.push(`${person.emotion} ${percent(person.confidence)}`);
+  if (person.point.length) parts.push(`valence ${signed(person.point[0])}, arousal ${signed(person.point[1])}`);
+  return `${nameOf(person)}: ${parts.join(", ")}`;
+}
