@@ -80,14 +80,16 @@ export class Camera {
       if (this.#stream !== stream) return;
       this.#newest++;
       this.#wake();
-      next();
+      onNextFrame(this.#video, seen);
     };
-    const next = () => {
-      if (this.#video.requestVideoFrameCallback) this.#video.requestVideoFrameCallback(seen);
-      else requestAnimationFrame(seen);
-    };
-    next();
+    onNextFrame(this.#video, seen);
   }
+}
+
+/** Call once when a video shows its next frame; where the browser does not tell, when the screen is next drawn. */
+export function onNextFrame(video, call) {
+  if (video.requestVideoFrameCallback) video.requestVideoFrameCallback(call);
+  else requestAnimationFrame(call);
 }
 
 function whyNot(error) {

@@ -18,7 +18,8 @@ import { counted, described } from "./view/words.js";
 /** Faces are looked for in pictures as large as the command line's, in frames at half of it, for speed. */
 const PICTURE_SIDE = 640;
 const CAMERA_SIDE = 320;
-/** How often the charts change for those who asked for little motion. */
+/** How often the charts are drawn while the camera runs, and for those who asked for little motion. */
+const CHARTS_MS = 100;
 const CALM_MS = 500;
 
 const part = (id) => document.getElementById(id);
@@ -38,7 +39,7 @@ let selected = null;
 let following = null;
 let nowS = 0;
 let cameras = 0;
-let chartedMs = 0;
+let chartedMs = -Infinity;
 
 async function begin() {
   stage.welcome();
@@ -141,7 +142,8 @@ async function follow(name) {
       people = following.update(faces, timeS);
       session.add(name, people, { frame: frame++, timeS });
       if (!people.some(({ key }) => key === selected)) selected = people[0]?.key ?? selected;
-      show();
+      // Drawn in the browser's own time: the next frame goes to the worker first.
+      requestAnimationFrame(show);
       rate.count();
       announcer.sayInPassing(inPassing());
     }
@@ -180,17 +182,19 @@ async function listCameras() {
 
 function select(key) {
   selected = key;
-  chartedMs = 0;
+  chartedMs = -Infinity;
   show();
 }
 
 function show() {
-  stage.mark(people, selected);
-  if (isCalm() && performance.now() - chartedMs < CALM_MS) return;
-  chartedMs = performance.now();
   const person = people.find(({ key }) => key === selected);
-  const past = following?.past(selected) ?? [];
+  const sinceMs = performance.now() - chartedMs;
+  stage.mark(people, selected);
+  if (isCalm() && sinceMs < CALM_MS) return;
   panel.show(people, person);
+  if (sinceMs < CHARTS_MS) return;
+  chartedMs = performance.now();
+  const past = following?.past(selected) ?? [];
   circumplex.show(person, past);
   timeline.show(past, following ? nowS : 0);
   saved();

@@ -20,6 +20,7 @@ export class Circumplex {
    */
   show(person, past) {
     const { context, width, height } = cleared(this.#canvas);
+    if (!width) return;
     const plot = { context, x: width / 2, y: height / 2, radius: Math.min(width / 2 - 62, height / 2 - 22) };
     drawAxes(plot);
     if (person?.point.length) {

@@ -1,6 +1,7 @@
 /** The picture or the camera, with a box and a word on each face. */
 
 import { EXPRESSION_COLOURS, UNSURE } from "../affect/labels.js";
+import { onNextFrame } from "../camera.js";
 import { cleared, font, isCalm, legibleOn } from "./surface.js";
 import { percent } from "./words.js";
 
@@ -63,15 +64,16 @@ export class Stage {
     if (!this.#isGliding) this.#draw(performance.now());
   }
 
-  /** Let boxes glide, while the camera runs. */
+  /** Let boxes glide from frame to frame of the camera, while it runs. */
   glide(isOn) {
     this.#isGliding = isOn;
+    document.body.classList.toggle("live", isOn);
     const step = (nowMs) => {
       if (!this.#isGliding) return;
       this.#draw(nowMs);
-      requestAnimationFrame(step);
+      onNextFrame(this.#video, step);
     };
-    if (isOn) requestAnimationFrame(step);
+    if (isOn) onNextFrame(this.#video, step);
   }
 
   #show(element, width = 4, height = 3) {
