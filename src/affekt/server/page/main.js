@@ -15,9 +15,9 @@ import { isCalm } from "./view/surface.js";
 import { Timeline } from "./view/timeline.js";
 import { counted, described } from "./view/words.js";
 
-/** Faces are looked for in pictures as large as the command line's, in frames at half of it, for speed. */
+/** Pixels of the longer side in which faces are looked for: the command line's, and fewer where speed counts. */
 const PICTURE_SIDE = 640;
-const CAMERA_SIDE = 320;
+const CAMERA_SIDE = 256;
 /** How often the charts are drawn while the camera runs, and for those who asked for little motion. */
 const CHARTS_MS = 100;
 const CALM_MS = 500;

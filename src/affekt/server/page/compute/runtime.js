@@ -1,7 +1,7 @@
 /** onnxruntime-web as this browser runs it fastest: WebGPU where there is a graphics card, else WebAssembly. */
 
 const VENDOR = new URL("../vendor/", import.meta.url).href;
-/** More threads than this do not pay for networks as small as these. */
+/** More threads than this do not pay for networks as small as these; one core is left to draw the page. */
 const MOST_THREADS = 4;
 
 /**
@@ -12,7 +12,8 @@ export async function openRuntime(wanted) {
   const provider = wanted === "auto" ? ((await hasGraphicsCard()) ? "webgpu" : "wasm") : wanted;
   const ort = await import(`${VENDOR}ort.${provider}.min.mjs`);
   // Threads share memory, which browsers allow only on pages that are isolated from other origins.
-  const threads = globalThis.crossOriginIsolated ? Math.min(MOST_THREADS, navigator.hardwareConcurrency || 1) : 1;
+  const spare = Math.max(1, (navigator.hardwareConcurrency || 1) - 1);
+  const threads = globalThis.crossOriginIsolated ? Math.min(MOST_THREADS, spare) : 1;
   ort.env.wasm.wasmPaths = VENDOR;
   ort.env.wasm.numThreads = threads;
   ort.env.logLevel = "error";

@@ -32,13 +32,13 @@ export function shrunk(picture, longestSide) {
   return resampledDown(resampledAcross(reduced, columns), rows);
 }
 
-function blockMeans({ pixels, width, height, channels }, blockWidth, blockHeight) {
+function blockMeans({ pixels, width, height }, blockWidth, blockHeight) {
   const outWidth = Math.ceil(width / blockWidth);
   const outHeight = Math.ceil(height / blockHeight);
-  const out = new Uint8Array(outWidth * outHeight * 3);
+  const out = new Uint8Array(outWidth * outHeight * 4);
   for (let y = 0, place = 0; y < outHeight; y++) {
     const stopY = Math.min((y + 1) * blockHeight, height);
-    for (let x = 0; x < outWidth; x++) {
+    for (let x = 0; x < outWidth; x++, place += 4) {
       const stopX = Math.min((x + 1) * blockWidth, width);
       const count = (stopX - x * blockWidth) * (stopY - y * blockHeight);
       const reciprocal = Math.floor(2 ** 24 / count);
@@ -46,19 +46,18 @@ function blockMeans({ pixels, width, height, channels }, blockWidth, blockHeight
       let green = red;
       let blue = red;
       for (let row = y * blockHeight; row < stopY; row++) {
-        for (let at = (row * width + x * blockWidth) * channels, n = stopX - x * blockWidth; n > 0; n--) {
+        for (let at = (row * width + x * blockWidth) * 4, stop = (row * width + stopX) * 4; at < stop; at += 4) {
           red += pixels[at];
           green += pixels[at + 1];
           blue += pixels[at + 2];
-          at += channels;
         }
       }
-      out[place++] = (red * reciprocal) / 2 ** 24;
-      out[place++] = (green * reciprocal) / 2 ** 24;
-      out[place++] = (blue * reciprocal) / 2 ** 24;
+      out[place] = (red * reciprocal) / 2 ** 24;
+      out[place + 1] = (green * reciprocal) / 2 ** 24;
+      out[place + 2] = (blue * reciprocal) / 2 ** 24;
     }
   }
-  return { pixels: out, width: outWidth, height: outHeight, channels: 3 };
+  return { pixels: out, width: outWidth, height: outHeight };
 }
 
 let lastTaps = [];
@@ -97,21 +96,23 @@ function fixedPointTaps(length, extent, size) {
 
 const HALF = 1 << (PRECISION_BITS - 1);
 
-// In the two loops below the sums fit 32 bits, and Math.imul keeps them whole numbers, which is twice as fast.
+// The sums below fit 32 bits; Math.imul keeps them whole numbers, and a pixel read as one word is read faster.
 
-function resampledAcross({ pixels, width, height, channels }, { size, firsts, begins, weights }) {
+function resampledAcross({ pixels, width, height }, { size, firsts, begins, weights }) {
+  const words = new Uint32Array(pixels.buffer, pixels.byteOffset, width * height);
   const out = new Uint8ClampedArray(size * height * 3);
   for (let y = 0, place = 0; y < height; y++) {
     for (let point = 0; point < size; point++, place += 3) {
       let red = HALF;
       let green = HALF;
       let blue = HALF;
-      let at = (y * width + firsts[point]) * channels;
-      for (let tap = begins[point]; tap < begins[point + 1]; tap++, at += channels) {
+      let at = y * width + firsts[point];
+      for (let tap = begins[point]; tap < begins[point + 1]; tap++, at++) {
         const weight = weights[tap];
-        red += Math.imul(pixels[at], weight);
-        green += Math.imul(pixels[at + 1], weight);
-        blue += Math.imul(pixels[at + 2], weight);
+        const pixel = words[at];
+        red += Math.imul(pixel & 255, weight);
+        green += Math.imul((pixel >> 8) & 255, weight);
+        blue += Math.imul((pixel >> 16) & 255, weight);
       }
       out[place] = red >> PRECISION_BITS;
       out[place + 1] = green >> PRECISION_BITS;
