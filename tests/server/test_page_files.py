@@ -8,7 +8,6 @@ from starlette.testclient import TestClient
 from affekt.errors import ModelError
 from affekt.server import page_files
 from affekt.server.app import make_app
-from affekt.server.page_files import PageFiles
 from affekt.server.settings import Settings
 
 
@@ -26,9 +25,7 @@ def page(tmp_path):
 
 @pytest.fixture
 def client(small_model, page):
-    app = make_app(Settings(model=small_model))
-    app.router.default = PageFiles(page)
-    with TestClient(app) as client:
+    with TestClient(make_app(Settings(model=small_model), page=page)) as client:
         yield client
 
 
@@ -74,9 +71,7 @@ def test_nothing_outside_the_page_is_served(client, path):
 
 
 def test_a_page_that_is_not_built_says_so(small_model, tmp_path):
-    app = make_app(Settings(model=small_model))
-    app.router.default = PageFiles(tmp_path)
-    with TestClient(app) as client:
+    with TestClient(make_app(Settings(model=small_model), page=tmp_path)) as client:
         answer = client.get("/")
     assert answer.status_code == 404
     assert "type: make page" in answer.json()["detail"]

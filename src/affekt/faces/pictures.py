@@ -3,7 +3,7 @@
 import hashlib
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,11 +19,15 @@ MAX_PIXELS = 178_956_970
 """Pictures above this many pixels are refused as decompression bombs (twice Pillow's own warning limit)."""
 
 
-def read_rgb(source: Path | str | bytes) -> np.ndarray:
+def read_rgb(
+    source: Path | str | bytes, *, max_pixels: int = MAX_PIXELS, formats: Sequence[str] | None = None
+) -> np.ndarray:
     """Decode a picture, turned upright by its EXIF orientation.
 
     Args:
         source: a file's path, or the encoded bytes of a picture.
+        max_pixels: larger pictures are refused before they are decoded.
+        formats: Pillow's names of the formats that are taken; None takes all.
 
     Returns:
         (height, width, 3) uint8, RGB. Grey is repeated, alpha is dropped over black, 16-bit is scaled to 8.
@@ -31,7 +35,7 @@ def read_rgb(source: Path | str | bytes) -> np.ndarray:
     Raises:
         PictureError: the file is missing, empty, truncated, too large or not a picture.
     """
-    with _opened(source) as image:
+    with _opened(source, max_pixels, formats) as image:
         upright = ImageOps.exif_transpose(image)
         return np.asarray(_eight_bit(upright).convert("RGB"))
 
@@ -56,12 +60,14 @@ def picture_size(source: Path | str | bytes) -> tuple[int, int]:
 
 
 @contextmanager
-def _opened(source: Path | str | bytes) -> Iterator[Image.Image]:
+def _opened(
+    source: Path | str | bytes, max_pixels: int = MAX_PIXELS, formats: Sequence[str] | None = None
+) -> Iterator[Image.Image]:
     name = "encoded picture" if isinstance(source, bytes) else str(source)
     try:
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise PictureError(f"{name}: {image.width}x{image.height} pixels, over the limit of {MAX_PIXELS}")
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats) as image:
+            if image.width * image.height > max_pixels:
+                raise PictureError(f"{name}: {image.width}x{image.height} pixels, over the limit of {max_pixels}")
             yield image
     except UnidentifiedImageError:
         empty = not source if isinstance(source, bytes) else Path(source).stat().st_size == 0

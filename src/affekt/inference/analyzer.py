@@ -106,7 +106,7 @@ class Analyzer:
 
     def answers(self, pictures: Iterable[Picture], *, faces: FaceFinder = "auto") -> Iterator[Answer]:
         """Yield the rows of each picture and frame, in the order given; as `analyze`, in constant memory."""
-        detector = self._detector(faces)
+        detector = self.detector(faces)
         smoother = None
         waiting: list[tuple[Sight, Looked]] = []
         for sight, looked in _tracked(self._looked(sights(pictures, every_s=self.every_s), detector)):
@@ -143,7 +143,7 @@ class Analyzer:
             try:
                 while True:
                     for sight in islice(seen, WAITING_A_CORE * core_count() - len(waiting)):
-                        waiting.append((sight, pool.submit(self._look, sight, detector)))
+                        waiting.append((sight, pool.submit(self.look, sight, detector)))
                     if not waiting:
                         return
                     sight, future = waiting.popleft()
@@ -152,7 +152,17 @@ class Analyzer:
                 for _, future in waiting:
                     future.cancel()
 
-    def _look(self, sight: Sight, detector: Detector | None) -> Looked:
+    def look(self, sight: Sight, detector: Detector | None, *, most_faces: int | None = None) -> Looked:
+        """Read one picture, find its faces and cut them out; may be called from several threads at once.
+
+        Args:
+            sight: what there is to look at.
+            detector: from `detector`.
+            most_faces: of more, the surest are kept; None keeps all.
+
+        Raises:
+            ConfigError: an array is not an RGB picture.
+        """
         preprocessing = self.session.card.preprocessing
         shape = (0, preprocessing.input_size, preprocessing.input_size, preprocessing.channels)
         nothing = Looked(sight.name, np.zeros(shape, np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
@@ -170,10 +180,18 @@ class Analyzer:
         found = detector.detect(image_rgb)
         if not len(found):
             return nothing
+        left_out = 0 if most_faces is None else max(0, len(found) - most_faces)
+        found = found[np.arange(len(found) - left_out)]
         crops = np.stack([crop_face(image_rgb, preprocessing, box) for box in found.box_xyxy])
-        return replace(nothing, crops=crops, box_xyxy=found.box_xyxy, score=found.score)
+        return replace(nothing, crops=crops, box_xyxy=found.box_xyxy, score=found.score, left_out=left_out)
 
-    def _detector(self, faces: FaceFinder) -> Detector | None:
+    def detector(self, faces: FaceFinder) -> Detector | None:
+        """Return who finds the faces, opened on first use; None for `whole`.
+
+        Raises:
+            ConfigError: `faces` is unknown.
+            ModelError: the detector cannot be had.
+        """
         if faces == "whole":
             return None
         if faces not in ("auto", "yunet", "cascade"):

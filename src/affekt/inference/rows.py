@@ -53,6 +53,8 @@ class Looked:
     """When the frame is shown, from the first one on."""
     track: np.ndarray | None = None
     """(faces,) numbers of the people, in a video."""
+    left_out: int = 0
+    """Faces that were found beyond the most that were asked for."""
 
 
 def rows_of(looked: Looked, affect: Affect, *, min_confidence: float, smoother: Smoother | None = None) -> list[Row]:

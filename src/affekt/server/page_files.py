@@ -52,7 +52,7 @@ class Files(StaticFiles):
 class PageFiles(Files):
     """The page, at every path that is no other route's."""
 
-    def __init__(self, folder: Path = PAGE) -> None:
+    def __init__(self, folder: Path) -> None:
         """Serve a folder, whether it is built yet or not."""
         super().__init__(directory=folder, html=True, check_dir=False)
         self.folder = folder

@@ -1,5 +1,6 @@
 """Listen, answer until told to stop, and finish what was taken."""
 
+import math
 import signal
 import socket
 import sys
@@ -8,6 +9,7 @@ import uvicorn
 
 from affekt.errors import ConfigError
 from affekt.server.app import make_app
+from affekt.server.protocol import PunctualProtocol
 from affekt.server.settings import Settings
 
 
@@ -18,22 +20,32 @@ def serve(settings: Settings) -> None:
         ConfigError: the address cannot be listened on.
         ModelError: the model cannot be used.
     """
-    app = make_app(settings)
+    server = make_server(settings)
     listener = listen(settings)
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    print(f"affekt serves http://{host}:{listener.getsockname()[1]}/", flush=True)
+    # uvicorn raises the signal again once it is done; a service that stopped as it was told to ends with 0.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+    server.run(sockets=[listener])
+
+
+def make_server(settings: Settings) -> uvicorn.Server:
+    """Return the server, with its model opened.
+
+    Raises:
+        ModelError: the model cannot be used.
+    """
     config = uvicorn.Config(
-        app,
+        make_app(settings),
+        http=PunctualProtocol,
         ws="none",
         server_header=False,
         log_level="info" if settings.access_log else "warning",
         access_log=settings.access_log,
         limit_concurrency=settings.connections,
-        timeout_graceful_shutdown=round(settings.upload_s + settings.answer_s),
+        timeout_graceful_shutdown=math.ceil(settings.upload_s + settings.answer_s),
     )
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    print(f"affekt serves http://{host}:{listener.getsockname()[1]}/", flush=True)
-    # uvicorn raises the signal again once it is done; a service that stopped as it was told to ends with 0.
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
-    uvicorn.Server(config).run(sockets=[listener])
+    return uvicorn.Server(config)
 
 
 def listen(settings: Settings) -> socket.socket:
