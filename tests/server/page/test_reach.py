@@ -50,7 +50,8 @@ def test_a_screen_reader_hears_names_and_news(opened, astronaut):
     assert tab.get_by_role("row", name=re.compile(r"happiness \d+ %")).count() == 1
 
 
-def test_a_phone_needs_no_sideways_scrolling(visit, astronaut, width=320):
+def test_a_phone_needs_no_sideways_scrolling(visit, astronaut):
+    width = 320
     phone = {"width": width, "height": 640}
     opened = visit(viewport=phone, device_scale_factor=2, is_mobile=True, has_touch=True)
     assert not opened.tab.evaluate(WIDE)
