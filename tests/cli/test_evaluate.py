@@ -66,17 +66,31 @@ def test_a_model_is_run_and_its_predictions_are_kept(capsys, data, predictions, 
     tiny = ["--architecture", "test_efficientnet", "--hidden-units", "8", "--weights", "none", "--input-size", "32"]
     options = ["--data", data, "--out", run, "--batch-size", "8", "--epochs", "1", "--device", "cpu"]
     main(["train", "mobilenetv2", *tiny, *map(str, options), "--validation", "0.25"])
-    evaluate(run, "--predictions", predictions, "--data", data, "--out", tmp_path / "report")
+    evaluate(
+        run, "--predictions", predictions, "--data", data, "--out", tmp_path / "report", "--conditions", "--record"
+    )
     kept = pl.read_parquet(tmp_path / "report" / "predictions" / "small.parquet")
     assert kept.height == 40
     np.testing.assert_allclose(kept.select(PROBABILITY_COLUMNS).to_numpy().sum(axis=1), 1, atol=1e-9)
     metrics = json.loads((tmp_path / "report" / "metrics.json").read_text())
     assert set(metrics["models"]) == {"small", "theirs"}
     assert [(pair["first"], pair["second"]) for pair in metrics["differences"]] == [("small", "theirs")]
+    card = json.loads((run / "card.json").read_text())
+    assert card["metrics"]["random test"]["figures"] == metrics["models"]["small"]["figures"]
+    [found] = json.loads((tmp_path / "report" / "conditions.json").read_text())
+    assert found["model"] == "small"
+    assert found["conditions"]["clean"]["accuracy"] == metrics["models"]["small"]["figures"]["accuracy"]
+    assert "| mouth covered |" in (tmp_path / "report" / "conditions.md").read_text()
 
 
 def test_without_anything_to_score(capsys, data):
     assert "expected a model folder or --predictions" in refused(capsys, "--data", data)
+
+
+def test_tables_alone_cannot_meet_conditions(capsys, data, predictions):
+    assert "expected a model with --conditions" in refused(
+        capsys, "--predictions", predictions, "--data", data, "--conditions"
+    )
 
 
 def test_a_split_that_is_not_there_lists_those_that_are(capsys, data, predictions):

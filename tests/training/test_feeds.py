@@ -1,5 +1,7 @@
 """Feeds: the one normalisation on the device, and features that are what the backbone gives."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from affekt.training.augmentation import augment
 from affekt.training.augmentation_settings import Augmentation
 from affekt.training.feeds import CropFeed, extract_features
 from affekt.training.inputs import CropStream, in_batches
+from affekt.training.recipes import affekt
 
 CPU = torch.device("cpu")
 
@@ -65,3 +68,14 @@ def test_features_at_half_precision_are_kept_in_float32(stream):
     assert half.dtype == torch.float32
     assert not torch.equal(full, half)
     torch.testing.assert_close(full, half, atol=0.1, rtol=0.1)
+
+
+def test_a_growing_recipe_is_fed_small_pictures_first(stream):
+    recipe = replace(affekt(), input_size=32, start_size=16, growth_epochs=2)
+    feed = CropFeed(stream, Preprocessing(input_size=32), CPU)
+    sizes = []
+    for epoch in range(3):
+        generator = torch.Generator().manual_seed(0)
+        [images] = feed.in_epoch(recipe, epoch).batches([torch.arange(4)], generator)
+        sizes.append(images.shape)
+    assert sizes == [(4, 3, 16, 16), (4, 3, 24, 24), (4, 3, 32, 32)]

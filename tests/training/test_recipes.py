@@ -7,7 +7,7 @@ from dataclasses import fields
 import pytest
 
 from affekt.errors import ConfigError
-from affekt.training import augmentation_settings, recipes
+from affekt.training import augmentation_settings, recipe
 from affekt.training.recipe import Recipe
 from affekt.training.recipes import RECIPES, from_scratch, mobilenetv2
 
@@ -38,7 +38,7 @@ def test_every_field_is_documented_where_it_stands():
     import inspect
 
     documented = set()
-    for module in (recipes, augmentation_settings):
+    for module in (recipe, augmentation_settings):
         for node in ast.walk(ast.parse(inspect.getsource(module))):
             if not isinstance(node, ast.ClassDef):
                 continue

@@ -3,8 +3,9 @@
 import shlex
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import polars as pl
 import tyro
@@ -12,6 +13,9 @@ import tyro
 from affekt.data.manifest import read_manifest, select_split, write_table
 from affekt.errors import ConfigError, MissingExtra
 from affekt.models.shipped import model_folder
+
+if TYPE_CHECKING:
+    from affekt.evaluation.evaluate import Evaluation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +40,10 @@ class EvaluateCommand:
     """What is resampled: rows, or whole subjects where a person has several pictures."""
     mistakes: int = 24
     """How many confident mistakes to show as pictures; 0 keeps pictures out of the report."""
+    conditions: bool = False
+    """Score the models under worse conditions too: few pixels, JPEG, blur, light, misplaced boxes, covered faces."""
+    record: bool = False
+    """Write the figures and their intervals into the models' cards."""
     device: str = "cpu"
     """Where models run: cpu, cuda or mps."""
     names: dict[str, str] = field(default_factory=dict)
@@ -45,6 +53,8 @@ class EvaluateCommand:
 def main(arguments: list[str]) -> None:
     """Run the command."""
     command = tyro.cli(EvaluateCommand, args=arguments, prog="affekt evaluate")
+    if command.conditions and not command.models:
+        raise ConfigError("expected a model with --conditions, got only tables; type: affekt evaluate runs/NAME ...")
     if not command.models and not command.predictions:
         raise ConfigError("expected a model folder or --predictions, got neither; type: affekt evaluate runs/NAME ...")
     manifest = read_manifest(command.data)
@@ -61,7 +71,7 @@ def evaluate(command: EvaluateCommand, manifest: pl.DataFrame, command_line: str
         MissingExtra: torch is needed for models, matplotlib for the report.
     """
     try:
-        from affekt.evaluation.evaluate import evaluate_tables
+        from affekt.evaluation.evaluate import evaluate_tables, record_evaluation
         from affekt.evaluation.report import write_report
         from affekt.evaluation.table import summary
     except ModuleNotFoundError as error:
@@ -81,7 +91,28 @@ def evaluate(command: EvaluateCommand, manifest: pl.DataFrame, command_line: str
     logs = {command.names.get(path.name, path.name): path for path in command.models if (path / "log.jsonl").is_file()}
     write_report(evaluation, command.out, logs=logs, pictures=command.mistakes)
     print(summary(evaluation))
+    if command.conditions:
+        _under_conditions(command, evaluation, manifest)
+    if command.record:
+        for path in command.models:
+            record_evaluation(model_folder(path), evaluation, command.names.get(_stem(path), _stem(path)))
     print(f"\nwrote {command.out / 'report.html'}, metrics.json and table.md")
+
+
+def _under_conditions(command: EvaluateCommand, evaluation: "Evaluation", manifest: pl.DataFrame) -> None:
+    from affekt.evaluation.robustness import measure_robustness, robustness_tables, write_robustness
+    from affekt.evaluation.table import to_plain
+
+    rows = select_split(manifest, command.split)
+    scores = {scores.name: scores for scores in evaluation.scores}
+    all_found = []
+    for path in command.models:
+        name = command.names.get(_stem(path), _stem(path))
+        predict = partial(_predicted, path, device=command.device)
+        all_found.append(measure_robustness(scores[name], manifest, rows, predict))
+        print(to_plain(robustness_tables(all_found[-1], evaluation)[0]))
+    write_robustness(all_found, evaluation, command.out)
+    print(f"wrote {command.out / 'conditions.md'} and conditions.json")
 
 
 def named_tables(command: EvaluateCommand, rows: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -102,7 +133,7 @@ def named_tables(command: EvaluateCommand, rows: pl.DataFrame) -> dict[str, pl.D
         if path in command.predictions:
             tables[name] = read_predictions(path)
         else:
-            tables[name] = _predicted(path, rows, command.device)
+            tables[name] = _predicted(path, rows, device=command.device)
             write_table(tables[name], command.out / "predictions" / f"{_stem(path)}.parquet")
     return tables
 
@@ -111,7 +142,7 @@ def _stem(path: Path) -> str:
     return path.resolve().name if path.is_dir() else path.stem
 
 
-def _predicted(folder: Path, rows: pl.DataFrame, device: str) -> pl.DataFrame:
+def _predicted(folder: Path, rows: pl.DataFrame, *, device: str) -> pl.DataFrame:
     try:
         from affekt.training.predictions import predict_table
     except ModuleNotFoundError as error:

@@ -60,15 +60,29 @@ def models_text(listing: dict[str, Any]) -> str:
     for recipe in listing["recipes"]:
         published = ", ".join(f"{name} {value:.4f}" for name, value in list(recipe["published"].items())[:2])
         recipes.append((recipe["recipe"], f"{recipe['parameters']:,}", f"{recipe['trainable']:,}", published))
-    models = [("model", "parameters", "size", "on validation", "licence", "folder")]
+    models = [("model", "parameters", "size", "figures", "licence", "folder")]
     for model in listing["models"]:
         size = f"{model['bytes'] / 1e6:.1f} MB" if model["bytes"] else "no weights"
-        figures = model["metrics"].get("validation", {}).items()
-        shown = ", ".join(f"{name.removeprefix('val_')} {value:.3f}" for name, value in figures if name != "val_loss")
+        shown = figures_text(model["metrics"])
         models.append((model["name"], f"{model['parameters']:,}", size, shown, model["licence"], model["folder"]))
     if len(models) == 1:
         return f"{aligned(recipes)}\n\nno trained models here; make one with: affekt train --help"
     return f"{aligned(recipes)}\n\n{aligned(models)}"
+
+
+def figures_text(metrics: dict[str, Any]) -> str:
+    """Return the headline figures of the last evaluation that the card records, else those on validation."""
+    recorded = [where for where, found in metrics.items() if "figures" in found]
+    if not recorded:
+        found = {name.removeprefix("val_"): value for name, value in metrics.get("validation", {}).items()}
+        where = "validation"
+    else:
+        where = recorded[-1]
+        found = {name: figure["value"] for name, figure in metrics[where]["figures"].items()}
+    renamed = {"accuracy": "accuracy", "macro_f1": "F1", "valence_ccc": "CCC valence", "arousal_ccc": "CCC arousal"}
+    renamed |= {"ccc_valence": "CCC valence", "ccc_arousal": "CCC arousal"}
+    shown = ", ".join(f"{title} {found[name]:.3f}" for name, title in renamed.items() if found.get(name) is not None)
+    return f"{shown} ({where})" if shown else ""
 
 
 def aligned(rows: list[tuple[str, ...]]) -> str:

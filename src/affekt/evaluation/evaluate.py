@@ -1,7 +1,7 @@
 """Score prediction tables side by side on one split, and write what was found."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from affekt.evaluation.notes import origin_tag, picture_tag
 from affekt.evaluation.predictions import Matched, match
 from affekt.evaluation.score import Scores, compare, figure_to_json, score, to_json
 from affekt.files import written_whole
+from affekt.models.card import read_card
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +135,21 @@ def evaluation_to_json(evaluation: Evaluation) -> dict[str, Any]:
         ],
         "definitions": {key: definition.text for key, definition in DEFINITIONS.items()},
     }
+
+
+def record_evaluation(folder: Path, evaluation: Evaluation, name: str) -> None:
+    """Write a model's figures, with their intervals, into its card under the data and split they were found on.
+
+    Raises:
+        DataError: the card cannot be written.
+        ModelError: the folder holds no usable card.
+    """
+    card = read_card(folder)
+    found = evaluation_to_json(evaluation)
+    record = {key: found[key] for key in ("data", "split", "rows", "valence_arousal_origin", "intervals", "command")}
+    record |= {key: found["models"][name][key] for key in ("figures", "classes")}
+    where = f"{evaluation.data} {evaluation.split}"
+    replace(card, metrics={**card.metrics, where: record}).write(folder)
 
 
 def write_metrics(evaluation: Evaluation, path: Path) -> None:

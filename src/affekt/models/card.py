@@ -15,6 +15,14 @@ WEIGHTS_FILE = "model.safetensors"
 ONNX_FILE = "model.onnx"
 
 
+LIMITS = (
+    "An expression is not a feeling: the model says which of eight words annotators would choose for a picture.",
+    "It was not tested on groups by age, sex, skin or culture.",
+    "It must not infer emotions at work or in education (EU AI Act, Article 5(1)(f)), nor decide about people.",
+)
+"""True of every model that affekt trains."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Card:
     """What a model knows about itself."""
@@ -43,6 +51,8 @@ class Card:
     """Figures with their intervals, by split."""
     licence: str = "Apache-2.0"
     """Licence of the weights."""
+    limits: tuple[str, ...] = LIMITS
+    """What is not known of the model, and what it must not be used for; a sentence each."""
     affekt_version: str = ""
     """The affekt that wrote the card."""
 

@@ -102,7 +102,7 @@ class Network(nn.Module):
         if absent or wrong:
             raise ModelError(
                 f"expected weights of {architecture}, got {weights} without a fitting {(absent + wrong)[0]}; "
-                "choose weights of the same architecture"
+                "choose weights of the same architecture, or type --architecture after what the card beside them says"
             )
         self.backbone.load_state_dict({name: tensors[name] for name in wanted if name in tensors}, strict=False)
 

@@ -9,14 +9,12 @@ from typing import Any
 import polars as pl
 import torch
 
-from affekt import __version__
 from affekt.data.manifest import select_split
 from affekt.data.splits import carve_validation
-from affekt.errors import ConfigError, DataError
-from affekt.faces.preprocessing import Preprocessing
+from affekt.errors import ConfigError
 from affekt.models.calibration import fit_temperature
 from affekt.models.card import WEIGHTS_FILE, Card
-from affekt.models.network import Network, parameter_count
+from affekt.models.network import Network
 from affekt.models.saving import save_model
 from affekt.training.checkpoint import CHECKPOINT_FILE, Progress, Trainee, load_checkpoint, save_checkpoint
 from affekt.training.distributed import World, choose_device, joined_world
@@ -26,6 +24,7 @@ from affekt.training.log import epoch_sentence, write_log, write_tensorboard
 from affekt.training.loop import Split, fit, predict
 from affekt.training.optimiser import Schedule, build_optimiser, moving_average
 from affekt.training.recipe import Recipe
+from affekt.training.run_card import make_card, preprocessing_of, require_one_origin
 from affekt.training.task import Task, class_weight, require_targets
 from affekt.training.teachers import load_teachers
 
@@ -176,21 +175,6 @@ def training_rows(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> tuple[pl.
     return sides[0].filter(usable), sides[1].filter(usable)
 
 
-def require_one_origin(rows: pl.DataFrame) -> str | None:
-    """Return where the valence and arousal of rows come from.
-
-    Raises:
-        DataError: several origins are mixed, which no card could name.
-    """
-    origins = rows.filter(pl.col("valence").is_not_null())["valence_arousal_origin"].unique().sort().to_list()
-    if len(origins) > 1:
-        raise DataError(
-            f"expected valence and arousal of one origin, got {' and '.join(map(str, origins))}; "
-            "make a manifest of rows of one valence_arousal_origin"
-        )
-    return origins[0]
-
-
 def first_network(recipe: Recipe, rows: pl.DataFrame, run: Run) -> Network:
     """Build the network as it stands before the first step: seeded, its backbone loaded, its means set.
 
@@ -208,17 +192,6 @@ def first_network(recipe: Recipe, rows: pl.DataFrame, run: Run) -> Network:
         network.freeze_backbone()
     layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
     return network.to(memory_format=layout)  # pyright: ignore[reportCallIssue]
-
-
-def preprocessing_of(recipe: Recipe) -> Preprocessing:
-    """Return what the recipe's network wants to see."""
-    return Preprocessing(
-        input_size=recipe.input_size,
-        channels=len(recipe.mean),
-        mean=recipe.mean,
-        std=recipe.std,
-        crop_margin=recipe.crop_margin,
-    )
 
 
 def load_split(recipe: Recipe, rows: pl.DataFrame, device: torch.device, *, name: str, augmented: bool) -> Split:
@@ -261,34 +234,3 @@ def _calibrated(card: Card, logits: torch.Tensor, targets: Targets) -> Card:
     if not known.any():
         return card
     return replace(card, temperature=fit_temperature(logits[known].numpy(), targets.label[known].numpy()))
-
-
-def make_card(recipe: Recipe, network: Network, run: Run, rows: pl.DataFrame, progress: Progress, world: World) -> Card:
-    """Write down what the trained network knows about itself."""
-    chosen = progress.history[progress.best_epoch - 1]
-    return Card(
-        name=run.out.absolute().name,
-        architecture=recipe.architecture,
-        hidden_units=recipe.hidden_units,
-        heads=recipe.heads,
-        preprocessing=preprocessing_of(recipe),
-        valence_arousal_origin=require_one_origin(rows) if "valence_arousal" in recipe.heads else None,
-        parameters=parameter_count(network),
-        training={
-            "recipe_name": run.recipe_name,
-            "recipe": asdict(recipe),
-            "data": run.data.name,
-            "sources": rows["source"].unique().sort().to_list(),
-            "rows": rows.height,
-            "validation": run.validation,
-            "seed": run.seed,
-            "processes": world.size,
-            "epochs": progress.epoch,
-            "best_epoch": progress.best_epoch,
-            "seconds": round(sum(line["seconds"] for line in progress.history), 1),
-            "torch": torch.__version__,
-            "command": run.command,
-        },
-        metrics={"validation": {name: value for name, value in chosen.items() if name.startswith("val_")}},
-        affekt_version=__version__,
-    )

@@ -1,0 +1,115 @@
+"""What the backbone of affekt is worth elsewhere: frozen, under a new head, against the network from random weights.
+
+    python results/affekt/transfer.py fer2013.parquet --out transfer
+
+Two tasks that the backbone never saw, with 100, 1,000 and more labelled pictures to learn from:
+
+* FER2013's own seven labels (other annotators than FER+'s) on PublicTest photographs, which affekt was not trained on;
+  700 of them are kept to test on, so that about 2,200 are left to learn from.
+* affekt's drawn faces: other pictures altogether.
+
+A tenth of the pictures to learn from chooses the epoch. One seed; accuracy with its bootstrap interval.
+"""
+
+import argparse
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+
+from affekt.data.drawn import drawn_manifest
+from affekt.data.manifest import read_manifest, select_split
+from affekt.evaluation.evaluate import evaluate_tables
+from affekt.evaluation.table import interval, number
+from affekt.training.augmentation_settings import Augmentation
+from affekt.training.predictions import predict_table
+from affekt.training.recipe import Recipe
+from affekt.training.recipes import affekt
+from affekt.training.run import Run, train
+
+SIZES = (100, 1000, 5000)
+TEST_PICTURES = 700
+SCRATCH_STEPS = 1000
+"""Steps of 32 pictures, at least 12 passes: what a training from random weights gets."""
+
+
+def main() -> None:
+    """Train and score each pair, and print a table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("fer2013", type=Path, help="manifest of FER2013, leaks dropped")
+    parser.add_argument("--out", type=Path, default=Path("transfer"))
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    print("| task | labelled pictures | frozen affekt, new head | from random weights |")
+    print("|---|---|---|---|")
+    tasks = {"FER2013 labels": photographs(options.fer2013, options.seed), "drawn faces": drawings(options.seed)}
+    for task, manifest in tasks.items():
+        available = select_split(manifest, "train").height
+        for size in sorted({min(size, available) for size in SIZES}):
+            learnt = select_split(manifest, "train").head(size)
+            rows = pl.concat([learnt, select_split(manifest, "test")])
+            recipes = {"frozen": frozen(), "scratch": scratch(size)}
+            cells = [
+                accuracy(recipe, rows, options.out / f"{task.split()[0]}-{size}-{name}", options.seed)
+                for name, recipe in recipes.items()
+            ]
+            print(f"| {task} | {size:,} | {' | '.join(cells)} |", flush=True)
+
+
+def photographs(path: Path, seed: int) -> pl.DataFrame:
+    """Return FER2013's PublicTest, shuffled: some rows to test on, the others to learn from."""
+    rows = select_split(read_manifest(path), "val").filter(pl.col("emotion").is_not_null())
+    rows = rows.sample(fraction=1, shuffle=True, seed=seed)
+    return split_apart(rows, pl.int_range(pl.len()) < TEST_PICTURES)
+
+
+def drawings(seed: int) -> pl.DataFrame:
+    """Return drawn faces, shuffled: people to test on, and others to learn from."""
+    rows = drawn_manifest(identities=720, pictures_per_identity=8, size=96, seed=seed, intensity=(0.6, 1.0))
+    people = rows["subject"].unique(maintain_order=True)[:90].to_list()
+    return split_apart(rows.sample(fraction=1, shuffle=True, seed=seed), pl.col("subject").is_in(people))
+
+
+def split_apart(rows: pl.DataFrame, is_test: pl.Expr) -> pl.DataFrame:
+    """Name the split of each row anew."""
+    return rows.with_columns(split=pl.when(is_test).then(pl.lit("test")).otherwise(pl.lit("train")))
+
+
+def frozen() -> Recipe:
+    """Return the recipe of a new head on affekt's backbone: its features are computed once."""
+    return replace(
+        plain(), weights="affekt", frozen=True, augmentation=Augmentation(), learning_rate=1e-3, epochs=60, ema_decay=0
+    )
+
+
+def scratch(size: int) -> Recipe:
+    """Return the recipe of the whole network from random weights, with affekt's own augmentation."""
+    return replace(plain(), epochs=max(12, SCRATCH_STEPS * 32 // size), ema_decay=0.99)
+
+
+def plain() -> Recipe:
+    """Return affekt's recipe for labels alone, in small batches."""
+    return replace(
+        affekt(),
+        heads=("expression",),
+        expression_target="labels",
+        batch_size=32,
+        learning_rate=1e-3,
+        start_size=0,
+        growth_epochs=0,
+    )
+
+
+def accuracy(recipe: Recipe, manifest: pl.DataFrame, out: Path, seed: int) -> str:
+    """Train, and return the accuracy on the split test with its interval."""
+    shutil.rmtree(out, ignore_errors=True)
+    train(recipe, manifest, Run(recipe_name=out.name, data=out, out=out, validation="0.1", seed=seed))
+    table = predict_table(out, select_split(manifest, "test"))
+    [scores] = evaluate_tables({out.name: table}, manifest, "test", seed=seed, progress=False).scores
+    found = scores.figures["accuracy"]
+    return f"{number(found.value)} {interval(found)}"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""Conditions: what real pictures do to a face before a model sees it, made on a test split one at a time.
+
+Strengths are given relative to the face, so that a condition means the same in a portrait and in a crowd. Each gives a
+manifest again, which any model is then scored on as on the clean one.
+"""
+
+import io
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import polars as pl
+from PIL import Image, ImageFilter
+from tqdm import tqdm
+
+from affekt.data.manifest import read_row_rgb, to_manifest
+from affekt.faces.pictures import encode_png
+
+
+@dataclass(frozen=True)
+class Face:
+    """A picture and where its face is."""
+
+    image_rgb: np.ndarray
+    """(height, width, 3) uint8."""
+    box_xyxy: np.ndarray
+    """(4,) pixels."""
+
+    @property
+    def side(self) -> float:
+        """The longer side of the box, in pixels."""
+        left, top, right, bottom = self.box_xyxy
+        return float(max(right - left, bottom - top))
+
+
+Change = Callable[[Face, np.random.Generator], Face]
+
+
+def few_pixels(face: Face, rng: np.random.Generator, *, side: int) -> Face:
+    """Shrink the picture until the face is `side` pixels wide; smaller faces stay as they are."""
+    del rng
+    factor = min(1.0, side / face.side)
+    height, width = (max(1, round(length * factor)) for length in face.image_rgb.shape[:2])
+    small = Image.fromarray(face.image_rgb).resize((width, height), Image.Resampling.BILINEAR)
+    scale = np.array([width / face.image_rgb.shape[1], height / face.image_rgb.shape[0]] * 2)
+    return Face(np.asarray(small), face.box_xyxy * scale)
+
+
+def compressed(face: Face, rng: np.random.Generator, *, quality: int) -> Face:
+    """Write and read the picture as JPEG at libjpeg's quality."""
+    del rng
+    stream = io.BytesIO()
+    Image.fromarray(face.image_rgb).save(stream, "JPEG", quality=quality)
+    return Face(np.asarray(Image.open(stream).convert("RGB")), face.box_xyxy)
+
+
+def blurred(face: Face, rng: np.random.Generator, *, sigma: float) -> Face:
+    """Blur by a Gaussian whose standard deviation is `sigma` of the face's side."""
+    del rng
+    blur = ImageFilter.GaussianBlur(sigma * face.side)
+    return Face(np.asarray(Image.fromarray(face.image_rgb).filter(blur)), face.box_xyxy)
+
+
+def lit(face: Face, rng: np.random.Generator, *, gamma: float = 1.0, contrast: float = 1.0) -> Face:
+    """Raise brightness to the power `gamma`, and multiply its distance from the middle by `contrast`."""
+    del rng
+    light = (face.image_rgb / 255) ** gamma
+    return Face(np.rint(255 * (0.5 + contrast * (light - 0.5))).astype(np.uint8), face.box_xyxy)
+
+
+def misplaced(face: Face, rng: np.random.Generator, *, shift: float = 0.0, scale: float = 1.0) -> Face:
+    """Move the box by `shift` of its side in a random direction, and make it `scale` times as large."""
+    angle = rng.uniform(0, 2 * math.pi)
+    left, top, right, bottom = face.box_xyxy
+    centre = np.array([left + right, top + bottom]) / 2 + shift * face.side * np.array([np.cos(angle), np.sin(angle)])
+    half = scale * np.array([right - left, bottom - top]) / 2
+    return Face(face.image_rgb, np.concatenate([centre - half, centre + half]))
+
+
+def covered(face: Face, rng: np.random.Generator, *, top: float, bottom: float) -> Face:
+    """Paint the face grey from `top` to `bottom`, as fractions of its height."""
+    del rng
+    return _painted(face, 0.0, top, 1.0, bottom)
+
+
+def covered_somewhere(face: Face, rng: np.random.Generator, *, side: float) -> Face:
+    """Paint a square of `side` of the face's side grey, anywhere on the face."""
+    left, top = rng.uniform(0, 1 - side, 2)
+    return _painted(face, left, top, left + side, top + side)
+
+
+def _painted(face: Face, left: float, top: float, right: float, bottom: float) -> Face:
+    x0, y0, x1, y1 = face.box_xyxy
+    columns = slice(max(0, round(x0 + left * (x1 - x0))), max(0, round(x0 + right * (x1 - x0))))
+    rows = slice(max(0, round(y0 + top * (y1 - y0))), max(0, round(y0 + bottom * (y1 - y0))))
+    image_rgb = face.image_rgb.copy()
+    image_rgb[rows, columns] = 128
+    return Face(image_rgb, face.box_xyxy)
+
+
+CONDITIONS: dict[str, Change] = {
+    "face of 32 pixels": partial(few_pixels, side=32),
+    "face of 24 pixels": partial(few_pixels, side=24),
+    "face of 16 pixels": partial(few_pixels, side=16),
+    "JPEG, quality 30": partial(compressed, quality=30),
+    "JPEG, quality 10": partial(compressed, quality=10),
+    "blur, sigma 1/48 of the face": partial(blurred, sigma=1 / 48),
+    "blur, sigma 2/48 of the face": partial(blurred, sigma=2 / 48),
+    "dark, gamma 2.5": partial(lit, gamma=2.5),
+    "bright, gamma 0.4": partial(lit, gamma=0.4),
+    "half the contrast": partial(lit, contrast=0.5),
+    "box moved by a tenth": partial(misplaced, shift=0.1),
+    "box a fifth too large": partial(misplaced, scale=1.2),
+    "box a fifth too small": partial(misplaced, scale=0.8),
+    "eyes covered": partial(covered, top=0.2, bottom=0.5),
+    "mouth covered": partial(covered, top=0.65, bottom=1.0),
+    "a quarter covered, anywhere": partial(covered_somewhere, side=0.5),
+}
+"""Name in tables -> the change."""
+
+
+def worsened(rows: pl.DataFrame, change: Change, *, seed: int = 0, name: str = "") -> pl.DataFrame:
+    """Return manifest rows whose pictures and boxes met a condition; all else is unchanged.
+
+    Args:
+        rows: manifest rows.
+        change: one of `CONDITIONS`.
+        seed: decides directions and places; a row meets the same ones in every condition.
+        name: stands beside the progress bar.
+
+    Raises:
+        PictureError: a picture is missing or unreadable.
+    """
+    images, boxes = [], []
+    for number, row in enumerate(tqdm(rows.iter_rows(named=True), name, rows.height, leave=False, disable=None)):
+        image_rgb = read_row_rgb(row)
+        height, width = image_rgb.shape[:2]
+        box_xyxy = np.asarray(row["box_xyxy"] if row["box_xyxy"] is not None else (0, 0, width, height), np.float64)
+        face = change(Face(image_rgb, box_xyxy), np.random.default_rng((seed, number)))
+        images.append(encode_png(face.image_rgb))
+        boxes.append(face.box_xyxy.tolist())
+    changed = {"image": pl.Series(images), "box_xyxy": pl.Series(boxes), "path": pl.lit(None)}
+    return to_manifest(rows.with_columns(**changed))
