@@ -2,6 +2,7 @@
 
 import csv
 import importlib.util
+import re
 import shutil
 import threading
 import time
@@ -180,6 +181,15 @@ class Visit:
 
     def until_told(self, text):
         self.tab.locator("#status", has_text=text).wait_for()
+
+    def until_rows(self, count):
+        """Wait until the camera has filled so many rows of the table."""
+        stop_s = time.monotonic() + ANSWER_MS / 1000
+        while not (told := re.search(r"([\d,]+) rows?$", self.tab.locator("#rate").inner_text())) or (
+            int(told[1].replace(",", "")) < count
+        ):
+            assert time.monotonic() < stop_s, f"no {count} rows: {self.tab.locator('#status').inner_text()}"
+            self.tab.wait_for_timeout(200)
 
     def choose(self, *pictures):
         self.tab.set_input_files("#files", list(pictures))

@@ -17,8 +17,7 @@ def followed(open_visit):
     """Let the camera run for a while, and return the visit and its table."""
     visit = open_visit()
     visit.tab.get_by_role("button", name="Start camera").click()
-    visit.tab.locator("#rate", has_text="frames a second").wait_for()
-    visit.tab.wait_for_timeout(4000)
+    visit.until_rows(25)
     visit.tab.get_by_role("button", name="Stop camera").click()
     yield visit, pl.read_csv(io.BytesIO(visit.saved().encode()), schema=SMOOTHED_SCHEMA)
     visit.context.close()
@@ -98,7 +97,7 @@ def test_a_camera_that_is_refused_is_explained(visit):
 def test_the_camera_gives_way_to_a_picture(visit, astronaut):
     opened = visit()
     opened.tab.get_by_role("button", name="Start camera").click()
-    opened.tab.locator("#rate", has_text="frames a second").wait_for()
+    opened.until_rows(2)
     opened.choose(astronaut)
     opened.until_told("astronaut.png: 1 face")
     assert opened.tab.get_by_role("button", name="Start camera").is_visible()

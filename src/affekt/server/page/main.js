@@ -144,7 +144,7 @@ async function follow(name) {
       if (!people.some(({ key }) => key === selected)) selected = people[0]?.key ?? selected;
       // Drawn in the browser's own time: the next frame goes to the worker first.
       requestAnimationFrame(show);
-      rate.count();
+      rate.count(session.length);
       announcer.sayInPassing(inPassing());
     }
   } catch (error) {

@@ -6,7 +6,7 @@ export const percent = (share) => `${Math.round(100 * share)} %`;
 export const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
 
 /** `1 face`, `3 faces`. */
-export const counted = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
+export const counted = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 
 /** What a face is called: counted from 1, as people do. */
 export const nameOf = (person) => `Face ${person.key + 1}`;
