@@ -38,6 +38,8 @@ let people = [];
 let selected = null;
 let following = null;
 let nowS = 0;
+let reading = Promise.resolve();
+let isStarting = false;
 let cameras = 0;
 let chartedMs = -Infinity;
 
@@ -83,26 +85,33 @@ function tell(text) {
   announcer.say(text);
 }
 
-async function readPictures(files) {
-  if (!engine || !files.length) return;
+/** Pictures are read one after the other, in the order they came. */
+function readPictures(files) {
+  if (engine) reading = files.reduce((before, file) => before.then(() => readPicture(file)), reading);
+  return reading;
+}
+
+async function readPicture(file) {
   stopCamera();
   following = null;
-  for (const file of files) {
-    tell(`Reading ${file.name} …`);
-    try {
-      const bitmap = await createImageBitmap(file, { imageOrientation: "from-image", colorSpaceConversion: "none" });
-      people = [];
-      stage.showPicture(bitmap, file.name);
-      const { faces } = await engine.analyse({ bitmap, file, longestSide: PICTURE_SIDE });
-      people = peopleOf(faces);
-      session.add(file.name, people);
-      select(people[0]?.key ?? null);
-      tell(`${file.name}: ${[counted(people.length, "face"), ...people.map(described)].join(". ")}`);
-    } catch (error) {
-      session.addUnreadable(file.name, error.message);
-      tell(`${file.name} cannot be read: ${error.message}`);
-    }
+  tell(`Reading ${file.name} …`);
+  try {
+    const bitmap = await createImageBitmap(file, { imageOrientation: "from-image", colorSpaceConversion: "none" });
+    people = [];
+    stage.showPicture(bitmap, file.name);
+    const { faces } = await engine.analyse({ bitmap, file, longestSide: PICTURE_SIDE });
+    const found = peopleOf(faces);
+    session.add(file.name, found);
     saved();
+    // The camera may have been started meanwhile.
+    if (camera.isOn) return;
+    people = found;
+    select(people[0]?.key ?? null);
+    tell(`${file.name}: ${[counted(people.length, "face"), ...people.map(described)].join(". ")}`);
+  } catch (error) {
+    session.addUnreadable(file.name, error.message);
+    saved();
+    tell(`${file.name} cannot be read: ${error.message}`);
   }
 }
 
@@ -112,12 +121,16 @@ async function toggleCamera() {
 }
 
 async function startCamera(deviceId) {
+  if (isStarting) return;
+  isStarting = true;
   try {
     await camera.start(deviceId);
   } catch (error) {
     stopCamera();
     tell(error.message);
     return;
+  } finally {
+    isStarting = false;
   }
   part("camera").textContent = "Stop camera";
   tell(engine.sends ? "The camera is on. Frames go to the server." : "The camera is on. Frames stay on this device.");
@@ -128,7 +141,7 @@ async function startCamera(deviceId) {
 }
 
 async function follow(name) {
-  following = new Following();
+  const mine = (following = new Following());
   people = [];
   rate.begin();
   const startedMs = performance.now();
@@ -137,7 +150,7 @@ async function follow(name) {
     for await (const bitmap of camera.frames()) {
       const timeS = (performance.now() - startedMs) / 1000;
       const { faces } = await engine.analyse({ bitmap, longestSide: CAMERA_SIDE });
-      if (!camera.isOn) return;
+      if (!camera.isOn || following !== mine) return;
       nowS = timeS;
       people = following.update(faces, timeS);
       session.add(name, people, { frame: frame++, timeS });

@@ -6,6 +6,8 @@ import { signed } from "./words.js";
 
 /** How far back the trace goes. */
 const TRACE_S = 8;
+/** Room for the words at the left and right. */
+const WORDS_PX = 76;
 
 export class Circumplex {
   #canvas = document.getElementById("circumplex");
@@ -21,7 +23,7 @@ export class Circumplex {
   show(person, past) {
     const { context, width, height } = cleared(this.#canvas);
     if (!width) return;
-    const plot = { context, x: width / 2, y: height / 2, radius: Math.min(width / 2 - 62, height / 2 - 22) };
+    const plot = { context, x: width / 2, y: height / 2, radius: Math.min(width / 2 - WORDS_PX, height / 2 - 22) };
     drawAxes(plot);
     if (person?.point.length) {
       if (!isCalm()) drawTrace(plot, past, person);
@@ -68,7 +70,7 @@ function drawAxes({ context, x, y, radius }) {
   for (const [text, atX, atY, align] of [
     ["pleasant", x + radius + 8, y, "left"],
     ["unpleasant", x - radius - 8, y, "right"],
-    ["aroused", x, y - radius - 11, "center"],
+    ["activated", x, y - radius - 11, "center"],
     ["calm", x, y + radius + 11, "center"],
   ]) {
     context.textAlign = align;

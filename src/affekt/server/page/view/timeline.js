@@ -27,6 +27,7 @@ export class Timeline {
     const endS = Math.max(nowS, REMEMBERED_S);
     const x = (timeS) => LEFT + (1 - (endS - timeS) / REMEMBERED_S) * (width - LEFT - RIGHT);
     drawRules(context, { bands, lines, width, height, x, endS });
+    if (!past.length) drawHint(context, width, bands);
     for (const piece of pieces(past)) {
       if (piece[0].probabilities.length) drawBands(context, piece, bands, x);
       if (piece[0].point.length) drawLines(context, piece, lines, x);
@@ -68,6 +69,13 @@ function drawRules(context, { bands, lines, width, height, x, endS }) {
     const at = Math.min(Math.max(x(tickS), LEFT + 10), width - RIGHT - 12);
     context.fillText(clock(tickS), at, height - 7);
   }
+}
+
+function drawHint(context, width, { top, height }) {
+  context.fillStyle = colour("soft");
+  context.font = font(13);
+  context.textAlign = "center";
+  context.fillText("The camera fills this", (LEFT + width - RIGHT) / 2, top + height / 2);
 }
 
 const clock = (timeS) => `${Math.floor(timeS / 60)}:${String(Math.round(timeS) % 60).padStart(2, "0")}`;
