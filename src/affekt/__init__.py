@@ -1,10 +1,15 @@
 """Read emotion from faces: eight expressions with calibrated probabilities, and valence and arousal."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from affekt.inference.analyzer import Analyzer
+
+# onnxruntime 1.32 reports its use to its makers unless told otherwise before it is first imported. What affekt looks at
+# is nobody's business; who wants to report sets the variable to 0.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
 

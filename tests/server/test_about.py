@@ -12,7 +12,7 @@ def test_the_model_is_its_card(client, small_model):
 
 
 def test_metrics_count_requests_pictures_and_faces_by_route(client, picture):
-    client.post("/v1/analyze", files=[("a", ("a.png", picture())), ("b", ("b.png", b"garbage"))])
+    client.post("/v1/analyze", files=[("pictures", ("a.png", picture())), ("pictures", ("b.png", b"garbage"))])
     client.post("/v1/analyze", content=b"garbage")
     client.get("/no/such/path")
     client.get("/no/such/other")

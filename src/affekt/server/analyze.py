@@ -16,20 +16,10 @@ from affekt.server.pipeline import Answered, Job, Pipeline
 from affekt.server.problems import Problem, busy
 from affekt.server.schemas import Analysis, problems
 from affekt.server.settings import Settings
-from affekt.server.uploads import Upload, read_uploads
+from affekt.server.uploads import PART, Upload, read_uploads
 
 PICTURE = {"type": "string", "format": "binary"}
-FORM = {"type": "object", "required": ["pictures"], "properties": {"pictures": {"type": "array", "items": PICTURE}}}
-BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "description": "One picture as it is, or several files of a form; JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF.",
-        "content": {
-            "multipart/form-data": {"schema": FORM},
-            **{kind: {"schema": PICTURE} for kind in ("image/jpeg", "image/png", "application/octet-stream")},
-        },
-    }
-}
+RAW = ("image/jpeg", "image/png", "application/octet-stream")
 
 
 class Options(BaseModel):
@@ -64,7 +54,7 @@ def analyze_routes(
         "/v1/analyze",
         response_model=Analysis,
         responses=problems(400, 401, 408, 413, 415, 422, 500, 503),
-        openapi_extra=BODY,
+        openapi_extra={"requestBody": _body(settings)},
         summary="Find the faces of pictures and read their expressions, valence and arousal.",
     )
     async def analyze(request: Request, options: Annotated[Options, Query()]) -> JSONResponse:
@@ -86,6 +76,17 @@ def analyze_routes(
         return JSONResponse({"model": model, "rows": rows, "notes": _notes(answers, options, pipeline, settings)})
 
     return router
+
+
+def _body(settings: Settings) -> dict[str, Any]:
+    """Describe the body for OpenAPI: FastAPI would keep parts of a form that it knows of in files."""
+    files = {"type": "array", "items": PICTURE, "minItems": 1, "maxItems": settings.pictures}
+    form = {"type": "object", "required": [PART], "properties": {PART: files}, "additionalProperties": False}
+    return {
+        "required": True,
+        "description": "One picture as it is, or several files of a form; JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF.",
+        "content": {"multipart/form-data": {"schema": form}, **{kind: {"schema": PICTURE} for kind in RAW}},
+    }
 
 
 async def _answered(

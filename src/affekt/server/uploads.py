@@ -13,8 +13,10 @@ from starlette.requests import ClientDisconnect
 from affekt.server.problems import Problem
 from affekt.server.settings import Settings
 
-HOW_TO_SEND = "send a picture as the body with Content-Type: image/jpeg, or several as multipart/form-data"
 MULTIPART = "multipart/form-data"
+PART = "pictures"
+"""Name of every part."""
+HOW_TO_SEND = f"send a picture as the body with Content-Type: image/jpeg, or several as {MULTIPART}, each named {PART}"
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class _Parser(MultiPartParser):
     def on_part_begin(self) -> None:
         if not self.parts_left:
             raise Problem(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                HTTPStatus.UNPROCESSABLE_ENTITY,
                 f"expected at most {self.most_parts} pictures a request, got more; send them in several requests",
             )
         self.parts_left -= 1
@@ -123,8 +125,9 @@ async def _parts(request: Request, pieces: AsyncGenerator[bytes, None], settings
 async def _files(form: FormData) -> list[Upload]:
     uploads = []
     for name, value in form.multi_items():
-        if not isinstance(value, UploadFile):
-            sentence = f"expected picture files, got text in the part {name!r}; send each part with a file name"
+        if not isinstance(value, UploadFile) or name != PART:
+            what = "a file" if isinstance(value, UploadFile) else "text"
+            sentence = f"expected files in parts named {PART}, got {what} in one named {name!r}; {HOW_TO_SEND}"
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, sentence)
         uploads.append(Upload(value.filename or str(len(uploads)), await value.read()))
     if not uploads:
