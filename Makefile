@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench bench-training bench-predict clean
+.PHONY: demo test page lint bench bench-training bench-predict clean
 
 demo: .venv/ready
 	$(BIN)/affekt demo --out demo
@@ -20,6 +20,14 @@ bench: .venv/ready
 	$(BIN)/python benchmarks/speed.py $(if $(DATA),--data $(DATA))
 	$(BIN)/python benchmarks/frozen_training.py
 
+# The one target that needs node: npm brings the runtime that the live page computes with.
+page: src/affekt/server/page/vendor/ready
+
+src/affekt/server/page/vendor/ready: web/package.json web/vendor.sha256 web/vendor.mjs
+	npm install --prefix web --no-package-lock --ignore-scripts --no-audit --no-fund
+	npm run --prefix web build
+	touch $@
+
 bench-training: .venv/ready
 	$(BIN)/python benchmarks/frozen_training.py
 
@@ -34,4 +42,4 @@ bench-predict: .venv/ready
 	touch $@
 
 clean:
-	rm -rf .venv demo build dist .pytest_cache .ruff_cache
+	rm -rf .venv demo build dist .pytest_cache .ruff_cache web/node_modules src/affekt/server/page/vendor

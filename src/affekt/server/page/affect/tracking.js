@@ -1,0 +1,86 @@
+/** Which face is whose from frame to frame, the counterpart of tracking.py: an alpha-beta filter for each person. */
+
+/** Share of a box's distance from its prediction that is believed: the alpha. */
+const POSITION_GAIN = 0.7;
+/** Share of that distance, a second, that is believed of the velocity: the beta. */
+const VELOCITY_GAIN = 0.2;
+/** Largest distance of a matched box from its prediction, in sides of the face; more for each second it was hidden. */
+const FARTHEST = 1.0;
+
+export class FaceTracker {
+  #tracks = [];
+  #next = 0;
+
+  /** @param {number} longestGapS a face that is hidden for longer comes back under another number. */
+  constructor(longestGapS = 1.0) {
+    this.longestGapS = longestGapS;
+  }
+
+  /**
+   * Number the faces of the next frame.
+   *
+   * @param {number[][]} boxes left, top, right, bottom in pixels, one a face.
+   * @param {number} timeS when the frame was taken; never earlier than the one before.
+   * @returns {number[]} a number a face, counted from 0 in the order of appearance.
+   */
+  update(boxes, timeS) {
+    this.#tracks = this.#tracks.filter((track) => timeS - track.timeS <= this.longestGapS);
+    const faces = boxes.map(([left, top, right, bottom]) => ({
+      x: (left + right) / 2,
+      y: (top + bottom) / 2,
+      side: Math.max(Math.sqrt((right - left) * (bottom - top)), 1),
+    }));
+    const numbers = new Array(boxes.length).fill(-1);
+    for (const [track, face] of closestPairs(this.#tracks, faces, timeS)) {
+      move(track, faces[face], timeS);
+      numbers[face] = track.number;
+    }
+    return numbers.map((number, face) => (number < 0 ? this.#begin(faces[face], timeS) : number));
+  }
+
+  #begin(face, timeS) {
+    this.#tracks.push({ number: this.#next, ...face, velocityX: 0, velocityY: 0, timeS });
+    return this.#next++;
+  }
+}
+
+function predicted(track, timeS) {
+  const passedS = timeS - track.timeS;
+  return { x: track.x + track.velocityX * passedS, y: track.y + track.velocityY * passedS };
+}
+
+/** Pairs of a track and a face's place, each at most once, the closest first. */
+function closestPairs(tracks, faces, timeS) {
+  const candidates = tracks.flatMap((track) => {
+    const there = predicted(track, timeS);
+    return faces.map((face, place) => {
+      const distance = Math.hypot(there.x - face.x, there.y - face.y) / Math.min(track.side, face.side);
+      const away = (distance + Math.abs(Math.log(track.side / face.side))) / (1 + timeS - track.timeS);
+      return { track, place, away };
+    });
+  });
+  const near = candidates.filter(({ away }) => away <= FARTHEST).sort((one, other) => one.away - other.away);
+  const pairs = [];
+  const taken = new Set();
+  for (const { track, place } of near) {
+    if (taken.has(track) || taken.has(place)) continue;
+    taken.add(track).add(place);
+    pairs.push([track, place]);
+  }
+  return pairs;
+}
+
+function move(track, face, timeS) {
+  const passedS = timeS - track.timeS;
+  const there = predicted(track, timeS);
+  const missedX = face.x - there.x;
+  const missedY = face.y - there.y;
+  track.x = there.x + POSITION_GAIN * missedX;
+  track.y = there.y + POSITION_GAIN * missedY;
+  if (passedS > 0) {
+    track.velocityX += (VELOCITY_GAIN * missedX) / passedS;
+    track.velocityY += (VELOCITY_GAIN * missedY) / passedS;
+  }
+  track.side += POSITION_GAIN * (face.side - track.side);
+  track.timeS = timeS;
+}

@@ -1,0 +1,69 @@
+/** The session's table: the result rows of the command line, one a face or one saying why there is none. */
+
+import { LABELS } from "./affect/labels.js";
+
+const SCORES = [...LABELS.map((label) => `p_${label}`), "valence", "arousal"];
+const COLUMNS = [
+  ...["input", "frame", "time_s", "face", "track", "x", "y", "width", "height", "face_score"],
+  ...["status", "emotion", "confidence"],
+  ...SCORES,
+];
+/** Beside smoothed scores stands what the network said of each frame alone. */
+const RAW_COLUMNS = SCORES.map((name) => `raw_${name}`);
+
+export class Session {
+  #rows = [];
+
+  get length() {
+    return this.#rows.length;
+  }
+
+  clear() {
+    this.#rows = [];
+  }
+
+  /**
+   * Add the rows of a picture or frame.
+   *
+   * @param {string} input its name.
+   * @param {import("./people.js").Person[]} people
+   * @param {{frame: number, timeS: number} | null} when of a camera's frame.
+   */
+  add(input, people, when = null) {
+    const place = { input, frame: when?.frame, time_s: when?.timeS };
+    if (!people.length) this.#rows.push({ ...place, status: "no_face" });
+    people.forEach((person, face) => this.#rows.push({ ...place, ...rowOf(person, face) }));
+  }
+
+  /** Add the row of a picture that could not be read. */
+  addUnreadable(input, reason) {
+    this.#rows.push({ input, status: `unreadable: ${reason}` });
+  }
+
+  /** @returns {string} the table, its lines ending in a newline; what is unknown is empty. */
+  csv() {
+    const columns = this.#rows.some((row) => row.raw_valence !== undefined || row.raw_p_neutral !== undefined)
+      ? [...COLUMNS, ...RAW_COLUMNS]
+      : COLUMNS;
+    const lines = this.#rows.map((row) => columns.map((column) => cell(row[column])).join(","));
+    return `${[columns.join(","), ...lines].join("\n")}\n`;
+  }
+}
+
+function rowOf({ track, boxXyxy: [left, top, right, bottom], score, emotion, confidence, probabilities, point, raw }, face) {
+  const row = { face, track, x: left, y: top, width: right - left, height: bottom - top, face_score: score };
+  Object.assign(row, { status: "ok", emotion, confidence });
+  fill(row, "", probabilities, point);
+  if (raw) fill(row, "raw_", raw.probabilities, raw.point);
+  return row;
+}
+
+function fill(row, prefix, probabilities, point) {
+  probabilities.forEach((value, i) => (row[`${prefix}p_${LABELS[i]}`] = value));
+  ["valence", "arousal"].forEach((name, i) => (row[prefix + name] = point[i]));
+}
+
+function cell(value) {
+  const text = value === null || value === undefined ? "" : String(value);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+}

@@ -1,0 +1,106 @@
+"""The page's arithmetic against Python's, pixel for pixel, on crops of a photograph."""
+
+import base64
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from affekt.faces.detection import _shrunk, without_overlaps
+from affekt.faces.preprocessing import Preprocessing, crop_face, normalise
+
+PICTURE = """
+  const pictureOf = (encoded, width, height) => ({
+    pixels: Uint8ClampedArray.from(atob(encoded), (letter) => letter.charCodeAt(0)), width, height, channels: 4,
+  });
+  const list = (array) => Array.from(array);
+"""
+
+
+@pytest.fixture(scope="module")
+def tab(chromium, address):
+    """Open an empty page of the service's origin, from which the page's modules can be had."""
+    context = chromium.new_context()
+    tab = context.new_page()
+    tab.goto(f"{address}icon.svg")
+    yield tab
+    context.close()
+
+
+def run(tab, body, image_rgb, *further):
+    """Run the body of a function of a picture and what else it is given."""
+    height, width = image_rgb.shape[:2]
+    rgba = np.dstack([image_rgb, np.full((height, width), 255, np.uint8)])
+    given = [base64.b64encode(rgba.tobytes()).decode(), width, height, *further]
+    script = f"async ([encoded, width, height, ...given]) => {{ {PICTURE} {body} }}"
+    return tab.evaluate(script, given)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "longest_side"),
+    [(512, 512, 256), (640, 480, 256), (500, 301, 120), (512, 300, 64), (97, 512, 40), (300, 200, 640)],
+)
+def test_shrinking_is_pillows_to_one_grey_level(tab, astronaut_rgb, width, height, longest_side):
+    image_rgb = np.asarray(Image.fromarray(astronaut_rgb).resize((width, height)))
+    body = """
+      const { shrunk } = await import("/compute/shrinking.js");
+      const small = shrunk(pictureOf(encoded, width, height), given[0]);
+      return [list(small.pixels), small.height, small.width, small.channels];
+    """
+    pixels, *shape = run(tab, body, image_rgb, longest_side)
+    found = np.array(pixels, np.uint8).reshape(shape)[..., :3]
+    expected = _shrunk(image_rgb, min(1.0, longest_side / max(width, height)))
+    # Pillow filters some tall pictures along columns first, and rounds between the two.
+    assert found.shape == expected.shape
+    assert np.abs(found.astype(int) - expected).max() <= (1 if height > width else 0)
+
+
+BOXES = [
+    [180.3, 70.8, 262.1, 190.2],
+    [100, 100, 148, 148],
+    [-40.5, -30.25, 90, 60],
+    [400, 380, 700.5, 640],
+    [250, 120, 262, 130],
+    [10, 5, 500, 510],
+]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("margin", [0.0, 0.35])
+def test_crops_are_pythons_to_the_grey_level(tab, astronaut_rgb, channels, margin):
+    preprocessing = Preprocessing(
+        input_size=48,
+        channels=channels,
+        mean=(0.4, 0.5, 0.6)[:channels],
+        std=(0.2, 0.25, 0.3)[:channels],
+        crop_margin=margin,
+    )
+    body = """
+      const { cropFace, normalise } = await import("/compute/preprocessing.js");
+      const [preprocessing, boxes] = given;
+      const crops = boxes.map((box) => cropFace(pictureOf(encoded, width, height), preprocessing, box));
+      return [crops.map(list), list(normalise(crops, preprocessing))];
+    """
+    fields = {name: getattr(preprocessing, name) for name in ("input_size", "channels", "mean", "std", "crop_margin")}
+    crops, normalised = run(tab, body, astronaut_rgb, fields, BOXES)
+    expected = np.stack([crop_face(astronaut_rgb, preprocessing, np.array(box)) for box in BOXES])
+    found = np.array(crops, np.uint8).reshape(expected.shape)
+    away = np.abs(found.astype(int) - expected.astype(int))
+    # Single and double precision may round a tie to either side.
+    assert away.max() <= 1
+    assert (away > 0).mean() < 1e-3
+    planes = np.array(normalised, np.float32).reshape(normalise(found, preprocessing).shape)
+    np.testing.assert_allclose(planes, normalise(found, preprocessing), atol=1e-5)
+
+
+def test_overlaps_are_left_out_as_python_leaves_them_out(tab):
+    random = np.random.default_rng(2)
+    corner, side = random.uniform(0, 60, (40, 2)), random.uniform(5, 40, (40, 2))
+    boxes, score = np.hstack([corner, corner + side]), random.permutation(40) / 40
+    body = """
+      const { withoutOverlaps } = await import("/compute/detection.js");
+      return withoutOverlaps(given[0].map((boxXyxy, i) => ({ boxXyxy, score: given[1][i], i }))).map(({ i }) => i);
+    """
+    found = run(tab, body, np.zeros((1, 1, 3), np.uint8), boxes.tolist(), score.tolist())
+    assert found == without_overlaps(boxes, score, 0.3).tolist()
+    assert 1 < len(found) < 40

@@ -1,0 +1,125 @@
+"""A picture dropped on the page: read in the browser as Python reads it, and kept there."""
+
+import base64
+import io
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+
+from affekt.inference.analyzer import Analyzer
+from affekt.inference.rows import SCHEMA, SCORES
+
+DROP = """([name, encoded]) => {
+  const bytes = Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0));
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File([bytes], name, { type: "image/png" }));
+  const options = { dataTransfer, bubbles: true, cancelable: true };
+  for (const kind of ["dragenter", "dragover", "drop"])
+    document.getElementById("stage").dispatchEvent(new DragEvent(kind, options));
+}"""
+
+
+def encoded(image_rgb):
+    buffer = io.BytesIO()
+    Image.fromarray(image_rgb).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def drop(opened, name, image_rgb):
+    opened.tab.evaluate(DROP, [name, base64.b64encode(encoded(image_rgb)).decode()])
+
+
+def table(opened):
+    return pl.read_csv(opened.saved().encode(), schema=SCHEMA)
+
+
+def assert_as_python_reads_it(found, model, image_rgb):
+    expected = Analyzer(model).analyze(image_rgb)
+    assert len(found) == len(expected) > 0
+    assert found["emotion"].to_list() == expected["emotion"].to_list()
+    for name in ("x", "y", "width", "height"):
+        np.testing.assert_allclose(found[name], expected[name], atol=0.01)
+    for name in SCORES:
+        if expected[name].null_count() == 0:
+            np.testing.assert_allclose(found[name], expected[name], atol=2e-3)
+    np.testing.assert_allclose(found["face_score"], expected["face_score"], atol=1e-4)
+
+
+def test_a_dropped_picture_is_read_as_python_reads_it(opened, model, astronaut_rgb):
+    drop(opened, "portrait.png", astronaut_rgb)
+    opened.until_told("portrait.png: 1 face")
+    found = table(opened)
+    assert found["input"].to_list() == ["portrait.png"]
+    assert found["status"].to_list() == ["ok"]
+    assert_as_python_reads_it(found, model, astronaut_rgb)
+    assert opened.tab.locator("#headline .word").inner_text() == found["emotion"][0]
+
+
+@pytest.mark.parametrize(("width", "height"), [(1400, 1050), (397, 512), (90, 90)])
+def test_sizes_that_are_shrunk_padded_and_enlarged_keep_to_python(opened, model, astronaut_rgb, width, height):
+    image_rgb = np.asarray(Image.fromarray(astronaut_rgb[:400, 40:440]).resize((width, height)))
+    drop(opened, "resized.png", image_rgb)
+    opened.until_told("resized.png: 1 face")
+    assert_as_python_reads_it(table(opened), model, image_rgb)
+
+
+def test_a_photograph_on_its_side_is_turned_upright(opened, astronaut_rgb):
+    buffer = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.rot90(astronaut_rgb)).save(buffer, "JPEG", quality=95, exif=exif)
+    opened.choose({"name": "phone.jpg", "mimeType": "image/jpeg", "buffer": buffer.getvalue()})
+    opened.until_told("phone.jpg: 1 face")
+    row = table(opened).row(0, named=True)
+    assert row["x"] == pytest.approx(174, abs=8)
+    assert row["y"] == pytest.approx(60, abs=25)
+
+
+def test_of_two_faces_each_can_be_chosen(opened, astronaut_rgb):
+    pair = np.concatenate([astronaut_rgb, astronaut_rgb[:, ::-1]], axis=1)
+    drop(opened, "pair.png", pair)
+    opened.until_told("pair.png: 2 faces")
+    faces = opened.tab.locator("#people button")
+    assert faces.all_inner_texts() == ["Face 1", "Face 2"]
+    assert faces.nth(0).get_attribute("aria-pressed") == "true"
+    faces.nth(1).click()
+    assert faces.nth(1).get_attribute("aria-pressed") == "true"
+    assert faces.nth(0).get_attribute("aria-pressed") == "false"
+    rows = table(opened)
+    assert rows["face"].to_list() == [0, 1]
+    shown = opened.tab.locator("#bars .value").all_inner_texts()
+    shares = [rows[name][1] for name in SCORES[:8]]
+    expected = ["> 99 %" if share >= 0.995 else f"{round(100 * share)} %" for share in shares]
+    assert [text.replace("\N{NO-BREAK SPACE}", " ") for text in shown] == expected
+
+
+def test_what_has_no_face_and_what_is_no_picture_become_rows(opened):
+    grey = {"name": "grey, plain.png", "mimeType": "image/png", "buffer": encoded(np.full((80, 90, 3), 90, np.uint8))}
+    text = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"not a picture"}
+    opened.choose(grey, text)
+    opened.until_told("notes.txt cannot be read")
+    rows = table(opened)
+    assert rows["input"].to_list() == ["grey, plain.png", "notes.txt"]
+    assert rows["status"][0] == "no_face"
+    assert rows["status"][1].startswith("unreadable: ")
+    assert rows["p_neutral"].null_count() == 2
+
+
+def test_what_is_forgotten_cannot_be_saved(opened, astronaut):
+    opened.choose(astronaut)
+    opened.until_told("astronaut.png: 1 face")
+    opened.tab.get_by_role("button", name="Forget all").click()
+    assert opened.tab.get_by_role("button", name="Save csv").is_disabled()
+    assert opened.tab.locator("#headline").inner_text() == "No face yet"
+    opened.choose(astronaut)
+    opened.until_told("astronaut.png: 1 face")
+    assert len(table(opened)) == 1
+
+
+def test_with_the_cable_pulled_it_goes_on(opened, astronaut):
+    opened.context.set_offline(True)
+    opened.choose(astronaut)
+    opened.until_told("astronaut.png: 1 face")
+    opened.context.set_offline(False)
