@@ -49,7 +49,7 @@ class Options:
     """A model that comes with affekt, or a model folder."""
     data: Path | None = None
     """A FER+ manifest: int8 is calibrated on it, and accuracy measured."""
-    repetitions: int = 5
+    repetitions: int = 3
     """Turns; tables show medians."""
     seconds: float = 0.5
     """How long each figure of a turn is measured."""

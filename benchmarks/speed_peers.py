@@ -9,6 +9,7 @@ import json
 import os
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,8 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+# DeepFace makes folders for its weights there.
+os.environ["DEEPFACE_HOME"] = tempfile.mkdtemp(prefix="deepface-")
 
 import cv2  # pyright: ignore[reportMissingImports]
 import numpy as np

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
 
 CALIBRATION_BATCH = 16
 SMALLEST_HALVED = 64
@@ -46,9 +48,6 @@ def write_int8(source: Path, target: Path, faces: np.ndarray) -> None:
         target: the file to write.
         faces: (faces, channels, size, size) float32, typical input; the range of every layer is read off them.
     """
-    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
     with tempfile.TemporaryDirectory(prefix="affekt-int8-") as folder:
         prepared = Path(folder) / "prepared.onnx"
         quant_pre_process(source, prepared, skip_symbolic_shape=True)
@@ -74,7 +73,7 @@ def write_int8(source: Path, target: Path, faces: np.ndarray) -> None:
             logging.disable(before)
 
 
-class _Faces:
+class _Faces(CalibrationDataReader):
     """What onnxruntime's calibration asks for batches of input."""
 
     def __init__(self, faces: np.ndarray, name: str) -> None:

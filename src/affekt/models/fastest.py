@@ -47,7 +47,7 @@ def fastest_runtime(
     key = _key(name or hashlib.sha256(content).hexdigest()[:16], threads or core_count())
     if remembered.get(key) not in installed:
         speeds = {runtime: faces_per_s(open_engine(model, runtime, threads=threads), example) for runtime in installed}
-        remembered[key] = max(speeds, key=lambda runtime: speeds[runtime])
+        remembered[key] = max(installed, key=speeds.__getitem__)
         # Where nothing can be kept, the next process measures again.
         with suppress(DataError), written_whole(affekt_home() / REMEMBERED_FILE) as temporary:
             temporary.write_text(json.dumps(remembered, indent=2) + "\n")

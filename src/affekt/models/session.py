@@ -9,7 +9,7 @@ from affekt.errors import ModelError
 from affekt.faces.preprocessing import normalise
 from affekt.models.card import ONNX_FILE, Card, read_card
 from affekt.models.fastest import fastest_runtime
-from affekt.models.runtimes import RuntimeChoice, open_engine
+from affekt.models.runtimes import RuntimeChoice, RuntimeName, open_engine
 
 BATCH_SIZE = 16
 """Faces a pass: enough to keep the cores busy, few enough that what a layer made is still in the cache for the next."""
@@ -55,7 +55,7 @@ class Session:
             example = np.zeros((BATCH_SIZE, wanted.channels, wanted.input_size, wanted.input_size), np.float32)
             runtime = fastest_runtime(path, example, threads=threads)
         self._engine = open_engine(path, runtime, threads=threads, half=self.card.precision == "fp16")
-        self.runtime = self._engine.runtime
+        self.runtime: RuntimeName = self._engine.runtime
 
     def predict(self, crops: np.ndarray, *, batch_size: int = BATCH_SIZE) -> Affect:
         """Classify face crops.

@@ -65,7 +65,7 @@ def _as_onnx(network: Network, images: Tensor) -> bytes | None:
             torch.onnx.export(
                 Backbone(network).eval(),
                 (images.clone(),),
-                content,
+                content,  # pyright: ignore[reportArgumentType], the annotation knows the newer exporter only
                 input_names=["images"],
                 output_names=["features"],
                 dynamic_axes={"images": {0: "faces"}},
