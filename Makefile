@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench-training bench-predict clean
+.PHONY: demo test lint bench bench-training bench-predict clean
 
 demo: .venv/ready
 	$(BIN)/affekt demo --out demo
@@ -14,6 +14,11 @@ lint: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+
+# DATA, a FER+ manifest, puts accuracy beside speed: make bench DATA=ferplus.parquet
+bench: .venv/ready
+	$(BIN)/python benchmarks/speed.py $(if $(DATA),--data $(DATA))
+	$(BIN)/python benchmarks/frozen_training.py
 
 bench-training: .venv/ready
 	$(BIN)/python benchmarks/frozen_training.py

@@ -22,6 +22,7 @@ from typing import Any
 
 import polars as pl
 import tyro
+from environments import python_of
 from PIL import Image
 from tqdm import tqdm
 
@@ -30,7 +31,6 @@ from affekt.files import written_whole
 from affekt.labels import LABELS
 
 HERE = Path(__file__).resolve().parent
-KERAS_ENVIRONMENT = HERE / ".venv-keras"
 BATCH_SIZE = 128
 PICTURES = {"efficientnetv2b0": 256, "mobilenetv2": 256, "xception": 128, "vgg16-va": 128}
 """Training pictures of each recipe, meant to keep all recipes together near eight minutes on two cores."""
@@ -68,18 +68,6 @@ class Measurement:
     def ratio(self) -> float:
         """How many times longer the median run takes in Keras."""
         return statistics.median(self.seconds["keras"]) / statistics.median(self.seconds["affekt"])
-
-
-def keras_python() -> Path:
-    """Return the Python of Keras's own environment, made on first use."""
-    python, ready = KERAS_ENVIRONMENT / "bin" / "python", KERAS_ENVIRONMENT / "ready"
-    requirements = HERE / "requirements-keras.txt"
-    if not ready.is_file() or ready.read_text() != requirements.read_text():
-        print(f"installing {requirements.name} into {KERAS_ENVIRONMENT.name}", flush=True)
-        subprocess.run([sys.executable, "-m", "venv", KERAS_ENVIRONMENT], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "--requirement", requirements], check=True)
-        ready.write_text(requirements.read_text())
-    return python
 
 
 def write_pictures(count: int, seed: int, folder: Path) -> list[dict[str, Any]]:
@@ -204,7 +192,7 @@ def main() -> None:
         # Keras trains on an incomplete last batch, affekt leaves it for another epoch.
         raise SystemExit(f"expected --pictures in whole batches of {BATCH_SIZE}, got {options.pictures}; type 256")
     # Ours is the Python this runs in; OMP_NUM_THREADS is cleared for both, so that each uses all cores.
-    sides = {"affekt": (Path(sys.executable), "affekt_fit.py"), "keras": (keras_python(), "keras_fit.py")}
+    sides = {"affekt": (Path(sys.executable), "affekt_fit.py"), "keras": (python_of("keras"), "keras_fit.py")}
     load = os.getloadavg()[0]
     measurements, versions = measure(options, sides)
     page = report(options, measurements, versions, load)

@@ -48,6 +48,20 @@ def small_model(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(autouse=True)
+def unmeasured(monkeypatch, request):
+    """Take onnxruntime for `auto`, so that no test measures speed or remembers it, but those that ask to."""
+    if "measured" not in request.fixturenames:
+        monkeypatch.setattr("affekt.models.session.fastest_runtime", lambda *_, **__: "onnxruntime")
+        monkeypatch.setattr("affekt.models.fastest.installed_runtimes", lambda: ["onnxruntime"])
+
+
+@pytest.fixture
+def measured(monkeypatch, tmp_path):
+    """Let runtimes be measured, and their speeds be remembered in the test's own folder."""
+    monkeypatch.setenv("AFFEKT_HOME", str(tmp_path / "home"))
+
+
 @pytest.fixture
 def write_video(tmp_path):
     """Return a function that encodes frames, shown at the times given, and returns the file."""

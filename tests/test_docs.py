@@ -14,6 +14,7 @@ from affekt.cli.main import COMMANDS
 from affekt.cli.models import ModelsCommand
 from affekt.cli.predict import PredictCommand
 from affekt.cli.train import TrainCommand
+from affekt.server.settings import Settings
 from affekt.training.augmentation_settings import Augmentation
 from affekt.training.recipe import Recipe
 from affekt.training.recipes import RECIPES
@@ -35,6 +36,7 @@ def commands(page):
 def options_of(command, words):
     classes = {"train": (TrainCommand, Recipe), "evaluate": (EvaluateCommand,), "models": (ModelsCommand,)}
     classes |= {"demo": (DemoCommand,), "export": (ExportCommand,), "predict": (PredictCommand,)}
+    classes |= {"serve": (Settings,)}
     known = {field.name for each in classes.get(command, ()) for field in dataclasses.fields(each)}
     known |= {f"augmentation.{field.name}" for field in dataclasses.fields(Augmentation)}
     return {name.replace("_", "-") for name in known} | {f"no-{name}" for name in known}

@@ -1,6 +1,7 @@
 """The layers of the design: left never imports right, and the small install never meets torch."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -54,12 +55,21 @@ def modules_after(code: str) -> set[str]:
     return set(run.stdout.split())
 
 
-@pytest.mark.parametrize("package", ["labels", "faces", "data", "models/session", "evaluation", "inference"])
+@pytest.mark.parametrize("package", ["labels", "faces", "data", "models/session", "evaluation", "inference", "server"])
 def test_the_small_install_never_imports_torch(package):
     folder = ROOT / package
     paths = sorted(folder.rglob("*.py")) if folder.is_dir() else [ROOT / f"{package}.py"]
     code = "\n".join(f"import {module_name(path).removesuffix('.__init__')}" for path in paths)
     assert not {"torch", "timm", "torchvision"} & modules_after(code)
+
+
+def test_onnxruntime_reports_to_nobody(tmp_path):
+    # Else onnxruntime 1.32 leaves the number of its session in the temporary folder as soon as it is imported.
+    code = "import affekt.models.session, os\nassert os.environ['ORT_DISABLE_TELEMETRY'] == '1'"
+    kept = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    environment = kept | {"TMPDIR": str(tmp_path), "HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert list(tmp_path.rglob("*")) == []
 
 
 @pytest.mark.parametrize(
@@ -72,7 +82,13 @@ def test_help_loads_nothing_heavy(arguments):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["train", "mobilenetv2", "--help"], ["evaluate", "--help"], ["models", "--help"], ["predict", "--help"]],
+    [
+        ["train", "mobilenetv2", "--help"],
+        ["evaluate", "--help"],
+        ["models", "--help"],
+        ["predict", "--help"],
+        ["serve", "--help"],
+    ],
 )
 def test_the_help_of_a_command_never_loads_torch(arguments):
     loaded = modules_after(

@@ -104,3 +104,14 @@ def test_a_folder_without_a_model(capsys, data, tmp_path):
 
 def test_two_tables_of_one_name(capsys, data, predictions):
     assert "different names" in refused(capsys, "--predictions", predictions, predictions, "--data", data)
+
+
+def test_a_runtime_scores_the_onnx_file_without_torch(data, small_model, tmp_path):
+    # The folder holds no weights that torch could read.
+    evaluate(small_model, "--runtime", "onnxruntime", "--data", data, "--split", "test", "--out", tmp_path / "report")
+    metrics = json.loads((tmp_path / "report" / "metrics.json").read_text())
+    table = pl.read_parquet(tmp_path / "report" / "predictions" / "by-light.parquet")
+    assert table["source_id"].to_list() == [str(number) for number in range(40, 80)]
+    said = table.select(PROBABILITY_COLUMNS).to_numpy().argmax(axis=1)
+    right = float((said == np.arange(40, 80) % 8).mean())
+    assert metrics["models"]["by-light"]["figures"]["accuracy"]["value"] == pytest.approx(right)

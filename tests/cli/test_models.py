@@ -1,10 +1,12 @@
 import json
+from dataclasses import replace
 
 import pytest
 
 from affekt.cli.models import main
 from affekt.faces.preprocessing import Preprocessing
-from affekt.models.card import Card
+from affekt.models.card import Card, read_card
+from affekt.models.shipped import shipped_models
 
 COUNTS = {
     "efficientnetv2b0": (6_249_304, 329_992),
@@ -33,12 +35,12 @@ def test_json_lists_the_recipes_with_their_counts(capsys, tmp_path):
     main([str(tmp_path), "--json"])
     listing = json.loads(capsys.readouterr().out)
     assert {recipe["recipe"]: (recipe["parameters"], recipe["trainable"]) for recipe in listing["recipes"]} == COUNTS
-    assert listing["models"] == []
+    assert [model["name"] for model in listing["models"]] == shipped_models()
 
 
 def test_a_folder_of_runs_is_listed(capsys, run_folder):
     main([str(run_folder), "--json"])
-    (model,) = json.loads(capsys.readouterr().out)["models"]
+    *_, model = json.loads(capsys.readouterr().out)["models"]
     assert model["name"] == "small"
     assert model["parameters"] == 2_587_976
     assert model["licence"] == "Apache-2.0"
@@ -51,6 +53,24 @@ def test_the_table_shows_accuracy_and_a_missing_weights_file(capsys, run_folder)
     assert "no weights" in printed
 
 
-def test_without_models_it_says_how_to_make_one(capsys, tmp_path):
+def test_a_recorded_evaluation_comes_before_validation(capsys, run_folder):
+    card = read_card(run_folder / "small")
+    figures = {"accuracy": {"value": 0.61, "low": 0.6, "high": 0.62}, "macro_f1": {"value": None}}
+    replace(card, metrics={**card.metrics, "faces test": {"figures": figures}}).write(run_folder / "small")
+    main([str(run_folder)])
+    printed = capsys.readouterr().out
+    assert "accuracy 0.610 (faces test)" in printed
+    assert "0.500" not in printed
+
+
+def test_the_model_that_comes_with_affekt_is_listed_first(capsys, run_folder):
+    main([str(run_folder), "--json"])
+    models = json.loads(capsys.readouterr().out)["models"]
+    assert [model["name"] for model in models] == ["affekt", "small"]
+    assert models[0]["bytes"] > 1e6
+
+
+def test_without_models_it_says_how_to_make_one(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("affekt.cli.models.shipped_models", list)
     main([str(tmp_path)])
     assert "affekt train --help" in capsys.readouterr().out

@@ -280,6 +280,15 @@ def test_wrong_times_and_timelines_without_a_table_are_refused(pictures, small_m
     assert capsys.readouterr().err.startswith(f"affekt: {sentence}")
 
 
+def test_a_runtime_that_is_not_installed_is_one_sentence(pictures, small_model, capsys, monkeypatch):
+    monkeypatch.setattr("affekt.models.runtimes.installed_runtimes", lambda: ["onnxruntime"])
+    for runtime, advice in {"openvino": "affekt[openvino]", "cuda": "onnxruntime-gpu"}.items():
+        with pytest.raises(SystemExit) as stop:
+            run("pictures", "--model", small_model, "--faces", "whole", "--runtime", runtime)
+        assert stop.value.code == 2
+        assert advice in capsys.readouterr().err
+
+
 def test_a_camera_cannot_be_read_again_to_be_drawn_on(small_model, capsys):
     with pytest.raises(SystemExit) as stop:
         run("camera:0", "--model", small_model, "--out", "faces.csv", "--draw", "marked")

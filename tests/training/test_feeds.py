@@ -51,7 +51,7 @@ def test_extracted_features_are_the_backbones_in_evaluation(stream):
     network = Network("test_efficientnet", 4, ("expression",))
     feed = CropFeed(stream, Preprocessing(input_size=32), CPU)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    features = extract_features(network, feed, precision="fp32", batch_size=5)
+    [features] = extract_features(network, [feed], precision="fp32", batch_size=5)
     [images] = feed.batches([torch.arange(12)])
     with torch.inference_mode():
         expected = network.eval().forward_features(images)
@@ -64,7 +64,7 @@ def test_extracted_features_are_the_backbones_in_evaluation(stream):
 def test_features_at_half_precision_are_kept_in_float32(stream):
     network = Network("test_convnext", 4, ("expression",))
     feed = CropFeed(stream, Preprocessing(input_size=32), CPU)
-    full, half = (extract_features(network, feed, precision=precision).features for precision in ("fp32", "bf16"))
+    full, half = (extract_features(network, [feed], precision=name)[0].features for name in ("fp32", "bf16"))
     assert half.dtype == torch.float32
     assert not torch.equal(full, half)
     torch.testing.assert_close(full, half, atol=0.1, rtol=0.1)

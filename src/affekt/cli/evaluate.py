@@ -45,7 +45,9 @@ class EvaluateCommand:
     record: bool = False
     """Write the figures and their intervals into the models' cards."""
     device: str = "cpu"
-    """Where models run: cpu, cuda or mps."""
+    """Where torch runs models: cpu, cuda or mps."""
+    runtime: Literal["torch", "auto", "onnxruntime", "openvino", "cuda"] = "torch"
+    """What executes models: torch, on their weights, or a runtime, on their model.onnx as it was exported."""
     names: dict[str, str] = field(default_factory=dict)
     """Other names for the tables: --names mobilenetv2 MobileNetV2 ..."""
 
@@ -108,7 +110,7 @@ def _under_conditions(command: EvaluateCommand, evaluation: "Evaluation", manife
     all_found = []
     for path in command.models:
         name = command.names.get(_stem(path), _stem(path))
-        predict = partial(_predicted, path, device=command.device)
+        predict = partial(_predicted, path, device=command.device, runtime=command.runtime)
         all_found.append(measure_robustness(scores[name], manifest, rows, predict))
         print(to_plain(robustness_tables(all_found[-1], evaluation)[0]))
     write_robustness(all_found, evaluation, command.out)
@@ -133,7 +135,7 @@ def named_tables(command: EvaluateCommand, rows: pl.DataFrame) -> dict[str, pl.D
         if path in command.predictions:
             tables[name] = read_predictions(path)
         else:
-            tables[name] = _predicted(path, rows, device=command.device)
+            tables[name] = _predicted(path, rows, device=command.device, runtime=command.runtime)
             write_table(tables[name], command.out / "predictions" / f"{_stem(path)}.parquet")
     return tables
 
@@ -142,7 +144,12 @@ def _stem(path: Path) -> str:
     return path.resolve().name if path.is_dir() else path.stem
 
 
-def _predicted(folder: Path, rows: pl.DataFrame, *, device: str) -> pl.DataFrame:
+def _predicted(folder: Path, rows: pl.DataFrame, *, device: str, runtime: str) -> pl.DataFrame:
+    if runtime != "torch":
+        from affekt.inference.predictions import predict_table_without_torch
+        from affekt.models.session import Session
+
+        return predict_table_without_torch(Session(model_folder(folder), runtime=runtime), rows)  # pyright: ignore
     try:
         from affekt.training.predictions import predict_table
     except ModuleNotFoundError as error:

@@ -55,6 +55,8 @@ class PredictCommand:
     picture is a face already."""
     longest_side: int = 640
     """Larger pictures are shrunk to this many pixels before faces are looked for; raise it for small faces."""
+    runtime: Literal["auto", "onnxruntime", "openvino", "cuda"] = "auto"
+    """What executes the model; auto takes the fastest that is installed, measured once for each model."""
     min_confidence: float = 0.0
     """Leave `emotion` empty where the best expression is less probable; the probabilities stay."""
 
@@ -76,6 +78,7 @@ def main(arguments: list[str]) -> None:
         min_confidence=command.min_confidence,
         every_s=every_s(command),
         smooth_s=seconds(command.smooth, "--smooth"),
+        runtime=command.runtime,
         stop_after_s=float("inf") if command.stop_after is None else seconds(command.stop_after, "--stop-after"),
         detect_every=command.detect_every,
     )

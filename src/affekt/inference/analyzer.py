@@ -23,6 +23,7 @@ from affekt.inference.rows import SCHEMA, SMOOTHED_SCHEMA, Looked, Row, rows_of
 from affekt.inference.smoothing import Smoother
 from affekt.inference.sources import Picture, Sampling, Sight, sights
 from affekt.inference.tracking import FaceTracker
+from affekt.models.runtimes import RuntimeChoice
 from affekt.models.session import Affect, Session
 from affekt.models.shipped import model_folder
 
@@ -34,6 +35,7 @@ Detector = FaceDetector | CascadeDetector
 Batch = list[tuple[Sight, Looked]]
 
 CROPS_A_BATCH = 64
+"""How many are gathered before the network looks at them."""
 SIGHTS_A_BATCH = 64
 """A batch ends here too, so that pictures without faces are told of in time."""
 LONGEST_WAIT_S = 0.25
@@ -62,6 +64,7 @@ class Analyzer:
         min_confidence: float = 0.0,
         every_s: float = 0.0,
         smooth_s: float = 0.5,
+        runtime: RuntimeChoice = "auto",
         stop_after_s: float = float("inf"),
         detect_every: int = 1,
     ) -> None:
@@ -74,12 +77,14 @@ class Analyzer:
             min_confidence: a face whose best expression is less probable than this gets no `emotion`.
             every_s: time between the frames of a video that are looked at; 0 takes all.
             smooth_s: time constant of the filter along a track of a video; 0 smooths nothing.
+            runtime: what executes the model; `auto` takes the fastest that is installed.
             stop_after_s: how much of each video, or of a camera, is looked at.
             detect_every: faces of a video are looked for on one frame of so many, and followed between.
 
         Raises:
             ModelError: the folder holds no usable model.
             ConfigError: a value is out of its range.
+            MissingExtra: the runtime is not installed.
         """
         if not 0 <= min_confidence <= 1:
             raise ConfigError(f"expected a min_confidence from 0 to 1, got {min_confidence}; 0 names every face")
@@ -91,7 +96,7 @@ class Analyzer:
         if detect_every < 1:
             raise ConfigError(f"expected detect_every of at least 1 frame, got {detect_every}; 1 looks at each")
         # Each core works on a picture or a batch of its own, which waits for no other.
-        self.session = Session(model_folder(model), threads=1)
+        self.session = Session(model_folder(model), threads=1, runtime=runtime)
         self.longest_side = longest_side
         self.min_confidence = min_confidence
         self.smooth_s = smooth_s

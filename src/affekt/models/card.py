@@ -43,12 +43,16 @@ class Card:
     """Expression logits are divided by this before the softmax; fitted on validation data."""
     valence_arousal_origin: str | None = None
     """What the valence-arousal head was taught: `rated`, `predicted`, `projected` or `synthetic`."""
+    precision: str = "fp32"
+    """What `model.onnx` was exported in: `fp32`, `fp16` or `int8`; `fp16` halves `model.safetensors` too."""
     parameters: int = 0
     """Total count, as Keras counts: batch-norm moving statistics included."""
     training: dict[str, Any] = field(default_factory=dict)
     """Data, recipe, seed, epochs and command that made the weights."""
     metrics: dict[str, Any] = field(default_factory=dict)
     """Figures with their intervals, by split."""
+    export: dict[str, Any] = field(default_factory=dict)
+    """What the checks of `model.onnx` found: its distance from torch and, in fewer bits, what it loses."""
     licence: str = "Apache-2.0"
     """Licence of the weights."""
     limits: tuple[str, ...] = LIMITS

@@ -64,6 +64,7 @@ class Network(nn.Module):
             ModelError: timm has no such architecture, or one that gives no feature maps.
         """
         super().__init__()
+        self.architecture = architecture
         self.is_frozen = False
         self.backbone, features = _backbone(architecture, channels)
         self.heads = Heads(features, hidden_units, heads)

@@ -36,6 +36,19 @@ def write_tensors(tensors: dict[str, Tensor], path: Path, metadata: dict[str, st
         temporary.write_bytes(content)
 
 
+def write_half(source: Path, target: Path) -> None:
+    """Write a safetensors file again with its matrices and filters in 16 bits.
+
+    Vectors stay as they are: they weigh nothing, and variances may lie beyond what 16 bits hold.
+
+    Raises:
+        DataError: the folder cannot be written, or the disk is full.
+    """
+    tensors = load_file(source)
+    halved = {name: tensor.half() if tensor.ndim > 1 else tensor for name, tensor in tensors.items()}
+    write_tensors(halved, target)
+
+
 def load_model(folder: Path) -> tuple[Network, Card]:
     """Read a network, in evaluation mode, and its card.
 

@@ -1,15 +1,18 @@
-"""A model that predicts: the ONNX file of a model folder on onnxruntime, with its card's preprocessing. No torch."""
+"""A model that predicts: the ONNX file of a model folder in a runtime, with its card's preprocessing. No torch."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
-from affekt.cores import core_count
 from affekt.errors import ModelError
 from affekt.faces.preprocessing import normalise
 from affekt.models.card import ONNX_FILE, Card, read_card
+from affekt.models.fastest import fastest_runtime
+from affekt.models.runtimes import RuntimeChoice, open_engine
+
+BATCH_SIZE = 16
+"""Faces a pass: enough to keep the cores busy, few enough that what a layer made is still in the cache for the next."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,29 +32,32 @@ class Affect:
 class Session:
     """A model folder opened for prediction, safe to share between threads."""
 
-    def __init__(self, folder: Path, *, threads: int | None = None) -> None:
+    def __init__(self, folder: Path, *, runtime: RuntimeChoice = "auto", threads: int | None = None) -> None:
         """Open `model.onnx` beside its card.
 
         Args:
             folder: a model folder; a run becomes one with `affekt export`.
+            runtime: what executes it; `auto` takes CUDA where onnxruntime has it, else the fastest that is installed,
+                measured once for each model and processor.
             threads: cores a batch; None takes all that this process may use.
 
         Raises:
             ModelError: the card or the ONNX file is missing or cannot be used.
+            MissingExtra: the runtime is not installed.
+            ConfigError: the runtime is unknown, or there is no CUDA.
         """
         self.card: Card = read_card(folder)
         path = folder / ONNX_FILE
         if not path.is_file():
             raise ModelError(f"expected {path}, got no such file; make it with: affekt export {folder} --out {folder}")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or core_count()
-        try:
-            self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime raises a class of its own for each cause, none of them public
-            raise ModelError(f"expected an ONNX model in {path}, got {error}; export it again") from error
-        self._outputs = [output.name for output in self._session.get_outputs()]
+        wanted = self.card.preprocessing
+        if runtime == "auto":
+            example = np.zeros((BATCH_SIZE, wanted.channels, wanted.input_size, wanted.input_size), np.float32)
+            runtime = fastest_runtime(path, example, threads=threads)
+        self._engine = open_engine(path, runtime, threads=threads, half=self.card.precision == "fp16")
+        self.runtime = self._engine.runtime
 
-    def predict(self, crops: np.ndarray, *, batch_size: int = 64) -> Affect:
+    def predict(self, crops: np.ndarray, *, batch_size: int = BATCH_SIZE) -> Affect:
         """Classify face crops.
 
         Args:
@@ -62,7 +68,6 @@ class Session:
             ConfigError: the crops are not uint8.
         """
         batches = np.split(crops, range(batch_size, len(crops), batch_size)) if len(crops) else [crops]
-        answers = [self._session.run(None, {"faces": normalise(batch, self.card.preprocessing)}) for batch in batches]
-        joined = [np.concatenate([np.asarray(part) for part in parts]) for parts in zip(*answers, strict=True)]
-        found = dict(zip(self._outputs, joined, strict=True))
+        answers = [self._engine(normalise(batch, self.card.preprocessing)) for batch in batches]
+        found = {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
         return Affect(found.get("probabilities"), found.get("valence_arousal"))

@@ -13,7 +13,7 @@ from affekt.faces.preprocessing import Preprocessing
 from affekt.models.network import Network
 from affekt.training.augmentation import augment
 from affekt.training.augmentation_settings import Augmentation
-from affekt.training.fused import fuse_convolutions
+from affekt.training.backbone import fast_features
 from affekt.training.growth import grown
 from affekt.training.inputs import CropStream, in_batches
 from affekt.training.recipe import Recipe
@@ -41,6 +41,10 @@ class CropFeed:
             if self.size not in (None, images.shape[-1]):
                 images = F.interpolate(images, (self.size, self.size), mode="bilinear", antialias=True)
             yield self._normalise(images)
+
+    def __len__(self) -> int:
+        """Return the number of crops."""
+        return len(self.stream)
 
     def in_epoch(self, recipe: Recipe, epoch: int) -> "CropFeed":
         """Return the feed of a training epoch, counted from 0, with the size and the changes it has reached."""
@@ -76,36 +80,42 @@ Feed = CropFeed | FeatureFeed
 
 
 @torch.inference_mode()
-def extract_features(network: Network, feed: CropFeed, *, precision: str, batch_size: int | None = None) -> FeatureFeed:
-    """Run all crops of a feed through the backbone, once, in evaluation mode.
+def extract_features(
+    network: Network, feeds: list[CropFeed], *, precision: str, batch_size: int | None = None
+) -> list[FeatureFeed]:
+    """Run all crops of some feeds through the backbone, once, in evaluation mode.
 
-    On a CPU each core takes batches of its own, and at fp32 layers are fused, which changes features by rounding only.
+    On a CPU each core takes batches of its own, and at fp32 the fastest runtime that is installed takes torch's place,
+    which changes features by rounding only.
 
     Args:
         network: the network; not changed.
-        feed: the crops.
+        feeds: the crops.
         precision: fp32 or bf16.
         batch_size: crops a pass; None takes few on a CPU, where what they need should stay in its cache.
 
     Returns:
-        A feed of (rows, features) float32 on the feed's device.
+        For each feed one of (rows, features) float32 on its device.
     """
     network.eval()
-    on_cpu = feed.device.type == "cpu"
-    rows = in_batches(len(feed.stream), batch_size or (8 if on_cpu else 128))
-    if on_cpu and precision == "fp32":
-        network = fuse_convolutions(network, next(feed.batches([rows[0][:1]])))
+    device = feeds[0].device
+    threads = torch.get_num_threads() if device.type == "cpu" else 1
+    batches = [in_batches(len(feed), batch_size or (8 if device.type == "cpu" else 128)) for feed in feeds]
+    features_of = network.forward_features
+    if device.type == "cpu" and precision == "fp32":
+        example = next(feeds[0].batches(batches[0][:1]))
+        name = f"features of {network.architecture} at {example.shape[-1]} px"
+        features_of = fast_features(network, example, name=name)
 
-    def features_of(images: Tensor) -> Tensor:
-        with autocast(feed.device, precision):
-            features = network.forward_features(images).float()
+    def work(images: Tensor) -> Tensor:
+        with autocast(device, precision):
+            features = features_of(images).float()
         bar.update(len(images))
         return features
 
-    with tqdm(total=len(feed.stream), desc="features", unit="face", leave=False, disable=None) as bar:
-        threads = torch.get_num_threads() if on_cpu else 1
-        parts = map_in_threads(features_of, feed.batches(rows), threads)
-    return FeatureFeed(torch.cat(parts).clone())
+    with tqdm(total=sum(map(len, feeds)), desc="features", unit="face", leave=False, disable=None) as bar:
+        parts = [map_in_threads(work, feed.batches(rows), threads) for feed, rows in zip(feeds, batches, strict=True)]
+    return [FeatureFeed(torch.cat(part).clone()) for part in parts]
 
 
 def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager[object]:

@@ -74,7 +74,7 @@ def train(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
         validation = load_split(recipe, validation_rows, device, name="validation", augmented=False)
         trainee = _trainee(recipe, network, training)
         if recipe.frozen and recipe.augmentation.is_off and not recipe.teachers:
-            training, validation = (_cached(network, split, recipe) for split in (training, validation))
+            training, validation = _cached(network, [training, validation], recipe)
             trainee = _trainee(recipe, network.heads, training)
         identity = _identity(recipe, rows, validation_rows, run)
         if run.resume and (run.out / CHECKPOINT_FILE).is_file():
@@ -203,9 +203,10 @@ def load_split(recipe: Recipe, rows: pl.DataFrame, device: torch.device, *, name
     return Split(feed, targets_of(rows))
 
 
-def _cached(network: Network, split: Split, recipe: Recipe) -> Split:
-    assert isinstance(split.feed, CropFeed)
-    return Split(extract_features(network, split.feed, precision=recipe.precision), split.targets)
+def _cached(network: Network, splits: list[Split], recipe: Recipe) -> list[Split]:
+    crops = [split.feed for split in splits if isinstance(split.feed, CropFeed)]
+    features = extract_features(network, crops, precision=recipe.precision)
+    return [Split(feed, split.targets) for feed, split in zip(features, splits, strict=True)]
 
 
 def _trainee(recipe: Recipe, module: torch.nn.Module, training: Split) -> Trainee:

@@ -1,0 +1,27 @@
+# docker build --tag affekt .
+# docker run --read-only --cap-drop ALL --security-opt no-new-privileges --publish 127.0.0.1:8000:8000 affekt
+
+FROM node:22-slim AS page
+WORKDIR /build
+COPY web web
+COPY src/affekt/server/page src/affekt/server/page
+RUN npm install --prefix web --no-package-lock --ignore-scripts --no-audit --no-fund \
+ && npm run --prefix web build
+
+FROM python:3.11-slim
+# The detector is kept here, since a container that is read-only cannot fetch it later.
+ENV AFFEKT_HOME=/opt/affekt PYTHONUNBUFFERED=1
+WORKDIR /build
+COPY pyproject.toml requirements.txt README.md LICENSE ./
+COPY src src
+COPY --from=page /build/src/affekt/server/page src/affekt/server/page
+RUN pip install --no-cache-dir --constraint requirements.txt '.[serve]' \
+ && rm -r /build/* \
+ && python -c "from affekt.faces.detector_file import yunet_path; yunet_path()"
+WORKDIR /
+USER 10001:10001
+EXPOSE 8000
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/v1/health', timeout=4)"]
+# Inside the container only; who reaches it from outside is up to --publish.
+ENTRYPOINT ["affekt", "serve", "--host", "0.0.0.0"]

@@ -1,0 +1,26 @@
+"""`affekt serve`: the HTTP service and the live page."""
+
+import os
+from dataclasses import replace
+
+import tyro
+
+from affekt.errors import MissingExtra
+from affekt.server.settings import Settings
+
+KEY_VARIABLE = "AFFEKT_API_KEY"
+
+
+def main(arguments: list[str]) -> None:
+    """Run the command until it is stopped."""
+    settings = tyro.cli(Settings, args=arguments, prog="affekt serve")
+    if settings.api_key is None and KEY_VARIABLE in os.environ:
+        settings = replace(settings, api_key=os.environ[KEY_VARIABLE])
+    # Read when numpy is first imported. Requests share the cores among themselves; a product of small matrices that
+    # shares them too costs a face's crop six times the work.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    try:
+        from affekt.server.run import serve
+    except ModuleNotFoundError as error:
+        raise MissingExtra(error.name or "fastapi", "serve") from error
+    serve(settings)

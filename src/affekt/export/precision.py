@@ -1,0 +1,88 @@
+"""An ONNX file in fewer bits: fp16, or int8 with scales calibrated on crops."""
+
+import logging
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+CALIBRATION_BATCH = 16
+SMALLEST_HALVED = 64
+"""Shorter weights stay as they are: some are arguments of layers, and none is worth the space."""
+
+
+def write_fp16(source: Path, target: Path) -> None:
+    """Write a network whose weights are kept in 16 bits; runtimes widen them when they open it.
+
+    Arithmetic stays float32, so that a processor without 16-bit arithmetic loses neither speed nor the sums of
+    probabilities. Where it has some, OpenVINO may use it.
+    """
+    model = onnx.load(source)
+    casts = []
+    for weight in model.graph.initializer:
+        values = numpy_helper.to_array(weight)
+        if values.dtype != np.float32 or values.size < SMALLEST_HALVED:
+            continue
+        name = weight.name
+        weight.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}_fp16"))
+        casts.append(helper.make_node("Cast", [weight.name], [name], to=TensorProto.FLOAT))
+    for cast in reversed(casts):
+        model.graph.node.insert(0, cast)
+    onnx.save(model, target)
+
+
+def write_int8(source: Path, target: Path, faces: np.ndarray) -> None:
+    """Write a network whose convolutions, but the first, work on 8-bit integers (static, QDQ).
+
+    The first sees pixels, and the few dense layers decide: both are cheap and lose most. Weights have a scale a channel
+    and 7 bits: with 8, sums of two products overflow on processors without VNNI.
+
+    Args:
+        source: the network in fp32.
+        target: the file to write.
+        faces: (faces, channels, size, size) float32, typical input; the range of every layer is read off them.
+    """
+    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    with tempfile.TemporaryDirectory(prefix="affekt-int8-") as folder:
+        prepared = Path(folder) / "prepared.onnx"
+        quant_pre_process(source, prepared, skip_symbolic_shape=True)
+        before = logging.root.manager.disable
+        logging.disable(logging.WARNING)
+        try:
+            quantize_static(
+                prepared,
+                target,
+                _Faces(faces, onnx.load(source).graph.input[0].name),
+                quant_format=QuantFormat.QDQ,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                op_types_to_quantize=["Conv"],
+                nodes_to_exclude=[node.name for node in onnx.load(prepared).graph.node if node.op_type == "Conv"][:1],
+                per_channel=True,
+                reduce_range=True,
+                calibrate_method=CalibrationMethod.MinMax,
+                # Of a batch's extremes the average, not the extreme of all: single crops would stretch every scale.
+                extra_options={"CalibMovingAverage": True},
+            )
+        finally:
+            logging.disable(before)
+
+
+class _Faces:
+    """What onnxruntime's calibration asks for batches of input."""
+
+    def __init__(self, faces: np.ndarray, name: str) -> None:
+        batches = np.split(faces, range(CALIBRATION_BATCH, len(faces), CALIBRATION_BATCH))
+        self._batches: Iterator[dict[str, Any]] = iter([{name: batch} for batch in batches])
+
+    def get_next(self) -> dict[str, Any] | None:
+        return next(self._batches, None)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return self._batches

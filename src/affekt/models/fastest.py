@@ -1,0 +1,79 @@
+"""Which runtime is fastest for a network on this machine: measured once, and remembered under `AFFEKT_HOME`."""
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from affekt.cores import core_count, processor
+from affekt.errors import DataError
+from affekt.files import affekt_home, written_whole
+from affekt.models.runtimes import Engine, RuntimeName, installed_runtimes, open_engine
+
+REMEMBERED_FILE = "runtimes.json"
+MEASURED_S = 0.2
+"""How long each runtime is given to show its speed."""
+
+
+def fastest_runtime(
+    model: Path | bytes, example: np.ndarray, *, threads: int | None = None, name: str = ""
+) -> RuntimeName:
+    """Return the runtime that is fastest for a network here.
+
+    CUDA is taken unmeasured where it is there. With onnxruntime alone there is nothing to measure.
+
+    Args:
+        model: an ONNX file or its content.
+        example: (faces, channels, size, size) float32, as many faces as a usual call has.
+        threads: cores a call; None takes all that this process may use.
+        name: what the measurement is remembered under where the network's weights change and its speed does not;
+            empty takes the network's hash.
+
+    Raises:
+        ModelError: the network cannot be opened.
+    """
+    installed = installed_runtimes()
+    if "cuda" in installed:
+        return "cuda"
+    if len(installed) == 1:
+        return installed[0]
+    remembered = _remembered()
+    content = model if isinstance(model, bytes) else model.read_bytes()
+    key = _key(name or hashlib.sha256(content).hexdigest()[:16], threads or core_count())
+    if remembered.get(key) not in installed:
+        speeds = {runtime: faces_per_s(open_engine(model, runtime, threads=threads), example) for runtime in installed}
+        remembered[key] = max(speeds, key=lambda runtime: speeds[runtime])
+        # Where nothing can be kept, the next process measures again.
+        with suppress(DataError), written_whole(affekt_home() / REMEMBERED_FILE) as temporary:
+            temporary.write_text(json.dumps(remembered, indent=2) + "\n")
+    return remembered[key]
+
+
+def faces_per_s(engine: Engine, example: np.ndarray, measured_s: float = MEASURED_S) -> float:
+    """Return the speed of the fastest of several calls, after two that are not counted."""
+    engine(example)
+    engine(example)
+    fastest_s, end_s = float("inf"), time.perf_counter() + measured_s
+    while time.perf_counter() < end_s or fastest_s == float("inf"):
+        start_s = time.perf_counter()
+        engine(example)
+        fastest_s = min(fastest_s, time.perf_counter() - start_s)
+    return len(example) / fastest_s
+
+
+def _remembered() -> dict[str, RuntimeName]:
+    try:
+        read = json.loads((affekt_home() / REMEMBERED_FILE).read_text())
+    except (OSError, ValueError):
+        return {}
+    return read if isinstance(read, dict) else {}
+
+
+def _key(name: str, threads: int) -> str:
+    versions = [f"{library} {importlib.metadata.version(library)}" for library in ("onnxruntime", "openvino")]
+    return ", ".join((name, processor(), f"{threads} threads", *versions))

@@ -1,0 +1,128 @@
+"""Runtimes: what executes an ONNX network. onnxruntime is always there, OpenVINO and CUDA where they are installed."""
+
+import importlib.util
+import threading
+from pathlib import Path
+from typing import Any, Literal, Protocol, get_args
+
+import numpy as np
+import onnxruntime
+
+from affekt.cores import core_count
+from affekt.errors import ConfigError, MissingExtra, ModelError
+
+RuntimeName = Literal["onnxruntime", "openvino", "cuda"]
+RuntimeChoice = Literal["auto", "onnxruntime", "openvino", "cuda"]
+CUDA_PROVIDER = "CUDAExecutionProvider"
+
+
+class Engine(Protocol):
+    """A network opened in a runtime, safe to call from several threads at once."""
+
+    runtime: RuntimeName
+
+    def __call__(self, faces: np.ndarray) -> dict[str, np.ndarray]:
+        """Map (faces, channels, size, size) float32 to the network's named outputs."""
+        ...
+
+
+class OnnxRuntimeEngine:
+    """onnxruntime, on the processor or on a CUDA device."""
+
+    def __init__(self, model: Path | bytes, *, threads: int, runtime: RuntimeName = "onnxruntime") -> None:
+        """Open a network; `threads` share each call."""
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        # Threads are left unpinned: a pinned one waits for whatever else runs on its core.
+        providers = ["CPUExecutionProvider"] if runtime == "onnxruntime" else [CUDA_PROVIDER, "CPUExecutionProvider"]
+        self.runtime: RuntimeName = runtime
+        self._session = onnxruntime.InferenceSession(model, options, providers=providers)
+        if runtime == "cuda" and CUDA_PROVIDER not in self._session.get_providers():
+            raise ConfigError(
+                "expected a CUDA device for onnxruntime, got none that starts; type --runtime onnxruntime"
+            )
+        self._input = self._session.get_inputs()[0].name
+        self._outputs = [output.name for output in self._session.get_outputs()]
+
+    def __call__(self, faces: np.ndarray) -> dict[str, np.ndarray]:
+        """Map (faces, channels, size, size) float32 to the network's named outputs."""
+        answers = self._session.run(self._outputs, {self._input: faces})
+        return {name: np.asarray(answer) for name, answer in zip(self._outputs, answers, strict=True)}
+
+
+class OpenVinoEngine:
+    """OpenVINO on the processor."""
+
+    runtime: RuntimeName = "openvino"
+
+    def __init__(self, model: Path | bytes, *, threads: int, half: bool = False) -> None:
+        """Compile a network; `threads` share each call, and as many calls run at once as the cores allow."""
+        import io
+
+        import openvino
+
+        core = openvino.Core()
+        capable = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        source = io.BytesIO(model) if isinstance(model, bytes) else str(model)
+        options: dict[str, Any] = {
+            "INFERENCE_NUM_THREADS": max(threads, core_count()),
+            "NUM_STREAMS": max(1, core_count() // threads),
+            # Left to itself, OpenVINO rounds to bf16 where the processor can, also a network that was exported in fp32.
+            "INFERENCE_PRECISION_HINT": "bf16" if half and "BF16" in capable else "f32",
+        }
+        self._compiled = core.compile_model(core.read_model(source), "CPU", options)
+        self._of_thread = threading.local()
+
+    def __call__(self, faces: np.ndarray) -> dict[str, np.ndarray]:
+        """Map (faces, channels, size, size) float32 to the network's named outputs."""
+        request = getattr(self._of_thread, "request", None)
+        if request is None:
+            request = self._of_thread.request = self._compiled.create_infer_request()
+        answers = request.infer([faces], share_inputs=True)
+        return {output.get_any_name(): np.array(answers[output]) for output in self._compiled.outputs}
+
+
+def installed_runtimes() -> list[RuntimeName]:
+    """Return the runtimes that can be opened here, onnxruntime first."""
+    found: list[RuntimeName] = ["onnxruntime"]
+    if importlib.util.find_spec("openvino") is not None:
+        found.append("openvino")
+    if CUDA_PROVIDER in onnxruntime.get_available_providers():
+        found.append("cuda")
+    return found
+
+
+def open_engine(model: Path | bytes, runtime: RuntimeName, *, threads: int | None = None, half: bool = False) -> Engine:
+    """Open an ONNX network in a runtime.
+
+    Args:
+        model: the file or its content.
+        runtime: which one.
+        threads: cores a call; None takes all that this process may use.
+        half: 16-bit arithmetic is allowed where the processor has it and the runtime uses it.
+
+    Raises:
+        MissingExtra: OpenVINO is not installed.
+        ConfigError: the runtime is unknown, or CUDA is asked for and there is none.
+        ModelError: the network cannot be opened.
+    """
+    if runtime not in get_args(RuntimeName):
+        known = ", ".join(get_args(RuntimeChoice))
+        raise ConfigError(f"expected a runtime among {known}, got {runtime!r}; auto takes the fastest")
+    if runtime not in installed_runtimes():
+        if runtime == "openvino":
+            raise MissingExtra("openvino", "openvino")
+        raise ConfigError(
+            "expected an onnxruntime with CUDA, got one without; "
+            "type: pip install onnxruntime-gpu, or choose --runtime onnxruntime"
+        )
+    threads = threads or core_count()
+    try:
+        if runtime == "openvino":
+            return OpenVinoEngine(model, threads=threads, half=half)
+        return OnnxRuntimeEngine(model, threads=threads, runtime=runtime)
+    except ConfigError:
+        raise
+    except Exception as error:  # each runtime raises classes of its own for each cause, none of them public
+        where = "the network" if isinstance(model, bytes) else str(model)
+        raise ModelError(f"expected an ONNX model in {where}, got {error}; export it again") from error

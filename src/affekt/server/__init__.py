@@ -1,0 +1,1 @@
+"""The HTTP service: pictures in, rows out, and the live page, whose frames never come here."""

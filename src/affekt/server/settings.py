@@ -1,0 +1,75 @@
+"""What `affekt serve` can be told: where it listens, what it predicts with, and how much it takes on."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from affekt.errors import ConfigError
+
+SHORTEST_KEY = 16
+"""Characters of the shortest API key that is taken."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Serve a model over HTTP, and the live page that runs it in the browser.
+
+    What is beyond a limit is refused with its status and one sentence; beyond the queue that is a 503 with Retry-After.
+    No picture is stored or logged, and no address that a client names is fetched.
+    """
+
+    host: str = "127.0.0.1"
+    """Address to listen on; the usual one is reached from this machine only, 0.0.0.0 from everywhere."""
+    port: int = 8000
+    """Port to listen on; 0 takes a free one."""
+    model: Path = Path("affekt")
+    """A model that comes with affekt, or a model folder, as `affekt export` writes it."""
+    api_key: str | None = None
+    """Key that clients must send as `Authorization: Bearer KEY`; better set as AFFEKT_API_KEY, which no process list
+    shows."""
+    longest_side: int = 640
+    """Larger pictures are shrunk to this many pixels before faces are looked for; raise it for small faces."""
+    body_mb: float = 20.0
+    """Largest request, in millions of bytes."""
+    megapixels: float = 25.0
+    """Largest picture, in millions of pixels."""
+    pictures: int = 32
+    """Most pictures a request."""
+    faces: int = 50
+    """Most faces a picture; of more, the surest are answered for, and a note says so."""
+    queue: int = 128
+    """Most requests that wait or are worked on at once."""
+    waiting_mb: float = 256.0
+    """Most bytes of all requests held at once, in millions."""
+    connections: int = 1000
+    """Most connections that are open at once."""
+    upload_s: float = 30.0
+    """Longest time a request may take to arrive."""
+    answer_s: float = 30.0
+    """Longest time from a request's arrival to its answer."""
+    access_log: bool = False
+    """Print a line a request: address, path and status."""
+
+    def __post_init__(self) -> None:
+        """Refuse limits that nothing can pass, and keys that can be guessed.
+
+        Raises:
+            ConfigError: a value is out of its range.
+        """
+        if not 0 <= self.port <= 65_535:
+            raise ConfigError(f"expected a port from 0 to 65535, got {self.port}; type: --port 8000")
+        for name in ("pictures", "faces", "queue", "connections"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"expected --{name} of at least 1, got {getattr(self, name)}; leave it out if unsure")
+        for name in ("body_mb", "megapixels", "waiting_mb", "upload_s", "answer_s"):
+            if not 0 < getattr(self, name) < float("inf"):
+                option = name.replace("_", "-")
+                raise ConfigError(f"expected --{option} above 0, got {getattr(self, name)}; leave it out if unsure")
+        if self.api_key is not None and not (len(self.api_key) >= SHORTEST_KEY and _is_plain(self.api_key)):
+            raise ConfigError(
+                f"expected an API key of at least {SHORTEST_KEY} ASCII characters without spaces, got "
+                f"{len(self.api_key)} characters; make one with: openssl rand -hex 24"
+            )
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable() and " " not in text

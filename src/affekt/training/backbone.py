@@ -1,0 +1,77 @@
+"""A frozen backbone as a function that is as fast as this machine allows: on a CPU not torch, but an ONNX runtime."""
+
+import io
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from affekt.models.fastest import fastest_runtime
+from affekt.models.network import Network
+from affekt.models.runtimes import open_engine
+
+TOLERANCE = 1e-4
+"""Largest difference from torch's features that is accepted, as a fraction of the largest feature."""
+
+
+class Backbone(nn.Module):
+    """A network without its heads."""
+
+    def __init__(self, network: Network) -> None:
+        """Share the network's layers."""
+        super().__init__()
+        self.network = network
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map (faces, channels, height, width) to (faces, features)."""
+        return self.network.forward_features(images)
+
+
+def fast_features(network: Network, images: Tensor, *, name: str) -> Callable[[Tensor], Tensor]:
+    """Return a function with the features of a network's backbone in evaluation mode, at fp32 on the CPU.
+
+    Args:
+        network: in evaluation mode, on the CPU; not changed.
+        images: (faces, channels, height, width) normalised pixels of a usual call; they are tried on both.
+        name: what the speeds of the runtimes are remembered under, where there are several.
+
+    Returns:
+        A function for several threads at once, one core each: the fastest runtime's features, or torch's own where the
+        backbone does not go into ONNX or comes out different.
+    """
+    expected = network.forward_features(images)
+    onnx = _as_onnx(network, images[:1])
+    if onnx is None:
+        return network.forward_features
+    example = np.ascontiguousarray(images.numpy())
+    engine = open_engine(onnx, fastest_runtime(onnx, example, name=name, threads=1), threads=1)
+
+    def features_of(images: Tensor) -> Tensor:
+        return torch.from_numpy(engine(np.ascontiguousarray(images.numpy()))["features"])
+
+    difference = (features_of(images) - expected).abs().max()
+    return features_of if difference <= TOLERANCE * expected.abs().max() else network.forward_features
+
+
+def _as_onnx(network: Network, images: Tensor) -> bytes | None:
+    """Trace the backbone; torch's newer exporter takes ten seconds, more than the features of hundreds of pictures."""
+    content = io.BytesIO()
+    # Tensors of the inference mode cannot be traced.
+    with torch.inference_mode(mode=False), torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            torch.onnx.export(
+                Backbone(network).eval(),
+                (images.clone(),),
+                content,
+                input_names=["images"],
+                output_names=["features"],
+                dynamic_axes={"images": {0: "faces"}},
+                dynamo=False,
+                verbose=False,
+            )
+        except (RuntimeError, TypeError, ValueError):
+            return None
+    return content.getvalue()

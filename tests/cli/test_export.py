@@ -1,0 +1,32 @@
+"""`affekt export`: what it prints, and int8 without faces."""
+
+import pytest
+
+from affekt.cli.main import main
+from affekt.export import model_folder
+from affekt.export.model_folder import Exported
+
+
+def test_int8_without_faces_is_refused_before_anything_is_read(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["export", str(tmp_path / "run"), "--out", str(tmp_path / "out"), "--precision", "int8"])
+    assert stop.value.code == 2
+    assert "type: --data faces.parquet" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_was_lost_is_printed(tmp_path, capsys, monkeypatch):
+    given = {}
+
+    def exported(run, out, **options):
+        given.update(options)
+        out.mkdir()
+        (out / "model.onnx").write_bytes(bytes(2_500_000))
+        return Exported(0.0123, {"accuracy": 0.25, "ccc": -0.1}, "val")
+
+    monkeypatch.setattr(model_folder, "export_model", exported)
+    main(["export", str(tmp_path), "--out", str(tmp_path / "out"), "--precision", "fp16", "--force"])
+    said = capsys.readouterr().out
+    assert "(fp16, 2.5 MB)" in said
+    assert "lost against fp32 on the split val: 0.25 points of accuracy" in said
+    assert given == {"precision": "fp16", "manifest": None, "split": "auto", "force": True}

@@ -1,0 +1,177 @@
+"""`POST /v1/analyze`: pictures in, rows out; for whatever else comes in, its status and one sentence."""
+
+import io
+import struct
+import tempfile
+import zlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+from starlette.testclient import TestClient
+
+from affekt.errors import MissingExtra, ModelError
+from affekt.faces.detection import Faces
+from affekt.inference.rows import SCHEMA
+from affekt.server.app import make_app
+
+ANALYZE = "/v1/analyze"
+
+
+def form(*pictures):
+    return [("pictures", (name, content)) for name, content in pictures]
+
+
+def test_a_picture_as_the_body_gives_its_row(client, picture):
+    answer = client.post(ANALYZE, content=picture(255), headers={"Content-Type": "image/png"})
+    assert answer.status_code == 200
+    found = answer.json()
+    (row,) = found["rows"]
+    assert (found["model"], found["notes"]) == ("by-light", [])
+    assert tuple(row) == tuple(SCHEMA)
+    assert (row["input"], row["status"], row["emotion"]) == ("0", "ok", "happiness")
+    assert (row["x"], row["y"], row["width"], row["height"]) == (0, 0, 40, 40)
+    assert row["face_score"] == pytest.approx(0.9)
+    assert sum(row[name] for name in row if name.startswith("p_")) == pytest.approx(1)
+    assert row["valence"] == pytest.approx(np.tanh(2))
+
+
+def test_several_files_give_their_rows_in_order_and_a_broken_one_stops_nothing(client, picture):
+    files = form(("dark.png", picture(0)), ("broken.jpg", b"no picture"), ("ünïcödé, light.jpg", picture(255, "JPEG")))
+    answer = client.post(ANALYZE, files=files)
+    assert answer.status_code == 200
+    rows = answer.json()["rows"]
+    assert [(row["input"], row["status"], row["emotion"]) for row in rows] == [
+        ("dark.png", "ok", "neutral"),
+        ("broken.jpg", "unreadable: not a picture", None),
+        ("ünïcödé, light.jpg", "ok", "happiness"),
+    ]
+
+
+def test_rows_are_those_of_the_analyzer(client, picture, small_model, tmp_path):
+    from affekt.inference.analyzer import Analyzer
+
+    path = tmp_path / "grey.jpg"
+    path.write_bytes(picture(100, "JPEG"))
+    (expected,) = Analyzer(small_model, min_confidence=0.6).analyze(path, faces="whole").to_dicts()
+    options = {"faces": "whole", "min_confidence": 0.6}
+    (row,) = client.post(ANALYZE, params=options, files=form((str(path), path.read_bytes()))).json()["rows"]
+    assert row == pytest.approx(expected)
+    assert row["emotion"] is None
+    assert row["face_score"] is None
+
+
+def test_of_too_many_faces_the_surest_are_answered_for_and_a_note_says_so(settings, picture, monkeypatch):
+    class ThreeFaces:
+        def __init__(self, **options):
+            self.options = options
+
+        def detect(self, image_rgb):
+            boxes = np.array([[0, 0, 20, 20], [5, 5, 30, 30], [9, 9, 39, 39]], np.float32)
+            return Faces(boxes, np.zeros((3, 5, 2)), np.array([0.9, 0.8, 0.7], np.float32))
+
+    monkeypatch.setattr("affekt.inference.analyzer.FaceDetector", ThreeFaces)
+    with TestClient(make_app(replace(settings, faces=2))) as client:
+        found = client.post(ANALYZE, files=form(("crowd.png", picture()))).json()
+    assert [row["face_score"] for row in found["rows"]] == pytest.approx([0.9, 0.8])
+    assert found["notes"] == ["crowd.png: only the surest 2 of 3 faces"]
+
+
+def problem(answer, status):
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    found = answer.json()
+    assert found["status"] == status
+    assert "\n" not in found["detail"]
+    return found["detail"]
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "sentence"),
+    [
+        ({"content": b""}, 422, "got an empty body"),
+        ({"content": b"garbage"}, 422, "got: not a picture"),
+        ({"json": {"url": "http://127.0.0.1/x.jpg"}}, 415, "addresses are not fetched"),
+        ({"content": b"x", "headers": {"Content-Encoding": "gzip"}}, 415, "send it uncompressed"),
+        ({"content": b"x", "headers": {"Content-Type": "multipart/form-data"}}, 400, "Missing boundary"),
+        ({"content": b"x", "headers": {"Content-Type": "multipart/form-data; boundary=y"}}, 400, "multipart"),
+        ({"data": {"pictures": "text"}, "files": form(("a.png", b"x"))}, 422, "got text in one named 'pictures'"),
+        (
+            {"files": [("file", ("a.png", b"x"))]},
+            422,
+            "expected files in parts named pictures, got a file in one named",
+        ),
+        ({"files": form(*((f"{n}.png", b"x") for n in range(33)))}, 422, "expected at most 32 pictures"),
+        ({"content": bytes(20_000_001)}, 413, "expected at most 20 MB a request"),
+        ({"params": {"faces": "haar"}}, 422, "expected faces to be 'auto', 'yunet', 'cascade' or 'whole', got 'haar'"),
+        ({"params": {"min_confidence": 2}}, 422, "min_confidence to be less than or equal to 1, got '2'"),
+        ({"params": {"min_confidense": 1}}, 422, "expected no option min_confidense"),
+    ],
+)
+def test_what_cannot_be_answered_has_its_status_and_a_sentence(client, picture, request_, status, sentence):
+    assert sentence in problem(client.post(ANALYZE, **request_), status)
+    assert client.post(ANALYZE, content=picture()).status_code == 200
+
+
+def test_chunks_beyond_the_limit_are_refused_though_no_length_was_announced(client):
+    assert "20 MB" in problem(client.post(ANALYZE, content=(bytes(1_000_000) for _ in range(30))), 413)
+
+
+def test_unknown_paths_and_methods_are_problems(client):
+    assert "expected a path that this service has, got /v2/analyze" in problem(client.get("/v2/analyze"), 404)
+    answer = client.get(ANALYZE)
+    assert "expected POST for /v1/analyze, got GET" in problem(answer, 405)
+    assert answer.headers["allow"] == "POST"
+
+
+def test_a_bomb_is_refused_by_its_size_before_it_is_decoded(settings, picture):
+    small = picture()
+    # The size stands at the ninth byte of the first chunk, whose checksum follows it.
+    head = small[12:16] + struct.pack(">II", 60_000, 60_000) + small[24:29]
+    bomb = small[:12] + head + struct.pack(">I", zlib.crc32(head)) + small[33:]
+    with TestClient(make_app(replace(settings, megapixels=0.01))) as client:
+        assert "limit" in problem(client.post(ANALYZE, content=bomb), 422)
+        detail = problem(client.post(ANALYZE, content=picture(side=101)), 422)
+        assert "101x101 pixels, over the limit of 10000" in detail
+        assert client.post(ANALYZE, content=picture(side=100)).status_code == 200
+
+
+def test_large_parts_stay_in_memory(client, monkeypatch):
+    def no_file(*arguments, **options):
+        raise AssertionError("a temporary file was opened")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", no_file)
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (700, 700, 3), dtype=np.uint8))
+    large = io.BytesIO()
+    noise.save(large, "PNG")
+    assert len(large.getvalue()) > 1_400_000
+    assert client.post(ANALYZE, files=form(("large.png", large.getvalue()))).status_code == 200
+
+
+def test_without_a_detector_crops_are_answered_and_pictures_refused(settings, picture, monkeypatch):
+    def absent(**options):
+        raise ModelError("expected the face detector at /secret/place, got no network")
+
+    def not_installed():
+        raise MissingExtra("skimage", "cascade")
+
+    monkeypatch.setattr("affekt.inference.analyzer.FaceDetector", absent)
+    monkeypatch.setattr("affekt.inference.analyzer.CascadeDetector", not_installed)
+    with TestClient(make_app(settings)) as client:
+        answer = client.post(ANALYZE, content=picture())
+        assert "expected a face detector for faces=auto, got none" in problem(answer, 503)
+        assert "/secret/place" not in answer.text
+        assert "pip install 'affekt[cascade]'" in problem(client.post(f"{ANALYZE}?faces=cascade", content=b"x"), 503)
+        assert client.post(f"{ANALYZE}?faces=whole", content=picture()).status_code == 200
+
+
+def test_a_failure_of_ours_is_a_problem_too_and_the_service_goes_on(settings, picture, monkeypatch):
+    app = make_app(settings)
+    with TestClient(app, raise_server_exceptions=False) as client:
+        with monkeypatch.context() as broken:
+            broken.setattr("affekt.server.pipeline.rows_of", lambda *arguments, **options: 1 / 0)
+            detail = problem(client.post(ANALYZE, content=picture()), 500)
+        assert detail == "the service failed at this request; its log says where, please report it"
+        assert client.post(ANALYZE, content=picture()).status_code == 200

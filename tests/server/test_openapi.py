@@ -1,0 +1,89 @@
+"""The schema is true: what it allows is answered as it says, what it forbids is refused, and nothing breaks it."""
+
+import io
+
+import numpy as np
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from PIL import Image
+from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from affekt.inference.rows import SCHEMA
+from affekt.labels import LABELS
+from affekt.server.app import make_app
+from affekt.server.schemas import EXAMPLE_ROW, ResultRow
+
+ROUTES = ("POST /v1/analyze", "GET /v1/health", "GET /v1/model", "GET /metrics")
+FEW = hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+
+
+def encoded(kind, grey, mode):
+    buffer = io.BytesIO()
+    Image.fromarray(np.full((20, 30), grey, np.uint8)).convert(mode).save(buffer, kind)
+    return buffer.getvalue()
+
+
+PICTURES = [encoded(kind, grey, "L") for kind in ("JPEG", "PNG", "WEBP", "BMP") for grey in (0, 90, 255)]
+# What the schema calls binary is a picture, so that its requests are such as must be answered.
+schemathesis.openapi.format("binary", st.sampled_from(PICTURES))
+
+
+@pytest.fixture
+def schema(settings):
+    return schemathesis.openapi.from_asgi("/openapi.json", make_app(settings))
+
+
+def statuses(operation, mode):
+    """Ask what the mode allows or forbids, check each answer in all ways that schemathesis knows, and return them."""
+    seen = []
+
+    @FEW
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def ask(case):
+        seen.append(case.call_and_validate().status_code)
+
+    ask()
+    return set(seen)
+
+
+def test_the_schema_has_these_routes(schema):
+    assert {one.ok().label for one in schema.get_all_operations()} == set(ROUTES)
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_what_the_schema_allows_is_answered(schema, route):
+    assert statuses(schema.find_operation_by_label(route), GenerationMode.POSITIVE) == {200}
+
+
+def test_what_the_schema_forbids_is_refused(schema):
+    operation = schema.find_operation_by_label("POST /v1/analyze")
+    assert statuses(operation, GenerationMode.NEGATIVE) <= {400, 405, 413, 415, 422}
+
+
+def test_any_bytes_are_answered_as_the_schema_says(schema):
+    operation = schema.find_operation_by_label("POST /v1/analyze")
+    broken = st.builds(
+        lambda picture, place, insert: picture[:place] + insert + picture[place + len(insert) :],
+        st.sampled_from(PICTURES),
+        st.integers(0, 400),
+        st.binary(max_size=8),
+    )
+
+    @hypothesis_settings(FEW, max_examples=100)
+    @given(st.one_of(st.binary(max_size=200), broken), st.sampled_from(("image/jpeg", "application/octet-stream")))
+    def ask(body, media_type):
+        case = operation.Case(body=body, media_type=media_type)
+        answer = case.call_and_validate(excluded_checks=[positive_data_acceptance])
+        assert answer.status_code in (200, 422)
+
+    ask()
+
+
+def test_the_rows_of_the_schema_are_those_of_the_tables():
+    assert tuple(ResultRow.model_fields) == tuple(SCHEMA)
+    assert ResultRow(**EXAMPLE_ROW).model_dump() == EXAMPLE_ROW
+    assert sum(EXAMPLE_ROW[f"p_{label}"] for label in LABELS) == pytest.approx(1)

@@ -1,0 +1,61 @@
+"""A backbone in another runtime: the same features, and torch's own where that cannot be had."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from affekt.models.network import Network
+from affekt.models.runtimes import installed_runtimes
+from affekt.training import backbone
+from affekt.training.backbone import fast_features
+
+
+def lively(architecture):
+    """A network whose normalisations all do something, and none of which blows up rounding."""
+    torch.manual_seed(0)
+    network = Network(architecture, 8, ("expression",)).eval()
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            nn.init.normal_(layer.running_mean, std=0.1)
+            nn.init.uniform_(layer.running_var, 0.6, 1.4)
+            nn.init.normal_(layer.bias, std=0.1)
+    return network.to(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize("architecture", ["mobilenetv2_100", "tf_efficientnetv2_b0", "legacy_xception", "vgg16"])
+def test_features_of_a_runtime_are_torchs(architecture, runtime, monkeypatch):
+    if runtime not in installed_runtimes():
+        pytest.skip(f"{runtime} is not installed")
+    monkeypatch.setattr(backbone, "fastest_runtime", lambda *_, **__: runtime)
+    network = lively(architecture)
+    before = copy.deepcopy(network.state_dict())
+    images = torch.randn(3, 3, 64, 64).contiguous(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        features_of = fast_features(network, images[:2], name="x")
+        plain, found = network.forward_features(images), features_of(images)
+    assert features_of != network.forward_features
+    torch.testing.assert_close(found, plain, rtol=0, atol=1e-5 * float(plain.abs().max()))
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+    assert not network.training
+
+
+class NotInOnnx(nn.Module):
+    def forward(self, images):
+        return torch.linalg.eigvals(images[..., :4, :4]).real[..., None]
+
+
+def test_a_backbone_that_onnx_cannot_say_stays_in_torch():
+    network = lively("mobilenetv2_100")
+    network.backbone = NotInOnnx()
+    assert fast_features(network, torch.randn(1, 3, 16, 16), name="x") == network.forward_features
+
+
+def test_features_that_differ_are_torchs(monkeypatch):
+    network = lively("mobilenetv2_100")
+    monkeypatch.setattr(backbone, "open_engine", lambda *_, **__: lambda _: {"features": torch.zeros(2, 1280).numpy()})
+    images = torch.randn(2, 3, 32, 32)
+    with torch.inference_mode():
+        assert fast_features(network, images, name="x") == network.forward_features
