@@ -199,4 +199,4 @@ def test_limits_are_the_callers(tmp_path):
     with pytest.raises(PictureError, match="30x40 pixels, over the limit of 1000"):
         read_rgb(encode_png(NOISE), max_pixels=1000)
     with pytest.raises(PictureError, match="not a picture"):
-        read_rgb(encode_png(NOISE), formats=["JPEG"])
+        read_rgb(encode_png(NOISE), formats=("JPEG",))

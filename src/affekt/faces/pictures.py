@@ -5,7 +5,7 @@ import io
 import re
 import stat
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +33,7 @@ class Decoded:
 
 
 def read_rgb(
-    source: Path | str | bytes, *, max_pixels: int = MAX_PIXELS, formats: Sequence[str] | None = None
+    source: Path | str | bytes, *, max_pixels: int = MAX_PIXELS, formats: tuple[str, ...] | None = None
 ) -> np.ndarray:
     """Decode a picture, turned upright by its EXIF orientation.
 
@@ -52,7 +52,7 @@ def read_rgb(
 
 
 def read_picture(
-    source: Path | str | bytes, *, max_pixels: int = MAX_PIXELS, formats: Sequence[str] | None = None
+    source: Path | str | bytes, *, max_pixels: int = MAX_PIXELS, formats: tuple[str, ...] | None = None
 ) -> Decoded:
     """Decode a picture as `read_rgb` does, and tell whether it is an animation or has several pages."""
     with _opened(source, max_pixels, formats) as image:
@@ -95,7 +95,7 @@ def picture_size(source: Path | str | bytes) -> tuple[int, int]:
 
 @contextmanager
 def _opened(
-    source: Path | str | bytes, max_pixels: int = MAX_PIXELS, formats: Sequence[str] | None = None
+    source: Path | str | bytes, max_pixels: int = MAX_PIXELS, formats: tuple[str, ...] | None = None
 ) -> Iterator[Image.Image]:
     name = "encoded picture" if isinstance(source, bytes) else str(source)
     try:

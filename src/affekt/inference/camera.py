@@ -27,6 +27,8 @@ OPTIONS = {
 }
 PACKETS = "nut"
 """A container that takes any codec, raw frames too, and needs no end."""
+AT_ONCE = {"probesize": "32", "analyzeduration": "0"}
+"""FFmpeg would look at seconds of a stream to learn what is in it, which its header says."""
 STOPPING_S = 5.0
 """How long `ffmpeg` may take to let go of the camera before it is killed."""
 
@@ -67,7 +69,7 @@ def _through_ffmpeg(device: str, address: str, system: str) -> Iterator[InputCon
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=told, start_new_session=True)
         try:
             try:
-                container = av.open(process.stdout, format=PACKETS, options={"probesize": "32", "analyzeduration": "0"})
+                container = av.open(process.stdout, "r", format=PACKETS, options=AT_ONCE)
             except (FFmpegError, OSError) as error:
                 told.seek(0)
                 lines = told.read().decode(errors="replace").strip().splitlines()

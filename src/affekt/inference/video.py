@@ -1,7 +1,7 @@
 """Frames of a video or a camera with the time at which each is shown, upright, through PyAV."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +38,7 @@ class Frame:
         return np.ascontiguousarray(np.rot90(image_rgb, self.decoded.rotation // 90 % 4))
 
 
-def read_frames(name: str, *, every_s: float = 0.0) -> Iterator[Frame]:
+def read_frames(name: str, *, every_s: float = 0.0) -> Generator[Frame, None, None]:
     """Decode a video frame by frame, in constant memory. Packets that cannot be decoded are passed over.
 
     Args:
