@@ -80,8 +80,5 @@ class _Faces(CalibrationDataReader):
         batches = np.split(faces, range(CALIBRATION_BATCH, len(faces), CALIBRATION_BATCH))
         self._batches: Iterator[dict[str, Any]] = iter([{name: batch} for batch in batches])
 
-    def get_next(self) -> dict[str, Any] | None:
+    def get_next(self) -> dict[str, Any] | None:  # pyright: ignore[reportIncompatibleMethodOverride] - None ends it
         return next(self._batches, None)
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        return self._batches

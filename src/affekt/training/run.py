@@ -16,6 +16,7 @@ from affekt.models.calibration import fit_temperature
 from affekt.models.card import WEIGHTS_FILE, Card
 from affekt.models.network import Network
 from affekt.models.saving import save_model
+from affekt.training.augmentation_settings import Augmentation
 from affekt.training.checkpoint import CHECKPOINT_FILE, Progress, Trainee, load_checkpoint, save_checkpoint
 from affekt.training.distributed import World, choose_device, joined_world
 from affekt.training.feeds import CropFeed, extract_features
@@ -198,8 +199,8 @@ def load_split(recipe: Recipe, rows: pl.DataFrame, device: torch.device, *, name
     """Open the pictures and targets of manifest rows."""
     preprocessing = preprocessing_of(recipe)
     stream = CropStream(rows, preprocessing, name=name)
-    augmentation = {"augmentation": recipe.augmentation} if augmented else {}
-    feed = CropFeed(stream, preprocessing, device, recipe.channels_last, **augmentation)
+    augmentation = recipe.augmentation if augmented else Augmentation()
+    feed = CropFeed(stream, preprocessing, device, recipe.channels_last, augmentation)
     return Split(feed, targets_of(rows))
 
 
