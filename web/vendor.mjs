@@ -12,7 +12,7 @@ const lines = (await readFile(new URL("vendor.sha256", import.meta.url), "utf8")
 for (const [expected, name] of lines.map((line) => line.split(/\s+/))) {
   const digest = createHash("sha256").update(await readFile(new URL(name, FROM))).digest("hex");
   if (digest !== expected) {
-    throw new Error(`expected ${name} with sha256 ${expected}, got ${digest}; check web/package.json and what npm fetched`);
+    throw new Error(`expected ${name} with sha256 ${expected}, got ${digest}; check what npm fetched`);
   }
   await copyFile(new URL(name, FROM), new URL(name, TO));
 }

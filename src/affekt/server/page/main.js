@@ -252,7 +252,10 @@ function takeDrops() {
 
 part("camera").addEventListener("click", toggleCamera);
 part("cameras").addEventListener("change", ({ target }) => startCamera(target.value));
-part("files").addEventListener("change", ({ target }) => readPictures([...target.files]).then(() => (target.value = "")));
+part("files").addEventListener("change", ({ target }) => {
+  readPictures([...target.files]);
+  target.value = "";
+});
 part("save").addEventListener("click", save);
 part("forget").addEventListener("click", forget);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => select(selected));

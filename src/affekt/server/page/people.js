@@ -22,7 +22,7 @@ export const REMEMBERED_S = 30;
 
 /** The people of a still picture. */
 export function peopleOf(faces) {
-  return faces.map((face, place) => ({ ...face, key: place, track: null, raw: null, ...likeliest(face.probabilities) }));
+  return faces.map((face, key) => ({ ...face, key, track: null, raw: null, ...likeliest(face.probabilities) }));
 }
 
 /** The people before a camera, from frame to frame. */

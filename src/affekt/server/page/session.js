@@ -50,7 +50,8 @@ export class Session {
   }
 }
 
-function rowOf({ track, boxXyxy: [left, top, right, bottom], score, emotion, confidence, probabilities, point, raw }, face) {
+function rowOf({ track, boxXyxy, score, emotion, confidence, probabilities, point, raw }, face) {
+  const [left, top, right, bottom] = boxXyxy;
   const row = { face, track, x: left, y: top, width: right - left, height: bottom - top, face_score: score };
   Object.assign(row, { status: "ok", emotion, confidence });
   fill(row, "", probabilities, point);

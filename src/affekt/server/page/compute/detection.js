@@ -19,7 +19,8 @@ const OVERLAP_THRESHOLD = 0.3;
 export async function detect(ort, session, picture, longestSide) {
   const small = shrunk(picture, longestSide);
   const input = padded(small);
-  const outputs = await session.run({ input: new ort.Tensor("float32", input.values, [1, 3, input.height, input.width]) });
+  const shape = [1, 3, input.height, input.width];
+  const outputs = await session.run({ input: new ort.Tensor("float32", input.values, shape) });
   const found = STRIDES.flatMap((stride) => decoded(outputs, stride, input.width / stride));
   // Rounding to whole pixels stretches the two axes a little differently.
   const back = [picture.width / small.width, picture.height / small.height];

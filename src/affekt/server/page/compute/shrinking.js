@@ -1,6 +1,6 @@
 /**
- * Shrink a picture before faces are looked for, as Pillow's resize(size, BILINEAR, reducing_gap=2) does: whole blocks
- * are averaged first, then a triangle filter in fixed point runs along rows and, rounded, along columns. The same to the
+ * Shrink a picture before faces are looked for, as Pillow's resize(size, BILINEAR, reducing_gap=2) does: blocks are
+ * averaged first, then a triangle filter in fixed point runs along rows and, rounded, along columns. The same to the
  * grey level; to one grey level where Pillow takes the columns of a tall picture first.
  */
 

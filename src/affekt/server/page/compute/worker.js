@@ -73,7 +73,8 @@ function pixelsOf(bitmap) {
 
 async function classified(crops) {
   const { input_size: size, channels } = card.preprocessing;
-  const input = new runtime.ort.Tensor("float32", normalise(crops, card.preprocessing), [crops.length, channels, size, size]);
+  const shape = [crops.length, channels, size, size];
+  const input = new runtime.ort.Tensor("float32", normalise(crops, card.preprocessing), shape);
   const outputs = await network.run({ faces: input });
   const part = (name, length, face) => {
     const values = outputs[name]?.data;

@@ -11,11 +11,12 @@ export function describeEngine(engine) {
     : `in this page, with ${PROVIDERS[engine.provider]}${engine.provider === "wasm" ? threads : ""}`;
   const millions = (card.parameters / 1e6).toFixed(1);
   document.getElementById("model").textContent =
-    `The network ${card.name} (${millions} million parameters, ${card.licence}) and the detector YuNet (MIT) run ${place}.`;
+    `The network ${card.name} (${millions} million parameters, ${card.licence}) and ` +
+    `the detector YuNet (MIT) run ${place}.`;
   if (!engine.sends) return;
   document.getElementById("privacy").classList.add("sends");
   document.getElementById("privacy-text").textContent = `Pictures are sent to ${location.host}`;
   document.getElementById("where").textContent =
-    `To the server at ${location.host}, because this browser cannot run the network and you agreed. It keeps none of them. ` +
-    "Reload the page to take that back.";
+    `To the server at ${location.host}, because this browser cannot run the network and you agreed. ` +
+    "It keeps none of them. Reload the page to take that back.";
 }

@@ -62,8 +62,14 @@ function drawRules(context, { bands, lines, width, height, x, endS }) {
   context.font = font(11);
   context.textBaseline = "middle";
   context.textAlign = "right";
-  for (const [text, y] of [["100", bands.top + 6], ["0 %", bands.top + bands.height - 6]]) context.fillText(text, LEFT - 6, y);
-  for (const [text, y] of [["+1", lines.top + 5], ["−1", lines.top + lines.height - 5]]) context.fillText(text, LEFT - 6, y);
+  for (const [text, y] of [
+    ["100", bands.top + 6],
+    ["0 %", bands.top + bands.height - 6],
+    ["+1", lines.top + 5],
+    ["−1", lines.top + lines.height - 5],
+  ]) {
+    context.fillText(text, LEFT - 6, y);
+  }
   context.textAlign = "center";
   for (let tickS = Math.ceil((endS - REMEMBERED_S) / TICK_S) * TICK_S; tickS <= endS; tickS += TICK_S) {
     const at = Math.min(Math.max(x(tickS), LEFT + 10), width - RIGHT - 12);

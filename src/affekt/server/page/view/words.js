@@ -1,7 +1,8 @@
 /** Numbers as people read them. */
 
 /** What is not quite certain never reads as certain. */
-export const percent = (share) => (share >= 0.995 && share < 1 ? ">\u00a099\u00a0%" : `${Math.round(100 * share)}\u00a0%`);
+export const percent = (share) =>
+  share >= 0.995 && share < 1 ? ">\u00a099\u00a0%" : `${Math.round(100 * share)}\u00a0%`;
 
 /** In [-1, 1] with its sign and a true minus. */
 export const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
