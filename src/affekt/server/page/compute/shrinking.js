@@ -1,12 +1,12 @@
 /**
- * Shrink a picture before faces are looked for, as Pillow's resize(size, BILINEAR, reducing_gap=2) does: blocks are
+ * Shrink a picture before faces are looked for, as Pillow's resize(size, BILINEAR, reducing_gap=1) does: blocks are
  * averaged first, then a triangle filter in fixed point runs along rows and, rounded, along columns. The same to the
- * grey level; to one grey level where Pillow takes the columns of a tall picture first.
+ * grey level; to one grey level where Pillow takes the columns first.
  */
 
 import { roundHalfEven } from "./arithmetic.js";
 
-const REDUCING_GAP = 2;
+const REDUCING_GAP = 1;
 const PRECISION_BITS = 22;
 
 /**
