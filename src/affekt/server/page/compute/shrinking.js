@@ -1,7 +1,7 @@
 /**
  * Shrink a picture before faces are looked for, as Pillow's resize(size, BILINEAR, reducing_gap=1) does: blocks are
  * averaged first, then a triangle filter in fixed point runs along rows and, rounded, along columns. The same to the
- * grey level; to one grey level where Pillow takes the columns first.
+ * grey level; to one grey level where Pillow takes the columns of a tall picture first.
  */
 
 import { roundHalfEven } from "./arithmetic.js";
@@ -27,9 +27,10 @@ export function shrunk(picture, longestSide) {
   const blockWidth = Math.max(1, Math.trunc(picture.width / width / REDUCING_GAP));
   const blockHeight = Math.max(1, Math.trunc(picture.height / height / REDUCING_GAP));
   const reduced = blockWidth > 1 || blockHeight > 1 ? blockMeans(picture, blockWidth, blockHeight) : picture;
-  // The last block of a line may be a part of one: the extent stays the picture's, not that of whole blocks.
-  const columns = tapsOf(reduced.width, picture.width / blockWidth, width);
-  const rows = tapsOf(reduced.height, picture.height / blockHeight, height);
+  // The last block of a line may be a part of one: the extent stays the picture's, not that of whole blocks. Pillow
+  // keeps it in 32 bits.
+  const columns = tapsOf(reduced.width, Math.fround(picture.width / blockWidth), width);
+  const rows = tapsOf(reduced.height, Math.fround(picture.height / blockHeight), height);
   return resampledDown(resampledAcross(reduced, columns), rows);
 }
 
