@@ -29,6 +29,8 @@ class Split:
 
     feed: Feed
     targets: Targets
+    lesson: Lesson | None = None
+    """What teachers that were asked once say of each row."""
 
 
 def fit(
@@ -109,14 +111,15 @@ def train_epoch(
     torch.manual_seed(generator.initial_seed())
     parts = [part for step in steps for part in world.share(step).tensor_split(recipe.accumulate)]
     inputs = training.feed.in_epoch(recipe, trainee.progress.epoch).batches(parts, generator)
+    climbs = climbs_in(recipe, trainee.progress.epoch)
     module.train()
     total = torch.zeros((), device=device)
     with tqdm(total=len(steps), desc=f"epoch {trainee.progress.epoch + 1}", leave=False, disable=_quiet(world)) as bar:
         for number, rows in enumerate(parts):
             images, targets = next(inputs), training.targets[rows].to(device)
-            lesson = _lesson(task, images, device)
+            lesson = _lesson(task, training, rows, images)
             loss = _backward(module, task, images, targets, lesson, device)
-            if recipe.sharpness_radius:
+            if climbs:
                 with climbed(trainee.module, recipe.sharpness_radius):
                     _backward(module, task, images, targets, lesson, device)
             total += loss
@@ -128,8 +131,16 @@ def train_epoch(
     return float(world.gather(mean).mean())
 
 
-def _lesson(task: Task, images: Tensor, device: torch.device) -> Lesson | None:
-    with autocast(device, task.recipe.precision):
+def climbs_in(recipe: Recipe, epoch: int) -> bool:
+    """Whether the steps of an epoch, counted from 0, are sharpness-aware."""
+    late = epoch >= recipe.epochs - recipe.sharpness_epochs
+    return bool(recipe.sharpness_radius) and (late or not recipe.sharpness_epochs)
+
+
+def _lesson(task: Task, training: Split, rows: Tensor, images: Tensor) -> Lesson | None:
+    if training.lesson is not None:
+        return training.lesson[rows.to(images.device)]
+    with autocast(images.device, task.recipe.precision):
         return task.teachers(images) if task.teachers is not None else None
 
 

@@ -45,7 +45,9 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
     """Random changes of the training crops."""
     teachers: tuple[str, ...] = ()
-    """Model folders whose averaged answers are learnt too, on the same crops."""
+    """Model folders whose averaged answers are learnt too."""
+    teacher_view: Literal["changed", "plain"] = "changed"
+    """Teachers see the very crops the network sees, or are asked once: about each unchanged crop and its mirror image."""
     teacher_weight: float = 0.5
     """Share of the teachers in the target; labels or votes have the rest; rows without either, the teachers alone."""
 
@@ -65,6 +67,8 @@ class Recipe:
     """Split each step into this many smaller passes, where memory is short."""
     sharpness_radius: float = 0.0
     """Sharpness-aware minimisation: step by the gradient found this far uphill, at twice the cost; 0 is off."""
+    sharpness_epochs: int = 0
+    """Take such steps in this many last epochs only; 0 is all."""
     clip_norm: float = 0.0
     """Scale gradients down to this norm; 0 leaves them."""
     epochs: int = 15
@@ -104,6 +108,7 @@ class Recipe:
             "growth_epochs",
             "valence_arousal_weight",
             "sharpness_radius",
+            "sharpness_epochs",
         ):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ConfigError(f"expected {name} of at least 0, got {getattr(self, name)}; 0 is the least")

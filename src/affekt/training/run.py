@@ -27,7 +27,7 @@ from affekt.training.optimiser import Schedule, build_optimiser, moving_average
 from affekt.training.recipe import Recipe
 from affekt.training.run_card import make_card, preprocessing_of, require_one_origin
 from affekt.training.task import Task, class_weight, require_targets
-from affekt.training.teachers import load_teachers
+from affekt.training.teachers import asked_once, load_teachers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +83,8 @@ def train(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
         weights = class_weight(recipe, training.targets)
         teachers = load_teachers(recipe.teachers, preprocessing_of(recipe), device)
         task = Task(recipe, weights.to(device) if weights is not None else None, teachers)
+        if teachers is not None and recipe.teacher_view == "plain" and isinstance(training.feed, CropFeed):
+            training = replace(training, lesson=asked_once(teachers, training.feed))
 
         def after_epoch(line: dict[str, float]) -> None:
             if world.is_main:

@@ -5,11 +5,14 @@ from contextlib import contextmanager
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 
 @contextmanager
 def climbed(module: nn.Module, radius: float) -> Iterator[None]:
     """Move the weights `radius` along their gradient, clear it, and move back when the block ends.
+
+    The running statistics of batch normalisation stand still meanwhile: they are of the weights that are kept.
 
     Args:
         module: its parameters hold the gradient of a first pass; after the block they hold that of the second.
@@ -22,7 +25,12 @@ def climbed(module: nn.Module, radius: float) -> Iterator[None]:
         for parameter, step in steps:
             parameter.add_(step)
     module.zero_grad()
+    norms = [(layer, layer.momentum) for layer in module.modules() if isinstance(layer, _BatchNorm)]
+    for layer, _ in norms:
+        layer.momentum = 0.0
     yield
+    for layer, momentum in norms:
+        layer.momentum = momentum
     with torch.no_grad():
         for parameter, step in steps:
             parameter.sub_(step)

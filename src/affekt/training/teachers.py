@@ -4,17 +4,21 @@ Hinton, Vinyals and Dean (2015), "Distilling the Knowledge in a Neural Network".
 sees, changed at random alike (Beyer et al. 2022, "Knowledge distillation: A good teacher is patient and consistent").
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from tqdm import tqdm
 
 from affekt.errors import ConfigError
 from affekt.faces.preprocessing import LUMA, Preprocessing
 from affekt.models.network import Network
 from affekt.models.saving import load_model
+from affekt.training.augmentation_settings import Augmentation
+from affekt.training.feeds import CropFeed
+from affekt.training.inputs import in_batches
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,10 @@ class Lesson:
     """(faces, 8), None where no teacher has that head."""
     valence_arousal: Tensor | None
     """(faces, 2), None where no teacher has that head."""
+
+    def __getitem__(self, index: Tensor) -> "Lesson":
+        """Return what they say of some faces."""
+        return Lesson(*(None if part is None else part[index] for part in (self.probabilities, self.valence_arousal)))
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,26 @@ class Teachers:
         logits = [answer.logits.float().softmax(1) for answer in answers if answer.logits is not None]
         points = [answer.valence_arousal.float() for answer in answers if answer.valence_arousal is not None]
         return Lesson(torch.stack(logits).mean(0) if logits else None, torch.stack(points).mean(0) if points else None)
+
+
+def asked_once(teachers: Teachers, feed: CropFeed) -> Lesson:
+    """Ask teachers about each unchanged crop and its mirror image, and average the two.
+
+    Costs two passes for the whole training instead of one an epoch, and what is taught no longer depends on how a
+    crop was changed.
+
+    Returns:
+        The lesson for all rows of the feed, on its device.
+    """
+    plain = replace(feed, augmentation=Augmentation(), size=None)
+    probabilities, points = [], []
+    with tqdm(total=len(feed), desc="ask teachers", unit="face", leave=False, disable=None) as bar:
+        for images in plain.batches(in_batches(len(feed), 128)):
+            seen, mirrored = teachers(images), teachers(images.flip(-1))
+            probabilities.append(_mean(seen.probabilities, mirrored.probabilities))
+            points.append(_mean(seen.valence_arousal, mirrored.valence_arousal))
+            bar.update(len(images))
+    return Lesson(*(None if part[0] is None else torch.cat(part) for part in (probabilities, points)))
 
 
 def load_teachers(folders: tuple[str, ...], student: Preprocessing, device: torch.device) -> Teachers | None:
@@ -78,6 +106,10 @@ def seen_by(preprocessing: Preprocessing, pixels: Tensor) -> Tensor:
     if pixels.shape[-1] != size:
         pixels = F.interpolate(pixels, (size, size), mode="bilinear", antialias=True)
     return (pixels - _column(preprocessing.mean, pixels)) / _column(preprocessing.std, pixels)
+
+
+def _mean(one: Tensor | None, other: Tensor | None) -> Tensor | None:
+    return None if one is None or other is None else (one + other) / 2
 
 
 def _column(values: tuple[float, ...], like: Tensor) -> Tensor:
