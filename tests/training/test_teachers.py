@@ -12,6 +12,7 @@ from affekt.errors import ConfigError, ModelError
 from affekt.faces.preprocessing import Preprocessing, normalise
 from affekt.models.network import Outputs
 from affekt.models.saving import load_model
+from affekt.models.shipped import model_folder
 from affekt.training.augmentation_settings import Augmentation
 from affekt.training.feeds import CropFeed
 from affekt.training.inputs import CropStream, Targets
@@ -84,6 +85,15 @@ def test_the_loss_is_cross_entropy_against_the_mixture(tiny):
     own = torch.nn.functional.one_hot(torch.tensor([1, 2]), 8).float()
     expected = soft_cross_entropy(logits, torch.cat([0.75 * own + 0.25 * taught[:2], taught[2:]]))
     torch.testing.assert_close(task(Outputs(logits, None), targets, Lesson(taught, None)), expected)
+
+
+def test_the_model_that_comes_with_affekt_teaches_by_its_name():
+    shipped = load_model(model_folder("affekt"))[1].preprocessing
+    teachers = load_teachers(("affekt",), shipped, CPU)
+    assert teachers is not None
+    lesson = teachers(torch.zeros(2, 1, 48, 48))
+    assert lesson.probabilities is not None
+    assert lesson.probabilities.shape == (2, 8)
 
 
 def test_valence_and_arousal_are_taught_too(tiny):

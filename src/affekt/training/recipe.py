@@ -65,7 +65,7 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
     """Random changes of the training crops."""
     teachers: tuple[str, ...] = ()
-    """Model folders whose averaged answers are learnt too."""
+    """Models whose averaged answers are learnt too: folders, or names of those that come with affekt."""
     teacher_view: Literal["changed", "plain"] = "changed"
     """Teachers see the crops as the network does, or are asked once, about each unchanged crop and its mirror image."""
     teacher_weight: float = 0.5
