@@ -1,4 +1,4 @@
-"""The model that comes with the package: there, small, in order, and as good as its card says."""
+"""The models that come with the package: there, small, in order, and as good as their cards say."""
 
 from pathlib import Path
 
@@ -16,15 +16,19 @@ from affekt.labels import LABELS
 from affekt.models.card import WEIGHTS_FILE
 from affekt.models.saving import load_model
 from affekt.models.session import Session
-from affekt.models.shipped import model_folder
+from affekt.models.shipped import model_folder, shipped_models
 
-FOLDER = model_folder("affekt")
 SHARED = Path(__file__).resolve().parents[2] / ".." / "shared" / "data"
 
 
+@pytest.fixture(scope="module", params=shipped_models())
+def folder(request):
+    return model_folder(request.param)
+
+
 @pytest.fixture(scope="module")
-def session():
-    return Session(FOLDER)
+def session(folder):
+    return Session(folder)
 
 
 @pytest.fixture(scope="module")
@@ -33,13 +37,17 @@ def crops(session):
     return np.stack([crop_face(read_row_rgb(face), session.card.preprocessing, face["box_xyxy"]) for face in faces])
 
 
-def test_it_fits_into_a_repository():
-    assert (FOLDER / WEIGHTS_FILE).stat().st_size < 10e6
-    assert sum(file.stat().st_size for file in FOLDER.iterdir()) < 20e6
+def test_the_default_is_there():
+    assert "affekt" in shipped_models()
 
 
-def test_its_size_is_as_its_card_says():
-    network, card = load_model(FOLDER)
+def test_it_fits_into_a_repository(folder):
+    assert (folder / WEIGHTS_FILE).stat().st_size < 10e6
+    assert sum(file.stat().st_size for file in folder.iterdir()) < 20e6
+
+
+def test_its_size_is_as_its_card_says(folder):
+    network, card = load_model(folder)
     counted = sum(p.numel() for p in network.parameters())
     counted += sum(b.numel() for name, b in network.named_buffers() if "running" in name)
     assert counted == card.parameters < 5_000_000
@@ -60,8 +68,8 @@ def multiply_adds(network, preprocessing):
     return sum(found)
 
 
-def test_it_answers_a_crop_without_torch_as_with_it(session, crops):
-    network, card = load_model(FOLDER)
+def test_it_answers_a_crop_without_torch_as_with_it(folder, session, crops):
+    network, card = load_model(folder)
     found = session.predict(crops)
     with torch.inference_mode():
         outputs = network(torch.from_numpy(normalise(crops, card.preprocessing)))
