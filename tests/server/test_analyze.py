@@ -134,7 +134,7 @@ def test_a_bomb_is_refused_by_its_size_before_it_is_decoded(settings, picture):
     with TestClient(make_app(replace(settings, megapixels=0.01))) as client:
         assert "limit" in problem(client.post(ANALYZE, content=bomb), 422)
         detail = problem(client.post(ANALYZE, content=picture(side=101)), 422)
-        assert "101x101 pixels, over the limit of 10000" in detail
+        assert "101x101 pixels, over the limit of 10,000" in detail
         assert client.post(ANALYZE, content=picture(side=100)).status_code == 200
 
 
