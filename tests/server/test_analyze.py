@@ -119,6 +119,11 @@ def test_chunks_beyond_the_limit_are_refused_though_no_length_was_announced(clie
     assert "20 MB" in problem(client.post(ANALYZE, content=(bytes(1_000_000) for _ in range(30))), 413)
 
 
+def test_an_option_that_comes_twice_is_a_problem(client, picture):
+    answer = client.post(f"{ANALYZE}?min_confidence=high&min_confidence=0.5", content=picture())
+    assert "expected min_confidence once, got it 2 times" in problem(answer, 422)
+
+
 def test_unknown_paths_and_methods_are_problems(client):
     assert "expected a path that this service has, got /v2/analyze" in problem(client.get("/v2/analyze"), 404)
     answer = client.get(ANALYZE)
