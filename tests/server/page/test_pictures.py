@@ -120,6 +120,11 @@ def test_what_is_forgotten_cannot_be_saved(opened, astronaut):
 
 def test_with_the_cable_pulled_it_goes_on(opened, astronaut):
     opened.context.set_offline(True)
-    opened.choose(astronaut)
-    opened.until_told("astronaut.png: 1 face")
-    opened.context.set_offline(False)
+    try:
+        opened.choose(astronaut)
+        opened.until_told("astronaut.png: 1 face")
+        rows = table(opened)
+    finally:
+        opened.context.set_offline(False)
+    assert rows["status"].to_list() == ["ok"]
+    assert rows["emotion"].to_list() == [opened.tab.locator("#headline .word").inner_text()]
