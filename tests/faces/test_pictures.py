@@ -196,7 +196,7 @@ def test_a_file_without_permission_says_so(tmp_path, monkeypatch):
 
 
 def test_limits_are_the_callers(tmp_path):
-    with pytest.raises(PictureError, match="30x40 pixels, over the limit of 1000"):
+    with pytest.raises(PictureError, match="30x40 pixels, over the limit of 1,000"):
         read_rgb(encode_png(NOISE), max_pixels=1000)
     with pytest.raises(PictureError, match="not a picture"):
         read_rgb(encode_png(NOISE), formats=("JPEG",))

@@ -174,7 +174,7 @@ def test_a_broken_video_is_one_row(small_model, tmp_path):
     (tmp_path / "broken.mp4").write_text("no video")
     table = Analyzer(small_model).analyze([tmp_path / "broken.mp4", tmp_path / "gone.mov"], faces="whole")
     assert [status.partition(" (")[0] for status in table["status"]] == [
-        "unreadable: not a video",
+        "unreadable: not a video, or one without its beginning or end",
         "unreadable: no such file",
     ]
 

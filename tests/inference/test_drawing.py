@@ -9,6 +9,7 @@ from PIL import Image, ImageColor
 from affekt.colours import EXPRESSION_COLOURS
 from affekt.inference.drawing import draw_rows, drawn_path, write_drawn
 from affekt.inference.rows import empty_row
+from affekt.labels import LABELS
 
 GREY = np.full((200, 300, 3), 90, np.uint8)
 
@@ -40,6 +41,19 @@ def test_the_label_of_a_video_names_the_person_first():
         return (np.asarray(draw_rows(GREY, [face(track=track)]))[:58] != 90).any(2).any(0).sum()
 
     assert label(None) < label(0) < label(100)
+
+
+def luminance(colour):
+    linear = [c / 3294.6 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in colour]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("emotion", [*LABELS, None])
+def test_the_label_can_be_read_on_every_colour(emotion):
+    """WCAG 2 asks for a contrast of 3 for large letters; on the darkest of these colours none reaches 4.5."""
+    label = np.asarray(draw_rows(GREY, [face(emotion=emotion)]))[45:58, 104:160].reshape(-1, 3)
+    shades = [luminance(pixel) for pixel in label.tolist()]
+    assert (max(shades) + 0.05) / (min(shades) + 0.05) > 4
 
 
 def test_the_dot_stands_where_valence_and_arousal_say():

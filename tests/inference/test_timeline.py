@@ -9,7 +9,7 @@ import pytest
 
 from affekt.colours import EXPRESSION_COLOURS
 from affekt.inference.rows import SCHEMA, empty_row
-from affekt.inference.timeline import AROUSAL, MOST_PEOPLE, PICTURE_WIDTH, VALENCE, people_of, write_timelines
+from affekt.inference.timeline import LINE_COLOURS, MOST_PEOPLE, PICTURE_WIDTH, people_of, write_timelines
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
 
 
@@ -43,7 +43,7 @@ def test_the_bands_fill_their_height_by_the_probabilities(tmp_path):
 
 def test_valence_lies_above_the_middle_and_arousal_below(tmp_path):
     svg = write_timelines("v.mp4", table({0: [(0, 4)]}), tmp_path)[0].read_text()
-    valence, arousal = (paths(svg, colour)[0] for colour in (VALENCE, AROUSAL))
+    valence, arousal = (paths(svg, colour)[0] for colour in LINE_COLOURS.values())
     y = [float(line.split("L")[0].split()[1]) for line in (valence, arousal)]
     assert y[1] - y[0] == pytest.approx(1.5 * 35)
 
@@ -63,7 +63,7 @@ def test_people_are_sorted_by_how_long_they_are_seen_and_glimpses_left_out():
 
 def test_an_hour_draws_no_more_points_than_pixels(tmp_path):
     picture, page = write_timelines("v.mp4", table({0: [(0, 3700)]}, fps=5), tmp_path)
-    assert len(paths(picture.read_text(), AROUSAL)[0].split("L")) <= PICTURE_WIDTH
+    assert len(paths(picture.read_text(), LINE_COLOURS["arousal"])[0].split("L")) <= PICTURE_WIDTH
     assert page.stat().st_size < 5_000_000
     assert ">1:00:00<" in picture.read_text()
 
@@ -74,11 +74,12 @@ def test_the_page_holds_everything_and_its_name_is_harmless(tmp_path):
     text = html.read_text()
     assert "<h1>&lt;b&gt;&amp;.mp4</h1>" in text
     assert not re.search(r'(src|href)="', text)
+    assert all(f">{name}</li>" in text for name in (*LABELS, "valence", "arousal"))
 
 
 def test_a_model_without_valence_draws_bands_alone(tmp_path):
     svg = write_timelines("v.mp4", table({0: [(0, 4)]}, valence=None), tmp_path)[0].read_text()
-    assert not paths(svg, AROUSAL)
+    assert not paths(svg, LINE_COLOURS["arousal"])
     assert paths(svg, EXPRESSION_COLOURS["happiness"])
 
 

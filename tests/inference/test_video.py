@@ -7,9 +7,21 @@ import numpy as np
 import pytest
 
 from affekt.errors import PictureError
-from affekt.inference.video import read_frames
+from affekt.inference.video import IncompleteVideo, read_frames
 
 GREYS = [np.full((64, 96, 3), value, np.uint8) for value in range(0, 250, 10)]
+
+
+def frames_and_loss(path):
+    """Return the frames of a video that lacks something, and what is said of it after them."""
+    frames = []
+
+    def read():
+        frames.extend(read_frames(str(path)))
+
+    with pytest.raises(IncompleteVideo) as told:
+        read()
+    return frames, str(told.value)
 
 
 def test_every_frame_comes_once_in_order_with_its_time(write_video):
@@ -51,15 +63,16 @@ def test_a_video_filmed_on_its_side_is_turned(write_video):
     assert image_rgb[-40:].mean() < 50
 
 
-def test_broken_packets_are_passed_over(write_video):
+def test_broken_packets_are_passed_over_and_told_of(write_video):
     path = write_video([np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)] * 25)
     content = bytearray(path.read_bytes())
     middle = len(content) // 2
     content[middle : middle + 3000] = b"\xff" * 3000
     path.write_bytes(content)
-    frames = list(read_frames(str(path)))
-    assert 5 < len(frames) <= 25
+    frames, loss = frames_and_loss(path)
+    assert 5 < len(frames) < 25
     assert frames[-1].number == len(frames) - 1
+    assert loss.startswith("some of it could not be decoded")
 
 
 @pytest.mark.parametrize(
@@ -86,6 +99,22 @@ def test_sound_alone_is_a_video_without_pictures(tmp_path):
         next(read_frames(str(path)))
 
 
+def test_sound_beside_the_pictures_costs_no_frame(tmp_path):
+    path = tmp_path / "talk.mp4"
+    with av.open(path, "w") as container:
+        sound, pictures = container.add_stream("aac", rate=44100), container.add_stream("libx264", rate=25)
+        pictures.width, pictures.height, pictures.pix_fmt = 96, 64, "yuv420p"
+        for number in range(50):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = 44100, number * 1024
+            container.mux(sound.encode(frame))
+        for grey in GREYS:
+            container.mux(pictures.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")))
+        container.mux(pictures.encode())
+        container.mux(sound.encode())
+    assert len(list(read_frames(str(path)))) == 25
+
+
 def test_a_video_without_frames_says_so(write_video):
     path = write_video(GREYS[:2])
     content = path.read_bytes()
@@ -105,11 +134,21 @@ def test_names_may_hold_a_colon_and_any_byte(write_video):
         odd.rename(path)
 
 
-def test_a_video_that_breaks_off_gives_what_came_before(write_video):
-    path = write_video(GREYS, name="video.mkv")
+def test_a_video_that_breaks_off_gives_what_came_before_and_says_so(write_video):
+    path = write_video(GREYS, name="video.mkv", times_s=[number / 5 for number in range(25)])
     content = path.read_bytes()
     path.write_bytes(content[: len(content) * 2 // 3])
-    assert 3 < len(list(read_frames(str(path)))) < 25
+    frames, loss = frames_and_loss(path)
+    assert 3 < len(frames) < 25
+    assert loss.startswith("breaks off before its end")
+
+
+def test_a_video_that_never_began_is_without_frames(write_video):
+    path = write_video(GREYS[:1], name="video.mkv")
+    content = path.read_bytes()
+    path.write_bytes(content[: content.index(b"\x1f\x43\xb6\x75")])  # where the first cluster starts
+    with pytest.raises(PictureError, match="a video without a frame that can be decoded"):
+        next(read_frames(str(path)))
 
 
 @pytest.mark.parametrize("name", ["pipe.mp4", "loop.mp4", "a" * 300 + ".mp4", "nul\0.mp4"])

@@ -56,7 +56,7 @@ def test_the_same_labels_in_another_order_are_refused():
 
 
 def test_a_folder_without_a_card(tmp_path):
-    with pytest.raises(ModelError, match=r"expected a model folder with card.json, got .* train one with"):
+    with pytest.raises(ModelError, match=r"expected a model folder with card.json, got .* `affekt models` lists"):
         read_card(tmp_path)
 
 

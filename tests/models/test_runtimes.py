@@ -86,6 +86,18 @@ def test_a_session_is_safe_in_several_threads(network_and_folder, runtime):
         np.testing.assert_allclose(np.stack(list(together)), alone, atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_a_picture_without_faces_spoils_no_answer_after_it(network_and_folder, runtime):
+    if runtime not in installed_runtimes():
+        pytest.skip(f"{runtime} is not installed")
+    session = Session(network_and_folder[1], runtime=runtime, threads=1)
+    crops = drawn_crops(session.card.preprocessing)
+    alone = session.predict(crops[:1])
+    nobody = session.predict(crops[:0])
+    assert (nobody.probabilities.shape, nobody.valence_arousal.shape) == ((0, 8), (0, 2))
+    np.testing.assert_array_equal(session.predict(crops[:1]).probabilities, alone.probabilities)
+
+
 def test_a_runtime_that_is_not_here_is_one_sentence(network_and_folder, monkeypatch):
     path = network_and_folder[1] / ONNX_FILE
     with pytest.raises(ConfigError, match="auto, onnxruntime, openvino, cuda, got 'tpu'"):

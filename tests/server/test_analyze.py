@@ -119,6 +119,11 @@ def test_chunks_beyond_the_limit_are_refused_though_no_length_was_announced(clie
     assert "20 MB" in problem(client.post(ANALYZE, content=(bytes(1_000_000) for _ in range(30))), 413)
 
 
+def test_an_option_that_comes_twice_is_a_problem(client, picture):
+    answer = client.post(f"{ANALYZE}?min_confidence=high&min_confidence=0.5", content=picture())
+    assert "expected min_confidence once, got it 2 times" in problem(answer, 422)
+
+
 def test_unknown_paths_and_methods_are_problems(client):
     assert "expected a path that this service has, got /v2/analyze" in problem(client.get("/v2/analyze"), 404)
     answer = client.get(ANALYZE)
@@ -134,7 +139,7 @@ def test_a_bomb_is_refused_by_its_size_before_it_is_decoded(settings, picture):
     with TestClient(make_app(replace(settings, megapixels=0.01))) as client:
         assert "limit" in problem(client.post(ANALYZE, content=bomb), 422)
         detail = problem(client.post(ANALYZE, content=picture(side=101)), 422)
-        assert "101x101 pixels, over the limit of 10000" in detail
+        assert "101x101 pixels, over the limit of 10,000" in detail
         assert client.post(ANALYZE, content=picture(side=100)).status_code == 200
 
 

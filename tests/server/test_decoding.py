@@ -30,7 +30,7 @@ def test_other_formats_are_not(kind):
 
 
 def test_too_many_pixels_are_named_without_a_file():
-    with pytest.raises(PictureError, match=r"^200x200 pixels, over the limit of 39999$"):
+    with pytest.raises(PictureError, match=r"^200x200 pixels, over the limit of 39,999$"):
         decode_stranger(encoded("PNG"), max_pixels=39_999)
 
 

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, assume, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -39,6 +39,11 @@ def schema(settings):
     return schemathesis.openapi.from_asgi("/openapi.json", make_app(settings))
 
 
+def times_sent(value):
+    """How often an option or a part of a form goes over the wire: `[]` and `[{}]` never do, and `[0.5]` goes as 0.5."""
+    return sum(map(times_sent, value)) if isinstance(value, list | dict) else 1
+
+
 def statuses(operation, mode):
     """Ask what the mode allows or forbids, check each answer in all ways that schemathesis knows, and return them."""
     seen = []
@@ -46,6 +51,9 @@ def statuses(operation, mode):
     @FEW
     @given(case=operation.as_strategy(generation_mode=mode))
     def ask(case):
+        form = case.body if isinstance(case.body, dict) else {}
+        assume(all(map(times_sent, form.values())))
+        assume(all(times_sent(value) > isinstance(value, list | dict) for value in case.query.values()))
         seen.append(case.call_and_validate().status_code)
 
     ask()

@@ -153,9 +153,12 @@ def seconds(text: str, option: str) -> float:
     """
     number, factor = (text[:-2], 1e-3) if text.endswith("ms") else (text.removesuffix("s"), 1.0)
     try:
-        return float(number) * factor
+        time_s = float(number) * factor
     except ValueError:
-        raise ConfigError(f"expected a time such as 0.2s or 200ms, got {text!r}; type: {option} 0.2s") from None
+        time_s = -1.0
+    if not 0 <= time_s < float("inf"):
+        raise ConfigError(f"expected a time such as 0.2s or 200ms, got {text!r}; type: {option} 0.2s")
+    return time_s
 
 
 def _print_csv(command: PredictCommand, analyzer: "Analyzer", names: tuple[str, ...], summary: "Summary") -> None:

@@ -66,7 +66,9 @@ class FaceDetector:
             ModelError: the file cannot be had.
         """
         if longest_side < max(STRIDES):
-            raise ConfigError(f"expected a longest side of at least {max(STRIDES)} pixels, got {longest_side}")
+            raise ConfigError(
+                f"expected longest_side of at least {max(STRIDES)} pixels, got {longest_side}; 640 is usual"
+            )
         for name, value in {"score": score_threshold, "overlap": overlap_threshold}.items():
             if not 0 < value < 1:
                 raise ConfigError(f"expected a {name} threshold between 0 and 1, got {value}; 0.7 and 0.3 are usual")

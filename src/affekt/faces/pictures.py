@@ -103,7 +103,7 @@ def _opened(
             refuse_pipe(source)
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats) as image:
             if image.width * image.height > max_pixels:
-                raise PictureError(f"{name}: {image.width}x{image.height} pixels, over the limit of {max_pixels}")
+                raise PictureError(f"{name}: {image.width}x{image.height} pixels, over the limit of {max_pixels:,}")
             # A PPM of 16 bits is scaled by Pillow. Of other 32-bit pixels nobody says which value is white.
             if image.mode == "F" or (image.mode == "I" and image.format != "PPM"):
                 raise PictureError(f"{name}: 32 bits a pixel; save it with 8 or 16")
@@ -116,7 +116,7 @@ def _opened(
     except PictureError:
         raise
     except Image.DecompressionBombError:
-        raise PictureError(f"{name}: over the limit of {max_pixels} pixels") from None
+        raise PictureError(f"{name}: over the limit of {max_pixels:,} pixels") from None
     except Exception as error:  # Pillow's decoders raise whatever their parsing of a damaged file trips over
         why = str(getattr(error, "strerror", None) or error or type(error).__name__)
         # One cause, whatever the number, so that a summary can count it.

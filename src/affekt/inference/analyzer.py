@@ -15,7 +15,7 @@ import polars as pl
 from affekt.cores import core_count
 from affekt.errors import AffektError, ConfigError, ModelError, PictureError
 from affekt.faces.cascade import CascadeDetector
-from affekt.faces.detection import FaceDetector
+from affekt.faces.detection import STRIDES, FaceDetector
 from affekt.faces.pictures import Decoded, read_picture
 from affekt.faces.preprocessing import crop_face
 from affekt.inference.ahead import ahead
@@ -91,6 +91,10 @@ class Analyzer:
         for name, value in {"every_s": every_s, "smooth_s": smooth_s}.items():
             if not 0 <= value < float("inf"):
                 raise ConfigError(f"expected {name} of at least 0 seconds, got {value}; 0 turns it off")
+        if longest_side < max(STRIDES):
+            raise ConfigError(
+                f"expected longest_side of at least {max(STRIDES)} pixels, got {longest_side}; 640 is usual"
+            )
         if not stop_after_s > 0:
             raise ConfigError(f"expected stop_after_s above 0 seconds, got {stop_after_s}; leave it out to look at all")
         if detect_every < 1:

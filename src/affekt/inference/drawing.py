@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from affekt.colours import EXPRESSION_COLOURS, UNSURE
 from affekt.files import written_whole
@@ -71,7 +71,14 @@ def _draw_label(picture: Image.Image, draw: ImageDraw.ImageDraw, row: Row, colou
     left = max(0, min(row["x"], picture.width - width))
     top = row["y"] - height if row["y"] >= height else max(0, row["y"])
     draw.rounded_rectangle((left, top, left + width, top + height), radius=padding, fill=colour)
-    draw.text((left + padding, top + height / 2), text, WHITE, font, anchor="lm")
+    draw.text((left + padding, top + height / 2), text, _ink_on(colour), font, anchor="lm")
+
+
+def _ink_on(colour: str) -> tuple[int, int, int]:
+    """Return white or near black, whichever stands out more (WCAG 2 contrast, of equal worth at luminance .18)."""
+    channels = np.array(ImageColor.getrgb(colour)[:3]) / 255
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return SHADE if linear @ (0.2126, 0.7152, 0.0722) > 0.2 else WHITE
 
 
 def _draw_circumplex(picture: Image.Image, draw: ImageDraw.ImageDraw, row: Row, line: int, colour: str) -> None:

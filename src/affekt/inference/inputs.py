@@ -96,9 +96,9 @@ def find_inputs(arguments: Iterable[str], standard_input: Iterable[str] = ()) ->
             else:
                 names.append(name)
     if not names:
+        found = f"got none in {', '.join(arguments)}" if arguments else "got no name of any"
         raise DataError(
-            f"expected pictures, got none in {', '.join(arguments) or 'nothing'}; name a picture, a folder of pictures "
-            "or a pattern such as 'faces/*.jpg'"
+            f"expected pictures, {found}; name a picture, a folder of pictures or a pattern such as 'faces/*.jpg'"
         )
     return Inputs(tuple(names), passed_over)
 

@@ -1,5 +1,7 @@
 """A copy of a video with its faces marked, frame by frame, at the times of the original; without its sound."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from itertools import groupby
 from pathlib import Path
@@ -14,7 +16,7 @@ from affekt.errors import DataError
 from affekt.files import written_whole
 from affekt.inference.drawing import draw_rows
 from affekt.inference.rows import Row
-from affekt.inference.video import read_frames
+from affekt.inference.video import Frame, IncompleteVideo, read_frames
 
 MARKED_COLUMNS = (
     *("frame", "track", "x", "y", "width", "height"),
@@ -45,7 +47,7 @@ def write_marked_video(name: str, rows: pl.DataFrame, out: Path) -> None:
         try:
             with av.open(temporary, "w", format="mp4") as container:
                 stream = None
-                for frame in read_frames(name):
+                for frame in _frames(name):
                     if following is not None and following[0] == frame.number:
                         marks, following = following[1], next(found, None)
                     height, width = (side // 2 * 2 for side in frame.image_rgb.shape[:2])
@@ -59,6 +61,12 @@ def write_marked_video(name: str, rows: pl.DataFrame, out: Path) -> None:
                     container.mux(stream.encode())
         except FFmpegError as error:
             raise DataError(f"expected to write {out}, got {error.strerror}; leave --draw out for {name}") from error
+
+
+def _frames(name: str) -> Iterator[Frame]:
+    """Yield all frames that there are; the table says what is missing."""
+    with suppress(IncompleteVideo):
+        yield from read_frames(name)
 
 
 def _stream(container: OutputContainer, width: int, height: int) -> VideoStream:

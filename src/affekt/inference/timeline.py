@@ -23,7 +23,7 @@ LONGEST_GAP_S = 1.0
 SHORTEST_S = 0.5
 """People seen for less time are left out."""
 MOST_PEOPLE = 20
-VALENCE, AROUSAL = "#0f8b8d", "#d6336c"
+LINE_COLOURS = {"valence": "#0f8b8d", "arousal": "#d6336c"}
 
 # The first of each pair of colours is for viewers that know no light-dark.
 STYLE = """
@@ -39,7 +39,10 @@ PAGE = """<!doctype html>
 :root {{ color-scheme: light dark; }}
 body {{ margin: 24px; font: 14px system-ui, sans-serif; background: light-dark(#fff, #14171a); }}
 h1 {{ font-size: 18px; font-weight: 600; }} .scroll {{ overflow-x: auto; }}
-</style></head><body><h1>{name}</h1><div class="scroll">{svg}</div></body></html>
+ul {{ display: flex; flex-wrap: wrap; gap: 4px 20px; padding: 0; list-style: none; position: sticky; top: 0; }}
+ul, .scroll {{ background: light-dark(#fff, #14171a); }} li::before {{ content: ""; display: inline-block; width: 10px;
+  height: 10px; margin-right: 6px; border-radius: var(--corner); background: var(--colour); }}
+</style></head><body><h1>{name}</h1><ul>{legend}</ul><div class="scroll">{svg}</div></body></html>
 """
 
 
@@ -77,7 +80,9 @@ def write_timelines(name: str, rows: pl.DataFrame, folder: Path) -> list[Path]:
     first_s, last_s = 0.0, float(rows["time_s"].cast(pl.Float64).max() or 0.0)  # pyright: ignore[reportArgumentType]
     page_width = int(min(max(PICTURE_WIDTH, PIXELS_A_SECOND * last_s), WIDEST_PAGE))
     title = escape(Path(name).name)
-    page = PAGE.format(name=title, svg=timeline_svg(people, Scale(first_s, last_s, page_width)))
+    # Of a page that scrolls, the legend must stay in view.
+    drawn = timeline_svg(people, Scale(first_s, last_s, page_width), legend=False)
+    page = PAGE.format(name=title, legend=_legend_of_page(), svg=drawn)
     picture = timeline_svg(people, Scale(first_s, last_s, PICTURE_WIDTH))
     files = {place_below(folder, name, ".svg"): picture, place_below(folder, name, ".html"): page}
     for path, text in files.items():
@@ -98,9 +103,9 @@ def _length_s(person: pl.DataFrame) -> float:
     return person["time_s"][-1] - person["time_s"][0]
 
 
-def timeline_svg(people: list[pl.DataFrame], scale: Scale) -> str:
+def timeline_svg(people: list[pl.DataFrame], scale: Scale, *, legend: bool = True) -> str:
     """Draw each person's bands and lines below each other, over one axis of time."""
-    parts, top = [_legend(scale.width)], 30
+    parts, top = ([_legend(scale.width)], 30) if legend else ([], 0)
     for person in people:
         block, height = _person(person, scale, top)
         parts.append(block)
@@ -128,7 +133,7 @@ def _person(person: pl.DataFrame, scale: Scale, top: float) -> tuple[str, float]
     if person["valence"].null_count() == 0:
         middle = top + height + LINES / 2
         parts.append(f'<line class="rule" x1="{LEFT}" x2="{scale.width - RIGHT}" y1="{middle}" y2="{middle}"/>')
-        for column, colour in (("valence", VALENCE), ("arousal", AROUSAL)):
+        for column, colour in LINE_COLOURS.items():
             parts += [_line(piece, column, colour, scale, middle) for piece in pieces]
         parts += [_label("+1", middle - LINES / 2 + 4), _label("0", middle + 4), _label("-1", middle + LINES / 2 + 4)]
         height += LINES + GAP
@@ -178,12 +183,20 @@ def _label(text: str, y: float) -> str:
 
 
 def _legend(width: int) -> str:
-    entries = [*EXPRESSION_COLOURS.items(), ("valence", VALENCE), ("arousal", AROUSAL)]
+    entries = [*EXPRESSION_COLOURS.items(), *LINE_COLOURS.items()]
     step = min(92, (width - LEFT) / len(entries))
     return "".join(
         f'<rect x="{LEFT + step * place}" y="8" width="10" height="10" rx="{2 if place < len(LABELS) else 5}" '
         f'fill="{colour}"/><text class="ink" x="{LEFT + step * place + 14}" y="17">{name}</text>'
         for place, (name, colour) in enumerate(entries)
+    )
+
+
+def _legend_of_page() -> str:
+    corners = {**dict.fromkeys(EXPRESSION_COLOURS, 2), **dict.fromkeys(LINE_COLOURS, 5)}
+    return "".join(
+        f'<li style="--colour: {colour}; --corner: {corners[name]}px">{name}</li>'
+        for name, colour in {**EXPRESSION_COLOURS, **LINE_COLOURS}.items()
     )
 
 

@@ -18,6 +18,14 @@ from affekt.inference.inputs import is_camera
 
 GRACE_S = 5e-4
 """Time bases round: a frame that is due at 0.2 s may be shown at 0.1999."""
+LENGTH_IN_HEADER = ("mov", "matroska")
+"""Formats whose files say at their beginning how long they are; of others FFmpeg guesses it."""
+SHORTER_S = 1.0
+"""Headers round, and round up."""
+
+
+class IncompleteVideo(PictureError):
+    """All frames of a video that there are were given, and there should have been more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +47,9 @@ class Frame:
 
 
 def read_frames(name: str, *, every_s: float = 0.0) -> Generator[Frame, None, None]:
-    """Decode a video frame by frame, in constant memory. Packets that cannot be decoded are passed over.
+    """Decode a video frame by frame, in constant memory.
+
+    Packets that cannot be decoded are passed over; of a video, not of a camera, the last thing told is that some were.
 
     Args:
         name: the file, or a camera as `opened_camera` takes it.
@@ -48,6 +58,7 @@ def read_frames(name: str, *, every_s: float = 0.0) -> Generator[Frame, None, No
     Raises:
         PictureError: the file is missing or not a video, has no picture stream, or not one frame could be decoded; or
             there is no such camera.
+        IncompleteVideo: after the last frame, where packets were passed over or the file breaks off.
     """
     with _opened(name) as container:
         if not container.streams.video:
@@ -56,7 +67,8 @@ def read_frames(name: str, *, every_s: float = 0.0) -> Generator[Frame, None, No
         # Threads that decode frame by frame return each a few frames late, which a camera must not.
         stream.thread_type = "SLICE" if is_camera(name) else "AUTO"
         number, start_s, due_s = -1, None, 0.0
-        for frame in _decoded(container, stream):
+        losses = _Losses()
+        for frame in _decoded(container, stream, losses):
             number += 1
             shown_s = float(frame.time) if frame.time is not None else number / float(stream.average_rate or 25)
             start_s = shown_s if start_s is None else start_s
@@ -68,6 +80,31 @@ def read_frames(name: str, *, every_s: float = 0.0) -> Generator[Frame, None, No
             yield Frame(number, time_s, frame)
         if number < 0:
             raise PictureError("a video without a frame that can be decoded")
+        # Of the first packets of a camera some are often broken, and nothing is lost with them.
+        if not is_camera(name) and (problem := losses.problem(container)):
+            raise IncompleteVideo(problem)
+
+
+@dataclass
+class _Losses:
+    """What is known of a video's packets."""
+
+    passed_over: int = 0
+    """Packets that could not be decoded."""
+    last_s: float = 0.0
+    """Until when the last packet lasts, of whatever stream: sound may go on without pictures."""
+    breaks_off: bool = False
+    """Whether the file could not be read to its end."""
+
+    def problem(self, container: InputContainer) -> str | None:
+        """Return what is missing, if anything is, in words that do not depend on how much."""
+        says_length = container.format.name.startswith(LENGTH_IN_HEADER) and container.duration is not None
+        promised_s = container.duration / av.time_base if says_length else 0.0
+        if self.breaks_off or self.last_s < promised_s - SHORTER_S:
+            return "breaks off before its end; its rows go as far as it could be read"
+        if self.passed_over:
+            return "some of it could not be decoded; its rows leave that out"
+        return None
 
 
 def _opened(name: str) -> AbstractContextManager[InputContainer]:
@@ -82,21 +119,28 @@ def _opened(name: str) -> AbstractContextManager[InputContainer]:
     except FileNotFoundError:
         raise PictureError("no such file") from None
     except InvalidDataError as error:
-        raise PictureError(f"not a video ({error.strerror})") from error
+        raise PictureError("not a video, or one without its beginning or end") from error
+    except EOFError:
+        raise PictureError("a video without a frame that can be decoded") from None
     except (FFmpegError, OSError, ValueError) as error:
         raise PictureError(getattr(error, "strerror", None) or str(error)) from error
 
 
-def _decoded(container: InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
-    packets = container.demux(stream)
+def _decoded(container: InputContainer, stream: av.VideoStream, losses: _Losses) -> Iterator[av.VideoFrame]:
+    packets = container.demux()
     while True:
         try:
             packet = next(packets)
         except StopIteration:
             return
-        except FFmpegError:  # the file breaks off here: what was decoded before stands
+        except FFmpegError:  # what was decoded before stands
+            losses.breaks_off = True
             return
+        if packet.pts is not None and packet.time_base is not None:
+            losses.last_s = max(losses.last_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+        if packet.stream.index != stream.index:  # those that flush a stream carry its number nowhere else
+            continue
         try:
             yield from packet.decode()
-        except FFmpegError:  # one broken packet
-            continue
+        except FFmpegError:
+            losses.passed_over += 1

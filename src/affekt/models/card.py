@@ -87,7 +87,8 @@ def read_card(folder: Path) -> Card:
     path = folder / CARD_FILE
     if not path.is_file():
         raise ModelError(
-            f"expected a model folder with {CARD_FILE}, got {folder} without one; train one with: affekt train"
+            f"expected a model folder with {CARD_FILE}, got {folder} without one; `affekt models` lists what there is, "
+            "`affekt export` makes one"
         )
     try:
         fields = json.loads(path.read_text())

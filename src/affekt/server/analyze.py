@@ -1,6 +1,7 @@
 """`POST /v1/analyze`: pictures in, rows out."""
 
 import asyncio
+from collections import Counter
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
@@ -62,6 +63,7 @@ def analyze_routes(
 
         Where none of the pictures can be read, that is a problem of status 422, with the rows.
         """
+        _refuse_repeated(request)
         admission.check()
         with admission.room() as take_room:
             uploads = await read_uploads(request, settings, take_room)
@@ -76,6 +78,17 @@ def analyze_routes(
         return JSONResponse({"model": model, "rows": rows, "notes": _notes(answers, options, pipeline, settings)})
 
     return router
+
+
+def _refuse_repeated(request: Request) -> None:
+    """Refuse an option that comes several times, of which FastAPI would take the last.
+
+    Raises:
+        Problem: 422.
+    """
+    for name, times in Counter(name for name, _ in request.query_params.multi_items()).items():
+        if times > 1:
+            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"expected {name} once, got it {times} times; choose one")
 
 
 def _body(settings: Settings) -> dict[str, Any]:

@@ -114,8 +114,8 @@ async def _parts(request: Request, pieces: AsyncGenerator[bytes, None], settings
     try:
         form = await _Parser(request.headers, pieces, settings.pictures).parse()
     except MultiPartException as error:
-        sentence = f"expected multipart/form-data of picture files, got: {error.message}"
-        raise Problem(HTTPStatus.BAD_REQUEST, f"{sentence} {HOW_TO_SEND}") from error
+        sentence = f"expected multipart/form-data of picture files, got: {error.message.rstrip('.')}"
+        raise Problem(HTTPStatus.BAD_REQUEST, f"{sentence}; {HOW_TO_SEND}") from error
     try:
         return await _files(form)
     finally:

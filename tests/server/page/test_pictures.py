@@ -95,6 +95,17 @@ def test_of_two_faces_each_can_be_chosen(opened, astronaut_rgb):
     assert [text.replace("\N{NO-BREAK SPACE}", " ") for text in shown] == expected
 
 
+def test_of_a_crowd_the_surest_are_told_and_all_are_kept(opened, astronaut_rgb):
+    crowd = np.tile(np.asarray(Image.fromarray(astronaut_rgb).resize((160, 160))), (3, 4, 1))
+    drop(opened, "crowd.png", crowd)
+    opened.until_told("crowd.png: 12 faces")
+    told = opened.tab.locator("#status").inner_text()
+    assert "Face 8: " in told
+    assert "Face 9: " not in told
+    assert told.endswith("4 more are in the table")
+    assert len(table(opened)) == 12
+
+
 def test_what_has_no_face_and_what_is_no_picture_become_rows(opened):
     grey = {"name": "grey, plain.png", "mimeType": "image/png", "buffer": encoded(np.full((80, 90, 3), 90, np.uint8))}
     text = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"not a picture"}
@@ -120,6 +131,11 @@ def test_what_is_forgotten_cannot_be_saved(opened, astronaut):
 
 def test_with_the_cable_pulled_it_goes_on(opened, astronaut):
     opened.context.set_offline(True)
-    opened.choose(astronaut)
-    opened.until_told("astronaut.png: 1 face")
-    opened.context.set_offline(False)
+    try:
+        opened.choose(astronaut)
+        opened.until_told("astronaut.png: 1 face")
+        rows = table(opened)
+    finally:
+        opened.context.set_offline(False)
+    assert rows["status"].to_list() == ["ok"]
+    assert rows["emotion"].to_list() == [opened.tab.locator("#headline .word").inner_text()]

@@ -8,6 +8,8 @@ import { percent } from "./words.js";
 /** After this time a box that jumped has come 63 % of its way: boxes glide between answers of the network. */
 const GLIDE_MS = 45;
 const LETTERS_PX = 13;
+/** In a crowd, words would hide the faces: the chosen face alone has its word, the others their numbers. */
+const CROWD = 9;
 
 export class Stage {
   #frame = document.getElementById("frame");
@@ -109,8 +111,9 @@ export class Stage {
     this.#shown = shown;
     const scaleX = width / this.#size.width;
     const scaleY = height / this.#size.height;
-    // From the least sure to the surest face, so that the surest label lies on top.
-    for (const person of this.#people.toReversed()) {
+    // From the least sure to the surest face and the chosen one, so that their labels lie on top.
+    const chosenLast = (a, b) => (a.key === this.#selected) - (b.key === this.#selected);
+    for (const person of this.#people.toReversed().toSorted(chosenLast)) {
       const [left, top, right, bottom] = shown.get(person.key);
       const x = this.#mirror ? width - right * scaleX : left * scaleX;
       const box = { x, y: top * scaleY, width: (right - left) * scaleX, height: (bottom - top) * scaleY };
@@ -129,7 +132,8 @@ export class Stage {
       context.stroke();
     }
     const number = this.#people.length > 1 ? `${person.key + 1}  ` : "";
-    const word = person.emotion ? `${person.emotion}  ${percent(person.confidence)}` : "";
+    const hasWord = person.emotion && (isSelected || this.#people.length < CROWD);
+    const word = hasWord ? `${person.emotion}  ${percent(person.confidence)}` : "";
     if (number + word) drawLabel(context, (number + word).trim(), paint, box, stageWidth);
   }
 }
