@@ -9,7 +9,6 @@ import json
 import os
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,8 +16,8 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-# DeepFace makes folders for its weights there.
-os.environ["DEEPFACE_HOME"] = tempfile.mkdtemp(prefix="deepface-")
+# DeepFace makes folders for its weights there; the job's folder is thrown away.
+os.environ["DEEPFACE_HOME"] = str(Path(sys.argv[1]).parent)
 
 import cv2  # pyright: ignore[reportMissingImports]
 import numpy as np

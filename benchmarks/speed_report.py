@@ -174,6 +174,7 @@ the file that comes with affekt; int8 lost {lost} (concordance times 100).
 
 All on one core: numpy's matrix product reaches {rates[0]:.0f} billion float32 multiply-adds a second there, and a copy
 {rates[1]:.1f} GB/s. A run over many pictures gives each core one of its own. {found.floor["runtime"]} classified.
+What stays in the cache can be faster than a copy.
 
 ## How it was measured
 
