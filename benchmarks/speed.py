@@ -146,15 +146,20 @@ def measure_crops(bench: Bench, folders: dict[str, Path], reference: Path) -> No
         }
 
 
-def measure_pictures(bench: Bench) -> None:
-    """Time pictures and a video from the file on, by turns."""
+def measure_pictures(bench: Bench, folders: dict[str, Path]) -> None:
+    """Time pictures and a video from the file on, by turns: affekt as it ships and in int8, its detector, the peers."""
     paths = [str(write_crowd(bench.folder / "1.jpg", 1))] * PICTURES
     video = str(write_video(bench.folder / "video.mp4", bench.options.frames))
+    names = {f"{OURS} {precision}": str(folder) for precision, folder in folders.items()}
     turns: dict[str, list[dict[str, float]]] = {}
     for _ in tqdm(range(bench.options.repetitions), unit="turn", desc="pictures and video"):
-        ours = bench.ours("pictures", paths=paths) | {"frame_s": bench.ours("video", path=video)["s"]}
+        turn = {
+            name: bench.ours("pictures", model=names[name], paths=paths)
+            | {"frame_s": bench.ours("video", model=names[name], path=video)["s"]}
+            for name in dict.fromkeys((bench.found.shipped, f"{OURS} int8"))
+        }
         alone = bench.ours("detector", paths=paths)
-        turn = {OURS: ours, DECODED: alone["decoded"], DETECTOR: alone["detector"]}
+        turn |= {DECODED: alone["decoded"], DETECTOR: alone["detector"]}
         turn |= bench.peers("pictures", paths=paths, video=video)
         for name, figures in turn.items():
             turns.setdefault(name, []).append(figures)
@@ -217,7 +222,7 @@ def main() -> None:
         bench = Bench(options, Path(temporary))
         folders = affekt_files(bench, read_manifest(options.data) if options.data else None)
         measure_crops(bench, folders, reference_file(bench))
-        measure_pictures(bench)
+        measure_pictures(bench, folders)
         measure_growth(bench)
         measure_floor(bench, folders["fp32"])
         if options.data:

@@ -95,22 +95,26 @@ def _one_crop(found: Found, cores: int) -> Aim:
     return Aim("one crop in under 1 ms", said, milliseconds[best] < 1, why)
 
 
+def _pipeline(found: Found) -> Aim:
+    alone_s, decoded_s = found.pictures[DETECTOR]["s"], found.pictures[DECODED]["s"]
+    seconds = {name: each["s"] for name, each in found.pictures.items() if name.startswith(f"{OURS} ")}
+    ratios = {name: each_s / alone_s for name, each_s in seconds.items()}
+    best = min(ratios, key=ratios.__getitem__)
+    listed = ", ".join(f"{stage['name']} {1e3 * stage['measured_s']:.2f}" for stage in found.floor["stages"])
+    why = (
+        f"of a picture with one face the stages take, in ms on one core and in fp32: {listed}. Decoding alone makes it "
+        f"{decoded_s / alone_s:.2f} times; with decoding on both sides {best} takes {seconds[best] / decoded_s:.2f}."
+    )
+    wanted = "a picture from its file on within 1.3 times the detector alone"
+    return Aim(wanted, _best_and_shipped(found, best, ratios, "{:.2f} times"), ratios[best] <= 1.3, why)
+
+
 def _best_and_shipped(found: Found, best: str, figures: dict[str, float], shown: str) -> str:
     said = f"{shown.format(figures[best])} ({best})"
     if best.startswith(found.shipped):
         return said
-    shipped = next(name for name in found.ours() if name.startswith(found.shipped))
+    shipped = next(name for name in figures if name.startswith(found.shipped))
     return f"{said}; as it ships {shown.format(figures[shipped])} ({shipped})"
-
-
-def _pipeline(found: Found) -> Aim:
-    whole_s = found.pictures[OURS]["s"]
-    ratio, decoded = whole_s / found.pictures[DETECTOR]["s"], whole_s / found.pictures[DECODED]["s"]
-    stages = {stage["name"]: 1e3 * stage["measured_s"] for stage in found.floor["stages"]}
-    listed = ", ".join(f"{name} {milliseconds:.2f}" for name, milliseconds in stages.items())
-    why = f"of a picture with one face the stages take, in ms on one core: {listed}."
-    said = f"{ratio:.2f} times; {decoded:.2f} times decoder and detector"
-    return Aim("a picture from its file on within 1.3 times the detector alone", said, ratio <= 1.3, why)
 
 
 def _accuracy(found: Found) -> list[Aim]:
