@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -217,7 +218,7 @@ def main() -> None:
     """Measure and write the page."""
     options = tyro.cli(Options, description=__doc__)
     torch.manual_seed(0)
-    load = os.getloadavg()[0]
+    load, start_s = os.getloadavg()[0], time.monotonic()
     with tempfile.TemporaryDirectory() as temporary:
         bench = Bench(options, Path(temporary))
         folders = affekt_files(bench, read_manifest(options.data) if options.data else None)
@@ -227,7 +228,8 @@ def main() -> None:
         measure_floor(bench, folders["fp32"])
         if options.data:
             measure_accuracy(bench, folders, options.data)
-    write_report(bench.found, options.out, load=load, arguments=sys.argv[1:])
+    took_s = time.monotonic() - start_s
+    write_report(bench.found, options.out, load=load, took_s=took_s, arguments=sys.argv[1:])
 
 
 if __name__ == "__main__":

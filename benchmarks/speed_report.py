@@ -136,7 +136,7 @@ def floor_table(found: Found) -> str:
     return table(header, rows)
 
 
-def page(found: Found, chart: str | None, *, load: float, arguments: list[str]) -> str:
+def page(found: Found, chart: str | None, *, load: float, took_s: float, arguments: list[str]) -> str:
     """Return the results page."""
     cores = len(os.sched_getaffinity(0))
     lost = " and ".join(f"{points:.2f} points of {name}" for name, points in found.lost_points.items())
@@ -181,7 +181,7 @@ What stays in the cache can be faster than a copy.
 * Machine: {cpu_model()}, {cores} cores; load average before the start {load:.2f}
 * Versions: python {platform.python_version()}, {", ".join(_versions())}; peers: {peers}
 * Command: `python benchmarks/speed.py {shlex.join(shown)}`
-* When: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC
+* When: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; it took {took_s / 60:.0f} min
 """
 
 
@@ -195,12 +195,12 @@ def _versions() -> list[str]:
     return found
 
 
-def write_report(found: Found, out: Path, *, load: float, arguments: list[str]) -> None:
+def write_report(found: Found, out: Path, *, load: float, took_s: float, arguments: list[str]) -> None:
     """Write the page and, where accuracy was measured, its chart beside it; print the page."""
     chart = out.with_suffix(".png") if found.accuracy else None
     if chart is not None:
         write_chart(found, chart)
-    text = page(found, chart.name if chart else None, load=load, arguments=arguments)
+    text = page(found, chart.name if chart else None, load=load, took_s=took_s, arguments=arguments)
     print(text)
     with written_whole(out) as temporary:
         temporary.write_text(text)

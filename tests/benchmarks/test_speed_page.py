@@ -68,13 +68,14 @@ def test_aims_are_held_against_what_was_found(speed, found):
 
 def test_page_and_chart(speed, found, tmp_path):
     out = tmp_path / "results.md"
-    speed[1].write_report(found, out, load=0.0, arguments=["--data", str(tmp_path / "ferplus.parquet")])
+    speed[1].write_report(found, out, load=0.0, took_s=60.0, arguments=["--data", str(tmp_path / "ferplus.parquet")])
     text = out.read_text()
     assert "| affekt int8, openvino | 2,000 | 18.0 | 0.50 | .855 [.840, .870] |" in text
     assert "EfficientNet-B0, 224 px, onnxruntime (random weights) | 111 | 1.0 | 9.00 |  |" in text
     assert "Time and memory grow in a straight line in all of them." in text
     assert "| classify | 80.00 | 0.01 | 2.0000 | 4.000 | 2.0 |" in text
     assert "--data ferplus.parquet`" in text
+    assert "it took 1 min" in text
     assert str(tmp_path) not in text
     assert "](results.png)" in text
     assert (tmp_path / "results.png").read_bytes().startswith(b"\x89PNG")
@@ -83,7 +84,7 @@ def test_page_and_chart(speed, found, tmp_path):
 def test_a_bent_growth_and_a_missing_accuracy_are_said(speed, found, tmp_path):
     found.many[100]["s"] = 30.0
     found.accuracy = {}
-    speed[1].write_report(found, tmp_path / "results.md", load=0.0, arguments=[])
+    speed[1].write_report(found, tmp_path / "results.md", load=0.0, took_s=60.0, arguments=[])
     text = (tmp_path / "results.md").read_text()
     assert "Not straight: time of pictures a run." in text
     assert "no accuracy" in text
