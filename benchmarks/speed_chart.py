@@ -1,6 +1,7 @@
 """The chart of the speed benchmark: accuracy against crops a second."""
 
 from pathlib import Path
+from typing import Any
 
 from speed_found import Found, short
 
@@ -17,7 +18,7 @@ def write_chart(found: Found, path: Path) -> None:
     from matplotlib.figure import Figure as Canvas
     from matplotlib.ticker import LogLocator, NullFormatter
 
-    style = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}
+    style: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}
     with mpl.rc_context(style), written_whole(path) as temporary:
         canvas = Canvas(figsize=(8, 4), layout="constrained")
         axes, strip = canvas.subplots(2, sharex=True, height_ratios=(7, 1))
