@@ -1,6 +1,6 @@
 """Widen FER+ for training: validation set apart by name, and the pictures without a majority as further votes.
 
-    affekt data import ferplus fer2013.tar.gz fer2013new.csv --valence-arousal projected --rule argmax --out argmax.parquet
+    affekt data import ferplus fer2013.tar.gz --valence-arousal projected --rule argmax --out argmax.parquet
     python results/affekt/widen.py ferplus-clean.parquet argmax.parquet --out ferplus-wide.parquet
 
 The tenth of Training that `affekt train --seed 0` would carve becomes the split `held`, so that a network and its

@@ -166,7 +166,10 @@ def test_vgg_is_its_convolutions_alone():
     assert network.backbone(torch.zeros(1, 3, 64, 96, device="meta")).shape == (1, 512, 2, 3)
 
 
-@pytest.mark.parametrize(("name", "parameters"), [("face_resnet18_w24", 1_580_000), ("face_resnet18_w32", 2_800_000)])
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [("face_resnet18_w16", 703_000), ("face_resnet18_w24", 1_580_000), ("face_resnet18_w32", 2_800_000)],
+)
 def test_our_own_networks_keep_small_faces_large(name, parameters):
     network = Network(name, 16, ("expression",), channels=1).eval()
     assert sum(tensor.numel() for tensor in network.backbone.parameters()) == pytest.approx(parameters, rel=0.01)

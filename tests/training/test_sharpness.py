@@ -6,6 +6,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from affekt.errors import ConfigError
+from affekt.training.loop import climbs_in
 from affekt.training.sharpness import climbed
 
 
@@ -39,8 +40,31 @@ def test_frozen_parameters_stay():
         assert torch.equal(module.bias, bias)
 
 
-def test_a_recipe_with_it_trains_to_other_weights(trained):
+def test_batch_statistics_are_of_the_weights_that_are_kept():
+    module = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, momentum=0.2))
+    inputs = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
+    module(inputs).square().mean().backward()
+    mean = module[1].running_mean.clone()
+    with climbed(module, 1.0):
+        module(inputs).square().mean().backward()
+    assert torch.equal(module[1].running_mean, mean)
+    module(inputs)
+    assert not torch.equal(module[1].running_mean, mean), "afterwards they move again"
 
+
+def test_it_may_come_in_the_last_epochs_only(tiny):
+    late = tiny(epochs=5, sharpness_radius=0.05, sharpness_epochs=2)
+    assert [climbs_in(late, epoch) for epoch in range(5)] == [False, False, False, True, True]
+    assert climbs_in(tiny(epochs=5, sharpness_radius=0.05), 0)
+    assert not climbs_in(tiny(epochs=5), 4)
+
+
+def test_last_epochs_need_a_radius(tiny):
+    with pytest.raises(ConfigError, match="--sharpness-radius"):
+        tiny(sharpness_epochs=2)
+
+
+def test_a_recipe_with_it_trains_to_other_weights(trained):
     plain, sharp = (
         load_file(trained(f"radius {r}", epochs=1, sharpness_radius=r) / "model.safetensors") for r in (0.0, 0.05)
     )

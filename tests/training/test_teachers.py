@@ -1,19 +1,24 @@
 """Teachers: they see what the student sees, their mean is the lesson, and rows without a target learn from it alone."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from affekt.errors import ConfigError, ModelError
 from affekt.faces.preprocessing import Preprocessing, normalise
 from affekt.models.network import Outputs
 from affekt.models.saving import load_model
-from affekt.training.inputs import Targets
+from affekt.models.shipped import model_folder
+from affekt.training.augmentation_settings import Augmentation
+from affekt.training.feeds import CropFeed
+from affekt.training.inputs import CropStream, Targets
 from affekt.training.losses import soft_cross_entropy
 from affekt.training.task import Task, mixed
-from affekt.training.teachers import Lesson, Teachers, load_teachers, seen_by
+from affekt.training.teachers import Lesson, Teachers, asked_once, load_teachers, seen_by
 
 CPU = torch.device("cpu")
 STUDENT = Preprocessing(input_size=32, channels=1, mean=(0.5,), std=(0.25,))
@@ -45,6 +50,21 @@ def test_the_lesson_is_the_teachers_mean(trained):
     assert lesson.valence_arousal is None
 
 
+def test_asked_once_they_see_each_unchanged_crop_and_its_mirror_image(trained, manifest):
+    folder = trained("one")
+    student = load_model(folder)[1].preprocessing
+    teachers = load_teachers((str(folder),), student, CPU)
+    assert teachers is not None
+    stream = CropStream(manifest.head(5), student, name="five")
+    feed = CropFeed(stream, student, CPU, augmentation=Augmentation(flip=True, erase=1.0), size=16)
+    images = next(replace(feed, augmentation=Augmentation(), size=None).batches([torch.arange(5)]))
+    expected = (load_model_logits(folder, images).softmax(1) + load_model_logits(folder, images.flip(3)).softmax(1)) / 2
+    lesson = asked_once(teachers, feed)
+    torch.testing.assert_close(lesson.probabilities, expected, atol=1e-5, rtol=0)
+    assert lesson.valence_arousal is None
+    torch.testing.assert_close(lesson[torch.tensor([3, 1])].probabilities, expected[[3, 1]], atol=1e-5, rtol=0)
+
+
 def load_model_logits(folder, images):
     with torch.no_grad():
         return load_model(Path(folder))[0](images).logits
@@ -67,11 +87,29 @@ def test_the_loss_is_cross_entropy_against_the_mixture(tiny):
     torch.testing.assert_close(task(Outputs(logits, None), targets, Lesson(taught, None)), expected)
 
 
+def test_the_model_that_comes_with_affekt_teaches_by_its_name():
+    shipped = load_model(model_folder("affekt"))[1].preprocessing
+    teachers = load_teachers(("affekt",), shipped, CPU)
+    assert teachers is not None
+    lesson = teachers(torch.zeros(2, 1, 48, 48))
+    assert lesson.probabilities is not None
+    assert lesson.probabilities.shape == (2, 8)
+
+
 def test_valence_and_arousal_are_taught_too(tiny):
     points, taught = torch.full((2, 2), torch.nan), torch.tensor([[0.5, 0.0], [0.1, -0.2]])
     targets = Targets(torch.tensor([-1, -1]), torch.full((2, 8), torch.nan), points)
     task = Task(tiny(heads=("valence_arousal",)))
     assert task(Outputs(None, taught), targets, Lesson(None, taught)) == pytest.approx(0)
+
+
+def test_a_student_of_teachers_asked_once_ends_elsewhere_than_one_of_teachers_asked_each_time(trained):
+    options = {"teachers": (str(trained("teacher")),), "teacher_weight": 1.0, "augmentation": Augmentation(flip=True)}
+    once, each = (
+        load_file(trained(f"{view} lessons", teacher_view=view, **options) / "model.safetensors")
+        for view in ("plain", "changed")
+    )
+    assert any(not torch.equal(once[name], each[name]) for name in once)
 
 
 def test_a_student_learns_from_a_teacher_through_the_command(trained):

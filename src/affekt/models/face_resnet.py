@@ -41,6 +41,7 @@ def face_resnet(channels: int, *, width: int, layers: tuple[int, int, int, int])
 
 
 FACE_RESNETS: dict[str, Callable[[int], ResNet]] = {
+    "face_resnet18_w16": partial(face_resnet, width=16, layers=(2, 2, 2, 2)),
     "face_resnet18_w24": partial(face_resnet, width=24, layers=(2, 2, 2, 2)),
     "face_resnet18_w32": partial(face_resnet, width=32, layers=(2, 2, 2, 2)),
     "face_resnet18_w40": partial(face_resnet, width=40, layers=(2, 2, 2, 2)),

@@ -8,6 +8,26 @@ from affekt.training.augmentation_settings import Augmentation
 
 Head = Literal["expression", "valence_arousal"]
 
+POSITIVE = (
+    "hidden_units",
+    "input_size",
+    "learning_rate",
+    "batch_size",
+    "accumulate",
+    "epochs",
+    "plateau_patience",
+)
+NOT_NEGATIVE = (
+    "weight_decay",
+    "clip_norm",
+    "warmup_epochs",
+    "early_stopping_patience",
+    "growth_epochs",
+    "valence_arousal_weight",
+    "sharpness_radius",
+    "sharpness_epochs",
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
@@ -45,9 +65,9 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
     """Random changes of the training crops."""
     teachers: tuple[str, ...] = ()
-    """Model folders whose averaged answers are learnt too."""
+    """Models whose averaged answers are learnt too: folders, or names of those that come with affekt."""
     teacher_view: Literal["changed", "plain"] = "changed"
-    """Teachers see the very crops the network sees, or are asked once: about each unchanged crop and its mirror image."""
+    """Teachers see the crops as the network does, or are asked once, about each unchanged crop and its mirror image."""
     teacher_weight: float = 0.5
     """Share of the teachers in the target; labels or votes have the rest; rows without either, the teachers alone."""
 
@@ -96,25 +116,28 @@ class Recipe:
         Raises:
             ConfigError: a field is out of its range.
         """
-        positive = ("hidden_units", "input_size", "learning_rate", "batch_size", "accumulate", "epochs")
-        for name in (*positive, "plateau_patience"):
+        self._refuse_ranges()
+        self._refuse_contradictions()
+
+    def _refuse_ranges(self) -> None:
+        for name in POSITIVE:
             if not 0 < getattr(self, name) < float("inf"):
                 raise ConfigError(f"expected {name} above 0, got {getattr(self, name)}; choose a positive number")
-        for name in (
-            "weight_decay",
-            "clip_norm",
-            "warmup_epochs",
-            "early_stopping_patience",
-            "growth_epochs",
-            "valence_arousal_weight",
-            "sharpness_radius",
-            "sharpness_epochs",
-        ):
+        for name in NOT_NEGATIVE:
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ConfigError(f"expected {name} of at least 0, got {getattr(self, name)}; 0 is the least")
         for name in ("label_smoothing", "ema_decay"):
             if not 0 <= getattr(self, name) < 1:
                 raise ConfigError(f"expected {name} from 0 to below 1, got {getattr(self, name)}; 0 turns it off")
+        if not 0 <= self.teacher_weight <= 1:
+            raise ConfigError(f"expected a teacher_weight from 0 to 1, got {self.teacher_weight}; 0.5 shares alike")
+        if self.start_size and not 8 <= self.start_size <= self.input_size:
+            raise ConfigError(
+                f"expected a start_size from 8 to the input_size {self.input_size}, got {self.start_size}; "
+                "0 starts at the input_size"
+            )
+
+    def _refuse_contradictions(self) -> None:
         if not 0 <= self.learning_rate_floor <= self.learning_rate:
             raise ConfigError(
                 f"expected a learning_rate_floor between 0 and the learning_rate, got {self.learning_rate_floor} and "
@@ -125,17 +148,12 @@ class Recipe:
                 f"expected the heads expression, valence_arousal or both, got {' '.join(self.heads)!r}; "
                 "type --heads expression valence_arousal"
             )
-        if not 0 <= self.teacher_weight <= 1:
-            raise ConfigError(f"expected a teacher_weight from 0 to 1, got {self.teacher_weight}; 0.5 shares alike")
-        if self.start_size and not 8 <= self.start_size <= self.input_size:
-            raise ConfigError(
-                f"expected a start_size from 8 to the input_size {self.input_size}, got {self.start_size}; "
-                "0 starts at the input_size"
-            )
         if self.sharpness_radius and self.accumulate > 1:
             raise ConfigError(
                 f"expected --accumulate 1 with a sharpness_radius, got {self.accumulate}; choose one of the two"
             )
+        if self.sharpness_epochs and not self.sharpness_radius:
+            raise ConfigError("expected a sharpness_radius with sharpness_epochs, got 0; type --sharpness-radius 0.05")
         if self.batch_size % self.accumulate:
             raise ConfigError(
                 f"expected a batch_size that accumulate divides, got {self.batch_size} and {self.accumulate}; "

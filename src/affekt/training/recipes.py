@@ -3,7 +3,7 @@
 The four reference recipes repeat the study affekt grew out of: a frozen ImageNet backbone, global average pooling,
 a dense layer of 256 with ReLU, and the head, at 224 px with batches of 128. The `-scratch` recipes train the whole of
 the same networks without ImageNet weights, at a size made for 48-pixel faces; the `-drawn` ones are the same, shortened
-for affekt's drawn faces. `affekt` trains the network that comes with the package.
+for affekt's drawn faces. `affekt` and `affekt-fast` train the networks that come with the package.
 """
 
 from collections.abc import Callable
@@ -176,8 +176,26 @@ def affekt() -> Recipe:
     )
 
 
+def affekt_fast() -> Recipe:
+    """The fast network that comes with affekt: half as wide as `affekt`, a quarter of its arithmetic, taught by it.
+
+    With few weights it does not memorise, so it learns longer, and more from its teacher than from the votes.
+    """
+    return replace(
+        affekt(),
+        architecture="face_resnet18_w16",
+        teachers=("affekt",),
+        teacher_view="plain",
+        teacher_weight=0.7,
+        learning_rate=3e-3,
+        weight_decay=0.02,
+        epochs=50,
+    )
+
+
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "affekt": affekt,
+    "affekt-fast": affekt_fast,
     "efficientnetv2b0": efficientnetv2b0,
     "mobilenetv2": mobilenetv2,
     "xception": xception,

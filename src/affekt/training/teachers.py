@@ -5,7 +5,6 @@ sees, changed at random alike (Beyer et al. 2022, "Knowledge distillation: A goo
 """
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -16,6 +15,7 @@ from affekt.errors import ConfigError
 from affekt.faces.preprocessing import LUMA, Preprocessing
 from affekt.models.network import Network
 from affekt.models.saving import load_model
+from affekt.models.shipped import model_folder
 from affekt.training.augmentation_settings import Augmentation
 from affekt.training.feeds import CropFeed
 from affekt.training.inputs import in_batches
@@ -78,7 +78,7 @@ def asked_once(teachers: Teachers, feed: CropFeed) -> Lesson:
 
 
 def load_teachers(folders: tuple[str, ...], student: Preprocessing, device: torch.device) -> Teachers | None:
-    """Load the models that teach, None where there are none.
+    """Load the models that teach, by folder or by the name of one that comes with affekt; None where there are none.
 
     Raises:
         ModelError: a folder holds no usable model.
@@ -86,7 +86,7 @@ def load_teachers(folders: tuple[str, ...], student: Preprocessing, device: torc
     """
     members = []
     for folder in folders:
-        network, card = load_model(Path(folder))
+        network, card = load_model(model_folder(folder))
         if card.preprocessing.crop_margin != student.crop_margin:
             raise ConfigError(
                 f"expected teachers with the crop margin {student.crop_margin}, got {card.preprocessing.crop_margin} "
