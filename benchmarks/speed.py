@@ -22,7 +22,7 @@ import tyro
 from environments import HERE, python_of
 from floor import multiply_adds
 from frozen_training import run_job
-from speed_found import DECODED, DETECTOR, OURS, REFERENCE, Found
+from speed_found import DECODED, DETECTOR, REFERENCE, Found
 from speed_pictures import crops, write_crowd, write_video
 from speed_report import write_report
 from tqdm import tqdm
@@ -36,7 +36,7 @@ from affekt.labels import PROBABILITY_COLUMNS
 from affekt.models.card import ONNX_FILE, Card, read_card
 from affekt.models.network import Network
 from affekt.models.runtimes import installed_runtimes
-from affekt.models.shipped import model_folder
+from affekt.models.shipped import model_folder, shipped_models
 
 SPLIT = "val"
 FER_LABELS = {"angry": "anger", "happy": "happiness", "sad": "sadness"}
@@ -49,8 +49,8 @@ PICTURES = 24
 class Options:
     """What to measure."""
 
-    model: Path = Path("affekt")
-    """A model that comes with affekt, or a model folder."""
+    models: tuple[Path, ...] = tuple(Path(name) for name in shipped_models())
+    """Models that come with affekt, or model folders; pictures, growth and floor look at the first."""
     data: Path | None = None
     """A FER+ manifest: int8 is calibrated on it, and accuracy measured."""
     repetitions: int = 3
@@ -79,7 +79,7 @@ class Bench:
 
     def ours(self, kind: str, **job: Any) -> Any:
         """Run a job in affekt's own environment."""
-        job = {"kind": kind, "model": str(model_folder(self.options.model)), "seconds": self.options.seconds, **job}
+        job = {"kind": kind, "model": str(model_folder(self.options.models[0])), "seconds": self.options.seconds, **job}
         return run_job(Path(sys.executable), "speed_ours.py", job, self.folder)
 
     def peers(self, kind: str, **job: Any) -> Any:
@@ -89,20 +89,22 @@ class Bench:
 
 
 def affekt_files(bench: Bench, manifest: pl.DataFrame | None) -> dict[str, Path]:
-    """Return affekt's model folders by precision: the model as it is, and exported to fp32 and int8."""
-    model = model_folder(bench.options.model)
-    bench.found.shipped = f"{OURS} {read_card(model).precision}"
+    """Return affekt's model folders: each model as it is, and exported to fp32 and int8."""
     drawn = drawn_manifest(identities=12, pictures_per_identity=16, size=96, seed=0)
     given = manifest if manifest is not None else drawn.with_columns(split=pl.lit("train"))
     split = SPLIT if manifest is not None else "train"
-    folders = {read_card(model).precision: model}
-    if "fp32" not in folders:
-        folders["fp32"] = bench.folder / "fp32"
-        export_model(model, folders["fp32"])
-    folders["int8"] = bench.folder / "int8"
-    exported = export_model(model, folders["int8"], precision="int8", manifest=given, split=split, force=True)
-    bench.found.lost_points.update(exported.lost_points)
-    bench.found.multiply_adds[OURS] = multiply_adds(folders["fp32"] / ONNX_FILE)
+    folders = {}
+    for model in map(model_folder, bench.options.models):
+        name, own = model.name, f"{model.name} {read_card(model).precision}"
+        bench.found.shipped.append(own)
+        folders |= {own: model, f"{name} int8": bench.folder / f"{name}-int8"}
+        if f"{name} fp32" not in folders:
+            folders[f"{name} fp32"] = bench.folder / f"{name}-fp32"
+            export_model(model, folders[f"{name} fp32"])
+        int8 = folders[f"{name} int8"]
+        exported = export_model(model, int8, precision="int8", manifest=given, split=split, force=True)
+        bench.found.lost_points[name] = exported.lost_points
+        bench.found.multiply_adds[name] = multiply_adds(folders[f"{name} fp32"] / ONNX_FILE)
     return folders
 
 
@@ -129,8 +131,8 @@ def measure_crops(bench: Bench, folders: dict[str, Path], reference: Path) -> No
     grey = bench.folder / "crops.npy"
     np.save(grey, crops(64, 48, 1)[..., 0])
     jobs = {
-        f"{OURS} {precision}, {runtime}": {"model": str(folder), "runtime": runtime, "sizes": options.sizes}
-        for precision, folder in folders.items()
+        f"{name}, {runtime}": {"model": str(folder), "runtime": runtime, "sizes": options.sizes}
+        for name, folder in folders.items()
         for runtime in installed_runtimes()
     }
     jobs[REFERENCE] = {"model": str(reference), "runtime": "onnxruntime", "sizes": [1, 16]}
@@ -151,13 +153,13 @@ def measure_pictures(bench: Bench, folders: dict[str, Path]) -> None:
     """Time pictures and a video from the file on, by turns: affekt as it ships and in int8, its detector, the peers."""
     paths = [str(write_crowd(bench.folder / "1.jpg", 1))] * PICTURES
     video = str(write_video(bench.folder / "video.mp4", bench.options.frames))
-    names = {f"{OURS} {precision}": str(folder) for precision, folder in folders.items()}
+    wanted = {name: str(folder) for name, folder in folders.items() if name in bench.found.shipped or "int8" in name}
     turns: dict[str, list[dict[str, float]]] = {}
     for _ in tqdm(range(bench.options.repetitions), unit="turn", desc="pictures and video"):
         turn = {
-            name: bench.ours("pictures", model=names[name], paths=paths)
-            | {"frame_s": bench.ours("video", model=names[name], path=video)["s"]}
-            for name in dict.fromkeys((bench.found.shipped, f"{OURS} int8"))
+            name: bench.ours("pictures", model=model, paths=paths)
+            | {"frame_s": bench.ours("video", model=model, path=video)["s"]}
+            for name, model in wanted.items()
         }
         alone = bench.ours("detector", paths=paths)
         turn |= {DECODED: alone["decoded"], DETECTOR: alone["detector"]}
@@ -208,7 +210,7 @@ def measure_accuracy(bench: Bench, folders: dict[str, Path], data: Path) -> None
     command += ["--data", data, "--split", SPLIT, "--out", out, "--mistakes", "0"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     scores = json.loads((out / "metrics.json").read_text())["models"]
-    ours = {folder.name: f"{OURS} {precision}" for precision, folder in folders.items()}
+    ours = {folder.name: name for name, folder in folders.items()}
     for stem, name in (ours | tables).items():
         figure = scores[stem]["figures"]["accuracy"]
         bench.found.accuracy[name] = (figure["value"], figure["low"], figure["high"])
@@ -225,7 +227,7 @@ def main() -> None:
         measure_crops(bench, folders, reference_file(bench))
         measure_pictures(bench, folders)
         measure_growth(bench)
-        measure_floor(bench, folders["fp32"])
+        measure_floor(bench, folders[f"{model_folder(options.models[0]).name} fp32"])
         if options.data:
             measure_accuracy(bench, folders, options.data)
     took_s = time.monotonic() - start_s

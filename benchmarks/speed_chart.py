@@ -7,7 +7,15 @@ from speed_found import Found, short
 
 from affekt.files import written_whole
 
-COLOURS = {"affekt fp32": "#2f74c0", "affekt fp16": "#3fb4d8", "affekt int8": "#2f9e6e", "fer": "#d9822b"}
+COLOURS = {
+    "affekt fp32": "#2f74c0",
+    "affekt fp16": "#3fb4d8",
+    "affekt int8": "#2f9e6e",
+    "affekt-fast fp32": "#5b3a86",
+    "affekt-fast fp16": "#9a63c9",
+    "affekt-fast int8": "#d9503f",
+    "fer": "#e0a100",
+}
 OTHER = "#59636e"
 MARKERS = {"onnxruntime": "o", "openvino": "s", "cuda": "^", "TFLite": "D"}
 

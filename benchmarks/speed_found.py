@@ -23,11 +23,11 @@ class Found:
     calls: dict[str, dict[int, dict[str, float]]] = field(default_factory=dict)
     """By system and crops a call: seconds a call, `s`, and peak memory of the process so far, `peak_mb`."""
     multiply_adds: dict[str, float] = field(default_factory=dict)
-    """A crop's, of affekt (OURS) and of REFERENCE."""
-    lost_points: dict[str, float] = field(default_factory=dict)
-    """What int8 loses."""
-    shipped: str = ""
-    """What affekt's own file is called among the systems, without its runtime."""
+    """A crop's, of affekt's models and of REFERENCE."""
+    lost_points: dict[str, dict[str, float]] = field(default_factory=dict)
+    """What int8 loses, by model."""
+    shipped: list[str] = field(default_factory=list)
+    """What affekt's own files are called among the systems, without their runtime; the default model first."""
     pictures: dict[str, dict[str, float]] = field(default_factory=dict)
     """By system: `s` a picture, and where measured `frame_s` a frame and `faces` found a picture."""
     crowds: dict[int, dict[str, float]] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class Found:
     floor: dict[str, Any] = field(default_factory=dict)
     """Rates of one core and the stages on it."""
     accuracy: dict[str, Figure] = field(default_factory=dict)
-    """By system, or by affekt's precision."""
+    """By system; affekt's without their runtime."""
 
     def crops_per_s(self, system: str) -> float:
         """Return the best throughput of a system."""
@@ -68,13 +68,14 @@ def aims(found: Found, cores: int) -> list[Aim]:
 
 
 def _many_crops(found: Found, cores: int) -> Aim:
-    reference, multiply_adds = found.crops_per_s(REFERENCE), found.multiply_adds[OURS]
+    reference = found.crops_per_s(REFERENCE)
     ratios = {name: found.crops_per_s(name) / reference for name in found.ours()}
     best = max(ratios, key=ratios.__getitem__)
+    multiply_adds = found.multiply_adds[best.split()[0]]
     fewer = found.multiply_adds[REFERENCE] / multiply_adds
     most = cores * found.floor["multiply_adds_per_s"] / multiply_adds
     why = (
-        f"affekt has {multiply_adds / 1e6:.0f} million multiply-adds a crop, {fewer:.1f} times fewer than "
+        f"{best.split()[0]} has {multiply_adds / 1e6:.0f} million multiply-adds a crop, {fewer:.1f} times fewer than "
         f"EfficientNet-B0, and {best} does {ratios[best] / fewer:.1f} times as many of them a second. At the matrix "
         f"rate of all {cores} cores, float32 would reach {most:,.0f} crops/s, {most / reference:.0f} times "
         "EfficientNet-B0. The aim needs a smaller network, or a processor with instructions for few bits."
@@ -86,7 +87,7 @@ def _many_crops(found: Found, cores: int) -> Aim:
 def _one_crop(found: Found, cores: int) -> Aim:
     milliseconds = {name: 1e3 * found.calls[name][1]["s"] for name in found.ours()}
     best = min(milliseconds, key=milliseconds.__getitem__)
-    least = 1e3 * found.multiply_adds[OURS] / found.floor["multiply_adds_per_s"] / cores
+    least = 1e3 * found.multiply_adds[best.split()[0]] / found.floor["multiply_adds_per_s"] / cores
     why = (
         f"at the matrix rate of all {cores} cores, and nothing lost in sharing one crop out, its multiply-adds alone "
         f"take {least:.2f} ms in float32."
@@ -97,7 +98,7 @@ def _one_crop(found: Found, cores: int) -> Aim:
 
 def _pipeline(found: Found) -> Aim:
     alone_s, decoded_s = found.pictures[DETECTOR]["s"], found.pictures[DECODED]["s"]
-    seconds = {name: each["s"] for name, each in found.pictures.items() if name.startswith(f"{OURS} ")}
+    seconds = {name: each["s"] for name, each in found.pictures.items() if name.split()[0] in found.multiply_adds}
     ratios = {name: each_s / alone_s for name, each_s in seconds.items()}
     best = min(ratios, key=ratios.__getitem__)
     listed = ", ".join(f"{stage['name']} {1e3 * stage['measured_s']:.2f}" for stage in found.floor["stages"])
@@ -111,10 +112,10 @@ def _pipeline(found: Found) -> Aim:
 
 def _best_and_shipped(found: Found, best: str, figures: dict[str, float], shown: str) -> str:
     said = f"{shown.format(figures[best])} ({best})"
-    if best.startswith(found.shipped):
+    if best.startswith(found.shipped[0]):
         return said
-    shipped = next(name for name in figures if name.startswith(found.shipped))
-    return f"{said}; as it ships {shown.format(figures[shipped])} ({shipped})"
+    shipped = next(name for name in figures if name.startswith(found.shipped[0]))
+    return f"{said}; the default {shown.format(figures[shipped])} ({shipped})"
 
 
 def _accuracy(found: Found) -> list[Aim]:

@@ -81,9 +81,9 @@ def growth_tables(found: Found) -> str:
         (
             "Milliseconds a crop, by crops a call:",
             table(["system", *map(str, sizes)], crops),
-            "Faces in one 640 x 480 picture, detector included:",
+            f"Faces in one 640 x 480 picture, detector included, {found.shipped[0]}:",
             table(["faces", "found", "ms a picture", "peak memory, MB"], crowds),
-            "Pictures of one face in one run:",
+            f"Pictures of one face in one run, {found.shipped[0]}:",
             table(["pictures", "s", "ms a picture", "peak memory, MB"], many),
             "Is it a straight line?",
             straight_lines(found),
@@ -139,7 +139,10 @@ def floor_table(found: Found) -> str:
 def page(found: Found, chart: str | None, *, load: float, took_s: float, arguments: list[str]) -> str:
     """Return the results page."""
     cores = len(os.sched_getaffinity(0))
-    lost = " and ".join(f"{points:.2f} points of {name}" for name, points in found.lost_points.items())
+    lost = "; ".join(
+        f"{name} " + " and ".join(f"{points:.2f} points of {what}" for what, points in each.items())
+        for name, each in found.lost_points.items()
+    )
     rates = found.floor["multiply_adds_per_s"] / 1e9, found.floor["bytes_per_s"] / 1e9
     pins = [line.split("==") for line in (HERE / "requirements-peers.txt").read_text().splitlines() if "==" in line]
     peers = ", ".join(f"{name} {pin}" for name, pin in pins if name in PEERS)
@@ -152,8 +155,8 @@ Keras are in [results-training.md](results-training.md).
 
 {crops_table(found)}
 
-From uint8 crops to probabilities, at the best of the batch sizes tried; one crop: a call with one. {found.shipped} is
-the file that comes with affekt; int8 lost {lost} (concordance times 100).
+From uint8 crops to probabilities, at the best of the batch sizes tried; one crop: a call with one. Files that come with
+affekt: {", ".join(found.shipped)}. What int8 lost, concordance times 100: {lost}.
 {"Accuracy: FER+ PublicTest, majority rule, one crop, 95 % interval." if chart else "Without `--data`, no accuracy."}
 {f"{chr(10)}![Accuracy against crops a second]({chart}){chr(10)}" if chart else ""}
 ## Aims
