@@ -86,6 +86,18 @@ def test_a_session_is_safe_in_several_threads(network_and_folder, runtime):
         np.testing.assert_allclose(np.stack(list(together)), alone, atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_no_faces_get_no_answers_whatever_was_asked_before(network_and_folder, runtime):
+    if runtime not in installed_runtimes():
+        pytest.skip(f"{runtime} is not installed")
+    session = Session(network_and_folder[1], runtime=runtime)
+    crops = drawn_crops(session.card.preprocessing)[:2]
+    for faces in (2, 0, 1, 0):
+        found = session.predict(crops[:faces])
+        assert found.probabilities.shape == (faces, 8)
+        assert found.valence_arousal.shape == (faces, 2)
+
+
 def test_a_runtime_that_is_not_here_is_one_sentence(network_and_folder, monkeypatch):
     path = network_and_folder[1] / ONNX_FILE
     with pytest.raises(ConfigError, match="auto, onnxruntime, openvino, cuda, got 'tpu'"):

@@ -7,6 +7,7 @@ import numpy as np
 
 from affekt.errors import ModelError
 from affekt.faces.preprocessing import normalise
+from affekt.labels import LABELS
 from affekt.models.card import ONNX_FILE, Card, read_card
 from affekt.models.fastest import fastest_runtime
 from affekt.models.runtimes import RuntimeChoice, RuntimeName, open_engine
@@ -67,7 +68,16 @@ class Session:
         Raises:
             ConfigError: the crops are not uint8.
         """
-        batches = np.split(crops, range(batch_size, len(crops), batch_size)) if len(crops) else [crops]
+        if not len(crops):
+            # Given no faces, OpenVINO repeats its last answer.
+            return self._nothing()
+        batches = np.split(crops, range(batch_size, len(crops), batch_size))
         answers = [self._engine(normalise(batch, self.card.preprocessing)) for batch in batches]
         found = {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
         return Affect(found.get("probabilities"), found.get("valence_arousal"))
+
+    def _nothing(self) -> Affect:
+        widths = {"expression": len(LABELS), "valence_arousal": 2}
+        return Affect(
+            *(np.zeros((0, width), np.float32) if head in self.card.heads else None for head, width in widths.items())
+        )
