@@ -1,4 +1,4 @@
-"""The floor: what this processor could do at best, and how far each stage of a prediction is from it."""
+"""The floor: what the cores could do at best, and how far each stage of a prediction is from it."""
 
 import time
 from collections.abc import Callable
@@ -8,19 +8,19 @@ from pathlib import Path
 import numpy as np
 import onnx
 from speed_ours import median_s
-from speed_pictures import crowd_rgb
 
 from affekt.faces.detection import FaceDetector
 from affekt.faces.detector_file import yunet_path
+from affekt.faces.pictures import read_rgb
 from affekt.faces.preprocessing import crop_face, normalise
 from affekt.models.card import ONNX_FILE
-from affekt.models.runtimes import open_engine
+from affekt.models.runtimes import RuntimeName, open_engine
 from affekt.models.session import BATCH_SIZE, Session
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of a prediction, for one face in a 640 x 480 picture."""
+    """A stage of a prediction, for a picture with one face."""
 
     name: str
     multiply_adds: float
@@ -30,7 +30,7 @@ class Stage:
 
 
 def matrix_rate() -> float:
-    """Return the float32 multiply-adds a second of numpy's matrix product on all cores, the best of ten."""
+    """Return the float32 multiply-adds a second of numpy's matrix product on the cores it may use, the best of ten."""
     side = 1536
     left, right = np.ones((2, side, side), np.float32)
     return side**3 / _best_s(lambda: left @ right)
@@ -73,27 +73,39 @@ def multiply_adds(path: Path, **dimensions: int) -> int:
     return total
 
 
-def stages(folder: Path, measured_s: float) -> list[Stage]:
-    """Measure finding, cutting out, normalising and classifying one face; the last two in batches, a face's share."""
+def stages(folder: Path, path: Path, measured_s: float) -> tuple[RuntimeName, list[Stage]]:
+    """Measure each stage of a picture with one face; the last two in batches, a face's share.
+
+    Args:
+        folder: a model folder in fp32.
+        path: the picture.
+        measured_s: how long each stage is measured.
+
+    Returns:
+        The runtime that classified, and the stages in order.
+    """
     session, detector = Session(folder), FaceDetector()
     engine = open_engine(folder / ONNX_FILE, session.runtime)
-    wanted, picture = session.card.preprocessing, crowd_rgb(1)
+    wanted, picture = session.card.preprocessing, read_rgb(path)
     box_xyxy = detector.detect(picture).box_xyxy[0]
     crop = crop_face(picture, wanted, box_xyxy)
     batch = np.stack([crop] * BATCH_SIZE)
     faces = normalise(batch, wanted)
+    height, width = picture.shape[:2]
     side, size = float(max(box_xyxy[2:] - box_xyxy[:2])) * (1 + wanted.crop_margin), wanted.input_size
-    found = multiply_adds(yunet_path(), height=480, width=640)
+    detected = multiply_adds(yunet_path(), height=height, width=width)
     resampled = (side * side * size + side * size * size) * wanted.channels
     classified = multiply_adds(folder / ONNX_FILE)
-    weights_bytes = (folder / ONNX_FILE).stat().st_size / BATCH_SIZE
+    read_bytes, weights_bytes = path.stat().st_size, (folder / ONNX_FILE).stat().st_size / BATCH_SIZE
 
     def seconds(call: Callable[[], object], faces: int = 1) -> float:
         return median_s(call, measured_s) / faces
 
-    return [
-        Stage("find (YuNet, one core)", found, 4 * picture.size, seconds(lambda: detector.detect(picture))),
-        Stage("cut out", resampled, side * side * 3, seconds(lambda: crop_face(picture, wanted, box_xyxy))),
+    # uint8 is one byte a pixel and channel, float32 four.
+    return session.runtime, [
+        Stage("decode", 0, read_bytes + picture.size, seconds(lambda: read_rgb(path))),
+        Stage("find", detected, 5 * picture.size, seconds(lambda: detector.detect(picture))),
+        Stage("cut out", resampled, side * side * 3 + crop.size, seconds(lambda: crop_face(picture, wanted, box_xyxy))),
         Stage("normalise", crop.size, 5 * crop.size, seconds(lambda: normalise(batch, wanted), BATCH_SIZE)),
         Stage("classify", classified, 4 * crop.size + weights_bytes, seconds(lambda: engine(faces), BATCH_SIZE)),
     ]

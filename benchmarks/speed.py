@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,11 @@ import polars as pl
 import torch
 import tyro
 from environments import HERE, python_of
+from floor import multiply_adds
 from frozen_training import run_job
+from speed_found import DECODED, DETECTOR, REFERENCE, Found
 from speed_pictures import crops, write_crowd, write_video
-from speed_report import Found, write_report
+from speed_report import write_report
 from tqdm import tqdm
 
 from affekt.data.drawn import drawn_manifest
@@ -30,23 +33,24 @@ from affekt.export.model_folder import export_model
 from affekt.export.onnx_file import write_onnx
 from affekt.faces.preprocessing import Preprocessing
 from affekt.labels import PROBABILITY_COLUMNS
-from affekt.models.card import ONNX_FILE, Card
+from affekt.models.card import ONNX_FILE, Card, read_card
 from affekt.models.network import Network
 from affekt.models.runtimes import installed_runtimes
-from affekt.models.shipped import model_folder
+from affekt.models.shipped import model_folder, shipped_models
 
 SPLIT = "val"
-EMOTIEFFLIB = "EfficientNet-B0, 224 px"
 FER_LABELS = {"angry": "anger", "happy": "happiness", "sad": "sadness"}
 """`fer`'s names that are not affekt's; contempt it does not know."""
+PICTURES = 24
+"""Pictures a call, of one face each."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """What to measure."""
 
-    model: Path = Path("affekt")
-    """A model that comes with affekt, or a model folder."""
+    models: tuple[Path, ...] = tuple(Path(name) for name in shipped_models())
+    """Models that come with affekt, or model folders; pictures, growth and floor look at the first."""
     data: Path | None = None
     """A FER+ manifest: int8 is calibrated on it, and accuracy measured."""
     repetitions: int = 3
@@ -65,120 +69,149 @@ class Options:
     """Where the page goes; its chart beside it."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Bench:
-    """The jobs of one benchmark."""
+    """The jobs of one benchmark, the folder they share, and what they found."""
 
     options: Options
     folder: Path
     found: Found = field(default_factory=Found)
 
-    def ours(self, kind: str, **job: Any) -> dict[str, Any]:
+    def ours(self, kind: str, **job: Any) -> Any:
         """Run a job in affekt's own environment."""
-        job = {"kind": kind, "model": str(model_folder(self.options.model)), "seconds": self.options.seconds, **job}
+        job = {"kind": kind, "model": str(model_folder(self.options.models[0])), "seconds": self.options.seconds, **job}
         return run_job(Path(sys.executable), "speed_ours.py", job, self.folder)
 
-    def peers(self, kind: str, **job: Any) -> dict[str, Any]:
+    def peers(self, kind: str, **job: Any) -> Any:
         """Run a job in the peers' environment."""
         job = {"kind": kind, "seconds": self.options.seconds, **job}
         return run_job(python_of("peers", "--no-deps"), "speed_peers.py", job, self.folder)
 
 
-def systems(bench: Bench, manifest: pl.DataFrame | None) -> dict[str, tuple[Path, str]]:
-    """Return what runs in affekt's environment: by name, the model folder and the runtime."""
-    full, int8, other = model_folder(bench.options.model), bench.folder / "int8", bench.folder / "efficientnet"
+def affekt_files(bench: Bench, manifest: pl.DataFrame | None) -> dict[str, Path]:
+    """Return affekt's model folders: each model as it is, and exported to fp32 and int8."""
     drawn = drawn_manifest(identities=12, pictures_per_identity=16, size=96, seed=0)
     given = manifest if manifest is not None else drawn.with_columns(split=pl.lit("train"))
     split = SPLIT if manifest is not None else "train"
-    exported = export_model(full, int8, precision="int8", manifest=given, split=split, force=True)
-    bench.found.lost_points = exported.lost_points
+    folders = {}
+    for model in map(model_folder, bench.options.models):
+        name, own = model.name, f"{model.name} {read_card(model).precision}"
+        bench.found.shipped.append(own)
+        folders |= {own: model, f"{name} int8": bench.folder / f"{name}-int8"}
+        if f"{name} fp32" not in folders:
+            folders[f"{name} fp32"] = bench.folder / f"{name}-fp32"
+            export_model(model, folders[f"{name} fp32"])
+        int8 = folders[f"{name} int8"]
+        exported = export_model(model, int8, precision="int8", manifest=given, split=split, force=True)
+        bench.found.lost_points[name] = exported.lost_points
+        bench.found.multiply_adds[name] = multiply_adds(folders[f"{name} fp32"] / ONNX_FILE)
+    return folders
+
+
+def reference_file(bench: Bench) -> Path:
+    """Write the network of EmotiEffLib's default, with random weights, and return its model folder."""
+    folder = bench.folder / "efficientnet"
+    preprocessing = Preprocessing(input_size=224)
     card = Card(
         name="efficientnet_b0",
         architecture="efficientnet_b0",
         hidden_units=256,
         heads=("expression",),
-        preprocessing=Preprocessing(input_size=224),
+        preprocessing=preprocessing,
     )
-    card.write(other)
-    write_onnx(Network(card.architecture, card.hidden_units, card.heads), card, other / ONNX_FILE)
-    listed = {f"affekt fp32, {runtime}": (full, str(runtime)) for runtime in installed_runtimes()}
-    listed |= {f"affekt int8, {runtime}": (int8, str(runtime)) for runtime in installed_runtimes()}
-    return {**listed, f"{EMOTIEFFLIB}, onnxruntime": (other, "onnxruntime")}
+    card.write(folder)
+    write_onnx(Network(card.architecture, card.hidden_units, card.heads), card, folder / ONNX_FILE)
+    bench.found.multiply_adds[REFERENCE] = multiply_adds(folder / ONNX_FILE)
+    return folder
 
 
-def measure_crops(bench: Bench, listed: dict[str, tuple[Path, str]]) -> None:
+def measure_crops(bench: Bench, folders: dict[str, Path], reference: Path) -> None:
     """Time crops through every network, by turns."""
     options = bench.options
     grey = bench.folder / "crops.npy"
-    np.save(grey, crops(max(options.sizes), 48, 1)[..., 0])
-    turns: dict[str, list[dict[str, float]]] = {}
+    np.save(grey, crops(64, 48, 1)[..., 0])
+    jobs = {
+        f"{name}, {runtime}": {"model": str(folder), "runtime": runtime, "sizes": options.sizes}
+        for name, folder in folders.items()
+        for runtime in installed_runtimes()
+    }
+    jobs[REFERENCE] = {"model": str(reference), "runtime": "onnxruntime", "sizes": [1, 16]}
+    turns: dict[str, list[dict[str, dict[str, float]]]] = {}
     for repetition in tqdm(range(options.repetitions), unit="turn", desc="crops"):
-        for name in list(listed)[:: 1 if repetition % 2 == 0 else -1]:
-            folder, runtime = listed[name]
-            sizes = options.sizes if folder.name != "efficientnet" else [1, 16]
-            result = bench.ours("crops", model=str(folder), runtime=runtime, sizes=sizes)
-            turns.setdefault(name, []).append(result["call_s"])
-        for name, call_s in bench.peers("crops", crops=str(grey), sizes=[1, 64]).items():
-            turns.setdefault(name, []).append(call_s)
+        for name in list(jobs)[:: 1 if repetition % 2 == 0 else -1]:
+            turns.setdefault(name, []).append(bench.ours("crops", **jobs[name]))
+        for name, calls in bench.peers("crops", crops=str(grey), sizes=[1, 64]).items():
+            turns.setdefault(name, []).append(calls)
     for name, calls in turns.items():
-        bench.found.call_s[name] = {int(size): statistics.median(turn[size] for turn in calls) for size in calls[0]}
-
-
-def measure_pictures(bench: Bench) -> None:
-    """Time pictures and a video from the file on, then how the cost grows."""
-    options, found = bench.options, bench.found
-    one = str(write_crowd(bench.folder / "one.jpg", 1))
-    video = str(write_video(bench.folder / "video.mp4", options.frames))
-    turns = [
-        {
-            "affekt": bench.ours("pictures", paths=[one] * 24),
-            "video": bench.ours("video", path=video),
-            "peers": bench.peers("pictures", paths=[one] * 24, video=video),
+        bench.found.calls[name] = {
+            int(size): {key: statistics.median(turn[size][key] for turn in calls) for key in figures}
+            for size, figures in calls[0].items()
         }
-        for _ in tqdm(range(max(1, options.repetitions // 2)), unit="turn", desc="pictures")
-    ]
 
-    def median(*keys: str) -> float:
-        values: list[Any] = list(turns)
-        for key in keys:
-            values = [value[key] for value in values]
-        return statistics.median(values)
 
-    found.pictures_per_s = {"affekt": 24 / median("affekt", "affekt_s")}
-    found.pictures_per_s["affekt's detector alone"] = 24 / median("affekt", "detector_s")
-    found.frames_per_s = {"affekt": options.frames / median("video", "affekt_s")}
-    for name in ("fer", "DeepFace"):
-        found.pictures_per_s[name] = 24 / median("peers", name, "pictures_s")
-        found.frames_per_s[name] = options.frames / median("peers", name, "video_s")
+def measure_pictures(bench: Bench, folders: dict[str, Path]) -> None:
+    """Time pictures and a video from the file on, by turns: affekt as it ships and in int8, its detector, the peers."""
+    paths = [str(write_crowd(bench.folder / "1.jpg", 1))] * PICTURES
+    video = str(write_video(bench.folder / "video.mp4", bench.options.frames))
+    wanted = {name: str(folder) for name, folder in folders.items() if name in bench.found.shipped or "int8" in name}
+    turns: dict[str, list[dict[str, float]]] = {}
+    for _ in tqdm(range(bench.options.repetitions), unit="turn", desc="pictures and video"):
+        turn = {
+            name: bench.ours("pictures", model=model, paths=paths)
+            | {"frame_s": bench.ours("video", model=model, path=video)["s"]}
+            for name, model in wanted.items()
+        }
+        alone = bench.ours("detector", paths=paths)
+        turn |= {DECODED: alone["decoded"], DETECTOR: alone["detector"]}
+        turn |= bench.peers("pictures", paths=paths, video=video)
+        for name, figures in turn.items():
+            turns.setdefault(name, []).append(figures)
+    for name, figures in turns.items():
+        bench.found.pictures[name] = {key: statistics.median(turn[key] for turn in figures) for key in figures[0]}
+
+
+def measure_growth(bench: Bench) -> None:
+    """Measure what more faces in a picture and more pictures in a run cost."""
+    options, found = bench.options, bench.found
     for faces in tqdm(options.faces, unit="picture", desc="faces a picture"):
         crowd = str(write_crowd(bench.folder / f"{faces}.jpg", faces))
-        result = bench.ours("pictures", paths=[crowd] * 4)
-        found.crowds[faces] = {"found": result["faces"] / 4, "picture_s": result["affekt_s"] / 4}
+        found.crowds[faces] = bench.ours("pictures", paths=[crowd] * 4)
+    one = str(write_crowd(bench.folder / "1.jpg", 1))
     for pictures in tqdm(options.pictures, unit="run", desc="pictures a run"):
         found.many[pictures] = bench.ours("many", path=one, pictures=pictures)
 
 
-def measure_accuracy(bench: Bench, listed: dict[str, tuple[Path, str]], data: Path) -> None:
+def measure_floor(bench: Bench, full: Path) -> None:
+    """Measure rates and stages on one core, as each core works for itself when there are many pictures."""
+    one, all_cores = write_crowd(bench.folder / "1.jpg", 1), os.sched_getaffinity(0)
+    # The job inherits this, and so do the threads of its libraries.
+    os.sched_setaffinity(0, {max(all_cores)})
+    try:
+        bench.found.floor.update(bench.ours("floor", model=str(full), path=str(one)))
+    finally:
+        os.sched_setaffinity(0, all_cores)
+
+
+def measure_accuracy(bench: Bench, folders: dict[str, Path], data: Path) -> None:
     """Score affekt and `fer`'s shipped networks on one split by one code: `affekt evaluate`."""
     rows = select_split(read_manifest(data), SPLIT)
-    grey = np.stack([read_row_rgb(row)[..., 1] for row in rows.iter_rows(named=True)])
-    np.save(bench.folder / "split.npy", grey)
+    np.save(bench.folder / "split.npy", np.stack([read_row_rgb(row)[..., 1] for row in rows.iter_rows(named=True)]))
     said = bench.peers("classify", crops=str(bench.folder / "split.npy"))
     names = [f"p_{FER_LABELS.get(label, label)}" for label in said["labels"]]
-    tables = {"fer-keras": "fer, Keras", "fer-tflite": "fer, TFLite (its default)"}
-    for stem, name in tables.items():
-        table = pl.DataFrame(dict(zip(names, np.array(said["answers"][name]).T, strict=True)))
+    tables = {}
+    for number, (name, answers) in enumerate(said["answers"].items()):
+        table = pl.DataFrame(dict(zip(names, np.array(answers).T, strict=True)))
         table = table.with_columns(source_id=rows["source_id"], p_contempt=pl.lit(0.0))
-        write_table(table.select("source_id", *PROBABILITY_COLUMNS), bench.folder / f"{stem}.parquet")
-    full, int8 = (next(path for name, (path, _) in listed.items() if word in name) for word in ("fp32", "int8"))
+        tables[f"peer{number}"] = name
+        write_table(table.select("source_id", *PROBABILITY_COLUMNS), bench.folder / f"peer{number}.parquet")
     out = bench.folder / "report"
-    command = [sys.executable, "-m", "affekt", "evaluate", full, int8, "--runtime", "onnxruntime"]
+    command = [sys.executable, "-m", "affekt", "evaluate", *folders.values(), "--runtime", "onnxruntime"]
     command += ["--predictions", *(bench.folder / f"{stem}.parquet" for stem in tables)]
     command += ["--data", data, "--split", SPLIT, "--out", out, "--mistakes", "0"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     scores = json.loads((out / "metrics.json").read_text())["models"]
-    by_folder = {full.name: "affekt fp32", int8.name: "affekt int8", **tables}
-    for stem, name in by_folder.items():
+    ours = {folder.name: name for name, folder in folders.items()}
+    for stem, name in (ours | tables).items():
         figure = scores[stem]["figures"]["accuracy"]
         bench.found.accuracy[name] = (figure["value"], figure["low"], figure["high"])
 
@@ -187,16 +220,18 @@ def main() -> None:
     """Measure and write the page."""
     options = tyro.cli(Options, description=__doc__)
     torch.manual_seed(0)
-    load = os.getloadavg()[0]
+    load, start_s = os.getloadavg()[0], time.monotonic()
     with tempfile.TemporaryDirectory() as temporary:
         bench = Bench(options, Path(temporary))
-        listed = systems(bench, read_manifest(options.data) if options.data else None)
-        measure_crops(bench, listed)
-        measure_pictures(bench)
-        bench.found.floor = bench.ours("floor")
+        folders = affekt_files(bench, read_manifest(options.data) if options.data else None)
+        measure_crops(bench, folders, reference_file(bench))
+        measure_pictures(bench, folders)
+        measure_growth(bench)
+        measure_floor(bench, folders[f"{model_folder(options.models[0]).name} fp32"])
         if options.data:
-            measure_accuracy(bench, listed, options.data)
-    write_report(bench.found, options.out, load=load, arguments=sys.argv[1:])
+            measure_accuracy(bench, folders, options.data)
+    took_s = time.monotonic() - start_s
+    write_report(bench.found, options.out, load=load, took_s=took_s, arguments=sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ import json
 import os
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,13 +16,13 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-# DeepFace makes folders for its weights there.
-os.environ["DEEPFACE_HOME"] = tempfile.mkdtemp(prefix="deepface-")
+# DeepFace makes folders for its weights there; the job's folder is thrown away.
+os.environ["DEEPFACE_HOME"] = str(Path(sys.argv[1]).parent)
 
 import cv2  # pyright: ignore[reportMissingImports]
 import numpy as np
 from deepface.commons import weight_utils  # pyright: ignore[reportMissingImports]
-from deepface.models.demography.tf import Emotion  # pyright: ignore[reportMissingImports]
+from deepface.models.demography.tf.Emotion import EmotionClient  # pyright: ignore[reportMissingImports]
 from fer.fer import FER  # pyright: ignore[reportMissingImports]
 
 
@@ -55,11 +54,11 @@ def networks() -> dict[str, Callable[[np.ndarray], Any]]:
     """Return the peers' networks, each a function of (faces, side, side) uint8 grey crops."""
     use_random_weights()
     keras_fer, lite_fer = FER(use_tflite=False), FER(use_tflite=True)
-    deepface = Emotion.load_model()
+    deepface = EmotionClient()
     return {
         "fer, Keras": lambda grey: np.asarray(keras_fer._classify_emotions(fer_input(grey)[..., None])),
         "fer, TFLite (its default)": lambda grey: lite_fer._classify_emotions(fer_input(grey)),
-        "DeepFace": lambda grey: np.asarray(deepface(grey[..., None].astype(np.float32), training=False)),
+        "DeepFace": lambda grey: deepface._predict_internal(grey[..., None].astype(np.float32)),
     }
 
 
@@ -67,30 +66,31 @@ def measure_crops(job: dict[str, Any]) -> dict[str, Any]:
     """Seconds a call by crops a call, from uint8 crops to probabilities, for each network."""
     grey = np.load(job["crops"])
     return {
-        name: {size: median_s(lambda n=network, s=size: n(grey[:s]), job["seconds"]) for size in job["sizes"]}
+        name: {size: {"s": median_s(lambda n=network, s=size: n(grey[:s]), job["seconds"])} for size in job["sizes"]}
         for name, network in networks().items()
     }
 
 
 def measure_pictures(job: dict[str, Any]) -> dict[str, Any]:
-    """Seconds for some pictures from the files on, and for a video frame by frame, for each package."""
+    """Seconds a picture from the files on, a frame of a video, and faces found in a picture, for each package."""
     use_random_weights()
     from deepface import DeepFace  # pyright: ignore[reportMissingImports]
 
     fer = FER()
 
     def deepface(image_bgr: np.ndarray) -> list[Any]:
-        return DeepFace.analyze(
+        answers = DeepFace.analyze(
             image_bgr, actions=("emotion",), detector_backend="opencv", enforce_detection=False, silent=True
         )
+        # Where it finds no face it answers for the whole picture, without any confidence.
+        return [answer for answer in answers if answer["face_confidence"] > 0]
 
-    found = {}
+    paths, frames, found = job["paths"], len(_frames(job["video"])), {}
     for name, analyze in {"fer": fer.detect_emotions, "DeepFace": deepface}.items():
-        found[name] = {
-            "pictures_s": median_s(lambda a=analyze: [a(cv2.imread(path)) for path in job["paths"]], job["seconds"]),
-            "video_s": median_s(lambda a=analyze: [a(frame) for frame in _frames(job["video"])], job["seconds"]),
-            "faces": sum(len(analyze(cv2.imread(path))) for path in job["paths"]),
-        }
+        pictures_s = median_s(lambda a=analyze: [a(cv2.imread(path)) for path in paths], job["seconds"])
+        video_s = median_s(lambda a=analyze: [a(frame) for frame in _frames(job["video"])], job["seconds"])
+        faces = sum(len(analyze(cv2.imread(path))) for path in paths)
+        found[name] = {"s": pictures_s / len(paths), "frame_s": video_s / frames, "faces": faces / len(paths)}
     return found
 
 

@@ -1,48 +1,21 @@
-"""The page and the chart of the speed benchmark."""
+"""The page of the speed benchmark."""
 
 import os
 import platform
 import shlex
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from environments import HERE
 from frozen_training import cpu_model
+from speed_chart import write_chart
+from speed_found import OURS, REFERENCE, STRAIGHT, Found, aims, growth, short
 
 from affekt.files import written_whole
 
-REFERENCE = "EfficientNet-B0, 224 px, onnxruntime"
-LIBRARIES = ("onnxruntime", "openvino", "torch", "numpy")
-
-
-@dataclass
-class Found:
-    """What the benchmark found; medians over the turns."""
-
-    call_s: dict[str, dict[int, float]] = field(default_factory=dict)
-    """Seconds a call by crops a call, by system."""
-    lost_points: dict[str, float] = field(default_factory=dict)
-    """What int8 loses."""
-    pictures_per_s: dict[str, float] = field(default_factory=dict)
-    frames_per_s: dict[str, float] = field(default_factory=dict)
-    crowds: dict[int, dict[str, float]] = field(default_factory=dict)
-    """By faces a picture: faces found, seconds a picture."""
-    many: dict[int, dict[str, float]] = field(default_factory=dict)
-    """By pictures a run: seconds, peak memory."""
-    floor: dict[str, Any] = field(default_factory=dict)
-    accuracy: dict[str, tuple[float, float, float]] = field(default_factory=dict)
-    """Value and 95 % interval, by system or by affekt's precision."""
-
-    def crops_per_s(self, system: str) -> float:
-        """Return the best throughput of a system."""
-        return max(size / seconds for size, seconds in self.call_s[system].items())
-
-    def accuracy_of(self, system: str) -> tuple[float, float, float] | None:
-        """Return a system's accuracy: all runtimes of one affekt file share it, parity tests hold that."""
-        return next((figure for name, figure in self.accuracy.items() if system.startswith(name)), None)
+LIBRARIES = ("affekt", "onnxruntime", "openvino", "numpy", "pillow", "av")
+PEERS = ("fer", "deepface", "tensorflow-cpu", "keras", "opencv-contrib-python-headless")
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:
@@ -55,101 +28,144 @@ def crops_table(found: Found) -> str:
     """Return speed, latency and accuracy of every system."""
     reference = found.crops_per_s(REFERENCE)
     rows = []
-    for name in sorted(found.call_s, key=found.crops_per_s, reverse=True):
+    for name in sorted(found.calls, key=found.crops_per_s, reverse=True):
         figure = found.accuracy_of(name)
-        shown = f"{figure[0]:.3f} [{figure[1]:.3f}, {figure[2]:.3f}]" if figure else ""
-        weights = "" if name.startswith(("affekt", "fer")) else " (random weights)"
+        weights = "" if name.startswith((OURS, "fer")) else " (random weights)"
         speed = found.crops_per_s(name)
         rows.append(
             [
                 f"{name}{weights}",
                 f"{speed:,.0f}",
-                f"{1e3 * found.call_s[name][1]:.2f}",
                 f"{speed / reference:.1f}",
-                shown,
+                f"{1e3 * found.calls[name][1]['s']:.2f}",
+                f"{short(figure[0])} [{short(figure[1])}, {short(figure[2])}]" if figure else "",
             ]
         )
-    return table(["system", "crops/s", "one crop, ms", f"times {REFERENCE}", "accuracy"], rows)
+    return table(["system", "crops/s", "times EfficientNet-B0", "one crop, ms", "accuracy"], rows)
+
+
+def aims_in_words(found: Found, cores: int) -> str:
+    """Return the aims as a table, and why any was missed below it."""
+    held = aims(found, cores)
+    rows = [[aim.wanted, aim.found, "reached" if aim.reached else "**missed**"] for aim in held]
+    whys = [f"* Missed, {aim.wanted}: {aim.why}" for aim in held if not aim.reached]
+    return "\n\n".join([table(["aim", "found", ""], rows), *(["\n".join(whys)] if whys else [])])
+
+
+def pictures_table(found: Found) -> str:
+    """Return pictures and frames a second of every package as a whole."""
+    rows = []
+    for name, each in found.pictures.items():
+        frames = f"{1 / each['frame_s']:.1f}" if "frame_s" in each else ""
+        faces = f"{each['faces']:.2f}" if "faces" in each else ""
+        rows.append([name, f"{1 / each['s']:.1f}", frames, faces])
+    return table(
+        ["from the file on, one face each", "pictures/s", "frames/s of a video", "faces found a picture"], rows
+    )
 
 
 def growth_tables(found: Found) -> str:
     """Return how the cost grows with crops a call, faces a picture and pictures a run."""
-    ours = {name: calls for name, calls in found.call_s.items() if name.startswith("affekt")}
+    ours = {name: found.calls[name] for name in found.ours()}
     sizes = sorted({size for calls in ours.values() for size in calls})
-    crops = [[name] + [f"{1e3 * calls[size] / size:.3f}" for size in sizes] for name, calls in ours.items()]
+    crops = [[name] + [f"{1e3 * calls[size]['s'] / size:.3f}" for size in sizes] for name, calls in ours.items()]
     crowds = [
-        [str(faces), f"{each['found']:.0f}", f"{1e3 * each['picture_s']:.1f}"] for faces, each in found.crowds.items()
+        [str(faces), f"{each['faces']:.0f}", f"{1e3 * each['s']:.1f}", f"{each['peak_mb']:.0f}"]
+        for faces, each in found.crowds.items()
     ]
     many = [
-        [f"{count:,}", f"{each['seconds']:.2f}", f"{1e3 * each['seconds'] / count:.2f}", f"{each['peak_mb']:.0f}"]
+        [f"{count:,}", f"{each['s']:.2f}", f"{1e3 * each['s'] / count:.2f}", f"{each['peak_mb']:.0f}"]
         for count, each in found.many.items()
     ]
     return "\n\n".join(
         (
             "Milliseconds a crop, by crops a call:",
             table(["system", *map(str, sizes)], crops),
-            "Faces in one 640 x 480 picture, detector included:",
-            table(["faces", "found", "ms a picture"], crowds),
-            "Pictures of one face in one run:",
+            f"Faces in one 640 x 480 picture, detector included, {found.shipped[0]}:",
+            table(["faces", "found", "ms a picture", "peak memory, MB"], crowds),
+            f"Pictures of one face in one run, {found.shipped[0]}:",
             table(["pictures", "s", "ms a picture", "peak memory, MB"], many),
+            "Is it a straight line?",
+            straight_lines(found),
         )
     )
 
 
+def straight_lines(found: Found) -> str:
+    """Return, for all that grows, the slope and the departure from a straight line, and the verdict in words."""
+    measured = {f"crops a call, {name}": found.calls[name] for name in found.ours()}
+    measured |= {"faces a picture": found.crowds, "pictures a run": found.many}
+    rows, bent = [], []
+    for name, each in measured.items():
+        time, memory = growth(each, "s"), growth(each, "peak_mb")
+        bent += [f"{what} of {name}" for what, one in (("time", time), ("memory", memory)) if not one.straight]
+        rows.append(
+            [
+                name,
+                f"{time.first:,} to {time.last:,}",
+                f"{1e3 * time.further:.2f}",
+                f"{100 * time.off:.0f} %",
+                f"{each[time.first]['peak_mb']:.0f} to {each[time.last]['peak_mb']:.0f}",
+                f"{100 * memory.off:.0f} %",
+            ]
+        )
+    header = ["", "from, to", "ms for each further one", "off the line", "peak memory, MB", "off the line"]
+    verdict = f"Not straight: {', '.join(bent)}." if bent else "Time and memory grow in a straight line in all of them."
+    rule = f"Straight is what lies within {100 * STRAIGHT:.0f} % of the line through its first and last measurement."
+    return f"{table(header, rows)}\n\n{verdict} {rule}"
+
+
 def floor_table(found: Found) -> str:
-    """Return each stage's time beside the least that this processor needs for its arithmetic or its bytes."""
-    rates = found.floor["multiply_adds_per_s"], found.floor["bytes_per_s"]
+    """Return each stage's time beside the least that a core needs for its arithmetic or its bytes."""
     rows = []
     for stage in found.floor["stages"]:
-        arithmetic_s, memory_s = stage["multiply_adds"] / rates[0], stage["touched_bytes"] / rates[1]
+        arithmetic_s = stage["multiply_adds"] / found.floor["multiply_adds_per_s"]
+        memory_s = stage["touched_bytes"] / found.floor["bytes_per_s"]
         least_s = max(arithmetic_s, memory_s)
         rows.append(
             [
                 stage["name"],
-                f"{stage['multiply_adds'] / 1e6:.1f}",
+                f"{stage['multiply_adds'] / 1e6:.2f}",
                 f"{stage['touched_bytes'] / 1e6:.2f}",
-                f"{1e3 * least_s:.3f}",
+                f"{1e3 * least_s:.4f}",
                 f"{1e3 * stage['measured_s']:.3f}",
                 f"{stage['measured_s'] / least_s:.1f}",
             ]
         )
-    header = ["stage, one face", "million multiply-adds", "MB", "floor, ms", "measured, ms", "times the floor"]
+    header = ["stage, one face", "million multiply-adds", "MB touched", "floor, ms", "measured, ms", "times the floor"]
     return table(header, rows)
 
 
-def page(found: Found, chart: str | None, *, load: float, arguments: list[str]) -> str:
+def page(found: Found, chart: str | None, *, load: float, took_s: float, arguments: list[str]) -> str:
     """Return the results page."""
-    ends = table(
-        ["from the file on", "pictures/s", "frames/s"],
-        [
-            [name, f"{speed:.1f}", f"{found.frames_per_s[name]:.1f}" if name in found.frames_per_s else ""]
-            for name, speed in found.pictures_per_s.items()
-        ],
+    cores = len(os.sched_getaffinity(0))
+    lost = "; ".join(
+        f"{name} " + " and ".join(f"{points:.2f} points of {what}" for what, points in each.items())
+        for name, each in found.lost_points.items()
     )
-    whole = found.pictures_per_s["affekt's detector alone"] / found.pictures_per_s["affekt"]
-    lost = ", ".join(f"{points:.2f} points of {name}" for name, points in found.lost_points.items())
     rates = found.floor["multiply_adds_per_s"] / 1e9, found.floor["bytes_per_s"] / 1e9
-    versions = ", ".join(f"{name} {version(name)}" for name in LIBRARIES if _is_installed(name))
-    peers = ", ".join(
-        line
-        for line in (HERE / "requirements-peers.txt").read_text().split()
-        if line.startswith(("fer=", "deepf", "tensorf"))
-    )
+    pins = [line.split("==") for line in (HERE / "requirements-peers.txt").read_text().splitlines() if "==" in line]
+    peers = ", ".join(f"{name} {pin}" for name, pin in pins if name in PEERS)
+    # Folders are this machine's own affair.
+    shown = [Path(argument).name if os.sep in argument else argument for argument in arguments]
     return f"""# How fast affekt is, beside what people use today
 
-Written by `benchmarks/speed.py`; [README.md](README.md) says what is and is not measured.
+Written by `benchmarks/speed.py`; [README.md](README.md) says what is and is not measured. Whole trainings against
+Keras are in [results-training.md](results-training.md).
 
 {crops_table(found)}
 
-From uint8 crops to probabilities, at the best of the batch sizes tried; one crop: a call with one. int8 lost {lost}.
-Accuracy, where given: FER+ PublicTest, majority rule, one crop, 95 % interval.
-{f"![Accuracy against crops a second]({chart})" if chart else "No accuracy was measured: type `--data`."}
+From uint8 crops to probabilities, at the best of the batch sizes tried; one crop: a call with one. Files that come with
+affekt: {", ".join(found.shipped)}. What int8 lost, concordance times 100: {lost}.
+{"Accuracy: FER+ PublicTest, majority rule, one crop, 95 % interval." if chart else "Without `--data`, no accuracy."}
+{f"{chr(10)}![Accuracy against crops a second]({chart}){chr(10)}" if chart else ""}
+## Aims
+
+{aims_in_words(found, cores)}
 
 ## Pictures and video, detector included
 
-{ends}
-
-The whole of affekt takes {whole:.2f} times its detector alone.
+{pictures_table(found)}
 
 ## How the cost grows
 
@@ -159,56 +175,35 @@ The whole of affekt takes {whole:.2f} times its detector alone.
 
 {floor_table(found)}
 
-numpy's matrix product reaches {rates[0]:.0f} billion float32 multiply-adds a second on all cores, and a copy
-{rates[1]:.1f} GB/s.
+All on one core: numpy's matrix product reaches {rates[0]:.0f} billion float32 multiply-adds a second there, and a copy
+{rates[1]:.1f} GB/s. A run over many pictures gives each core one of its own. {found.floor["runtime"]} classified.
+What stays in the cache can be faster than a copy.
 
 ## How it was measured
 
-* Machine: {cpu_model()}, {len(os.sched_getaffinity(0))} cores; load average before the start {load:.2f}
-* Versions: python {platform.python_version()}, {versions}; peers: {peers}
-* Command: `python benchmarks/speed.py {shlex.join(arguments)}`
-* When: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC
+* Machine: {cpu_model()}, {cores} cores; load average before the start {load:.2f}
+* Versions: python {platform.python_version()}, {", ".join(_versions())}; peers: {peers}
+* Command: `python benchmarks/speed.py {shlex.join(shown)}`
+* When: {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; it took {took_s / 60:.0f} min
 """
 
 
-def _is_installed(name: str) -> bool:
-    from importlib.util import find_spec
-
-    return find_spec(name) is not None
-
-
-def write_chart(found: Found, path: Path) -> None:
-    """Draw accuracy against crops a second, every system that has both."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
-    for name in found.call_s:
-        accuracy = found.accuracy_of(name)
-        if accuracy is None:
+def _versions() -> list[str]:
+    found = []
+    for library in LIBRARIES:
+        try:
+            found.append(f"{library} {version(library)}")
+        except PackageNotFoundError:
             continue
-        value, low, high = accuracy
-        speed = found.crops_per_s(name)
-        axes.errorbar(speed, value, [[value - low], [high - value]], fmt="o", capsize=3)
-        axes.annotate(name, (speed, value), xytext=(6, 4), textcoords="offset points", fontsize=8)
-    axes.set_xscale("log")
-    axes.set_xlabel("crops a second")
-    axes.set_ylabel("accuracy, FER+ PublicTest")
-    axes.margins(x=0.25)
-    axes.grid(alpha=0.3)
-    with written_whole(path) as temporary:
-        figure.savefig(temporary, format="svg")
-    plt.close(figure)
+    return found
 
 
-def write_report(found: Found, out: Path, *, load: float, arguments: list[str]) -> None:
+def write_report(found: Found, out: Path, *, load: float, took_s: float, arguments: list[str]) -> None:
     """Write the page and, where accuracy was measured, its chart beside it; print the page."""
-    chart = out.with_suffix(".svg") if found.accuracy else None
+    chart = out.with_suffix(".png") if found.accuracy else None
     if chart is not None:
         write_chart(found, chart)
-    text = page(found, chart.name if chart else None, load=load, arguments=arguments)
+    text = page(found, chart.name if chart else None, load=load, took_s=took_s, arguments=arguments)
     print(text)
     with written_whole(out) as temporary:
         temporary.write_text(text)
