@@ -5,6 +5,7 @@ from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -98,8 +99,8 @@ class _Losses:
 
     def problem(self, container: InputContainer) -> str | None:
         """Return what is missing, if anything is, in words that do not depend on how much."""
-        says_length = container.format.name.startswith(LENGTH_IN_HEADER) and container.duration is not None
-        promised_s = container.duration / av.time_base if says_length else 0.0
+        says_length = container.format.name.startswith(LENGTH_IN_HEADER)
+        promised_s = (container.duration or 0) / av.time_base if says_length else 0.0
         if self.breaks_off or self.last_s < promised_s - SHORTER_S:
             return "breaks off before its end; its rows go as far as it could be read"
         if self.passed_over:
@@ -141,6 +142,6 @@ def _decoded(container: InputContainer, stream: av.VideoStream, losses: _Losses)
         if packet.stream.index != stream.index:  # those that flush a stream carry its number nowhere else
             continue
         try:
-            yield from packet.decode()
+            yield from cast("list[av.VideoFrame]", packet.decode())
         except FFmpegError:
             losses.passed_over += 1
