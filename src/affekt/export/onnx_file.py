@@ -64,7 +64,10 @@ def write_onnx(network: Network, card: Card, path: Path) -> None:
             verbose=False,
         )
     assert program is not None
-    onnx.save(program.model_proto, path)
+    model = program.model_proto
+    for node in model.graph.node:
+        node.ClearField("metadata_props")  # torch leaves the paths of the machine's source files in each
+    onnx.save(model, path)
     describe(path, card)
 
 
