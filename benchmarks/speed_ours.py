@@ -5,7 +5,6 @@ The job says what to do: `crops` through a model folder in a runtime, `pictures`
 """
 
 import json
-import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from median_time import median_s
 from speed_pictures import crops
 
 from affekt.cores import core_count
@@ -21,18 +21,6 @@ from affekt.faces.detection import FaceDetector
 from affekt.faces.pictures import read_rgb
 from affekt.inference.analyzer import Analyzer
 from affekt.models.session import Session
-
-
-def median_s(call: Callable[[], object], measured_s: float) -> float:
-    """Return the median seconds of a call, after one that is not counted; at least three are."""
-    call()
-    times: list[float] = []
-    end_s = time.perf_counter() + measured_s
-    while len(times) < 3 or time.perf_counter() < end_s:
-        start_s = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start_s)
-    return statistics.median(times)
 
 
 def peak_mb() -> float:

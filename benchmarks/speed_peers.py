@@ -7,9 +7,7 @@ speed is the same, the answers mean nothing.
 
 import json
 import os
-import statistics
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,18 +22,7 @@ import numpy as np
 from deepface.commons import weight_utils  # pyright: ignore[reportMissingImports]
 from deepface.models.demography.tf.Emotion import EmotionClient  # pyright: ignore[reportMissingImports]
 from fer.fer import FER  # pyright: ignore[reportMissingImports]
-
-
-def median_s(call: Callable[[], object], measured_s: float) -> float:
-    """Return the median seconds of a call, after one that is not counted; at least three are."""
-    call()
-    times: list[float] = []
-    end_s = time.perf_counter() + measured_s
-    while len(times) < 3 or time.perf_counter() < end_s:
-        start_s = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start_s)
-    return statistics.median(times)
+from median_time import median_s
 
 
 def fer_input(grey: np.ndarray) -> np.ndarray:
