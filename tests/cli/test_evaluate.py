@@ -115,3 +115,17 @@ def test_a_runtime_scores_the_onnx_file_without_torch(data, small_model, tmp_pat
     said = table.select(PROBABILITY_COLUMNS).to_numpy().argmax(axis=1)
     right = float((said == np.arange(40, 80) % 8).mean())
     assert metrics["models"]["by-light"]["figures"]["accuracy"]["value"] == pytest.approx(right)
+
+
+def test_groups_come_from_a_csv_beside_the_manifest(capsys, data, predictions, tmp_path):
+    people = tmp_path / "people.csv"
+    people.write_text(
+        "source_id,side\n" + "".join(f"{number},{'left' if number < 76 else 'right'}\n" for number in range(40, 80))
+    )
+    options = ["--predictions", predictions, "--data", data, "--out", tmp_path / "report"]
+    evaluate(*options, "--attributes", people, "--groups", "side")
+    assert "theirs by side" in capsys.readouterr().out
+    found = json.loads((tmp_path / "report" / "metrics.json").read_text())["models"]["theirs"]["groups"]["side"]
+    assert found["groups"]["left"]["rows"] == 36
+    assert "right (4)" in found["notes"][0]
+    assert "--attributes people.csv" in refused(capsys, *options, "--groups", "side")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import polars as pl
 import tyro
 
+from affekt.data.attributes import with_attributes
 from affekt.data.manifest import read_manifest, select_split, write_table
 from affekt.errors import ConfigError, MissingExtra
 from affekt.models.shipped import model_folder
@@ -38,6 +39,11 @@ class EvaluateCommand:
     """Bootstrap resamples behind each interval."""
     by: Literal["row", "subject"] = "row"
     """What is resampled: rows, or whole subjects where a person has several pictures."""
+    groups: tuple[str, ...] = ()
+    """Attributes of the pictures, as in --groups age gender: the figures of each group, and how far it is from the
+    others."""
+    attributes: Path | None = None
+    """A csv with source_id and further columns, which --groups may then name."""
     mistakes: int = 24
     """How many confident mistakes to show as pictures; 0 keeps pictures out of the report."""
     conditions: bool = False
@@ -60,6 +66,8 @@ def main(arguments: list[str]) -> None:
     if not command.models and not command.predictions:
         raise ConfigError("expected a model folder or --predictions, got neither; type: affekt evaluate runs/NAME ...")
     manifest = read_manifest(command.data)
+    if command.attributes is not None:
+        manifest = with_attributes(manifest, command.attributes)
     evaluate(command, manifest, shlex.join(["affekt", "evaluate", *arguments]))
 
 
@@ -67,19 +75,23 @@ def evaluate(command: EvaluateCommand, manifest: pl.DataFrame, command_line: str
     """Predict where models were given, score everything, write the report and print the main tables.
 
     Raises:
-        ConfigError: two tables share a name.
+        ConfigError: two tables share a name, or rows cannot be grouped so.
         DataError: a table or the manifest does not fit.
         ModelError: a model folder cannot be used.
         MissingExtra: torch is needed for models, matplotlib for the report.
     """
     try:
         from affekt.evaluation.evaluate import evaluate_tables, record_evaluation
+        from affekt.evaluation.groups import group_values
         from affekt.evaluation.report import write_report
         from affekt.evaluation.table import summary
     except ModuleNotFoundError as error:
         raise MissingExtra(error.name or "scipy", "evaluate") from error
 
-    tables = named_tables(command, select_split(manifest, command.split))
+    rows = select_split(manifest, command.split)
+    for attribute in command.groups:  # before the models are run, so that a slip costs no time
+        group_values(rows, attribute)
+    tables = named_tables(command, rows)
     evaluation = evaluate_tables(
         tables,
         manifest,
@@ -87,6 +99,7 @@ def evaluate(command: EvaluateCommand, manifest: pl.DataFrame, command_line: str
         seed=command.seed,
         resamples=command.resamples,
         by=command.by,
+        groups=command.groups,
         command=command_line,
         progress=sys.stderr.isatty(),
     )

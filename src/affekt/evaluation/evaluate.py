@@ -1,6 +1,7 @@
 """Score prediction tables side by side on one split, and write what was found."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from pathlib import Path
@@ -14,6 +15,7 @@ from affekt.errors import ConfigError
 from affekt.evaluation.baselines import FLOOR, floor_predictions
 from affekt.evaluation.bootstrap import LEVEL, Figure
 from affekt.evaluation.definitions import DEFINITIONS
+from affekt.evaluation.groups import Grouping, grouping_to_json, score_groups
 from affekt.evaluation.notes import origin_tag, picture_tag
 from affekt.evaluation.predictions import Matched, match
 from affekt.evaluation.score import Scores, compare, figure_to_json, score, to_json
@@ -44,6 +46,8 @@ class Evaluation:
     """`projected, not rated` or `synthetic` where valence and arousal are that, else empty."""
     matched: dict[str, Matched] = field(repr=False)
     """The joined rows of each model."""
+    groups: dict[str, tuple[Grouping, ...]]
+    """Each model's figures by the attributes asked for."""
     command: str = ""
     """The command that made it."""
 
@@ -65,6 +69,7 @@ def evaluate_tables(
     seed: int = 0,
     resamples: int = 1000,
     by: str = "row",
+    groups: Sequence[str] = (),
     command: str = "",
     progress: bool = True,
 ) -> Evaluation:
@@ -77,6 +82,7 @@ def evaluate_tables(
         seed: seed of the bootstrap.
         resamples: number of bootstrap resamples.
         by: `row` resamples rows, `subject` whole subjects.
+        groups: attributes of the manifest whose groups are scored too.
         command: the command line, for the report.
         progress: show a progress bar on standard error.
 
@@ -85,7 +91,7 @@ def evaluate_tables(
 
     Raises:
         DataError: a predictions table does not fit the split.
-        ConfigError: there is no predictions table, or a model has the floor's name.
+        ConfigError: there is no predictions table, a model has the floor's name, or rows cannot be grouped so.
     """
     if not named_predictions or FLOOR in named_predictions:
         raise ConfigError(
@@ -111,6 +117,10 @@ def evaluate_tables(
         expression_tag=picture_tag(rows),
         dimension_tag=origin_tag(rows),
         matched=matched,
+        groups={
+            name: tuple(score_groups(one, attribute, floor.resampling) for attribute in groups)
+            for name, one in matched.items()
+        },
         command=command,
     )
 
@@ -127,7 +137,11 @@ def evaluation_to_json(evaluation: Evaluation) -> dict[str, Any]:
         "expression_origin": evaluation.expression_tag or None,
         "valence_arousal_origin": evaluation.dimension_tag or None,
         "intervals": {"level": LEVEL, "resamples": how.resamples, "resampled_by": how.by, "seed": how.seed},
-        "models": {scores.name: to_json(scores) for scores in evaluation.scores},
+        "models": {
+            scores.name: to_json(scores)
+            | {"groups": {found.attribute: grouping_to_json(found) for found in evaluation.groups[scores.name]}}
+            for scores in evaluation.scores
+        },
         "floor": to_json(evaluation.floor) | {"note": evaluation.floor_note},
         "differences": [
             {"first": first, "second": second, "figures": {key: figure_to_json(value) for key, value in found.items()}}

@@ -42,6 +42,20 @@ class Matched:
     predicted: dict[str, np.ndarray]
     """(n,) for the same dimensions."""
 
+    def where(self, mask: np.ndarray) -> "Matched":
+        """Return the rows of a mask, (n,) bool; a part of which none of them knows the truth is left out."""
+        label = self.label[mask]
+        truth = {name: values[mask] for name, values in self.truth.items() if not np.isnan(values[mask]).all()}
+        return Matched(
+            rows=self.rows.filter(mask),
+            split=self.split,
+            label=label,
+            probabilities=self.probabilities[mask] if self.probabilities is not None and (label >= 0).any() else None,
+            votes=self.votes[mask],
+            truth=truth,
+            predicted={name: self.predicted[name][mask] for name in truth},
+        )
+
 
 def read_predictions(path: Path) -> pl.DataFrame:
     """Read a predictions table from .parquet or .csv.

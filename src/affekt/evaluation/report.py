@@ -18,7 +18,18 @@ from affekt.evaluation.markup import chart, items, legend, mistake_html, table_h
 from affekt.evaluation.mistakes import worst_mistakes
 from affekt.evaluation.predictions import DIMENSIONS, Matched
 from affekt.evaluation.score import Scores
-from affekt.evaluation.table import class_table, difference_tables, document, main_tables, number, tagged
+from affekt.evaluation.table import (
+    abstention_table,
+    class_table,
+    difference_tables,
+    document,
+    group_notes,
+    group_tables,
+    main_tables,
+    number,
+    tagged,
+    titled,
+)
 from affekt.files import written_whole
 
 HEADLINE = ("accuracy", "macro_f1", "roc_auc", "ece", "valence_ccc", "arousal_ccc", "valence_rmse", "arousal_rmse")
@@ -116,9 +127,8 @@ def _compared(evaluation: Evaluation, key: str) -> str:
 
 
 def _title_and_tag(evaluation: Evaluation, key: str) -> tuple[str, str]:
-    dimension = next((name for name in DIMENSIONS if key.startswith(name)), "")
-    tag = evaluation.dimension_tag if dimension else evaluation.expression_tag
-    return f"{DEFINITIONS[key].title} {dimension}".strip(), tag
+    of_dimension = key.startswith(DIMENSIONS)
+    return titled(key), evaluation.dimension_tag if of_dimension else evaluation.expression_tag
 
 
 def _model(evaluation: Evaluation, scores: Scores, name: str, log: Path | None, pictures: int) -> str:
@@ -131,9 +141,13 @@ def _model(evaluation: Evaluation, scores: Scores, name: str, log: Path | None, 
     parts = [f'<dl class="headline">{tiles}</dl>', items(scores.notes)]
     if matched.probabilities is not None:
         parts += ["<h3>Expressions</h3>", _expression_charts(matched, scores, name, evaluation.expression_tag)]
-        parts += [table_html(class_table(scores, evaluation.expression_tag))]
+        tables = class_table(scores, evaluation.expression_tag), abstention_table(scores, evaluation.expression_tag)
+        parts += map(table_html, tables)
     if len(matched.truth) == len(DIMENSIONS):
         parts += ["<h3>Valence and arousal</h3>", legend(), _dimension_charts(matched, name, evaluation.dimension_tag)]
+    if evaluation.groups[scores.name]:
+        parts += ["<h3>Groups</h3>", *map(table_html, group_tables(evaluation, scores))]
+        parts += [items(group_notes(evaluation))]
     if log is not None:
         parts += ["<h3>Training</h3>", _training_charts(log, name)]
     if pictures:

@@ -10,11 +10,10 @@ import polars as pl
 
 from affekt.evaluation.bootstrap import Figure
 from affekt.evaluation.conditions import CONDITIONS, worsened
-from affekt.evaluation.definitions import DEFINITIONS
 from affekt.evaluation.evaluate import Evaluation
 from affekt.evaluation.predictions import match
 from affekt.evaluation.score import Scores, compare, figure_to_json, score
-from affekt.evaluation.table import Table, tagged, to_markdown
+from affekt.evaluation.table import Table, tagged, titled, to_markdown
 from affekt.files import written_whole
 
 CLEAN = "clean"
@@ -61,7 +60,7 @@ def measure_robustness(
 def robustness_tables(found: Robustness, evaluation: Evaluation) -> list[Table]:
     """Return the figures under each condition, and their change against the clean split."""
     keys = [key for key in SHOWN if key in found.scores[CLEAN].figures]
-    header = ("condition", *(_title(key) for key in keys))
+    header = ("condition", *(titled(key) for key in keys))
     where = f"{found.name} on {evaluation.data}, split {evaluation.split}"
     tag = ", ".join(filter(None, dict.fromkeys((evaluation.expression_tag, evaluation.dimension_tag))))
     figures = [(name, *(scores.figures[key] for key in keys)) for name, scores in found.scores.items()]
@@ -70,11 +69,6 @@ def robustness_tables(found: Robustness, evaluation: Evaluation) -> list[Table]:
         Table(tagged(f"Conditions: {where}", tag), header, tuple(figures)),
         Table(f"Change against the clean split: {where}", header, tuple(changes), signed=True),
     ]
-
-
-def _title(key: str) -> str:
-    dimension, _, figure = key.partition("_")
-    return f"{DEFINITIONS[key].title} {dimension}" if figure == "ccc" else DEFINITIONS[key].title
 
 
 def robustness_to_json(found: Robustness) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from affekt.errors import ConfigError
-from affekt.evaluation import categorical, dimensional, probability
+from affekt.evaluation import abstention, categorical, dimensional, probability
 from affekt.evaluation.bootstrap import Figure, percentile_interval, resample_counts, weighted_mean
 from affekt.evaluation.calibration import expected_calibration_error
 from affekt.evaluation.notes import notes_on
@@ -43,6 +43,9 @@ class Scores:
     """By name; the names are the keys of `affekt.evaluation.definitions.DEFINITIONS`."""
     classes: dict[str, dict[str, Figure]]
     """By label, then `precision`, `recall`, `f1`, `roc_auc` and `pr_auc`; empty without probabilities."""
+    answered: dict[float, dict[str, Figure]]
+    """By least confidence: the `share` of rows that have it, and the `accuracy` of these; empty without
+    probabilities."""
     confusion: np.ndarray | None
     """(8, 8) counts, truth in the rows; None without probabilities."""
     notes: tuple[str, ...]
@@ -78,7 +81,7 @@ def score(
         ConfigError: `by` is neither, or a row has no subject to resample by.
     """
     count = len(matched.rows)
-    groups = _groups(matched.rows, by)
+    groups = resampled_units(matched.rows, by)
     point = measure(matched, np.ones(count))
     chunks = []
     for weights in resample_counts(count, resamples, seed, groups):
@@ -88,10 +91,14 @@ def score(
     draws = {key: np.concatenate([np.empty(0), *(chunk[key] for chunk in chunks)]) for key in point}
     every = {key: Figure(float(value), *percentile_interval(draws[key])) for key, value in point.items()}
     figures = {key: figure for key, figure in every.items() if "/" not in key}
-    classes = {}
+    classes, answered = {}, {}
     confusion = None
     if matched.probabilities is not None:
         classes = {label: {key: every[f"{key}/{label}"] for key in CLASS_MEASURES} for label in LABELS}
+        answered = {
+            least: {"share": every[f"share/{least}"], "accuracy": every[f"accuracy/{least}"]}
+            for least in abstention.LEAST_CONFIDENCES
+        }
         known = matched.label >= 0
         confusion = categorical.confusion_matrix(
             matched.label[known], matched.probabilities[known].argmax(axis=1), len(LABELS)
@@ -101,6 +108,7 @@ def score(
         rows=count,
         figures=figures,
         classes=classes,
+        answered=answered,
         confusion=confusion,
         notes=notes_on(matched, figures, by),
         resampling=Resampling(matched.split, count, resamples, seed, by),
@@ -108,7 +116,12 @@ def score(
     )
 
 
-def _groups(rows: pl.DataFrame, by: str) -> np.ndarray | None:
+def resampled_units(rows: pl.DataFrame, by: str) -> np.ndarray | None:
+    """Return what is drawn in a resample: (n,) the person of each row, or None for the rows themselves.
+
+    Raises:
+        ConfigError: `by` is neither `row` nor `subject`, or a row has no subject.
+    """
     if by == "row":
         return None
     if by != "subject":
@@ -129,7 +142,7 @@ def measure(matched: Matched, weights: np.ndarray) -> dict[str, np.ndarray]:
         weights: (..., n) counts of the rows.
 
     Returns:
-        (...) by figure; those of one class are named `figure/label`.
+        (...) by figure; those of one class are named `figure/label`, those of the surest rows `figure/confidence`.
     """
     figures = {}
     if matched.probabilities is not None:
@@ -171,6 +184,9 @@ def _measure_expression(
     by_class = (categorical.precision(matrix), categorical.recall(matrix), categorical.f1(matrix), roc_auc, pr_auc)
     for key, values in zip(CLASS_MEASURES, by_class, strict=True):
         figures |= {f"{key}/{label}": values[..., index] for index, label in enumerate(LABELS)}
+    for least in abstention.LEAST_CONFIDENCES:
+        share, accuracy = abstention.answered(confidence, chosen == truth, least, weights)
+        figures |= {f"share/{least}": share, f"accuracy/{least}": accuracy}
     return figures
 
 
@@ -201,6 +217,10 @@ def to_json(scores: Scores) -> dict[str, Any]:
             label: {key: figure_to_json(figure) for key, figure in figures.items()}
             for label, figures in scores.classes.items()
         },
+        "answered": [
+            {"least_confidence": least} | {key: figure_to_json(figure) for key, figure in figures.items()}
+            for least, figures in scores.answered.items()
+        ],
         "confusion": None if scores.confusion is None else scores.confusion.tolist(),
         "notes": list(scores.notes),
     }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from affekt.evaluation.bootstrap import Figure
 from affekt.evaluation.definitions import DEFINITIONS
 from affekt.evaluation.evaluate import Evaluation
+from affekt.evaluation.groups import SHOWN
 from affekt.evaluation.predictions import DIMENSIONS
 from affekt.evaluation.score import Scores
 
@@ -64,6 +65,48 @@ def class_table(scores: Scores, tag: str = "") -> Table:
         for (label, figures), support in zip(scores.classes.items(), scores.confusion.sum(axis=1), strict=True)
     ]
     return Table(tagged(f"Classes of {scores.name}", tag), ("expression", "rows", *CLASS_TITLES.values()), tuple(rows))
+
+
+def abstention_table(scores: Scores, tag: str = "") -> Table:
+    """Return how many rows one model answers, and how well, for each least confidence."""
+    rows = [
+        (f"at least {least:g}" if least else "always", figures["share"], figures["accuracy"])
+        for least, figures in scores.answered.items()
+    ]
+    title = tagged(f"If {scores.name} answers only where it is sure", tag)
+    return Table(title, ("confidence", "answered", "accuracy of these"), tuple(rows))
+
+
+def group_tables(evaluation: Evaluation, scores: Scores) -> list[Table]:
+    """Return one model's figures of every group under those of all rows, and each group's difference."""
+    tables = []
+    keys = [key for key in SHOWN if key in scores.figures]
+    tag = ", ".join(filter(None, dict.fromkeys((evaluation.expression_tag, evaluation.dimension_tag))))
+    for grouping in evaluation.groups[scores.name]:
+        header = (grouping.attribute, "rows", *(titled(key) for key in keys))
+        figures = [("all", f"{scores.rows:,}", *(scores.figures[key] for key in keys))]
+        figures += [
+            (value, f"{group.rows:,}", *(group.figures.get(key) for key in keys))
+            for value, group in grouping.groups.items()
+        ]
+        differences = [
+            (value, f"{group.rows:,}", *(group.differences.get(key) for key in keys))
+            for value, group in grouping.groups.items()
+            if group.differences
+        ]
+        title = f"{scores.name} by {grouping.attribute}"
+        tables.append(Table(tagged(title, tag), header, tuple(figures)))
+        if differences:
+            tables.append(
+                Table(tagged(f"{title}: each group minus the others", tag), header, tuple(differences), signed=True)
+            )
+    return tables
+
+
+def titled(key: str) -> str:
+    """Return a figure's title, that of valence and arousal with the dimension behind it."""
+    dimension = next((name for name in DIMENSIONS if key.startswith(name)), "")
+    return f"{DEFINITIONS[key].title} {dimension}".strip()
 
 
 def difference_tables(evaluation: Evaluation) -> list[Table]:
@@ -156,19 +199,38 @@ def _short(text: str) -> str:
 
 
 def summary(evaluation: Evaluation) -> str:
-    """Return what a terminal shows: the study's columns, valence and arousal, the notes and how intervals were made."""
+    """Return what a terminal shows: the study's columns, valence and arousal, the groups, and the notes."""
     tables = [table for table in main_tables(evaluation) if not table.title.endswith("further figures")]
+    tables += [table for scores in evaluation.scores for table in group_tables(evaluation, scores)]
     return "\n".join([*map(to_plain, tables), *notes(evaluation)]) + "\n"
 
 
 def notes(evaluation: Evaluation) -> list[str]:
     """Return the sentences under the tables, those of one model with its name."""
     of_models = [f"{scores.name}: {note}" for scores in evaluation.scores for note in scores.notes]
-    return [*of_models, evaluation.floor_note, evaluation.intervals]
+    return [*of_models, *group_notes(evaluation), evaluation.floor_note, evaluation.intervals]
+
+
+def group_notes(evaluation: Evaluation) -> list[str]:
+    """Return what a reader of the groups must know; it is the same for every model."""
+    groupings = next(iter(evaluation.groups.values()), ())
+    notes = [note for grouping in groupings for note in grouping.notes]
+    if groupings:
+        notes.append(
+            "Groups may differ in which expressions their pictures show, and then in accuracy for that reason alone: "
+            "the balanced accuracy weighs expressions alike. Of twenty differences with nothing behind them, one "
+            "leaves 0 out."
+        )
+    return notes
 
 
 def document(evaluation: Evaluation) -> str:
     """Return `table.md`: every table and the notes, as Markdown."""
-    per_class = [class_table(scores, evaluation.expression_tag) for scores in evaluation.scores if scores.classes]
-    tables = [*main_tables(evaluation), *difference_tables(evaluation), *per_class]
+    tag = evaluation.expression_tag
+    per_model = []
+    for scores in evaluation.scores:
+        if scores.classes:
+            per_model += [class_table(scores, tag), abstention_table(scores, tag)]
+        per_model += group_tables(evaluation, scores)
+    tables = [*main_tables(evaluation), *difference_tables(evaluation), *per_model]
     return "\n".join([*map(to_markdown, tables), *(f"* {note}" for note in notes(evaluation))]) + "\n"
