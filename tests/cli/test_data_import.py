@@ -91,7 +91,7 @@ def test_every_importer_documents_every_option(name, capsys):
     text = capsys.readouterr().out
     assert f"affekt data import {name}" in text
     assert "--out PATH" in text
-    importer, _, _ = data.parse_import(name, ["somewhere"])
+    importer, *_ = data.parse_import(name, ["somewhere"])
     for field in type(importer).__dataclass_fields__:
         assert field.replace("_", "-").upper() in text.upper() or field in ("root", "path"), field
 

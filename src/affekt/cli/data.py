@@ -5,9 +5,12 @@ import importlib
 import sys
 from dataclasses import dataclass, make_dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from affekt.errors import ConfigError
+
+if TYPE_CHECKING:
+    from affekt.data.importers.found_face import FaceBoxes
 
 IMPORTERS = {
     "affectnet": ("affectnet", "AffectNet", "AffectNet, the 2017 csv release or the 2021 npy release"),
@@ -58,7 +61,7 @@ def import_help() -> str:
     width = max(map(len, IMPORTERS))
     lines = "\n".join(f"  {name:<{width}}  {line}" for name, (_, _, line) in IMPORTERS.items())
     return (
-        f"usage: affekt data import NAME ... [--out faces.parquet] [--jobs N]\n\n{lines}\n\n"
+        f"usage: affekt data import NAME ... [--out faces.parquet] [--faces yunet] [--jobs N]\n\n{lines}\n\n"
         "Pictures are opened once and read in place afterwards; a stopped import continues with the same command.\n"
         "Each explains itself: affekt data import ferplus --help"
     )
@@ -80,24 +83,25 @@ def import_data(arguments: list[str]) -> None:
             f"expected a data set among {', '.join(IMPORTERS)}, got {name!r}; "
             f"type: affekt data import {_nearest(name, list(IMPORTERS))}"
         )
-    importer, out, jobs = parse_import(name, rest)
+    importer, out, jobs, faces = parse_import(name, rest)
 
     from affekt.data.importers.engine import import_listing
     from affekt.data.importers.summary import summary
 
     try:
-        report = import_listing(importer.list_rows(), out, jobs)
+        report = import_listing(importer.list_rows(), out, jobs, faces=faces)
     except KeyboardInterrupt as stop:
         print(f"\naffekt: {stop.args[0] if stop.args else 'stopped; run the same command again'}", file=sys.stderr)
         raise SystemExit(130) from None
     print(summary(report))
 
 
-def parse_import(name: str, arguments: list[str]) -> tuple[Any, Path, int | None]:
+def parse_import(name: str, arguments: list[str]) -> "tuple[Any, Path, int | None, FaceBoxes]":
     """Parse the options of one importer, which is the only one that is loaded.
 
     Returns:
-        The importer, where to write the manifest, and how many processes open pictures (None is one a core).
+        The importer, where to write the manifest, how many processes open pictures (None is one a core), and where the
+        boxes of faces come from.
     """
     import tyro
 
@@ -105,17 +109,20 @@ def parse_import(name: str, arguments: list[str]) -> tuple[Any, Path, int | None
     importer = getattr(importlib.import_module(f"affekt.data.importers.{module}"), class_name)
     out_help = "The manifest to write; parts of an unfinished import lie in a hidden folder beside it."
     jobs_help = "Processes that open pictures; one a core if left out."
+    faces_help = (
+        "given takes the data set's box, else the whole picture. yunet finds the face in each picture as predict "
+        "does: the one on the data set's box, else the largest; pictures without a face are left out."
+    )
     further = [
         ("out", Annotated[Path, tyro.conf.arg(help=out_help)], Path("faces.parquet")),
+        ("faces", Annotated[Literal["given", "yunet"], tyro.conf.arg(help=faces_help)], "given"),
         ("jobs", Annotated[int | None, tyro.conf.arg(help=jobs_help, metavar="N")], None),
     ]
     command_line = make_dataclass(class_name, further, bases=(importer,), frozen=True, kw_only=True)
-    arguments_read = tyro.cli(command_line, args=arguments, prog=f"affekt data import {name}", description=line)
-    if arguments_read.jobs is not None and arguments_read.jobs < 1:
-        raise ConfigError(
-            f"expected at least one process, got --jobs {arguments_read.jobs}; leave it out for one a core"
-        )
-    return arguments_read, arguments_read.out, arguments_read.jobs
+    options = tyro.cli(command_line, args=arguments, prog=f"affekt data import {name}", description=line)
+    if options.jobs is not None and options.jobs < 1:
+        raise ConfigError(f"expected at least one process, got --jobs {options.jobs}; leave it out for one a core")
+    return options, options.out, options.jobs, options.faces
 
 
 def check(arguments: list[str]) -> None:

@@ -1,7 +1,8 @@
 """The import engine: opens every picture of a listing once, hashes its pixels and writes the manifest.
 
-Pictures are opened in chunks by one process a core; only hashes come back. Finished chunks are kept as part files, so
-that the same command continues where a stopped one ended. The parts go when the manifest is written.
+Where faces are wanted, they are looked for while the picture is open. Pictures are opened in chunks by one process a
+core; only hashes and boxes come back. Finished chunks are kept as part files, so that the same command continues where
+a stopped one ended. The parts go when the manifest is written.
 """
 
 import multiprocessing
@@ -17,10 +18,12 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 from tqdm import tqdm
 
 from affekt.cores import core_count
+from affekt.data.importers.found_face import NO_FACE, FaceBoxes, detector, found_box
 from affekt.data.importers.listing import Listing
 from affekt.data.importers.parts import SCHEMA, Parts
 from affekt.data.manifest import to_manifest, write_manifest
@@ -31,6 +34,11 @@ PICTURES_A_CHUNK = 256
 """A stop loses at most this many opened pictures a process."""
 NAMES_SHOWN = 3
 """So many unreadable pictures are named for each reason."""
+
+Source = str | bytes
+"""Path of a picture, or the encoded picture."""
+Opened = tuple[str | None, str | None, list[float] | None]
+"""Hash of the pixels or None, why there is none, and the box where the face was looked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +52,7 @@ class ImportReport:
     listing: Listing
     """What the importer found before any picture was opened."""
     unreadable: dict[str, tuple[str, ...]]
-    """The paths of the pictures that could not be read, by reason."""
+    """The paths of the pictures that could not be read, or in which no face was found, by reason."""
     resumed: int
     """Pictures that an earlier, stopped run had opened."""
     seconds: float
@@ -52,21 +60,28 @@ class ImportReport:
 
 
 def import_listing(
-    listing: Listing, out: Path, jobs: int | None = None, pictures_a_chunk: int = PICTURES_A_CHUNK
+    listing: Listing,
+    out: Path,
+    jobs: int | None = None,
+    pictures_a_chunk: int = PICTURES_A_CHUNK,
+    faces: FaceBoxes = "given",
 ) -> ImportReport:
     """Open every picture of a listing, fill `pixel_sha256` and write the manifest whole.
 
-    Unreadable pictures are left out and reported. Paths are made absolute.
+    Unreadable pictures are left out and reported, and so are those without a face where it is looked for. Paths are
+    made absolute.
 
     Args:
         listing: from an importer's `list_rows()`.
         out: the manifest to write.
         jobs: processes that open pictures; None is one a core.
         pictures_a_chunk: pictures opened between two part files.
+        faces: `yunet` fills `box_xyxy` with the face that the detector finds, `given` leaves it as listed.
 
     Raises:
         DataError: there is nothing to import, a row breaks the manifest's contract, not one picture can be read, or the
             manifest cannot be written.
+        ModelError: the detector is wanted and cannot be had.
         KeyboardInterrupt: stopped by the user; its message says how to continue.
     """
     started = time.monotonic()
@@ -74,12 +89,15 @@ def import_listing(
     if rows.is_empty():
         dropped = ", ".join(f"{reason}: {count:,}" for reason, count in listing.dropped.items()) or "no records"
         raise DataError(f"expected pictures to import, got none ({dropped}); check the path and the options")
-    parts = Parts(out=out, rows=rows, pictures_a_chunk=pictures_a_chunk)
+    if faces == "yunet":
+        detector()  # here first, so that a missing file ends nothing half-done and no two processes fetch it
+    parts = Parts(out=out, rows=rows, pictures_a_chunk=pictures_a_chunk, faces=faces)
     parts.make_folder()
     resumed = open_missing(parts, jobs or core_count())
     opened = parts.collect()
     unreadable = _unreadable(rows, opened["problem"])
-    kept = rows.with_columns(opened["pixel_sha256"]).drop_nulls("pixel_sha256")
+    filled = ["pixel_sha256", "box_xyxy"] if faces == "yunet" else ["pixel_sha256"]
+    kept = rows.with_columns(opened[filled]).drop_nulls("pixel_sha256")
     if kept.is_empty():
         parts.remove()
         reason, names = next(iter(unreadable.items()))
@@ -144,16 +162,16 @@ def open_chunks(parts: Parts, missing: list[int], jobs: int) -> Iterator[tuple[i
     """Yield the number and the opened pictures of each missing chunk, in the order in which they are finished."""
     if jobs == 1 or len(missing) <= 1:
         for chunk in missing:
-            yield chunk, _as_part(open_pictures(_sources(parts, chunk)))
+            yield chunk, _as_part(open_pictures(*_to_open(parts, chunk)))
         return
     spawn = multiprocessing.get_context("spawn")  # a fork of polars' threads can hang
     pool = ProcessPoolExecutor(jobs, mp_context=spawn, initializer=_follow_parent)
     try:
         queue = iter(missing)
-        pending: dict[Future[list[tuple[str | None, str | None]]], int] = {}
+        pending: dict[Future[list[Opened]], int] = {}
         while True:
             for chunk in islice(queue, 2 * jobs - len(pending)):
-                pending[pool.submit(open_pictures, _sources(parts, chunk))] = chunk
+                pending[pool.submit(open_pictures, *_to_open(parts, chunk))] = chunk
             if not pending:
                 return
             for future in wait(pending, return_when=FIRST_COMPLETED).done:
@@ -162,12 +180,13 @@ def open_chunks(parts: Parts, missing: list[int], jobs: int) -> Iterator[tuple[i
         pool.shutdown(cancel_futures=True)
 
 
-def _sources(parts: Parts, chunk: int) -> list[str | bytes]:
+def _to_open(parts: Parts, chunk: int) -> tuple[list[Source]] | tuple[list[Source], list[list[float] | None]]:
     rows = parts.chunk_rows(chunk)
-    return [path if image is None else image for path, image in rows.select("path", "image").iter_rows()]
+    sources = [path if image is None else image for path, image in rows.select("path", "image").iter_rows()]
+    return (sources, rows["box_xyxy"].to_list()) if parts.faces == "yunet" else (sources,)
 
 
-def _as_part(opened: list[tuple[str | None, str | None]]) -> pl.DataFrame:
+def _as_part(opened: list[Opened]) -> pl.DataFrame:
     return pl.DataFrame(opened, schema=SCHEMA, orient="row")
 
 
@@ -179,15 +198,32 @@ def _follow_parent() -> None:
         threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
-def open_pictures(sources: list[str | bytes]) -> list[tuple[str | None, str | None]]:
-    """Return, for each path or encoded picture, the hash of its pixels and None, or None and why it is unreadable."""
-    return [_open_picture(source) for source in sources]
+def open_pictures(sources: list[Source], boxes: list[list[float] | None] | None = None) -> list[Opened]:
+    """Open pictures one by one.
+
+    Args:
+        sources: paths or encoded pictures.
+        boxes: the data set's box of each, in pixels, if faces are to be looked for; None looks for none.
+    """
+    if boxes is None:
+        return [(*_read(source)[1:], None) for source in sources]
+    return [_find(source, box) for source, box in zip(sources, boxes, strict=True)]
 
 
-def _open_picture(source: str | bytes) -> tuple[str | None, str | None]:
+def _find(source: Source, given_xyxy: list[float] | None) -> Opened:
+    image_rgb, digest, problem = _read(source)
+    if image_rgb is None:
+        return None, problem, None
+    box = found_box(image_rgb, given_xyxy)
+    return (None, NO_FACE, None) if box is None else (digest, None, box)
+
+
+def _read(source: Source) -> tuple[np.ndarray | None, str | None, str | None]:
+    """Return a picture and the hash of its pixels, or why it is unreadable."""
     try:
-        return pixel_sha256(read_rgb(source)), None
+        image_rgb = read_rgb(source)
     except PictureError as error:
         name = "encoded picture" if isinstance(source, bytes) else source
         # Numbers in brackets, as in "truncated (12 bytes not processed)", would make every picture a reason of its own.
-        return None, re.sub(r"\s*\(.*\)", "", str(error).removeprefix(f"{name}: "))
+        return None, None, re.sub(r"\s*\(.*\)", "", str(error).removeprefix(f"{name}: "))
+    return image_rgb, pixel_sha256(image_rgb), None

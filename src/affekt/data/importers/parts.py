@@ -9,11 +9,12 @@ from pathlib import Path
 
 import polars as pl
 
+from affekt.data.importers.found_face import FaceBoxes
 from affekt.data.manifest import write_table
 from affekt.errors import DataError
 
-SCHEMA = {"pixel_sha256": pl.String, "problem": pl.String}
-"""One row a picture: the hash of its pixels, or why it cannot be read."""
+SCHEMA = {"pixel_sha256": pl.String, "problem": pl.String, "box_xyxy": pl.Array(pl.Float32, 4)}
+"""One row a picture: the hash of its pixels, or why it is left out, and its face where that was looked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +30,8 @@ class Parts:
     """The listing's rows."""
     pictures_a_chunk: int
     """How many rows a part covers; the last may cover fewer."""
+    faces: FaceBoxes = "given"
+    """Whether faces are looked for."""
 
     @property
     def folder(self) -> Path:
@@ -42,10 +45,10 @@ class Parts:
 
     @cached_property
     def key(self) -> str:
-        """Hash of the listing and the size of a chunk."""
+        """Hash of the listing, the size of a chunk and where faces come from."""
         buffer = BytesIO()
         self.rows.write_ipc(buffer)
-        digest = hashlib.sha256(str(self.pictures_a_chunk).encode())
+        digest = hashlib.sha256(f"{self.pictures_a_chunk} {self.faces}".encode())
         digest.update(buffer.getbuffer())
         return digest.hexdigest()[:16]
 

@@ -5,6 +5,7 @@ import textwrap
 import polars as pl
 
 from affekt.data.importers.engine import NAMES_SHOWN, ImportReport
+from affekt.data.importers.found_face import NO_FACE
 from affekt.labels import LABELS
 
 SPLIT_ORDER = ("train", "val", "test")
@@ -91,7 +92,10 @@ def _valence_arousal(manifest: pl.DataFrame) -> str:
 
 def _left_out(report: ImportReport) -> str:
     rows: list[tuple[str | int, ...]] = list(report.listing.dropped.items())
-    rows += [(f"unreadable: {reason}", len(names)) for reason, names in report.unreadable.items()]
+    rows += [
+        (reason if reason == NO_FACE else f"unreadable: {reason}", len(names))
+        for reason, names in report.unreadable.items()
+    ]
     if not rows:
         return "left out: nothing"
     total = sum(report.listing.dropped.values()) + sum(map(len, report.unreadable.values()))
