@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from affekt.errors import PictureError
-from affekt.faces.pictures import encode_png, picture_size, pixel_sha256, read_picture, read_rgb
+from affekt.faces.pictures import encode_png, picture_size, pixel_sha256, read_picture, read_rgb, rgb_of
 
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
 
@@ -200,3 +200,26 @@ def test_limits_are_the_callers(tmp_path):
         read_rgb(encode_png(NOISE), max_pixels=1000)
     with pytest.raises(PictureError, match="not a picture"):
         read_rgb(encode_png(NOISE), formats=("JPEG",))
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_an_opened_picture_gives_what_its_file_gives_and_stays_as_it_is(orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    content = encoded(Image.new("RGB", (6, 4), (250, 10, 20)), "JPEG", exif=exif)
+    with Image.open(io.BytesIO(content)) as image:
+        np.testing.assert_array_equal(rgb_of(image), read_rgb(content))
+        assert image.size == (6, 4)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16"])
+def test_an_opened_picture_of_any_mode_becomes_rgb(mode):
+    assert rgb_of(Image.new(mode, (5, 3))).shape == (3, 5, 3)
+
+
+def test_an_opened_picture_that_cannot_be_used_says_so():
+    with pytest.raises(PictureError, match=r"^32 bits a pixel"):
+        rgb_of(Image.new("F", (5, 3)))
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    with Image.open(io.BytesIO(encoded(Image.fromarray(noise))[:400])) as image, pytest.raises(PictureError):
+        rgb_of(image)

@@ -129,6 +129,22 @@ def test_an_array_that_is_no_rgb_picture_is_refused(small_model, picture):
         Analyzer(small_model).analyze([picture], faces="whole")
 
 
+def test_a_pillow_picture_gives_the_rows_of_its_pixels(small_model):
+    opened = Analyzer(small_model)
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)
+    expected = opened.analyze(pixels, faces="whole")
+    assert opened.analyze(Image.fromarray(pixels), faces="whole").equals(expected)
+    several = opened.analyze([Image.new("F", (5, 5)), Image.fromarray(pixels)], faces="whole")
+    assert several["input"].to_list() == ["0", "1"]
+    assert several["status"].to_list() == ["unreadable: 32 bits a pixel; save it with 8 or 16", "ok"]
+
+
+@pytest.mark.parametrize(("thing", "kind"), [(b"\xff\xd8", "bytes"), (None, "NoneType"), ([7], "int")])
+def test_what_is_no_picture_at_all_is_refused(small_model, thing, kind):
+    with pytest.raises(ConfigError, match=f"paths, RGB arrays or Pillow pictures, got {kind}"):
+        Analyzer(small_model).analyze(thing, faces="whole")
+
+
 def test_unknown_options_are_refused(small_model):
     with pytest.raises(ConfigError, match="expected faces to be auto, yunet, cascade or whole, got 'haar'"):
         Analyzer(small_model).analyze([DARK], faces="haar")

@@ -45,7 +45,7 @@ def _fetched(place: Path) -> bytes:
         reason = getattr(error, "reason", None) or error
         raise ModelError(
             f"expected the face detector at {place} or from {YUNET_URL}, got {reason}; put the file there by hand, "
-            "or say that each picture is a face already with --faces whole"
+            "or take whole pictures as faces: --faces whole to predict, --faces given to import"
         ) from error
 
 

@@ -21,6 +21,8 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 MAX_PIXELS = 178_956_970
 """Pictures above this many pixels are refused as decompression bombs (twice Pillow's own warning limit)."""
 
+TOO_DEEP = "32 bits a pixel; save it with 8 or 16"
+
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
@@ -104,9 +106,8 @@ def _opened(
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats) as image:
             if image.width * image.height > max_pixels:
                 raise PictureError(f"{name}: {image.width}x{image.height} pixels, over the limit of {max_pixels:,}")
-            # A PPM of 16 bits is scaled by Pillow. Of other 32-bit pixels nobody says which value is white.
-            if image.mode == "F" or (image.mode == "I" and image.format != "PPM"):
-                raise PictureError(f"{name}: 32 bits a pixel; save it with 8 or 16")
+            if _is_deep(image):
+                raise PictureError(f"{name}: {TOO_DEEP}")
             yield image
     except UnidentifiedImageError:
         empty = not source if isinstance(source, bytes) else Path(source).stat().st_size == 0
@@ -121,6 +122,25 @@ def _opened(
         why = str(getattr(error, "strerror", None) or error or type(error).__name__)
         # One cause, whatever the number, so that a summary can count it.
         raise PictureError(f"{name}: {re.sub(r' [(][0-9]+ bytes not processed[)]', '', why)}") from error
+
+
+def rgb_of(image: Image.Image) -> np.ndarray:
+    """Return a picture that Pillow has opened, or made, as `read_rgb` returns a file's; the picture stays as it is.
+
+    Raises:
+        PictureError: its pixels cannot be read; the message does not name it.
+    """
+    if _is_deep(image):
+        raise PictureError(TOO_DEEP)
+    try:
+        return np.asarray(_eight_bit(ImageOps.exif_transpose(image)).convert("RGB"))
+    except Exception as error:  # a file's pixels are read only now, and Pillow's decoders raise as they do above
+        raise PictureError(str(error) or type(error).__name__) from error
+
+
+def _is_deep(image: Image.Image) -> bool:
+    # A PPM of 16 bits is scaled by Pillow. Of other 32-bit pixels nobody says which value is white.
+    return image.mode == "F" or (image.mode == "I" and image.format != "PPM")
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:

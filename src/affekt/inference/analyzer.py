@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import polars as pl
+from PIL import Image
 
 from affekt.cores import core_count
 from affekt.errors import AffektError, ConfigError, ModelError, PictureError
 from affekt.faces.cascade import CascadeDetector
 from affekt.faces.detection import STRIDES, FaceDetector
-from affekt.faces.pictures import Decoded, read_picture
+from affekt.faces.pictures import Decoded, read_picture, rgb_of
 from affekt.faces.preprocessing import crop_face
 from affekt.inference.ahead import ahead
 from affekt.inference.rows import SCHEMA, SMOOTHED_SCHEMA, Looked, Row, rows_of
@@ -114,19 +115,19 @@ class Analyzer:
         """Analyze pictures and videos, one or many.
 
         Args:
-            pictures: a path, a (height, width, 3) uint8 RGB array, or an iterable of either.
+            pictures: a path, a (height, width, 3) uint8 RGB array, a Pillow picture, or an iterable of these.
             faces: who finds the faces: `yunet`; `cascade`, scikit-image's; `auto`, the first that can be had; `whole`
                 says that each picture is a face already.
 
         Returns:
             A row a face, or a row saying why there is none, in the order given; columns as in `rows.SCHEMA`, for videos
-            with smoothing as in `rows.SMOOTHED_SCHEMA`. Arrays are called by their position.
+            with smoothing as in `rows.SMOOTHED_SCHEMA`. What has no path is called by its position.
 
         Raises:
-            ConfigError: an array is not an RGB picture, or `faces` is unknown.
+            ConfigError: something is neither of these, an array is not an RGB picture, or `faces` is unknown.
             ModelError: the detector cannot be had.
         """
-        if isinstance(pictures, str | Path | np.ndarray):
+        if not isinstance(pictures, Iterable) or isinstance(pictures, str | bytes | np.ndarray):
             pictures = [pictures]
         rows = [row for answer in self.answers(pictures, faces=faces) for row in answer.rows]
         smoothed = any("raw_valence" in row for row in rows)
@@ -272,6 +273,8 @@ def _batches(looked: Iterator[tuple[Sight, Looked]]) -> Iterator[Batch]:
 def _decoded(picture: "Picture | Frame") -> Decoded:
     if isinstance(picture, str | Path):
         return read_picture(picture)
+    if isinstance(picture, Image.Image):
+        return Decoded(rgb_of(picture), animated=False)
     if isinstance(picture, np.ndarray):
         return Decoded(_checked(picture), animated=False)
     return Decoded(picture.image_rgb, animated=False)

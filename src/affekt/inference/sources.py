@@ -8,14 +8,15 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
 
-from affekt.errors import PictureError
+from affekt.errors import ConfigError, PictureError
 from affekt.inference.inputs import is_video, shown
 
 if TYPE_CHECKING:
     from affekt.inference.video import Frame
 
-Picture = str | Path | np.ndarray
+Picture = str | Path | np.ndarray | Image.Image
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +38,7 @@ class Sight:
     name: str
     """What the rows call the input."""
     picture: "Picture | Frame | None" = None
-    """Path, (height, width, 3) uint8 RGB, or a video's frame; None where there is nothing to look at."""
+    """Path, (height, width, 3) uint8 RGB, a Pillow picture, or a video's frame; None where there is nothing to see."""
     frame: int | None = None
     """Number of the frame in its video."""
     time_s: float | None = None
@@ -54,13 +55,22 @@ def sights(pictures: Iterable[Picture], sampling: Sampling, stop: Event) -> Iter
     """Yield what there is to look at, input by input.
 
     Args:
-        pictures: paths of pictures and videos, cameras, or arrays, which are called by their position.
+        pictures: paths of pictures and videos, cameras, or arrays and Pillow pictures, called by their position.
         sampling: the frames of videos that are wanted.
         stop: ends the video or camera under way once it is set, and is cleared then.
+
+    Raises:
+        ConfigError: something is neither of these.
     """
     for number, picture in enumerate(pictures):
-        name = str(number) if isinstance(picture, np.ndarray) else str(picture)
-        if not isinstance(picture, np.ndarray) and is_video(name):
+        if not isinstance(picture, Picture):
+            raise ConfigError(
+                f"expected pictures as paths, RGB arrays or Pillow pictures, got {type(picture).__name__}; "
+                "open encoded bytes with PIL.Image.open(io.BytesIO(data))"
+            )
+        is_named = isinstance(picture, str | Path)
+        name = str(picture) if is_named else str(number)
+        if is_named and is_video(name):
             yield from _frames(name, sampling, stop)
         else:
             yield Sight(shown(name), picture)
