@@ -39,6 +39,8 @@ class EvaluateCommand:
     """Bootstrap resamples behind each interval."""
     by: Literal["row", "subject"] = "row"
     """What is resampled: rows, or whole subjects where a person has several pictures."""
+    without: tuple[str, ...] = ()
+    """Expressions to leave out, their pictures and their probabilities: --without contempt is the protocol of seven."""
     groups: tuple[str, ...] = ()
     """Attributes of the pictures, as in --groups age gender: the figures of each group, and how far it is from the
     others."""
@@ -81,7 +83,7 @@ def evaluate(command: EvaluateCommand, manifest: pl.DataFrame, command_line: str
         MissingExtra: torch is needed for models, matplotlib for the report.
     """
     try:
-        from affekt.evaluation.evaluate import evaluate_tables, record_evaluation
+        from affekt.evaluation.evaluate import check_without, evaluate_tables, record_evaluation
         from affekt.evaluation.groups import group_values
         from affekt.evaluation.report import write_report
         from affekt.evaluation.table import summary
@@ -89,7 +91,9 @@ def evaluate(command: EvaluateCommand, manifest: pl.DataFrame, command_line: str
         raise MissingExtra(error.name or "scipy", "evaluate") from error
 
     rows = select_split(manifest, command.split)
-    for attribute in command.groups:  # before the models are run, so that a slip costs no time
+    # Before the models are run, so that a slip costs no time.
+    check_without(command.without)
+    for attribute in command.groups:
         group_values(rows, attribute)
     tables = named_tables(command, rows)
     evaluation = evaluate_tables(
@@ -100,6 +104,7 @@ def evaluate(command: EvaluateCommand, manifest: pl.DataFrame, command_line: str
         resamples=command.resamples,
         by=command.by,
         groups=command.groups,
+        without=command.without,
         command=command_line,
         progress=sys.stderr.isatty(),
     )

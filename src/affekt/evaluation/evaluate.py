@@ -20,6 +20,7 @@ from affekt.evaluation.notes import origin_tag, picture_tag
 from affekt.evaluation.predictions import Matched, match
 from affekt.evaluation.score import Scores, compare, figure_to_json, score, to_json
 from affekt.files import written_whole
+from affekt.labels import LABELS
 from affekt.models.card import read_card
 
 
@@ -28,7 +29,7 @@ class Evaluation:
     """Scores of one or several models on one split, with the floor and all paired differences."""
 
     data: str
-    """Names of the data sets."""
+    """Names of the data sets, and the expressions that were left out."""
     split: str
     rows: int
     """Rows of the split that have a label."""
@@ -70,6 +71,7 @@ def evaluate_tables(
     resamples: int = 1000,
     by: str = "row",
     groups: Sequence[str] = (),
+    without: tuple[str, ...] = (),
     command: str = "",
     progress: bool = True,
 ) -> Evaluation:
@@ -83,6 +85,7 @@ def evaluate_tables(
         resamples: number of bootstrap resamples.
         by: `row` resamples rows, `subject` whole subjects.
         groups: attributes of the manifest whose groups are scored too.
+        without: expressions to leave out, rows and probabilities.
         command: the command line, for the report.
         progress: show a progress bar on standard error.
 
@@ -91,23 +94,25 @@ def evaluate_tables(
 
     Raises:
         DataError: a predictions table does not fit the split.
-        ConfigError: there is no predictions table, a model has the floor's name, or rows cannot be grouped so.
+        ConfigError: there is no predictions table, a model has the floor's name, rows cannot be grouped so, or fewer
+            than two expressions would be left.
     """
     if not named_predictions or FLOOR in named_predictions:
         raise ConfigError(
             f"expected one or more models, none named {FLOOR!r}, got {', '.join(named_predictions) or 'none'}; "
             "give a predictions table and another name"
         )
+    check_without(without)
     floor_table, floor_note = floor_predictions(manifest, split)
-    matched = {name: match(table, manifest, split, name) for name, table in named_predictions.items()}
-    floor_matched = match(floor_table, manifest, split, FLOOR)
+    matched = {name: match(table, manifest, split, name, without) for name, table in named_predictions.items()}
+    floor_matched = match(floor_table, manifest, split, FLOOR, without)
     with tqdm(total=(len(matched) + 1) * resamples, desc="resampling", disable=not progress, leave=False) as bar:
         options: dict[str, Any] = {"resamples": resamples, "seed": seed, "by": by, "step": bar.update}
         scores = tuple(score(rows, name, **options) for name, rows in matched.items())
         floor = score(floor_matched, FLOOR, **options)
     rows = floor_matched.rows
     return Evaluation(
-        data=", ".join(sorted(set(rows["source"]))),
+        data=", ".join(sorted(set(rows["source"]))) + (f" without {' and '.join(without)}" if without else ""),
         split=split,
         rows=len(rows),
         scores=scores,
@@ -123,6 +128,19 @@ def evaluate_tables(
         },
         command=command,
     )
+
+
+def check_without(without: Sequence[str]) -> None:
+    """Refuse to leave out what is no expression, or so many that no choice is left.
+
+    Raises:
+        ConfigError: it is so.
+    """
+    if not set(without) <= set(LABELS) or len(set(LABELS) - set(without)) < 2:
+        raise ConfigError(
+            f"expected --without up to six of {', '.join(LABELS)}, got {', '.join(without)}; the usual seven are "
+            "--without contempt"
+        )
 
 
 def evaluation_to_json(evaluation: Evaluation) -> dict[str, Any]:

@@ -41,6 +41,8 @@ class Matched:
     """(n,) for `valence` and `arousal`, NaN where unknown; empty if not predicted or not known for any row."""
     predicted: dict[str, np.ndarray]
     """(n,) for the same dimensions."""
+    without: tuple[str, ...] = ()
+    """Expressions whose rows and probabilities were left out."""
 
     def where(self, mask: np.ndarray) -> "Matched":
         """Return the rows of a mask, (n,) bool; a part of which none of them knows the truth is left out."""
@@ -54,6 +56,7 @@ class Matched:
             votes=self.votes[mask],
             truth=truth,
             predicted={name: self.predicted[name][mask] for name in truth},
+            without=self.without,
         )
 
 
@@ -145,7 +148,13 @@ def _check_values(frame: pl.DataFrame, keys: list[str], parts: list[str], name: 
             )
 
 
-def match(predictions: pl.DataFrame, manifest: pl.DataFrame, split: str, name: str = "the predictions") -> Matched:
+def match(
+    predictions: pl.DataFrame,
+    manifest: pl.DataFrame,
+    split: str,
+    name: str = "the predictions",
+    without: tuple[str, ...] = (),
+) -> Matched:
     """Join predictions with the labelled rows of a split.
 
     A part (probabilities, or valence and arousal) is scored on the rows where its truth is known. Predictions of the
@@ -156,6 +165,8 @@ def match(predictions: pl.DataFrame, manifest: pl.DataFrame, split: str, name: s
         manifest: the whole manifest, so that a mistaken split can be told.
         split: the split to score.
         name: what to call the predictions in an error.
+        without: expressions to leave out: their rows are not scored, and the probabilities of the others are divided by
+            their sum, as in the protocols of seven expressions.
 
     Returns:
         The joined arrays.
@@ -173,11 +184,12 @@ def match(predictions: pl.DataFrame, manifest: pl.DataFrame, split: str, name: s
             f"add a column source to {name}"
         )
     _check_strangers(predictions, manifest, keys, split, name)
+    rows = rows.filter(~pl.col("emotion").is_in(without).fill_null(value=False))
     rows = _labelled_rows(predictions, rows, split, name)
     truth = rows.select("source", "source_id", "emotion", "votes", *DIMENSIONS)
     joined = truth.join(predictions, on=keys, how="left", suffix="_predicted", maintain_order="left")
     _check_missing(joined, predictions, keys, split, name)
-    return _arrays(rows, joined, split)
+    return _arrays(rows, joined, split, without)
 
 
 def _labelled_rows(predictions: pl.DataFrame, rows: pl.DataFrame, split: str, name: str) -> pl.DataFrame:
@@ -222,12 +234,14 @@ def _check_missing(joined: pl.DataFrame, predictions: pl.DataFrame, keys: list[s
     )
 
 
-def _arrays(rows: pl.DataFrame, joined: pl.DataFrame, split: str) -> Matched:
+def _arrays(rows: pl.DataFrame, joined: pl.DataFrame, split: str, without: tuple[str, ...]) -> Matched:
     index = {label: number for number, label in enumerate(LABELS)}
+    left_out = [index[label] for label in without]
     label = joined["emotion"].replace_strict(index, default=-1, return_dtype=pl.Int64).fill_null(-1).to_numpy()
     probabilities = None
     if PROBABILITY_COLUMNS[0] in joined.columns and (label >= 0).any():
         probabilities = joined.select(PROBABILITY_COLUMNS).to_numpy().astype(np.float64)
+        probabilities = _without(probabilities, left_out)
         probabilities[label < 0] = np.nan
     unknown = [float("nan")] * len(LABELS)
     votes = np.array([unknown if row is None else row for row in joined["votes"].to_list()], dtype=np.float64)
@@ -239,10 +253,23 @@ def _arrays(rows: pl.DataFrame, joined: pl.DataFrame, split: str) -> Matched:
         split=split,
         label=label,
         probabilities=probabilities,
-        votes=votes,
+        votes=_without(votes, left_out),
         truth={name: _floats(joined[name]) for name in known},
         predicted={name: _floats(joined[f"{name}_predicted"]) for name in known},
+        without=without,
     )
+
+
+def _without(shares: np.ndarray, left_out: list[int]) -> np.ndarray:
+    """Give (n, 8) shares of 1 to the other classes alone; equally, where nothing else was given to any."""
+    if not left_out:
+        return shares
+    shares = shares.copy()
+    shares[:, left_out] = 0
+    total = shares.sum(axis=1, keepdims=True)
+    kept = np.ones(len(LABELS))
+    kept[left_out] = 0
+    return np.where(total == 0, kept / kept.sum(), shares / np.where(total == 0, 1, total))
 
 
 def _floats(column: pl.Series) -> np.ndarray:

@@ -51,7 +51,7 @@ def measure_robustness(
     scores = {CLEAN: clean}
     for condition, change in CONDITIONS.items():
         table = predict(worsened(rows, change, seed=how.seed, name=condition))
-        matched = match(table, manifest, how.split, condition)
+        matched = match(table, manifest, how.split, condition, how.without)
         scores[condition] = score(matched, condition, resamples=how.resamples, seed=how.seed, by=how.by)
     changes = {name: compare(found, clean) for name, found in scores.items() if name != CLEAN}
     return Robustness(clean.name, scores, changes)

@@ -30,6 +30,8 @@ class Resampling:
     seed: int
     by: str
     """`row` or `subject`."""
+    without: tuple[str, ...] = ()
+    """Expressions that were left out."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +113,7 @@ def score(
         answered=answered,
         confusion=confusion,
         notes=notes_on(matched, figures, by),
-        resampling=Resampling(matched.split, count, resamples, seed, by),
+        resampling=Resampling(matched.split, count, resamples, seed, by, matched.without),
         draws=draws,
     )
 
