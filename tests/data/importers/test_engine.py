@@ -52,9 +52,9 @@ def opened(monkeypatch) -> list[str | bytes]:
     seen: list[str | bytes] = []
     original = engine.open_pictures
 
-    def watching(sources):
+    def watching(sources, boxes):
         seen.extend(sources)
-        return original(sources)
+        return original(sources, boxes)
 
     monkeypatch.setattr(engine, "open_pictures", watching)
     return seen
@@ -118,10 +118,10 @@ def test_a_stopped_import_continues_and_ends_like_an_uninterrupted_one(pictures,
     opened.clear()
     watching = engine.open_pictures
 
-    def stopped_in_third_chunk(sources):
+    def stopped_in_third_chunk(sources, boxes):
         if len(opened) == 6:
             raise KeyboardInterrupt
-        return watching(sources)
+        return watching(sources, boxes)
 
     out = tmp_path / "faces.parquet"
     with monkeypatch.context() as patch:

@@ -180,10 +180,10 @@ def open_chunks(parts: Parts, missing: list[int], jobs: int) -> Iterator[tuple[i
         pool.shutdown(cancel_futures=True)
 
 
-def _to_open(parts: Parts, chunk: int) -> tuple[list[Source]] | tuple[list[Source], list[list[float] | None]]:
+def _to_open(parts: Parts, chunk: int) -> tuple[list[Source], list[list[float] | None] | None]:
     rows = parts.chunk_rows(chunk)
     sources = [path if image is None else image for path, image in rows.select("path", "image").iter_rows()]
-    return (sources, rows["box_xyxy"].to_list()) if parts.faces == "yunet" else (sources,)
+    return sources, rows["box_xyxy"].to_list() if parts.faces == "yunet" else None
 
 
 def _as_part(opened: list[Opened]) -> pl.DataFrame:
@@ -198,7 +198,7 @@ def _follow_parent() -> None:
         threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
-def open_pictures(sources: list[Source], boxes: list[list[float] | None] | None = None) -> list[Opened]:
+def open_pictures(sources: list[Source], boxes: list[list[float] | None] | None) -> list[Opened]:
     """Open pictures one by one.
 
     Args:
