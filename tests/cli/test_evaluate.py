@@ -129,3 +129,4 @@ def test_groups_come_from_a_csv_beside_the_manifest(capsys, data, predictions, t
     assert found["groups"]["left"]["rows"] == 36
     assert "right (4)" in found["notes"][0]
     assert "--attributes people.csv" in refused(capsys, *options, "--groups", "side")
+    assert "expected --groups with --attributes" in refused(capsys, *options, "--attributes", people)

@@ -67,6 +67,10 @@ def main(arguments: list[str]) -> None:
         raise ConfigError("expected a model with --conditions, got only tables; type: affekt evaluate runs/NAME ...")
     if not command.models and not command.predictions:
         raise ConfigError("expected a model folder or --predictions, got neither; type: affekt evaluate runs/NAME ...")
+    if command.attributes is not None and not command.groups:
+        raise ConfigError(
+            f"expected --groups with --attributes, got none; name columns of {command.attributes}: --groups age gender"
+        )
     manifest = read_manifest(command.data)
     if command.attributes is not None:
         manifest = with_attributes(manifest, command.attributes)
