@@ -24,9 +24,7 @@ def main() -> None:
     parser.add_argument("argmax", type=Path, help="FER+ by the rule argmax, which leaves almost nothing out")
     parser.add_argument("--out", type=Path, default=Path("ferplus-wide.parquet"))
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--held", type=int, default=0, help="hold so many of that tenth, the others train; 0: all"
-    )
+    parser.add_argument("--held", type=int, default=0, help="hold so many of that tenth, the others train; 0: all")
     options = parser.parse_args()
     majority = read_manifest(options.majority)
     training, held = carve_validation(select_split(majority, "train"), 0.1, options.seed)
