@@ -57,6 +57,20 @@ def test_a_link_that_leads_back_is_followed_once(folder):
     assert len(names) == 4
 
 
+def test_a_pattern_goes_round_no_links_and_takes_each_file_once(folder):
+    for name in ("faces/loop", "faces/again"):
+        (folder / name).symlink_to(folder / "faces", target_is_directory=True)
+    everything = ("faces/[1].jpg", "faces/a.PNG", "faces/b.jpg", "faces/deep/c.webp", "faces/notes.md")
+    assert find_inputs(["faces/**"]).names == everything
+    assert find_inputs(["**/*.webp"]).names == ("faces/deep/c.webp",)
+    assert find_inputs([f"{folder}/**/deep/**/*.webp"]).names == (f"{folder}/faces/deep/c.webp",)
+    assert find_inputs(["**/dee?"]).names == ("faces/deep/c.webp",)
+
+
+def test_a_list_from_windows_comes_from_standard_input_too(folder):
+    assert find_inputs(["-"], ["\ufefffaces/b.jpg\r\n", "faces/a.PNG\r\n"]).names == ("faces/b.jpg", "faces/a.PNG")
+
+
 def test_a_broken_link_named_like_a_picture_is_kept(folder):
     (folder / "faces/z.jpg").symlink_to(folder / "nowhere.jpg")
     assert "faces/z.jpg" in find_inputs(["faces"]).names

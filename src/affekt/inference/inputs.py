@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -32,6 +33,8 @@ VIDEO_ENDINGS = (
 LIST_ENDING = ".txt"
 CAMERA = "camera:"
 """What cameras begin with, their number or name behind it."""
+ANY_DEPTH = re.compile(rf"(|.*?[/{re.escape(os.sep)}])\*\*(?:[/{re.escape(os.sep)}](.*))?", re.DOTALL)
+"""A pattern with `**`, all folders below one: what stands before it, and behind."""
 
 
 @dataclass(frozen=True)
@@ -107,12 +110,26 @@ def _listed(argument: str, standard_input: Iterable[str]) -> list[str]:
     if is_camera(argument):
         return [argument]
     if argument == "-":
-        return [line.rstrip("\r\n") for line in standard_input if line.strip()]
+        # Programs of Windows begin with a byte order mark.
+        lines = (line.rstrip("\r\n").removeprefix("\ufeff") for line in standard_input)
+        return [line for line in lines if line.strip()]
     if Path(argument).suffix.lower() == LIST_ENDING and os.path.isfile(argument):  # noqa: PTH113  as above
         return _lines(Path(argument))
     if glob.has_magic(argument) and not os.path.lexists(argument):
-        return sorted(glob.glob(argument, recursive=True)) or [argument]  # noqa: PTH207  keeps names as typed
+        return _matches(argument) or [argument]
     return [argument]
+
+
+def _matches(pattern: str) -> list[str]:
+    """Return what a pattern matches, sorted; where `**` finds files, without the folders that they are in."""
+    if (deep := ANY_DEPTH.fullmatch(pattern)) is None:
+        return sorted(glob.glob(pattern))  # noqa: PTH207  keeps names as typed
+    before, behind = deep[1], deep[2] or "*"
+    # The standard library's own `**` goes round and round where links lead back.
+    places = [place for top in (_matches(before) if before else [""]) for place, _ in _folders_below(top)]
+    found = {match for place in places for match in _matches(os.path.join(glob.escape(place), behind))}  # noqa: PTH118
+    files = {match for match in found if not os.path.isdir(match)}  # noqa: PTH112
+    return sorted(files or found)
 
 
 def _lines(path: Path) -> list[str]:
@@ -127,16 +144,21 @@ def _lines(path: Path) -> list[str]:
 
 
 def _files_below(folder: str, locked: list[str]) -> Iterator[str]:
-    """Yield files sorted folder by folder; a link that leads back to a folder already seen is not followed again.
+    """Yield files sorted folder by folder; folders that may not be read are added to `locked`."""
+    for place, files in _folders_below(folder, locked):
+        yield from (os.path.join(place, name) for name in sorted(files))  # noqa: PTH118  a str keeps odd names
 
-    Folders that may not be read are added to `locked`.
-    """
+
+def _folders_below(folder: str, locked: list[str] | None = None) -> Iterator[tuple[str, list[str]]]:
+    """Yield a folder and those below it, each with its files; a link back to one already seen is not followed again."""
     seen: set[str] = set()
-    for place, folders, files in os.walk(folder, followlinks=True, onerror=lambda error: locked.append(error.filename)):
+    told = [] if locked is None else locked
+    walk = os.walk(folder or os.curdir, followlinks=True, onerror=lambda error: told.append(error.filename))
+    for place, folders, files in walk:
         real = os.path.realpath(place)
         if real in seen:
             folders.clear()
             continue
         seen.add(real)
         folders.sort()
-        yield from (os.path.join(place, name) for name in sorted(files))  # noqa: PTH118  a str keeps odd names
+        yield place if folder else place[len("./") :], files
