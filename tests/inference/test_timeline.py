@@ -1,5 +1,6 @@
 """The picture and the page of a video."""
 
+import os
 import re
 from xml.etree import ElementTree
 
@@ -75,6 +76,11 @@ def test_the_page_holds_everything_and_its_name_is_harmless(tmp_path):
     assert "<h1>&lt;b&gt;&amp;.mp4</h1>" in text
     assert not re.search(r'(src|href)="', text)
     assert all(f">{name}</li>" in text for name in (*LABELS, "valence", "arousal"))
+
+
+def test_a_name_that_is_no_utf8_is_shown(tmp_path):
+    for written in write_timelines(os.fsdecode(b"caf\xe9.mp4"), table({0: [(0, 4)]}), tmp_path):
+        assert written.suffix == ".svg" or r"<h1>caf\xe9.mp4</h1>" in written.read_text()
 
 
 def test_a_model_without_valence_draws_bands_alone(tmp_path):

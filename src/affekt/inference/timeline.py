@@ -9,7 +9,7 @@ import polars as pl
 
 from affekt.colours import EXPRESSION_COLOURS
 from affekt.files import written_whole
-from affekt.inference.inputs import place_below
+from affekt.inference.inputs import place_below, shown
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
 
 TIMELINE_COLUMNS = ("time_s", "track", "status", *PROBABILITY_COLUMNS, "valence", "arousal")
@@ -79,7 +79,7 @@ def write_timelines(name: str, rows: pl.DataFrame, folder: Path) -> list[Path]:
         return []
     first_s, last_s = 0.0, float(rows["time_s"].cast(pl.Float64).max() or 0.0)  # pyright: ignore[reportArgumentType]
     page_width = int(min(max(PICTURE_WIDTH, PIXELS_A_SECOND * last_s), WIDEST_PAGE))
-    title = escape(Path(name).name)
+    title = escape(shown(Path(name).name))
     # Of a page that scrolls, the legend must stay in view.
     drawn = timeline_svg(people, Scale(first_s, last_s, page_width), legend=False)
     page = PAGE.format(name=title, legend=_legend_of_page(), svg=drawn)
