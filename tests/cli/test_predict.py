@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import zlib
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -234,6 +235,26 @@ def test_marked_copies_are_drawn(pictures, small_model, tmp_path, capsys):
     assert "grey.jpg" in drawn
     assert "moving.gif.jpg" in drawn
     assert "wrote marked copies into marked" in capsys.readouterr().err
+
+
+def test_marked_copies_never_take_the_place_of_what_is_looked_at(pictures, small_model, tmp_path, capsys):
+    (tmp_path / "copies").mkdir()
+    for link in ("link", "copies/link"):
+        (tmp_path / link).symlink_to(pictures, target_is_directory=True)
+    original = (pictures / "grey.jpg").read_bytes()
+    for name, draw in {"pictures": "pictures", "pictures/grey.jpg": ".", "link/grey.jpg": "copies"}.items():
+        with pytest.raises(SystemExit) as stop:
+            run(name, "--model", small_model, "--faces", "whole", "--out", "faces.csv", "--draw", draw)
+        assert stop.value.code == 2
+        assert "expected --draw to name a folder for copies alone" in capsys.readouterr().err
+    assert (pictures / "grey.jpg").read_bytes() == original
+
+
+def test_a_folder_that_holds_the_marked_copies_gives_the_same_table_again(pictures, small_model):
+    for name in ("one.csv", "two.csv"):
+        with pytest.raises(SystemExit):
+            run("pictures", "--model", small_model, "--faces", "whole", "--out", name, "--draw", "pictures/marked")
+    assert Path("one.csv").read_bytes() == Path("two.csv").read_bytes()
 
 
 def test_a_video_gets_a_timeline(small_model, write_video, tmp_path, monkeypatch, capsys):

@@ -71,6 +71,17 @@ def test_a_list_from_windows_comes_from_standard_input_too(folder):
     assert find_inputs(["-"], ["\ufefffaces/b.jpg\r\n", "faces/a.PNG\r\n"]).names == ("faces/b.jpg", "faces/a.PNG")
 
 
+def test_copies_drawn_earlier_are_no_inputs_unless_they_are_named(folder):
+    (folder / "faces/marked").mkdir()
+    (folder / "faces/marked/b.jpg").touch()
+    copies = folder / "faces/marked"
+    originals = ("faces/[1].jpg", "faces/a.PNG", "faces/b.jpg", "faces/deep/c.webp")
+    assert find_inputs(["faces"], copies=copies).names == originals
+    assert find_inputs(["**/b.jpg", "-"], ["faces/marked/b.jpg\n"], copies=copies).names == ("faces/b.jpg",)
+    for named in ("faces/marked/b.jpg", "faces/marked", "faces/marked/*.jpg"):
+        assert find_inputs([named], copies=copies).names == ("faces/marked/b.jpg",)
+
+
 def test_a_broken_link_named_like_a_picture_is_kept(folder):
     (folder / "faces/z.jpg").symlink_to(folder / "nowhere.jpg")
     assert "faces/z.jpg" in find_inputs(["faces"]).names

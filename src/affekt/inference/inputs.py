@@ -70,7 +70,12 @@ def place_below(folder: Path, name: str, ending: str) -> Path:
     return folder.joinpath(*parts[:-1], f"{parts[-1]}{ending}")
 
 
-def find_inputs(arguments: Iterable[str], standard_input: Iterable[str] = ()) -> Inputs:
+def is_below(name: str, folder: Path) -> bool:
+    """Whether a path lies in a folder, or is the folder, by whatever links."""
+    return "\0" not in name and Path(os.path.realpath(name)).is_relative_to(os.path.realpath(folder))
+
+
+def find_inputs(arguments: Iterable[str], standard_input: Iterable[str] = (), *, copies: Path | None = None) -> Inputs:
     """Resolve what was typed.
 
     A folder stands for the pictures and videos in it and below it, sorted; links to folders are followed, each folder
@@ -81,6 +86,7 @@ def find_inputs(arguments: Iterable[str], standard_input: Iterable[str] = ()) ->
     Args:
         arguments: what was typed.
         standard_input: its lines, for `-`.
+        copies: a folder of copies that were drawn earlier, which are not meant where a folder above it is.
 
     Raises:
         DataError: a list cannot be read, or nothing was found at all.
@@ -90,14 +96,16 @@ def find_inputs(arguments: Iterable[str], standard_input: Iterable[str] = ()) ->
     passed_over = 0
     for argument in arguments:
         for name in _listed(argument, standard_input):
+            found = [name]
             if os.path.isdir(name):  # noqa: PTH112  pathlib's raises where a folder on the way is locked
                 locked: list[str] = []
-                found = list(_files_below(name, locked))
-                pictures = [path for path in found if Path(path).suffix.lower() in PICTURE_ENDINGS + VIDEO_ENDINGS]
-                passed_over += len(found) - len(pictures)
-                names += pictures + locked
-            else:
-                names.append(name)
+                files = list(_files_below(name, locked))
+                found = [path for path in files if Path(path).suffix.lower() in PICTURE_ENDINGS + VIDEO_ENDINGS]
+                passed_over += len(files) - len(found)
+                found += locked
+            if copies is not None and not is_below(argument, copies):
+                found = [path for path in found if not is_below(path, copies)]
+            names += found
     if not names:
         found = f"got none in {', '.join(arguments)}" if arguments else "got no name of any"
         raise DataError(
