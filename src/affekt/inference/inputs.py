@@ -3,6 +3,7 @@
 import glob
 import os
 import re
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -33,6 +34,8 @@ VIDEO_ENDINGS = (
 LIST_ENDING = ".txt"
 CAMERA = "camera:"
 """What cameras begin with, their number or name behind it."""
+LONGEST_NAME = 255
+"""Bytes that the name of a file may have on most systems."""
 ANY_DEPTH = re.compile(rf"(|.*?[/{re.escape(os.sep)}])\*\*(?:[/{re.escape(os.sep)}](.*))?", re.DOTALL)
 """A pattern with `**`, all folders below one: what stands before it, and behind."""
 
@@ -67,7 +70,15 @@ def place_below(folder: Path, name: str, ending: str) -> Path:
     # Windows allows no colon in a file's name.
     path = PurePath(name.replace(":", "-") if is_camera(name) else name)
     parts = [part for part in path.parts if part not in (path.anchor, "..")]
-    return folder.joinpath(*parts[:-1], f"{parts[-1]}{ending}")
+    return folder.joinpath(*parts[:-1], _shortened(parts[-1], LONGEST_NAME - len(ending)) + ending)
+
+
+def _shortened(name: str, most: int) -> str:
+    """Return a name of at most so many bytes; what is cut off is told apart by its checksum."""
+    encoded = os.fsencode(name)
+    if len(encoded) <= most:
+        return name
+    return f"{os.fsdecode(encoded[: most - 9])}~{zlib.crc32(encoded):08x}"
 
 
 def is_below(name: str, folder: Path) -> bool:

@@ -26,13 +26,15 @@ ENDINGS = (".csv", ".parquet", ".jsonl")
 
 
 def check_ending(out: Path) -> None:
-    """Refuse a table that no format belongs to.
+    """Refuse a table that no format belongs to, or that a folder stands in the place of.
 
     Raises:
-        ConfigError: the name ends in none of the known endings.
+        ConfigError: the name ends in none of the known endings, or is a folder's.
     """
     if out.suffix.lower() not in ENDINGS:
         raise ConfigError(f"expected a table ending in {', '.join(ENDINGS)}, got {out}; type: --out {out.stem}.csv")
+    if out.is_dir():
+        raise ConfigError(f"expected a table, got a folder called {out}; type: --out {out / 'faces.csv'}")
 
 
 def scan(table: Path, schema: pl.Schema) -> pl.LazyFrame:
