@@ -200,3 +200,10 @@ def test_limits_are_the_callers(tmp_path):
         read_rgb(encode_png(NOISE), max_pixels=1000)
     with pytest.raises(PictureError, match="not a picture"):
         read_rgb(encode_png(NOISE), formats=("JPEG",))
+
+
+def test_postscript_is_refused_whatever_it_is_called_for_reading_it_would_run_it(tmp_path):
+    path = tmp_path / "portrait.jpg"
+    path.write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 100 100\n%%EndComments\nshowpage\n%%EOF\n")
+    with pytest.raises(PictureError, match="a PostScript drawing; save it as PNG"):
+        read_rgb(path)

@@ -82,6 +82,11 @@ def test_copies_drawn_earlier_are_no_inputs_unless_they_are_named(folder):
         assert find_inputs([named], copies=copies).names == ("faces/marked/b.jpg",)
 
 
+def test_what_camcorders_write_is_found_too(folder):
+    (folder / "faces/00001.MTS").touch()
+    assert "faces/00001.MTS" in find_inputs(["faces"]).names
+
+
 def test_a_broken_link_named_like_a_picture_is_kept(folder):
     (folder / "faces/z.jpg").symlink_to(folder / "nowhere.jpg")
     assert "faces/z.jpg" in find_inputs(["faces"]).names

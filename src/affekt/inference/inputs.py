@@ -16,19 +16,8 @@ PICTURE_ENDINGS = (
 )
 """What a folder's pictures end in; a picture named by itself may end in anything."""
 VIDEO_ENDINGS = (
-    ".mp4",
-    ".m4v",
-    ".mov",
-    ".mkv",
-    ".webm",
-    ".avi",
-    ".mpg",
-    ".mpeg",
-    ".ts",
-    ".wmv",
-    ".flv",
-    ".3gp",
-    ".ogv",
+    *(".mp4", ".m4v", ".mov", ".qt", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".vob", ".ts", ".mts", ".m2ts"),
+    *(".wmv", ".asf", ".flv", ".3gp", ".3g2", ".ogv", ".mxf"),
 )
 """What videos end in, wherever they are."""
 LIST_ENDING = ".txt"
