@@ -54,6 +54,11 @@ def test_a_long_absence_cuts_the_bands(tmp_path):
     assert len(paths(svg, EXPRESSION_COLOURS["happiness"])) == 2
 
 
+def test_looks_far_apart_are_drawn_as_one_band(tmp_path):
+    svg = write_timelines("v.mp4", table({0: [(0, 60)]}, fps=0.5), tmp_path)[0].read_text()
+    assert len(paths(svg, EXPRESSION_COLOURS["happiness"])) == 1
+
+
 def test_people_are_sorted_by_how_long_they_are_seen_and_glimpses_left_out():
     rows = table({0: [(0, 1)], 1: [(0, 4)], 2: [(1, 1.2)], **{n: [(0, 0.8)] for n in range(3, 40)}})
     tracks = [person["track"][0] for person in people_of(rows)]

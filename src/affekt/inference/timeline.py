@@ -19,7 +19,7 @@ WIDEST_PAGE = 20_000
 LEFT, RIGHT, BANDS, LINES, GAP, TITLE, AXIS = 72, 12, 90, 70, 14, 22, 24
 """Margins, then heights: a person's bands, the lines below them, what lies between, the title, the axis. Pixels."""
 LONGEST_GAP_S = 1.0
-"""A track is drawn in pieces where its face was not seen for longer."""
+"""A track is drawn in pieces where its face was not seen for longer, and for longer than it usually is not."""
 SHORTEST_S = 0.5
 """People seen for less time are left out."""
 MOST_PEOPLE = 20
@@ -142,7 +142,9 @@ def _person(person: pl.DataFrame, scale: Scale, top: float) -> tuple[str, float]
 
 def _pieces(person: pl.DataFrame) -> list[pl.DataFrame]:
     """Cut a track where its face was not seen for long."""
-    cut = (person["time_s"].diff().fill_null(0.0) > LONGEST_GAP_S).cast(pl.Int64).cum_sum()
+    steps_s = person["time_s"].diff().fill_null(0.0)
+    usual_s = np.median(steps_s[1:]) if len(steps_s) > 1 else 0.0
+    cut = (steps_s > max(LONGEST_GAP_S, 1.5 * usual_s)).cast(pl.Int64).cum_sum()
     return person.with_columns(cut.alias("piece")).partition_by("piece", maintain_order=True)
 
 
