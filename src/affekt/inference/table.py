@@ -6,6 +6,7 @@ that was cut short is begun again, since who is who in it depends on all its fra
 """
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count, islice
@@ -18,6 +19,9 @@ import polars as pl
 from affekt.errors import ConfigError, DataError
 from affekt.files import written_whole
 from affekt.inference.analyzer import Answer
+
+if sys.platform != "win32":
+    import fcntl
 
 _ENDS, _GOES_ON = b".", b"+"
 """First letter of a line: the last of its input, or not."""
@@ -54,6 +58,7 @@ class Journal:
             out: the table that will be made.
             header: everything the rows depend on; must be JSON.
         """
+        self._out = out
         self.path = out.with_name(f".{out.name}.journal")
         self._header = json.dumps(header)
         self.done = 0
@@ -81,11 +86,13 @@ class Journal:
         """Open the journal for adding.
 
         Raises:
-            DataError: it cannot be written.
+            DataError: it cannot be written, or another run is writing it.
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("r+b" if self._whole_bytes else "w+b") as file:
+            # Neither cuts anything off before it is known that nobody else writes.
+            with self.path.open("r+b" if self._whole_bytes else "ab") as file:
+                self._lock(file)
                 file.truncate(self._whole_bytes)
                 file.seek(self._whole_bytes)
                 self._file: IO[bytes] = file
@@ -97,6 +104,19 @@ class Journal:
             raise DataError(
                 f"expected to write {self.path}, got {error.strerror or error}; free some space or choose another --out"
             ) from error
+
+    def _lock(self, file: IO[bytes]) -> None:
+        """Keep other runs out, where the system can, until the file is closed or this process ends, however it ends."""
+        if sys.platform == "win32":
+            return
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DataError(
+                f"expected to be the only run that writes {self._out}, got another; wait for it or choose another --out"
+            ) from None
+        except OSError:  # some file systems of networks know no locks
+            pass
 
     def add(self, answer: Answer) -> None:
         """Add the next answer, and hand it to the system at once."""
