@@ -119,7 +119,9 @@ def _check_copies(command: PredictCommand, names: tuple[str, ...]) -> None:
             "expected a table with --timeline, or with --draw and a video, got csv to standard output; "
             "type: --out faces.parquet"
         )
-    for name in filter(os.path.isfile, names) if command.draw is not None else ():
+    if command.draw is None:
+        return
+    for name in filter(os.path.isfile, names):
         if is_below(name, command.draw) or is_below(name, drawn_path(command.draw, name)):
             raise ConfigError(
                 f"expected --draw to name a folder for copies alone, got {command.draw}, where {name} is to be "
