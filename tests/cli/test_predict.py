@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import zlib
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -100,6 +101,17 @@ def test_the_table_goes_to_standard_output(pictures, small_model, capsys):
     assert table.height == 1
     assert table["input"][0].endswith("grey.jpg")
     assert "1 input: 1 face" in captured.err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_behind_standard_output_is_one_sentence(pictures, small_model):
+    command = [sys.executable, "-m", "affekt", "predict", pictures / "grey.jpg", "--model", small_model]
+    with Path("/dev/full").open("w") as full:
+        run = subprocess.run([*command, "--faces", "whole"], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert run.returncode == 2
+    assert run.stderr == (
+        "affekt: expected room for what is written, got No space left on device; free some, or write to another place\n"
+    )
 
 
 def test_paths_come_from_standard_input(pictures, small_model, monkeypatch):
@@ -198,11 +210,13 @@ def test_a_killed_run_goes_on_to_the_same_table(pictures, small_model, tmp_path)
     [
         (["pictures", "--out", "faces.xlsx"], "expected a table ending in .csv, .parquet, .jsonl, got faces.xlsx"),
         (["empty", "--out", "faces.csv"], "expected pictures, got none in empty"),
+        (["pictures", "--out", "folder.csv"], "expected a table, got a folder called folder.csv; type: --out folder"),
         (["pictures", "--min-confidence", "3"], "expected a min_confidence from 0 to 1, got 3.0"),
     ],
 )
 def test_wrong_commands_end_with_one_sentence(pictures, small_model, capsys, arguments, sentence):
     (pictures.parent / "empty").mkdir()
+    (pictures.parent / "folder.csv").mkdir()
     with pytest.raises(SystemExit) as stop:
         run(*arguments, "--model", small_model)
     assert stop.value.code == 2
@@ -234,6 +248,36 @@ def test_marked_copies_are_drawn(pictures, small_model, tmp_path, capsys):
     assert "grey.jpg" in drawn
     assert "moving.gif.jpg" in drawn
     assert "wrote marked copies into marked" in capsys.readouterr().err
+
+
+def test_marked_copies_never_take_the_place_of_what_is_looked_at(pictures, small_model, tmp_path, capsys):
+    (tmp_path / "copies").mkdir()
+    for link in ("link", "copies/link"):
+        (tmp_path / link).symlink_to(pictures, target_is_directory=True)
+    original = (pictures / "grey.jpg").read_bytes()
+    for name, draw in {"pictures": "pictures", "pictures/grey.jpg": ".", "link/grey.jpg": "copies"}.items():
+        with pytest.raises(SystemExit) as stop:
+            run(name, "--model", small_model, "--faces", "whole", "--out", "faces.csv", "--draw", draw)
+        assert stop.value.code == 2
+        assert "expected --draw to name a folder for copies alone" in capsys.readouterr().err
+    assert (pictures / "grey.jpg").read_bytes() == original
+
+
+def test_a_folder_that_holds_the_marked_copies_gives_the_same_table_again(pictures, small_model):
+    for name in ("one.csv", "two.csv"):
+        with pytest.raises(SystemExit):
+            run("pictures", "--model", small_model, "--faces", "whole", "--out", name, "--draw", "pictures/marked")
+    assert Path("one.csv").read_bytes() == Path("two.csv").read_bytes()
+
+
+def test_a_name_as_long_as_names_can_be_is_drawn_too(pictures, small_model, tmp_path):
+    names = [f"{letter * 251}{ending}" for letter, ending in (("a", ".jpg"), ("b", ".png"))]
+    for name in names:
+        (pictures / "deep" / name).write_bytes((pictures / "palette.png").read_bytes())
+    run("pictures/deep/*.*", "--model", small_model, "--faces", "whole", "--out", "faces.csv", "--draw", "marked")
+    drawn = sorted(path.name for path in (tmp_path / "marked" / "pictures" / "deep").iterdir())
+    assert len(drawn) == 2
+    assert drawn[0] == names[0]
 
 
 def test_a_video_gets_a_timeline(small_model, write_video, tmp_path, monkeypatch, capsys):

@@ -223,3 +223,10 @@ def test_an_opened_picture_that_cannot_be_used_says_so():
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     with Image.open(io.BytesIO(encoded(Image.fromarray(noise))[:400])) as image, pytest.raises(PictureError):
         rgb_of(image)
+
+
+def test_postscript_is_refused_whatever_it_is_called_for_reading_it_would_run_it(tmp_path):
+    path = tmp_path / "portrait.jpg"
+    path.write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 100 100\n%%EndComments\nshowpage\n%%EOF\n")
+    with pytest.raises(PictureError, match="a PostScript drawing; save it as PNG"):
+        read_rgb(path)

@@ -164,3 +164,17 @@ def test_pixels_cannot_be_scaled_twice(dtype):
 def test_fields_no_network_can_have_are_refused(fields):
     with pytest.raises(ConfigError, match="expected"):
         Preprocessing(**fields)
+
+
+@given(st.floats(-300, 300), st.floats(1, 600), st.integers(16, 224))
+def test_every_pixel_that_the_filter_reaches_is_among_its_taps(start, side, size):
+    places, weights = triangle_taps(400, start, start + side, size)
+    step = side / size
+    support = max(step, 1.0)
+    centres = start + (np.arange(size) + 0.5) * step
+    line = np.arange(-400, 1100)
+    whole = np.clip(1 - np.abs(line + 0.5 - centres[:, None]) / support, 0, None)
+    whole /= whole.sum(axis=1, keepdims=True)
+    values = np.random.default_rng(0).uniform(0, 255, 400)
+    expected = whole @ values[np.clip(line, 0, 399)]
+    np.testing.assert_allclose((weights * values[places]).sum(axis=1), expected, atol=1e-3)

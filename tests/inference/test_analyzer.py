@@ -27,6 +27,13 @@ class TwoFaces:
         return Faces(boxes, np.zeros((2, 5, 2), np.float32), np.array([0.9, 0.8], np.float32))
 
 
+class NoFace(TwoFaces):
+    """Stands for a detector that finds nobody."""
+
+    def detect(self, image_rgb):
+        return super().detect(image_rgb)[np.array([], dtype=np.intp)]
+
+
 def test_whole_pictures_are_faces(small_model):
     table = Analyzer(small_model).analyze([DARK, LIGHT], faces="whole")
     assert table.schema == SCHEMA
@@ -72,10 +79,6 @@ def test_what_cannot_be_read_is_a_row_between_the_others(small_model, tmp_path):
 
 
 def test_a_picture_without_a_face_says_so(small_model, monkeypatch):
-    class NoFace(TwoFaces):
-        def detect(self, image_rgb):
-            return super().detect(image_rgb)[np.array([], dtype=np.intp)]
-
     monkeypatch.setattr(analyzer_module, "FaceDetector", NoFace)
     table = Analyzer(small_model).analyze([DARK, LIGHT])
     assert table["status"].to_list() == ["no_face", "no_face"]
@@ -230,6 +233,14 @@ def test_faces_are_looked_for_on_some_frames_and_followed_between(small_model, m
     assert [score is None for score in table["face_score"]] == [False, True, True] * 8
     # Two pixels a search are two thirds of a pixel a frame, once the speed is known.
     assert np.diff(table["x"].to_list())[-4:] == pytest.approx([2 / 3] * 4, abs=0.4)
+
+
+def test_videos_without_faces_have_the_columns_of_those_with_some(small_model, monkeypatch, write_video, tmp_path):
+    monkeypatch.setattr(analyzer_module, "FaceDetector", NoFace)
+    (tmp_path / "no.mp4").write_text("no video")
+    for video in (write_video([LIGHT] * 3), tmp_path / "no.mp4"):
+        assert Analyzer(small_model).analyze(video).schema == SMOOTHED_SCHEMA
+        assert Analyzer(small_model, smooth_s=0).analyze(video).schema == SCHEMA
 
 
 def test_a_video_can_be_left_early(small_model, write_video):

@@ -85,3 +85,9 @@ def test_marked_copies_keep_the_way_to_the_picture_and_stay_in_the_folder(tmp_pa
     write_drawn(GREY, [face()], tmp_path / "deep" / "d.jpg")
     with Image.open(tmp_path / "deep" / "d.jpg") as image:
         assert image.format == "JPEG"
+
+
+def test_a_strip_longer_than_any_jpeg_is_drawn_smaller(tmp_path):
+    write_drawn(np.zeros((4, 70_000, 3), np.uint8), [], tmp_path / "strip.jpg")
+    with Image.open(tmp_path / "strip.jpg") as drawn:
+        assert drawn.size == (65_500, 4)

@@ -57,6 +57,36 @@ def test_a_link_that_leads_back_is_followed_once(folder):
     assert len(names) == 4
 
 
+def test_a_pattern_goes_round_no_links_and_takes_each_file_once(folder):
+    for name in ("faces/loop", "faces/again"):
+        (folder / name).symlink_to(folder / "faces", target_is_directory=True)
+    everything = ("faces/[1].jpg", "faces/a.PNG", "faces/b.jpg", "faces/deep/c.webp", "faces/notes.md")
+    assert find_inputs(["faces/**"]).names == everything
+    assert find_inputs(["**/*.webp"]).names == ("faces/deep/c.webp",)
+    assert find_inputs([f"{folder}/**/deep/**/*.webp"]).names == (f"{folder}/faces/deep/c.webp",)
+    assert find_inputs(["**/dee?"]).names == ("faces/deep/c.webp",)
+
+
+def test_a_list_from_windows_comes_from_standard_input_too(folder):
+    assert find_inputs(["-"], ["\ufefffaces/b.jpg\r\n", "faces/a.PNG\r\n"]).names == ("faces/b.jpg", "faces/a.PNG")
+
+
+def test_copies_drawn_earlier_are_no_inputs_unless_they_are_named(folder):
+    (folder / "faces/marked").mkdir()
+    (folder / "faces/marked/b.jpg").touch()
+    copies = folder / "faces/marked"
+    originals = ("faces/[1].jpg", "faces/a.PNG", "faces/b.jpg", "faces/deep/c.webp")
+    assert find_inputs(["faces"], copies=copies).names == originals
+    assert find_inputs(["**/b.jpg", "-"], ["faces/marked/b.jpg\n"], copies=copies).names == ("faces/b.jpg",)
+    for named in ("faces/marked/b.jpg", "faces/marked", "faces/marked/*.jpg"):
+        assert find_inputs([named], copies=copies).names == ("faces/marked/b.jpg",)
+
+
+def test_what_camcorders_write_is_found_too(folder):
+    (folder / "faces/00001.MTS").touch()
+    assert "faces/00001.MTS" in find_inputs(["faces"]).names
+
+
 def test_a_broken_link_named_like_a_picture_is_kept(folder):
     (folder / "faces/z.jpg").symlink_to(folder / "nowhere.jpg")
     assert "faces/z.jpg" in find_inputs(["faces"]).names

@@ -1,5 +1,7 @@
 """A marked copy of a video."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -38,6 +40,23 @@ def test_frames_passed_over_keep_the_last_marks_and_odd_sides_lose_a_pixel(write
     copy = list(read_frames(str(tmp_path / "copy.mp4")))
     assert [marked(frame.image_rgb) for frame in copy] == [False, False, True, True, True, True]
     assert copy[0].image_rgb.shape == (120, 160, 3)
+
+
+def test_the_copy_ends_where_looking_ended(write_video, tmp_path):
+    path = write_video([GREY[:120, :160]] * 25)
+    write_marked_video(str(path), rows(range(5)), tmp_path / "copy.mp4", stop_after_s=0.2)
+    assert [marked(frame.image_rgb) for frame in read_frames(str(tmp_path / "copy.mp4"))] == [True] * 5
+
+
+def test_frames_at_one_time_are_copied_one_after_the_other(write_video, tmp_path, monkeypatch):
+    frames = [
+        replace(frame, time_s=0.04 * (place // 2))
+        for place, frame in enumerate(read_frames(str(write_video([GREY[:120, :160]] * 6))))
+    ]
+    monkeypatch.setattr("affekt.inference.marked_video.read_frames", lambda name: iter(frames))
+    write_marked_video("video.mp4", rows([0]), tmp_path / "copy.mp4")
+    copy = [frame.time_s for frame in read_frames(str(tmp_path / "copy.mp4"))]
+    assert copy == pytest.approx([0, 0, 0.04, 0.04, 0.08, 0.08], abs=1e-3)
 
 
 def test_a_video_that_went_away_leaves_nothing_behind(tmp_path):

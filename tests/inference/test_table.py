@@ -62,6 +62,22 @@ def test_a_journal_cut_at_any_byte_goes_on_to_the_same_table(tmp_path):
         assert out.read_bytes() == expected
 
 
+def test_two_runs_at_once_cannot_spoil_each_others_table(tmp_path):
+    out = tmp_path / "faces.csv"
+    first = Journal(out, HEADER)
+    with first.opened():
+        first.add(PARTS[0])
+        for header in (HEADER, {"model": "another"}):
+            with (
+                pytest.raises(DataError, match="expected to be the only run that writes"),
+                Journal(out, header).opened(),
+            ):
+                raise AssertionError
+        first.add(PARTS[-1])
+    first.finish(out, SCHEMA, HEADER)
+    assert pl.read_csv(out)["input"].to_list() == ["a.jpg", "b, c.jpg"]
+
+
 def test_the_journal_of_another_command_is_dropped(tmp_path):
     out = tmp_path / "faces.csv"
     with Journal(out, {"model": "another"}).opened() as journal:

@@ -1,5 +1,6 @@
 """The picture and the page of a video."""
 
+import os
 import re
 from xml.etree import ElementTree
 
@@ -53,6 +54,11 @@ def test_a_long_absence_cuts_the_bands(tmp_path):
     assert len(paths(svg, EXPRESSION_COLOURS["happiness"])) == 2
 
 
+def test_looks_far_apart_are_drawn_as_one_band(tmp_path):
+    svg = write_timelines("v.mp4", table({0: [(0, 60)]}, fps=0.5), tmp_path)[0].read_text()
+    assert len(paths(svg, EXPRESSION_COLOURS["happiness"])) == 1
+
+
 def test_people_are_sorted_by_how_long_they_are_seen_and_glimpses_left_out():
     rows = table({0: [(0, 1)], 1: [(0, 4)], 2: [(1, 1.2)], **{n: [(0, 0.8)] for n in range(3, 40)}})
     tracks = [person["track"][0] for person in people_of(rows)]
@@ -75,6 +81,11 @@ def test_the_page_holds_everything_and_its_name_is_harmless(tmp_path):
     assert "<h1>&lt;b&gt;&amp;.mp4</h1>" in text
     assert not re.search(r'(src|href)="', text)
     assert all(f">{name}</li>" in text for name in (*LABELS, "valence", "arousal"))
+
+
+def test_a_name_that_is_no_utf8_is_shown(tmp_path):
+    for written in write_timelines(os.fsdecode(b"caf\xe9.mp4"), table({0: [(0, 4)]}), tmp_path):
+        assert written.suffix == ".svg" or r"<h1>caf\xe9.mp4</h1>" in written.read_text()
 
 
 def test_a_model_without_valence_draws_bands_alone(tmp_path):

@@ -43,6 +43,24 @@ def test_a_face_that_is_hidden_for_a_moment_comes_back_as_itself_and_later_as_an
     assert follow(frames, longest_gap_s=0.2)[-1] == [1]
 
 
+@pytest.mark.parametrize("every_s", [1.04, 2, 60])
+def test_however_far_apart_the_looks_are_who_stays_keeps_the_number(every_s):
+    tracker = FaceTracker()
+    looks = [
+        [box(100, 100), box(400, 100)],
+        [box(110, 96), box(390, 104)],
+        [box(104, 100)],
+        [box(100, 101), box(400, 100)],
+    ]
+    numbers = [tracker.update(np.array(boxes), place * every_s).tolist() for place, boxes in enumerate(looks)]
+    assert numbers == [[0, 1], [0, 1], [0], [0, 2]]
+
+
+def test_after_a_long_time_somebody_elsewhere_is_somebody_else():
+    tracker = FaceTracker()
+    assert [tracker.update(np.array([box(x, 100)]), 60.0 * x).item() for x in (100, 400)] == [0, 1]
+
+
 def test_the_box_of_a_face_that_slips_behind_another_shrinks_and_it_is_known_again():
     frames = []
     for t in range(100):

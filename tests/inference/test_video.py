@@ -63,6 +63,15 @@ def test_a_video_filmed_on_its_side_is_turned(write_video):
     assert image_rgb[-40:].mean() < 50
 
 
+def test_joined_recordings_go_on_where_the_one_before_ended(write_video):
+    parts = [write_video(GREYS[:n], name=f"{n}.ts", times_s=[10 - n + i / 25 for i in range(n)]) for n in (4, 5)]
+    joined = parts[0].with_name("joined.ts")
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    times_s = [frame.time_s for frame in read_frames(str(joined))]
+    assert times_s == pytest.approx([number / 25 for number in range(9)], abs=1e-3)
+    assert [frame.number for frame in read_frames(str(joined), every_s=0.2)] == [0, 5]
+
+
 def test_broken_packets_are_passed_over_and_told_of(write_video):
     path = write_video([np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)] * 25)
     content = bytearray(path.read_bytes())

@@ -115,6 +115,15 @@ def test_what_cannot_be_answered_has_its_status_and_a_sentence(client, picture, 
     assert client.post(ANALYZE, content=picture()).status_code == 200
 
 
+def test_a_form_that_breaks_off_is_refused_rather_than_answered_in_part(client, picture):
+    part = b'--y\r\nContent-Disposition: form-data; name="pictures"; filename="a.png"\r\n\r\n' + picture() + b"\r\n"
+    headers = {"Content-Type": "multipart/form-data; boundary=y"}
+    assert len(client.post("/v1/analyze", content=part + part + b"--y--\r\n", headers=headers).json()["rows"]) == 2
+    answer = client.post("/v1/analyze", content=part + part[:-20], headers=headers)
+    assert answer.status_code == 400
+    assert "the last part breaks off" in answer.json()["detail"]
+
+
 def test_chunks_beyond_the_limit_are_refused_though_no_length_was_announced(client):
     assert "20 MB" in problem(client.post(ANALYZE, content=(bytes(1_000_000) for _ in range(30))), 413)
 

@@ -1,6 +1,7 @@
 """`affekt`: finds the command and imports only that one, so that help is instant."""
 
 import difflib
+import errno
 import importlib
 import os
 import sys
@@ -59,8 +60,18 @@ def main(arguments: list[str] | None = None) -> None:
         raise SystemExit(130) from None
     except BrokenPipeError:
         # The reader of our standard output went away, as in `affekt models | head`.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_unwritten()
         raise SystemExit(0) from None
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _forget_unwritten()
+        fail(f"expected room for what is written, got {error.strerror}; free some, or write to another place")
+
+
+def _forget_unwritten() -> None:
+    """Let Python's last attempt to write what is left of standard output go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def fail(sentence: str) -> None:

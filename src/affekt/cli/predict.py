@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -84,7 +85,7 @@ def main(arguments: list[str]) -> None:
     )
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="surrogateescape")  # names of files need not be UTF-8
-    inputs = find_inputs(command.paths, sys.stdin)
+    inputs = find_inputs(command.paths, sys.stdin, copies=command.draw)
     _check_copies(command, inputs.names)
     summary = Summary(passed_over=inputs.passed_over)
     if any(map(is_camera, inputs.names)):
@@ -93,7 +94,7 @@ def main(arguments: list[str]) -> None:
         _print_csv(command, analyzer, inputs.names, summary)
     else:
         _write_table(command, analyzer, inputs.names, summary)
-        _write_videos(command, _schema(analyzer, inputs.names), inputs.names)
+        _write_videos(command, analyzer, inputs.names)
     if command.draw is not None:
         print(f"wrote marked copies into {command.draw}", file=sys.stderr)
     print("\n".join((*analyzer.notes, *summary.lines())), file=sys.stderr)
@@ -102,12 +103,13 @@ def main(arguments: list[str]) -> None:
 
 
 def _check_copies(command: PredictCommand, names: tuple[str, ...]) -> None:
-    """Refuse copies of what cannot be read a second time, before any work is done.
+    """Refuse copies of what cannot be read a second time or would be overwritten, before any work is done.
 
     Raises:
-        ConfigError: a copy of a camera, or of a video without a table, is wanted.
+        ConfigError: a copy of a camera, or of a video without a table, is wanted, or one in its original's place.
     """
-    from affekt.inference.inputs import is_camera, is_video
+    from affekt.inference.drawing import drawn_path
+    from affekt.inference.inputs import is_below, is_camera, is_video
 
     if command.draw is not None and any(map(is_camera, names)):
         raise ConfigError("expected pictures and videos with --draw, got a camera; record a video of it and name that")
@@ -117,6 +119,14 @@ def _check_copies(command: PredictCommand, names: tuple[str, ...]) -> None:
             "expected a table with --timeline, or with --draw and a video, got csv to standard output; "
             "type: --out faces.parquet"
         )
+    if command.draw is None:
+        return
+    for name in filter(os.path.isfile, names):
+        if is_below(name, command.draw) or is_below(name, drawn_path(command.draw, name)):
+            raise ConfigError(
+                f"expected --draw to name a folder for copies alone, got {command.draw}, where {name} is to be "
+                "looked at; type: --draw marked"
+            )
 
 
 def _end_camera_on_interrupt(analyzer: "Analyzer") -> None:
@@ -204,7 +214,7 @@ def _write_table(command: PredictCommand, analyzer: "Analyzer", names: tuple[str
     print(f"wrote {command.out}", file=sys.stderr)
 
 
-def _write_videos(command: PredictCommand, schema: "pl.Schema", names: tuple[str, ...]) -> None:
+def _write_videos(command: PredictCommand, analyzer: "Analyzer", names: tuple[str, ...]) -> None:
     """Make what needs all rows of a video: its timeline and its marked copy."""
     import polars as pl
 
@@ -217,7 +227,8 @@ def _write_videos(command: PredictCommand, schema: "pl.Schema", names: tuple[str
         return
     for name in dict.fromkeys(filter(is_video, names)):
         # Only the columns that are needed, of the frames that could be read: an hour of video is many rows.
-        rows = scan(command.out, schema).filter(pl.col("input") == shown(name), pl.col("frame").is_not_null())
+        table = scan(command.out, _schema(analyzer, names))
+        rows = table.filter(pl.col("input") == shown(name), pl.col("frame").is_not_null())
         if command.timeline is not None:
             written = write_timelines(name, rows.select(TIMELINE_COLUMNS).collect(), command.timeline)
             told = (
@@ -227,7 +238,8 @@ def _write_videos(command: PredictCommand, schema: "pl.Schema", names: tuple[str
         if command.draw is not None:
             marked = rows.select(MARKED_COLUMNS).collect()
             if not marked.is_empty():
-                write_marked_video(name, marked, place_below(command.draw, name, ".mp4"))
+                place = place_below(command.draw, name, ".mp4")
+                write_marked_video(name, marked, place, stop_after_s=analyzer.sampling.stop_after_s)
 
 
 def _draw(command: PredictCommand, name: str, rows: "list[Row]") -> None:

@@ -104,6 +104,8 @@ def _opened(
         if not isinstance(source, bytes):
             refuse_pipe(source)
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats) as image:
+            if image.format == "EPS":  # Pillow would run the PostScript program in it
+                raise PictureError(f"{name}: a PostScript drawing; save it as PNG")
             if image.width * image.height > max_pixels:
                 raise PictureError(f"{name}: {image.width}x{image.height} pixels, over the limit of {max_pixels:,}")
             if _is_deep(image):

@@ -101,7 +101,9 @@ def _resampled(lines: np.ndarray, places: np.ndarray, weights: np.ndarray) -> np
     """
     summed = np.zeros((len(places), *lines.shape[1:]), np.float32)
     for tap in range(places.shape[1]):
-        summed += weights[:, tap, None, None] * lines[places[:, tap]]
+        weighted = lines[places[:, tap]]
+        weighted *= weights[:, tap, None, None]
+        summed += weighted
     return summed
 
 
@@ -133,10 +135,11 @@ def triangle_taps(length: int, start: float, stop: float, size: int) -> tuple[np
     support = max(step, 1.0)
     centres = start + (np.arange(size) + 0.5) * step
     first = np.floor(centres - support).astype(int)
-    taps = first[:, None] + np.arange(int(np.ceil(2 * support)) + 2)[None, :]
-    weights = np.clip(1 - np.abs(taps + 0.5 - centres[:, None]) / support, 0, None)
+    taps = first[:, None] + np.arange(int(np.ceil(2 * support)) + 1)[None, :]
+    weights = np.maximum(1 - np.abs(taps + 0.5 - centres[:, None]) / support, 0)
     weights /= weights.sum(axis=1, keepdims=True)
-    return np.clip(taps, 0, length - 1), weights.astype(np.float32)
+    # np.clip takes three times as long on arrays as small as these.
+    return np.minimum(np.maximum(taps, 0), length - 1), weights.astype(np.float32)
 
 
 def normalise(crops: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:

@@ -20,6 +20,7 @@ from affekt.faces.detection import STRIDES, FaceDetector
 from affekt.faces.pictures import Decoded, read_picture, rgb_of
 from affekt.faces.preprocessing import crop_face
 from affekt.inference.ahead import ahead
+from affekt.inference.inputs import is_video
 from affekt.inference.rows import SCHEMA, SMOOTHED_SCHEMA, Looked, Row, rows_of
 from affekt.inference.smoothing import Smoother
 from affekt.inference.sources import Picture, Sampling, Sight, sights
@@ -130,7 +131,7 @@ class Analyzer:
         if not isinstance(pictures, Iterable) or isinstance(pictures, str | bytes | np.ndarray):
             pictures = [pictures]
         rows = [row for answer in self.answers(pictures, faces=faces) for row in answer.rows]
-        smoothed = any("raw_valence" in row for row in rows)
+        smoothed = self.smooth_s and any(is_video(row["input"]) for row in rows)
         return pl.DataFrame(rows, schema=SMOOTHED_SCHEMA if smoothed else SCHEMA)
 
     def answers(self, pictures: Iterable[Picture], *, faces: FaceFinder = "auto") -> Iterator[Answer]:

@@ -12,6 +12,8 @@ from affekt.inference.rows import Row
 
 WHITE, SHADE = (255, 255, 255), (20, 24, 28)
 JPEG_QUALITY = 92
+JPEG_LONGEST_SIDE = 65_500
+"""Pixels that a JPEG may have along a side, in the library that all use; larger pictures are shrunk to it."""
 SMALLEST_TEXT = 11
 """Height of letters in pixels below which nobody can read them."""
 
@@ -36,8 +38,10 @@ def write_drawn(image_rgb: np.ndarray, rows: list[Row], out: Path) -> None:
     Raises:
         DataError: it cannot be written.
     """
+    picture = draw_rows(image_rgb, rows)
+    picture.thumbnail((JPEG_LONGEST_SIDE, JPEG_LONGEST_SIDE))
     with written_whole(out) as temporary:
-        draw_rows(image_rgb, rows).save(temporary, "JPEG", quality=JPEG_QUALITY)
+        picture.save(temporary, "JPEG", quality=JPEG_QUALITY)
 
 
 def drawn_path(folder: Path, name: str) -> Path:

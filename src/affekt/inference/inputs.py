@@ -2,6 +2,8 @@
 
 import glob
 import os
+import re
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -14,24 +16,17 @@ PICTURE_ENDINGS = (
 )
 """What a folder's pictures end in; a picture named by itself may end in anything."""
 VIDEO_ENDINGS = (
-    ".mp4",
-    ".m4v",
-    ".mov",
-    ".mkv",
-    ".webm",
-    ".avi",
-    ".mpg",
-    ".mpeg",
-    ".ts",
-    ".wmv",
-    ".flv",
-    ".3gp",
-    ".ogv",
+    *(".mp4", ".m4v", ".mov", ".qt", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".vob", ".ts", ".mts", ".m2ts"),
+    *(".wmv", ".asf", ".flv", ".3gp", ".3g2", ".ogv", ".mxf"),
 )
 """What videos end in, wherever they are."""
 LIST_ENDING = ".txt"
 CAMERA = "camera:"
 """What cameras begin with, their number or name behind it."""
+LONGEST_NAME = 255
+"""Bytes that the name of a file may have on most systems."""
+ANY_DEPTH = re.compile(rf"(|.*?[/{re.escape(os.sep)}])\*\*(?:[/{re.escape(os.sep)}](.*))?", re.DOTALL)
+"""A pattern with `**`, all folders below one: what stands before it, and behind."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +59,23 @@ def place_below(folder: Path, name: str, ending: str) -> Path:
     # Windows allows no colon in a file's name.
     path = PurePath(name.replace(":", "-") if is_camera(name) else name)
     parts = [part for part in path.parts if part not in (path.anchor, "..")]
-    return folder.joinpath(*parts[:-1], f"{parts[-1]}{ending}")
+    return folder.joinpath(*parts[:-1], _shortened(parts[-1], LONGEST_NAME - len(ending)) + ending)
 
 
-def find_inputs(arguments: Iterable[str], standard_input: Iterable[str] = ()) -> Inputs:
+def _shortened(name: str, most: int) -> str:
+    """Return a name of at most so many bytes; what is cut off is told apart by its checksum."""
+    encoded = os.fsencode(name)
+    if len(encoded) <= most:
+        return name
+    return f"{os.fsdecode(encoded[: most - 9])}~{zlib.crc32(encoded):08x}"
+
+
+def is_below(name: str, folder: Path) -> bool:
+    """Whether a path lies in a folder, or is the folder, by whatever links."""
+    return "\0" not in name and Path(os.path.realpath(name)).is_relative_to(os.path.realpath(folder))
+
+
+def find_inputs(arguments: Iterable[str], standard_input: Iterable[str] = (), *, copies: Path | None = None) -> Inputs:
     """Resolve what was typed.
 
     A folder stands for the pictures and videos in it and below it, sorted; links to folders are followed, each folder
@@ -78,6 +86,7 @@ def find_inputs(arguments: Iterable[str], standard_input: Iterable[str] = ()) ->
     Args:
         arguments: what was typed.
         standard_input: its lines, for `-`.
+        copies: a folder of copies that were drawn earlier, which are not meant where a folder above it is.
 
     Raises:
         DataError: a list cannot be read, or nothing was found at all.
@@ -87,14 +96,16 @@ def find_inputs(arguments: Iterable[str], standard_input: Iterable[str] = ()) ->
     passed_over = 0
     for argument in arguments:
         for name in _listed(argument, standard_input):
+            found = [name]
             if os.path.isdir(name):  # noqa: PTH112  pathlib's raises where a folder on the way is locked
                 locked: list[str] = []
-                found = list(_files_below(name, locked))
-                pictures = [path for path in found if Path(path).suffix.lower() in PICTURE_ENDINGS + VIDEO_ENDINGS]
-                passed_over += len(found) - len(pictures)
-                names += pictures + locked
-            else:
-                names.append(name)
+                files = list(_files_below(name, locked))
+                found = [path for path in files if Path(path).suffix.lower() in PICTURE_ENDINGS + VIDEO_ENDINGS]
+                passed_over += len(files) - len(found)
+                found += locked
+            if copies is not None and not is_below(argument, copies):
+                found = [path for path in found if not is_below(path, copies)]
+            names += found
     if not names:
         found = f"got none in {', '.join(arguments)}" if arguments else "got no name of any"
         raise DataError(
@@ -107,12 +118,26 @@ def _listed(argument: str, standard_input: Iterable[str]) -> list[str]:
     if is_camera(argument):
         return [argument]
     if argument == "-":
-        return [line.rstrip("\r\n") for line in standard_input if line.strip()]
+        # Programs of Windows begin with a byte order mark.
+        lines = (line.rstrip("\r\n").removeprefix("\ufeff") for line in standard_input)
+        return [line for line in lines if line.strip()]
     if Path(argument).suffix.lower() == LIST_ENDING and os.path.isfile(argument):  # noqa: PTH113  as above
         return _lines(Path(argument))
     if glob.has_magic(argument) and not os.path.lexists(argument):
-        return sorted(glob.glob(argument, recursive=True)) or [argument]  # noqa: PTH207  keeps names as typed
+        return _matches(argument) or [argument]
     return [argument]
+
+
+def _matches(pattern: str) -> list[str]:
+    """Return what a pattern matches, sorted; where `**` finds files, without the folders that they are in."""
+    if (deep := ANY_DEPTH.fullmatch(pattern)) is None:
+        return sorted(glob.glob(pattern))  # noqa: PTH207  keeps names as typed
+    before, behind = deep[1], deep[2] or "*"
+    # The standard library's own `**` goes round and round where links lead back.
+    places = [place for top in (_matches(before) if before else [""]) for place, _ in _folders_below(top)]
+    found = {match for place in places for match in _matches(os.path.join(glob.escape(place), behind))}  # noqa: PTH118
+    files = {match for match in found if not os.path.isdir(match)}  # noqa: PTH112
+    return sorted(files or found)
 
 
 def _lines(path: Path) -> list[str]:
@@ -127,16 +152,21 @@ def _lines(path: Path) -> list[str]:
 
 
 def _files_below(folder: str, locked: list[str]) -> Iterator[str]:
-    """Yield files sorted folder by folder; a link that leads back to a folder already seen is not followed again.
+    """Yield files sorted folder by folder; folders that may not be read are added to `locked`."""
+    for place, files in _folders_below(folder, locked):
+        yield from (os.path.join(place, name) for name in sorted(files))  # noqa: PTH118  a str keeps odd names
 
-    Folders that may not be read are added to `locked`.
-    """
+
+def _folders_below(folder: str, locked: list[str] | None = None) -> Iterator[tuple[str, list[str]]]:
+    """Yield a folder and those below it, each with its files; a link back to one already seen is not followed again."""
     seen: set[str] = set()
-    for place, folders, files in os.walk(folder, followlinks=True, onerror=lambda error: locked.append(error.filename)):
+    told = [] if locked is None else locked
+    walk = os.walk(folder or os.curdir, followlinks=True, onerror=lambda error: told.append(error.filename))
+    for place, folders, files in walk:
         real = os.path.realpath(place)
         if real in seen:
             folders.clear()
             continue
         seen.add(real)
         folders.sort()
-        yield from (os.path.join(place, name) for name in sorted(files))  # noqa: PTH118  a str keeps odd names
+        yield place if folder else place[len("./") :], files

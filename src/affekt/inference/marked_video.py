@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
-from itertools import groupby
+from itertools import groupby, takewhile
 from pathlib import Path
 
 import av
@@ -27,13 +27,14 @@ CODECS = {"libx264": {"crf": "20", "preset": "veryfast"}, "mpeg4": {"q": "4"}}
 """Encoders in the order of preference: an FFmpeg without x264 has the other."""
 
 
-def write_marked_video(name: str, rows: pl.DataFrame, out: Path) -> None:
+def write_marked_video(name: str, rows: pl.DataFrame, out: Path, *, stop_after_s: float = float("inf")) -> None:
     """Write the copy as MP4, whole or not at all. Frames that were passed over keep the marks of the last one seen.
 
     Args:
         name: the video's path.
         rows: its rows in the order of frames, at least the columns in MARKED_COLUMNS.
         out: the file to write.
+        stop_after_s: frames shown later were not looked at, and are left out.
 
     Raises:
         PictureError: the video cannot be read any more.
@@ -43,19 +44,21 @@ def write_marked_video(name: str, rows: pl.DataFrame, out: Path) -> None:
     found = ((number, list(part)) for number, part in groupby(rows.iter_rows(named=True), lambda row: row["frame"]))
     following = next(found, None)
     marks: list[Row] = []
+    pts = -1
     with written_whole(out) as temporary:
         try:
             with av.open(temporary, "w", format="mp4") as container:
                 stream = None
-                for frame in _frames(name):
+                for frame in takewhile(lambda frame: frame.time_s < stop_after_s, _frames(name)):
                     if following is not None and following[0] == frame.number:
                         marks, following = following[1], next(found, None)
-                    height, width = (side // 2 * 2 for side in frame.image_rgb.shape[:2])
+                    image = draw_rows(frame.image_rgb, marks)
                     if stream is None:
-                        stream = _stream(container, width, height)
-                    image = draw_rows(frame.image_rgb, marks).crop((0, 0, stream.width, stream.height))
-                    picture = av.VideoFrame.from_image(image)
-                    picture.time_base, picture.pts = TIME_BASE, round(frame.time_s / TIME_BASE)
+                        stream = _stream(container, image.width // 2 * 2, image.height // 2 * 2)
+                    picture = av.VideoFrame.from_image(image.crop((0, 0, stream.width, stream.height)))
+                    # No two frames of an MP4 may be shown at the same time.
+                    pts = max(pts + 1, round(frame.time_s / TIME_BASE))
+                    picture.time_base, picture.pts = TIME_BASE, pts
                     container.mux(stream.encode(picture))
                 if stream is not None:
                     container.mux(stream.encode())

@@ -6,6 +6,7 @@ that was cut short is begun again, since who is who in it depends on all its fra
 """
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count, islice
@@ -19,6 +20,9 @@ from affekt.errors import ConfigError, DataError
 from affekt.files import written_whole
 from affekt.inference.analyzer import Answer
 
+if sys.platform != "win32":
+    import fcntl
+
 _ENDS, _GOES_ON = b".", b"+"
 """First letter of a line: the last of its input, or not."""
 ROWS_A_PIECE = 10_000
@@ -26,13 +30,15 @@ ENDINGS = (".csv", ".parquet", ".jsonl")
 
 
 def check_ending(out: Path) -> None:
-    """Refuse a table that no format belongs to.
+    """Refuse a table that no format belongs to, or that a folder stands in the place of.
 
     Raises:
-        ConfigError: the name ends in none of the known endings.
+        ConfigError: the name ends in none of the known endings, or is a folder's.
     """
     if out.suffix.lower() not in ENDINGS:
         raise ConfigError(f"expected a table ending in {', '.join(ENDINGS)}, got {out}; type: --out {out.stem}.csv")
+    if out.is_dir():
+        raise ConfigError(f"expected a table, got a folder called {out}; type: --out {out / 'faces.csv'}")
 
 
 def scan(table: Path, schema: pl.Schema) -> pl.LazyFrame:
@@ -52,6 +58,7 @@ class Journal:
             out: the table that will be made.
             header: everything the rows depend on; must be JSON.
         """
+        self._out = out
         self.path = out.with_name(f".{out.name}.journal")
         self._header = json.dumps(header)
         self.done = 0
@@ -79,11 +86,13 @@ class Journal:
         """Open the journal for adding.
 
         Raises:
-            DataError: it cannot be written.
+            DataError: it cannot be written, or another run is writing it.
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("r+b" if self._whole_bytes else "w+b") as file:
+            # Neither cuts anything off before it is known that nobody else writes.
+            with self.path.open("r+b" if self._whole_bytes else "ab") as file:
+                self._lock(file)
                 file.truncate(self._whole_bytes)
                 file.seek(self._whole_bytes)
                 self._file: IO[bytes] = file
@@ -95,6 +104,19 @@ class Journal:
             raise DataError(
                 f"expected to write {self.path}, got {error.strerror or error}; free some space or choose another --out"
             ) from error
+
+    def _lock(self, file: IO[bytes]) -> None:
+        """Keep other runs out, where the system can, until the file is closed or this process ends, however it ends."""
+        if sys.platform == "win32":
+            return
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DataError(
+                f"expected to be the only run that writes {self._out}, got another; wait for it or choose another --out"
+            ) from None
+        except OSError:  # some file systems of networks know no locks
+            pass
 
     def add(self, answer: Answer) -> None:
         """Add the next answer, and hand it to the system at once."""

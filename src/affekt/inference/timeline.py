@@ -9,7 +9,7 @@ import polars as pl
 
 from affekt.colours import EXPRESSION_COLOURS
 from affekt.files import written_whole
-from affekt.inference.inputs import place_below
+from affekt.inference.inputs import place_below, shown
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
 
 TIMELINE_COLUMNS = ("time_s", "track", "status", *PROBABILITY_COLUMNS, "valence", "arousal")
@@ -19,7 +19,7 @@ WIDEST_PAGE = 20_000
 LEFT, RIGHT, BANDS, LINES, GAP, TITLE, AXIS = 72, 12, 90, 70, 14, 22, 24
 """Margins, then heights: a person's bands, the lines below them, what lies between, the title, the axis. Pixels."""
 LONGEST_GAP_S = 1.0
-"""A track is drawn in pieces where its face was not seen for longer."""
+"""A track is drawn in pieces where its face was not seen for longer, and for longer than it usually is not."""
 SHORTEST_S = 0.5
 """People seen for less time are left out."""
 MOST_PEOPLE = 20
@@ -79,7 +79,7 @@ def write_timelines(name: str, rows: pl.DataFrame, folder: Path) -> list[Path]:
         return []
     first_s, last_s = 0.0, float(rows["time_s"].cast(pl.Float64).max() or 0.0)  # pyright: ignore[reportArgumentType]
     page_width = int(min(max(PICTURE_WIDTH, PIXELS_A_SECOND * last_s), WIDEST_PAGE))
-    title = escape(Path(name).name)
+    title = escape(shown(Path(name).name))
     # Of a page that scrolls, the legend must stay in view.
     drawn = timeline_svg(people, Scale(first_s, last_s, page_width), legend=False)
     page = PAGE.format(name=title, legend=_legend_of_page(), svg=drawn)
@@ -142,7 +142,9 @@ def _person(person: pl.DataFrame, scale: Scale, top: float) -> tuple[str, float]
 
 def _pieces(person: pl.DataFrame) -> list[pl.DataFrame]:
     """Cut a track where its face was not seen for long."""
-    cut = (person["time_s"].diff().fill_null(0.0) > LONGEST_GAP_S).cast(pl.Int64).cum_sum()
+    steps_s = person["time_s"].diff().fill_null(0.0)
+    usual_s = np.median(steps_s[1:]) if len(steps_s) > 1 else 0.0
+    cut = (steps_s > max(LONGEST_GAP_S, 1.5 * usual_s)).cast(pl.Int64).cum_sum()
     return person.with_columns(cut.alias("piece")).partition_by("piece", maintain_order=True)
 
 

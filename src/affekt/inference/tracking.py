@@ -11,8 +11,8 @@ VELOCITY_GAIN = 0.2
 FARTHEST = 1.0
 """Largest distance of a matched box from its prediction, in sides of the face, the change of size as a log added.
 
-It grows by as much for each second that the face was hidden: boxes shrink and slip while another face passes before
-them, which bends the velocity, and the error of the prediction grows with time.
+It grows by as much for each second that the face was hidden, up to the longest gap: boxes shrink and slip while another
+face passes before them, which bends the velocity, and the error of the prediction grows with time.
 """
 
 
@@ -44,7 +44,8 @@ class FaceTracker:
         """Start without tracks.
 
         Args:
-            longest_gap_s: a face that is hidden for longer comes back under another number.
+            longest_gap_s: a face that is hidden for longer comes back under another number; one that was there at the
+                last look is known however long ago that was.
         """
         self.longest_gap_s = longest_gap_s
         self._tracks: list[_Track] = []
@@ -61,12 +62,13 @@ class FaceTracker:
         Returns:
             (faces,) numbers, counted from 0 in the order of appearance.
         """
-        self._tracks = [track for track in self._tracks if time_s - track.time_s <= self.longest_gap_s]
+        earliest_s = min(time_s - self.longest_gap_s, self._updated_s)
+        self._tracks = [track for track in self._tracks if track.time_s >= earliest_s]
         centres = (box_xyxy[:, :2] + box_xyxy[:, 2:]) / 2
         sizes = box_xyxy[:, 2:] - box_xyxy[:, :2]
         sides = np.maximum(np.sqrt(np.prod(sizes, axis=1)), 1.0)
         numbers = np.full(len(box_xyxy), -1)
-        for place, face in _closest_pairs(self._tracks, centres, sides, time_s):
+        for place, face in self._closest_pairs(centres, sides, time_s):
             _move(self._tracks[place], centres[face], float(sides[face]), time_s)
             self._tracks[place].size_xy = sizes[face]
             numbers[face] = self._tracks[place].number
@@ -96,24 +98,22 @@ class FaceTracker:
         ]
         return np.array(boxes, np.float32).reshape(-1, 4), np.array([track.number for track in seen], int)
 
-
-def _closest_pairs(
-    tracks: list[_Track], centres: np.ndarray, sides: np.ndarray, time_s: float
-) -> list[tuple[int, int]]:
-    """Return pairs of a track's place and a face's, each at most once, the closest first."""
-    if not tracks or not len(centres):
-        return []
-    predicted = np.stack([track.predicted_xy(time_s) for track in tracks])
-    known = np.array([track.side for track in tracks])
-    away = np.linalg.norm(predicted[:, None] - centres[None], axis=2) / np.minimum(known[:, None], sides[None])
-    away += np.abs(np.log(known[:, None] / sides[None]))
-    away /= 1 + time_s - np.array([track.time_s for track in tracks])[:, None]
-    pairs: list[tuple[int, int]] = []
-    while away.min() <= FARTHEST:
-        track, face = (int(place) for place in np.unravel_index(away.argmin(), away.shape))
-        pairs.append((track, face))
-        away[track], away[:, face] = np.inf, np.inf
-    return pairs
+    def _closest_pairs(self, centres: np.ndarray, sides: np.ndarray, time_s: float) -> list[tuple[int, int]]:
+        """Return pairs of a track's place and a face's, each at most once, the closest first."""
+        if not self._tracks or not len(centres):
+            return []
+        predicted = np.stack([track.predicted_xy(time_s) for track in self._tracks])
+        known = np.array([track.side for track in self._tracks])
+        away = np.linalg.norm(predicted[:, None] - centres[None], axis=2) / np.minimum(known[:, None], sides[None])
+        away += np.abs(np.log(known[:, None] / sides[None]))
+        hidden_s = time_s - np.array([track.time_s for track in self._tracks])
+        away /= 1 + np.minimum(hidden_s, self.longest_gap_s)[:, None]
+        pairs: list[tuple[int, int]] = []
+        while away.min() <= FARTHEST:
+            track, face = (int(place) for place in np.unravel_index(away.argmin(), away.shape))
+            pairs.append((track, face))
+            away[track], away[:, face] = np.inf, np.inf
+        return pairs
 
 
 def _move(track: _Track, centre_xy: np.ndarray, side: float, time_s: float) -> None:

@@ -36,7 +36,7 @@ class Frame:
     number: int
     """Counted from 0 over all frames of the video, those passed over included."""
     time_s: float
-    """Presentation time from the video's first frame on."""
+    """Presentation time from the video's first frame on; never less than that of the frame before."""
     decoded: av.VideoFrame
     """As the codec left it, which is a third of the memory, and another thread can convert it."""
 
@@ -51,6 +51,7 @@ def read_frames(name: str, *, every_s: float = 0.0) -> Generator[Frame, None, No
     """Decode a video frame by frame, in constant memory.
 
     Packets that cannot be decoded are passed over; of a video, not of a camera, the last thing told is that some were.
+    Where times go back, as in recordings that were joined, the frame is taken for the next one after the one before.
 
     Args:
         name: the file, or a camera as `opened_camera` takes it.
@@ -67,13 +68,16 @@ def read_frames(name: str, *, every_s: float = 0.0) -> Generator[Frame, None, No
         stream = container.streams.video[0]
         # Threads that decode frame by frame return each a few frames late, which a camera must not.
         stream.thread_type = "SLICE" if is_camera(name) else "AUTO"
-        number, start_s, due_s = -1, None, 0.0
+        rate = float(stream.average_rate or 25)
+        number, start_s, time_s, due_s = -1, None, 0.0, 0.0
         losses = _Losses()
         for frame in _decoded(container, stream, losses):
             number += 1
-            shown_s = float(frame.time) if frame.time is not None else number / float(stream.average_rate or 25)
+            shown_s = float(frame.time) if frame.time is not None else number / rate
             start_s = shown_s if start_s is None else start_s
-            time_s = shown_s - start_s
+            if shown_s - start_s < time_s - GRACE_S:  # recordings that were joined, each with its own beginning
+                start_s = shown_s - (time_s + 1 / rate)
+            time_s = max(time_s, shown_s - start_s)
             if every_s and time_s < due_s - GRACE_S:
                 continue
             if every_s:

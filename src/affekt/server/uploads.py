@@ -35,16 +35,23 @@ class _Parser(MultiPartParser):
     spool_max_size = 0
 
     def __init__(self, headers: Headers, pieces: AsyncGenerator[bytes, None], most_parts: int) -> None:
-        super().__init__(headers, pieces)
-        self.most_parts = self.parts_left = most_parts
+        super().__init__(headers, self._with_its_end(pieces))
+        self.most_parts = most_parts
+        self.begun = 0
+
+    async def _with_its_end(self, pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+        async for piece in pieces:
+            yield piece
+        if self.begun != len(self.items):
+            raise MultiPartException("the last part breaks off")
 
     def on_part_begin(self) -> None:
-        if not self.parts_left:
+        if self.begun == self.most_parts:
             raise Problem(
                 HTTPStatus.UNPROCESSABLE_ENTITY,
                 f"expected at most {self.most_parts} pictures a request, got more; send them in several requests",
             )
-        self.parts_left -= 1
+        self.begun += 1
         super().on_part_begin()
 
 

@@ -61,14 +61,17 @@ def test_scores_are_smoothed_as_python_smooths_them(followed):
         assert row["confidence"] == max(row[name] for name in PROBABILITY_COLUMNS)
 
 
-def test_people_are_numbered_as_python_numbers_them(visit):
+@pytest.mark.parametrize("apart_s", [1 / 15, 1.5])
+def test_people_are_numbered_as_python_numbers_them(visit, apart_s):
     random = np.random.default_rng(1)
     frames = []
     for number in range(60):
         walkers = [(100 + 6 * number, 90), (460 - 6 * number, 120), (250, 300 + 2 * number)]
         boxes = [[x, y, x + 60, y + 70] for x, y in walkers]
         kept = [box for box in boxes if random.random() > 0.15]
-        frames.append((number / 15, (np.array(kept).reshape(-1, 4) + random.normal(0, 2, (len(kept), 4))).tolist()))
+        frames.append(
+            (number * apart_s, (np.array(kept).reshape(-1, 4) + random.normal(0, 2, (len(kept), 4))).tolist())
+        )
     found = visit(ready=False).tab.evaluate(
         """async (frames) => {
           const tracker = new (await import("/affect/tracking.js")).FaceTracker();

@@ -57,6 +57,22 @@ def test_a_dropped_picture_is_read_as_python_reads_it(opened, model, astronaut_r
     assert opened.tab.locator("#headline .word").inner_text() == found["emotion"][0]
 
 
+def test_a_picture_dropped_before_the_network_is_there_is_read_once_it_is(visit, astronaut_rgb):
+    held = []
+
+    def hold_back(visit):
+        visit.context.route("**/model.onnx", lambda route: held.append(route))
+
+    opened = visit(ready=False, before=hold_back)
+    drop(opened, "early.png", astronaut_rgb)
+    opened.until_told("then the pictures are read")
+    while not held:
+        opened.tab.wait_for_timeout(50)
+    held[0].continue_()
+    opened.until_told("early.png: 1 face")
+    assert [row["input"] for row in opened.rows()] == ["early.png"]
+
+
 @pytest.mark.parametrize(("width", "height"), [(1400, 1050), (397, 512), (90, 90)])
 def test_sizes_that_are_shrunk_padded_and_enlarged_keep_to_python(opened, model, astronaut_rgb, width, height):
     image_rgb = np.asarray(Image.fromarray(astronaut_rgb[:400, 40:440]).resize((width, height)))

@@ -63,6 +63,8 @@ def test_a_phone_needs_no_sideways_scrolling(visit, astronaut):
         assert box["height"] >= 44, name
         assert box["x"] >= 0, name
         assert box["x"] + box["width"] <= width, name
+    headline = opened.tab.locator("#headline")
+    assert headline.evaluate("(line) => line.scrollWidth <= line.clientWidth"), headline.inner_text()
 
 
 def luminance(colour):

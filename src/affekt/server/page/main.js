@@ -41,6 +41,8 @@ let selected = null;
 let following = null;
 let nowS = 0;
 let reading = Promise.resolve();
+/** Pictures that came while the network was still loading. */
+let early = [];
 let isStarting = false;
 let cameras = 0;
 let chartedMs = -Infinity;
@@ -58,6 +60,8 @@ async function begin() {
 
 async function askForServer(reason) {
   part("ask").hidden = true;
+  // Who dropped them was told that they stay here.
+  early = [];
   if (!(await mayUseServer(reason))) {
     tell(`Nothing runs, and nothing was sent: this browser cannot run the network (${reason}).`);
     document.body.dataset.state = "refused";
@@ -80,6 +84,11 @@ function opened() {
   for (const id of ["camera", "files"]) part(id).disabled = false;
   tell(engine.sends ? "Ready. Pictures go to the server." : "Ready. Everything runs in this page.");
   document.body.dataset.state = "ready";
+  readPictures(early.splice(0));
+}
+
+function isLoading() {
+  return !document.body.dataset.state;
 }
 
 function tell(text) {
@@ -90,6 +99,10 @@ function tell(text) {
 /** Pictures are read one after the other, in the order they came. */
 function readPictures(files) {
   if (engine) reading = files.reduce((before, file) => before.then(() => readPicture(file)), reading);
+  else if (isLoading()) {
+    early.push(...files);
+    if (early.length) tell("Loading the network …, then the pictures are read.");
+  }
   return reading;
 }
 
@@ -245,7 +258,7 @@ function forget() {
 }
 
 function takeDrops() {
-  const isFiles = (event) => engine && event.dataTransfer?.types.includes("Files");
+  const isFiles = (event) => (engine || isLoading()) && event.dataTransfer?.types.includes("Files");
   let depth = 0;
   const hint = (isShown) => (part("dropping").hidden = !isShown);
   addEventListener("dragenter", (event) => isFiles(event) && hint(++depth > 0));

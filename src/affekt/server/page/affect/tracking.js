@@ -10,8 +10,12 @@ const FARTHEST = 1.0;
 export class FaceTracker {
   #tracks = [];
   #next = 0;
+  #updatedS = -Infinity;
 
-  /** @param {number} longestGapS a face that is hidden for longer comes back under another number. */
+  /**
+   * @param {number} longestGapS a face that is hidden for longer comes back under another number; one that was there at
+   *   the last look is known however long ago that was.
+   */
   constructor(longestGapS = 1.0) {
     this.longestGapS = longestGapS;
   }
@@ -24,14 +28,16 @@ export class FaceTracker {
    * @returns {number[]} a number a face, counted from 0 in the order of appearance.
    */
   update(boxes, timeS) {
-    this.#tracks = this.#tracks.filter((track) => timeS - track.timeS <= this.longestGapS);
+    const earliestS = Math.min(timeS - this.longestGapS, this.#updatedS);
+    this.#tracks = this.#tracks.filter((track) => track.timeS >= earliestS);
+    this.#updatedS = timeS;
     const faces = boxes.map(([left, top, right, bottom]) => ({
       x: (left + right) / 2,
       y: (top + bottom) / 2,
       side: Math.max(Math.sqrt((right - left) * (bottom - top)), 1),
     }));
     const numbers = new Array(boxes.length).fill(-1);
-    for (const [track, face] of closestPairs(this.#tracks, faces, timeS)) {
+    for (const [track, face] of closestPairs(this.#tracks, faces, timeS, this.longestGapS)) {
       move(track, faces[face], timeS);
       numbers[face] = track.number;
     }
@@ -50,12 +56,13 @@ function predicted(track, timeS) {
 }
 
 /** Pairs of a track and a face's place, each at most once, the closest first. */
-function closestPairs(tracks, faces, timeS) {
+function closestPairs(tracks, faces, timeS, longestGapS) {
   const candidates = tracks.flatMap((track) => {
     const there = predicted(track, timeS);
+    const hiddenS = Math.min(timeS - track.timeS, longestGapS);
     return faces.map((face, place) => {
       const distance = Math.hypot(there.x - face.x, there.y - face.y) / Math.min(track.side, face.side);
-      const away = (distance + Math.abs(Math.log(track.side / face.side))) / (1 + timeS - track.timeS);
+      const away = (distance + Math.abs(Math.log(track.side / face.side))) / (1 + hiddenS);
       return { track, place, away };
     });
   });

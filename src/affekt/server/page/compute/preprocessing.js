@@ -39,7 +39,7 @@ function triangleTaps(length, start, stop, size) {
   return Array.from({ length: size }, (_, point) => {
     const centre = start + (point + 0.5) * step;
     const from = Math.floor(centre - support);
-    const count = Math.ceil(2 * support) + 2;
+    const count = Math.ceil(2 * support) + 1;
     const first = clamped(from);
     const weights = new Float64Array(clamped(from + count - 1) - first + 1);
     let total = 0;
