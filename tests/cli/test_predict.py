@@ -17,6 +17,8 @@ import pytest
 from PIL import Image
 
 from affekt.cli.main import main
+from affekt.cli.predict import _with_progress
+from affekt.inference.analyzer import Answer
 
 
 @pytest.fixture
@@ -155,6 +157,8 @@ def test_runs_killed_at_random_moments_go_on_to_the_same_table(small_model, writ
 FILMING = """
 import sys
 from affekt.cli.main import main
+from affekt.cli.predict import _with_progress
+from affekt.inference.analyzer import Answer
 from affekt.inference import camera
 camera.DEVICE_FORMATS = dict.fromkeys(camera.DEVICE_FORMATS, "lavfi")
 main(["predict", "camera:testsrc=size=64x48:rate=25,realtime", "--faces", "whole", *sys.argv[1:]])
@@ -338,3 +342,28 @@ def test_a_camera_cannot_be_read_again_to_be_drawn_on(small_model, capsys):
         run("camera:0", "--model", small_model, "--out", "faces.csv", "--draw", "marked")
     assert stop.value.code == 2
     assert capsys.readouterr().err.startswith("affekt: expected pictures and videos with --draw, got a camera; record")
+
+
+class Terminal(io.StringIO):
+    """What a person looks at."""
+
+    def isatty(self):
+        return True
+
+
+def test_the_bar_moves_on_within_a_video(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+
+    def answers():
+        for share in (0.0, 0.25, 0.5):
+            time.sleep(0.15)  # longer than the bar waits before it is drawn again
+            yield Answer([], ends=False, share=share)
+        yield Answer([], ends=True)
+
+    assert len(list(_with_progress(answers(), total=2, done=1))) == 4
+    shown = terminal.getvalue()
+    assert " 62%|" in shown
+    assert " 75%|" in shown
+    assert "1 of 2 inputs" in shown
+    assert " left" in shown

@@ -279,11 +279,13 @@ def _with_progress(answers: "Iterator[Answer]", total: int, done: int) -> "Itera
     from tqdm import tqdm
 
     faces = 0
+    shown = "{percentage:3.0f}%|{bar}| {elapsed}, {remaining} left{postfix}"
     # None hides the bar where nobody looks: standard error is not a terminal.
-    with tqdm(total=total, initial=done, unit="input", leave=False, disable=None) as bar:
+    with tqdm(total=total, initial=done, miniters=0, bar_format=shown, leave=False, disable=None) as bar:
         for answer in answers:
             faces += sum(row["status"] == "ok" for row in answer.rows)
-            elapsed = bar.format_dict["elapsed"]
-            bar.set_postfix_str(f"{faces / elapsed:.0f} faces/s" if elapsed else "", refresh=False)
-            bar.update(answer.ends)
+            done += answer.ends
+            rate = faces / max(bar.format_dict["elapsed"], 1e-3)
+            bar.set_postfix_str(f"{done} of {total} inputs, {rate:.0f} faces/s", refresh=False)
+            bar.update(done + (0 if answer.ends else answer.share) - bar.n)
             yield answer

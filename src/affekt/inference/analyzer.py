@@ -53,6 +53,8 @@ class Answer:
 
     rows: list[Row]
     ends: bool
+    share: float = 1.0
+    """How much of its input has been seen with it, 0-1."""
 
 
 class Analyzer:
@@ -222,7 +224,8 @@ class Analyzer:
         is_end_of_video = sight.picture is None and sight.problem is None
         if is_end_of_video:
             return Answer([], sight.ends)
-        return Answer(rows_of(looked, affect, min_confidence=self.min_confidence, smoother=smoother), sight.ends)
+        rows = rows_of(looked, affect, min_confidence=self.min_confidence, smoother=smoother)
+        return Answer(rows, sight.ends, sight.share)
 
     def detector(self, faces: FaceFinder) -> Detector | None:
         """Return who finds the faces, opened on first use; None for `whole`.

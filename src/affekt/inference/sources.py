@@ -47,6 +47,8 @@ class Sight:
     """Why there is nothing to look at, unless it is the end of a video."""
     ends: bool = True
     """Whether this is the last of its input."""
+    share: float = 1.0
+    """How much of its input has been seen with this, 0-1; 0 until the end where nobody knows how long it is."""
     detects: bool = True
     """Whether faces are looked for; where not, those of the frames before are followed."""
 
@@ -85,8 +87,9 @@ def _frames(name: str, sampling: Sampling, stop: Event) -> Iterator[Sight]:
             for place, frame in enumerate(frames):
                 if stop.is_set() or frame.time_s >= sampling.stop_after_s:
                     break
+                share = min(1.0, frame.time_s / min(frame.length_s, sampling.stop_after_s))
                 detects = place % sampling.detect_every == 0
-                yield Sight(shown(name), frame, frame.number, frame.time_s, ends=False, detects=detects)
+                yield Sight(shown(name), frame, frame.number, frame.time_s, ends=False, share=share, detects=detects)
     except PictureError as error:
         yield Sight(shown(name), problem=str(error).removeprefix(f"{name}: "))
     else:

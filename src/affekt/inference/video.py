@@ -37,6 +37,8 @@ class Frame:
     """Counted from 0 over all frames of the video, those passed over included."""
     time_s: float
     """Presentation time from the video's first frame on; never less than that of the frame before."""
+    length_s: float
+    """How long the video says it is; infinite for a camera, and where it does not say."""
     decoded: av.VideoFrame
     """As the codec left it, which is a third of the memory, and another thread can convert it."""
 
@@ -69,6 +71,7 @@ def read_frames(name: str, *, every_s: float = 0.0) -> Generator[Frame, None, No
         # Threads that decode frame by frame return each a few frames late, which a camera must not.
         stream.thread_type = "SLICE" if is_camera(name) else "AUTO"
         rate = float(stream.average_rate or 25)
+        length_s = (container.duration or math.inf) / av.time_base
         number, start_s, time_s, due_s = -1, None, 0.0, 0.0
         losses = _Losses()
         for frame in _decoded(container, stream, losses):
@@ -82,7 +85,7 @@ def read_frames(name: str, *, every_s: float = 0.0) -> Generator[Frame, None, No
                 continue
             if every_s:
                 due_s = (math.floor((time_s + GRACE_S) / every_s) + 1) * every_s
-            yield Frame(number, time_s, frame)
+            yield Frame(number, time_s, length_s, frame)
         if number < 0:
             raise PictureError("a video without a frame that can be decoded")
         # Of the first packets of a camera some are often broken, and nothing is lost with them.
