@@ -120,6 +120,19 @@ def test_dimensions_alone_make_a_report(manifest, predictions):
     assert "Expressions" not in summary(evaluation)
 
 
+@pytest.mark.parametrize("absent", [["emotion"], ["valence", "arousal"]])
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_the_floor_stands_under_models_whose_train_and_test_split_know_different_things(
+    manifest, predictions, predictions_of, absent, split
+):
+    known = pl.col("split") != split
+    partly = manifest.with_columns(pl.when(known).then(pl.col(name)).alias(name) for name in absent)
+    evaluation = evaluated(partly, {"one": predictions, "two": predictions_of(manifest, seed=3)})
+    assert evaluation.floor.figures.keys() == evaluation.scores[0].figures.keys()
+    page = report_html(evaluation, pictures=0)
+    assert page.count('<tr class="floor">') >= 1
+
+
 def test_nothing_is_left_where_writing_fails(tmp_path, manifest, predictions):
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")

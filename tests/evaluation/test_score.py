@@ -180,3 +180,29 @@ def test_without_a_train_split_the_floor_says_so(manifest):
     assert "there being no train split" in sentence
     with pytest.raises(DataError, match="expected labels"):
         floor_predictions(test.with_columns(emotion=pl.lit(None, pl.String), valence=None, arousal=None), "test")
+
+
+def without(manifest, split, *columns):
+    return manifest.with_columns(pl.when(pl.col("split") != split).then(pl.col(name)).alias(name) for name in columns)
+
+
+def test_what_train_does_not_know_the_floor_takes_from_the_split_and_says_so(manifest):
+    no_points = without(manifest, "train", "valence", "arousal")
+    table, sentence = floor_predictions(no_points, "test")
+    test = manifest.filter(pl.col("split") == "test")
+    assert table["valence"].unique().to_list() == pytest.approx([test["valence"].mean()])
+    assert "the class frequencies of the split 'train'" in sentence
+    assert "the mean valence and arousal of the split 'test', where train has none" in sentence
+    table, sentence = floor_predictions(without(manifest, "train", "emotion"), "test")
+    assert table["p_anger"].unique().to_list() == pytest.approx([(test["emotion"] == "anger").mean()])
+    assert "class frequencies of the split 'test', where train has none" in sentence
+
+
+def test_the_floor_predicts_only_what_the_split_knows(manifest):
+    table, sentence = floor_predictions(without(manifest, "test", "valence", "arousal"), "test")
+    assert "valence" not in table.columns
+    assert "valence" not in sentence
+    valence_only = manifest.with_columns(arousal=pl.lit(None, pl.Float32))
+    table, _ = floor_predictions(valence_only, "test")
+    assert set(scored(table, valence_only).figures) >= {"valence_ccc", "valence_rmse"}
+    assert "arousal_ccc" not in scored(table, valence_only).figures
