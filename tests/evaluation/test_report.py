@@ -5,12 +5,14 @@ import re
 import sys
 from html.parser import HTMLParser
 
+import numpy as np
 import polars as pl
 import pytest
+from matplotlib.figure import Figure as Canvas
 
 from affekt.errors import ConfigError, DataError, MissingExtra
 from affekt.evaluation.bootstrap import Figure
-from affekt.evaluation.circumplex import spread
+from affekt.evaluation.circumplex import paint_class_means, spread
 from affekt.evaluation.drawing import render
 from affekt.evaluation.evaluate import evaluate_tables
 from affekt.evaluation.history import panels_of, read_log
@@ -129,8 +131,27 @@ def test_the_floor_stands_under_models_whose_train_and_test_split_know_different
     partly = manifest.with_columns(pl.when(known).then(pl.col(name)).alias(name) for name in absent)
     evaluation = evaluated(partly, {"one": predictions, "two": predictions_of(manifest, seed=3)})
     assert evaluation.floor.figures.keys() == evaluation.scores[0].figures.keys()
-    page = report_html(evaluation, pictures=0)
-    assert page.count('<tr class="floor">') >= 1
+
+
+def test_dimensions_known_for_different_rows_make_charts_of_what_there_is(manifest, predictions):
+    even = pl.int_range(pl.len()) % 4 < 2
+    apart = manifest.with_columns(valence=pl.when(even).then("valence"), arousal=pl.when(~even).then("arousal"))
+    points = predictions.select("source_id", "valence", "arousal")
+    page = report_html(evaluated(apart, {"one": points}), pictures=0)
+    assert "Residuals of valence" in page
+    assert "Residuals of arousal" in page
+    assert "Mean of each expression" not in page
+    one = manifest.with_columns(arousal=pl.lit(None, pl.Float32))
+    page = report_html(evaluated(one, {"one": points}), pictures=0)
+    assert "Residuals of valence" in page
+    assert "Residuals of arousal" not in page
+
+
+def test_means_outside_the_circle_stay_in_the_chart():
+    canvas = Canvas()
+    ends = np.array([0.1, 0.2]), np.array([0.0, 0.1])
+    paint_class_means(canvas, ends, (np.array([1.6, 1.7]), np.array([0.1, 0.1])), np.array([1, 1]))
+    assert canvas.axes[0].get_xlim()[1] > 1.65
 
 
 def test_nothing_is_left_where_writing_fails(tmp_path, manifest, predictions):
