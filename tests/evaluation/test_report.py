@@ -12,6 +12,7 @@ from matplotlib.figure import Figure as Canvas
 
 from affekt.errors import ConfigError, DataError, MissingExtra
 from affekt.evaluation.bootstrap import Figure
+from affekt.evaluation.charts import paint_classes, paint_curves
 from affekt.evaluation.circumplex import paint_class_means, spread
 from affekt.evaluation.drawing import render
 from affekt.evaluation.evaluate import evaluate_tables
@@ -20,6 +21,7 @@ from affekt.evaluation.markup import table_html, typeset
 from affekt.evaluation.mistakes import worst_mistakes
 from affekt.evaluation.predictions import match
 from affekt.evaluation.report import report_html, write_report
+from affekt.evaluation.score import score
 from affekt.evaluation.table import Table, interval, main_tables, number, summary, to_markdown, to_plain
 
 
@@ -145,6 +147,18 @@ def test_dimensions_known_for_different_rows_make_charts_of_what_there_is(manife
     page = report_html(evaluated(one, {"one": points}), pictures=0)
     assert "Residuals of valence" in page
     assert "Residuals of arousal" not in page
+
+
+@pytest.mark.filterwarnings("error")
+def test_charts_of_absent_classes_keep_their_rows_and_need_no_curve(manifest, predictions):
+    angry = score(match(predictions, manifest.with_columns(emotion=pl.lit("anger")), "test"), resamples=20)
+    classes, curves = Canvas(), Canvas()
+    paint_classes(classes, angry)
+    low, high = sorted(classes.axes[0].get_ylim())
+    assert low <= -0.4
+    assert high >= 7.4
+    paint_curves(curves, np.full(9, 6), np.full((9, 8), 1 / 8), angry, "roc_auc")
+    assert curves.axes[0].get_legend() is None
 
 
 def test_means_outside_the_circle_stay_in_the_chart():

@@ -76,6 +76,8 @@ def paint_curves(canvas: "Canvas", truth: np.ndarray, probabilities: np.ndarray,
         axes.set_ylabel("precision")
     _unit_square(axes)
     title = "area" if kind == "roc_auc" else "average precision"
+    if not axes.get_legend_handles_labels()[0]:
+        return
     legend = axes.legend(title=title, handlelength=1.2, labelspacing=0.3, loc="center left", bbox_to_anchor=(1, 0.5))
     legend.set_alignment("left")
 
@@ -147,7 +149,7 @@ def paint_classes(canvas: "Canvas", scores: Scores) -> None:
     axes.set_yticks(
         range(len(LABELS)), [f"{label}\n{count:,} rows" for label, count in zip(LABELS, support, strict=True)]
     )
-    axes.invert_yaxis()
+    axes.set_ylim(len(LABELS) - 0.5, -0.5)
     axes.set_xlim(0, 1)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
