@@ -16,6 +16,7 @@ from affekt.models.calibration import fit_temperature
 from affekt.models.card import WEIGHTS_FILE, Card
 from affekt.models.network import Network
 from affekt.models.saving import save_model
+from affekt.seeds import require_seed
 from affekt.training.augmentation_settings import Augmentation
 from affekt.training.checkpoint import CHECKPOINT_FILE, Progress, Trainee, load_checkpoint, save_checkpoint
 from affekt.training.distributed import World, choose_device, joined_world
@@ -50,6 +51,14 @@ class Run:
     """`auto`, `cpu`, `cuda` or `mps`."""
     command: str = ""
     """The command line, for the card."""
+
+    def __post_init__(self) -> None:
+        """Refuse a seed that is none.
+
+        Raises:
+            ConfigError: it is negative or too large.
+        """
+        require_seed(self.seed)
 
 
 def train(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:

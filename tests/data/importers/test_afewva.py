@@ -105,3 +105,8 @@ def test_a_damaged_annotation_names_the_file(tmp_path, text):
 def test_fractions_must_leave_something_to_train_on(tmp_path, val, test):
     with pytest.raises(ConfigError, match="--val and --test"):
         AfewVa(root=tmp_path, val=val, test=test)
+
+
+def test_a_seed_that_is_none_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="expected a seed from 0"):
+        AfewVa(root=tmp_path, seed=-1)

@@ -12,6 +12,7 @@ from tyro.conf import Positional
 
 from affekt.data.importers.listing import Listing
 from affekt.errors import ConfigError, DataError
+from affekt.seeds import require_seed
 
 SCALE = 10
 """Ratings are whole numbers in [-10, 10]."""
@@ -32,11 +33,12 @@ class AfewVa:
     """Fraction of the frames that goes to test, whole actors at a time."""
 
     def __post_init__(self) -> None:
-        """Refuse fractions that leave nothing to train on.
+        """Refuse fractions that leave nothing to train on, and seeds that are none.
 
         Raises:
-            ConfigError: a fraction is negative, or the two reach 1.
+            ConfigError: a fraction is negative, the two reach 1, or the seed is negative or too large.
         """
+        require_seed(self.seed)
         if min(self.val, self.test) < 0 or self.val + self.test >= 1:
             raise ConfigError(f"expected --val and --test of 0 or more, below 1 together, got {self.val}, {self.test}")
 
