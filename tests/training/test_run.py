@@ -149,6 +149,13 @@ in_train = pl.col("split") == "train"
     [
         ([without_emotions, without_votes], {}, {}, DataError, "at least two expressions in the training rows, got 0"),
         ([pl.lit("fear").alias("emotion")], {}, {}, DataError, "at least two expressions in the training rows, got 1"),
+        (
+            [without_emotions],
+            {"class_balance": "sampling", "expression_target": "votes"},
+            {},
+            DataError,
+            "labels in the training rows to balance classes by sampling, got none among 64 rows",
+        ),
         ([without_points], {"heads": BOTH}, {}, DataError, "valence and arousal in the training rows, got none"),
         ([pl.lit("test").alias("split")], {}, {}, DataError, r"rows of the split 'train', got none among test \(96\)"),
         (
