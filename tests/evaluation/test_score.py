@@ -10,7 +10,9 @@ from sklearn import metrics as sk
 
 from affekt.errors import ConfigError, DataError
 from affekt.evaluation.baselines import floor_predictions
+from affekt.evaluation.bootstrap import Figure
 from affekt.evaluation.definitions import DEFINITIONS
+from affekt.evaluation.notes import notes_on
 from affekt.evaluation.predictions import match
 from affekt.evaluation.score import compare, score, to_json
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
@@ -110,6 +112,32 @@ def test_constant_predictions_are_nan_and_a_sentence(manifest, predictions):
     assert "Every row is predicted neutral." in said
     assert "The predicted valence is 1.500 throughout: CORR is not defined" in said
     assert "84 of 84 predictions of valence lie outside [-1, 1]." in said
+
+
+def test_a_constant_that_is_the_truth_has_no_ccc_and_the_sentence_says_so(manifest, predictions):
+    flat = manifest.with_columns(valence=pl.lit(0.25, pl.Float32))
+    scores = scored(predictions.with_columns(valence=pl.lit(0.25)), flat)
+    assert np.isnan(scores.figures["valence_ccc"].value)
+    assert "The predicted valence is 0.250 throughout: CORR and CCC are not defined." in scores.notes
+    apart = scored(predictions.with_columns(valence=pl.lit(0.5)), flat)
+    assert apart.figures["valence_ccc"].value == 0
+    assert "The predicted valence is 0.500 throughout: CORR is not defined and CCC is 0." in apart.notes
+
+
+def test_a_figure_outside_its_interval_is_named_with_its_dimension_and_its_reason(manifest, predictions):
+    figures = {"ece": Figure(0.1, 0.2, 0.3), "valence_ccc": Figure(0.9, 0.1, 0.8), "accuracy": Figure(0.5, 0.4, 0.6)}
+    notes = notes_on(match(predictions, manifest, "test"), figures, "row")
+    assert any(note.startswith("ECE lies outside") and "cannot fall below 0" in note for note in notes)
+    assert any(note.startswith("CCC of valence lies outside") and "to one side of it" in note for note in notes)
+    assert not any(note.startswith("Accuracy") for note in notes)
+
+
+def test_people_of_two_data_sets_with_one_name_are_two_subjects(manifest_of, predictions_of):
+    people = manifest_of(source=["one", "two"] * 80, subject=[str(index // 8) for index in range(160)])
+    note = next(note for note in scored(predictions_of(people), people).notes if "subjects" in note)
+    rows = people.filter(pl.col("split") == "test")
+    assert f"show {rows.select('source', 'subject').n_unique()} subjects" in note
+    assert rows.select("source", "subject").n_unique() != rows["subject"].n_unique()
 
 
 def test_one_class_in_the_truth_is_a_sentence_and_not_a_crash(manifest, predictions):
