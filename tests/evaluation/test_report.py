@@ -12,7 +12,7 @@ from matplotlib.figure import Figure as Canvas
 
 from affekt.errors import ConfigError, DataError, MissingExtra
 from affekt.evaluation.bootstrap import Figure
-from affekt.evaluation.charts import paint_classes, paint_curves
+from affekt.evaluation.charts import paint_classes, paint_confidence, paint_curves
 from affekt.evaluation.circumplex import paint_class_means, spread
 from affekt.evaluation.drawing import render
 from affekt.evaluation.evaluate import evaluate_tables
@@ -159,6 +159,15 @@ def test_charts_of_absent_classes_keep_their_rows_and_need_no_curve(manifest, pr
     assert high >= 7.4
     paint_curves(curves, np.full(9, 6), np.full((9, 8), 1 / 8), angry, "roc_auc")
     assert curves.axes[0].get_legend() is None
+
+
+def test_the_histogram_of_confidence_has_the_bins_of_the_reliability_diagram():
+    canvas = Canvas()
+    confidence = np.linspace(0, 1, 16)[1:]
+    paint_confidence(canvas, confidence, np.arange(15) % 2 == 0)
+    wrong, right = ([bar.get_height() for bar in bars] for bars in canvas.axes[0].containers)
+    assert wrong == [0, 1] * 7 + [0]
+    assert right == [1, 0] * 7 + [1]
 
 
 def test_means_outside_the_circle_stay_in_the_chart():

@@ -2,10 +2,12 @@
 
 import json
 
+import krippendorff
 import numpy as np
 import polars as pl
 import pytest
-from scipy.stats import pearsonr
+from scipy.spatial.distance import jensenshannon
+from scipy.stats import entropy, pearsonr
 from sklearn import metrics as sk
 
 from affekt.errors import ConfigError, DataError
@@ -22,26 +24,63 @@ def scored(predictions, manifest, name="model", **options):
     return score(match(predictions, manifest, "test"), name, **({"resamples": 100} | options))
 
 
-def test_figures_agree_with_scikit_learn_end_to_end(manifest, predictions):
+def lin(truth, predicted):
+    """Lin's concordance from Pearson's correlation, as the literature writes it."""
+    rho = pearsonr(truth, predicted)[0]
+    apart = (truth.mean() - predicted.mean()) ** 2
+    return 2 * rho * truth.std() * predicted.std() / (truth.var() + predicted.var() + apart)
+
+
+def gap(confidence, right, bins=15):
+    """Expected calibration error, bin by bin."""
+    inside = [(confidence > low / bins) & (confidence <= (low + 1) / bins) for low in range(bins)]
+    return sum(abs(right[rows].mean() - confidence[rows].mean()) * rows.mean() for rows in inside if rows.any())
+
+
+def test_every_figure_agrees_with_an_independent_one_end_to_end(manifest, predictions):
     scores = scored(predictions, manifest)
     rows = manifest.filter(pl.col("split") == "test")
     truth = np.array([LABELS.index(label) for label in rows["emotion"]])
     probabilities = predictions.select(PROBABILITY_COLUMNS).to_numpy()
-    chosen = probabilities.argmax(axis=1)
+    chosen, one_hot = probabilities.argmax(axis=1), np.eye(8)[truth]
+    votes = rows["votes"].to_numpy().astype(float)
     expected = {
         "accuracy": sk.accuracy_score(truth, chosen),
+        "balanced_accuracy": sk.balanced_accuracy_score(truth, chosen),
         "macro_f1": sk.f1_score(truth, chosen, average="macro"),
+        "weighted_f1": sk.f1_score(truth, chosen, average="weighted"),
         "roc_auc": sk.roc_auc_score(truth, probabilities, multi_class="ovr"),
-        "pr_auc": sk.average_precision_score(np.eye(8)[truth], probabilities),
+        "pr_auc": sk.average_precision_score(one_hot, probabilities),
         "kappa": sk.cohen_kappa_score(truth, chosen),
+        "alpha": krippendorff.alpha([truth, chosen], level_of_measurement="nominal"),
         "log_loss": sk.log_loss(truth, probabilities),
-        "arousal_corr": pearsonr(rows["arousal"].cast(pl.Float64), predictions["arousal"])[0],
+        "brier": ((probabilities - one_hot) ** 2).sum(axis=1).mean(),
+        "ece": gap(probabilities.max(axis=1), chosen == truth),
+        "votes_kl": entropy(votes, probabilities, axis=1).mean(),
+        "votes_js": (jensenshannon(votes, probabilities, axis=1, base=2) ** 2).mean(),
     }
+    for name in ("valence", "arousal"):
+        true, predicted = rows[name].cast(pl.Float64).to_numpy(), predictions[name].to_numpy()
+        expected |= {
+            f"{name}_rmse": sk.root_mean_squared_error(true, predicted),
+            f"{name}_mae": sk.mean_absolute_error(true, predicted),
+            f"{name}_corr": pearsonr(true, predicted)[0],
+            f"{name}_sagr": sk.accuracy_score(np.sign(true), np.sign(predicted)),
+            f"{name}_ccc": lin(true, predicted),
+        }
+    assert scores.figures.keys() == expected.keys() == DEFINITIONS.keys()
     for key, value in expected.items():
-        assert scores.figures[key].value == pytest.approx(value, abs=1e-9)
+        assert scores.figures[key].value == pytest.approx(value, abs=1e-7), key
     assert scores.confusion is not None
     np.testing.assert_array_equal(scores.confusion, sk.confusion_matrix(truth, chosen))
-    assert set(scores.figures) == set(DEFINITIONS)
+
+    precision, recall, f1, _ = sk.precision_recall_fscore_support(truth, chosen)
+    roc = sk.roc_auc_score(one_hot, probabilities, average=None)
+    pr = sk.average_precision_score(one_hot, probabilities, average=None)
+    for index, label in enumerate(LABELS):
+        found = {key: figure.value for key, figure in scores.classes[label].items()}
+        columns = {"precision": precision, "recall": recall, "f1": f1, "roc_auc": roc, "pr_auc": pr}
+        assert found == pytest.approx({key: values[index] for key, values in columns.items()}), label
 
 
 def test_every_figure_lies_in_its_interval(manifest, predictions):
