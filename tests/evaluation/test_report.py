@@ -12,7 +12,7 @@ from matplotlib.figure import Figure as Canvas
 
 from affekt.errors import ConfigError, DataError, MissingExtra
 from affekt.evaluation.bootstrap import Figure
-from affekt.evaluation.charts import paint_classes, paint_confidence, paint_curves
+from affekt.evaluation.charts import paint_classes, paint_confidence, paint_confusion, paint_curves, paint_reliability
 from affekt.evaluation.circumplex import paint_class_means, spread
 from affekt.evaluation.drawing import render
 from affekt.evaluation.evaluate import evaluate_tables
@@ -22,7 +22,7 @@ from affekt.evaluation.mistakes import worst_mistakes
 from affekt.evaluation.predictions import match
 from affekt.evaluation.report import report_html, write_report
 from affekt.evaluation.score import score
-from affekt.evaluation.table import Table, interval, main_tables, number, summary, to_markdown, to_plain
+from affekt.evaluation.table import Table, interval, is_clear, main_tables, number, summary, to_markdown, to_plain
 
 
 def evaluated(manifest, tables, **options):
@@ -168,6 +168,36 @@ def test_the_histogram_of_confidence_has_the_bins_of_the_reliability_diagram():
     wrong, right = ([bar.get_height() for bar in bars] for bars in canvas.axes[0].containers)
     assert wrong == [0, 1] * 7 + [0]
     assert right == [1, 0] * 7 + [1]
+
+
+def test_the_confusion_matrix_shows_shares_of_the_true_class():
+    counts = np.zeros((8, 8), dtype=int)
+    counts[0, :2], counts[1, 1] = (3, 1), 4
+    canvas = Canvas()
+    paint_confusion(canvas, counts)
+    shown: dict[tuple[int, int], list[str]] = {}
+    for text in canvas.axes[0].texts:
+        column, row = map(int, text.get_position())
+        shown.setdefault((row, column), []).append(text.get_text())
+    assert shown == {(0, 0): ["75%", "3"], (0, 1): ["25%", "1"], (1, 1): ["100%", "4"]}
+
+
+def test_the_reliability_diagram_has_accuracy_and_wilsons_interval():
+    canvas = Canvas()
+    paint_reliability(canvas, np.full(20, 0.5), np.arange(20) < 5)
+    [bar] = canvas.axes[0].patches
+    assert bar.get_height() == 0.25
+    low, high = canvas.axes[0].lines[0].get_ydata()
+    # Wilson (1927): the roots of (p - 1/4)^2 = 1.96^2 p (1 - p) / 20.
+    assert all((p - 0.25) ** 2 == pytest.approx(1.959964**2 * p * (1 - p) / 20) for p in (low, high))
+    assert low < 0.25 < high
+
+
+@pytest.mark.parametrize(("low", "high", "clear"), [(0.1, 0.2, True), (-0.2, -0.1, True), (-0.1, 0.2, False)])
+def test_a_difference_is_clear_on_either_side_of_zero(low, high, clear):
+    assert is_clear(Figure(0, low, high)) is clear
+    bold = "**+0.000" in to_markdown(Table("t", ("a", "b"), (("x - y", Figure(0, low, high)),), signed=True))
+    assert bold is clear
 
 
 def test_means_outside_the_circle_stay_in_the_chart():
