@@ -13,16 +13,18 @@ from matplotlib.figure import Figure as Canvas
 from affekt.errors import ConfigError, DataError, MissingExtra
 from affekt.evaluation.bootstrap import Figure
 from affekt.evaluation.charts import paint_classes, paint_confidence, paint_confusion, paint_curves, paint_reliability
-from affekt.evaluation.circumplex import paint_class_means, spread
+from affekt.evaluation.circumplex import paint_class_means, paint_residuals, spread
 from affekt.evaluation.drawing import render
 from affekt.evaluation.evaluate import evaluate_tables
 from affekt.evaluation.history import panels_of, read_log
 from affekt.evaluation.markup import table_html, typeset
 from affekt.evaluation.mistakes import worst_mistakes
 from affekt.evaluation.predictions import match
+from affekt.evaluation.ranking import precision_recall_curve, roc_curve
 from affekt.evaluation.report import report_html, write_report
 from affekt.evaluation.score import score
 from affekt.evaluation.table import Table, interval, is_clear, main_tables, number, summary, to_markdown, to_plain
+from affekt.labels import LABELS
 
 
 def evaluated(manifest, tables, **options):
@@ -198,6 +200,25 @@ def test_a_difference_is_clear_on_either_side_of_zero(low, high, clear):
     assert is_clear(Figure(0, low, high)) is clear
     bold = "**+0.000" in to_markdown(Table("t", ("a", "b"), (("x - y", Figure(0, low, high)),), signed=True))
     assert bold is clear
+
+
+def test_residuals_are_prediction_minus_truth():
+    canvas = Canvas()
+    paint_residuals(canvas, np.array([-0.5, 0.25]), np.array([0.5, 0.0]), "valence")
+    points = np.asarray(canvas.axes[0].collections[0].get_offsets())
+    np.testing.assert_allclose(points, [[-0.5, 1.0], [0.25, -0.25]])
+
+
+@pytest.mark.parametrize(("kind", "curve"), [("roc_auc", roc_curve), ("pr_auc", precision_recall_curve)])
+def test_curves_are_of_their_own_class(manifest, predictions, kind, curve):
+    matched = match(predictions, manifest, "test")
+    assert matched.probabilities is not None
+    canvas = Canvas()
+    paint_curves(canvas, matched.label, matched.probabilities, score(matched, resamples=0), kind)
+    for index, line in enumerate(canvas.axes[0].lines[:8]):
+        x, y = curve(matched.label == index, matched.probabilities[:, index])
+        np.testing.assert_array_equal(line.get_data(), [x, y])
+        assert line.get_label().startswith(f"{LABELS[index]} ")
 
 
 def test_means_outside_the_circle_stay_in_the_chart():
