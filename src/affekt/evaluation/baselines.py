@@ -1,5 +1,7 @@
 """Predictors that never look at a picture: the floor under every table."""
 
+from typing import Any
+
 import polars as pl
 
 from affekt.errors import DataError
@@ -31,7 +33,7 @@ def floor_predictions(manifest: pl.DataFrame, split: str) -> tuple[pl.DataFrame,
         DataError: neither an expression nor valence and arousal is known for any row of the split.
     """
     train, rows = (manifest.filter(pl.col("split") == name) for name in (TRAIN_SPLIT, split))
-    constants: dict[str, float | None] = {}
+    constants: dict[str, Any] = {}
     origins: dict[str, list[str]] = {}
     for part, columns in PARTS.items():
         wanted = [column for column in columns if _is_known(rows, column)]
@@ -53,11 +55,11 @@ def _is_known(rows: pl.DataFrame, column: str) -> bool:
     return rows[column].null_count() < len(rows)
 
 
-def _constants(rows: pl.DataFrame, columns: list[str]) -> dict[str, float | None]:
+def _constants(rows: pl.DataFrame, columns: list[str]) -> dict[str, Any]:
     if columns == ["emotion"]:
         labelled = rows["emotion"].drop_nulls()
         return dict(zip(PROBABILITY_COLUMNS, [(labelled == label).mean() for label in LABELS], strict=True))
-    return {name: rows[name].mean() if name in columns else None for name in DIMENSIONS}  # pyright: ignore
+    return {name: rows[name].mean() if name in columns else None for name in DIMENSIONS}
 
 
 def _origin(split: str, parts: list[str], train: pl.DataFrame) -> str:

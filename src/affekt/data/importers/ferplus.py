@@ -10,6 +10,7 @@ out, and single votes stay. Single votes are removed only inside the rule that d
 
 import csv
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -111,7 +112,7 @@ def read_label_table(path: Path) -> pl.DataFrame:
     return rows
 
 
-def _are_votes(counts: list[float | None]) -> bool:
+def _are_votes(counts: Sequence[float | None]) -> bool:
     return all(count is not None and 0 <= count < math.inf for count in counts)
 
 
