@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "src" / "affekt"
 LAYERS = ("faces", "data", "models", "training", "evaluation", "export", "inference", "server", "cli")
-BASE = ("errors", "labels", "files", "cores", "colours", "__init__")
+BASE = ("errors", "labels", "files", "cores", "colours", "seeds", "__init__")
 
 
 def layer(module: str) -> int:

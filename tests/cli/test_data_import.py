@@ -193,5 +193,26 @@ def test_check_exits_with_1_on_a_leak_and_drops_it_when_asked(tmp_path, capsys):
     assert pl.read_parquet(clean).height == 5
 
 
+def test_check_reports_wrong_labels_instead_of_refusing_them(tmp_path, capsys):
+    write_ferplus(tmp_path)
+    out, wrong = tmp_path / "faces.parquet", tmp_path / "wrong.parquet"
+    run("import", "ferplus", tmp_path, "--out", out)
+    sentinel = pl.when(pl.int_range(pl.len()) < 2).then(-2.0).cast(pl.Float32).alias("valence")
+    read_manifest(out).with_columns(sentinel).write_parquet(wrong)
+    capsys.readouterr()
+
+    with pytest.raises(SystemExit) as stop:
+        run("check", wrong)
+    assert stop.value.code == 1
+    printed = capsys.readouterr().out
+    assert "2 unknown or out of range" in printed
+    assert "valence -2, arousal unknown" in printed
+    assert "No leak found." in printed
+    assert "valence in [-1, 1] or null, got row 0" in failed(
+        capsys, "check", wrong, "--drop-leaks", tmp_path / "c.parquet"
+    )
+    assert not (tmp_path / "c.parquet").exists()
+
+
 def test_check_of_a_missing_manifest_is_one_sentence(tmp_path, capsys):
     assert "expected a manifest at" in failed(capsys, "check", tmp_path / "none.parquet")

@@ -42,11 +42,19 @@ def test_the_demo_trains_evaluates_and_shows(tiny_recipes, tmp_path, capsys):
         assert sheet.width > 800
 
 
-def test_an_unknown_recipe_is_one_sentence(tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--recipes", "tiny-drawn", "resnet"], "expected recipes among"),
+        (["--recipes", "tiny-drawn", "--epochs", "0"], "expected epochs above 0"),
+    ],
+)
+def test_a_mistake_is_one_sentence_before_anything_is_drawn_or_trained(tiny_recipes, tmp_path, capsys, options, said):
     with pytest.raises(SystemExit) as stop:
-        main(["demo", "--out", str(tmp_path), "--people", "8", "--recipes", "resnet"])
+        main(["demo", "--out", str(tmp_path / "demo"), "--people", "8", *options])
     assert stop.value.code == 2
-    assert "expected recipes among" in capsys.readouterr().err
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "demo").exists()
 
 
 def test_the_demo_trains_the_four_reference_networks():

@@ -61,14 +61,16 @@ def test_anybodys_table_is_scored(capsys, data, predictions, tmp_path):
     assert "<html" in (tmp_path / "report" / "report.html").read_text()
 
 
-def test_a_model_is_run_and_its_predictions_are_kept(capsys, data, predictions, tmp_path):
+def test_a_model_is_run_and_its_predictions_are_kept(capsys, data, predictions, tmp_path, monkeypatch):
     run = tmp_path / "small"
     tiny = ["--architecture", "test_efficientnet", "--hidden-units", "8", "--weights", "none", "--input-size", "32"]
     options = ["--data", data, "--out", run, "--batch-size", "8", "--epochs", "1", "--device", "cpu"]
     main(["train", "mobilenetv2", *tiny, *map(str, options), "--validation", "0.25"])
+    monkeypatch.chdir(run)
     evaluate(
-        run, "--predictions", predictions, "--data", data, "--out", tmp_path / "report", "--conditions", "--record"
+        ".", "--predictions", predictions, "--data", data, "--out", tmp_path / "report", "--conditions", "--record"
     )
+    assert "<h3>Training</h3>" in (tmp_path / "report" / "report.html").read_text()
     kept = pl.read_parquet(tmp_path / "report" / "predictions" / "small.parquet")
     assert kept.height == 40
     np.testing.assert_allclose(kept.select(PROBABILITY_COLUMNS).to_numpy().sum(axis=1), 1, atol=1e-9)
@@ -91,6 +93,21 @@ def test_tables_alone_cannot_meet_conditions(capsys, data, predictions):
     assert "expected a model with --conditions" in refused(
         capsys, "--predictions", predictions, "--data", data, "--conditions"
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--seed", "-1"], "expected a seed from 0"),
+        (["--mistakes", "-1"], "got 1000 and -1"),
+        (["--names", "their", "Peer"], "expected --names of theirs, got 'their'"),
+    ],
+)
+def test_options_that_cannot_be_are_refused_before_anything_is_read(capsys, predictions, tmp_path, options, said):
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate", "--predictions", str(predictions), "--data", str(tmp_path / "none.parquet"), *options])
+    assert stop.value.code == 2
+    assert said in " ".join(capsys.readouterr().err.replace("│", " ").split())
 
 
 def test_a_split_that_is_not_there_lists_those_that_are(capsys, data, predictions):

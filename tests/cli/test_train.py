@@ -123,7 +123,7 @@ def test_a_run_from_end_to_end(data, tmp_path, capsys):
     arguments = ["mobilenetv2", "--data", str(data), "--out", str(out), "--seed", "7", "--precision", "bf16", *TINY]
     main(["train", *arguments])
     printed = capsys.readouterr()
-    assert f"next: affekt evaluate {out} --data {data}" in printed.out
+    assert f"next: affekt evaluate {out} --data {data} --split val --out" in printed.out, "there is no test"
     assert "epoch   1/1" in printed.out
     assert "kept epoch 1: loss " in printed.err
     card = read_card(out)

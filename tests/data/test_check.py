@@ -151,10 +151,10 @@ def test_labels_out_of_range_and_unknown_are_counted():
         arousal=pl.Series([0.5, 0.5, -2.0, 0.5], dtype=pl.Float32),
     )
     report = check_manifest(frame, pictures=False)
-    assert report.unknown_emotions == 1
-    assert report.out_of_range == 3
+    assert report.wrong_labels["source_id"].to_list() == ["1", "2", "3"]
     assert report.without_valence_arousal == 1
-    assert "4 unknown or out of range" in report.text()
+    assert "3 unknown or out of range" in report.text()
+    assert "train: 1, rage, valence 1.5, arousal 0.5" in report.text()
 
 
 def test_an_empty_manifest_has_nothing_to_report():

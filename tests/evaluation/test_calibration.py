@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from affekt.evaluation.calibration import expected_calibration_error, reliability
+from affekt.evaluation.calibration import confidence_bins, expected_calibration_error, reliability
 
 
 def rows(seed=0, n=500):
@@ -27,6 +27,13 @@ def slow_error(confidence, correct, bins=15):
 def test_expected_calibration_error_agrees_with_a_plain_loop():
     confidence, correct = rows()
     assert expected_calibration_error(confidence, correct) == pytest.approx(slow_error(confidence, correct), abs=1e-12)
+
+
+def test_a_bin_holds_its_upper_edge():
+    edges = np.linspace(0, 1, 16)
+    assert confidence_bins(edges[1:]).tolist() == list(range(15))
+    assert confidence_bins(np.nextafter(edges[:-1], 1)).tolist() == list(range(15))
+    assert reliability(edges[1:], np.ones(15, dtype=bool)).count.tolist() == [1] * 15
 
 
 def test_weights_are_repeated_rows():

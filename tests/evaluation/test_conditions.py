@@ -16,9 +16,10 @@ from affekt.evaluation.conditions import (
     misplaced,
     worsened,
 )
+from affekt.evaluation.evaluate import evaluate_tables
 from affekt.evaluation.predictions import match
-from affekt.evaluation.robustness import CLEAN, measure_robustness, robustness_to_json
-from affekt.evaluation.score import score
+from affekt.evaluation.robustness import CLEAN, Robustness, measure_robustness, robustness_tables, robustness_to_json
+from affekt.evaluation.score import compare, score
 
 
 @pytest.fixture
@@ -121,3 +122,14 @@ def test_robustness_pairs_each_condition_with_the_clean_split(manifest, predicti
     change = found.changes["mouth covered"]["accuracy"]
     assert (change.value, change.low, change.high) == (0, 0, 0)
     assert robustness_to_json(found)["conditions"][CLEAN]["accuracy"]["value"] == clean.figures["accuracy"].value
+
+
+@pytest.mark.parametrize(("origin", "tag"), [("projected", "projected, not rated"), ("synthetic", "synthetic")])
+def test_every_table_of_conditions_says_where_its_values_come_from(manifest_of, predictions_of, origin, tag):
+    manifest = manifest_of(origin=origin)
+    evaluation = evaluate_tables({"m": predictions_of(manifest)}, manifest, "test", resamples=5, progress=False)
+    [clean] = evaluation.scores
+    found = Robustness("m", {CLEAN: clean, "dark": clean}, {"dark": compare(clean, clean)})
+    titles = [table.title for table in robustness_tables(found, evaluation)]
+    assert len(titles) == 2
+    assert all(title.endswith(f"({tag})") for title in titles)

@@ -19,12 +19,30 @@ def test_a_table_survives_the_file(tmp_path, predictions, suffix):
     np.testing.assert_allclose(read["valence"], frame["valence"], atol=1e-9)
 
 
+def test_a_csv_is_not_judged_by_its_first_rows(tmp_path):
+    rows = [f" {number:04d},1,0,0,0,0,0,0,0" for number in range(150)] + ["x,0.5,0.5,0,0,0,0,0,0"]
+    (tmp_path / "certain.csv").write_text("\n".join([f"source_id, {', '.join(PROBABILITY_COLUMNS)}", *rows]))
+    read = read_predictions(tmp_path / "certain.csv")
+    assert read["source_id"].to_list()[:2] == ["0000", "0001"]
+    assert read["p_happiness"].to_list()[-1] == 0.5
+
+
+def test_probabilities_of_three_decimals_are_taken(predictions):
+    rounded = predictions.with_columns(pl.col(PROBABILITY_COLUMNS).round(3))
+    sums = rounded.select(PROBABILITY_COLUMNS).sum_horizontal()
+    assert (sums - 1).abs().max() > 1.5e-3
+    np.testing.assert_allclose(validate_predictions(rounded).select(PROBABILITY_COLUMNS).sum_horizontal(), 1)
+
+
 def test_a_missing_or_broken_file_is_an_error(tmp_path):
     with pytest.raises(DataError, match="no such file"):
         read_predictions(tmp_path / "none.parquet")
     (tmp_path / "broken.parquet").write_bytes(b"PAR1 but not really")
     with pytest.raises(DataError, match="write it as Parquet or csv"):
         read_predictions(tmp_path / "broken.parquet")
+    (tmp_path / "empty.csv").touch()
+    with pytest.raises(DataError, match="got empty CSV; write it as Parquet or csv"):
+        read_predictions(tmp_path / "empty.csv")
 
 
 def test_probabilities_are_divided_by_their_sum(predictions):

@@ -2,15 +2,19 @@
 
 import json
 
+import krippendorff
 import numpy as np
 import polars as pl
 import pytest
-from scipy.stats import pearsonr
+from scipy.spatial.distance import jensenshannon
+from scipy.stats import entropy, pearsonr
 from sklearn import metrics as sk
 
 from affekt.errors import ConfigError, DataError
 from affekt.evaluation.baselines import floor_predictions
+from affekt.evaluation.bootstrap import Figure
 from affekt.evaluation.definitions import DEFINITIONS
+from affekt.evaluation.notes import notes_on
 from affekt.evaluation.predictions import match
 from affekt.evaluation.score import compare, score, to_json
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
@@ -20,26 +24,63 @@ def scored(predictions, manifest, name="model", **options):
     return score(match(predictions, manifest, "test"), name, **({"resamples": 100} | options))
 
 
-def test_figures_agree_with_scikit_learn_end_to_end(manifest, predictions):
+def lin(truth, predicted):
+    """Lin's concordance from Pearson's correlation, as the literature writes it."""
+    rho = pearsonr(truth, predicted)[0]
+    apart = (truth.mean() - predicted.mean()) ** 2
+    return 2 * rho * truth.std() * predicted.std() / (truth.var() + predicted.var() + apart)
+
+
+def gap(confidence, right, bins=15):
+    """Expected calibration error, bin by bin."""
+    inside = [(confidence > low / bins) & (confidence <= (low + 1) / bins) for low in range(bins)]
+    return sum(abs(right[rows].mean() - confidence[rows].mean()) * rows.mean() for rows in inside if rows.any())
+
+
+def test_every_figure_agrees_with_an_independent_one_end_to_end(manifest, predictions):
     scores = scored(predictions, manifest)
     rows = manifest.filter(pl.col("split") == "test")
     truth = np.array([LABELS.index(label) for label in rows["emotion"]])
     probabilities = predictions.select(PROBABILITY_COLUMNS).to_numpy()
-    chosen = probabilities.argmax(axis=1)
+    chosen, one_hot = probabilities.argmax(axis=1), np.eye(8)[truth]
+    votes = rows["votes"].to_numpy().astype(float)
     expected = {
         "accuracy": sk.accuracy_score(truth, chosen),
+        "balanced_accuracy": sk.balanced_accuracy_score(truth, chosen),
         "macro_f1": sk.f1_score(truth, chosen, average="macro"),
+        "weighted_f1": sk.f1_score(truth, chosen, average="weighted"),
         "roc_auc": sk.roc_auc_score(truth, probabilities, multi_class="ovr"),
-        "pr_auc": sk.average_precision_score(np.eye(8)[truth], probabilities),
+        "pr_auc": sk.average_precision_score(one_hot, probabilities),
         "kappa": sk.cohen_kappa_score(truth, chosen),
+        "alpha": krippendorff.alpha([truth, chosen], level_of_measurement="nominal"),
         "log_loss": sk.log_loss(truth, probabilities),
-        "arousal_corr": pearsonr(rows["arousal"].cast(pl.Float64), predictions["arousal"])[0],
+        "brier": ((probabilities - one_hot) ** 2).sum(axis=1).mean(),
+        "ece": gap(probabilities.max(axis=1), chosen == truth),
+        "votes_kl": entropy(votes, probabilities, axis=1).mean(),
+        "votes_js": (jensenshannon(votes, probabilities, axis=1, base=2) ** 2).mean(),
     }
+    for name in ("valence", "arousal"):
+        true, predicted = rows[name].cast(pl.Float64).to_numpy(), predictions[name].to_numpy()
+        expected |= {
+            f"{name}_rmse": sk.root_mean_squared_error(true, predicted),
+            f"{name}_mae": sk.mean_absolute_error(true, predicted),
+            f"{name}_corr": pearsonr(true, predicted)[0],
+            f"{name}_sagr": sk.accuracy_score(np.sign(true), np.sign(predicted)),
+            f"{name}_ccc": lin(true, predicted),
+        }
+    assert scores.figures.keys() == expected.keys() == DEFINITIONS.keys()
     for key, value in expected.items():
-        assert scores.figures[key].value == pytest.approx(value, abs=1e-9)
+        assert scores.figures[key].value == pytest.approx(value, abs=1e-7), key
     assert scores.confusion is not None
     np.testing.assert_array_equal(scores.confusion, sk.confusion_matrix(truth, chosen))
-    assert set(scores.figures) == set(DEFINITIONS)
+
+    precision, recall, f1, _ = sk.precision_recall_fscore_support(truth, chosen)
+    roc = sk.roc_auc_score(one_hot, probabilities, average=None)
+    pr = sk.average_precision_score(one_hot, probabilities, average=None)
+    for index, label in enumerate(LABELS):
+        found = {key: figure.value for key, figure in scores.classes[label].items()}
+        columns = {"precision": precision, "recall": recall, "f1": f1, "roc_auc": roc, "pr_auc": pr}
+        assert found == pytest.approx({key: values[index] for key, values in columns.items()}), label
 
 
 def test_every_figure_lies_in_its_interval(manifest, predictions):
@@ -112,6 +153,32 @@ def test_constant_predictions_are_nan_and_a_sentence(manifest, predictions):
     assert "84 of 84 predictions of valence lie outside [-1, 1]." in said
 
 
+def test_a_constant_that_is_the_truth_has_no_ccc_and_the_sentence_says_so(manifest, predictions):
+    flat = manifest.with_columns(valence=pl.lit(0.25, pl.Float32))
+    scores = scored(predictions.with_columns(valence=pl.lit(0.25)), flat)
+    assert np.isnan(scores.figures["valence_ccc"].value)
+    assert "The predicted valence is 0.250 throughout: CORR and CCC are not defined." in scores.notes
+    apart = scored(predictions.with_columns(valence=pl.lit(0.5)), flat)
+    assert apart.figures["valence_ccc"].value == 0
+    assert "The predicted valence is 0.500 throughout: CORR is not defined and CCC is 0." in apart.notes
+
+
+def test_a_figure_outside_its_interval_is_named_with_its_dimension_and_its_reason(manifest, predictions):
+    figures = {"ece": Figure(0.1, 0.2, 0.3), "valence_ccc": Figure(0.9, 0.1, 0.8), "accuracy": Figure(0.5, 0.4, 0.6)}
+    notes = notes_on(match(predictions, manifest, "test"), figures, "row")
+    assert any(note.startswith("ECE lies outside") and "cannot fall below 0" in note for note in notes)
+    assert any(note.startswith("CCC of valence lies outside") and "to one side of it" in note for note in notes)
+    assert not any(note.startswith("Accuracy") for note in notes)
+
+
+def test_people_of_two_data_sets_with_one_name_are_two_subjects(manifest_of, predictions_of):
+    people = manifest_of(source=["one", "two"] * 80, subject=[str(index // 8) for index in range(160)])
+    note = next(note for note in scored(predictions_of(people), people).notes if "subjects" in note)
+    rows = people.filter(pl.col("split") == "test")
+    assert f"show {rows.select('source', 'subject').n_unique()} subjects" in note
+    assert rows.select("source", "subject").n_unique() != rows["subject"].n_unique()
+
+
 def test_one_class_in_the_truth_is_a_sentence_and_not_a_crash(manifest, predictions):
     happy = manifest.with_columns(emotion=pl.lit("happiness"))
     scores = scored(predictions, happy)
@@ -180,3 +247,29 @@ def test_without_a_train_split_the_floor_says_so(manifest):
     assert "there being no train split" in sentence
     with pytest.raises(DataError, match="expected labels"):
         floor_predictions(test.with_columns(emotion=pl.lit(None, pl.String), valence=None, arousal=None), "test")
+
+
+def without(manifest, split, *columns):
+    return manifest.with_columns(pl.when(pl.col("split") != split).then(pl.col(name)).alias(name) for name in columns)
+
+
+def test_what_train_does_not_know_the_floor_takes_from_the_split_and_says_so(manifest):
+    no_points = without(manifest, "train", "valence", "arousal")
+    table, sentence = floor_predictions(no_points, "test")
+    test = manifest.filter(pl.col("split") == "test")
+    assert table["valence"].unique().to_list() == pytest.approx([test["valence"].mean()])
+    assert "the class frequencies of the split 'train'" in sentence
+    assert "the mean valence and arousal of the split 'test', where train has none" in sentence
+    table, sentence = floor_predictions(without(manifest, "train", "emotion"), "test")
+    assert table["p_anger"].unique().to_list() == pytest.approx([(test["emotion"] == "anger").mean()])
+    assert "class frequencies of the split 'test', where train has none" in sentence
+
+
+def test_the_floor_predicts_only_what_the_split_knows(manifest):
+    table, sentence = floor_predictions(without(manifest, "test", "valence", "arousal"), "test")
+    assert "valence" not in table.columns
+    assert "valence" not in sentence
+    valence_only = manifest.with_columns(arousal=pl.lit(None, pl.Float32))
+    table, _ = floor_predictions(valence_only, "test")
+    assert set(scored(table, valence_only).figures) >= {"valence_ccc", "valence_rmse"}
+    assert "arousal_ccc" not in scored(table, valence_only).figures

@@ -48,6 +48,12 @@ def test_a_run_leaves_a_model_its_card_and_its_log(trained, tiny):
     assert [event.step for event in events.Scalars("val_accuracy")] == [1, 2]
 
 
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_that_is_none_is_refused(run_in, seed):
+    with pytest.raises(ConfigError, match="expected a seed from 0"):
+        run_in(seed=seed)
+
+
 def test_a_network_learns(trained):
     folder = trained(epochs=8, learning_rate=1e-2, expression_target="votes", schedule="constant")
     assert max(line["val_accuracy"] for line in log(folder)) > 0.8
@@ -143,6 +149,13 @@ in_train = pl.col("split") == "train"
     [
         ([without_emotions, without_votes], {}, {}, DataError, "at least two expressions in the training rows, got 0"),
         ([pl.lit("fear").alias("emotion")], {}, {}, DataError, "at least two expressions in the training rows, got 1"),
+        (
+            [without_emotions],
+            {"class_balance": "sampling", "expression_target": "votes"},
+            {},
+            DataError,
+            "labels in the training rows to balance classes by sampling, got none among 64 rows",
+        ),
         ([without_points], {"heads": BOTH}, {}, DataError, "valence and arousal in the training rows, got none"),
         ([pl.lit("test").alias("split")], {}, {}, DataError, r"rows of the split 'train', got none among test \(96\)"),
         (

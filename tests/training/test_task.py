@@ -9,7 +9,7 @@ from affekt.errors import DataError
 from affekt.models.network import Outputs
 from affekt.training.inputs import Targets
 from affekt.training.losses import concordance_loss, squared_error
-from affekt.training.task import Task, class_weight, require_targets
+from affekt.training.task import Task, class_weight, require_labels_to_balance, require_targets
 
 HEADS = ("expression", "valence_arousal")
 
@@ -92,6 +92,14 @@ def test_votes_alone_are_enough_where_votes_are_the_target(tiny):
     require_targets(tiny(expression_target="votes"), unlabelled, "training")
     with pytest.raises(DataError, match="at least two expressions"):
         require_targets(tiny(), unlabelled, "training")
+
+
+@pytest.mark.parametrize("balance", ["weights", "sampling"])
+def test_classes_without_labels_cannot_be_balanced(tiny, balance):
+    with pytest.raises(DataError, match=f"labels in the training rows to balance classes by {balance}"):
+        require_labels_to_balance(tiny(class_balance=balance), targets(label=(-1, -1, -1, -1)))
+    require_labels_to_balance(tiny(class_balance=balance), targets())
+    require_labels_to_balance(tiny(), targets(label=(-1, -1, -1, -1)))
 
 
 def test_no_valence_and_arousal_is_refused(tiny):

@@ -126,10 +126,10 @@ def parse_import(name: str, arguments: list[str]) -> "tuple[Any, Path, int | Non
 
 
 def check(arguments: list[str]) -> None:
-    """Run `affekt data check`: print counts and faults of a manifest, exit with 1 if pictures leak between splits.
+    """Run `affekt data check`: print counts and faults of a manifest, exit with 1 on a leak or a wrong label.
 
     Raises:
-        DataError: the manifest is missing or broken, or the clean one cannot be written.
+        DataError: the manifest is missing or broken, or the clean one cannot be written, as with wrong labels.
     """
     import tyro
 
@@ -140,7 +140,7 @@ def check(arguments: list[str]) -> None:
     from affekt.data.check import check_manifest, drop_leaks
     from affekt.data.manifest import read_manifest, write_manifest
 
-    frame = read_manifest(options.manifest)
+    frame = read_manifest(options.manifest, with_wrong_labels=True)
     report = check_manifest(frame)
     print(report.text())
     if options.drop_leaks is not None:
@@ -149,6 +149,7 @@ def check(arguments: list[str]) -> None:
         print(f"\n{options.drop_leaks}: {clean.height:,} rows without leaks, {frame.height - clean.height:,} left out")
     elif report.has_leak:
         print(f"\nTo leave the leaks out:\n  affekt data check {options.manifest} --drop-leaks clean.parquet")
+    if options.drop_leaks is None and (report.has_leak or report.wrong_labels.height):
         raise SystemExit(1)
 
 

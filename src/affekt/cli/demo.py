@@ -3,10 +3,14 @@
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tyro
 
 from affekt.errors import ConfigError, MissingExtra
+
+if TYPE_CHECKING:
+    from affekt.training.recipe import Recipe
 
 DEMO_RECIPES = ("mobilenetv2-drawn", "efficientnetv2b0-drawn", "xception-drawn", "vgg16-va-drawn")
 
@@ -41,9 +45,10 @@ def main(arguments: list[str]) -> None:
     except ModuleNotFoundError as error:
         raise MissingExtra(error.name or "torch", "train") from error
     start = time.perf_counter()
+    recipes = {name: recipe_of(command, name) for name in command.recipes}
     data = draw_data(command)
-    for name in command.recipes:
-        train_one(command, name, data)
+    for name, recipe in recipes.items():
+        train_one(command, name, recipe, data)
     print(f"\ntrained {len(command.recipes)} networks; {time.perf_counter() - start:.0f} s so far\n")
     report(command, data)
     print(f"\neverything above is synthetic: drawn faces, not photographs. {time.perf_counter() - start:.0f} s in all.")
@@ -70,21 +75,25 @@ def draw_data(command: DemoCommand) -> Path:
     return path
 
 
-def train_one(command: DemoCommand, name: str, data: Path) -> None:
-    """Train one recipe into its own folder, replacing an earlier demo's.
+def recipe_of(command: DemoCommand, name: str) -> "Recipe":
+    """Return a recipe with the demo's epochs.
 
     Raises:
-        ConfigError: there is no such recipe.
+        ConfigError: there is no such recipe, or no such number of epochs.
     """
-    from affekt.data.manifest import read_manifest
     from affekt.training.recipes import RECIPES
-    from affekt.training.run import Run, train
 
     if name not in RECIPES:
         raise ConfigError(f"expected recipes among {', '.join(RECIPES)}, got {name!r}; type: affekt train --help")
     recipe = RECIPES[name]()
-    if command.epochs is not None:
-        recipe = replace(recipe, epochs=command.epochs)
+    return recipe if command.epochs is None else replace(recipe, epochs=command.epochs)
+
+
+def train_one(command: DemoCommand, name: str, recipe: "Recipe", data: Path) -> None:
+    """Train one recipe into its own folder, replacing an earlier demo's."""
+    from affekt.data.manifest import read_manifest
+    from affekt.training.run import Run, train
+
     out = model_folder(command, name)
     forget(out)
     print(f"\n{name}: {recipe.epochs} epochs at {recipe.input_size} px")

@@ -14,6 +14,7 @@ from affekt.data.attributes import with_attributes
 from affekt.data.manifest import read_manifest, select_split, write_table
 from affekt.errors import ConfigError, MissingExtra
 from affekt.models.shipped import model_folder
+from affekt.seeds import require_seed
 
 if TYPE_CHECKING:
     from affekt.evaluation.evaluate import Evaluation
@@ -58,6 +59,26 @@ class EvaluateCommand:
     """What executes models: torch, on their weights, or a runtime, on their model.onnx as it was exported."""
     names: dict[str, str] = field(default_factory=dict)
     """Other names for the tables: --names mobilenetv2 MobileNetV2 ..."""
+
+    def __post_init__(self) -> None:
+        """Refuse, before a model is run, what would end or spoil the scoring after it.
+
+        Raises:
+            ConfigError: the seed, the resamples or the mistakes are out of range, or a new name is of no table.
+        """
+        require_seed(self.seed)
+        if min(self.resamples, self.mistakes) < 0:
+            raise ConfigError(
+                f"expected --resamples and --mistakes of at least 0, got {self.resamples} and {self.mistakes}; "
+                "0 turns either off"
+            )
+        tables = {_stem(path) for path in (*self.models, *self.predictions)}
+        strangers = [name for name in self.names if name not in tables]
+        if strangers:
+            raise ConfigError(
+                f"expected --names of {', '.join(sorted(tables)) or 'a model or table'}, got {strangers[0]!r}; "
+                "give the name of a model's folder, or of a table's file without its ending"
+            )
 
 
 def main(arguments: list[str]) -> None:
@@ -112,14 +133,14 @@ def evaluate(command: EvaluateCommand, manifest: pl.DataFrame, command_line: str
         command=command_line,
         progress=sys.stderr.isatty(),
     )
-    logs = {command.names.get(path.name, path.name): path for path in command.models if (path / "log.jsonl").is_file()}
+    logs = {named(command, path): path for path in command.models if (path / "log.jsonl").is_file()}
     write_report(evaluation, command.out, logs=logs, pictures=command.mistakes)
     print(summary(evaluation))
     if command.conditions:
         _under_conditions(command, evaluation, manifest)
     if command.record:
         for path in command.models:
-            record_evaluation(model_folder(path), evaluation, command.names.get(_stem(path), _stem(path)))
+            record_evaluation(model_folder(path), evaluation, named(command, path))
     print(f"\nwrote {command.out / 'report.html'}, metrics.json and table.md")
 
 
@@ -131,7 +152,7 @@ def _under_conditions(command: EvaluateCommand, evaluation: "Evaluation", manife
     scores = {scores.name: scores for scores in evaluation.scores}
     all_found = []
     for path in command.models:
-        name = command.names.get(_stem(path), _stem(path))
+        name = named(command, path)
         predict = partial(_predicted, path, device=command.device, runtime=command.runtime)
         all_found.append(measure_robustness(scores[name], manifest, rows, predict))
         print(to_plain(robustness_tables(all_found[-1], evaluation)[0]))
@@ -148,7 +169,7 @@ def named_tables(command: EvaluateCommand, rows: pl.DataFrame) -> dict[str, pl.D
     from affekt.evaluation.predictions import read_predictions
 
     paths = [*command.models, *command.predictions]
-    names = [command.names.get(stem, stem) for stem in (_stem(path) for path in paths)]
+    names = [named(command, path) for path in paths]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise ConfigError(f"expected models of different names, got {repeated[0]} twice; rename one folder or file")
@@ -160,6 +181,11 @@ def named_tables(command: EvaluateCommand, rows: pl.DataFrame) -> dict[str, pl.D
             tables[name] = _predicted(path, rows, device=command.device, runtime=command.runtime)
             write_table(tables[name], command.out / "predictions" / f"{_stem(path)}.parquet")
     return tables
+
+
+def named(command: EvaluateCommand, path: Path) -> str:
+    """Return what a model or a table is called: the name it was given, or its folder's or file's own."""
+    return command.names.get(_stem(path), _stem(path))
 
 
 def _stem(path: Path) -> str:

@@ -89,9 +89,13 @@ def run_training(name: str, command: TrainCommand, command_line: str) -> None:
         device=command.device,
         command=command_line,
     )
-    card = train(command.recipe, read_manifest(command.data), run)
+    manifest = read_manifest(command.data)
+    card = train(command.recipe, manifest, run)
     if os.environ.get("RANK", "0") != "0":
         return  # under torchrun, the first process speaks for all
     figures = ", ".join(f"{key.removeprefix('val_')} {value:.4f}" for key, value in card.metrics["validation"].items())
     print(f"kept epoch {card.training['best_epoch']}: {figures}, on validation", file=sys.stderr)
-    print(f"wrote {command.out}; next: affekt evaluate {command.out} --data {command.data} --split test --out report/")
+    split = "val" if "test" not in manifest["split"] and "val" in manifest["split"] else "test"
+    print(
+        f"wrote {command.out}; next: affekt evaluate {command.out} --data {command.data} --split {split} --out report/"
+    )

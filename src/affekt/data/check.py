@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from affekt.cores import core_count
 from affekt.data.check_report import CheckReport
+from affekt.data.manifest import has_unknown_emotion, is_out_of_range
 from affekt.errors import PictureError
 from affekt.faces.pictures import picture_size
 from affekt.labels import LABELS
@@ -29,7 +30,7 @@ def check_manifest(frame: pl.DataFrame, *, pictures: bool = True) -> CheckReport
     Returns:
         What was found; nothing is changed.
     """
-    outside = [~pl.col(name).is_between(-1, 1) | pl.col(name).is_nan() for name in ("valence", "arousal")]
+    wrong = pl.any_horizontal(has_unknown_emotion(), is_out_of_range("valence"), is_out_of_range("arousal"))
     hashed = frame.filter(pl.col("pixel_sha256").is_not_null())
     people = (
         frame.filter(pl.col("subject").is_not_null())
@@ -43,8 +44,7 @@ def check_manifest(frame: pl.DataFrame, *, pictures: bool = True) -> CheckReport
         rows=frame.height,
         counts=count_emotions(frame),
         without_valence_arousal=frame.filter(pl.any_horizontal(pl.col("valence", "arousal").is_null())).height,
-        unknown_emotions=frame.filter(~pl.col("emotion").is_in(LABELS)).height,
-        out_of_range=frame.filter(pl.any_horizontal(outside)).height,
+        wrong_labels=frame.filter(wrong).select("split", "source_id", "emotion", "valence", "arousal"),
         opened=frame.height if pictures else 0,
         unreadable=unreadable,
         tiny=tiny,

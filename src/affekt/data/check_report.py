@@ -19,10 +19,9 @@ class CheckReport:
     """`emotion` (null: unknown) and a count for each split, in the order of labels and splits."""
     without_valence_arousal: int
     """Rows that lack valence or arousal."""
-    unknown_emotions: int
-    """Rows with an emotion that is none of the eight."""
-    out_of_range: int
-    """Rows with valence or arousal outside [-1, 1], or NaN."""
+    wrong_labels: pl.DataFrame
+    """`split`, `source_id`, `emotion`, `valence` and `arousal` of rows whose emotion is none of the eight, or whose
+    valence or arousal is outside [-1, 1] or NaN."""
     opened: int
     """Pictures that were opened; 0 where this was not asked for."""
     unreadable: pl.DataFrame
@@ -57,11 +56,19 @@ class CheckReport:
 
     def _label_lines(self) -> list[str]:
         known = self.rows - self.without_valence_arousal
-        wrong = self.unknown_emotions + self.out_of_range
-        return [
+        wrong = self.wrong_labels.height
+        lines = [
             _finding("valence, arousal", f"{known:,} rows have both, {self.without_valence_arousal:,} do not"),
-            _finding("labels", f"{wrong:,} unknown or out of range" if wrong else "all known and in range"),
+            _finding(
+                "LABELS" if wrong else "labels",
+                f"{wrong:,} unknown or out of range" if wrong else "all known and in range",
+            ),
         ]
+        examples = [
+            f"{split}: {name}, {emotion or 'no emotion'}, valence {_value(valence)}, arousal {_value(arousal)}"
+            for split, name, emotion, valence, arousal in self.wrong_labels.head(SHOWN).rows()
+        ]
+        return lines + _examples(examples, self.wrong_labels)
 
     def _picture_lines(self) -> list[str]:
         if not self.opened:
@@ -105,6 +112,10 @@ def _counts_table(counts: pl.DataFrame) -> list[str]:
         "  ".join([name.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))])
         for name, *rest in cells
     ]
+
+
+def _value(number: float | None) -> str:
+    return "unknown" if number is None else f"{number:g}"
 
 
 def _finding(name: str, sentence: str) -> str:

@@ -51,27 +51,28 @@ def to_manifest(rows: pl.DataFrame) -> pl.DataFrame:
     Raises:
         DataError: a value breaks the contract; the message names the first such row.
     """
+    frame = _typed(rows)
+    _refuse(frame, [*_structure_rules(), *_label_rules()])
+    return frame
+
+
+def _typed(rows: pl.DataFrame) -> pl.DataFrame:
     missing = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in SCHEMA.items() if name not in rows.columns]
     further = [name for name in rows.columns if name not in SCHEMA]
     frame = rows.with_columns(missing).select([*SCHEMA, *further])
     try:
-        frame = frame.cast(dict(SCHEMA.items()))  # pyright: ignore[reportArgumentType]
+        return frame.cast(dict(SCHEMA.items()))  # pyright: ignore[reportArgumentType]
     except pl.exceptions.PolarsError as error:
         raise DataError(
             f"expected the manifest's column types, got {error}; see the table in affekt.data.manifest"
         ) from error
-    _validate(frame)
-    return frame
 
 
-def _validate(frame: pl.DataFrame) -> None:
-    rules: list[tuple[pl.Expr, str]] = [
+def _structure_rules() -> list[tuple[pl.Expr, str]]:
+    return [
         (pl.col("path").is_null() == pl.col("image").is_null(), "exactly one of path and image"),
         (pl.col("split").is_null(), "a split"),
         (pl.col("source").is_null() | pl.col("source_id").is_null(), "a source and a source_id"),
-        (~pl.col("emotion").is_in(LABELS), f"an emotion among {', '.join(LABELS)} or null"),
-        (~pl.col("valence").is_between(-1, 1) | pl.col("valence").is_nan(), "valence in [-1, 1] or null"),
-        (~pl.col("arousal").is_between(-1, 1) | pl.col("arousal").is_nan(), "arousal in [-1, 1] or null"),
         (~pl.col("valence_arousal_origin").is_in(ORIGINS), f"an origin among {', '.join(ORIGINS)} or null"),
         (
             ((pl.col("votes").arr.sum() - 1).abs() > 1e-3) | (pl.col("votes").arr.min() < 0),
@@ -79,6 +80,26 @@ def _validate(frame: pl.DataFrame) -> None:
         ),
         (pl.struct("source", "source_id").is_duplicated(), "each (source, source_id) once"),
     ]
+
+
+def _label_rules() -> list[tuple[pl.Expr, str]]:
+    return [
+        (has_unknown_emotion(), f"an emotion among {', '.join(LABELS)} or null"),
+        *((is_out_of_range(name), f"{name} in [-1, 1] or null") for name in ("valence", "arousal")),
+    ]
+
+
+def has_unknown_emotion() -> pl.Expr:
+    """Whether a row's emotion is none of the eight labels."""
+    return ~pl.col("emotion").is_in(LABELS)
+
+
+def is_out_of_range(name: str) -> pl.Expr:
+    """Whether a row's valence or arousal, by name, is outside [-1, 1] or NaN."""
+    return ~pl.col(name).is_between(-1, 1) | pl.col(name).is_nan()
+
+
+def _refuse(frame: pl.DataFrame, rules: list[tuple[pl.Expr, str]]) -> None:
     broken = frame.select(rule.fill_null(value=False).alias(str(number)) for number, (rule, _) in enumerate(rules))
     for number, (_, expected) in enumerate(rules):
         row = broken[str(number)].arg_max()
@@ -110,11 +131,15 @@ def write_table(frame: pl.DataFrame, path: Path) -> None:
             raise OSError(str(error).rpartition("IO error: ")[2]) from error
 
 
-def read_manifest(path: Path) -> pl.DataFrame:
+def read_manifest(path: Path, *, with_wrong_labels: bool = False) -> pl.DataFrame:
     """Open a manifest.
 
+    Args:
+        path: the Parquet file.
+        with_wrong_labels: let unknown emotions and values out of range pass, for a check to count.
+
     Raises:
-        DataError: the file is missing, is not a manifest, or holds no rows.
+        DataError: the file is missing, is not a manifest, holds no rows, or a value breaks the contract.
     """
     if not path.is_file():
         raise DataError(f"expected a manifest at {path}, got no such file; make one with: affekt data import --help")
@@ -132,7 +157,11 @@ def read_manifest(path: Path) -> pl.DataFrame:
         )
     if frame.is_empty():
         raise DataError(f"expected rows in {path}, got none; import the data set again")
-    return to_manifest(frame)
+    if not with_wrong_labels:
+        return to_manifest(frame)
+    frame = _typed(frame)
+    _refuse(frame, _structure_rules())
+    return frame
 
 
 def select_split(frame: pl.DataFrame, split: str) -> pl.DataFrame:

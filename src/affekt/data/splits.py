@@ -9,7 +9,7 @@ from affekt.errors import ConfigError, DataError
 def carve_validation(train: pl.DataFrame, fraction: float, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Divide training rows in two, so that no person and no copy of a picture stands on both sides.
 
-    Rows of one subject stay together, as do rows of the same pixels where the subject is unknown. Within each
+    Rows of one subject stay together, as do rows of the same pixels, and whatever these two join. Within each
     expression the same fraction of groups goes to validation.
 
     Args:
@@ -26,8 +26,7 @@ def carve_validation(train: pl.DataFrame, fraction: float, seed: int) -> tuple[p
     """
     if not 0 < fraction < 1:
         raise ConfigError(f"expected a validation fraction between 0 and 1, got {fraction}; type --validation 0.1")
-    group = pl.coalesce(pl.col("subject"), pl.col("pixel_sha256"), pl.col("source_id"))
-    rows = train.select(group=group, emotion=pl.col("emotion").fill_null(""))
+    rows = train.select(group=_groups(train), emotion=pl.col("emotion").fill_null(""))
     groups = rows.group_by("group", maintain_order=True).agg(pl.col("emotion").first())
     order = np.random.default_rng(seed).permutation(groups.height)
     chosen = (
@@ -43,3 +42,18 @@ def carve_validation(train: pl.DataFrame, fraction: float, seed: int) -> tuple[p
             "add data, or name a split with --validation"
         )
     return training, validation
+
+
+def _groups(train: pl.DataFrame) -> pl.Series:
+    """Number each row by the first row that it shares a person or a picture with, directly or through others."""
+    unknown = pl.col("subject").is_null() & pl.col("pixel_sha256").is_null()
+    rows = train.select("subject", "pixel_sha256", pl.when(unknown).then("source_id").alias("source_id"))
+    keys = rows.columns
+    rows = rows.with_columns(group=pl.int_range(pl.len()))
+    while True:
+        before = rows["group"]
+        for key in keys:
+            first = pl.col("group").min().over(key)
+            rows = rows.with_columns(group=pl.when(pl.col(key).is_not_null()).then(first).otherwise("group"))
+        if rows["group"].equals(before):
+            return before

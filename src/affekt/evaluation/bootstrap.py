@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from affekt.seeds import require_seed
+
 LEVEL = 0.95
 CHUNK_VALUES = 200_000
 """Counts held at a time, in values: what stays in a core's cache (resamples x rows)."""
@@ -63,10 +65,14 @@ def resample_counts(
     Yields:
         (chunk, n) float64 counts; together `resamples` of them.
 
+    Raises:
+        ConfigError: the seed is negative or too large.
+
     References:
         Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapters 6 and 13.
         Field and Welsh (2007), Bootstrapping clustered data, J. R. Stat. Soc. B 69(3), 369-390.
     """
+    require_seed(seed)
     random = np.random.default_rng(seed)
     codes = np.arange(n) if groups is None else np.unique(groups, return_inverse=True)[1]
     units = int(codes.max()) + 1

@@ -7,7 +7,7 @@ import numpy as np
 from affekt.colours import EXPRESSION_COLOURS
 from affekt.errors import MissingExtra
 from affekt.evaluation.bootstrap import Figure
-from affekt.evaluation.calibration import reliability
+from affekt.evaluation.calibration import BINS, confidence_bins, reliability
 from affekt.evaluation.drawing import ACCENT, FAINT, INK, PAPER, SECOND
 from affekt.evaluation.ranking import precision_recall_curve, roc_curve
 from affekt.evaluation.score import Scores
@@ -76,6 +76,8 @@ def paint_curves(canvas: "Canvas", truth: np.ndarray, probabilities: np.ndarray,
         axes.set_ylabel("precision")
     _unit_square(axes)
     title = "area" if kind == "roc_auc" else "average precision"
+    if not axes.get_legend_handles_labels()[0]:
+        return
     legend = axes.legend(title=title, handlelength=1.2, labelspacing=0.3, loc="center left", bbox_to_anchor=(1, 0.5))
     legend.set_alignment("left")
 
@@ -120,7 +122,7 @@ def paint_confidence(canvas: "Canvas", confidence: np.ndarray, correct: np.ndarr
     """Draw the histogram of the confidence in the bins of the reliability diagram, right and wrong rows stacked."""
     axes = canvas.subplots()
     edges = reliability(confidence, correct).edges
-    right, wrong = (np.histogram(confidence[rows], edges)[0] for rows in (correct, ~correct))
+    right, wrong = (np.bincount(confidence_bins(confidence[rows]), minlength=BINS) for rows in (correct, ~correct))
     style = {"align": "edge", "edgecolor": PAPER, "linewidth": 1}
     axes.bar(edges[:-1], wrong, np.diff(edges), color=SECOND, label=f"wrong ({wrong.sum():,})", **style)
     axes.bar(edges[:-1], right, np.diff(edges), wrong, color=ACCENT, label=f"right ({right.sum():,})", **style)
@@ -147,7 +149,7 @@ def paint_classes(canvas: "Canvas", scores: Scores) -> None:
     axes.set_yticks(
         range(len(LABELS)), [f"{label}\n{count:,} rows" for label, count in zip(LABELS, support, strict=True)]
     )
-    axes.invert_yaxis()
+    axes.set_ylim(len(LABELS) - 0.5, -0.5)
     axes.set_xlim(0, 1)
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")

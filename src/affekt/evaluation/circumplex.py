@@ -48,14 +48,15 @@ def paint_class_means(
         label: (n,) class indices, -1 where the expression is unknown.
     """
     axes = canvas.subplots()
-    _frame(axes, 1.2)
+    rows_of = {name: label == index for index, name in enumerate(LABELS) if (label == index).any()}
+    ends = {
+        name: (float(predicted[0][rows].mean()), float(predicted[1][rows].mean())) for name, rows in rows_of.items()
+    }
+    _frame(axes, max(1.2, *(abs(value) for end in ends.values() for value in end)))
     starts = {}
-    for index, name in enumerate(LABELS):
-        rows = label == index
-        if not rows.any():
-            continue
+    for name, end in ends.items():
+        rows = rows_of[name]
         start = float(truth[0][rows].mean()), float(truth[1][rows].mean())
-        end = float(predicted[0][rows].mean()), float(predicted[1][rows].mean())
         colour = EXPRESSION_COLOURS[name]
         axes.plot([start[0], end[0]], [start[1], end[1]], color=colour, linewidth=1.5)
         axes.plot(*start, "o", markerfacecolor="none", markeredgecolor=colour, markersize=6, markeredgewidth=1.5)

@@ -42,11 +42,15 @@ STYLE: Any = {
 }
 
 
-def render(paint: Callable[["Canvas"], None], name: str, size: tuple[float, float] = (4.4, 3.6)) -> str:
+Paint = Callable[["Canvas"], None]
+"""Draws on an empty matplotlib figure."""
+
+
+def render(paint: Paint, name: str, size: tuple[float, float] = (4.4, 3.6)) -> str:
     """Draw a chart and return it as an SVG element for a page.
 
     Args:
-        paint: draws on an empty matplotlib figure.
+        paint: draws the chart.
         name: unique in the page; it prefixes the ids in the SVG.
         size: width and height in inches of 72 CSS pixels; the page scales the chart to its column.
 

@@ -7,7 +7,7 @@ import polars as pl
 
 from affekt.evaluation.bootstrap import Figure
 from affekt.evaluation.definitions import DEFINITIONS
-from affekt.evaluation.predictions import Matched
+from affekt.evaluation.predictions import DIMENSIONS, Matched
 from affekt.labels import LABELS
 
 
@@ -20,10 +20,11 @@ def notes_on(matched: Matched, figures: Mapping[str, Figure], by: str) -> tuple[
         by: `row` or `subject`, how the intervals were resampled.
     """
     notes = [*_on_expression(matched), *_on_dimensions(matched), *_on_intervals(figures)]
-    subjects = matched.rows["subject"]
-    if by == "row" and subjects.n_unique() < len(subjects) and not subjects.null_count():
+    # People of two data sets may have one name.
+    people = matched.rows.select("source", "subject")
+    if by == "row" and people.n_unique() < len(people) and not people["subject"].null_count():
         notes.append(
-            f"The {len(subjects)} rows show {subjects.n_unique()} subjects: intervals that resample rows "
+            f"The {len(people)} rows show {people.n_unique()} subjects: intervals that resample rows "
             "are too narrow for new people; resample by subject for those."
         )
     return tuple(notes)
@@ -73,7 +74,9 @@ def _on_dimensions(matched: Matched) -> Iterator[str]:
         if np.ptp(truth) == 0:
             yield f"The true {name} is {truth[0]:.3f} throughout: CORR is not defined."
         if np.ptp(predicted) == 0:
-            yield f"The predicted {name} is {predicted[0]:.3f} throughout: CORR is not defined and CCC is 0."
+            same = np.ptp(truth) == 0 and truth[0] == predicted[0]
+            ccc = "CORR and CCC are not defined" if same else "CORR is not defined and CCC is 0"
+            yield f"The predicted {name} is {predicted[0]:.3f} throughout: {ccc}."
         zeros = int((truth == 0).sum())
         if zeros:
             yield (
@@ -88,7 +91,10 @@ def _on_dimensions(matched: Matched) -> Iterator[str]:
 def _on_intervals(figures: Mapping[str, Figure]) -> Iterator[str]:
     for key, figure in figures.items():
         if figure.value < figure.low - 1e-9 or figure.value > figure.high + 1e-9:
-            yield (
-                f"{DEFINITIONS[key].title} lies outside its percentile interval: resampling adds its own noise to a "
-                "figure that cannot fall below 0."
+            dimension = next((f" of {name}" for name in DIMENSIONS if key.startswith(name)), "")
+            why = (
+                "resampling adds its own noise to a figure that cannot fall below 0."
+                if key == "ece"
+                else "its resamples lie to one side of it, as with few rows or rare classes; trust neither far."
             )
+            yield f"{DEFINITIONS[key].title}{dimension} lies outside its percentile interval: {why}"

@@ -12,7 +12,7 @@ import numpy as np
 from affekt import __version__
 from affekt.evaluation import charts, circumplex, history
 from affekt.evaluation.definitions import DEFINITIONS
-from affekt.evaluation.drawing import render
+from affekt.evaluation.drawing import Paint, render
 from affekt.evaluation.evaluate import Evaluation, write_metrics
 from affekt.evaluation.markup import chart, items, legend, mistake_html, table_html, tile, typeset
 from affekt.evaluation.mistakes import worst_mistakes
@@ -143,7 +143,7 @@ def _model(evaluation: Evaluation, scores: Scores, name: str, log: Path | None, 
         parts += ["<h3>Expressions</h3>", _expression_charts(matched, scores, name, evaluation.expression_tag)]
         tables = class_table(scores, evaluation.expression_tag), abstention_table(scores, evaluation.expression_tag)
         parts += map(table_html, tables)
-    if len(matched.truth) == len(DIMENSIONS):
+    if matched.truth:
         parts += ["<h3>Valence and arousal</h3>", legend(), _dimension_charts(matched, name, evaluation.dimension_tag)]
     if evaluation.groups[scores.name]:
         parts += ["<h3>Groups</h3>", *map(table_html, group_tables(evaluation, scores))]
@@ -181,25 +181,35 @@ def _expression_charts(matched: Matched, scores: Scores, name: str, tag: str) ->
 
 
 def _dimension_charts(matched: Matched, name: str, tag: str) -> str:
-    known = ~np.isnan(list(matched.truth.values())).any(axis=0)
-    label = matched.label[known]
-    truth = matched.truth["valence"][known], matched.truth["arousal"][known]
-    predicted = matched.predicted["valence"][known], matched.predicted["arousal"][known]
-    drawn = []
-    for key, title, (valence, arousal) in (("truth", "Truth", truth), ("predicted", "Predicted", predicted)):
-        points = partial(circumplex.paint_points, valence=valence, arousal=arousal, label=label)
-        drawn.append((key, title, "", points))
-    if (label >= 0).any():
-        means = partial(circumplex.paint_class_means, truth=truth, predicted=predicted, label=label)
-        drawn.append(("means", "Mean of each expression", "Ring: truth. Dot: prediction.", means))
-    for index, dimension in enumerate(DIMENSIONS):
-        sides = {"truth": truth[index], "predicted": predicted[index], "dimension": dimension}
+    drawn = _point_charts(matched) if len(matched.truth) == len(DIMENSIONS) else []
+    for dimension, truth in matched.truth.items():
+        known = ~np.isnan(truth)
+        sides = {"truth": truth[known], "predicted": matched.predicted[dimension][known], "dimension": dimension}
         residuals = partial(circumplex.paint_residuals, **sides)
         drawn.append((f"residual-{dimension}", f"Residuals of {dimension}", "Prediction minus truth.", residuals))
     return _grid(
         (chart(title, tag, remark, render(paint, f"{name}-{key}", (3.5, 3.4))) for key, title, remark, paint in drawn),
         "charts three",
     )
+
+
+def _point_charts(matched: Matched) -> list[tuple[str, str, str, Paint]]:
+    """Charts of the plane, over the rows of which both dimensions are known."""
+    known = ~np.isnan(list(matched.truth.values())).any(axis=0)
+    if not known.any():
+        return []
+    label = matched.label[known]
+    truth, predicted = (
+        (sides["valence"][known], sides["arousal"][known]) for sides in (matched.truth, matched.predicted)
+    )
+    drawn: list[tuple[str, str, str, Paint]] = []
+    for key, title, (valence, arousal) in (("truth", "Truth", truth), ("predicted", "Predicted", predicted)):
+        points = partial(circumplex.paint_points, valence=valence, arousal=arousal, label=label)
+        drawn.append((key, title, "", points))
+    if (label >= 0).any():
+        means = partial(circumplex.paint_class_means, truth=truth, predicted=predicted, label=label)
+        drawn.append(("means", "Mean of each expression", "Ring: truth. Dot: prediction.", means))
+    return drawn
 
 
 def _training_charts(log: Path, name: str) -> str:

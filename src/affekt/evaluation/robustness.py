@@ -67,7 +67,7 @@ def robustness_tables(found: Robustness, evaluation: Evaluation) -> list[Table]:
     changes = [(name, *(change[key] for key in keys)) for name, change in found.changes.items()]
     return [
         Table(tagged(f"Conditions: {where}", tag), header, tuple(figures)),
-        Table(f"Change against the clean split: {where}", header, tuple(changes), signed=True),
+        Table(tagged(f"Change against the clean split: {where}", tag), header, tuple(changes), signed=True),
     ]
 
 

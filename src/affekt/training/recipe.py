@@ -57,7 +57,8 @@ class Recipe:
     label_smoothing: float = 0.0
     """Share of the target spread evenly over the eight expressions."""
     class_balance: Literal["none", "weights", "sampling"] = "none"
-    """Against rare classes: weigh their loss by inverse frequency, draw them as often as the others, or neither."""
+    """Against rare classes: weigh their loss by inverse frequency, draw them as often as the others, or neither.
+    Rows without a label are never drawn by `sampling`."""
     valence_arousal_loss: Literal["mse", "ccc", "mse+ccc"] = "mse"
     """Mean squared error, one minus the concordance of the batch, or their sum."""
     valence_arousal_weight: float = 1.0

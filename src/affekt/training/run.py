@@ -16,6 +16,7 @@ from affekt.models.calibration import fit_temperature
 from affekt.models.card import WEIGHTS_FILE, Card
 from affekt.models.network import Network
 from affekt.models.saving import save_model
+from affekt.seeds import require_seed
 from affekt.training.augmentation_settings import Augmentation
 from affekt.training.checkpoint import CHECKPOINT_FILE, Progress, Trainee, load_checkpoint, save_checkpoint
 from affekt.training.distributed import World, choose_device, joined_world
@@ -26,7 +27,7 @@ from affekt.training.loop import Split, fit, predict
 from affekt.training.optimiser import Schedule, build_optimiser, moving_average
 from affekt.training.recipe import Recipe
 from affekt.training.run_card import make_card, preprocessing_of, require_one_origin
-from affekt.training.task import Task, class_weight, require_targets
+from affekt.training.task import Task, class_weight, require_labels_to_balance, require_targets
 from affekt.training.teachers import asked_once, load_teachers
 
 
@@ -50,6 +51,14 @@ class Run:
     """`auto`, `cpu`, `cuda` or `mps`."""
     command: str = ""
     """The command line, for the card."""
+
+    def __post_init__(self) -> None:
+        """Refuse a seed that is none.
+
+        Raises:
+            ConfigError: it is negative or too large.
+        """
+        require_seed(self.seed)
 
 
 def train(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
@@ -173,6 +182,7 @@ def training_rows(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> tuple[pl.
         sides = carve_validation(rows, fraction, run.seed)
     for side, name in zip(sides, ("training", "validation"), strict=True):
         require_targets(recipe, targets_of(side), name)
+    require_labels_to_balance(recipe, targets_of(sides[0]))
     if "valence_arousal" in recipe.heads:
         require_one_origin(sides[0])
     return sides[0].filter(usable), sides[1].filter(usable)

@@ -97,7 +97,7 @@ def test_processes_change_nothing():
         ({"identities": 2}, "at least 3 identities"),
         ({"pictures_per_identity": 0}, "at least 1 picture"),
         ({"size": 8}, "16 to 1024 pixels"),
-        ({"seed": -1}, "a seed of 0 or more"),
+        ({"seed": -1}, "a seed from 0 to"),
         ({"intensity": (0.9, 0.5)}, "lowest <= highest"),
         ({"intensity": (0.5, 1.5)}, "lowest <= highest"),
         ({"processes": 0}, "at least 1 process"),

@@ -46,8 +46,21 @@ def test_frames_lie_one_level_down_and_ratings_are_divided_by_ten(tmp_path):
 def test_box_is_the_landmarks_bounds(tmp_path):
     rows = AfewVa(root=clip(tmp_path, "001", "a")).list_rows().rows
     assert rows["box_xyxy"].to_list()[0] == [100, 50, 167, 184]
-    without = AfewVa(root=clip(tmp_path / "b", "002", "a", landmarks=[])).list_rows().rows
-    assert to_manifest(without)["box_xyxy"].null_count() == 3
+
+
+def test_a_frame_without_landmarks_is_left_out_and_counted(tmp_path):
+    clip(tmp_path, "001", "a")
+    clip(tmp_path, "002", "b", landmarks=[])
+    clip(tmp_path, "003", "c", frames=0)
+    listing = AfewVa(root=tmp_path).list_rows()
+    assert listing.dropped == {"no landmarks, and so no face box": 3}
+    assert to_manifest(listing.rows)["box_xyxy"].null_count() == 0
+    assert set(listing.rows["subject"]) == {"a"}
+
+
+def test_no_frame_at_all_is_an_error(tmp_path):
+    with pytest.raises(DataError, match=r"frames with landmarks .* got none in 0 frames"):
+        AfewVa(root=clip(tmp_path, "001", "a", frames=0)).list_rows()
 
 
 def test_no_actor_is_in_two_splits_and_the_seed_decides(tmp_path):
@@ -105,3 +118,8 @@ def test_a_damaged_annotation_names_the_file(tmp_path, text):
 def test_fractions_must_leave_something_to_train_on(tmp_path, val, test):
     with pytest.raises(ConfigError, match="--val and --test"):
         AfewVa(root=tmp_path, val=val, test=test)
+
+
+def test_a_seed_that_is_none_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="expected a seed from 0"):
+        AfewVa(root=tmp_path, seed=-1)

@@ -1,6 +1,7 @@
 """Both releases of AffectNet, on small generated copies of their layouts."""
 
 import random
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,11 @@ def test_csv_drops_are_counted_by_name(tmp_path):
         "no face box (a width or height below 1)": 1,
         "picture listed again (the first row is kept)": 1,
     }
+
+
+def test_csv_an_expression_that_is_no_number_is_counted(tmp_path):
+    rows = [line("1/0.jpg", 0), line("1/1.jpg", "nan"), line("1/2.jpg", "inf"), line("1/3.jpg", "")]
+    assert AffectNet(root=csv_release(tmp_path, training=rows)).list_rows().dropped == {"expression unreadable": 3}
 
 
 def test_csv_keeps_the_first_of_repeated_rows(tmp_path):
@@ -245,6 +251,23 @@ def test_npy_a_stopped_import_goes_on_where_it_was(tmp_path, monkeypatch):
     monkeypatch.setattr(affectnet_npy, "_read_chunks", counting)
     assert len(importer.list_rows().rows) == 10
     assert sorted(map(int, read)) == list(range(10))
+
+
+def test_npy_another_download_in_the_same_place_is_read_afresh(tmp_path):
+    root, cache = tmp_path / "data", tmp_path / "cache"
+    AffectNet(root=npy_release(root), cache=cache).list_rows()
+    shutil.rmtree(root)
+    npy_release(root, faces=((5, "2"), (9, "6"), (70001, "7")))
+    assert AffectNet(root=root, cache=cache).list_rows().rows["emotion"][0] == "sadness"
+
+
+def test_npy_a_damaged_part_of_the_cache_is_read_again(tmp_path):
+    root, cache = npy_release(tmp_path / "data"), tmp_path / "cache"
+    expected = AffectNet(root=root, cache=cache).list_rows().rows
+    for part in cache.rglob("*.parquet"):
+        part.write_bytes(part.read_bytes()[:20])
+    assert AffectNet(root=root, cache=cache).list_rows().rows.equals(expected)
+    assert AffectNet(root=root, cache=cache).list_rows().rows.equals(expected)
 
 
 def test_npy_processes_read_the_same_as_one(tmp_path, monkeypatch):

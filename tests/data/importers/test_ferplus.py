@@ -212,6 +212,8 @@ def test_tables_in_different_orders_are_refused(tmp_path):
         ("Usage,Image name,neutral\nTraining,a.png,10\n", "expected FER.*happiness"),
         (f"{HEADER}\nTraining,a.png,x,0,0,0,0,0,0,0,0,0\n", "expected FER"),
         (f"{HEADER}\nTraining,a.png,,0,0,0,0,0,0,0,0,0\n", "10 votes in row 0"),
+        (f"{HEADER}\nTraining,a.png,-1,0,0,0,0,0,0,0,0,0\n", "10 votes in row 0"),
+        (f"{HEADER}\nTraining,a.png,nan,0,0,0,0,0,0,0,0,0\n", "10 votes in row 0"),
         (f"{HEADER}\nTest,a.png,10,0,0,0,0,0,0,0,0,0\n", "Usage among Training"),
     ],
 )
@@ -252,12 +254,30 @@ def test_another_box_is_kept(tmp_path):
     assert frame["box_xyxy"].to_list() == [None, None, [4, 0, 44, 40], None]
 
 
-@pytest.mark.parametrize("line", ["a.png,0,0,8,0,0,0,2,0,0,0,0", 'a.png,"(0, 0, 48, 48)",0,0,8', "a.png", "n,(x),1"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a.png,0,0,8,0,0,0,2,0,0,0,0",
+        'a.png,"(0, 0, 48, 48)",0,0,8',
+        'a.png,"(0, 0, 48, 48)",nan,0,8,0,0,0,0,0,0,0',
+        'a.png,"(0, 0, 48, 48)",-2,0,8,0,0,0,0,0,0,0',
+        "a.png",
+        "n,(x),1",
+    ],
+)
 def test_a_broken_line_of_a_label_file_is_an_error(tmp_path, line):
     table = write_folders(tmp_path) / "FER2013Train" / "label.csv"
     table.write_text(table.read_text() + line)
     with pytest.raises(DataError, match="10 votes in line 3 of"):
         FerPlus(pixels=tmp_path).list_rows()
+
+
+def test_a_name_in_another_encoding_is_a_picture_that_is_not_there(tmp_path):
+    table = write_folders(tmp_path / "data") / "FER2013Train" / "label.csv"
+    table.write_bytes(table.read_bytes() + 'fär.png,"(0, 0, 48, 48)",10,0,0,0,0,0,0,0,0,0\n'.encode("latin-1"))
+    report = import_listing(FerPlus(pixels=tmp_path / "data").list_rows(), tmp_path / "faces.parquet", jobs=1)
+    assert [len(paths) for paths in report.unreadable.values()] == [1]
+    assert report.manifest.height == 4
 
 
 def test_folders_with_a_label_table_or_without_their_own_are_refused(tmp_path):

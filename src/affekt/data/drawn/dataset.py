@@ -16,6 +16,7 @@ from affekt.data.manifest import to_manifest
 from affekt.errors import ConfigError
 from affekt.faces.pictures import encode_png, pixel_sha256
 from affekt.labels import LABELS
+from affekt.seeds import require_seed
 
 SOURCE = "drawn"
 SPLITS = {"train": 0.70, "val": 0.15, "test": 0.15}
@@ -129,8 +130,7 @@ def _check(
         )
     if not SIZES[0] <= size <= SIZES[1]:
         raise ConfigError(f"expected a size of {SIZES[0]} to {SIZES[1]} pixels, got {size}; choose one in this range")
-    if seed < 0:
-        raise ConfigError(f"expected a seed of 0 or more, got {seed}; choose another")
+    require_seed(seed)
     low, high = intensity
     if not 0 <= low <= high <= 1:
         raise ConfigError(f"expected intensities with 0 <= lowest <= highest <= 1, got {intensity}; choose others")

@@ -12,6 +12,7 @@ from tyro.conf import Positional
 
 from affekt.data.importers.listing import Listing
 from affekt.errors import ConfigError, DataError
+from affekt.seeds import require_seed
 
 SCALE = 10
 """Ratings are whole numbers in [-10, 10]."""
@@ -32,19 +33,22 @@ class AfewVa:
     """Fraction of the frames that goes to test, whole actors at a time."""
 
     def __post_init__(self) -> None:
-        """Refuse fractions that leave nothing to train on.
+        """Refuse fractions that leave nothing to train on, and seeds that are none.
 
         Raises:
-            ConfigError: a fraction is negative, or the two reach 1.
+            ConfigError: a fraction is negative, the two reach 1, or the seed is negative or too large.
         """
+        require_seed(self.seed)
         if min(self.val, self.test) < 0 or self.val + self.test >= 1:
             raise ConfigError(f"expected --val and --test of 0 or more, below 1 together, got {self.val}, {self.test}")
 
     def list_rows(self) -> Listing:
         """List the frames of every clip, with the bounds of the 68 landmarks as face box.
 
+        Frames without landmarks are left out: a null box would say that the whole film frame is the face.
+
         Raises:
-            DataError: there are no clips, or an annotation file is damaged.
+            DataError: there are no clips, an annotation file is damaged, or no frame has landmarks.
         """
         files = find_annotations(self.root.resolve())
         if not files:
@@ -52,7 +56,13 @@ class AfewVa:
                 f"expected clips as 001/001.json with 001/00000.png under {self.root}, got none; give the folder that "
                 "holds them, as in: affekt data import afewva AFEW-VA --out afewva.parquet"
             )
-        rows = [row for path in files for row in _read_clip(path)]
+        frames = [row for path in files for row in _read_clip(path)]
+        rows = [row for row in frames if row["box_xyxy"] is not None]
+        if not rows:
+            raise DataError(
+                f"expected frames with landmarks in the clips under {self.root}, got none in {len(frames):,} frames; "
+                "unpack them again"
+            )
         people = [row["subject"] or row["clip"] for row in rows]
         splits = split_by_person(people, self.val, self.test, self.seed)
         frame = pl.DataFrame(rows, infer_schema_length=None).with_columns(
@@ -70,7 +80,9 @@ class AfewVa:
         ]
         if outside:
             notes.append(f"Valence or arousal is missing or outside [-10, 10] in {outside:,} frames: null there.")
-        return Listing(rows=frame.drop("clip"), notes=tuple(notes))
+        without = len(frames) - len(rows)
+        dropped = {"no landmarks, and so no face box": without} if without else {}
+        return Listing(rows=frame.drop("clip"), dropped=dropped, notes=tuple(notes))
 
 
 def find_annotations(root: Path) -> list[Path]:

@@ -23,7 +23,8 @@ def name_expressions(rows: pl.DataFrame, origin: str) -> tuple[pl.DataFrame, dic
     rows = rows.with_columns(_number("expression")).with_columns(
         pl.col("expression").replace_strict(names, default=None, return_dtype=pl.String).alias("emotion")
     )
-    others = rows.filter(pl.col("emotion").is_null())["expression"].value_counts(sort=True)
+    expression = pl.when(pl.col("expression").is_finite()).then("expression")
+    others = rows.filter(pl.col("emotion").is_null()).select(expression).to_series().value_counts(sort=True)
     dropped = {_reason(number): count for number, count in others.iter_rows()}
     rows = rows.filter(pl.col("emotion").is_not_null()).drop("expression")
     rows = rows.with_columns(_in_range("valence"), _in_range("arousal"))

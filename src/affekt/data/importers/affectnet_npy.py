@@ -100,7 +100,8 @@ def read_annotations(folder: Path, ids: list[str], cache: Path) -> pl.DataFrame:
     Args:
         folder: where `<id>_exp.npy`, `<id>_val.npy` and `<id>_aro.npy` lie.
         ids: the faces wanted.
-        cache: parts are kept here, apart for each folder; what could not be read is not kept.
+        cache: parts are kept here, apart for each folder and what was unpacked into it; what could not be read is not
+            kept.
 
     Returns:
         `id`, `expression`, `valence`, `arousal` as text, in the order of `ids`, without those that cannot be read.
@@ -108,20 +109,32 @@ def read_annotations(folder: Path, ids: list[str], cache: Path) -> pl.DataFrame:
     Raises:
         DataError: the cache cannot be written.
     """
-    parts = cache / hashlib.sha256(str(folder).encode()).hexdigest()[:16]
-    kept = [pl.read_parquet(part) for part in sorted(parts.glob("*.parquet"))]
+    # A folder's time changes with the files that are put into it: another download at the same place is read afresh.
+    unpacked = f"{folder} {folder.stat().st_mtime_ns}"
+    parts = cache / hashlib.sha256(unpacked.encode()).hexdigest()[:16]
+    there = sorted(parts.glob("*.parquet"))
+    kept = [part for path in there if (part := _read_part(path)) is not None]
     known = set[str]().union(*(part["id"] for part in kept))
     todo = [name for name in ids if name not in known]
     chunks = [todo[start : start + PICTURES_A_PART] for start in range(0, len(todo), PICTURES_A_PART)]
     with tqdm(total=len(todo), desc=f"annotations of {folder.parent.name}", unit=" faces", disable=None) as progress:
-        for chunk, annotations in zip(chunks, _read_chunks(folder, chunks), strict=True):
+        for number, (chunk, annotations) in enumerate(zip(chunks, _read_chunks(folder, chunks), strict=True)):
             part = pl.DataFrame(annotations, schema=ANNOTATION_SCHEMA, orient="row")
-            write_table(part, parts / f"{len(kept):06d}.parquet")
+            write_table(part, parts / f"{len(there) + number:06d}.parquet")
             kept.append(part)
             progress.update(len(chunk))
     empty = pl.DataFrame(schema=ANNOTATION_SCHEMA)
     wanted = pl.DataFrame({"id": ids}, schema={"id": pl.String})
     return wanted.join(pl.concat([empty, *kept]).unique("id"), on="id", how="inner", maintain_order="left")
+
+
+def _read_part(path: Path) -> pl.DataFrame | None:
+    """Return a kept part, or None where its file is damaged: its annotations are read again."""
+    try:
+        part = pl.read_parquet(path)
+    except (pl.exceptions.PolarsError, OSError):
+        return None
+    return part if part.schema == ANNOTATION_SCHEMA else None
 
 
 def _read_chunks(folder: Path, chunks: list[list[str]]) -> Iterator[list[Annotation]]:

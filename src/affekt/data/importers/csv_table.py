@@ -10,6 +10,7 @@ from tyro.conf import Positional
 from affekt.data.importers.label_names import SKIP, SPLITS, parse_map, resolve_labels
 from affekt.data.importers.listing import Listing
 from affekt.data.manifest import SCHEMA
+from affekt.data.text_table import read_text_table
 from affekt.errors import ConfigError, DataError
 
 
@@ -176,13 +177,7 @@ class Csv:
 def _read_table(path: Path) -> pl.DataFrame:
     if not path.is_file():
         raise DataError(f"expected a csv file at {path}, got no such file; type its path after: affekt data import csv")
-    try:
-        table = pl.read_csv(path, infer_schema=False)
-    except pl.exceptions.PolarsError as error:
-        raise DataError(f"expected a csv with a header in {path}, got {error}; mend it and import again") from error
-    # Kaggle's tables have names with leading spaces.
-    table = table.rename(lambda name: name.strip())
-    return table.with_columns(pl.all().str.strip_chars().replace("", None))
+    return read_text_table(path, "a csv with a header", "mend it and import again")
 
 
 def _split_name() -> pl.Expr:

@@ -9,6 +9,8 @@ out, and single votes stay. Single votes are removed only inside the rule that d
 """
 
 import csv
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,6 +22,7 @@ from affekt.data.importers.fer_pixels import SPLITS, find_table, read_fer_table
 from affekt.data.importers.ferplus_rules import CHOICES, EXPRESSIONS, NO_AGREEMENT, PUBLISHED, RULES, majority
 from affekt.data.importers.listing import Listing
 from affekt.data.importers.projection import NOTE, projected
+from affekt.data.text_table import read_text_table
 from affekt.errors import DataError
 from affekt.labels import LABELS
 
@@ -89,23 +92,28 @@ def read_label_table(path: Path) -> pl.DataFrame:
     """
     if not path.is_file():
         raise DataError(f"expected FER+'s fer2013new.csv at {path}, got no such file; give its path after the pixels")
+    frame = read_text_table(path, "FER+'s fer2013new.csv", "download it again")
     try:
-        frame = pl.read_csv(path, infer_schema=False).rename(str.strip)
         rows = frame.select(
-            pl.col("Usage").str.strip_chars().alias("usage"),
-            pl.col("Image name").str.strip_chars().replace("", None).alias("name"),
-            pl.concat_arr([pl.col(choice).str.strip_chars().cast(pl.Float64) for choice in CHOICES]).alias("counts"),
+            pl.col("Usage").fill_null("").alias("usage"),
+            pl.col("Image name").alias("name"),
+            pl.concat_arr([pl.col(choice).cast(pl.Float64) for choice in CHOICES]).alias("counts"),
         )
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except pl.exceptions.PolarsError as error:
         first_line = str(error).splitlines()[0]
-        raise DataError(f"expected FER+'s fer2013new.csv at {path}, got {first_line}; download it again") from error
-    broken = (~rows["usage"].is_in(list(SPLITS)) | rows["counts"].arr.to_list().list.contains(None)).arg_true()
+        raise DataError(f"expected FER+'s fer2013new.csv in {path}, got {first_line}; download it again") from error
+    are_votes = pl.Series([_are_votes(counts) for counts in rows["counts"].to_list()], dtype=pl.Boolean)
+    broken = (~rows["usage"].is_in(list(SPLITS)) | ~are_votes).arg_true()
     if len(broken):
         raise DataError(
             f"expected a Usage among {', '.join(SPLITS)} and 10 votes in row {broken[0]} of {path}, got "
             f"{frame.row(broken[0])}; download it again"
         )
     return rows
+
+
+def _are_votes(counts: Sequence[float | None]) -> bool:
+    return all(count is not None and 0 <= count < math.inf for count in counts)
 
 
 def join(pixels: pl.DataFrame, labels: pl.DataFrame, table: Path, label_table: Path) -> pl.DataFrame:
@@ -164,14 +172,15 @@ def _folder_rows(folder: Path) -> list[tuple[str, str, str, list[float] | None, 
     if not table.is_file():
         raise DataError(f"expected label.csv in {folder}, got none; copy it from the FERPlus repository")
     rows = []
-    with table.open(encoding="utf-8-sig", newline="") as lines:
+    # A byte that is not UTF-8 can only be in a name, whose picture is then not found and counted.
+    with table.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
         for number, fields in enumerate(csv.reader(lines), start=1):
             try:
                 name, box, *votes = fields
                 left, top, right, bottom = (float(edge) for edge in box.strip("()").split(","))
                 counts = [float(count) for count in votes]
-                if len(counts) != len(CHOICES):
-                    raise ValueError(f"{len(counts)} votes")
+                if len(counts) != len(CHOICES) or not _are_votes(counts):
+                    raise ValueError(f"the votes {' '.join(votes)}")
             except ValueError as error:
                 raise DataError(
                     f"expected a name, a box and 10 votes in line {number} of {table}, got {error}; download it again"

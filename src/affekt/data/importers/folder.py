@@ -11,6 +11,7 @@ from tyro.conf import Positional
 
 from affekt.data.importers.label_names import SKIP, SPLITS, parse_map, resolve_labels
 from affekt.data.importers.listing import Listing
+from affekt.data.text_table import read_text_table
 from affekt.errors import DataError
 
 PICTURE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
@@ -90,7 +91,7 @@ def _read_tree(root: Path, split: str) -> tuple[pl.DataFrame, dict[str, int]]:
 
 def _with_table(tree: pl.DataFrame, path: Path, mapping: dict[str, str], labels: str) -> tuple[pl.DataFrame, str]:
     """Compare the folders' labels with the table's, and use the ones asked for."""
-    table = pl.read_csv(path, infer_schema=False)
+    table = read_text_table(path, "a csv with the columns pth and label", "mend or move it")
     if not {"pth", "label"} <= set(table.columns):
         raise DataError(
             f"expected the columns pth and label in {path}, got {', '.join(table.columns)}; mend or move it"

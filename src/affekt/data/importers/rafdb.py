@@ -11,6 +11,7 @@ import polars as pl
 from tyro.conf import Positional
 
 from affekt.data.importers.listing import Listing
+from affekt.data.text_table import read_text_table
 from affekt.errors import DataError
 
 EXPRESSIONS = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
@@ -50,7 +51,8 @@ class RafDb:
 
 def _list_download(base: Path, pictures: str) -> Listing:
     path = base / "EmoLabel" / LIST_FILE
-    lines = [line.split() for line in path.read_text().splitlines() if line.strip()]
+    # A damaged line is counted below, whatever bytes are in it.
+    lines = [line.split() for line in path.read_text(errors="replace").splitlines() if line.strip()]
     rows = [
         (fields[0].removesuffix(".jpg"), _expression(fields[1], path))
         for fields in lines
@@ -112,7 +114,12 @@ def _read_kaggle_labels(base: Path) -> dict[str, str]:
     for folder in (base, base.parent):
         for path in (folder / "train_labels.csv", folder / "test_labels.csv"):
             if path.is_file():
-                table = pl.read_csv(path, infer_schema=False)
+                table = read_text_table(path, "a csv of pictures and labels", "download it again, or move it away")
+                if table.width < 2:
+                    raise DataError(
+                        f"expected columns of pictures and labels in {path}, got {', '.join(table.columns)}; "
+                        "download it again, or move it away"
+                    )
                 labels |= {name: _expression(label, path) for name, label in table.select(table.columns[:2]).rows()}
     return labels
 

@@ -1,0 +1,29 @@
+"""A csv file as text: what a cell becomes is decided where its meaning is known, not by a column's first rows."""
+
+from pathlib import Path
+
+import polars as pl
+
+from affekt.errors import DataError
+
+
+def read_text_table(path: Path, what: str, instead: str) -> pl.DataFrame:
+    """Read a csv file with a header, every column as text.
+
+    Args:
+        path: the file, which exists.
+        what: what it should be, for an error, as in "a predictions table".
+        instead: what to do if it is not, for an error.
+
+    Returns:
+        The table without the spaces around names and cells, which Kaggle's tables have; empty cells are null.
+
+    Raises:
+        DataError: it is empty, not UTF-8, not a csv, or two columns have one name.
+    """
+    try:
+        table = pl.read_csv(path, infer_schema=False).rename(str.strip)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        raise DataError(f"expected {what} in {path}, got {reason}; {instead}") from error
+    return table.with_columns(pl.all().str.strip_chars().replace("", None))
