@@ -4,6 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
+from affekt.data.text_table import read_text_table
 from affekt.errors import DataError
 
 
@@ -21,13 +22,7 @@ def with_attributes(manifest: pl.DataFrame, path: Path) -> pl.DataFrame:
         DataError: the file cannot be read, a column is missing or one of the manifest's own, a name comes twice, or no
             row of the manifest is named.
     """
-    try:
-        table = pl.read_csv(path, infer_schema=False)
-    except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
-        why = str(error).partition("\n")[0]
-        raise DataError(
-            f"expected a csv of attributes at {path}, got {why}; write source_id,age,gender in it"
-        ) from error
+    table = read_text_table(path, "a csv of attributes", "write source_id,age,gender in it")
     keys = [name for name in ("source", "source_id") if name in table.columns]
     further = [name for name in table.columns if name not in keys]
     taken = [name for name in further if name in manifest.columns]
