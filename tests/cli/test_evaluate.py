@@ -89,10 +89,10 @@ def test_without_anything_to_score(capsys, data):
     assert "expected a model folder or --predictions" in refused(capsys, "--data", data)
 
 
-def test_tables_alone_cannot_meet_conditions(capsys, data, predictions):
-    assert "expected a model with --conditions" in refused(
-        capsys, "--predictions", predictions, "--data", data, "--conditions"
-    )
+@pytest.mark.parametrize("option", ["--conditions", "--record"])
+def test_tables_alone_cannot_meet_conditions_nor_be_written_into_a_card(capsys, data, predictions, option):
+    said = refused(capsys, "--predictions", predictions, "--data", data, option)
+    assert f"expected a model with {option}" in said
 
 
 @pytest.mark.parametrize(

@@ -84,10 +84,11 @@ class EvaluateCommand:
 def main(arguments: list[str]) -> None:
     """Run the command."""
     command = tyro.cli(EvaluateCommand, args=arguments, prog="affekt evaluate")
-    if command.conditions and not command.models:
-        raise ConfigError("expected a model with --conditions, got only tables; type: affekt evaluate runs/NAME ...")
     if not command.models and not command.predictions:
         raise ConfigError("expected a model folder or --predictions, got neither; type: affekt evaluate runs/NAME ...")
+    for option in ("conditions", "record"):
+        if getattr(command, option) and not command.models:
+            raise ConfigError(f"expected a model with --{option}, got only tables; type: affekt evaluate runs/NAME ...")
     if command.attributes is not None and not command.groups:
         raise ConfigError(
             f"expected --groups with --attributes, got none; name columns of {command.attributes}: --groups age gender"
