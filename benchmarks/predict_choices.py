@@ -15,10 +15,15 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "--longest-side 448": {"longest_side": 448},
     "--model affekt-fast": {"model": "affekt-fast"},
     "--model affekt-fast --detect-every 2": {"model": "affekt-fast", "detect_every": 2},
-    "--model affekt-fast --longest-side 448 --detect-every 2": {
+    "--model affekt-fast --detect-every 2 --longest-side 448": {
         "model": "affekt-fast",
-        "longest_side": 448,
         "detect_every": 2,
+        "longest_side": 448,
+    },
+    "--model affekt-fast --detect-every 3 --longest-side 320": {
+        "model": "affekt-fast",
+        "detect_every": 3,
+        "longest_side": 320,
     },
 }
 """What may be chosen for speed, beside the default."""
