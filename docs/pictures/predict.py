@@ -41,8 +41,8 @@ def _photograph(work: Path) -> None:
     with Image.open(Path(skimage.__file__).parent / "data" / "astronaut.png") as portrait:
         # Twice its size, so that the letters of the label are smooth.
         portrait.convert("RGB").crop((0, 0, 512, 384)).resize((1024, 768)).save(work / "astronaut.png")
-    _predict(work / "astronaut.png", "--draw", work)
-    with Image.open(next(work.rglob("astronaut.png.jpg"))) as marked:
+    _predict(work / "astronaut.png", "--draw", work / "marked")
+    with Image.open(next((work / "marked").rglob("astronaut.png.jpg"))) as marked:
         marked.save(HERE / "predict-marked.jpg", quality=85)
 
 
