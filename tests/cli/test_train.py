@@ -124,6 +124,7 @@ def test_a_run_from_end_to_end(data, tmp_path, capsys):
     main(["train", *arguments])
     printed = capsys.readouterr()
     assert f"next: affekt evaluate {out} --data {data} --split val --out" in printed.out, "there is no test"
+    assert "the epoch was chosen on val" in printed.out
     assert "epoch   1/1" in printed.out
     assert "kept epoch 1: loss " in printed.err
     card = read_card(out)
