@@ -33,7 +33,13 @@ def manifest_of(job: dict[str, Any], rows: int | None = None) -> pl.DataFrame:
 
 def run(job: dict[str, Any], manifest: pl.DataFrame, epochs: int) -> float:
     """Train in a folder that is thrown away, and return the seconds."""
-    recipe = replace(RECIPES[job["recipe"]](), weights="none", epochs=epochs, early_stopping_patience=0)
+    recipe = replace(
+        RECIPES[job["recipe"]](),
+        weights="none",
+        precision=job["precision"],
+        epochs=epochs,
+        early_stopping_patience=0,
+    )
     with tempfile.TemporaryDirectory() as folder:
         where = Run(
             recipe_name=job["recipe"],

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from affekt.models.network import Network
-from affekt.models.runtimes import installed_runtimes
+from affekt.models.runtimes import installed_runtimes, openvino_has_bf16
 from affekt.training import backbone
 from affekt.training.backbone import fast_features
 
@@ -34,12 +34,31 @@ def test_features_of_a_runtime_are_torchs(architecture, runtime, monkeypatch):
     before = copy.deepcopy(network.state_dict())
     images = torch.randn(3, 3, 64, 64).contiguous(memory_format=torch.channels_last)
     with torch.inference_mode():
-        features_of = fast_features(network, images[:2], name="x")
+        features_of = fast_features(network, images[:2], name="x", precision="fp32")
         plain, found = network.forward_features(images), features_of(images)
     assert features_of != network.forward_features
     torch.testing.assert_close(found, plain, rtol=0, atol=1e-5 * float(plain.abs().max()))
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
     assert not network.training
+
+
+@pytest.mark.skipif(not openvino_has_bf16(), reason="OpenVINO does not compute in bfloat16 here")
+@pytest.mark.parametrize("architecture", ["mobilenetv2_100", "tf_efficientnetv2_b0", "legacy_xception", "vgg16"])
+def test_features_at_bf16_are_openvinos_and_near_torchs(architecture):
+    network = lively(architecture)
+    images = torch.randn(3, 3, 64, 64).contiguous(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        features_of = fast_features(network, images[:2], name="x", precision="bf16")
+        plain, found = network.forward_features(images), features_of(images)
+    assert features_of != network.forward_features
+    assert not torch.allclose(found, plain, rtol=0, atol=1e-5 * float(plain.abs().max()))
+    torch.testing.assert_close(found, plain, rtol=0, atol=0.1 * float(plain.abs().max()))
+
+
+def test_features_at_bf16_are_torchs_where_openvino_cannot(monkeypatch):
+    monkeypatch.setattr(backbone, "openvino_has_bf16", lambda: False)
+    network, images = lively("mobilenetv2_100"), torch.randn(1, 3, 32, 32)
+    assert fast_features(network, images, name="x", precision="bf16") == network.forward_features
 
 
 class NotInOnnx(nn.Module):
@@ -50,7 +69,7 @@ class NotInOnnx(nn.Module):
 def test_a_backbone_that_onnx_cannot_say_stays_in_torch():
     network = lively("mobilenetv2_100")
     network.backbone = NotInOnnx()
-    assert fast_features(network, torch.randn(1, 3, 16, 16), name="x") == network.forward_features
+    assert fast_features(network, torch.randn(1, 3, 16, 16), name="x", precision="fp32") == network.forward_features
 
 
 def test_features_that_differ_are_torchs(monkeypatch):
@@ -58,4 +77,4 @@ def test_features_that_differ_are_torchs(monkeypatch):
     monkeypatch.setattr(backbone, "open_engine", lambda *_, **__: lambda _: {"features": torch.zeros(2, 1280).numpy()})
     images = torch.randn(2, 3, 32, 32)
     with torch.inference_mode():
-        assert fast_features(network, images, name="x") == network.forward_features
+        assert fast_features(network, images, name="x", precision="fp32") == network.forward_features

@@ -62,13 +62,12 @@ class OpenVinoEngine:
         import openvino
 
         core = openvino.Core()
-        capable = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         source = io.BytesIO(model) if isinstance(model, bytes) else str(model)
         options: dict[str, Any] = {
             "INFERENCE_NUM_THREADS": max(threads, core_count()),
             "NUM_STREAMS": max(1, core_count() // threads),
             # Left to itself, OpenVINO rounds to bf16 where the processor can, also a network that was exported in fp32.
-            "INFERENCE_PRECISION_HINT": "bf16" if half and "BF16" in capable else "f32",
+            "INFERENCE_PRECISION_HINT": "bf16" if half and openvino_has_bf16() else "f32",
         }
         self._compiled = core.compile_model(core.read_model(source), "CPU", options)
         self._of_thread = threading.local()
@@ -90,6 +89,15 @@ def installed_runtimes() -> list[RuntimeName]:
     if CUDA_PROVIDER in onnxruntime.get_available_providers():
         found.append("cuda")
     return found
+
+
+def openvino_has_bf16() -> bool:
+    """Return whether OpenVINO is installed and computes in bfloat16 on this processor."""
+    if importlib.util.find_spec("openvino") is None:
+        return False
+    import openvino
+
+    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def open_engine(model: Path | bytes, runtime: RuntimeName, *, threads: int | None = None, half: bool = False) -> Engine:

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from affekt.models.fastest import fastest_runtime
 from affekt.models.network import Network
-from affekt.models.runtimes import open_engine
+from affekt.models.runtimes import open_engine, openvino_has_bf16
 
-TOLERANCE = 1e-4
-"""Largest difference from torch's features that is accepted, as a fraction of the largest feature."""
+TOLERANCE = {"fp32": 1e-4, "bf16": 0.1}
+"""Largest difference from torch's fp32 features that is accepted, as a fraction of the largest feature."""
 
 
 class Backbone(nn.Module):
@@ -29,30 +29,33 @@ class Backbone(nn.Module):
         return self.network.forward_features(images)
 
 
-def fast_features(network: Network, images: Tensor, *, name: str) -> Callable[[Tensor], Tensor]:
-    """Return a function with the features of a network's backbone in evaluation mode, at fp32 on the CPU.
+def fast_features(network: Network, images: Tensor, *, name: str, precision: str) -> Callable[[Tensor], Tensor]:
+    """Return a function with the features of a network's backbone in evaluation mode, on the CPU.
 
     Args:
         network: in evaluation mode, on the CPU; not changed.
         images: (faces, channels, height, width) normalised pixels of a usual call; they are tried on both.
         name: what the speeds of the runtimes are remembered under, where there are several.
+        precision: fp32 or bf16.
 
     Returns:
-        A function for several threads at once, one core each: the fastest runtime's features, or torch's own where the
-        backbone does not go into ONNX or comes out different.
+        A function for several threads at once, one core each: the fastest runtime's features, at bf16 OpenVINO's, or
+        torch's own where there is no such runtime, or the backbone does not go into ONNX or comes out different.
     """
-    expected = network.forward_features(images)
-    onnx = _as_onnx(network, images[:1])
+    half = precision == "bf16"
+    onnx = _as_onnx(network, images[:1]) if not half or openvino_has_bf16() else None
     if onnx is None:
         return network.forward_features
     example = np.ascontiguousarray(images.numpy())
-    engine = open_engine(onnx, fastest_runtime(onnx, example, name=name, threads=1), threads=1)
+    runtime = "openvino" if half else fastest_runtime(onnx, example, name=name, threads=1)
+    engine = open_engine(onnx, runtime, threads=1, half=half)
 
     def features_of(images: Tensor) -> Tensor:
         return torch.from_numpy(engine(np.ascontiguousarray(images.numpy()))["features"])
 
+    expected = network.forward_features(images)
     difference = (features_of(images) - expected).abs().max()
-    return features_of if difference <= TOLERANCE * expected.abs().max() else network.forward_features
+    return features_of if difference <= TOLERANCE[precision] * expected.abs().max() else network.forward_features
 
 
 def _as_onnx(network: Network, images: Tensor) -> bytes | None:

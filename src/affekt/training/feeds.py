@@ -85,8 +85,8 @@ def extract_features(
 ) -> list[FeatureFeed]:
     """Run all crops of some feeds through the backbone, once, in evaluation mode.
 
-    On a CPU each core takes batches of its own, and at fp32 the fastest runtime that is installed takes torch's place,
-    which changes features by rounding only.
+    On a CPU each core takes batches of its own, and the fastest runtime that is installed takes torch's place, at bf16
+    OpenVINO where it computes so, which changes features by rounding only.
 
     Args:
         network: the network; not changed.
@@ -102,10 +102,10 @@ def extract_features(
     threads = torch.get_num_threads() if device.type == "cpu" else 1
     batches = [in_batches(len(feed), batch_size or (8 if device.type == "cpu" else 128)) for feed in feeds]
     features_of = network.forward_features
-    if device.type == "cpu" and precision == "fp32":
+    if device.type == "cpu":
         example = next(feeds[0].batches(batches[0][:1]))
         name = f"features of {network.architecture} at {example.shape[-1]} px"
-        features_of = fast_features(network, example, name=name)
+        features_of = fast_features(network, example, name=name, precision=precision)
 
     def work(images: Tensor) -> Tensor:
         with autocast(device, precision):

@@ -107,7 +107,8 @@ class Recipe:
     ema_decay: float = 0.0
     """Decay a step of the moving average of the weights, which is validated and kept instead of them; 0 is off."""
     precision: Literal["fp32", "bf16"] = "fp32"
-    """bf16 runs convolutions and products in bfloat16: worth it on a GPU, or a CPU with AMX and large convolutions."""
+    """bf16 runs convolutions and products in bfloat16: worth it on a GPU, on a CPU with AMX and large convolutions,
+    and for a frozen backbone on any CPU that computes in it."""
     channels_last: bool = True
     """Store pictures channel by channel within each pixel: twice as fast for depthwise convolutions on a CPU."""
 
