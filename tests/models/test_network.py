@@ -6,6 +6,7 @@ import timm
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn import functional as F
 
 from affekt.errors import ConfigError, ModelError
 from affekt.faces.preprocessing import Preprocessing, normalise
@@ -175,3 +176,14 @@ def test_our_own_networks_keep_small_faces_large(name, parameters):
     assert sum(tensor.numel() for tensor in network.backbone.parameters()) == pytest.approx(parameters, rel=0.01)
     assert network.backbone(torch.zeros(1, 1, 48, 48)).shape[2:] == (3, 3)
     assert network(torch.zeros(2, 1, 40, 56)).logits.shape == (2, 8)
+
+
+def test_an_enlarging_network_is_the_plain_one_on_a_larger_picture():
+    plain, enlarging = (
+        Network(name, 16, ("expression",), channels=1).eval() for name in ("face_resnet18_w32", "face_resnet18_w32_64px")
+    )
+    enlarging.load_state_dict(plain.state_dict())
+    images = torch.rand(2, 1, 48, 48)
+    enlarged = F.interpolate(images, (64, 64), mode="bilinear")
+    assert enlarging.backbone(images).shape[2:] == (4, 4)
+    torch.testing.assert_close(enlarging(images).logits, plain(enlarged).logits)

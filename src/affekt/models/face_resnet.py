@@ -11,21 +11,43 @@ from collections.abc import Callable
 from functools import partial
 
 from timm.models.resnet import BasicBlock, ResNet
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 
-def face_resnet(channels: int, *, width: int, layers: tuple[int, int, int, int]) -> ResNet:
+class EnlargingResNet(ResNet):
+    """A residual network that enlarges its picture first: more positions to compute at, from no more pixels.
+
+    The enlargement is the network's and not the preprocessing's, so that a sharp photograph is cut to as few pixels
+    as the faces it was trained on had.
+    """
+
+    enlargement: float = 1.0
+    """Factor on height and width."""
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """Map (faces, channels, height, width) to feature maps."""
+        if self.enlargement != 1:
+            x = F.interpolate(x, scale_factor=self.enlargement, mode="bilinear", align_corners=False)
+        return super().forward_features(x)
+
+
+def face_resnet(
+    channels: int, *, width: int, layers: tuple[int, int, int, int] = (2, 2, 2, 2), enlargement: float = 1.0
+) -> ResNet:
     """Build a ResNet-D of basic blocks that halves its picture once before the first.
 
     Args:
         channels: of the picture.
         width: channels of the first stage; each further stage has twice as many.
         layers: blocks of each stage.
+        enlargement: factor by which the picture's sides are enlarged before anything else.
 
     Returns:
-        A network from (faces, channels, height, width) to (faces, 8 * width, height / 16, width / 16).
+        A network from (faces, channels, height, width) to (faces, 8 * width, e * height / 16, e * width / 16), with
+        the enlargement e.
     """
-    net = ResNet(
+    net = EnlargingResNet(
         BasicBlock,  # pyright: ignore[reportArgumentType] - timm says instance and means class
         layers,
         num_classes=0,
@@ -36,14 +58,16 @@ def face_resnet(channels: int, *, width: int, layers: tuple[int, int, int, int])
         avg_down=True,
         channels=(width, 2 * width, 4 * width, 8 * width),
     )
+    net.enlargement = enlargement
     net.maxpool = nn.Identity()
     return net
 
 
 FACE_RESNETS: dict[str, Callable[[int], ResNet]] = {
-    "face_resnet18_w16": partial(face_resnet, width=16, layers=(2, 2, 2, 2)),
-    "face_resnet18_w24": partial(face_resnet, width=24, layers=(2, 2, 2, 2)),
-    "face_resnet18_w32": partial(face_resnet, width=32, layers=(2, 2, 2, 2)),
-    "face_resnet18_w40": partial(face_resnet, width=40, layers=(2, 2, 2, 2)),
+    "face_resnet18_w16": partial(face_resnet, width=16),
+    "face_resnet18_w24": partial(face_resnet, width=24),
+    "face_resnet18_w32": partial(face_resnet, width=32),
+    "face_resnet18_w32_64px": partial(face_resnet, width=32, enlargement=4 / 3),
+    "face_resnet18_w40": partial(face_resnet, width=40),
 }
 """Name in recipes and cards -> the function that builds it from the number of channels."""
