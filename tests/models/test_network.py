@@ -179,9 +179,8 @@ def test_our_own_networks_keep_small_faces_large(name, parameters):
 
 
 def test_an_enlarging_network_is_the_plain_one_on_a_larger_picture():
-    plain, enlarging = (
-        Network(name, 16, ("expression",), channels=1).eval() for name in ("face_resnet18_w32", "face_resnet18_w32_64px")
-    )
+    names = ("face_resnet18_w32", "face_resnet18_w32_64px")
+    plain, enlarging = (Network(name, 16, ("expression",), channels=1).eval() for name in names)
     enlarging.load_state_dict(plain.state_dict())
     images = torch.rand(2, 1, 48, 48)
     enlarged = F.interpolate(images, (64, 64), mode="bilinear")
