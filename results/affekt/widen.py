@@ -5,7 +5,8 @@
 
 The tenth of Training that `affekt train --seed 0` would carve becomes the split `held`, so that a network and its
 teachers, trained with the same seed, are chosen on the same pictures. Training pictures whose votes have no majority
-come in without an expression, with their votes; copies of a picture in `held` or `val` stay out.
+come in without an expression, with their votes; copies of a picture in `held` or `val` stay out. With `--repeat` the
+rare expressions stand in training several times.
 """
 
 import argparse
@@ -16,6 +17,20 @@ import polars as pl
 from affekt.data.manifest import read_manifest, select_split, to_manifest, write_manifest
 from affekt.data.splits import carve_validation
 
+TIMES = {"contempt": 6, "disgust": 4, "fear": 2}
+"""How often each training picture of a rare expression stands in the manifest with `--repeat`."""
+
+
+def repeated(manifest: pl.DataFrame) -> pl.DataFrame:
+    """Add the further copies of rare training pictures, with source ids of their own."""
+    training = select_split(manifest, "train")
+    copies = [
+        training.filter(pl.col("emotion") == expression).with_columns(pl.col("source_id") + f"-again{copy}")
+        for expression, times in TIMES.items()
+        for copy in range(1, times)
+    ]
+    return pl.concat([manifest, *copies])
+
 
 def main() -> None:
     """Write the wide manifest and print its counts."""
@@ -25,6 +40,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("ferplus-wide.parquet"))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--held", type=int, default=0, help="hold so many of that tenth, the others train; 0: all")
+    parser.add_argument("--repeat", action="store_true", help="repeat contempt 6, disgust 4 and fear 2 times")
     options = parser.parse_args()
     majority = read_manifest(options.majority)
     training, held = carve_validation(select_split(majority, "train"), 0.1, options.seed)
@@ -41,10 +57,12 @@ def main() -> None:
         .with_columns(emotion=pl.lit(None, pl.String))
     )
     parts = [training, undecided.select(training.columns), held.with_columns(split=pl.lit("held")), test]
-    write_manifest(to_manifest(pl.concat(parts)), options.out)
+    wide = pl.concat(parts)
+    written = repeated(wide) if options.repeat else wide
+    write_manifest(to_manifest(written), options.out)
     print(
         f"{training.height:,} training pictures, {undecided.height:,} more without a majority, "
-        f"{held.height:,} held, {test.height:,} in val"
+        f"{written.height - wide.height:,} repeated, {held.height:,} held, {test.height:,} in val"
     )
 
 
