@@ -55,7 +55,7 @@ class Session:
         if runtime == "auto":
             example = np.zeros((BATCH_SIZE, wanted.channels, wanted.input_size, wanted.input_size), np.float32)
             runtime = fastest_runtime(path, example, threads=threads)
-        self._engine = open_engine(path, runtime, threads=threads, half=self.card.precision == "fp16")
+        self._engine = open_engine(path, runtime, threads=threads)
         self.runtime: RuntimeName = self._engine.runtime
 
     def predict(self, crops: np.ndarray, *, batch_size: int = BATCH_SIZE) -> Affect:
