@@ -135,9 +135,10 @@ def vgg16_va_drawn() -> Recipe:
 
 
 def affekt() -> Recipe:
-    """The network that comes with affekt: a narrow ResNet-18-D for grey 48-pixel faces, both heads, on votes.
+    """The first generation of affekt's own network: a narrow ResNet-18-D for grey 48-pixel faces, both heads, on votes.
 
-    The changes are those that crops of a detector show: a shifted and turned box, light, occlusion, few pixels, JPEG.
+    `results/affekt` goes on from it to what ships. The changes are those that crops of a detector show: a shifted and
+    turned box, light, occlusion, few pixels, JPEG.
     """
     return Recipe(
         architecture="face_resnet18_w32",
