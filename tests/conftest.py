@@ -1,15 +1,21 @@
 """Fixtures of more than one folder."""
 
+import sys
 from fractions import Fraction
 
 import av
 import numpy as np
 import onnx
 import pytest
+from absl import logging as absl_logging
 from onnx import TensorProto, helper, numpy_helper
 
 from affekt.faces.preprocessing import Preprocessing
 from affekt.models.card import CARD_FILE, ONNX_FILE, Card
+
+# TensorBoard brings absl, whose handler closes the stream it was made with when logging is configured anew, as uvicorn
+# does. In one process with both, that is pytest's own stream, and every later test would fail.
+absl_logging.get_absl_handler().python_handler.setStream(sys.__stderr__)
 
 
 @pytest.fixture(scope="session")
