@@ -9,11 +9,12 @@ from torch import nn
 from affekt.errors import DataError
 from affekt.models.network import Heads
 from affekt.training import loop
+from affekt.training.balance import epoch_batches
 from affekt.training.checkpoint import Progress, Trainee
 from affekt.training.distributed import World
 from affekt.training.feeds import FeatureFeed
 from affekt.training.inputs import Targets
-from affekt.training.loop import Split, epoch_batches, fit, predict, should_stop, validate
+from affekt.training.loop import Split, fit, predict, should_stop, validate
 from affekt.training.optimiser import Schedule, build_optimiser, moving_average
 from affekt.training.task import Task
 
@@ -137,29 +138,12 @@ def test_a_validation_loss_that_is_no_number_is_an_error(tiny, monkeypatch):
         fitted(tiny())
 
 
-@pytest.mark.parametrize(("rows", "steps"), [(40, 4), (45, 4), (10, 1), (7, 1), (19, 1)])
-def test_an_incomplete_last_batch_is_left_for_another_epoch(tiny, rows, steps):
-    batches = epoch_batches(split(rows).targets, tiny(batch_size=10), torch.Generator().manual_seed(0))
-    seen = torch.cat(batches)
-    assert len(batches) == steps
-    assert len(seen) == min(rows, steps * 10)
-    assert len(seen.unique()) == len(seen)
-
-
 def test_the_order_is_another_each_epoch(tiny, monkeypatch):
     orders = []
     original = loop.epoch_batches
     monkeypatch.setattr(loop, "epoch_batches", lambda *given: orders.append(original(*given)) or orders[-1])
     fitted(tiny(epochs=2))
     assert not torch.equal(torch.cat(orders[0]), torch.cat(orders[1]))
-
-
-def test_balanced_sampling_draws_each_expression_as_often(tiny):
-    label = torch.tensor([0] * 9_000 + [1] * 900 + [2] * 90 + [-1] * 10)
-    targets = Targets(label, torch.zeros(len(label), 8), torch.zeros(len(label), 2))
-    drawn = torch.cat(epoch_batches(targets, tiny(class_balance="sampling"), torch.Generator().manual_seed(0)))
-    counts = torch.bincount(label[drawn], minlength=3) / len(drawn)
-    assert counts.tolist() == pytest.approx([1 / 3] * 3, abs=0.02)
 
 
 def test_predictions_come_in_the_order_of_the_rows(tiny):

@@ -7,9 +7,10 @@ from torch.nn import functional as F
 
 from affekt.errors import DataError
 from affekt.models.network import Outputs
+from affekt.training.balance import class_weight
 from affekt.training.inputs import Targets
 from affekt.training.losses import concordance_loss, squared_error
-from affekt.training.task import Task, class_weight, require_labels_to_balance, require_targets
+from affekt.training.task import Task, require_targets
 
 HEADS = ("expression", "valence_arousal")
 
@@ -64,16 +65,6 @@ def test_half_precision_outputs_are_summed_in_float32(tiny):
     assert Task(tiny(heads=HEADS))(half, targets()).dtype == torch.float32
 
 
-def test_class_weights_are_by_inverse_frequency_and_average_one(tiny):
-    recipe = tiny(class_balance="weights")
-    label = (0, 0, 0, 0, 0, 0, 1, 1, -1)
-    weight = class_weight(recipe, targets(label=label))
-    assert weight.tolist() == pytest.approx([8 / 12, 2, 0, 0, 0, 0, 0, 0])
-    known = torch.tensor([index for index in label if index >= 0])
-    assert weight[known].mean().item() == pytest.approx(1)
-    assert class_weight(tiny(class_balance="sampling"), targets()) is None
-
-
 def test_class_weights_are_torchs(tiny):
     weight = class_weight(tiny(class_balance="weights"), targets())
     found = Task(tiny(class_balance="weights"), weight)(Outputs(outputs().logits, None), targets())
@@ -92,14 +83,6 @@ def test_votes_alone_are_enough_where_votes_are_the_target(tiny):
     require_targets(tiny(expression_target="votes"), unlabelled, "training")
     with pytest.raises(DataError, match="at least two expressions"):
         require_targets(tiny(), unlabelled, "training")
-
-
-@pytest.mark.parametrize("balance", ["weights", "sampling"])
-def test_classes_without_labels_cannot_be_balanced(tiny, balance):
-    with pytest.raises(DataError, match=f"labels in the training rows to balance classes by {balance}"):
-        require_labels_to_balance(tiny(class_balance=balance), targets(label=(-1, -1, -1, -1)))
-    require_labels_to_balance(tiny(class_balance=balance), targets())
-    require_labels_to_balance(tiny(), targets(label=(-1, -1, -1, -1)))
 
 
 def test_no_valence_and_arousal_is_refused(tiny):

@@ -74,7 +74,8 @@ def main(arguments: list[str]) -> None:
 def run_training(name: str, command: TrainCommand, command_line: str) -> None:
     """Train, with the heavy imports only now, so that help stays instant."""
     try:
-        from affekt.training.run import Run, train
+        from affekt.training.generations import train_generations
+        from affekt.training.run import Run
     except ModuleNotFoundError as error:
         raise MissingExtra(error.name or "torch", "train") from error
     from affekt.data.manifest import read_manifest
@@ -90,7 +91,7 @@ def run_training(name: str, command: TrainCommand, command_line: str) -> None:
         command=command_line,
     )
     manifest = read_manifest(command.data)
-    card = train(command.recipe, manifest, run)
+    card = train_generations(command.recipe, manifest, run)
     if os.environ.get("RANK", "0") != "0":
         return  # under torchrun, the first process speaks for all
     figures = ", ".join(f"{key.removeprefix('val_')} {value:.4f}" for key, value in card.metrics["validation"].items())

@@ -65,6 +65,7 @@ def face_resnet(
 
 FACE_RESNETS: dict[str, Callable[[int], ResNet]] = {
     "face_resnet18_w16": partial(face_resnet, width=16),
+    "face_resnet18_w16_64px": partial(face_resnet, width=16, enlargement=4 / 3),
     "face_resnet18_w24": partial(face_resnet, width=24),
     "face_resnet18_w32": partial(face_resnet, width=32),
     "face_resnet18_w32_64px": partial(face_resnet, width=32, enlargement=4 / 3),

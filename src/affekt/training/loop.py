@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 from tqdm import tqdm
 
 from affekt.errors import DataError
-from affekt.labels import LABELS
 from affekt.models.network import Outputs
+from affekt.training.balance import epoch_batches
 from affekt.training.checkpoint import Trainee
 from affekt.training.distributed import World
 from affekt.training.feeds import Feed, autocast
@@ -171,19 +171,6 @@ def _step(trainee: Trainee, recipe: Recipe) -> None:
     trainee.schedule.after_step()
     if trainee.average is not None:
         trainee.average.update_parameters(trainee.module)
-
-
-def epoch_batches(targets: Targets, recipe: Recipe, generator: Generator) -> list[Tensor]:
-    """Return the row numbers of each step of an epoch, shuffled; an incomplete last batch is left for another epoch."""
-    rows = len(targets)
-    if recipe.class_balance == "sampling":
-        counts = torch.bincount(targets.label.clamp(min=0), minlength=len(LABELS)).float()
-        weights = torch.where(targets.label < 0, 0.0, 1 / counts.clamp(min=1)[targets.label.clamp(min=0)])
-        order = torch.multinomial(weights, rows, replacement=True, generator=generator)
-    else:
-        order = torch.randperm(rows, generator=generator)
-    complete = rows - rows % recipe.batch_size if rows >= recipe.batch_size else rows
-    return list(order[:complete].split(recipe.batch_size))
 
 
 @torch.inference_mode()

@@ -15,7 +15,10 @@ POSITIVE = (
     "batch_size",
     "accumulate",
     "epochs",
+    "generations",
+    "generation_epochs",
     "plateau_patience",
+    "repeat_threshold",
 )
 NOT_NEGATIVE = (
     "weight_decay",
@@ -56,9 +59,11 @@ class Recipe:
     """Cross-entropy against the label, or against the distribution of the annotators' votes."""
     label_smoothing: float = 0.0
     """Share of the target spread evenly over the eight expressions."""
-    class_balance: Literal["none", "weights", "sampling"] = "none"
-    """Against rare classes: weigh their loss by inverse frequency, draw them as often as the others, or neither.
-    Rows without a label are never drawn by `sampling`."""
+    class_balance: Literal["none", "weights", "sampling", "repeating"] = "none"
+    """Against rare classes: weigh their loss by inverse frequency, draw them as often as the others, repeat them
+    within an epoch, or nothing. Rows without a label are never drawn by `sampling`; `repeating` leaves out none."""
+    repeat_threshold: float = 0.1
+    """With `repeating`: an expression whose share is below this is taken sqrt(threshold / share) times an epoch."""
     valence_arousal_loss: Literal["mse", "ccc", "mse+ccc"] = "mse"
     """Mean squared error, one minus the concordance of the batch, or their sum."""
     valence_arousal_weight: float = 1.0
@@ -94,6 +99,10 @@ class Recipe:
     """Scale gradients down to this norm; 0 leaves them."""
     epochs: int = 15
     """Passes over the training split."""
+    generations: int = 1
+    """Train this many networks one after another; all but the first go on from the one before, taught by all before."""
+    generation_epochs: int = 12
+    """Passes over the training split of each generation but the first."""
     schedule: Literal["constant", "plateau", "cosine"] = "plateau"
     """Constant, halved when the validation loss has not fallen for `plateau_patience` epochs, or warm-up and cosine."""
     plateau_patience: int = 3

@@ -135,13 +135,12 @@ def vgg16_va_drawn() -> Recipe:
 
 
 def affekt() -> Recipe:
-    """The first generation of affekt's own network: a narrow ResNet-18-D for grey 48-pixel faces, both heads, on votes.
+    """Affekt's own network: a narrow ResNet-18-D for grey 48-pixel faces, both heads, on votes, in three generations.
 
-    `results/affekt` goes on from it to what ships. The changes are those that crops of a detector show: a shifted and
-    turned box, light, occlusion, few pixels, JPEG.
+    The changes are those that crops of a detector show: a shifted and turned box, light, occlusion, few pixels, JPEG.
     """
     return Recipe(
-        architecture="face_resnet18_w32",
+        architecture="face_resnet18_w32_64px",
         heads=("expression", "valence_arousal"),
         weights="none",
         frozen=False,
@@ -149,6 +148,7 @@ def affekt() -> Recipe:
         mean=(0.5,),
         std=(0.25,),
         expression_target="votes",
+        class_balance="repeating",
         valence_arousal_loss="mse+ccc",
         valence_arousal_weight=0.25,
         augmentation=Augmentation(
@@ -159,7 +159,7 @@ def affekt() -> Recipe:
             brightness=0.12,
             contrast=0.2,
             gamma=0.2,
-            erase=0.15,
+            erase=0.25,
             resolution=0.1,
             blur=0.1,
             jpeg=0.1,
@@ -168,9 +168,12 @@ def affekt() -> Recipe:
         learning_rate=2e-3,
         weight_decay=0.05,
         batch_size=64,
-        epochs=36,
+        epochs=30,
+        generations=3,
+        teacher_view="plain",
+        teacher_weight=0.7,
         start_size=32,
-        growth_epochs=14,
+        growth_epochs=12,
         schedule="cosine",
         early_stopping_patience=0,
         ema_decay=0.998,
@@ -186,11 +189,10 @@ def affekt_fast() -> Recipe:
         affekt(),
         architecture="face_resnet18_w16",
         teachers=("affekt",),
-        teacher_view="plain",
-        teacher_weight=0.7,
         learning_rate=3e-3,
         weight_decay=0.02,
         epochs=50,
+        generations=1,
     )
 
 

@@ -18,6 +18,7 @@ from affekt.models.network import Network
 from affekt.models.saving import save_model
 from affekt.seeds import require_seed
 from affekt.training.augmentation_settings import Augmentation
+from affekt.training.balance import class_weight, require_labels_to_balance, steps_in_epoch
 from affekt.training.checkpoint import CHECKPOINT_FILE, Progress, Trainee, load_checkpoint, save_checkpoint
 from affekt.training.distributed import World, choose_device, joined_world
 from affekt.training.feeds import CropFeed, extract_features
@@ -27,7 +28,7 @@ from affekt.training.loop import Split, fit, predict
 from affekt.training.optimiser import Schedule, build_optimiser, moving_average
 from affekt.training.recipe import Recipe
 from affekt.training.run_card import make_card, preprocessing_of, require_one_origin
-from affekt.training.task import Task, class_weight, require_labels_to_balance, require_targets
+from affekt.training.task import Task, require_targets
 from affekt.training.teachers import asked_once, load_teachers
 
 
@@ -224,7 +225,7 @@ def _cached(network: Network, splits: list[Split], recipe: Recipe) -> list[Split
 
 def _trainee(recipe: Recipe, module: torch.nn.Module, training: Split) -> Trainee:
     optimiser = build_optimiser(module, recipe)
-    steps = max(1, len(training.targets) // recipe.batch_size)
+    steps = steps_in_epoch(training.targets, recipe)
     return Trainee(
         module=module,
         optimiser=optimiser,

@@ -65,28 +65,6 @@ def mixed(own: Tensor, taught: Tensor, weight: float) -> Tensor:
     return torch.where(own.isnan(), taught, (1 - weight) * own + weight * taught)
 
 
-def class_weight(recipe: Recipe, targets: Targets) -> Tensor | None:
-    """Return weights of the expressions by inverse frequency, averaging 1 over the rows; absent ones weigh 0."""
-    if recipe.class_balance != "weights":
-        return None
-    counts = torch.bincount(targets.label[targets.label >= 0], minlength=len(LABELS)).float()
-    present = counts > 0
-    return torch.where(present, counts.sum() / (present.sum() * counts.clamp(min=1)), 0.0)
-
-
-def require_labels_to_balance(recipe: Recipe, targets: Targets) -> None:
-    """Refuse to balance classes that no training row names.
-
-    Raises:
-        DataError: `class_balance` is asked for and no row has a label.
-    """
-    if recipe.class_balance != "none" and not (targets.label >= 0).any():
-        raise DataError(
-            f"expected labels in the training rows to balance classes by {recipe.class_balance}, got none among "
-            f"{len(targets):,} rows; fill the manifest's column emotion, or type --class-balance none"
-        )
-
-
 def require_targets(recipe: Recipe, targets: Targets, split: str) -> None:
     """Refuse a split that cannot teach or check the recipe's heads.
 

@@ -1,0 +1,105 @@
+"""Generations: what each starts from and learns from, and that an interrupted chain goes on."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from affekt.errors import ConfigError
+from affekt.models.card import CARD_FILE, WEIGHTS_FILE, read_card
+from affekt.training import generations
+from affekt.training.generations import generation, train_generations
+
+CHAIN = {"generations": 3, "generation_epochs": 1, "epochs": 2, "teacher_view": "plain", "teacher_weight": 0.7}
+
+
+class Killed(BaseException):
+    """Stands for the end of the process: nothing catches it."""
+
+
+def weights(folder):
+    return (folder / WEIGHTS_FILE).read_bytes()
+
+
+@pytest.fixture
+def chained(manifest, tiny, run_in):
+    def build(name="run", *, seed=0, resume=False, **changes):
+        run = run_in(name, seed=seed, resume=resume)
+        train_generations(tiny(**(CHAIN | changes)), manifest, run)
+        return run.out
+
+    return build
+
+
+def test_later_generations_go_on_from_the_one_before_and_learn_from_all_before(tiny):
+    recipe = tiny(**CHAIN, teachers=("someone",), start_size=16, growth_epochs=1)
+    assert generation(recipe, ()) == recipe
+    third = generation(recipe, (Path("a"), Path("b")))
+    assert (third.weights, third.teachers) == ("b", ("someone", "a", "b"))
+    assert (third.epochs, third.start_size, third.growth_epochs) == (1, 0, 0)
+
+
+def test_the_last_generation_is_the_run_and_the_others_lie_in_it(chained, capsys):
+    folder = chained()
+    cards = [read_card(place).training for place in (folder / "generation-1", folder / "generation-2", folder)]
+    assert [card["epochs"] for card in cards] == [2, 1, 1]
+    assert [len(card["recipe"]["teachers"]) for card in cards] == [0, 1, 2]
+    assert cards[2]["recipe"]["weights"] == str(folder / "generation-2")
+    assert len({weights(place) for place in (folder / "generation-1", folder / "generation-2", folder)}) == 3
+    printed = capsys.readouterr().out
+    assert [line for line in printed.splitlines() if line.startswith("generation")] == [
+        f"generation {number} of 3" for number in (1, 2, 3)
+    ]
+
+
+def test_one_generation_is_a_plain_training(chained, trained, capsys):
+    folder = chained(generations=1)
+    assert not list(folder.glob("generation-*"))
+    assert weights(folder) == weights(trained("plain", epochs=2, teacher_view="plain", teacher_weight=0.7))
+    assert "generation" not in capsys.readouterr().out
+
+
+def test_an_interrupted_chain_goes_on_and_ends_alike(chained, monkeypatch):
+    whole = chained("whole")
+    original, calls = generations.train, []
+
+    def deadly(*arguments):
+        calls.append(1)
+        if len(calls) == 2:
+            raise Killed
+        return original(*arguments)
+
+    monkeypatch.setattr(generations, "train", deadly)
+    with pytest.raises(Killed):
+        chained("run")
+    done = weights(whole.parent / "run" / "generation-1")
+    folder = chained("run", resume=True)
+    assert len(calls) == 4
+    assert weights(folder / "generation-1") == done == weights(whole / "generation-1")
+    assert weights(folder) == weights(whole)
+
+
+def test_a_finished_generation_of_another_recipe_is_not_gone_on_from(chained):
+    folder = chained(generations=2)
+    (folder / WEIGHTS_FILE).unlink()
+    with pytest.raises(ConfigError, match="of this recipe and seed, got another learning_rate, seed; type the command"):
+        chained(generations=2, learning_rate=1e-4, seed=1, resume=True)
+
+
+def test_a_field_that_an_older_card_lacks_does_not_matter(chained):
+    folder = chained(generations=2)
+    before = weights(folder)
+    path = folder / "generation-1" / CARD_FILE
+    card = json.loads(path.read_text())
+    del card["training"]["recipe"]["repeat_threshold"]
+    path.write_text(json.dumps(card))
+    (folder / WEIGHTS_FILE).unlink()
+    assert weights(chained(generations=2, resume=True)) == before
+
+
+def test_a_finished_run_is_not_overwritten_by_its_first_generation(chained):
+    folder = chained(generations=2)
+    before = weights(folder / "generation-1")
+    with pytest.raises(ConfigError, match="expected a folder without a finished model"):
+        chained(generations=2)
+    assert weights(folder / "generation-1") == before
