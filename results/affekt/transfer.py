@@ -22,10 +22,9 @@ from affekt.data.drawn import drawn_manifest
 from affekt.data.manifest import read_manifest, select_split
 from affekt.evaluation.evaluate import evaluate_tables
 from affekt.evaluation.table import interval, number
-from affekt.training.augmentation_settings import Augmentation
 from affekt.training.predictions import predict_table
 from affekt.training.recipe import Recipe
-from affekt.training.recipes import affekt
+from affekt.training.recipes import affekt, affekt_head
 from affekt.training.run import Run, train
 
 SIZES = (100, 1000, 5000)
@@ -40,19 +39,19 @@ def main() -> None:
     parser.add_argument("fer2013", type=Path, help="manifest of FER2013, leaks dropped")
     parser.add_argument("--out", type=Path, default=Path("transfer"))
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), help="columns of the table; all of them")
     options = parser.parse_args()
-    print("| task | labelled pictures | frozen affekt, new head | from random weights |")
-    print("|---|---|---|---|")
+    print(f"| task | labelled pictures | {' | '.join(options.ways)} |")
+    print("|---|---|" + "---|" * len(options.ways))
     tasks = {"FER2013 labels": photographs(options.fer2013, options.seed), "drawn faces": drawings(options.seed)}
     for task, manifest in tasks.items():
         available = select_split(manifest, "train").height
         for size in sorted({min(size, available) for size in SIZES}):
             learnt = select_split(manifest, "train").head(size)
             rows = pl.concat([learnt, select_split(manifest, "test")])
-            recipes = {"frozen": frozen(), "scratch": scratch(size)}
             cells = [
-                accuracy(recipe, rows, options.out / f"{task.split()[0]}-{size}-{name}", options.seed)
-                for name, recipe in recipes.items()
+                accuracy(WAYS[way](size), rows, options.out / f"{task} {size} {way}".replace(" ", "-"), options.seed)
+                for way in options.ways
             ]
             print(f"| {task} | {size:,} | {' | '.join(cells)} |", flush=True)
 
@@ -76,29 +75,25 @@ def split_apart(rows: pl.DataFrame, is_test: pl.Expr) -> pl.DataFrame:
     return rows.with_columns(split=pl.when(is_test).then(pl.lit("test")).otherwise(pl.lit("train")))
 
 
-def frozen() -> Recipe:
-    """Return the recipe of a new head on affekt's backbone: its features are computed once."""
-    return replace(
-        plain(), weights="affekt", frozen=True, augmentation=Augmentation(), learning_rate=1e-3, epochs=60, ema_decay=0
-    )
+def frozen(size: int) -> Recipe:
+    """Return the recipe of a new head on affekt's backbone, whatever the number of pictures."""
+    del size
+    return affekt_head()
 
 
 def scratch(size: int) -> Recipe:
-    """Return the recipe of the whole network from random weights, with affekt's own augmentation."""
-    return replace(plain(), epochs=max(12, SCRATCH_STEPS * 32 // size), ema_decay=0.99)
-
-
-def plain() -> Recipe:
-    """Return affekt's recipe for labels alone, in small batches."""
+    """Return the recipe of the whole network from random weights, with affekt's own augmentation, in small batches."""
     return replace(
-        affekt(),
-        heads=("expression",),
-        expression_target="labels",
-        batch_size=32,
-        learning_rate=1e-3,
-        start_size=0,
-        growth_epochs=0,
+        affekt_head(),
+        weights="none",
+        frozen=False,
+        augmentation=affekt().augmentation,
+        epochs=max(12, SCRATCH_STEPS * 32 // size),
+        ema_decay=0.99,
     )
+
+
+WAYS = {"frozen affekt, new head": frozen, "from random weights": scratch}
 
 
 def accuracy(recipe: Recipe, manifest: pl.DataFrame, out: Path, seed: int) -> str:

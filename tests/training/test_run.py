@@ -1,6 +1,7 @@
 """Whole runs: repeatable to the bit, the same with cached features, and bad input refused with nothing left behind."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from affekt.errors import ConfigError, DataError, ModelError
 from affekt.models.card import CARD_FILE, WEIGHTS_FILE, read_card
 from affekt.models.saving import load_model
+from affekt.models.shipped import model_folder
 from affekt.training import inputs, run
 from affekt.training.augmentation_settings import Augmentation
 from affekt.training.checkpoint import CHECKPOINT_FILE
+from affekt.training.recipes import affekt_head
 from affekt.training.run import first_network, train
 
 BOTH = ("expression", "valence_arousal")
@@ -52,6 +55,17 @@ def test_a_run_leaves_a_model_its_card_and_its_log(trained, tiny):
 def test_a_seed_that_is_none_is_refused(run_in, seed):
     with pytest.raises(ConfigError, match="expected a seed from 0"):
         run_in(seed=seed)
+
+
+def test_a_new_head_leaves_the_network_that_comes_with_affekt_as_it_is(manifest, run_in):
+    run = run_in("head")
+    card = train(replace(affekt_head(), epochs=2), manifest, run)
+    assert card.architecture == read_card(model_folder("affekt")).architecture
+    backbone, start = (
+        {name: tensor for name, tensor in network.state_dict().items() if name.startswith("backbone.")}
+        for network in (load_model(run.out)[0], load_model(model_folder("affekt"))[0])
+    )
+    assert all(torch.equal(tensor, start[name]) for name, tensor in backbone.items())
 
 
 def test_a_network_learns(trained):
