@@ -67,6 +67,20 @@ def test_people_are_sorted_by_how_long_they_are_seen_and_glimpses_left_out():
     assert len(tracks) == MOST_PEOPLE
 
 
+@pytest.mark.parametrize(
+    ("glimpses", "said"),
+    [(0, None), (1, "1 more person, seen for less time"), (30, "30 more people, seen for less time")],
+)
+def test_the_picture_and_the_page_say_how_many_are_left_out(tmp_path, glimpses, said):
+    rows = table({0: [(0, 4)], **{n: [(0, 0.3)] for n in range(1, glimpses + 1)}})
+    for path in write_timelines("v.mp4", rows, tmp_path):
+        svg = ElementTree.fromstring(re.search(r"<svg.*</svg>", path.read_text(), re.DOTALL)[0])
+        notes = [text for text in svg.itertext() if "more p" in text]
+        assert notes == ([f"{said}: in the table only"] if said else [])
+        lowest = max(float(text.get("y")) for text in svg.iter() if text.tag.endswith("text"))
+        assert lowest < float(svg.get("height"))
+
+
 def test_an_hour_draws_no_more_points_than_pixels(tmp_path):
     picture, page = write_timelines("v.mp4", table({0: [(0, 3700)]}, fps=5), tmp_path)
     assert len(paths(picture.read_text(), LINE_COLOURS["arousal"])[0].split("L")) <= PICTURE_WIDTH

@@ -68,6 +68,11 @@ def test_a_new_head_leaves_the_network_that_comes_with_affekt_as_it_is(manifest,
     assert all(torch.equal(tensor, start[name]) for name, tensor in backbone.items())
 
 
+def test_a_single_picture_a_pass_is_refused_where_batches_are_normalised(trained):
+    with pytest.raises(ConfigError, match="at least two pictures a pass for batch normalisation, got 1; type --batch"):
+        trained(batch_size=1)
+
+
 def test_a_network_learns(trained):
     folder = trained(epochs=8, learning_rate=1e-2, expression_target="votes", schedule="constant")
     assert max(line["val_accuracy"] for line in log(folder)) > 0.8

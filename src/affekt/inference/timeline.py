@@ -81,9 +81,10 @@ def write_timelines(name: str, rows: pl.DataFrame, folder: Path) -> list[Path]:
     page_width = int(min(max(PICTURE_WIDTH, PIXELS_A_SECOND * last_s), WIDEST_PAGE))
     title = escape(shown(Path(name).name))
     # Of a page that scrolls, the legend must stay in view.
-    drawn = timeline_svg(people, Scale(first_s, last_s, page_width), legend=False)
+    left_out = rows.filter(pl.col("status") == "ok")["track"].drop_nulls().n_unique() - len(people)
+    drawn = timeline_svg(people, Scale(first_s, last_s, page_width), left_out=left_out, legend=False)
     page = PAGE.format(name=title, legend=_legend_of_page(), svg=drawn)
-    picture = timeline_svg(people, Scale(first_s, last_s, PICTURE_WIDTH))
+    picture = timeline_svg(people, Scale(first_s, last_s, PICTURE_WIDTH), left_out=left_out)
     files = {place_below(folder, name, ".svg"): picture, place_below(folder, name, ".html"): page}
     for path, text in files.items():
         with written_whole(path) as temporary:
@@ -103,8 +104,8 @@ def _length_s(person: pl.DataFrame) -> float:
     return person["time_s"][-1] - person["time_s"][0]
 
 
-def timeline_svg(people: list[pl.DataFrame], scale: Scale, *, legend: bool = True) -> str:
-    """Draw each person's bands and lines below each other, over one axis of time."""
+def timeline_svg(people: list[pl.DataFrame], scale: Scale, *, left_out: int = 0, legend: bool = True) -> str:
+    """Draw each person's bands and lines below each other, over one axis of time, and say how many are left out."""
     parts, top = ([_legend(scale.width)], 30) if legend else ([], 0)
     for person in people:
         block, height = _person(person, scale, top)
@@ -112,6 +113,10 @@ def timeline_svg(people: list[pl.DataFrame], scale: Scale, *, legend: bool = Tru
         top += height
     parts.append(_axis(scale, top))
     height = top + AXIS
+    if left_out:
+        more = f"{left_out} more {'person' if left_out == 1 else 'people'}, seen for less time: in the table only"
+        parts.append(f'<text class="soft" x="{LEFT}" y="{height + TITLE - 8}">{more}</text>')
+        height += TITLE
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{scale.width}" height="{height}" '
         f'viewBox="0 0 {scale.width} {height}"><style>{STYLE}</style>'

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from affekt.errors import DataError
+from affekt.errors import ConfigError, DataError
 from affekt.models.network import Outputs
 from affekt.training.balance import epoch_batches
 from affekt.training.checkpoint import Trainee
@@ -152,11 +152,23 @@ def _backward(
     lesson: Lesson | None,
     device: torch.device,
 ) -> Tensor:
-    with autocast(device, task.recipe.precision):
-        outputs = module(images)
+    outputs = _forward(module, images, task.recipe.precision)
     loss = task(outputs, targets, lesson)
     (loss / task.recipe.accumulate).backward()
     return loss.detach()
+
+
+def _forward(module: torch.nn.Module, images: Tensor, precision: str) -> Outputs:
+    try:
+        with autocast(images.device, precision):
+            return module(images)
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise ConfigError(
+            f"expected at least two pictures a pass for batch normalisation, got {len(images)}; "
+            "type --batch-size 2 or more, or a smaller --accumulate"
+        ) from error
 
 
 def _quiet(world: World) -> bool | None:
