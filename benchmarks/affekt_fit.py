@@ -35,7 +35,7 @@ def run(job: dict[str, Any], manifest: pl.DataFrame, epochs: int) -> float:
     """Train in a folder that is thrown away, and return the seconds."""
     recipe = replace(
         RECIPES[job["recipe"]](),
-        weights="none",
+        weights=("none",),
         precision=job["precision"],
         epochs=epochs,
         early_stopping_patience=0,

@@ -85,7 +85,7 @@ def scratch(size: int) -> Recipe:
     """Return the recipe of the whole network from random weights, with affekt's own augmentation, in small batches."""
     return replace(
         affekt_head(),
-        weights="none",
+        weights=("none",),
         frozen=False,
         augmentation=affekt().augmentation,
         epochs=max(12, SCRATCH_STEPS * 32 // size),

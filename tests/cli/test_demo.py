@@ -16,7 +16,7 @@ def tiny_recipes(monkeypatch):
     def tiny(**changes):
         fields = {
             "architecture": "test_efficientnet",
-            "weights": "none",
+            "weights": ("none",),
             "frozen": False,
             "input_size": 32,
             "epochs": 1,

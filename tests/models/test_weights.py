@@ -132,6 +132,16 @@ def test_the_backbone_of_one_of_our_models(tmp_path):
     assert same(network, trained.backbone.state_dict())
 
 
+def test_several_are_averaged(tmp_path):
+    one, other = backbone_tensors(seed=1), backbone_tensors(seed=2)
+    for name, tensors in {"one": one, "other": {key: value.double() for key, value in other.items()}}.items():
+        save_file(tensors, tmp_path / f"{name}.safetensors")
+    network = Network(TINY, 4, ("expression",))
+    network.load_backbone(TINY, *(str(tmp_path / f"{name}.safetensors") for name in ("one", "other")))
+    floating = [name for name, tensor in one.items() if tensor.is_floating_point()]
+    assert same(network, {name: (one[name] + other[name]) / 2 for name in floating})
+
+
 def test_weights_of_another_architecture_are_refused(tmp_path):
     save_file(backbone_tensors(architecture="test_resnet"), tmp_path / "other.safetensors")
     with pytest.raises(ModelError, match=r"expected weights of test_efficientnet, got .*other.safetensors without"):

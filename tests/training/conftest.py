@@ -57,7 +57,7 @@ def tiny():
         fields = {
             "architecture": "test_efficientnet",
             "hidden_units": 16,
-            "weights": "none",
+            "weights": ("none",),
             "frozen": False,
             "input_size": 32,
             "learning_rate": 3e-3,

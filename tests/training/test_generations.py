@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from affekt.errors import ConfigError
 from affekt.models.card import CARD_FILE, WEIGHTS_FILE, read_card
@@ -35,7 +37,7 @@ def test_later_generations_go_on_from_the_one_before_and_learn_from_all_before(t
     recipe = tiny(**CHAIN, teachers=("someone",), start_size=16, growth_epochs=1)
     assert generation(recipe, ()) == recipe
     third = generation(recipe, (Path("a"), Path("b")))
-    assert (third.weights, third.teachers) == ("b", ("someone", "a", "b"))
+    assert (third.weights, third.teachers) == (("b",), ("someone", "a", "b"))
     assert (third.epochs, third.start_size, third.growth_epochs) == (1, 0, 0)
 
 
@@ -44,7 +46,7 @@ def test_the_last_generation_is_the_run_and_the_others_lie_in_it(chained, capsys
     cards = [read_card(place).training for place in (folder / "generation-1", folder / "generation-2", folder)]
     assert [card["epochs"] for card in cards] == [2, 1, 1]
     assert [len(card["recipe"]["teachers"]) for card in cards] == [0, 1, 2]
-    assert cards[2]["recipe"]["weights"] == str(folder / "generation-2")
+    assert cards[2]["recipe"]["weights"] == [str(folder / "generation-2")]
     assert len({weights(place) for place in (folder / "generation-1", folder / "generation-2", folder)}) == 3
     printed = capsys.readouterr().out
     assert [line for line in printed.splitlines() if line.startswith("generation")] == [
@@ -57,6 +59,25 @@ def test_one_generation_is_a_plain_training(chained, trained, capsys):
     assert not list(folder.glob("generation-*"))
     assert weights(folder) == weights(trained("plain", epochs=2, teacher_view="plain", teacher_weight=0.7))
     assert "generation" not in capsys.readouterr().out
+
+
+def test_a_new_head_is_trained_on_the_average_of_all_but_the_first(chained):
+    folder = chained(head_epochs=2)
+    assert sorted(path.name for path in folder.glob("generation-*")) == [f"generation-{n}" for n in (1, 2, 3)]
+    ours, second, third = (load_file(place / WEIGHTS_FILE) for place in (folder, *folder.glob("generation-[23]")))
+    backbone = [name for name in ours if name.startswith("backbone.") and ours[name].is_floating_point()]
+    for name in backbone:
+        torch.testing.assert_close(ours[name], (second[name] + third[name]) / 2)
+    assert len(backbone) > 10
+    recipe = read_card(folder).training["recipe"]
+    assert (recipe["epochs"], recipe["frozen"], recipe["teachers"], recipe["class_balance"]) == (2, True, [], "none")
+
+
+def test_a_single_generation_can_have_a_new_head_too(chained):
+    folder = chained(generations=1, head_epochs=1)
+    ours, first = (load_file(place / WEIGHTS_FILE) for place in (folder, folder / "generation-1"))
+    assert all(torch.equal(ours[name], first[name]) for name in ours if name.startswith("backbone."))
+    assert any(not torch.equal(ours[name], first[name]) for name in ours if name.startswith("heads."))
 
 
 def test_an_interrupted_chain_goes_on_and_ends_alike(chained, monkeypatch):
@@ -84,6 +105,15 @@ def test_a_finished_generation_of_another_recipe_is_not_gone_on_from(chained):
     (folder / WEIGHTS_FILE).unlink()
     with pytest.raises(ConfigError, match="of this recipe and seed, got another learning_rate, seed; type the command"):
         chained(generations=2, learning_rate=1e-4, seed=1, resume=True)
+
+
+def test_more_generations_and_a_head_can_follow_those_that_are_finished(chained):
+    folder = chained(generations=2)
+    first = weights(folder / "generation-1")
+    (folder / WEIGHTS_FILE).unlink()
+    chained(generations=3, generation_epochs=2, head_epochs=1, resume=True)
+    assert weights(folder / "generation-1") == first
+    assert read_card(folder / "generation-3").training["epochs"] == 2
 
 
 def test_a_field_that_an_older_card_lacks_does_not_matter(chained):

@@ -17,7 +17,7 @@ from affekt.training.recipes import RECIPES, from_scratch, mobilenetv2
 )
 def test_the_reference_recipes_are_the_studys(name, rate):
     recipe = RECIPES[name]()
-    assert (recipe.weights, recipe.frozen, recipe.input_size, recipe.batch_size) == ("imagenet", True, 224, 128)
+    assert (recipe.weights, recipe.frozen, recipe.input_size, recipe.batch_size) == (("imagenet",), True, 224, 128)
     assert (recipe.optimiser, recipe.learning_rate, recipe.hidden_units) == ("adam", rate, 256)
     assert (recipe.early_stopping_patience, recipe.plateau_patience, recipe.learning_rate_floor) == (5, 3, 1e-6)
     assert 10 <= recipe.epochs <= 15
@@ -51,7 +51,7 @@ def test_every_field_is_documented_where_it_stands():
 
 def test_the_scratch_recipes_train_the_whole_network():
     recipe = from_scratch(mobilenetv2(), epochs=3)
-    assert (recipe.weights, recipe.frozen, recipe.epochs) == ("none", False, 3)
+    assert (recipe.weights, recipe.frozen, recipe.epochs) == (("none",), False, 3)
     assert recipe.architecture == mobilenetv2().architecture
 
 

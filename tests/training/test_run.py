@@ -150,7 +150,7 @@ def test_a_tenth_is_carved_where_there_is_no_validation_split(trained, manifest)
 
 def test_a_run_starts_from_another_runs_backbone(trained, tiny, manifest, run_in):
     first = trained("first", epochs=1)
-    network = first_network(tiny(weights=str(first), hidden_units=4), manifest, run_in())
+    network = first_network(tiny(weights=(str(first),), hidden_units=4), manifest, run_in())
     theirs = load_file(first / WEIGHTS_FILE)
     assert all(
         torch.equal(tensor, theirs[f"backbone.{name}"]) for name, tensor in network.backbone.state_dict().items()
@@ -196,7 +196,7 @@ in_train = pl.col("split") == "train"
         ([], {}, {"validation": "1.5"}, ConfigError, "a validation fraction between 0 and 1"),
         ([], {}, {"device": "gpu"}, ConfigError, "--device auto, cpu, cuda or mps, got 'gpu'"),
         ([], {"architecture": "mobilenet_v2"}, {}, ModelError, "name of a timm model, got 'mobilenet_v2'"),
-        ([], {"weights": "no/such"}, {}, ModelError, "got 'no/such' and no such file"),
+        ([], {"weights": ("no/such",)}, {}, ModelError, "got 'no/such' and no such file"),
         ([], {"batch_size": 128, "accumulate": 128}, {}, ConfigError, "at least 128 pictures a step"),
         ([], {"input_size": 8}, {}, ConfigError, "input size of at least 16 pixels, got 8"),
         ([pl.lit(b"text").alias("image")], {}, {}, DataError, "picture of picture 0: .*not a picture"),

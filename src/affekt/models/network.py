@@ -90,12 +90,19 @@ class Network(nn.Module):
             self.backbone.eval()
         return self
 
-    def load_backbone(self, architecture: str, weights: str) -> None:
-        """Start the backbone from `imagenet` or a file.
+    def load_backbone(self, architecture: str, *weights: str) -> None:
+        """Start the backbone from `imagenet` or a file, or from the average of several.
+
+        Networks that went on from the same weights can be averaged: Wortsman et al. (2022), "Model soups".
 
         Raises:
             ModelError: the weights cannot be had or do not fit.
         """
+        parts = [self._fitting(architecture, each) for each in weights]
+        mean = {name: torch.stack([part[name].float() for part in parts]).mean(0) for name in parts[0]}
+        self.backbone.load_state_dict(mean if len(parts) > 1 else parts[0], strict=False)
+
+    def _fitting(self, architecture: str, weights: str) -> dict[str, Tensor]:
         tensors = backbone_weights(architecture, weights)
         wanted = self.backbone.state_dict()
         absent = [name for name in wanted if name not in tensors and not name.endswith("num_batches_tracked")]
@@ -105,7 +112,7 @@ class Network(nn.Module):
                 f"expected weights of {architecture}, got {weights} without a fitting {(absent + wrong)[0]}; "
                 "choose weights of the same architecture, or type --architecture after what the card beside them says"
             )
-        self.backbone.load_state_dict({name: tensors[name] for name in wanted if name in tensors}, strict=False)
+        return {name: tensors[name] for name in wanted if name in tensors}
 
 
 class VggConvolutions(nn.Module):

@@ -1,6 +1,7 @@
-"""Generations: a network, then others that go on from the one before and learn from the answers of all before them.
+"""Generations: a network, others that go on from it and learn from its answers, and a new head on their average.
 
-Furlanello et al. (2018), "Born-Again Neural Networks".
+Furlanello et al. (2018), "Born-Again Neural Networks"; Wortsman et al. (2022), "Model soups"; Kang et al. (2020),
+"Decoupling Representation and Classifier for Long-Tailed Recognition", which trains the head anew too.
 """
 
 import json
@@ -11,13 +12,14 @@ import polars as pl
 
 from affekt.errors import ConfigError
 from affekt.models.card import WEIGHTS_FILE, Card, read_card
+from affekt.training.augmentation_settings import Augmentation
 from affekt.training.distributed import joined_world
 from affekt.training.recipe import Recipe
 from affekt.training.run import Run, refuse_overwriting, train
 
 
 def train_generations(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
-    """Train all generations of a recipe; earlier ones go to `generation-1` and so on inside the run's folder.
+    """Train all generations of a recipe, and the new head at their end; all but the last training go to folders inside.
 
     Returns:
         The card of the last, which is the run's model.
@@ -27,20 +29,22 @@ def train_generations(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
         DataError, ModelError: as `train`.
     """
     refuse_overwriting(run)
+    steps = [f"generation {number} of {recipe.generations}" for number in range(1, recipe.generations + 1)]
+    steps += ["new head"] if recipe.head_epochs else []
     earlier: list[Path] = []
     with joined_world() as world:
-        for number in range(1, recipe.generations):
-            nth, part = generation(recipe, tuple(earlier)), replace(run, out=run.out / f"generation-{number}")
-            if world.is_main:
-                print(f"generation {number} of {recipe.generations}", flush=True)
+        for number, step in enumerate(steps, start=1):
+            is_last = number == len(steps)
+            part = run if is_last else replace(run, out=run.out / f"generation-{number}")
+            nth = (new_head if step == "new head" else generation)(recipe, tuple(earlier))
+            if world.is_main and len(steps) > 1:
+                print(step, flush=True)
             if run.resume and (part.out / WEIGHTS_FILE).exists():
                 _require_same(nth, part)
             else:
                 train(nth, manifest, part)
             earlier.append(part.out)
-        if earlier and world.is_main:
-            print(f"generation {recipe.generations} of {recipe.generations}", flush=True)
-        return train(generation(recipe, tuple(earlier)), manifest, run)
+    return read_card(run.out)
 
 
 def generation(recipe: Recipe, earlier: tuple[Path, ...]) -> Recipe:
@@ -52,7 +56,7 @@ def generation(recipe: Recipe, earlier: tuple[Path, ...]) -> Recipe:
         return recipe
     return replace(
         recipe,
-        weights=str(earlier[-1]),
+        weights=(str(earlier[-1]),),
         teachers=(*recipe.teachers, *map(str, earlier)),
         epochs=recipe.generation_epochs,
         start_size=0,
@@ -60,11 +64,33 @@ def generation(recipe: Recipe, earlier: tuple[Path, ...]) -> Recipe:
     )
 
 
+def new_head(recipe: Recipe, earlier: tuple[Path, ...]) -> Recipe:
+    """Return the recipe of the head that is trained anew on what the generations have learnt.
+
+    Their backbones, but for the first's where there are others, are averaged and frozen. The head learns from the
+    targets alone, from every row once and from unchanged crops, so that it finds the rows' own frequencies again.
+    """
+    return replace(
+        recipe,
+        weights=tuple(map(str, earlier[1:] or earlier)),
+        frozen=True,
+        teachers=(),
+        class_balance="none",
+        augmentation=Augmentation(),
+        epochs=recipe.head_epochs,
+        start_size=0,
+        growth_epochs=0,
+        sharpness_radius=0.0,
+        sharpness_epochs=0,
+    )
+
+
 def _require_same(recipe: Recipe, run: Run) -> None:
     written = read_card(run.out).training
     wanted = json.loads(json.dumps(asdict(recipe)))
-    # A card of an older affekt lacks fields, which then have no say.
-    changed = [name for name, value in written["recipe"].items() if wanted.get(name) != value]
+    # What comes later may change, and a card of an older affekt lacks fields, which then have no say.
+    decided = written["recipe"].keys() - {"generations", "generation_epochs", "head_epochs"}
+    changed = sorted(name for name in decided if wanted.get(name) != written["recipe"][name])
     if written["seed"] != run.seed:
         changed.append("seed")
     if changed:

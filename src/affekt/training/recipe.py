@@ -26,6 +26,7 @@ NOT_NEGATIVE = (
     "warmup_epochs",
     "early_stopping_patience",
     "growth_epochs",
+    "head_epochs",
     "valence_arousal_weight",
     "sharpness_radius",
     "sharpness_epochs",
@@ -42,8 +43,9 @@ class Recipe:
     """What is predicted: the eight expressions, valence and arousal, or both on one backbone."""
     hidden_units: int = 256
     """Width of the dense ReLU layer between the pooled features and the heads."""
-    weights: str = "imagenet"
-    """Where the backbone starts: `imagenet`, `none` (random), `affekt`, or a model folder or .safetensors file."""
+    weights: tuple[str, ...] = ("imagenet",)
+    """Where the backbone starts: `imagenet`, `none` (random), `affekt`, or a model folder or .safetensors file; the
+    average of several."""
     frozen: bool = True
     """Keep the backbone as it starts, batch-norm statistics included, and train the layers after it only."""
     input_size: int = 224
@@ -103,6 +105,9 @@ class Recipe:
     """Train this many networks one after another; all but the first go on from the one before, taught by all before."""
     generation_epochs: int = 12
     """Passes over the training split of each generation but the first."""
+    head_epochs: int = 0
+    """At the end, train a new head for this many passes, on the frozen average of the backbones of all generations but
+    the first; 0 keeps the last generation as it is."""
     schedule: Literal["constant", "plateau", "cosine"] = "plateau"
     """Constant, halved when the validation loss has not fallen for `plateau_patience` epochs, or warm-up and cosine."""
     plateau_patience: int = 3

@@ -38,7 +38,7 @@ def from_scratch(reference: Recipe, **changes: object) -> Recipe:
     """Return a reference recipe turned to train its whole network from random weights on small faces."""
     trained_whole = replace(
         reference,
-        weights="none",
+        weights=("none",),
         frozen=False,
         input_size=48,
         expression_target="votes",
@@ -143,7 +143,7 @@ def affekt() -> Recipe:
     return Recipe(
         architecture="face_resnet18_w32_64px",
         heads=("expression", "valence_arousal"),
-        weights="none",
+        weights=("none",),
         frozen=False,
         input_size=48,
         mean=(0.5,),
@@ -171,6 +171,8 @@ def affekt() -> Recipe:
         batch_size=64,
         epochs=30,
         generations=3,
+        generation_epochs=8,
+        head_epochs=12,
         teacher_view="plain",
         teacher_weight=0.7,
         start_size=32,
@@ -205,7 +207,7 @@ def affekt_head() -> Recipe:
     return replace(
         affekt(),
         heads=("expression",),
-        weights="affekt",
+        weights=("affekt",),
         frozen=True,
         expression_target="labels",
         class_balance="none",
@@ -216,6 +218,7 @@ def affekt_head() -> Recipe:
         growth_epochs=0,
         epochs=60,
         generations=1,
+        head_epochs=0,
         ema_decay=0,
     )
 

@@ -197,8 +197,8 @@ def first_network(recipe: Recipe, rows: pl.DataFrame, run: Run) -> Network:
     """
     torch.manual_seed(run.seed)
     network = Network(recipe.architecture, recipe.hidden_units, recipe.heads, channels=len(recipe.mean))
-    if recipe.weights != "none":
-        network.load_backbone(recipe.architecture, recipe.weights)
+    if recipe.weights != ("none",):
+        network.load_backbone(recipe.architecture, *recipe.weights)
     if network.heads.valence_arousal is not None:
         known = rows.select("valence", "arousal").drop_nulls()
         network.heads.start_at(*(float(known[name].mean()) for name in known.columns))  # pyright: ignore
