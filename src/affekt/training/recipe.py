@@ -159,6 +159,8 @@ class Recipe:
                 f"expected a learning_rate_floor between 0 and the learning_rate, got {self.learning_rate_floor} and "
                 f"{self.learning_rate}; lower the floor"
             )
+        if not self.weights:
+            raise ConfigError("expected --weights imagenet, none, or models, got nothing; type --weights none")
         if sorted(self.heads) not in (["expression"], ["valence_arousal"], ["expression", "valence_arousal"]):
             raise ConfigError(
                 f"expected the heads expression, valence_arousal or both, got {' '.join(self.heads)!r}; "
