@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from affekt.errors import ConfigError
 from affekt.models.card import CARD_FILE, WEIGHTS_FILE, read_card
 from affekt.training import generations
+from affekt.training.augmentation_settings import Augmentation
 from affekt.training.generations import generation, train_generations
 
 CHAIN = {"generations": 3, "generation_epochs": 1, "epochs": 2, "teacher_view": "plain", "teacher_weight": 0.7}
@@ -62,7 +63,7 @@ def test_one_generation_is_a_plain_training(chained, trained, capsys):
 
 
 def test_a_new_head_is_trained_on_the_average_of_all_but_the_first(chained):
-    folder = chained(head_epochs=2)
+    folder = chained(head_epochs=2, class_balance="repeating", augmentation=Augmentation(flip=True))
     assert sorted(path.name for path in folder.glob("generation-*")) == [f"generation-{n}" for n in (1, 2, 3)]
     ours, second, third = (load_file(place / WEIGHTS_FILE) for place in (folder, *folder.glob("generation-[23]")))
     backbone = [name for name in ours if name.startswith("backbone.") and ours[name].is_floating_point()]
@@ -70,7 +71,9 @@ def test_a_new_head_is_trained_on_the_average_of_all_but_the_first(chained):
         torch.testing.assert_close(ours[name], (second[name] + third[name]) / 2)
     assert len(backbone) > 10
     recipe = read_card(folder).training["recipe"]
-    assert (recipe["epochs"], recipe["frozen"], recipe["teachers"], recipe["class_balance"]) == (2, True, [], "none")
+    assert (recipe["epochs"], recipe["frozen"], recipe["teachers"]) == (2, True, [])
+    assert recipe["class_balance"] == "repeating"
+    assert recipe["augmentation"]["flip"]
 
 
 def test_a_single_generation_can_have_a_new_head_too(chained):

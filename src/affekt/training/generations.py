@@ -12,7 +12,6 @@ import polars as pl
 
 from affekt.errors import ConfigError
 from affekt.models.card import WEIGHTS_FILE, Card, read_card
-from affekt.training.augmentation_settings import Augmentation
 from affekt.training.distributed import joined_world
 from affekt.training.recipe import Recipe
 from affekt.training.run import Run, refuse_overwriting, train
@@ -68,15 +67,13 @@ def new_head(recipe: Recipe, earlier: tuple[Path, ...]) -> Recipe:
     """Return the recipe of the head that is trained anew on what the generations have learnt.
 
     Their backbones, but for the first's where there are others, are averaged and frozen. The head learns from the
-    targets alone, from every row once and from unchanged crops, so that it finds the rows' own frequencies again.
+    targets alone, and as the network did from changed crops and repeated rows: it is for rare expressions, too.
     """
     return replace(
         recipe,
         weights=tuple(map(str, earlier[1:] or earlier)),
         frozen=True,
         teachers=(),
-        class_balance="none",
-        augmentation=Augmentation(),
         epochs=recipe.head_epochs,
         start_size=0,
         growth_epochs=0,

@@ -172,7 +172,7 @@ def affekt() -> Recipe:
         epochs=30,
         generations=3,
         generation_epochs=8,
-        head_epochs=12,
+        head_epochs=4,
         teacher_view="plain",
         teacher_weight=0.7,
         start_size=32,
