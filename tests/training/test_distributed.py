@@ -48,7 +48,7 @@ with joined_world() as world:
     (folder / f"rank {world.rank}").write_text(json.dumps([world.size, same, [len(rows) for rows in gathered]]))
     manifest = read_manifest(folder / "faces.parquet")
     for name, fields in json.loads((folder / "recipes.json").read_text()).items():
-        fields["heads"] = tuple(fields["heads"])
+        fields |= {"heads": tuple(fields["heads"]), "weights": tuple(fields["weights"])}
         train(Recipe(**fields), manifest, Run(recipe_name=name, data=folder, out=folder / "two" / name, device="cpu"))
     try:
         fields |= {"batch_size": 1, "accumulate": 1}
