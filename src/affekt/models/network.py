@@ -99,8 +99,10 @@ class Network(nn.Module):
             ModelError: the weights cannot be had or do not fit.
         """
         parts = [self._fitting(architecture, each) for each in weights]
-        mean = {name: torch.stack([part[name].float() for part in parts]).mean(0) for name in parts[0]}
-        self.backbone.load_state_dict(mean if len(parts) > 1 else parts[0], strict=False)
+        tensors = parts[0]
+        if len(parts) > 1:
+            tensors = {name: torch.stack([part[name].float() for part in parts]).mean(0) for name in tensors}
+        self.backbone.load_state_dict(tensors, strict=False)
 
     def _fitting(self, architecture: str, weights: str) -> dict[str, Tensor]:
         tensors = backbone_weights(architecture, weights)
