@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from affekt.errors import MissingExtra
 from affekt.models.card import Card
+from affekt.models.mirrored import without_mirroring
 from affekt.models.network import Network
 
 CARD_KEY = "affekt_card"
@@ -48,7 +49,7 @@ def write_onnx(network: Network, card: Card, path: Path) -> None:
         import onnxscript as _onnxscript  # noqa: F401
     except ModuleNotFoundError as error:
         raise MissingExtra(error.name or "onnx", "train") from error
-    answers = Answers(network.eval(), card).eval()
+    answers = Answers(without_mirroring(network.eval()), card).eval()
     size, channels = card.preprocessing.input_size, card.preprocessing.channels
     example = torch.zeros(2, channels, size, size)
     with warnings.catch_warnings():
