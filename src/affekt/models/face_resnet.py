@@ -52,7 +52,7 @@ def face_resnet(
         width: channels of the first stage; each further stage has twice as many.
         layers: blocks of each stage.
         enlargement: factor by which the picture's sides are enlarged before anything else.
-        is_mirrored: whether the network answers a grey picture and its mirror image alike, if the enlarged sides are
+        is_mirrored: whether the network answers a picture and its mirror image alike, if the enlarged sides are
             multiples of 16; see `affekt.models.mirrored`.
 
     Returns:

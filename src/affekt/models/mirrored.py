@@ -17,14 +17,14 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 class MirroredConv2d(nn.Conv2d):
-    """A convolution that keeps the weights of half its output channels; the other half's are these, mirrored.
+    """A convolution that keeps the weights of half its output channels; the other half's are these, mirrored."""
 
-    Its input is a picture of one channel, or what another such layer gives.
-    """
+    sees_picture: bool = False
+    """Whether its input is a picture, and not the two halves of what another such layer gives."""
 
     def all_weights(self) -> Tensor:
         """Return the weights of both halves, (2 * out_channels, in_channels, height, width)."""
-        swapped = self.weight.roll(self.in_channels // 2, 1) if self.in_channels > 1 else self.weight
+        swapped = self.weight if self.sees_picture else self.weight.roll(self.in_channels // 2, 1)
         return torch.cat([self.weight, swapped.flip(3)])
 
     def forward(self, input: Tensor) -> Tensor:
@@ -83,7 +83,9 @@ def mirrored_stem(plain: nn.Conv2d) -> MirroredConv2d:
     """Return a convolution that halves the picture, four pixels wide: symmetric on even sides without averaging."""
     wide = nn.Conv2d(plain.in_channels, plain.out_channels, 4, stride=2, padding=1, bias=False)
     nn.init.kaiming_normal_(wide.weight, mode="fan_out", nonlinearity="relu")
-    return _conv(MirroredConv2d, wide, wide.weight[: wide.out_channels // 2])
+    half = _conv(MirroredConv2d, wide, wide.weight[: wide.out_channels // 2])
+    half.sees_picture = True
+    return half
 
 
 def mirrored_norm(plain: nn.BatchNorm2d) -> MirroredBatchNorm2d:
