@@ -9,10 +9,13 @@ import sys
 import time
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from affekt.data.manifest import write_manifest
 from affekt.errors import ConfigError, ModelError
 from affekt.models.card import CARD_FILE, WEIGHTS_FILE
+from affekt.models.network import Network
 from affekt.training import run
 from affekt.training.augmentation_settings import Augmentation
 from affekt.training.checkpoint import CHECKPOINT_FILE
@@ -158,3 +161,13 @@ def test_a_damaged_checkpoint_says_so(unfinished, trained):
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(ModelError, match=r"expected a checkpoint in .* delete it and start anew"):
         trained("killed", resume=True, epochs=2)
+
+
+def test_the_best_epoch_of_an_unfinished_run_can_start_another(unfinished):
+    network = Network("test_efficientnet", 4, ("expression",))
+    before = network.backbone.state_dict()["conv_stem.weight"].clone()
+    network.load_backbone("test_efficientnet", str(unfinished / CHECKPOINT_FILE))
+    best = load_file(unfinished / CHECKPOINT_FILE)
+    after = network.backbone.state_dict()
+    assert not torch.equal(after["conv_stem.weight"], before)
+    assert all(torch.equal(tensor, best[f"best.backbone.{name}"]) for name, tensor in after.items())

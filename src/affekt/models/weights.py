@@ -38,7 +38,8 @@ def backbone_weights(architecture: str, weights: str) -> dict[str, Tensor]:
 
     Args:
         architecture: timm name of the backbone.
-        weights: `imagenet`, a model that comes with affekt, or a path to a model folder or a .safetensors file.
+        weights: `imagenet`, a model that comes with affekt, or a path to a model folder or a .safetensors file; of
+            the checkpoint of an unfinished training, its best epoch so far.
 
     Returns:
         Tensors by timm's parameter names; a head's may be among them.
@@ -56,8 +57,11 @@ def backbone_weights(architecture: str, weights: str) -> dict[str, Tensor]:
             "file; type --weights none to start from random weights"
         )
     tensors = _read(path)
-    own = {name.removeprefix("backbone."): tensor for name, tensor in tensors.items() if name.startswith("backbone.")}
-    return own or tensors
+    return _inside(tensors, "backbone.") or _inside(tensors, "best.backbone.") or tensors
+
+
+def _inside(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def _read(path: Path) -> dict[str, Tensor]:
