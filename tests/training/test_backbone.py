@@ -11,6 +11,11 @@ from affekt.models.runtimes import installed_runtimes, openvino_has_bf16
 from affekt.training import backbone
 from affekt.training.backbone import fast_features
 
+ARCHITECTURES = (
+    *("mobilenetv2_100", "tf_efficientnetv2_b0", "legacy_xception", "vgg16"),
+    *("face_resnet18_w16_64px", "face_resnet18_w16_mirrored"),
+)
+
 
 def lively(architecture):
     """A network whose normalisations all do something, and none of which blows up rounding."""
@@ -25,7 +30,7 @@ def lively(architecture):
 
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
-@pytest.mark.parametrize("architecture", ["mobilenetv2_100", "tf_efficientnetv2_b0", "legacy_xception", "vgg16"])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_features_of_a_runtime_are_torchs(architecture, runtime, monkeypatch):
     if runtime not in installed_runtimes():
         pytest.skip(f"{runtime} is not installed")
@@ -43,7 +48,7 @@ def test_features_of_a_runtime_are_torchs(architecture, runtime, monkeypatch):
 
 
 @pytest.mark.skipif(not openvino_has_bf16(), reason="OpenVINO does not compute in bfloat16 here")
-@pytest.mark.parametrize("architecture", ["mobilenetv2_100", "tf_efficientnetv2_b0", "legacy_xception", "vgg16"])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_features_at_bf16_are_openvinos_and_near_torchs(architecture):
     network = lively(architecture)
     images = torch.randn(3, 3, 64, 64).contiguous(memory_format=torch.channels_last)

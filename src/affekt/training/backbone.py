@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from affekt.models.fastest import fastest_runtime
+from affekt.models.mirrored import without_mirroring
 from affekt.models.network import Network
 from affekt.models.runtimes import open_engine, openvino_has_bf16
 
@@ -66,7 +67,7 @@ def _as_onnx(network: Network, images: Tensor) -> bytes | None:
         warnings.simplefilter("ignore")
         try:
             torch.onnx.export(
-                Backbone(network).eval(),
+                Backbone(without_mirroring(network)).eval(),
                 (images.clone(),),
                 content,  # pyright: ignore[reportArgumentType], the annotation knows the newer exporter only
                 input_names=["images"],
