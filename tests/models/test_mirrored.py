@@ -118,6 +118,13 @@ def test_a_network_without_mirroring_computes_the_same(architecture):
         torch.testing.assert_close(plain(images).logits, network(images).logits, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("sides", [(32, 32), (40, 40), (37, 61)])
+def test_sides_that_are_odd_somewhere_inside_are_taken_too(sides):
+    network = network_of_any_statistics(0, "face_resnet18_w32_64px_mirrored")
+    with torch.inference_mode():
+        assert network(torch.randn(2, 1, *sides)).logits.isfinite().all()
+
+
 def test_half_the_weights_are_kept():
     networks = [Network(f"face_resnet18_w32_64px{kind}", 256, ("expression",), 1) for kind in ("", "_mirrored")]
     whole, half = (parameter_count(network.backbone) for network in networks)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 Module = TypeVar("Module", bound=nn.Module)
+Conv = TypeVar("Conv", bound=nn.Conv2d)
 
 
 class MirroredConv2d(nn.Conv2d):
@@ -108,9 +109,6 @@ def without_mirroring(module: Module) -> Module:
         if isinstance(layer, MirroredConv2d | MirroredBatchNorm2d):
             copy.set_submodule(name, layer.as_plain().train(layer.training))
     return copy
-
-
-Conv = TypeVar("Conv", bound=nn.Conv2d)
 
 
 def _conv(kind: type[Conv], like: nn.Conv2d, weights: Tensor) -> Conv:
