@@ -54,7 +54,8 @@ def backbone_weights(architecture: str, weights: str) -> dict[str, Tensor]:
     if not path.is_file():
         raise ModelError(
             f"expected --weights imagenet, none, or a model folder or .safetensors file, got {weights!r} and no such "
-            "file; type --weights none to start from random weights"
+            "file; type --weights none to start from random weights, or of an unfinished training RUN "
+            "--weights RUN/checkpoint.safetensors"
         )
     tensors = _read(path)
     return _inside(tensors, "backbone.") or _inside(tensors, "best.backbone.") or tensors
