@@ -14,9 +14,10 @@ from affekt.training.checkpoint import Progress, Trainee
 from affekt.training.distributed import World
 from affekt.training.feeds import FeatureFeed
 from affekt.training.inputs import Targets
-from affekt.training.loop import Split, fit, predict, should_stop, validate
+from affekt.training.loop import Split, fit, predict, should_stop, train_epoch, validate
 from affekt.training.optimiser import Schedule, build_optimiser, moving_average
 from affekt.training.task import Task
+from affekt.training.teachers import Lesson
 
 CPU = torch.device("cpu")
 
@@ -165,3 +166,19 @@ def test_validation_gives_accuracy_only_where_there_are_labels(tiny):
     )
     without = validate(trainee, Task(recipe), unlabelled, world=World(), device=CPU)
     assert without == {"val_loss": pytest.approx(figures["val_loss"])}
+
+
+def test_teachers_are_asked_about_the_mixed_pictures_that_the_network_is_given(tiny):
+    asked, given = [], []
+    recipe, trainee = tiny(mixup=1.0), trainee_of(tiny())
+    trainee.module.register_forward_pre_hook(lambda _module, inputs: given.append(inputs[0]))
+
+    def teachers(images):
+        asked.append(images)
+        return Lesson(torch.full((len(images), 8), 1 / 8), None)
+
+    train_epoch(trainee.module, trainee, Task(recipe, None, teachers), split(), seed=0, world=World(), device=CPU)
+    assert len(asked) == len(given) == 2
+    assert all(torch.equal(one, other) for one, other in zip(asked, given, strict=True))
+    unchanged = torch.isin(torch.cat(given), split().feed.features).all(1)
+    assert unchanged.float().mean() < 0.2, "but for a row that is its own partner"

@@ -17,7 +17,7 @@ from affekt.training.augmentation_settings import Augmentation
 from affekt.training.feeds import CropFeed
 from affekt.training.inputs import CropStream, Targets
 from affekt.training.losses import soft_cross_entropy
-from affekt.training.task import Task, mixed
+from affekt.training.task import Task, taught
 from affekt.training.teachers import Lesson, Teachers, asked_once, load_teachers, seen_by
 
 CPU = torch.device("cpu")
@@ -72,8 +72,8 @@ def load_model_logits(folder, images):
 
 def test_rows_without_a_target_learn_from_the_teachers_alone():
     own = torch.tensor([[0.0, 1.0], [torch.nan, torch.nan]])
-    taught = torch.tensor([[0.5, 0.5], [0.2, 0.8]])
-    torch.testing.assert_close(mixed(own, taught, 0.4), torch.tensor([[0.2, 0.8], [0.2, 0.8]]))
+    answers = torch.tensor([[0.5, 0.5], [0.2, 0.8]])
+    torch.testing.assert_close(taught(own, answers, 0.4), torch.tensor([[0.2, 0.8], [0.2, 0.8]]))
 
 
 def test_the_loss_is_cross_entropy_against_the_mixture(tiny):

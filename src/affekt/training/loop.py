@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from affekt.training.distributed import World
 from affekt.training.feeds import Feed, autocast
 from affekt.training.inputs import Targets, in_batches
 from affekt.training.losses import concordance
+from affekt.training.mixup import Mixing, draw_mixing
 from affekt.training.recipe import Recipe
 from affekt.training.sharpness import climbed
 from affekt.training.task import Task
@@ -31,6 +33,13 @@ class Split:
     targets: Targets
     lesson: Lesson | None = None
     """What teachers that were asked once say of each row."""
+
+
+class _Batch(NamedTuple):
+    images: Tensor
+    targets: Targets
+    lesson: Lesson | None
+    mixing: Mixing | None
 
 
 def fit(
@@ -116,12 +125,11 @@ def train_epoch(
     total = torch.zeros((), device=device)
     with tqdm(total=len(steps), desc=f"epoch {trainee.progress.epoch + 1}", leave=False, disable=_quiet(world)) as bar:
         for number, rows in enumerate(parts):
-            images, targets = next(inputs), training.targets[rows].to(device)
-            lesson = _lesson(task, training, rows, images)
-            loss = _backward(module, task, images, targets, lesson, device)
+            batch = _batch(task, training, rows, next(inputs), generator)
+            loss = _backward(module, task, batch)
             if climbs:
                 with climbed(trainee.module, recipe.sharpness_radius):
-                    _backward(module, task, images, targets, lesson, device)
+                    _backward(module, task, batch)
             total += loss
             if (number + 1) % recipe.accumulate == 0:
                 _step(trainee, recipe)
@@ -137,23 +145,26 @@ def climbs_in(recipe: Recipe, epoch: int) -> bool:
     return bool(recipe.sharpness_radius) and (late or not recipe.sharpness_epochs)
 
 
-def _lesson(task: Task, training: Split, rows: Tensor, images: Tensor) -> Lesson | None:
+def _batch(task: Task, training: Split, rows: Tensor, images: Tensor, generator: torch.Generator) -> _Batch:
+    strength, device = task.recipe.mixup, images.device
+    mixing = draw_mixing(len(images), strength, generator) if strength else None
+    images = images if mixing is None else mixing(images)
+    return _Batch(
+        images, training.targets[rows].to(device), _lesson(task, training, rows.to(device), images, mixing), mixing
+    )
+
+
+def _lesson(task: Task, training: Split, rows: Tensor, images: Tensor, mixing: Mixing | None) -> Lesson | None:
     if training.lesson is not None:
-        return training.lesson[rows.to(images.device)]
+        lesson = training.lesson[rows]
+        return lesson if mixing is None else lesson.mixed(mixing)
     with autocast(images.device, task.recipe.precision):
         return task.teachers(images) if task.teachers is not None else None
 
 
-def _backward(
-    module: torch.nn.Module,
-    task: Task,
-    images: Tensor,
-    targets: Targets,
-    lesson: Lesson | None,
-    device: torch.device,
-) -> Tensor:
-    outputs = _forward(module, images, task.recipe.precision)
-    loss = task(outputs, targets, lesson)
+def _backward(module: torch.nn.Module, task: Task, batch: _Batch) -> Tensor:
+    outputs = _forward(module, batch.images, task.recipe.precision)
+    loss = task(outputs, batch.targets, batch.lesson, batch.mixing)
     (loss / task.recipe.accumulate).backward()
     return loss.detach()
 

@@ -30,6 +30,7 @@ NOT_NEGATIVE = (
     "valence_arousal_weight",
     "sharpness_radius",
     "sharpness_epochs",
+    "mixup",
 )
 
 
@@ -72,6 +73,9 @@ class Recipe:
     """Weight of the valence-arousal loss beside the expression loss."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     """Random changes of the training crops."""
+    mixup: float = 0.0
+    """Mix each crop and its target with another's, by a share from the beta distribution with both parameters this:
+    0.2 leaves most crops nearly whole, 1 draws all shares alike; 0 is off."""
     teachers: tuple[str, ...] = ()
     """Models whose averaged answers are learnt too: folders, or names of those that come with affekt."""
     teacher_view: Literal["changed", "plain"] = "changed"

@@ -1,6 +1,6 @@
 """The task: the loss of a network's outputs, which the loop knows nothing about."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from affekt.labels import LABELS
 from affekt.models.network import Outputs
 from affekt.training.inputs import Targets
 from affekt.training.losses import concordance_loss, soft_cross_entropy, squared_error
+from affekt.training.mixup import Mixing
 from affekt.training.recipe import Recipe
 from affekt.training.teachers import Lesson, Teachers
 
@@ -25,30 +26,34 @@ class Task:
     teachers: Teachers | None = None
     """Models whose answers are part of the target."""
 
-    def __call__(self, outputs: Outputs, targets: Targets, lesson: Lesson | None = None) -> Tensor:
-        """Return the scalar loss of a batch, in float32; `lesson` is what the teachers say of it."""
+    def __call__(
+        self, outputs: Outputs, targets: Targets, lesson: Lesson | None = None, mixing: Mixing | None = None
+    ) -> Tensor:
+        """Return the scalar loss of a batch, in float32.
+
+        Args:
+            outputs: what the network says of the batch's pictures.
+            targets: of the pictures before they were mixed.
+            lesson: what the teachers say of the mixed pictures.
+            mixing: how the pictures were mixed.
+        """
+        distribution, points = self._distribution(targets), targets.valence_arousal
+        if mixing is not None:
+            distribution, points = mixing(distribution), mixing(points)
         if lesson is not None:
-            targets = self._taught(targets, lesson)
+            distribution = taught(distribution, lesson.probabilities, self.recipe.teacher_weight)
+            points = taught(points, lesson.valence_arousal, self.recipe.teacher_weight)
         losses = []
         if outputs.logits is not None:
-            target = targets.votes if lesson is not None else self._distribution(targets)
-            losses.append(soft_cross_entropy(outputs.logits.float(), target, self.class_weight))
+            losses.append(soft_cross_entropy(outputs.logits.float(), distribution, self.class_weight))
         if outputs.valence_arousal is not None:
             predicted, loss = outputs.valence_arousal.float(), self.recipe.valence_arousal_loss
             weight = self.recipe.valence_arousal_weight
             if "mse" in loss:
-                losses.append(weight * squared_error(predicted, targets.valence_arousal))
+                losses.append(weight * squared_error(predicted, points))
             if "ccc" in loss:
-                losses.append(weight * concordance_loss(predicted, targets.valence_arousal))
+                losses.append(weight * concordance_loss(predicted, points))
         return torch.stack(losses).sum()
-
-    def _taught(self, targets: Targets, lesson: Lesson) -> Targets:
-        distribution, points = self._distribution(targets), targets.valence_arousal
-        if lesson.probabilities is not None:
-            distribution = mixed(distribution, lesson.probabilities, self.recipe.teacher_weight)
-        if lesson.valence_arousal is not None:
-            points = mixed(points, lesson.valence_arousal, self.recipe.teacher_weight)
-        return replace(targets, votes=distribution, valence_arousal=points)
 
     def _distribution(self, targets: Targets) -> Tensor:
         if self.recipe.expression_target == "votes":
@@ -60,9 +65,9 @@ class Task:
         return target * (1 - smoothing) + smoothing / len(LABELS)
 
 
-def mixed(own: Tensor, taught: Tensor, weight: float) -> Tensor:
-    """Mix (n, k) targets with what teachers say; rows without a target (NaN) have the teachers' alone."""
-    return torch.where(own.isnan(), taught, (1 - weight) * own + weight * taught)
+def taught(own: Tensor, answers: Tensor | None, weight: float) -> Tensor:
+    """Mix (n, k) targets with teachers' answers, if any; rows without a target (NaN) have the answers alone."""
+    return own if answers is None else torch.where(own.isnan(), answers, torch.lerp(own, answers, weight))
 
 
 def require_targets(recipe: Recipe, targets: Targets, split: str) -> None:

@@ -4,6 +4,7 @@ Hinton, Vinyals and Dean (2015), "Distilling the Knowledge in a Neural Network".
 sees, changed at random alike (Beyer et al. 2022, "Knowledge distillation: A good teacher is patient and consistent").
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -19,6 +20,7 @@ from affekt.models.shipped import model_folder
 from affekt.training.augmentation_settings import Augmentation
 from affekt.training.feeds import CropFeed
 from affekt.training.inputs import in_batches
+from affekt.training.mixup import Mixing
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,14 @@ class Lesson:
 
     def __getitem__(self, index: Tensor) -> "Lesson":
         """Return what they say of some faces."""
-        return Lesson(*(None if part is None else part[index] for part in (self.probabilities, self.valence_arousal)))
+        return self._each(lambda part: part[index])
+
+    def mixed(self, mixing: Mixing) -> "Lesson":
+        """Return what they would say of mixed faces if their answers mixed as the pictures do."""
+        return self._each(mixing)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Lesson":
+        return Lesson(*(None if part is None else change(part) for part in (self.probabilities, self.valence_arousal)))
 
 
 @dataclass(frozen=True)
