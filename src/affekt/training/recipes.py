@@ -141,7 +141,7 @@ def affekt() -> Recipe:
     The changes are those that crops of a detector show: a shifted and turned box, light, occlusion, few pixels, JPEG.
     """
     return Recipe(
-        architecture="face_resnet18_w32_64px",
+        architecture="face_resnet18_w32_64px_mirrored",
         heads=("expression", "valence_arousal"),
         weights=("none",),
         frozen=False,
