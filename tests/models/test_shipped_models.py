@@ -78,6 +78,14 @@ def test_it_answers_a_crop_without_torch_as_with_it(folder, session, crops):
     np.testing.assert_allclose(found.probabilities.sum(1), 1, atol=1e-5)
 
 
+def test_affekt_answers_a_face_and_its_mirror_image_alike(crops):
+    network = Session(model_folder("affekt"))
+    seen, mirrored = network.predict(crops), network.predict(np.ascontiguousarray(crops[:, :, ::-1]))
+    np.testing.assert_allclose(mirrored.probabilities, seen.probabilities, atol=1e-4)
+    np.testing.assert_allclose(mirrored.valence_arousal, seen.valence_arousal, atol=1e-4)
+    assert np.ptp(seen.probabilities, axis=0).max() > 0.1, "and not because it answers all faces alike"
+
+
 def test_its_card_names_data_licence_and_origin(session):
     card = session.card
     assert card.training["sources"] == ["ferplus"]

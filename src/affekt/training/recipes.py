@@ -136,7 +136,7 @@ def vgg16_va_drawn() -> Recipe:
 
 
 def affekt() -> Recipe:
-    """The network that comes with affekt: a narrow ResNet-18-D for grey 48-pixel faces, both heads, three generations.
+    """The network that comes with affekt: a narrow, mirrored ResNet-18-D for grey 48-pixel faces, three generations.
 
     The changes are those that crops of a detector show: a shifted and turned box, light, occlusion, few pixels, JPEG.
     """
