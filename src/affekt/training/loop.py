@@ -149,9 +149,8 @@ def _batch(task: Task, training: Split, rows: Tensor, images: Tensor, generator:
     strength, device = task.recipe.mixup, images.device
     mixing = draw_mixing(len(images), strength, generator) if strength else None
     images = images if mixing is None else mixing(images)
-    return _Batch(
-        images, training.targets[rows].to(device), _lesson(task, training, rows.to(device), images, mixing), mixing
-    )
+    lesson = _lesson(task, training, rows.to(device), images, mixing)
+    return _Batch(images, training.targets[rows].to(device), lesson, mixing)
 
 
 def _lesson(task: Task, training: Split, rows: Tensor, images: Tensor, mixing: Mixing | None) -> Lesson | None:
