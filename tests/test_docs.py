@@ -14,6 +14,8 @@ from affekt.cli.main import COMMANDS
 from affekt.cli.models import ModelsCommand
 from affekt.cli.predict import PredictCommand
 from affekt.cli.train import TrainCommand
+from affekt.models.card import read_card
+from affekt.models.shipped import SHIPPED
 from affekt.server.settings import Settings
 from affekt.training.augmentation_settings import Augmentation
 from affekt.training.recipe import Recipe
@@ -68,3 +70,36 @@ def test_every_command_and_importer_is_documented():
         assert name in text, name
     for name in RECIPES:
         assert name in text, name
+
+
+def figures(model):
+    card = read_card(SHIPPED / model)
+    return card.parameters, card.metrics["ferplus val"]["figures"]
+
+
+def three_decimals(value):
+    return f"{value:.3f}".removeprefix("0")
+
+
+def with_interval(figure):
+    value, low, high = (three_decimals(figure[name]) for name in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"
+
+
+def test_the_first_sentence_about_the_model_says_what_its_card_says():
+    parameters, found = figures("affekt")
+    sentence = (ROOT / "README.md").read_text().partition("The model is `affekt`")[2].partition("once.")[0]
+    assert f"{parameters / 1e6:.1f} million parameters" in sentence
+    assert with_interval(found["accuracy"]) in sentence
+    assert f"calibrated to {three_decimals(found['ece']['value'])}" in sentence
+
+
+@pytest.mark.parametrize("model", ["affekt", "affekt-fast"])
+def test_the_tables_give_the_figures_of_the_card(model):
+    parameters, found = figures(model)
+    [row] = [line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith(f"| **`{model}`**")]
+    page = (ROOT / "docs" / "affekt.md").read_text()
+    for name in ("accuracy", "macro_f1", "valence_ccc", "arousal_ccc"):
+        assert with_interval(found[name]) in row, name
+        assert with_interval(found[name]) in page, name
+    assert f"{parameters:,}" in page
