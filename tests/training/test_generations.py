@@ -11,7 +11,7 @@ from affekt.errors import ConfigError
 from affekt.models.card import CARD_FILE, WEIGHTS_FILE, read_card
 from affekt.training import generations
 from affekt.training.augmentation_settings import Augmentation
-from affekt.training.generations import generation, train_generations
+from affekt.training.generations import generation, new_head, train_generations
 
 CHAIN = {"generations": 3, "generation_epochs": 1, "epochs": 2, "teacher_view": "plain", "teacher_weight": 0.7}
 
@@ -35,11 +35,17 @@ def chained(manifest, tiny, run_in):
 
 
 def test_later_generations_go_on_from_the_one_before_and_learn_from_all_before(tiny):
-    recipe = tiny(**CHAIN, teachers=("someone",), start_size=16, growth_epochs=1)
+    recipe = tiny(**CHAIN, teachers=("someone",), start_size=16, growth_epochs=1, mixup=0.1)
     assert generation(recipe, ()) == recipe
     third = generation(recipe, (Path("a"), Path("b")))
     assert (third.weights, third.teachers) == (("b",), ("someone", "a", "b"))
-    assert (third.epochs, third.start_size, third.growth_epochs) == (1, 0, 0)
+    assert (third.epochs, third.start_size, third.growth_epochs, third.mixup) == (1, 0, 0, 0.1)
+
+
+def test_only_later_generations_mix_by_their_own_strength(tiny):
+    recipe = tiny(**CHAIN, generation_mixup=0.2)
+    assert [generation(recipe, earlier).mixup for earlier in ((), (Path("a"),))] == [0, 0.2]
+    assert new_head(tiny(**CHAIN, generation_mixup=0.2, head_epochs=1), (Path("a"), Path("b"))).mixup == 0
 
 
 def test_the_last_generation_is_the_run_and_the_others_lie_in_it(chained, capsys):

@@ -49,7 +49,8 @@ def train_generations(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
 def generation(recipe: Recipe, earlier: tuple[Path, ...]) -> Recipe:
     """Return the recipe of the generation that follows some others.
 
-    It goes on from the backbone of the last at full size, for `generation_epochs`, and all of them teach it.
+    It goes on from the backbone of the last at full size, for `generation_epochs`, and all of them teach it. It may mix
+    crops where the first did not: mixing slows what has no teacher to say what a mixed crop shows.
     """
     if not earlier:
         return recipe
@@ -58,6 +59,7 @@ def generation(recipe: Recipe, earlier: tuple[Path, ...]) -> Recipe:
         weights=(str(earlier[-1]),),
         teachers=(*recipe.teachers, *map(str, earlier)),
         epochs=recipe.generation_epochs,
+        mixup=recipe.generation_mixup or recipe.mixup,
         start_size=0,
         growth_epochs=0,
     )
@@ -86,7 +88,7 @@ def _require_same(recipe: Recipe, run: Run) -> None:
     written = read_card(run.out).training
     wanted = json.loads(json.dumps(asdict(recipe)))
     # What comes later may change, and a card of an older affekt lacks fields, which then have no say.
-    decided = written["recipe"].keys() - {"generations", "generation_epochs", "head_epochs"}
+    decided = written["recipe"].keys() - {"generations", "generation_epochs", "generation_mixup", "head_epochs"}
     changed = sorted(name for name in decided if wanted.get(name) != written["recipe"][name])
     if written["seed"] != run.seed:
         changed.append("seed")

@@ -31,6 +31,7 @@ NOT_NEGATIVE = (
     "sharpness_radius",
     "sharpness_epochs",
     "mixup",
+    "generation_mixup",
 )
 
 
@@ -109,6 +110,8 @@ class Recipe:
     """Train this many networks one after another; all but the first go on from the one before, taught by all before."""
     generation_epochs: int = 12
     """Passes over the training split of each generation but the first."""
+    generation_mixup: float = 0.0
+    """`mixup` of each generation but the first; 0: as the first."""
     head_epochs: int = 0
     """At the end, train a new head for this many passes, on the frozen average of the backbones of all generations but
     the first; 0 keeps the last generation as it is."""
