@@ -1,11 +1,11 @@
 """What the backbone of affekt is worth elsewhere: frozen, under a new head, against the network from random weights.
 
-    python results/affekt/transfer.py fer2013.parquet --out transfer
+    python results/affekt/transfer.py fer2013.parquet ferplus-wide.parquet --out transfer
 
-Two tasks that the backbone never saw, with 100, 1,000 and more labelled pictures to learn from:
+Two tasks that the backbone never saw, with 100, 1,000 and 5,000 labelled pictures to learn from:
 
-* FER2013's own seven labels (other annotators than FER+'s) on PublicTest photographs, which affekt was not trained on;
-  700 of them are kept to test on, so that about 2,200 are left to learn from.
+* FER2013's own seven labels (other annotators than FER+'s) on photographs that affekt was not trained on: of
+  PublicTest, of which 700 are kept to test on, and, where those run out, the pictures of Training that were held.
 * affekt's drawn faces: other pictures altogether.
 
 A tenth of the pictures to learn from chooses the epoch. One seed; accuracy with its bootstrap interval.
@@ -37,13 +37,17 @@ def main() -> None:
     """Train and score each pair, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("fer2013", type=Path, help="manifest of FER2013, leaks dropped")
+    parser.add_argument("wide", type=Path, help="what widen.py wrote: its split held was never trained on")
     parser.add_argument("--out", type=Path, default=Path("transfer"))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), help="columns of the table; all of them")
     options = parser.parse_args()
     print(f"| task | labelled pictures | {' | '.join(options.ways)} |")
     print("|---|---|" + "---|" * len(options.ways))
-    tasks = {"FER2013 labels": photographs(options.fer2013, options.seed), "drawn faces": drawings(options.seed)}
+    tasks = {
+        "FER2013 labels": photographs(options.fer2013, options.wide, options.seed),
+        "drawn faces": drawings(options.seed),
+    }
     for task, manifest in tasks.items():
         available = select_split(manifest, "train").height
         for size in sorted({min(size, available) for size in SIZES}):
@@ -56,11 +60,17 @@ def main() -> None:
             print(f"| {task} | {size:,} | {' | '.join(cells)} |", flush=True)
 
 
-def photographs(path: Path, seed: int) -> pl.DataFrame:
-    """Return FER2013's PublicTest, shuffled: some rows to test on, the others to learn from."""
-    rows = select_split(read_manifest(path), "val").filter(pl.col("emotion").is_not_null())
-    rows = rows.sample(fraction=1, shuffle=True, seed=seed)
-    return split_apart(rows, pl.int_range(pl.len()) < TEST_PICTURES)
+def photographs(fer2013: Path, wide: Path, seed: int) -> pl.DataFrame:
+    """Return FER2013's PublicTest, shuffled: some rows to test on, the others to learn from; then the held pictures."""
+    labelled = read_manifest(fer2013).filter(pl.col("emotion").is_not_null())
+    public_test = select_split(labelled, "val").sample(fraction=1, shuffle=True, seed=seed)
+    held = labelled.join(select_split(read_manifest(wide), "held"), on="pixel_sha256", how="semi")
+    return pl.concat(
+        [
+            split_apart(public_test, pl.int_range(pl.len()) < TEST_PICTURES),
+            held.sample(fraction=1, shuffle=True, seed=seed).with_columns(split=pl.lit("train")),
+        ]
+    )
 
 
 def drawings(seed: int) -> pl.DataFrame:
