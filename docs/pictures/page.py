@@ -25,7 +25,9 @@ READY_MS = 120_000
 FRAMES_A_SECOND = 30
 STORY_S = ((0, "smile"), (4, "closed"), (9, "open"), (14, "smile"), (24, "smile"))
 """When the mouth is painted how; each turns into the next within the last second before it."""
-MOUTH_XY, SKIN, LIPS, DARK = (268, 291), (229, 190, 165), (186, 104, 98), (58, 24, 24)
+MOUTH_XY = (268, 291)
+"""The middle of the mouth in the film, in pixels."""
+SKIN, LIPS, DARK = (229, 190, 165), (186, 104, 98), (58, 24, 24)
 
 
 def main() -> None:
@@ -37,8 +39,10 @@ def main() -> None:
         server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         try:
             assert server.stdout is not None
-            address = server.stdout.readline().split()[-1]
-            make_pictures(address, Path(name), CHROMIUM)
+            words = server.stdout.readline().split()
+            if not words:
+                sys.exit("expected the service to start, got none; what it printed above says why")
+            make_pictures(words[-1], Path(name), CHROMIUM)
         finally:
             server.terminate()
             server.wait()
@@ -112,7 +116,7 @@ def film(path: Path) -> Path:
 
 
 def painted(smile: Image.Image, radii: tuple[int, int], colour: tuple[int, int, int]) -> Image.Image:
-    """Cover the smile with skin and paint an oval mouth on it."""
+    """Cover the smile with skin and paint an oval mouth on it; radii across and down, in pixels."""
     x, y = MOUTH_XY
     covered = oval(smile, (x, y), (56, 25), SKIN, blur=5)
     return oval(covered, (x, y + radii[1] // 3), radii, colour, blur=1.5)

@@ -1,7 +1,9 @@
-"""Teach a backbone to paint what is hidden from it, before anybody tells it an expression: masked-image pretraining.
+r"""Teach a backbone to paint what is hidden from it, before anybody tells it an expression: masked-image pretraining.
 
     python results/affekt/masked.py ferplus-wide.parquet --out masked.safetensors
-    affekt train affekt --architecture face_resnet18_w16 --weights masked.safetensors ...
+    affekt train affekt --architecture face_resnet18_w16 --generations 1 --head-epochs 0 --start-size 0 \
+        --growth-epochs 0 --epochs 22 --data ferplus-wide.parquet --validation held --weights masked.safetensors \
+        --out runs/masked
 
 Patches of a face are hidden and one convolution on the last feature maps paints them, scored by the absolute error of
 the hidden pixels alone: Xie et al. (2022), "SimMIM: A Simple Framework for Masked Image Modeling", whose masked

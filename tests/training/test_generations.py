@@ -43,9 +43,9 @@ def test_later_generations_go_on_from_the_one_before_and_learn_from_all_before(t
 
 
 def test_only_later_generations_mix_by_their_own_strength(tiny):
-    recipe = tiny(**CHAIN, generation_mixup=0.2)
+    recipe = tiny(**CHAIN, generation_mixup=0.2, head_epochs=1)
     assert [generation(recipe, earlier).mixup for earlier in ((), (Path("a"),))] == [0, 0.2]
-    assert new_head(tiny(**CHAIN, generation_mixup=0.2, head_epochs=1), (Path("a"), Path("b"))).mixup == 0
+    assert new_head(recipe, (Path("a"), Path("b"))).mixup == 0
 
 
 def test_the_last_generation_is_the_run_and_the_others_lie_in_it(chained, capsys):
