@@ -6,12 +6,14 @@ import numpy as np
 import polars as pl
 import pytest
 
+from affekt.data.manifest import to_manifest
 from affekt.errors import ConfigError
 from affekt.evaluation.evaluate import evaluate_tables
-from affekt.evaluation.groups import LEAST_ROWS, SHOWN, score_groups
+from affekt.evaluation.groups import LEAST_OF_EXPRESSION, LEAST_PEOPLE, LEAST_ROWS, SHOWN, score_groups
 from affekt.evaluation.predictions import match
 from affekt.evaluation.report import write_report
 from affekt.evaluation.score import score
+from affekt.labels import LABELS, PROBABILITY_COLUMNS
 
 
 def halves(n):
@@ -37,8 +39,12 @@ def test_each_group_is_scored_like_a_table_of_its_rows_alone(grouped, prediction
         alone = score(match(predictions_of(grouped).filter(pl.col("source_id").is_in(rows["source_id"])), rows, "test"))
         assert group.rows == len(rows)
         assert list(group.figures) == list(SHOWN)
+        expected = {key: figure.value for key, figure in alone.figures.items()}
+        often = [label for label in LABELS if (rows["emotion"] == label).sum() >= LEAST_OF_EXPRESSION]
+        assert 1 < len(often) < len(LABELS)
+        expected["balanced_accuracy"] = np.mean([alone.classes[label]["recall"].value for label in often])
         for key, figure in group.figures.items():
-            assert figure.value == pytest.approx(alone.figures[key].value, abs=1e-12)
+            assert figure.value == pytest.approx(expected[key], abs=1e-12)
             assert figure.low <= figure.value <= figure.high
 
 
@@ -71,10 +77,112 @@ def test_a_fair_model_is_not_accused(manifest_of, predictions_of):
     assert difference["accuracy"].low < 0 < difference["accuracy"].high
 
 
+def answers(random, manifest, recalls, accuracy_of=None):
+    """Return predictions that name an expression right with its recall, else the next one."""
+    truth = np.array([LABELS.index(label) for label in manifest["emotion"]])
+    chance = np.array(recalls)[truth] if accuracy_of is None else accuracy_of
+    chosen = np.where(random.random(len(truth)) < chance, truth, (truth + 1) % len(LABELS))
+    probabilities = np.full((len(truth), len(LABELS)), 0.02)
+    probabilities[np.arange(len(truth)), chosen] = 0.86
+    columns = dict(zip(PROBABILITY_COLUMNS, probabilities.T, strict=True))
+    return pl.DataFrame({"source_id": manifest["source_id"], **columns})
+
+
+def faces(truth, **columns):
+    """Return a manifest without pictures, all in the split test."""
+    n = len(truth)
+    named = {"source_id": [f"{index}" for index in range(n)], "emotion": [LABELS[index] for index in truth]}
+    return to_manifest(
+        pl.DataFrame({"path": ["a.png"] * n, "split": ["test"] * n, "source": ["made"] * n, **named, **columns})
+    )
+
+
+def share_accused(draws, key, **how):
+    """Return the share of differences that leave 0 out."""
+    found = [
+        score_groups(matched, "side", score(matched, resamples=how["resamples"], by=how["by"]).resampling)
+        .groups["few"]
+        .differences[key]
+        for matched in draws
+    ]
+    return np.mean([figure.low > 0 or figure.high < 0 for figure in found])
+
+
+def test_expressions_that_one_side_lacks_make_no_difference(manifest_of):
+    random = np.random.default_rng(0)
+    recalls = [0.9, 0.9, 0.8, 0.9, 0.7, 0.3, 0.8, 0.3]
+    truth = np.concatenate([random.integers(0, 5, 400), random.integers(0, 8, 1600)])
+    manifest = faces(truth, side=["few"] * 400 + ["many"] * 1600)
+    matched = match(answers(random, manifest, recalls), manifest, "test")
+    grouping = score_groups(matched, "side", score(matched, resamples=100).resampling)
+    difference = grouping.groups["few"].differences["balanced_accuracy"]
+    assert difference.low < 0 < difference.high
+    own = [grouping.groups[name].figures["balanced_accuracy"].value for name in ("few", "many")]
+    assert own[0] - own[1] > 0.1
+    assert grouping.notes == (
+        "side few and many: the difference in balanced accuracy is not over disgust, anger, contempt, of which one "
+        "side has fewer than 5.",
+    )
+
+
+@pytest.mark.parametrize("accuracy", [0.9, 0.98])
+def test_a_group_of_thirty_is_rarely_accused_for_nothing(accuracy):
+    random = np.random.default_rng(1)
+
+    def draws():
+        for _ in range(150):
+            manifest = faces(random.integers(0, 2, 600), side=["few"] * 30 + ["many"] * 570)
+            yield match(answers(random, manifest, [accuracy] * 8), manifest, "test")
+
+    assert share_accused(draws(), "accuracy", resamples=4, by="row") <= 0.08
+
+
+def test_rare_expressions_of_a_small_group_rarely_accuse_it_for_nothing():
+    random = np.random.default_rng(2)
+    shares = np.array([0.39, 0.28, 0.11, 0.1, 0.02, 0.01, 0.08, 0.01])
+
+    def draws():
+        for _ in range(100):
+            truth = random.choice(8, 900, p=shares)
+            manifest = faces(truth, side=["few"] * 90 + ["many"] * 810)
+            yield match(answers(random, manifest, [0.9, 0.96, 0.7, 0.9, 0.6, 0.3, 0.8, 0.4]), manifest, "test")
+
+    assert share_accused(draws(), "balanced_accuracy", resamples=4, by="row") <= 0.1
+
+
+def test_people_who_differ_rarely_accuse_their_group_for_nothing():
+    random = np.random.default_rng(3)
+    people = np.repeat(np.arange(100), 8)
+
+    def draws():
+        for _ in range(60):
+            manifest = faces(
+                random.integers(0, 2, 800),
+                side=["few" if person < LEAST_PEOPLE else "many" for person in people],
+                subject=[f"person {person}" for person in people],
+            )
+            of_person = random.beta(9, 1, 100)[people]
+            yield match(answers(random, manifest, None, of_person), manifest, "test")
+
+    assert share_accused(draws(), "accuracy", resamples=40, by="subject") <= 0.1
+
+
+def test_too_few_people_have_no_figures(manifest_of, predictions_of):
+    manifest = manifest_of(
+        n=240,
+        side=["left" if index % 4 < 2 else "right" for index in range(240)],
+        subject=[f"person {index % 4 < 2} {index // 20}" for index in range(240)],
+    )
+    matched = match(predictions_of(manifest), manifest, "test")
+    grouping = score_groups(matched, "side", score(matched, resamples=10, by="subject").resampling)
+    assert grouping.groups == {}
+    assert grouping.notes == ("Fewer than 20 people of side, so no figures: left (12), right (12).",)
+
+
 def test_what_is_left_out_is_said(grouped, predictions_of):
     matched = match(predictions_of(grouped), grouped, "test")
     notes = score_groups(matched, "age", score(matched, resamples=10).resampling).notes
-    assert notes == (
+    assert notes[:2] == (
         "age is not known for 4 of 124 rows.",
         f"Fewer than {LEAST_ROWS} rows of age, so no figures: child (10).",
     )
@@ -97,7 +205,7 @@ def test_people_are_resampled_whole_where_the_split_was(manifest_of, predictions
     manifest = manifest_of(
         n=240,
         side=["left" if index % 4 < 2 else "right" for index in range(240)],
-        subject=[f"person {index // 20}" for index in range(240)],
+        subject=[f"person {index // 4}" for index in range(240)],
     )
     matched = match(predictions_of(manifest), manifest, "test")
     by_row, by_subject = (

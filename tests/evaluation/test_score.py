@@ -171,6 +171,22 @@ def test_a_figure_outside_its_interval_is_named_with_its_dimension_and_its_reaso
     assert not any(note.startswith("Accuracy") for note in notes)
 
 
+def test_few_rows_or_people_are_said(manifest_of, predictions_of):
+    crowd = manifest_of(subject=[f"person {index // 10}" for index in range(160)])
+    by_row, by_subject = (scored(predictions_of(crowd), crowd, by=by).notes for by in ("row", "subject"))
+    assert not any("too narrow." in note for note in by_row)
+    assert "The intervals come from 16 subjects: from fewer than 20 they are too narrow." in by_subject
+    few = crowd.with_columns(split=pl.when(pl.int_range(pl.len()) < 40).then("split").otherwise(pl.lit("train")))
+    notes = scored(predictions_of(few), few).notes
+    assert "The intervals come from 24 rows: from fewer than 30 they are too narrow." in notes
+
+
+def test_one_unknown_subject_does_not_hide_that_others_have_several_pictures(manifest_of, predictions_of):
+    people = manifest_of(subject=[None, *(f"person {index // 10}" for index in range(1, 160))])
+    notes = scored(predictions_of(people), people).notes
+    assert any("rows whose subject is known show 16 subjects" in note for note in notes)
+
+
 def test_people_of_two_data_sets_with_one_name_are_two_subjects(manifest_of, predictions_of):
     people = manifest_of(source=["one", "two"] * 80, subject=[str(index // 8) for index in range(160)])
     note = next(note for note in scored(predictions_of(people), people).notes if "subjects" in note)

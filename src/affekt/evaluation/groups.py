@@ -9,11 +9,14 @@ import polars as pl
 from affekt.data.manifest import SCHEMA
 from affekt.errors import ConfigError
 from affekt.evaluation.bootstrap import Figure, percentile_interval, resample_counts
+from affekt.evaluation.notes import LEAST_PEOPLE, LEAST_ROWS
 from affekt.evaluation.predictions import Matched
 from affekt.evaluation.score import Resampling, figure_to_json, measure, resampled_units
+from affekt.evaluation.shares import difference_of, effective_rows, mean_of, score_interval, wider
+from affekt.labels import LABELS
 
-LEAST_ROWS = 30
-"""Groups with fewer rows get no figures: their intervals would be as wide as the scale."""
+LEAST_OF_EXPRESSION = 5
+"""Expressions with fewer rows (or people) do not count for a group's balanced accuracy."""
 MOST_GROUPS = 24
 """An attribute with more values is a measurement or a name, not a grouping."""
 # The calibration error is not among them: noise can only add to it, so that small groups would always look worse.
@@ -27,7 +30,7 @@ class Group:
     rows: int
     figures: dict[str, Figure]
     differences: dict[str, Figure]
-    """This group minus all other rows whose value is known, on the same resamples."""
+    """This group minus all other rows whose value is known."""
 
 
 @dataclass(frozen=True)
@@ -70,56 +73,124 @@ def group_values(rows: pl.DataFrame, attribute: str) -> pl.Series:
 def score_groups(matched: Matched, attribute: str, how: Resampling) -> Grouping:
     """Score each group of rows, and its difference from the other rows whose group is known.
 
+    The balanced accuracy is the mean recall of the expressions of which the group has `LEAST_OF_EXPRESSION` rows, and
+    in a difference of those of which both sides have: means over different expressions differ by themselves.
+
     Args:
         matched: the predictions joined with the manifest.
         attribute: one of the manifest's further columns, or `source`.
         how: the resamples that the whole split was scored on.
 
     Returns:
-        The figures in `SHOWN` that the predictions allow, each with its 95 % bootstrap interval.
+        The figures in `SHOWN` that the predictions allow, each with its 95 % interval: that of the bootstrap, and for
+        the two accuracies the wider of that and the score interval (`affekt.evaluation.shares`).
 
     Raises:
         ConfigError: there is no such attribute, or it has too many values.
     """
     values = group_values(matched.rows, attribute)
     known = values.is_not_null().to_numpy()
-    counts = {name: int((values == name).sum()) for name in sorted(values.drop_nulls().unique())}
-    kept = [name for name, count in counts.items() if count >= LEAST_ROWS]
-    masks = {name: (values == name).fill_null(value=False).to_numpy() for name in kept}
-    groups = {name: _group(matched, mask, known & ~mask, how) for name, mask in masks.items()}
-    return Grouping(attribute, groups, tuple(_notes(attribute, values.null_count(), len(values), counts)))
+    units = resampled_units(matched.rows, how.by)
+    masks = {name: (values == name).fill_null(value=False).to_numpy() for name in sorted(values.drop_nulls().unique())}
+    least = LEAST_ROWS if units is None else LEAST_PEOPLE
+    small = {name: count for name, mask in masks.items() if (count := _count(mask, units)) < least}
+    groups: dict[str, Group] = {}
+    uncommon: dict[str, list[str]] = {}
+    for name, mask in masks.items():
+        if name not in small:
+            mine, others = _side(matched, mask, how, units), _side(matched, known & ~mask, how, units)
+            groups[name] = Group(int(mask.sum()), mine.figures, _differences(mine, others))
+            if "balanced_accuracy" in groups[name].differences:
+                uncommon.setdefault(_uncommon(matched, mine, others), []).append(name)
+    notes = _notes(attribute, values.null_count(), len(values), small, how.by)
+    notes += [
+        f"{attribute} {' and '.join(names)}: the difference in balanced accuracy is not over {labels}, of which one "
+        f"side has fewer than {LEAST_OF_EXPRESSION}."
+        for labels, names in uncommon.items()
+        if labels
+    ]
+    return Grouping(attribute, groups, tuple(notes))
 
 
-def _group(matched: Matched, mask: np.ndarray, others: np.ndarray, how: Resampling) -> Group:
-    points, draws = _drawn(matched, mask, how)
-    other_points, other_draws = _drawn(matched, others, how)
-    figures = {key: Figure(points[key], *percentile_interval(draws[key])) for key in points}
-    differences = {
-        key: Figure(points[key] - other_points[key], *percentile_interval(draws[key] - other_draws[key]))
-        for key in points
-        if key in other_points
-    }
-    return Group(int(mask.sum()), figures, differences)
+@dataclass(frozen=True)
+class _Side:
+    """The figures of some rows, as a group or as what it differs from."""
+
+    figures: dict[str, Figure]
+    draws: dict[str, np.ndarray]
+    """(resamples,) of each figure and of `recall/label`, from the resamples of the whole split."""
+    recalls: dict[str, Figure]
+    """By label, of the expressions with enough rows."""
 
 
-def _drawn(matched: Matched, mask: np.ndarray, how: Resampling) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-    """Return the figures of some rows, and (resamples,) of each, from the resamples of the whole split."""
-    side = matched.where(mask)
-    points = measure(side, np.ones(len(side.rows)))
-    counts = resample_counts(how.rows, how.resamples, how.seed, resampled_units(matched.rows, how.by))
-    chunks = [measure(side, weights[:, mask]) for weights in counts]
-    keys = [key for key in SHOWN if key in points]
-    draws = {key: np.concatenate([np.empty(0), *(chunk[key] for chunk in chunks)]) for key in keys}
-    return {key: float(points[key]) for key in keys}, draws
+def _side(matched: Matched, mask: np.ndarray, how: Resampling, units: np.ndarray | None) -> _Side:
+    rows = matched.where(mask)
+    points = measure(rows, np.ones(len(rows.rows)))
+    chunks = [measure(rows, weights[:, mask]) for weights in resample_counts(how.rows, how.resamples, how.seed, units)]
+    draws = {key: np.concatenate([np.empty(0), *(chunk[key] for chunk in chunks)]) for key in points}
+    figures = {key: Figure(float(points[key]), *percentile_interval(draws[key])) for key in SHOWN if key in points}
+    recalls = {}
+    if rows.probabilities is not None:
+        known = mask & (matched.label >= 0)
+        figures["accuracy"] = _share("accuracy", points, draws, known, units)
+        of_label = {label: known & (matched.label == index) for index, label in enumerate(LABELS)}
+        recalls = {
+            label: _share(f"recall/{label}", points, draws, those, units)
+            for label, those in of_label.items()
+            if _count(those, units) >= LEAST_OF_EXPRESSION
+        }
+        figures["balanced_accuracy"] = _balanced(recalls, draws, list(recalls))
+    return _Side(figures, draws, recalls)
 
 
-def _notes(attribute: str, unknown: int, rows: int, counts: dict[str, int]) -> list[str]:
-    small = [f"{name} ({count})" for name, count in counts.items() if count < LEAST_ROWS]
+def _share(key: str, points: dict, draws: dict, mask: np.ndarray, units: np.ndarray | None) -> Figure:
+    share, rows = float(points[key]), int(mask.sum())
+    independent = rows if units is None else effective_rows(share, rows, _count(mask, units), draws[key])
+    return wider(score_interval(share, independent), Figure(share, *percentile_interval(draws[key])))
+
+
+def _balanced(recalls: dict[str, Figure], draws: dict[str, np.ndarray], labels: list[str]) -> Figure:
+    if not labels:
+        return Figure(float("nan"), float("nan"), float("nan"))
+    mean = mean_of([recalls[label] for label in labels])
+    drawn = np.mean([draws[f"recall/{label}"] for label in labels], axis=0)
+    return wider(mean, Figure(mean.value, *percentile_interval(drawn)))
+
+
+def _differences(mine: _Side, others: _Side) -> dict[str, Figure]:
+    differences = {}
+    for key in mine.figures.keys() & others.figures.keys():
+        first, second = mine.figures[key], others.figures[key]
+        if key == "accuracy":
+            differences[key] = difference_of(first, second)
+        elif key == "balanced_accuracy":
+            labels = [label for label in mine.recalls if label in others.recalls]
+            sides = (_balanced(side.recalls, side.draws, labels) for side in (mine, others))
+            differences[key] = difference_of(*sides)
+        else:
+            interval = percentile_interval(mine.draws[key] - others.draws[key])
+            differences[key] = Figure(first.value - second.value, *interval)
+    return {key: differences[key] for key in SHOWN if key in differences}
+
+
+def _count(mask: np.ndarray, units: np.ndarray | None) -> int:
+    return int(mask.sum()) if units is None else len(np.unique(units[mask]))
+
+
+def _uncommon(matched: Matched, mine: _Side, others: _Side) -> str:
+    """Return the expressions of the split that a difference of balanced accuracies is not over."""
+    there = [label for index, label in enumerate(LABELS) if (matched.label == index).any()]
+    return ", ".join(label for label in there if label not in mine.recalls or label not in others.recalls)
+
+
+def _notes(attribute: str, unknown: int, rows: int, small: dict[str, int], by: str) -> list[str]:
+    least = f"{LEAST_PEOPLE} people" if by == "subject" else f"{LEAST_ROWS} rows"
     notes = []
     if unknown:
         notes.append(f"{attribute} is not known for {unknown:,} of {rows:,} rows.")
     if small:
-        notes.append(f"Fewer than {LEAST_ROWS} rows of {attribute}, so no figures: {', '.join(small)}.")
+        groups = ", ".join(f"{name} ({count})" for name, count in small.items())
+        notes.append(f"Fewer than {least} of {attribute}, so no figures: {groups}.")
     return notes
 
 

@@ -10,6 +10,11 @@ from affekt.evaluation.definitions import DEFINITIONS
 from affekt.evaluation.predictions import DIMENSIONS, Matched
 from affekt.labels import LABELS
 
+LEAST_ROWS = 30
+"""From fewer, resamples differ less than new rows would: all may be right in each."""
+LEAST_PEOPLE = 20
+"""The same where people are drawn: how far few of them differ is not known well enough for an interval."""
+
 
 def notes_on(matched: Matched, figures: Mapping[str, Figure], by: str) -> tuple[str, ...]:
     """Say what a reader of the figures must know.
@@ -19,15 +24,12 @@ def notes_on(matched: Matched, figures: Mapping[str, Figure], by: str) -> tuple[
         figures: the figures by name.
         by: `row` or `subject`, how the intervals were resampled.
     """
-    notes = [*_on_expression(matched), *_on_dimensions(matched), *_on_intervals(figures)]
-    # People of two data sets may have one name.
-    people = matched.rows.select("source", "subject")
-    if by == "row" and people.n_unique() < len(people) and not people["subject"].null_count():
-        notes.append(
-            f"The {len(people)} rows show {people.n_unique()} subjects: intervals that resample rows "
-            "are too narrow for new people; resample by subject for those."
-        )
-    return tuple(notes)
+    return (
+        *_on_expression(matched),
+        *_on_dimensions(matched),
+        *_on_intervals(figures),
+        *_on_resampling(matched.rows, by),
+    )
 
 
 def origin_tag(rows: pl.DataFrame) -> str:
@@ -86,6 +88,20 @@ def _on_dimensions(matched: Matched) -> Iterator[str]:
         outside = int((np.abs(predicted) > 1).sum())
         if outside:
             yield f"{outside} of {len(predicted)} predictions of {name} lie outside [-1, 1]."
+
+
+def _on_resampling(rows: pl.DataFrame, by: str) -> Iterator[str]:
+    # People of two data sets may have one name.
+    known = rows.drop_nulls("subject").select("source", "subject")
+    people = known.n_unique()
+    if by == "row" and people < len(known):
+        yield (
+            f"The {len(known)} rows whose subject is known show {people} subjects: intervals that resample rows "
+            "are too narrow for new people; resample by subject for those."
+        )
+    drawn, units, least = (people, "subjects", LEAST_PEOPLE) if by == "subject" else (len(rows), "rows", LEAST_ROWS)
+    if drawn < least:
+        yield f"The intervals come from {drawn} {units}: from fewer than {least} they are too narrow."
 
 
 def _on_intervals(figures: Mapping[str, Figure]) -> Iterator[str]:

@@ -219,7 +219,7 @@ def group_notes(evaluation: Evaluation) -> list[str]:
         notes.append(
             "Groups may differ in which expressions their pictures show, and then in accuracy for that reason alone: "
             "the balanced accuracy weighs expressions alike. Of twenty differences with nothing behind them, one "
-            "leaves 0 out."
+            "or two leave 0 out."
         )
     return notes
 
