@@ -15,7 +15,7 @@ import polars as pl
 from PIL import Image, ImageFilter
 from tqdm import tqdm
 
-from affekt.data.manifest import read_row_rgb, to_manifest
+from affekt.data.manifest import SCHEMA, read_row_rgb, to_manifest
 from affekt.faces.pictures import encode_png
 
 
@@ -140,6 +140,9 @@ def worsened(rows: pl.DataFrame, change: Change, *, seed: int = 0, name: str = "
         box_xyxy = np.asarray(row["box_xyxy"] if row["box_xyxy"] is not None else (0, 0, width, height), np.float64)
         face = change(Face(image_rgb, box_xyxy), np.random.default_rng((seed, number)))
         images.append(encode_png(face.image_rgb))
-        boxes.append(face.box_xyxy.tolist())
-    changed = {"image": pl.Series(images), "box_xyxy": pl.Series(boxes), "path": pl.lit(None)}
+        height, width = face.image_rgb.shape[:2]
+        is_whole = np.allclose(face.box_xyxy, (0, 0, width, height), atol=0.5)
+        # Without a box a picture is cut otherwise than with one around all of it: only a condition may tell them apart.
+        boxes.append(None if row["box_xyxy"] is None and is_whole else face.box_xyxy.tolist())
+    changed = {"image": pl.Series(images), "box_xyxy": pl.Series(boxes, dtype=SCHEMA["box_xyxy"]), "path": pl.lit(None)}
     return to_manifest(rows.with_columns(**changed))
