@@ -3,10 +3,12 @@
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from affekt.data.manifest import SCHEMA
 from affekt.errors import ConfigError
 from affekt.models.card import CARD_FILE, WEIGHTS_FILE, read_card
 from affekt.training import generations
@@ -112,8 +114,20 @@ def test_an_interrupted_chain_goes_on_and_ends_alike(chained, monkeypatch):
 def test_a_finished_generation_of_another_recipe_is_not_gone_on_from(chained):
     folder = chained(generations=2)
     (folder / WEIGHTS_FILE).unlink()
-    with pytest.raises(ConfigError, match="of this recipe and seed, got another learning_rate, seed; type the command"):
+    with pytest.raises(
+        ConfigError,
+        # The seed also decides which rows are carved for validation, where there is no split for it.
+        match=r"of this recipe, seed and data, got another learning_rate, seed.*; type the command",
+    ):
         chained(generations=2, learning_rate=1e-4, seed=1, resume=True)
+
+
+def test_a_finished_generation_of_other_data_is_not_gone_on_from(chained, manifest, run_in, tiny):
+    folder = chained(generations=2)
+    (folder / WEIGHTS_FILE).unlink()
+    moved = manifest.with_columns(pl.lit([1.0, 1.0, 20.0, 20.0], dtype=SCHEMA["box_xyxy"]).alias("box_xyxy"))
+    with pytest.raises(ConfigError, match="got another training or validation data; type the command"):
+        train_generations(tiny(**CHAIN | {"generations": 2}), moved, run_in("run", resume=True))
 
 
 def test_more_generations_and_a_head_can_follow_those_that_are_finished(chained):

@@ -72,6 +72,14 @@ def test_squared_error_is_over_known_values_only():
     assert squared_error(predicted, target).item() == pytest.approx(expected, rel=1e-12)
 
 
+def test_expressions_that_weigh_nothing_cost_nothing():
+    logits = torch.randn(2, 8, requires_grad=True)
+    loss = soft_cross_entropy(logits, F.one_hot(torch.tensor([7, 7]), 8).float(), torch.tensor([1.0] * 7 + [0.0]))
+    loss.backward()
+    assert loss.item() == 0
+    assert not logits.grad.any()
+
+
 @pytest.mark.parametrize(
     ("loss", "width"),
     [(soft_cross_entropy, 8), (squared_error, 2), (concordance_loss, 2)],

@@ -8,11 +8,12 @@ import subprocess
 import sys
 import time
 
+import polars as pl
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from affekt.data.manifest import write_manifest
+from affekt.data.manifest import SCHEMA, write_manifest
 from affekt.errors import ConfigError, ModelError
 from affekt.models.card import CARD_FILE, WEIGHTS_FILE
 from affekt.models.network import Network
@@ -154,6 +155,13 @@ def test_another_run_is_not_resumed(unfinished, trained, changes, named):
 def test_other_data_is_not_resumed(unfinished, trained, manifest):
     with pytest.raises(ModelError, match="expected the data that"):
         trained("killed", manifest.slice(1), resume=True, epochs=2)
+
+
+@pytest.mark.parametrize("changed", ["pixel_sha256", "box_xyxy"])
+def test_the_same_labels_of_other_pictures_or_boxes_are_not_resumed(unfinished, trained, manifest, changed):
+    value = {"pixel_sha256": pl.lit("another"), "box_xyxy": pl.lit([1.0, 1.0, 20.0, 20.0], dtype=SCHEMA["box_xyxy"])}
+    with pytest.raises(ModelError, match="expected the data that"):
+        trained("killed", manifest.with_columns(value[changed].alias(changed)), resume=True, epochs=2)
 
 
 def test_a_damaged_checkpoint_says_so(unfinished, trained):

@@ -13,8 +13,9 @@ import polars as pl
 from affekt.errors import ConfigError
 from affekt.models.card import WEIGHTS_FILE, Card, read_card
 from affekt.training.distributed import joined_world
+from affekt.training.identity import rows_digest
 from affekt.training.recipe import Recipe
-from affekt.training.run import Run, refuse_overwriting, train
+from affekt.training.run import Run, refuse_overwriting, train, training_rows
 
 
 def train_generations(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
@@ -39,7 +40,7 @@ def train_generations(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
             if world.is_main and len(steps) > 1:
                 print(step, flush=True)
             if run.resume and (part.out / WEIGHTS_FILE).exists():
-                _require_same(nth, part)
+                _require_same(nth, manifest, part)
             else:
                 train(nth, manifest, part)
             earlier.append(part.out)
@@ -84,7 +85,7 @@ def new_head(recipe: Recipe, earlier: tuple[Path, ...]) -> Recipe:
     )
 
 
-def _require_same(recipe: Recipe, run: Run) -> None:
+def _require_same(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> None:
     written = read_card(run.out).training
     wanted = json.loads(json.dumps(asdict(recipe)))
     # What comes later may change, and a card of an older affekt lacks fields, which then have no say.
@@ -92,8 +93,11 @@ def _require_same(recipe: Recipe, run: Run) -> None:
     changed = sorted(name for name in decided if wanted.get(name) != written["recipe"][name])
     if written["seed"] != run.seed:
         changed.append("seed")
+    data = rows_digest(*training_rows(recipe, manifest, run))
+    if written.get("rows_sha256", data) != data:
+        changed.append("training or validation data")
     if changed:
         raise ConfigError(
-            f"expected {run.out} to be of this recipe and seed, got another {', '.join(changed)}; "
+            f"expected {run.out} to be of this recipe, seed and data, got another {', '.join(changed)}; "
             "type the command it was trained with, or choose another --out"
         )

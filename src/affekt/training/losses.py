@@ -13,14 +13,14 @@ def soft_cross_entropy(logits: Tensor, target: Tensor, class_weight: Tensor | No
         class_weight: (8,) weight of each expression; the mean is then weighted too.
 
     Returns:
-        Scalar; 0 where no row has a target.
+        Scalar; 0 where no row has a target, or all that they have is of expressions that weigh nothing.
     """
     known = ~target.isnan().any(1)
     logits, target = logits[known], target[known]
     if not len(logits):
         return logits.sum()
     weighted = target if class_weight is None else target * class_weight
-    return -(weighted * logits.log_softmax(1)).sum() / weighted.sum()
+    return -(weighted * logits.log_softmax(1)).sum() / weighted.sum().clamp(min=torch.finfo(logits.dtype).tiny)
 
 
 def squared_error(predicted: Tensor, target: Tensor) -> Tensor:

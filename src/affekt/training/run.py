@@ -1,10 +1,8 @@
 """A run: from a recipe and a manifest to a folder with a model, its card and its log."""
 
-import hashlib
 import os
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import torch
@@ -22,6 +20,7 @@ from affekt.training.balance import class_weight, require_labels_to_balance, ste
 from affekt.training.checkpoint import CHECKPOINT_FILE, Progress, Trainee, load_checkpoint, save_checkpoint
 from affekt.training.distributed import World, choose_device, joined_world
 from affekt.training.feeds import CropFeed, extract_features
+from affekt.training.identity import identity, rows_digest
 from affekt.training.inputs import CropStream, Targets, targets_of
 from affekt.training.log import epoch_sentence, write_log, write_tensorboard
 from affekt.training.loop import Split, fit, predict
@@ -87,9 +86,10 @@ def train(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
         if recipe.frozen and recipe.augmentation.is_off and not recipe.teachers:
             training, validation = _cached(network, [training, validation], recipe)
             trainee = _trainee(recipe, network.heads, training)
-        identity = _identity(recipe, rows, validation_rows, run)
+        data = rows_digest(rows, validation_rows)
+        same = identity(recipe, run.seed, data)
         if run.resume and (run.out / CHECKPOINT_FILE).is_file():
-            load_checkpoint(trainee, run.out, identity)
+            load_checkpoint(trainee, run.out, same)
         weights = class_weight(recipe, training.targets)
         teachers = load_teachers(recipe.teachers, preprocessing_of(recipe), device)
         task = Task(recipe, weights.to(device) if weights is not None else None, teachers)
@@ -102,13 +102,13 @@ def train(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
                 # The checkpoint comes last: if killed before it, the epoch is trained again and its line replaced.
                 write_log(trainee.progress.history, run.out)
                 write_tensorboard(line, run.out)
-                save_checkpoint(trainee, run.out, identity)
+                save_checkpoint(trainee, run.out, same)
             world.wait()
 
         fit(trainee, task, training, validation, seed=run.seed, world=world, device=device, after_epoch=after_epoch)
         trainee.module.load_state_dict(trainee.best)
         outputs = predict(trainee.module, validation, world=world, device=device, precision=recipe.precision)
-        card = make_card(recipe, network, run, rows, trainee.progress, world)
+        card = make_card(recipe, network, run, rows, data, trainee.progress, world)
         if outputs.logits is not None:
             card = _calibrated(card, outputs.logits, validation.targets)
         if world.is_main:
@@ -234,14 +234,6 @@ def _trainee(recipe: Recipe, module: torch.nn.Module, training: Split) -> Traine
         best={},
         progress=Progress(),
     )
-
-
-def _identity(recipe: Recipe, rows: pl.DataFrame, validation_rows: pl.DataFrame, run: Run) -> dict[str, Any]:
-    digest = hashlib.sha256()
-    for side in (rows, validation_rows):
-        plain = side.select("source_id", "emotion", "valence", "arousal", pl.col("votes").arr.to_list())
-        digest.update(plain.write_json().encode())
-    return {"recipe": asdict(recipe), "seed": run.seed, "data": digest.hexdigest()}
 
 
 def _calibrated(card: Card, logits: torch.Tensor, targets: Targets) -> Card:

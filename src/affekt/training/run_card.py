@@ -31,9 +31,9 @@ def preprocessing_of(recipe: Recipe) -> Preprocessing:
 
 
 def make_card(
-    recipe: Recipe, network: Network, run: "Run", rows: pl.DataFrame, progress: Progress, world: World
+    recipe: Recipe, network: Network, run: "Run", rows: pl.DataFrame, data: str, progress: Progress, world: World
 ) -> Card:
-    """Write down what the trained network knows about itself."""
+    """Write down what the trained network knows about itself; `data` is the `rows_digest` of what it learnt from."""
     chosen = progress.history[progress.best_epoch - 1]
     return Card(
         name=run.out.absolute().name,
@@ -49,6 +49,7 @@ def make_card(
             "data": run.data.name,
             "sources": rows["source"].unique().sort().to_list(),
             "rows": rows.height,
+            "rows_sha256": data,
             "validation": run.validation,
             "seed": run.seed,
             "processes": world.size,
