@@ -83,8 +83,11 @@ def test_every_person_gets_one_split(people, seed):
 def test_a_clip_without_actor_is_a_person_of_its_own(tmp_path):
     clip(tmp_path, "001", None)
     clip(tmp_path, "002", "")
-    rows = to_manifest(AfewVa(root=tmp_path).list_rows().rows)
-    assert rows["subject"].null_count() == 6
+    listing = AfewVa(root=tmp_path).list_rows()
+    rows = to_manifest(listing.rows)
+    assert rows["subject"].to_list() == ["unknown actor of clip 001"] * 3 + ["unknown actor of clip 002"] * 3
+    assert "with 0 actors" in listing.notes[0]
+    assert "2 clips name no actor: each counts as a person of its own." in listing.notes
     assert rows.group_by(pl.col("source_id").str.head(3)).agg(pl.col("split").n_unique())["split"].to_list() == [1, 1]
 
 

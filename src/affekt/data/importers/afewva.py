@@ -17,6 +17,7 @@ from affekt.seeds import require_seed
 SCALE = 10
 """Ratings are whole numbers in [-10, 10]."""
 PUBLISHED_CLIPS = 600
+UNKNOWN_ACTOR = "unknown actor of clip "
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +64,7 @@ class AfewVa:
                 f"expected frames with landmarks in the clips under {self.root}, got none in {len(frames):,} frames; "
                 "unpack them again"
             )
-        people = [row["subject"] or row["clip"] for row in rows]
+        people = [row["subject"] for row in rows]
         splits = split_by_person(people, self.val, self.test, self.seed)
         frame = pl.DataFrame(rows, infer_schema_length=None).with_columns(
             pl.Series("split", [splits[person] for person in people], dtype=pl.String),
@@ -71,18 +72,21 @@ class AfewVa:
             pl.lit("rated").alias("valence_arousal_origin"),
             pl.col("box_xyxy").cast(pl.List(pl.Float32)).list.to_array(4),
         )
+        unknown = sum(person.startswith(UNKNOWN_ACTOR) for person in splits)
         outside = frame.select(pl.any_horizontal(pl.col("valence", "arousal").is_null()).sum()).item()
         notes = [
-            f"{len(files)} clips (published: {PUBLISHED_CLIPS}) with {len(splits)} actors; valence and arousal are "
-            f"divided by {SCALE}.",
+            f"{len(files)} clips (published: {PUBLISHED_CLIPS}) with {len(splits) - unknown} actors; valence and "
+            f"arousal are divided by {SCALE}.",
             f"There is no official split: whole actors were dealt to train, val and test with seed {self.seed}.",
             "Face boxes are the bounds of the 68 landmarks.",
         ]
+        if unknown:
+            notes.append(f"{unknown} clips name no actor: each counts as a person of its own.")
         if outside:
             notes.append(f"Valence or arousal is missing or outside [-10, 10] in {outside:,} frames: null there.")
         without = len(frames) - len(rows)
         dropped = {"no landmarks, and so no face box": without} if without else {}
-        return Listing(rows=frame.drop("clip"), dropped=dropped, notes=tuple(notes))
+        return Listing(rows=frame, dropped=dropped, notes=tuple(notes))
 
 
 def find_annotations(root: Path) -> list[Path]:
@@ -117,13 +121,13 @@ def split_by_person(people: list[str], val: float, test: float, seed: int) -> di
 def _read_clip(path: Path) -> list[dict[str, Any]]:
     try:
         clip = json.loads(path.read_text())
-        actor = str(clip.get("actor") or "").strip() or None
+        # Who is unknown may be anybody, but for one clip it is one person.
+        actor = str(clip.get("actor") or "").strip() or f"{UNKNOWN_ACTOR}{path.stem}"
         # The frames lie one level down: the top level holds the clip's own facts.
         return [
             {
                 "path": str(path.parent / f"{key}.png"),
                 "source_id": f"{path.stem}/{key}",
-                "clip": path.stem,
                 "subject": actor,
                 "valence": _in_range(frame.get("valence")),
                 "arousal": _in_range(frame.get("arousal")),
