@@ -154,40 +154,6 @@ def test_runs_killed_at_random_moments_go_on_to_the_same_table(small_model, writ
     assert not list(tmp_path.glob(".*journal"))
 
 
-FILMING = """
-import sys
-from affekt.cli.main import main
-from affekt.cli.predict import _with_progress
-from affekt.inference.analyzer import Answer
-from affekt.inference import camera
-camera.DEVICE_FORMATS = dict.fromkeys(camera.DEVICE_FORMATS, "lavfi")
-main(["predict", "camera:testsrc=size=64x48:rate=25,realtime", "--faces", "whole", *sys.argv[1:]])
-"""
-
-
-def test_ctrl_c_ends_the_camera_with_a_whole_table(small_model, tmp_path):
-    command = [sys.executable, "-c", FILMING, "--model", small_model, "--out", "faces.parquet", "--fps", "12.5"]
-    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    journal = tmp_path / ".faces.parquet.journal"
-    while process.poll() is None and not (journal.is_file() and journal.read_bytes().count(b"\n") > 4):
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    _, told = process.communicate(timeout=60)
-    assert process.returncode == 0, told
-    assert "the camera runs until Ctrl-C" in told
-    table = pl.read_parquet(tmp_path / "faces.parquet")
-    assert table.height >= 4
-    assert table["frame"].to_list() == list(range(0, 2 * table.height, 2))
-    assert set(table["track"]) == {0}
-    assert not journal.exists()
-
-
-def test_a_camera_can_be_left_after_a_time(small_model, tmp_path):
-    command = [sys.executable, "-c", FILMING, "--model", small_model, "--stop-after", "200ms"]
-    run = subprocess.run(command, capture_output=True, check=True)
-    assert pl.read_csv(run.stdout)["time_s"].to_list() == pytest.approx([0, 0.04, 0.08, 0.12, 0.16])
-
-
 def test_a_killed_run_goes_on_to_the_same_table(pictures, small_model, tmp_path):
     many = tmp_path / "many"
     many.mkdir()
@@ -335,13 +301,6 @@ def test_a_runtime_that_is_not_installed_is_one_sentence(pictures, small_model, 
             run("pictures", "--model", small_model, "--faces", "whole", "--runtime", runtime)
         assert stop.value.code == 2
         assert advice in capsys.readouterr().err
-
-
-def test_a_camera_cannot_be_read_again_to_be_drawn_on(small_model, capsys):
-    with pytest.raises(SystemExit) as stop:
-        run("camera:0", "--model", small_model, "--out", "faces.csv", "--draw", "marked")
-    assert stop.value.code == 2
-    assert capsys.readouterr().err.startswith("affekt: expected pictures and videos with --draw, got a camera; record")
 
 
 class Terminal(io.StringIO):

@@ -172,6 +172,34 @@ def test_the_preview_beside_a_telephones_photograph_is_no_animation():
     assert not read_picture(encoded(image, "MPO", save_all=True, append_images=[image.resize((8, 8))])).animated
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        (
+            "a.jpg",
+            b"\0\0\0\x18ftypheic" + bytes(100),
+            "a HEIC photograph, which affekt does not read; convert it to JPEG",
+        ),
+        ("a.HEIC", b"broken", "a HEIC photograph"),
+        ("a.CR3", b"\0\0\0\x18ftypcrx " + bytes(100), "a camera's raw photograph, which affekt does not read; convert"),
+        ("a.dng", encoded(Image.fromarray(NOISE), "TIFF"), "a camera's raw photograph"),
+        ("a.mp4", b"\0\0\0\x18ftypisom" + bytes(100), "not a picture"),
+        ("a.heic", b"", "an empty file"),
+    ],
+)
+def test_photographs_of_telephones_and_cameras_say_to_convert_them(tmp_path, name, content, problem):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(PictureError, match=problem):
+        read_rgb(tmp_path / name)
+
+
+def test_what_a_picture_is_called_does_not_matter_where_it_can_be_read(tmp_path):
+    (tmp_path / "a.heic").write_bytes(encode_png(NOISE))
+    assert np.array_equal(read_rgb(tmp_path / "a.heic"), NOISE)
+    with pytest.raises(PictureError, match="encoded picture: a HEIC photograph"):
+        read_rgb(b"\0\0\0\x18ftypheic" + bytes(100))
+
+
 def test_a_pipe_is_refused_unopened(tmp_path):
     os.mkfifo(tmp_path / "pipe.jpg")
     with pytest.raises(PictureError, match=r"pipe\.jpg: a pipe or a device, not a file"):

@@ -1,5 +1,7 @@
 """Cameras: other sources of FFmpeg stand for one, through PyAV and through the `ffmpeg` program."""
 
+import os
+from contextlib import closing
 from itertools import islice
 
 import av
@@ -8,6 +10,7 @@ import pytest
 
 from affekt.errors import PictureError
 from affekt.inference import camera
+from affekt.inference.analyzer import Analyzer
 from affekt.inference.inputs import CAMERA
 from affekt.inference.video import read_frames
 
@@ -47,7 +50,8 @@ def test_a_camera_gives_frames_with_times_until_nobody_wants_more(drawn_camera):
 
 def test_the_ffmpeg_program_passes_frames_and_times_on(filmed):
     pytest.importorskip("imageio_ffmpeg")
-    frames = list(read_frames(filmed))
+    with closing(read_frames(filmed)) as camera_frames:
+        frames = list(islice(camera_frames, 5))
     assert [frame.time_s for frame in frames] == pytest.approx([0, 0.04, 0.08, 0.12, 0.16], abs=1e-3)
     assert [frame.image_rgb.mean() for frame in frames] == pytest.approx([0, 50, 100, 150, 200], abs=3)
 
@@ -69,6 +73,48 @@ def test_the_ffmpeg_program_ends_with_the_reading(filmed, monkeypatch):
     frames.close()
     assert len(started) == 1
     assert started[0].returncode is not None
+
+
+def unplugged(folder, last_line):
+    """Write an `ffmpeg` that passes three frames on, says something, and fails; return the folder it is in."""
+    with av.open(folder / "filmed.nut", "w") as container:
+        stream = container.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuvj420p"
+        for _ in range(3):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 200, np.uint8), format="rgb24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    program = folder / "bin" / "ffmpeg"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\ncat {folder}/filmed.nut\necho '{last_line}' >&2\nexit 1\n")
+    program.chmod(0o755)
+    return program.parent
+
+
+@pytest.mark.skipif(camera.sys.platform == "win32", reason="the program is a shell script")
+@pytest.mark.parametrize(
+    ("last_line", "why"),
+    [
+        ("[video4linux2,v4l2 @ 0x1] ioctl(VIDIOC_DQBUF): No such device", "ioctl(VIDIOC_DQBUF): No such device"),
+        ("", "it sends nothing more"),
+    ],
+)
+def test_a_camera_that_goes_away_is_told_of_after_its_last_frame(tmp_path, monkeypatch, small_model, last_line, why):
+    monkeypatch.setattr(camera, "DEVICE_FORMATS", dict.fromkeys(camera.DEVICE_FORMATS, "v4l2"))
+    monkeypatch.setattr(av, "formats_available", av.formats_available - {"v4l2"})
+    monkeypatch.setenv("PATH", str(unplugged(tmp_path, last_line)), prepend=os.pathsep)
+    status = f"unreadable: the camera went away ({why}); its rows go as far as it was seen"
+    rows = Analyzer(small_model).analyze("camera:0", faces="whole").select("frame", "status").rows()
+    assert rows == [(0, "ok"), (1, "ok"), (2, "ok"), (None, status)]
+    seen = Analyzer(small_model, stop_after_s=0.06).analyze("camera:0", faces="whole")
+    assert seen["status"].to_list() == ["ok", "ok"]
+
+
+def test_a_camera_of_pyavs_own_that_goes_away_is_told_alike(drawn_camera):
+    frames = read_frames(f"{drawn_camera}:duration=0.1")
+    assert len(list(islice(frames, 3))) == 3
+    with pytest.raises(PictureError, match=r"the camera went away \(it sends nothing more\)"):
+        next(frames)
 
 
 def test_no_camera_says_why_and_what_to_do(filmed, tmp_path):

@@ -82,6 +82,7 @@ def test_marked_copies_keep_the_way_to_the_picture_and_stay_in_the_folder(tmp_pa
     assert drawn_path(folder, "holiday/a.jpg") == folder / "holiday" / "a.jpg"
     assert drawn_path(folder, "/data/b.PNG") == folder / "data" / "b.PNG.jpg"
     assert drawn_path(folder, "../../c.gif") == folder / "c.gif.jpg"
+    assert drawn_path(folder, "c.jpg", told_apart=True).match("marked/c.jpg~????????.jpg")
     write_drawn(GREY, [face()], tmp_path / "deep" / "d.jpg")
     with Image.open(tmp_path / "deep" / "d.jpg") as image:
         assert image.format == "JPEG"

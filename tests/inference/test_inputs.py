@@ -22,7 +22,7 @@ def folder(tmp_path, monkeypatch):
 def test_a_folder_stands_for_all_pictures_below_it(folder):
     found = find_inputs(["faces"])
     assert found.names == ("faces/[1].jpg", "faces/a.PNG", "faces/b.jpg", "faces/deep/c.webp")
-    assert found.passed_over == 1
+    assert found.passed_over == {".md": 1}
 
 
 def test_files_keep_their_order_and_may_end_in_anything(folder):
@@ -96,6 +96,27 @@ def test_nothing_found_says_what_to_name(folder):
     (folder / "empty").mkdir()
     with pytest.raises(DataError, match=r"expected pictures, got none in empty; name a picture"):
         find_inputs(["empty"])
+
+
+def test_nothing_found_says_what_was_passed_over(folder):
+    (folder / "telephone").mkdir()
+    for name in ("a.HEIC", "b.heic", "c.dng", "notes.md"):
+        (folder / "telephone" / name).touch()
+    with pytest.raises(
+        DataError,
+        match=r"got none in telephone \(passed over 2 \.heic, 1 \.dng: convert them to JPEG first, "
+        r"passed over 1 file not named like pictures or videos\); name a picture",
+    ):
+        find_inputs(["telephone"])
+
+
+def test_a_place_that_another_input_has_is_told_apart_by_the_whole_path():
+    places = {place_below(Path("out"), name, ".svg", told_apart=True) for name in ("a/v.mp4", "../a/v.mp4")}
+    assert len(places) == 2
+    assert all(place.match("out/a/v.mp4~????????.svg") for place in places)
+    long = place_below(Path("out"), "v" * 255, ".svg", told_apart=True)
+    assert len(long.name) == 255
+    assert long.name.endswith(".svg")
 
 
 def test_a_list_that_is_no_text_is_refused(folder):

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
+import av
 import numpy as np
 import polars as pl
 import pytest
 
 from affekt.errors import PictureError
-from affekt.inference.marked_video import write_marked_video
+from affekt.inference.marked_video import CODECS, write_marked_video
 from affekt.inference.rows import SCHEMA, empty_row
 from affekt.inference.video import read_frames
 
@@ -32,6 +33,26 @@ def test_the_copy_has_the_frames_and_times_of_the_original_and_marks_where_faces
     copy = list(read_frames(str(tmp_path / "deep" / "copy.mp4")))
     assert [frame.time_s for frame in copy] == pytest.approx(times_s, abs=2e-3)
     assert [marked(frame.image_rgb) for frame in copy] == [False, True, True, True, False]
+
+
+def test_the_copy_lasts_as_long_as_its_last_frame(write_video, tmp_path):
+    path = write_video([GREY[:120, :160]] * 10, name="v.mkv", times_s=[0, 0.1, 0.2, 0.9, 1, 1.1, 1.9, 2, 2.5, 3.5])
+    last = list(read_frames(str(path)))[-1].decoded
+    shares = []
+    write_marked_video(str(path), rows(range(10)), tmp_path / "copy.mp4", moved=shares.append)
+    assert shares == pytest.approx([number / 9 for number in range(10)])
+    with av.open(tmp_path / "copy.mp4") as container:
+        stream = container.streams.video[0]
+        length_s = float(stream.duration * stream.time_base)
+    assert last.duration > 0
+    assert length_s == pytest.approx(3.5 + float(last.duration * last.time_base), abs=1e-3)
+
+
+def test_an_ffmpeg_without_x264_writes_the_copy_too(write_video, tmp_path, monkeypatch):
+    monkeypatch.setattr("affekt.inference.marked_video.CODECS", {"mpeg4": CODECS["mpeg4"]})
+    path = write_video([GREY[:120, :160]] * 5)
+    write_marked_video(str(path), rows(range(5)), tmp_path / "copy.mp4")
+    assert [marked(frame.image_rgb) for frame in read_frames(str(tmp_path / "copy.mp4"))] == [True] * 5
 
 
 def test_frames_passed_over_keep_the_last_marks_and_odd_sides_lose_a_pixel(write_video, tmp_path):

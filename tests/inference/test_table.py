@@ -31,6 +31,8 @@ def test_all_formats_hold_the_same_rows(tmp_path, ending):
         for part in PARTS:
             journal.add(part)
     journal.finish(out, SCHEMA, HEADER)
+    assert Journal(out, HEADER).done == 3
+    journal.remove()
     table = READERS[ending](out)
     assert table.columns == list(SCHEMA)
     assert table["input"].to_list() == ["a.jpg", "v.mp4", "v.mp4", "v.mp4", "b, c.jpg"]

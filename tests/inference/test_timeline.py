@@ -102,8 +102,22 @@ def test_a_name_that_is_no_utf8_is_shown(tmp_path):
         assert written.suffix == ".svg" or r"<h1>caf\xe9.mp4</h1>" in written.read_text()
 
 
+@pytest.mark.parametrize(
+    ("origin", "title"),
+    [
+        ("projected", "person 0, 0.0 to 3.9 s; valence and arousal projected, not rated"),
+        ("rated", "person 0, 0.0 to 3.9 s"),
+        (None, "person 0, 0.0 to 3.9 s"),
+    ],
+)
+def test_valence_and_arousal_that_nobody_rated_are_called_so(tmp_path, origin, title):
+    for path in write_timelines("v.mp4", table({0: [(0, 4)]}), tmp_path, origin=origin):
+        assert f">{title}<" in path.read_text()
+
+
 def test_a_model_without_valence_draws_bands_alone(tmp_path):
-    svg = write_timelines("v.mp4", table({0: [(0, 4)]}, valence=None), tmp_path)[0].read_text()
+    svg = write_timelines("v.mp4", table({0: [(0, 4)]}, valence=None), tmp_path, origin="projected")[0].read_text()
+    assert "projected" not in svg
     assert not paths(svg, LINE_COLOURS["arousal"])
     assert paths(svg, EXPRESSION_COLOURS["happiness"])
 

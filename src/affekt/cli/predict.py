@@ -2,11 +2,11 @@
 
 import hashlib
 import io
-import os
 import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -16,9 +16,10 @@ from affekt.errors import ConfigError
 
 if TYPE_CHECKING:
     import polars as pl
+    from tqdm import tqdm
 
     from affekt.inference.analyzer import Analyzer, Answer
-    from affekt.inference.rows import Row
+    from affekt.inference.copies import Copies
     from affekt.inference.summary import Summary
 
 
@@ -66,7 +67,8 @@ def main(arguments: list[str]) -> None:
     """Run the command; exit with 1 where an input could not be read."""
     command = tyro.cli(PredictCommand, args=arguments, prog="affekt predict")
     from affekt.inference.analyzer import Analyzer
-    from affekt.inference.inputs import find_inputs, is_camera
+    from affekt.inference.copies import Copies
+    from affekt.inference.inputs import find_inputs
     from affekt.inference.summary import Summary
     from affekt.inference.table import check_ending
 
@@ -86,58 +88,49 @@ def main(arguments: list[str]) -> None:
     if isinstance(sys.stdin, io.TextIOWrapper):
         sys.stdin.reconfigure(errors="surrogateescape")  # names of files need not be UTF-8
     inputs = find_inputs(command.paths, sys.stdin, copies=command.draw)
-    _check_copies(command, inputs.names)
-    summary = Summary(passed_over=inputs.passed_over)
-    if any(map(is_camera, inputs.names)):
-        _end_camera_on_interrupt(analyzer)
+    copies = Copies(inputs.names, draw=command.draw, timeline=command.timeline)
+    copies.check(has_table=not printed)
+    summary = Summary(inputs.passed_over, analyzer.session.card.valence_arousal_origin)
+    signal.signal(signal.SIGTERM, _leave)
     if printed:
-        _print_csv(command, analyzer, inputs.names, summary)
+        _print_csv(command, analyzer, copies, summary)
     else:
-        _write_table(command, analyzer, inputs.names, summary)
-        _write_videos(command, analyzer, inputs.names)
+        _write_table(command, analyzer, copies, summary)
     if command.draw is not None:
         print(f"wrote marked copies into {command.draw}", file=sys.stderr)
+    if command.timeline is not None and not copies.videos:
+        print("--timeline is of videos, and none is among the inputs", file=sys.stderr)
     print("\n".join((*analyzer.notes, *summary.lines())), file=sys.stderr)
     if summary.failed:
         raise SystemExit(1)
 
 
-def _check_copies(command: PredictCommand, names: tuple[str, ...]) -> None:
-    """Refuse copies of what cannot be read a second time or would be overwritten, before any work is done.
-
-    Raises:
-        ConfigError: a copy of a camera, or of a video without a table, is wanted, or one in its original's place.
-    """
-    from affekt.inference.drawing import drawn_path
-    from affekt.inference.inputs import is_below, is_camera, is_video
-
-    if command.draw is not None and any(map(is_camera, names)):
-        raise ConfigError("expected pictures and videos with --draw, got a camera; record a video of it and name that")
-    needs_table = command.timeline is not None or (command.draw is not None and any(map(is_video, names)))
-    if command.out == Path("-") and needs_table:
-        raise ConfigError(
-            "expected a table with --timeline, or with --draw and a video, got csv to standard output; "
-            "type: --out faces.parquet"
-        )
-    if command.draw is None:
-        return
-    for name in filter(os.path.isfile, names):
-        if is_below(name, command.draw) or is_below(name, drawn_path(command.draw, name)):
-            raise ConfigError(
-                f"expected --draw to name a folder for copies alone, got {command.draw}, where {name} is to be "
-                "looked at; type: --draw marked"
-            )
+def _leave(signal_number: int, frame: object) -> None:
+    """Leave as after an error, so that half a file is removed: what ends a process asks no destructor."""
+    raise SystemExit(128 + signal_number)
 
 
-def _end_camera_on_interrupt(analyzer: "Analyzer") -> None:
-    """Let the first Ctrl-C end the camera, so that its table is finished; the second stops affekt as everywhere."""
+def _until_interrupted(answers: "Iterator[Answer]", analyzer: "Analyzer") -> "Iterator[Answer]":
+    """Let the first Ctrl-C end a camera, so that its table is finished; the second stops affekt as everywhere."""
+    from tqdm import tqdm
+
+    from affekt.inference.inputs import is_camera
 
     def end(signal_number: int, frame: object) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         analyzer.stop()
 
-    signal.signal(signal.SIGINT, end)
-    print("the camera runs until Ctrl-C", file=sys.stderr)
+    usual = signal.getsignal(signal.SIGINT)
+    filming = False
+    for answer in answers:
+        if not filming and any(is_camera(row["input"]) and row["time_s"] is not None for row in answer.rows):
+            filming = True
+            signal.signal(signal.SIGINT, end)
+            tqdm.write("the camera runs until Ctrl-C", file=sys.stderr)
+        if filming and answer.ends:
+            filming = False
+            signal.signal(signal.SIGINT, usual)
+        yield answer
 
 
 def every_s(command: PredictCommand) -> float:
@@ -171,86 +164,86 @@ def seconds(text: str, option: str) -> float:
     return time_s
 
 
-def _print_csv(command: PredictCommand, analyzer: "Analyzer", names: tuple[str, ...], summary: "Summary") -> None:
+def _print_csv(command: PredictCommand, analyzer: "Analyzer", copies: "Copies", summary: "Summary") -> None:
     import polars as pl
 
-    schema = _schema(analyzer, names)
+    schema = _schema(analyzer, copies)
     print(",".join(schema), flush=True)
     place = 0
-    for answer in _with_progress(analyzer.answers(names, faces=command.faces), len(names), 0):
+    for answer in _answers(command, analyzer, copies.names, 0):
         summary.add(answer)
-        _draw(command, names[place], answer.rows)
+        copies.draw_picture(copies.names[place], answer.rows)
         place += answer.ends
         print(pl.DataFrame(answer.rows, schema=schema).write_csv(include_header=False), end="", flush=True)
 
 
-def _schema(analyzer: "Analyzer", names: tuple[str, ...]) -> "pl.Schema":
-    from affekt.inference.inputs import is_video
+def _schema(analyzer: "Analyzer", copies: "Copies") -> "pl.Schema":
     from affekt.inference.rows import SCHEMA, SMOOTHED_SCHEMA
 
-    return SMOOTHED_SCHEMA if analyzer.smooth_s and any(map(is_video, names)) else SCHEMA
+    return SMOOTHED_SCHEMA if analyzer.smooth_s and copies.videos else SCHEMA
 
 
-def _write_table(command: PredictCommand, analyzer: "Analyzer", names: tuple[str, ...], summary: "Summary") -> None:
+def _write_table(command: PredictCommand, analyzer: "Analyzer", copies: "Copies", summary: "Summary") -> None:
+    """Write the table and, from it, the copies and timelines of videos; the journal goes when all is there."""
     from affekt.inference.table import Journal
 
     described = description(command, analyzer)
+    names = copies.names
     digest = hashlib.sha256("\0".join(names).encode("utf-8", "surrogateescape")).hexdigest()
-    journal = Journal(command.out, {**described, "inputs_sha256": digest})
+    # Where a run goes on, the copies of what is done already are there, and are this model's.
+    draw = None if command.draw is None else str(command.draw)
+    journal = Journal(command.out, {**described, "inputs_sha256": digest, "draw": draw})
     if journal.done:
         print(f"going on after {journal.done} of {len(names)} inputs", file=sys.stderr)
+        place = 0
         for answer in journal.answers():
             summary.add(answer)
+            copies.draw_picture(names[place], answer.rows, only_missing=True)
+            place += answer.ends
     with journal.opened():
         place = journal.done
-        left = analyzer.answers(names[place:], faces=command.faces)
-        for answer in _with_progress(left, len(names), place):
+        for answer in _answers(command, analyzer, names, place):
             summary.add(answer)
-            _draw(command, names[place], answer.rows)
+            copies.draw_picture(names[place], answer.rows)
             journal.add(answer)
             place += answer.ends
-    notes = "; ".join((*analyzer.notes, *summary.notes()))
-    journal.finish(command.out, _schema(analyzer, names), {**described, "notes": notes})
-    print(f"wrote {command.out}", file=sys.stderr)
+        notes = "; ".join((*analyzer.notes, *summary.notes()))
+        journal.finish(command.out, _schema(analyzer, copies), {**described, "notes": notes})
+        print(f"wrote {command.out}", file=sys.stderr)
+        _write_videos(command, analyzer, copies)
+    journal.remove()
 
 
-def _write_videos(command: PredictCommand, analyzer: "Analyzer", names: tuple[str, ...]) -> None:
+def _answers(command: PredictCommand, analyzer: "Analyzer", names: tuple[str, ...], done: int) -> "Iterator[Answer]":
+    """Yield the answers to the inputs that are left, while a bar moves."""
+    answers = analyzer.answers(names[done:], faces=command.faces)
+    return _with_progress(_until_interrupted(answers, analyzer), len(names), done)
+
+
+def _write_videos(command: PredictCommand, analyzer: "Analyzer", copies: "Copies") -> None:
     """Make what needs all rows of a video: its timeline and its marked copy."""
     import polars as pl
 
-    from affekt.inference.inputs import is_video, place_below, shown
-    from affekt.inference.marked_video import MARKED_COLUMNS, write_marked_video
+    from affekt.inference.inputs import shown
     from affekt.inference.table import scan
-    from affekt.inference.timeline import TIMELINE_COLUMNS, write_timelines
 
-    if command.timeline is None and command.draw is None:
+    if (command.timeline is None and command.draw is None) or not copies.videos:
         return
-    for name in dict.fromkeys(filter(is_video, names)):
-        # Only the columns that are needed, of the frames that could be read: an hour of video is many rows.
-        table = scan(command.out, _schema(analyzer, names))
-        rows = table.filter(pl.col("input") == shown(name), pl.col("frame").is_not_null())
-        if command.timeline is not None:
-            written = write_timelines(name, rows.select(TIMELINE_COLUMNS).collect(), command.timeline)
-            told = (
-                f"wrote {' and '.join(map(str, written))}" if written else f"no timeline of {name}: nobody stays in it"
-            )
-            print(told, file=sys.stderr)
-        if command.draw is not None:
-            marked = rows.select(MARKED_COLUMNS).collect()
-            if not marked.is_empty():
-                place = place_below(command.draw, name, ".mp4")
-                write_marked_video(name, marked, place, stop_after_s=analyzer.sampling.stop_after_s)
+    origin = analyzer.session.card.valence_arousal_origin
+    table = scan(command.out, _schema(analyzer, copies))
+    with _bar(len(copies.videos)) as bar:
+        for place, name in enumerate(copies.videos):
+            bar.set_postfix_str(f"drawing video {place + 1} of {len(copies.videos)}")
+            rows = table.filter(pl.col("input") == shown(name), pl.col("frame").is_not_null())
+            if told := copies.write_timeline(name, rows, origin=origin):
+                bar.write(told, file=sys.stderr)
+            moved = partial(_move_to, bar, place)
+            copies.draw_video(name, rows, stop_after_s=analyzer.sampling.stop_after_s, moved=moved)
+            moved(1.0)
 
 
-def _draw(command: PredictCommand, name: str, rows: "list[Row]") -> None:
-    from affekt.faces.pictures import read_rgb
-    from affekt.inference.drawing import drawn_path, write_drawn
-
-    is_picture = rows and rows[0]["time_s"] is None and not rows[0]["status"].startswith("unreadable")
-    if command.draw is None or not is_picture:
-        return
-    # Decoded a second time, so that no picture waits in memory for its answer.
-    write_drawn(read_rgb(name), rows, drawn_path(command.draw, name))
+def _move_to(bar: "tqdm", place: int, share: float) -> None:
+    bar.update(place + share - bar.n)
 
 
 def description(command: PredictCommand, analyzer: "Analyzer") -> dict[str, str]:
@@ -265,6 +258,7 @@ def description(command: PredictCommand, analyzer: "Analyzer") -> dict[str, str]
     card_sha256, model_sha256 = (hashlib.sha256(file.read_bytes()).hexdigest() for file in files)
     names = ("faces", "longest_side", "min_confidence", "every", "fps", "stop_after", "detect_every", "smooth")
     options: dict[str, Any] = {name: getattr(command, name) for name in names}
+    options["valence_arousal_origin"] = analyzer.session.card.valence_arousal_origin
     return {
         "affekt_version": __version__,
         "model": analyzer.session.card.name,
@@ -275,13 +269,17 @@ def description(command: PredictCommand, analyzer: "Analyzer") -> dict[str, str]
     }
 
 
-def _with_progress(answers: "Iterator[Answer]", total: int, done: int) -> "Iterator[Answer]":
+def _bar(total: int, done: int = 0) -> "tqdm":
     from tqdm import tqdm
 
-    faces = 0
     shown = "{percentage:3.0f}%|{bar}| {elapsed}, {remaining} left{postfix}"
     # None hides the bar where nobody looks: standard error is not a terminal.
-    with tqdm(total=total, initial=done, miniters=0, bar_format=shown, leave=False, disable=None) as bar:
+    return tqdm(total=total, initial=done, miniters=0, bar_format=shown, leave=False, disable=None)
+
+
+def _with_progress(answers: "Iterator[Answer]", total: int, done: int) -> "Iterator[Answer]":
+    faces = 0
+    with _bar(total, done) as bar:
         for answer in answers:
             faces += sum(row["status"] == "ok" for row in answer.rows)
             done += answer.ends

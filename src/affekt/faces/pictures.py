@@ -22,6 +22,11 @@ MAX_PIXELS = 178_956_970
 """Pictures above this many pixels are refused as decompression bombs (twice Pillow's own warning limit)."""
 
 TOO_DEEP = "32 bits a pixel; save it with 8 or 16"
+HEIC_ENDINGS = (".heic", ".heif", ".hif")
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+"""How the files of these endings say what they are, behind `ftyp`."""
+RAW_ENDINGS = (".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef", ".srw")
+"""What cameras' raw photographs end in; many are TIFFs whose first page is a thumbnail."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,14 +111,15 @@ def _opened(
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats) as image:
             if image.format == "EPS":  # Pillow would run the PostScript program in it
                 raise PictureError(f"{name}: a PostScript drawing; save it as PNG")
+            if image.format == "TIFF" and _ends_in(source, RAW_ENDINGS):
+                raise PictureError(f"{name}: {_unidentified(source)}")
             if image.width * image.height > max_pixels:
                 raise PictureError(f"{name}: {image.width}x{image.height} pixels, over the limit of {max_pixels:,}")
             if _is_deep(image):
                 raise PictureError(f"{name}: {TOO_DEEP}")
             yield image
     except UnidentifiedImageError:
-        empty = not source if isinstance(source, bytes) else Path(source).stat().st_size == 0
-        raise PictureError(f"{name}: {'an empty file' if empty else 'not a picture'}") from None
+        raise PictureError(f"{name}: {_unidentified(source)}") from None
     except FileNotFoundError:
         raise PictureError(f"{name}: no such file") from None
     except PictureError:
@@ -124,6 +130,26 @@ def _opened(
         why = str(getattr(error, "strerror", None) or error or type(error).__name__)
         # One cause, whatever the number, so that a summary can count it.
         raise PictureError(f"{name}: {re.sub(r' [(][0-9]+ bytes not processed[)]', '', why)}") from error
+
+
+def _unidentified(source: Path | str | bytes) -> str:
+    """Return what a file is that no decoder takes, as far as its beginning or its name tells."""
+    if isinstance(source, bytes):
+        head = source[:12]
+    else:
+        with Path(source).open("rb") as file:
+            head = file.read(12)
+    if not head:
+        return "an empty file"
+    if (head[4:8] == b"ftyp" and head[8:] in HEIC_BRANDS) or _ends_in(source, HEIC_ENDINGS):
+        return "a HEIC photograph, which affekt does not read; convert it to JPEG first"
+    if _ends_in(source, RAW_ENDINGS):
+        return "a camera's raw photograph, which affekt does not read; convert it to JPEG first"
+    return "not a picture"
+
+
+def _ends_in(source: Path | str | bytes, endings: tuple[str, ...]) -> bool:
+    return not isinstance(source, bytes) and Path(source).suffix.lower() in endings
 
 
 def rgb_of(image: Image.Image) -> np.ndarray:

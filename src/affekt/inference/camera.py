@@ -4,13 +4,15 @@ PyAV's wheels know the cameras of macOS and Windows. Those for Linux are built w
 reads the camera and passes its frames on, as they are, with their times.
 """
 
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 import av
 from av.container import InputContainer
@@ -35,13 +37,14 @@ STOPPING_S = 5.0
 
 @contextmanager
 def opened_camera(name: str) -> Iterator[InputContainer]:
-    """Open a camera.
+    """Open a camera. It has no end: who has seen enough leaves it by an exception, as closing a generator raises one.
 
     Args:
         name: `camera:0`, or `camera:` and what the system calls it: `/dev/video2`, or its name on macOS and Windows.
 
     Raises:
-        PictureError: there is none, it may not be used, or what reads it is not installed.
+        PictureError: there is none, it may not be used, or what reads it is not installed; or its frames were read to
+            their end, for the camera went away.
     """
     device = name.removeprefix(CAMERA)
     system = DEVICE_FORMATS.get(sys.platform)
@@ -55,6 +58,7 @@ def opened_camera(name: str) -> Iterator[InputContainer]:
             raise _absent(device, error.strerror or str(error)) from error
         with container:
             yield container
+            raise _gone("it sends nothing more")
     else:
         with _through_ffmpeg(device, address, system) as container:
             yield container
@@ -71,12 +75,12 @@ def _through_ffmpeg(device: str, address: str, system: str) -> Iterator[InputCon
             try:
                 container = av.open(process.stdout, "r", format=PACKETS, options=AT_ONCE)
             except (FFmpegError, OSError) as error:
-                told.seek(0)
-                lines = told.read().decode(errors="replace").strip().splitlines()
-                why = lines[-1].removeprefix("Error opening input files: ") if lines else str(error)
-                raise _absent(device, why) from error
+                raise _absent(device, _last_line(told) or str(error)) from error
             with container:
                 yield container
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(STOPPING_S)
+                raise _gone(_last_line(told) or "it sends nothing more")
         finally:
             process.terminate()
             try:
@@ -86,6 +90,13 @@ def _through_ffmpeg(device: str, address: str, system: str) -> Iterator[InputCon
                 process.wait()
             assert process.stdout is not None
             process.stdout.close()
+
+
+def _last_line(told: IO[bytes]) -> str:
+    """Return the last that the program said, without the part of it that says it, or nothing."""
+    told.seek(0)
+    lines = told.read().decode(errors="replace").strip().splitlines()
+    return re.sub(r"^(\[[^]]*\] |Error opening input files: )", "", lines[-1]) if lines else ""
 
 
 def _ffmpeg() -> str:
@@ -118,6 +129,10 @@ def _directshow_name(number: int) -> str:
     if number >= len(cameras):
         raise _absent(str(number), f"{len(cameras)} connected")
     return cameras[number]
+
+
+def _gone(why: str) -> PictureError:
+    return PictureError(f"the camera went away ({why}); its rows go as far as it was seen")
 
 
 def _absent(device: str, why: str) -> PictureError:

@@ -44,9 +44,16 @@ def write_drawn(image_rgb: np.ndarray, rows: list[Row], out: Path) -> None:
         picture.save(temporary, "JPEG", quality=JPEG_QUALITY)
 
 
-def drawn_path(folder: Path, name: str) -> Path:
-    """Return where the marked copy of a picture goes: below the folder, along the picture's own path."""
-    return place_below(folder, name, "" if Path(name).suffix.lower() in (".jpg", ".jpeg") else ".jpg")
+def drawn_path(folder: Path, name: str, *, told_apart: bool = False) -> Path:
+    """Return where the marked copy of a picture goes: below the folder, along the picture's own path.
+
+    Args:
+        folder: where all copies go.
+        name: the picture's path.
+        told_apart: whether a checksum tells it from another picture's copy.
+    """
+    keeps_ending = Path(name).suffix.lower() in (".jpg", ".jpeg") and not told_apart
+    return place_below(folder, name, "" if keeps_ending else ".jpg", told_apart=told_apart)
 
 
 def _draw_face(picture: Image.Image, row: Row) -> None:

@@ -4,11 +4,13 @@ import glob
 import os
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from affekt.errors import DataError
+from affekt.faces.pictures import HEIC_ENDINGS, RAW_ENDINGS
 
 PICTURE_ENDINGS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".jp2"),
@@ -20,6 +22,7 @@ VIDEO_ENDINGS = (
     *(".wmv", ".asf", ".flv", ".3gp", ".3g2", ".ogv", ".mxf"),
 )
 """What videos end in, wherever they are."""
+FOUND_ENDINGS = frozenset(PICTURE_ENDINGS + VIDEO_ENDINGS)
 LIST_ENDING = ".txt"
 CAMERA = "camera:"
 """What cameras begin with, their number or name behind it."""
@@ -35,8 +38,8 @@ class Inputs:
 
     names: tuple[str, ...]
     """Paths, as typed or as found under a folder that was typed."""
-    passed_over: int
-    """Files in those folders that do not end as pictures or videos do."""
+    passed_over: Counter[str]
+    """Files in those folders that do not end as pictures or videos do, by their ending."""
 
 
 def is_camera(name: str) -> bool:
@@ -54,11 +57,31 @@ def shown(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def place_below(folder: Path, name: str, ending: str) -> Path:
-    """Return where something made from an input goes: below a folder, along the input's own path, never outside."""
+def told_of_passed_over(passed_over: Counter[str]) -> list[str]:
+    """Return what a person should know of the files passed over, by their endings: a sentence each."""
+    photographs = Counter({ending: passed_over[ending] for ending in HEIC_ENDINGS + RAW_ENDINGS if passed_over[ending]})
+    told = []
+    if photographs:
+        counted = ", ".join(f"{count:,} {ending}" for ending, count in photographs.most_common())
+        told.append(f"passed over {counted}: convert them to JPEG first")
+    if others := passed_over.total() - photographs.total():
+        told.append(f"passed over {others:,} file{'' if others == 1 else 's'} not named like pictures or videos")
+    return told
+
+
+def place_below(folder: Path, name: str, ending: str, *, told_apart: bool = False) -> Path:
+    """Return where something made from an input goes: below a folder, along the input's own path, never outside.
+
+    Args:
+        folder: where all of it goes.
+        name: the input's path; what leads out of the folder is left out of it.
+        ending: what is put behind it.
+        told_apart: whether the checksum of the whole path goes before the ending, for a place that another input has.
+    """
     # Windows allows no colon in a file's name.
     path = PurePath(name.replace(":", "-") if is_camera(name) else name)
     parts = [part for part in path.parts if part not in (path.anchor, "..")]
+    ending = f"~{zlib.crc32(os.fsencode(name)):08x}{ending}" if told_apart else ending
     return folder.joinpath(*parts[:-1], _shortened(parts[-1], LONGEST_NAME - len(ending)) + ending)
 
 
@@ -93,21 +116,24 @@ def find_inputs(arguments: Iterable[str], standard_input: Iterable[str] = (), *,
     """
     arguments = list(arguments)
     names: list[str] = []
-    passed_over = 0
+    passed_over: Counter[str] = Counter()
     for argument in arguments:
         for name in _listed(argument, standard_input):
             found = [name]
             if os.path.isdir(name):  # noqa: PTH112  pathlib's raises where a folder on the way is locked
                 locked: list[str] = []
                 files = list(_files_below(name, locked))
-                found = [path for path in files if Path(path).suffix.lower() in PICTURE_ENDINGS + VIDEO_ENDINGS]
-                passed_over += len(files) - len(found)
+                endings = [Path(path).suffix.lower() for path in files]
+                found = [path for path, ending in zip(files, endings, strict=True) if ending in FOUND_ENDINGS]
+                passed_over.update(ending for ending in endings if ending not in FOUND_ENDINGS)
                 found += locked
             if copies is not None and not is_below(argument, copies):
                 found = [path for path in found if not is_below(path, copies)]
             names += found
     if not names:
         found = f"got none in {', '.join(arguments)}" if arguments else "got no name of any"
+        if told := told_of_passed_over(passed_over):
+            found += f" ({', '.join(told)})"
         raise DataError(
             f"expected pictures, {found}; name a picture, a folder of pictures or a pattern such as 'faces/*.jpg'"
         )

@@ -83,6 +83,15 @@ def rows_of(looked: Looked, affect: Affect, *, min_confidence: float, smoother: 
     return rows
 
 
+def origin_words(valence_arousal_origin: str | None) -> str:
+    """Return what is said beside valence and arousal: `projected, not rated`; nothing of rated ones.
+
+    Args:
+        valence_arousal_origin: as in the model's card.
+    """
+    return "" if valence_arousal_origin in (None, "rated") else f"{valence_arousal_origin}, not rated"
+
+
 def empty_row(name: str, status: str) -> Row:
     """Return the row of a picture without a face."""
     return {**dict.fromkeys(SCHEMA), "input": name, "status": status}

@@ -4,6 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from affekt.inference.analyzer import Answer
+from affekt.inference.inputs import told_of_passed_over
+from affekt.inference.rows import origin_words
 from affekt.labels import LABELS
 
 
@@ -11,8 +13,10 @@ from affekt.labels import LABELS
 class Summary:
     """Counts over the rows of many inputs."""
 
-    passed_over: int = 0
-    """Files in the folders that are not named like pictures."""
+    passed_over: Counter[str] = field(default_factory=Counter)
+    """Files in the folders that are not named like pictures or videos, by their ending."""
+    valence_arousal_origin: str | None = None
+    """What the model's valence and arousal are, as its card says."""
     inputs: int = 0
     frames: int = 0
     """Frames of videos that were looked at."""
@@ -23,7 +27,7 @@ class Summary:
     problems: Counter[str] = field(default_factory=Counter)
     """Inputs that could not be read, by cause."""
     expressions: Counter[str | None] = field(default_factory=Counter)
-    """Faces by expression; None where the model was not sure enough, or names none."""
+    """Faces by expression; None where the model was not sure enough. One that names none counts nothing here."""
 
     def add(self, answer: Answer) -> None:
         """Count the rows of one picture or frame."""
@@ -33,7 +37,8 @@ class Summary:
         for row in answer.rows:
             if row["status"] == "ok":
                 self.faces += 1
-                self.expressions[row["emotion"]] += 1
+                if row["confidence"] is not None:
+                    self.expressions[row["emotion"]] += 1
             elif row["status"] == "no_face":
                 self.without_face += 1
             else:
@@ -60,12 +65,12 @@ class Summary:
             lines.append(f"  {self.failed} unreadable")
             lines += [f"    {count} {cause}" for cause, count in self.problems.most_common()]
         lines += [f"  {note}" for note in self.notes()]
-        if self.passed_over:
-            lines.append(f"  passed over {_counted(self.passed_over, 'file')} not named like pictures or videos")
-        counted = [(label, self.expressions[label]) for label in (*LABELS, None) if self.expressions[label]]
-        if any(label for label, _ in counted):
-            width = max(len(label or "unsure") for label, _ in counted)
-            lines += [f"  {label or 'unsure':<{width}}  {count}" for label, count in counted]
+        if self.faces and (origin := origin_words(self.valence_arousal_origin)):
+            lines.append(f"  valence and arousal are {origin}")
+        lines += [f"  {sentence}" for sentence in told_of_passed_over(self.passed_over)]
+        counted = [(label or "unsure", self.expressions[label]) for label in (*LABELS, None) if self.expressions[label]]
+        width = max((len(label) for label, _ in counted), default=0)
+        lines += [f"  {label:<{width}}  {count}" for label, count in counted]
         return lines
 
 

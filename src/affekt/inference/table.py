@@ -2,7 +2,8 @@
 
 Rows gather in a journal beside the table, a line for each picture and each frame; the table is made from it when all
 are there. A run that was killed leaves the journal, and the same command goes on after the last whole input: a video
-that was cut short is begun again, since who is who in it depends on all its frames.
+that was cut short is begun again, since who is who in it depends on all its frames. The journal goes when what is made
+from the table is there too.
 """
 
 import json
@@ -99,7 +100,6 @@ class Journal:
                 if not self._whole_bytes:
                     file.write(f"{self._header}\n".encode())
                 yield self
-                self._whole_bytes = file.tell()
         except OSError as error:
             raise DataError(
                 f"expected to write {self.path}, got {error.strerror or error}; free some space or choose another --out"
@@ -123,6 +123,8 @@ class Journal:
         mark = _ENDS if answer.ends else _GOES_ON
         self._file.write(mark + json.dumps(answer.rows).encode() + b"\n")
         self._file.flush()
+        if answer.ends:
+            self._whole_bytes = self._file.tell()
 
     def answers(self) -> Iterator[Answer]:
         """Yield what the journal holds of whole inputs."""
@@ -144,7 +146,7 @@ class Journal:
             yield path
 
     def finish(self, out: Path, schema: pl.Schema, metadata: dict[str, str]) -> None:
-        """Make the table, whole or not at all, and delete the journal.
+        """Make the table, whole or not at all; the journal stays, for what is still made from the table.
 
         Args:
             out: the table, its format by its ending.
@@ -167,4 +169,7 @@ class Journal:
         if ending != ".parquet":
             with written_whole(out.with_name(f"{out.name}-metadata.json")) as temporary:
                 temporary.write_text(json.dumps(metadata, indent=2) + "\n")
-        self.path.unlink()
+
+    def remove(self) -> None:
+        """Delete the journal: the work is done, and the same command begins anew."""
+        self.path.unlink(missing_ok=True)

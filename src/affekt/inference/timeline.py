@@ -10,6 +10,7 @@ import polars as pl
 from affekt.colours import EXPRESSION_COLOURS
 from affekt.files import written_whole
 from affekt.inference.inputs import place_below, shown
+from affekt.inference.rows import origin_words
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
 
 TIMELINE_COLUMNS = ("time_s", "track", "status", *PROBABILITY_COLUMNS, "valence", "arousal")
@@ -60,13 +61,17 @@ class Scale:
         return LEFT + (np.asarray(time_s) - self.first_s) / length_s * (self.width - LEFT - RIGHT)
 
 
-def write_timelines(name: str, rows: pl.DataFrame, folder: Path) -> list[Path]:
+def write_timelines(
+    name: str, rows: pl.DataFrame, folder: Path, *, origin: str | None = None, told_apart: bool = False
+) -> list[Path]:
     """Write a picture and a page of one video.
 
     Args:
         name: the video's path.
         rows: its rows, at least the columns in TIMELINE_COLUMNS.
         folder: where `NAME.svg` and `NAME.html` go, along the path of the video.
+        origin: of valence and arousal, as in the model's card.
+        told_apart: whether a checksum tells its files from another video's.
 
     Returns:
         The files written: none where nobody was seen for half a second.
@@ -82,14 +87,16 @@ def write_timelines(name: str, rows: pl.DataFrame, folder: Path) -> list[Path]:
     title = escape(shown(Path(name).name))
     # Of a page that scrolls, the legend must stay in view.
     left_out = rows.filter(pl.col("status") == "ok")["track"].drop_nulls().n_unique() - len(people)
-    drawn = timeline_svg(people, Scale(first_s, last_s, page_width), left_out=left_out, legend=False)
+    scale = Scale(first_s, last_s, page_width)
+    drawn = timeline_svg(people, scale, left_out=left_out, origin=origin, legend=False)
     page = PAGE.format(name=title, legend=_legend_of_page(), svg=drawn)
-    picture = timeline_svg(people, Scale(first_s, last_s, PICTURE_WIDTH), left_out=left_out)
-    files = {place_below(folder, name, ".svg"): picture, place_below(folder, name, ".html"): page}
-    for path, text in files.items():
-        with written_whole(path) as temporary:
+    picture = timeline_svg(people, Scale(first_s, last_s, PICTURE_WIDTH), left_out=left_out, origin=origin)
+    written = []
+    for ending, text in {".svg": picture, ".html": page}.items():
+        written.append(place_below(folder, name, ending, told_apart=told_apart))
+        with written_whole(written[-1]) as temporary:
             temporary.write_text(text, encoding="utf-8")
-    return list(files)
+    return written
 
 
 def people_of(rows: pl.DataFrame) -> list[pl.DataFrame]:
@@ -104,11 +111,13 @@ def _length_s(person: pl.DataFrame) -> float:
     return person["time_s"][-1] - person["time_s"][0]
 
 
-def timeline_svg(people: list[pl.DataFrame], scale: Scale, *, left_out: int = 0, legend: bool = True) -> str:
+def timeline_svg(
+    people: list[pl.DataFrame], scale: Scale, *, left_out: int = 0, origin: str | None = None, legend: bool = True
+) -> str:
     """Draw each person's bands and lines below each other, over one axis of time, and say how many are left out."""
     parts, top = ([_legend(scale.width)], 30) if legend else ([], 0)
     for person in people:
-        block, height = _person(person, scale, top)
+        block, height = _person(person, scale, top, origin_words(origin))
         parts.append(block)
         top += height
     parts.append(_axis(scale, top))
@@ -124,10 +133,12 @@ def timeline_svg(people: list[pl.DataFrame], scale: Scale, *, left_out: int = 0,
     )
 
 
-def _person(person: pl.DataFrame, scale: Scale, top: float) -> tuple[str, float]:
+def _person(person: pl.DataFrame, scale: Scale, top: float, origin: str) -> tuple[str, float]:
     """Return one person's drawing and its height."""
     number, first_s, last_s = person["track"][0], person["time_s"][0], person["time_s"][-1]
+    has_dimensions = person["valence"].null_count() == 0
     title = f"person {number}, {first_s:.1f} to {last_s:.1f} s"
+    title += f"; valence and arousal {origin}" if origin and has_dimensions else ""
     parts = [f'<text class="ink" x="{LEFT}" y="{top + TITLE - 8}">{title}</text>']
     height = float(TITLE)
     pieces = [_binned(piece, scale) for piece in _pieces(person)]
@@ -135,7 +146,7 @@ def _person(person: pl.DataFrame, scale: Scale, top: float) -> tuple[str, float]
         parts += [_bands(piece, scale, top + height) for piece in pieces]
         parts.append(_label("expression", top + height + BANDS / 2))
         height += BANDS + GAP
-    if person["valence"].null_count() == 0:
+    if has_dimensions:
         middle = top + height + LINES / 2
         parts.append(f'<line class="rule" x1="{LEFT}" x2="{scale.width - RIGHT}" y1="{middle}" y2="{middle}"/>')
         for column, colour in LINE_COLOURS.items():

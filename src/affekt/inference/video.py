@@ -61,7 +61,7 @@ def read_frames(name: str, *, every_s: float = 0.0) -> Generator[Frame, None, No
 
     Raises:
         PictureError: the file is missing or not a video, has no picture stream, or not one frame could be decoded; or
-            there is no such camera.
+            there is no such camera, or after its last frame, where it went away.
         IncompleteVideo: after the last frame, where packets were passed over or the file breaks off.
     """
     with _opened(name) as container:

@@ -1,0 +1,186 @@
+"""`affekt predict --draw` and `--timeline`: each input has its own copy, also where a run was stopped."""
+
+import io
+import os
+import signal
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from affekt.cli.main import main
+from affekt.inference import marked_video
+from affekt.inference.analyzer import Analyzer
+from affekt.inference.copies import Copies
+from affekt.inference.table import Journal
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """Work in a folder of four pictures."""
+    monkeypatch.chdir(tmp_path)
+    for number in range(4):
+        picture(tmp_path / "faces" / f"{number}.jpg", 60 * number)
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def usual_signals():
+    """Take back what the command does about signals."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def predict(small_model):
+    """Return a function that runs the command on whole faces."""
+    return lambda *arguments: main(["predict", *arguments, "--model", str(small_model), "--faces", "whole"])
+
+
+def picture(path, grey):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((64, 64, 3), grey, np.uint8)).save(path, "JPEG")
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def unwanted(*arguments, **named):
+    raise AssertionError("nothing is to be looked at")
+
+
+def stopped_after(monkeypatch, inputs):
+    """Let the journal be interrupted after some inputs."""
+    add, added = Journal.add, []
+
+    def adding(journal, answer):
+        if len(added) == inputs:
+            raise KeyboardInterrupt
+        added.append(answer)
+        add(journal, answer)
+
+    monkeypatch.setattr(Journal, "add", adding)
+
+
+def test_a_run_that_goes_on_with_copies_that_the_one_before_did_not_draw_starts_anew(
+    predict, folder, monkeypatch, capsys
+):
+    with monkeypatch.context() as patched:
+        stopped_after(patched, 2)
+        with pytest.raises(SystemExit):
+            predict("faces", "--out", "faces.csv")
+    predict("faces", "--out", "faces.csv", "--draw", "marked")
+    assert "going on" not in capsys.readouterr().err
+    assert files(folder / "marked") == [f"faces/{number}.jpg" for number in range(4)]
+
+
+def test_a_run_that_goes_on_draws_the_copies_that_went_away_meanwhile(predict, folder, monkeypatch, capsys):
+    arguments = ("faces", "--out", "faces.csv", "--draw", "marked")
+    with monkeypatch.context() as patched:
+        stopped_after(patched, 2)
+        with pytest.raises(SystemExit):
+            predict(*arguments)
+    (folder / "marked" / "faces" / "0.jpg").unlink()
+    kept = (folder / "marked" / "faces" / "1.jpg").stat().st_ino
+    predict(*arguments)
+    assert "going on after 2 of 4 inputs" in capsys.readouterr().err
+    assert files(folder / "marked") == [f"faces/{number}.jpg" for number in range(4)]
+    assert (folder / "marked" / "faces" / "1.jpg").stat().st_ino == kept
+
+
+def test_copies_of_one_place_are_told_apart(predict, folder, monkeypatch):
+    picture(folder / "set" / "a.jpg", 0)
+    picture(folder / "set" / "a", 50)
+    picture(folder / "below" / "set" / "a.jpg", 100)
+    monkeypatch.chdir(folder / "below")
+    predict("set/a.jpg", "../set/a.jpg", "../set/a", "--out", "../faces.csv", "--draw", "../marked")
+    copies = files(folder / "marked" / "set")
+    assert len(copies) == 3
+    assert copies[0] == "a.jpg"
+    assert copies[1].startswith("a.jpg~")
+    assert copies[2].startswith("a~")
+    greys = {name: np.asarray(Image.open(folder / "marked" / "set" / name))[-20:].min() for name in copies}
+    assert greys["a.jpg"] > greys[copies[2]] > greys[copies[1]]
+
+
+def test_timelines_of_one_place_are_told_apart(predict, folder, write_video, monkeypatch):
+    (folder / "below").mkdir()
+    for name in ("v.mp4", "below/v.mp4"):
+        write_video([np.full((64, 64, 3), 200, np.uint8)] * 25, name)
+    monkeypatch.chdir(folder / "below")
+    arguments = ("--timeline", "../overview", "--draw", "../marked", "--out", "../faces.csv")
+    predict("v.mp4", "../v.mp4", *arguments)
+    assert len(files(folder / "overview")) == 4
+    assert len(files(folder / "marked")) == 2
+
+
+@pytest.mark.parametrize("place", ["taken", "taken/deep"])
+@pytest.mark.parametrize("option", ["--draw", "--timeline"])
+def test_a_folder_that_cannot_be_is_refused_before_the_work(
+    predict, folder, write_video, monkeypatch, capsys, option, place
+):
+    write_video([np.full((64, 64, 3), 200, np.uint8)])
+    (folder / "taken").touch()
+    monkeypatch.setattr(Analyzer, "look", unwanted)
+    with pytest.raises(SystemExit) as stop:
+        predict("video.mp4", "--out", "faces.csv", option, place)
+    assert stop.value.code == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"affekt: expected a folder that can be written, got {place} (")
+    assert f"; type: {option} " in told
+
+
+def test_a_run_that_is_ended_while_it_copies_a_video_only_copies_the_next_time(
+    predict, folder, write_video, monkeypatch, capsys
+):
+    write_video([np.full((64, 64, 3), 200, np.uint8)] * 25)
+    arguments = ("video.mp4", "--out", "faces.csv", "--draw", "marked")
+
+    def ended(image_rgb, rows):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return draw_rows(image_rgb, rows)
+
+    draw_rows = marked_video.draw_rows
+    with monkeypatch.context() as patched:
+        patched.setattr(marked_video, "draw_rows", ended)
+        with pytest.raises(SystemExit) as stop:
+            predict(*arguments)
+    assert stop.value.code == 128 + signal.SIGTERM
+    assert files(folder / "marked") == []
+    assert (folder / ".faces.csv.journal").is_file()
+    table = (folder / "faces.csv").read_bytes()
+    monkeypatch.setattr(Analyzer, "look", unwanted)
+    predict(*arguments)
+    assert "going on after 1 of 1 inputs" in capsys.readouterr().err
+    assert files(folder / "marked") == ["video.mp4.mp4"]
+    assert (folder / "faces.csv").read_bytes() == table
+    assert not (folder / ".faces.csv.journal").exists()
+
+
+class Terminal(io.StringIO):
+    """What a person looks at."""
+
+    def isatty(self):
+        return True
+
+
+def test_a_bar_moves_while_videos_are_copied(predict, write_video, monkeypatch):
+    write_video([np.full((64, 64, 3), 200, np.uint8)] * 4)
+    shares = []
+    monkeypatch.setattr("affekt.cli.predict._move_to", lambda bar, place, share: shares.append(place + share))
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    predict("video.mp4", "--out", "faces.csv", "--draw", "marked")
+    assert "drawing video 1 of 1" in terminal.getvalue()
+    assert shares == pytest.approx([0, 1 / 3, 2 / 3, 1, 1])
+
+
+def test_what_is_no_file_needs_no_place(tmp_path):
+    names = ("..", "/", "gone.jpg", "nul\0.jpg", "faces/0.jpg")
+    Copies(names, draw=tmp_path / "marked", timeline=tmp_path / "overview").check(has_table=True)
+    assert (tmp_path / "marked").is_dir()
+    assert not (tmp_path / "overview").exists()
