@@ -21,7 +21,9 @@ RUN pip install --no-cache-dir --constraint requirements.txt '.[serve]' \
 WORKDIR /
 USER 10001:10001
 EXPOSE 8000
+# Past http_proxy, which the container may need for other addresses.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/v1/health', timeout=4)"]
+    CMD ["python", "-c", "from urllib.request import ProxyHandler, build_opener; \
+build_opener(ProxyHandler({})).open('http://127.0.0.1:8000/v1/health', timeout=4)"]
 # Inside the container only; who reaches it from outside is up to --publish.
 ENTRYPOINT ["affekt", "serve", "--host", "0.0.0.0"]

@@ -23,7 +23,7 @@ bench: .venv/ready
 # The one target that needs node: npm brings the runtime that the live page computes with.
 page: src/affekt/server/page/vendor/ready
 
-src/affekt/server/page/vendor/ready: web/package.json web/vendor.sha256 web/vendor.mjs
+src/affekt/server/page/vendor/ready: web/package.json web/vendor.sha256 web/vendor.mjs web/onnxruntime-web.LICENSE.txt
 	npm install --prefix web --no-package-lock --ignore-scripts --no-audit --no-fund
 	npm run --prefix web build
 	touch $@

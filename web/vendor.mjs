@@ -1,4 +1,7 @@
-/** Copy the files of onnxruntime-web that the page loads beside it, each checked against its hash in vendor.sha256. */
+/**
+ * Copy the files of onnxruntime-web that the page loads beside it, each checked against its hash in vendor.sha256, and
+ * their licence, which npm does not bring.
+ */
 
 import { createHash } from "node:crypto";
 import { copyFile, mkdir, readFile, rm } from "node:fs/promises";
@@ -16,4 +19,5 @@ for (const [expected, name] of lines.map((line) => line.split(/\s+/))) {
   }
   await copyFile(new URL(name, FROM), new URL(name, TO));
 }
-console.log(`${lines.length} files of onnxruntime-web copied to src/affekt/server/page/vendor`);
+await copyFile(new URL("onnxruntime-web.LICENSE.txt", import.meta.url), new URL("LICENSE.txt", TO));
+console.log(`${lines.length} files of onnxruntime-web and their licence copied to src/affekt/server/page/vendor`);

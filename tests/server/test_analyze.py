@@ -1,6 +1,7 @@
 """`POST /v1/analyze`: pictures in, rows out; for whatever else comes in, its status and one sentence."""
 
 import io
+import shutil
 import struct
 import tempfile
 import zlib
@@ -9,11 +10,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
+from python_multipart.exceptions import FormParserError
 from starlette.testclient import TestClient
 
-from affekt.errors import MissingExtra, ModelError
+from affekt.errors import DataError, MissingExtra, ModelError
 from affekt.faces.detection import Faces
+from affekt.inference import analyzer
 from affekt.inference.rows import SCHEMA
+from affekt.models.card import read_card
 from affekt.server.app import make_app
 
 ANALYZE = "/v1/analyze"
@@ -60,6 +64,14 @@ def test_rows_are_those_of_the_analyzer(client, picture, small_model, tmp_path):
     assert row == pytest.approx(expected)
     assert row["emotion"] is None
     assert row["face_score"] is None
+
+
+@pytest.mark.parametrize("origin", [None, "projected"])
+def test_the_answer_says_where_valence_and_arousal_come_from(settings, picture, tmp_path, origin):
+    folder = shutil.copytree(settings.model, tmp_path / "model")
+    replace(read_card(folder), valence_arousal_origin=origin).write(folder)
+    with TestClient(make_app(replace(settings, model=folder))) as client:
+        assert client.post(ANALYZE, content=picture()).json()["valence_arousal_origin"] == origin
 
 
 def test_of_too_many_faces_the_surest_are_answered_for_and_a_note_says_so(settings, picture, monkeypatch):
@@ -124,6 +136,24 @@ def test_a_form_that_breaks_off_is_refused_rather_than_answered_in_part(client, 
     assert "the last part breaks off" in answer.json()["detail"]
 
 
+def test_a_form_that_only_the_library_below_refuses_is_refused_too(client, picture, monkeypatch):
+    async def refusing(parser):
+        raise FormParserError("no boundary at index 2")
+
+    monkeypatch.setattr("affekt.server.uploads._Parser.parse", refusing)
+    assert "got: no boundary at index 2; send" in problem(client.post(ANALYZE, files=form(("a.png", picture()))), 400)
+
+
+@pytest.mark.parametrize("charset", ["raw_unicode_escape", "unicode_escape", "punycode", "undefined", "utf-16", "x"])
+def test_a_form_in_an_odd_charset_is_refused_before_its_names_are_decoded(client, picture, charset):
+    part = b'--B\r\nContent-Disposition: form-data; name="pictures"; filename="\\ud800.jpg"\r\n\r\n'
+    body = part + picture() + b"\r\n--B--\r\n"
+    headers = {"Content-Type": f"multipart/form-data; boundary=B; charset={charset}"}
+    assert f"got one in {charset}" in problem(client.post(ANALYZE, content=body, headers=headers), 400)
+    headers = {"Content-Type": "multipart/form-data; boundary=B; charset=UTF-8"}
+    assert client.post(ANALYZE, content=body, headers=headers).json()["rows"][0]["input"] == "\\ud800.jpg"
+
+
 def test_chunks_beyond_the_limit_are_refused_though_no_length_was_announced(client):
     assert "20 MB" in problem(client.post(ANALYZE, content=(bytes(1_000_000) for _ in range(30))), 413)
 
@@ -164,9 +194,10 @@ def test_large_parts_stay_in_memory(client, monkeypatch):
     assert client.post(ANALYZE, files=form(("large.png", large.getvalue()))).status_code == 200
 
 
-def test_without_a_detector_crops_are_answered_and_pictures_refused(settings, picture, monkeypatch):
+@pytest.mark.parametrize("error", [ModelError, DataError])
+def test_without_a_detector_crops_are_answered_and_pictures_refused(settings, picture, monkeypatch, error):
     def absent(**options):
-        raise ModelError("expected the face detector at /secret/place, got no network")
+        raise error("expected the face detector at /secret/place, got no network")
 
     def not_installed():
         raise MissingExtra("skimage", "cascade")
@@ -179,6 +210,19 @@ def test_without_a_detector_crops_are_answered_and_pictures_refused(settings, pi
         assert "/secret/place" not in answer.text
         assert "pip install 'affekt[cascade]'" in problem(client.post(f"{ANALYZE}?faces=cascade", content=b"x"), 503)
         assert client.post(f"{ANALYZE}?faces=whole", content=picture()).status_code == 200
+
+
+def test_where_only_the_cascade_can_be_had_it_finds_the_faces_and_a_note_says_so(settings, picture, monkeypatch):
+    def absent(**options):
+        raise ModelError("expected the face detector at /secret/place, got no network")
+
+    monkeypatch.setattr("affekt.inference.analyzer.CascadeDetector", analyzer.FaceDetector)
+    monkeypatch.setattr("affekt.inference.analyzer.FaceDetector", absent)
+    with TestClient(make_app(settings)) as client:
+        found = client.post(ANALYZE, content=picture()).json()
+        assert "got none" in problem(client.post(f"{ANALYZE}?faces=yunet", content=picture()), 503)
+    assert found["rows"][0]["status"] == "ok"
+    assert found["notes"] == ["faces found with scikit-image's cascade, which misses more"]
 
 
 def test_a_failure_of_ours_is_a_problem_too_and_the_service_goes_on(settings, picture, monkeypatch):

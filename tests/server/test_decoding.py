@@ -44,6 +44,14 @@ def test_scans_are_counted_through_restarts_and_without_those_of_a_thumbnail():
     assert scans(plain + progressive) == 1
 
 
+def test_fill_bytes_before_markers_are_passed_over_once():
+    progressive = encoded("JPEG", progressive=True)
+    assert scans(progressive.replace(b"\xff\xda", b"\xff" * 1000 + b"\xda")) == 10
+    # Whoever looks at the rest of the run from each of its bytes needs hours.
+    assert scans(b"\xff\xd8" + b"\xff" * 4_000_000 + b"\x00") == 0
+    assert scans(b"\xff\xd8" + b"\xff\x01\xff\xd8" * 1_000_000 + b"\xff\xda") == 1
+
+
 def test_a_jpeg_of_endless_scans_is_refused():
     progressive = encoded("JPEG", progressive=True)
     last = progressive.rindex(b"\xff\xda")

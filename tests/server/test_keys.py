@@ -35,6 +35,17 @@ def test_with_the_key_it_is(guarded, picture):
     assert guarded.get("/metrics", headers=headers).status_code == 200
 
 
+def test_openapi_names_the_key_where_there_is_one(guarded, settings):
+    found = guarded.get("/openapi.json").json()
+    ((name, scheme),) = found["components"]["securitySchemes"].items()
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+    for path, method in (("/v1/analyze", "post"), ("/metrics", "get")):
+        assert found["paths"][path][method]["security"] == [{name: []}]
+    assert "security" not in found["paths"]["/v1/health"]["get"]
+    with TestClient(make_app(settings)) as client:
+        assert "securitySchemes" not in client.get("/openapi.json").json()["components"]
+
+
 @pytest.mark.parametrize("path", ["/v1/health", "/v1/model", "/model/card.json", "/openapi.json"])
 def test_what_the_page_and_watchers_need_is_open(guarded, path):
     assert guarded.get(path).status_code == 200

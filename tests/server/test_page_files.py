@@ -5,7 +5,7 @@ import json
 import pytest
 from starlette.testclient import TestClient
 
-from affekt.errors import ModelError
+from affekt.errors import DataError, ModelError
 from affekt.server import page_files
 from affekt.server.app import make_app
 from affekt.server.settings import Settings
@@ -86,12 +86,13 @@ def test_the_detector_is_served_from_this_origin(small_model, tmp_path, monkeypa
     assert answer.headers["content-type"] == "application/octet-stream"
 
 
-def test_a_detector_that_cannot_be_had_is_a_problem_and_asked_for_once_a_minute(small_model, monkeypatch):
+@pytest.mark.parametrize("error", [ModelError, DataError])
+def test_a_detector_that_cannot_be_had_is_a_problem_and_asked_for_once_a_minute(small_model, monkeypatch, error):
     asked = []
 
     def absent():
         asked.append(1)
-        raise ModelError("expected the face detector, got no network")
+        raise error("expected the face detector, got no network")
 
     monkeypatch.setattr(page_files, "yunet_path", absent)
     with TestClient(make_app(Settings(model=small_model))) as client:

@@ -5,21 +5,24 @@ from collections import Counter
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from affekt.errors import MissingExtra, ModelError
+from affekt.errors import AffektError, MissingExtra
+from affekt.models.card import Card
 from affekt.server.admission import Admission
 from affekt.server.keys import Key
 from affekt.server.metrics import Metrics
 from affekt.server.pipeline import Answered, Job, Pipeline
 from affekt.server.problems import Problem, busy
+from affekt.server.remembered import FORGET_FAILURE_S
 from affekt.server.schemas import Analysis, problems
 from affekt.server.settings import Settings
 from affekt.server.uploads import PART, Upload, read_uploads
 
 PICTURE = {"type": "string", "format": "binary"}
+RETRY_LATER = {"Retry-After": f"{FORGET_FAILURE_S:.0f}"}
 RAW = ("image/jpeg", "image/png", "application/octet-stream")
 
 
@@ -37,7 +40,7 @@ class Options(BaseModel):
 
 
 def analyze_routes(
-    settings: Settings, pipeline: Pipeline, admission: Admission, metrics: Metrics, key: Key, model: str
+    settings: Settings, pipeline: Pipeline, admission: Admission, metrics: Metrics, key: Key, card: Card
 ) -> APIRouter:
     """Return the route that analyzes.
 
@@ -47,9 +50,10 @@ def analyze_routes(
         admission: says whether there is a place and room.
         metrics: counts pictures and faces.
         key: what clients must know.
-        model: name of the model in use.
+        card: of the model in use.
     """
-    router = APIRouter(dependencies=[Depends(key.check)])
+    router = APIRouter(dependencies=key.dependencies)
+    model = {"model": card.name, "valence_arousal_origin": card.valence_arousal_origin}
 
     @router.post(
         "/v1/analyze",
@@ -75,7 +79,7 @@ def analyze_routes(
             why = rows[0]["status"].removeprefix("unreadable: ")
             detail = f"expected pictures that can be read, got: {why}; send JPEG, PNG or WebP, for instance"
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, more={"rows": rows})
-        return JSONResponse({"model": model, "rows": rows, "notes": _notes(answers, options, pipeline, settings)})
+        return JSONResponse({**model, "rows": rows, "notes": _notes(answers, options, pipeline, settings)})
 
     return router
 
@@ -113,12 +117,13 @@ async def _answered(
             return await _unless_gone(request, jobs)
     except TimeoutError:
         raise busy(f"expected an answer within {settings.answer_s:g} s, got none; send fewer pictures") from None
-    except ModelError as error:
-        # Why is told where the service runs: paths of this machine are nobody else's business.
-        sentence = f"expected a face detector for faces={options.faces}, got none; send crops with faces=whole"
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, sentence, headers={"Retry-After": "60"}) from error
     except MissingExtra as error:
         raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
+    except AffektError as error:
+        # Pictures' own errors are in their rows. Why is told where the service runs: paths of this machine are nobody
+        # else's business.
+        sentence = f"expected a face detector for faces={options.faces}, got none; send crops with faces=whole"
+        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, sentence, headers=RETRY_LATER) from error
     finally:
         for job in jobs:
             job.answer.cancel()

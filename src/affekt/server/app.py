@@ -72,7 +72,7 @@ def make_app(settings: Settings, *, page: Path = PAGE) -> ASGIApp:
         lifespan=lifespan,
     )
     answer_with_problems(app)
-    app.include_router(analyze_routes(settings, pipeline, admission, metrics, key, card.name))
+    app.include_router(analyze_routes(settings, pipeline, admission, metrics, key, card))
     app.include_router(about_routes(card, pipeline))
     app.include_router(metrics_routes(metrics, key))
     app.include_router(model_routes(folder))

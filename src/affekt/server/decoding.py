@@ -14,9 +14,11 @@ MAX_SCANS = 100
 
 _START_OF_SCAN = 0xDA
 _END_OF_IMAGE = 0xD9
-_STANDALONE = (0x01, 0xD8, *range(0xD0, 0xD8))
-_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
-"""The next marker of a scan's data, where 0xff 0x00 is a byte of data and 0xff 0xd0-0xd7 a restart."""
+_MARKER = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd8])")
+"""The next marker that ends the picture or begins a segment; of a run of 0xff the last byte begins it.
+
+0xff 0x00 is a byte of a scan's data, 0xff 0xd0-0xd7 a restart; 0xff 0x01 and 0xff 0xd8 stand alone, too.
+"""
 
 
 def decode_stranger(content: bytes, *, max_pixels: int) -> np.ndarray:
@@ -53,6 +55,5 @@ def scans(content: bytes) -> int:
         if marker == _END_OF_IMAGE:
             break
         count += marker == _START_OF_SCAN
-        if marker not in _STANDALONE:
-            place += int.from_bytes(content[place : place + 2], "big")
+        place += int.from_bytes(content[place : place + 2], "big")
     return count

@@ -4,11 +4,15 @@ import hashlib
 import hmac
 from http import HTTPStatus
 
-from fastapi import Request
+from fastapi import Depends, Request
+from fastapi.params import Depends as Dependency
+from fastapi.security import HTTPBearer
 
 from affekt.server.problems import Problem
 
 SCHEME = "bearer "
+DECLARED = HTTPBearer(scheme_name="key", description="The key of who runs this service.", auto_error=False)
+"""Refuses nothing: it makes OpenAPI tell of the key, so that generated clients can send it."""
 
 
 class Key:
@@ -17,6 +21,11 @@ class Key:
     def __init__(self, key: str | None) -> None:
         """Keep the key's hash."""
         self._digest = None if key is None else _digest(key)
+
+    @property
+    def dependencies(self) -> list[Dependency]:
+        """What guards a route: nothing where there is no key."""
+        return [] if self._digest is None else [Depends(DECLARED), Depends(self.check)]
 
     async def check(self, request: Request) -> None:
         """Let a request pass that brings `Authorization: Bearer KEY`.

@@ -2,7 +2,7 @@
 
 import time
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.responses import Response
@@ -78,7 +78,7 @@ class Measured:
 
 def metrics_routes(metrics: Metrics, key: Key) -> APIRouter:
     """Return the route that Prometheus reads."""
-    router = APIRouter(dependencies=[Depends(key.check)])
+    router = APIRouter(dependencies=key.dependencies)
 
     @router.get(
         "/metrics",

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from affekt.errors import ModelError
+from affekt.errors import AffektError
 from affekt.faces.detector_file import yunet_path
 from affekt.models.card import CARD_FILE, ONNX_FILE
 from affekt.server.problems import Problem
@@ -65,7 +66,11 @@ class PageFiles(Files):
 
         Raises:
             Problem: 404 where the page is not built.
+            HTTPException: 404 where there is no such file.
         """
+        # Not every version of starlette that is taken gets over a name that no file can have.
+        if "\0" in path:
+            raise HTTPException(HTTPStatus.NOT_FOUND)
         if path == "." and not all((self.folder / name).exists() for name in BUILT):
             raise Problem(
                 HTTPStatus.NOT_FOUND,
@@ -96,7 +101,7 @@ def model_routes(folder: Path) -> APIRouter:
     async def detector_file(request: Request) -> Response:
         try:
             path = await run_in_threadpool(detector)
-        except ModelError as error:
+        except AffektError as error:
             # Why is told where the service runs: paths of this machine are nobody else's business.
             raise Problem(
                 HTTPStatus.SERVICE_UNAVAILABLE,

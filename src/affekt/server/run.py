@@ -16,16 +16,19 @@ from affekt.server.settings import Settings
 def serve(settings: Settings) -> None:
     """Serve until the process is told to stop (SIGINT, SIGTERM); requests that were taken are answered first.
 
+    Either signal ends the process with 0.
+
     Raises:
         ConfigError: the address cannot be listened on.
         ModelError: the model cannot be used.
     """
+    # uvicorn raises a signal again once it is done; a service that stopped as it was told to ends with 0.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, frame: sys.exit(0))
     server = make_server(settings)
     listener = listen(settings)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     print(f"affekt serves http://{host}:{listener.getsockname()[1]}/", flush=True)
-    # uvicorn raises the signal again once it is done; a service that stopped as it was told to ends with 0.
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     server.run(sockets=[listener])
 
 

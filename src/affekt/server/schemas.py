@@ -31,6 +31,13 @@ EXAMPLE_ROW: dict[str, Any] = {
     "arousal": 0.34,
 }
 
+EXAMPLE_ANSWER: dict[str, Any] = {
+    "model": "affekt",
+    "valence_arousal_origin": "projected",
+    "rows": [EXAMPLE_ROW],
+    "notes": [],
+}
+
 
 class ResultRow(BaseModel):
     """One face, or one picture without one and why; the same columns as a table of `affekt predict`."""
@@ -63,9 +70,13 @@ class ResultRow(BaseModel):
 class Analysis(BaseModel):
     """Rows of all pictures of a request, in the order in which they came."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"model": "affekt", "rows": [EXAMPLE_ROW], "notes": []}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE_ANSWER]})
 
     model: str = Field(description="Name in the model's card.")
+    valence_arousal_origin: str | None = Field(
+        description="What the model learnt valence and arousal from, as its card says: `rated` by people, `projected` "
+        "from votes for expressions, `predicted` by another model, or `synthetic`; null where it tells none."
+    )
     rows: list[ResultRow]
     notes: list[str] = Field(description="What one should know of how the rows came about; a sentence each.")
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from fastapi import Request
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
@@ -16,6 +18,8 @@ from affekt.server.settings import Settings
 MULTIPART = "multipart/form-data"
 PART = "pictures"
 """Name of every part."""
+CHARSETS = ("utf-8", "utf8", "us-ascii", "iso-8859-1")
+"""Of the names in a form. Python knows others, some of which decode to what cannot be sent back, or take very long."""
 HOW_TO_SEND = f"send a picture as the body with Content-Type: image/jpeg, or several as {MULTIPART}, each named {PART}"
 
 
@@ -118,15 +122,24 @@ async def _limited(
 
 
 async def _parts(request: Request, pieces: AsyncGenerator[bytes, None], settings: Settings) -> list[Upload]:
+    _check_charset(request.headers["content-type"])
     try:
         form = await _Parser(request.headers, pieces, settings.pictures).parse()
-    except MultiPartException as error:
-        sentence = f"expected multipart/form-data of picture files, got: {error.message.rstrip('.')}"
+    except (MultiPartException, FormParserError) as error:
+        # Starlette turns the second into the first, but not in all its versions.
+        sentence = f"expected multipart/form-data of picture files, got: {str(error).rstrip('.')}"
         raise Problem(HTTPStatus.BAD_REQUEST, f"{sentence}; {HOW_TO_SEND}") from error
     try:
         return await _files(form)
     finally:
         await form.close()
+
+
+def _check_charset(content_type: str) -> None:
+    _, parameters = parse_options_header(content_type)
+    charset = parameters.get(b"charset", b"utf-8").decode("latin-1")
+    if charset.lower() not in CHARSETS:
+        raise Problem(HTTPStatus.BAD_REQUEST, f"expected a form in UTF-8, got one in {charset}; leave the charset out")
 
 
 async def _files(form: FormData) -> list[Upload]:

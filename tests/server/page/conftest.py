@@ -52,6 +52,12 @@ def lacking():
     return missing()
 
 
+@pytest.fixture
+def page_folder():
+    """Return where the page's files are."""
+    return PAGE
+
+
 @pytest.fixture(scope="session")
 def astronaut():
     """NASA's portrait of Eileen Collins, public domain, which scikit-image carries: one face."""

@@ -1,12 +1,14 @@
 """The page's arithmetic against Python's, pixel for pixel, on crops of a photograph."""
 
 import base64
+import io
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from affekt.faces.detection import _shrunk, without_overlaps
+from affekt.faces.pictures import read_rgb
 from affekt.faces.preprocessing import Preprocessing, crop_face, normalise
 
 PICTURE = """
@@ -104,3 +106,27 @@ def test_overlaps_are_left_out_as_python_leaves_them_out(tab):
     found = run(tab, body, np.zeros((1, 1, 3), np.uint8), boxes.tolist(), score.tolist())
     assert found == without_overlaps(boxes, score, 0.3).tolist()
     assert 1 < len(found) < 40
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_webp_is_turned_as_pillow_turns_it(tab, astronaut_rgb, orientation):
+    buffer = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    # Wider than high, so that sides that are not swapped show.
+    Image.fromarray(astronaut_rgb[:400]).save(buffer, "WEBP", lossless=True, exif=exif)
+    expected = read_rgb(buffer.getvalue())
+    script = """async (encoded) => {
+      const { uprightBitmap } = await import("/upright.js");
+      const bytes = Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0));
+      const bitmap = await uprightBitmap(new File([bytes], "phone.webp", { type: "image/webp" }));
+      const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
+      context.drawImage(bitmap, 0, 0);
+      const { data } = context.getImageData(0, 0, bitmap.width, bitmap.height);
+      let text = "";
+      for (let i = 0; i < data.length; i += 8192) text += String.fromCharCode(...data.subarray(i, i + 8192));
+      return [btoa(text), bitmap.height, bitmap.width];
+    }"""
+    pixels, height, width = tab.evaluate(script, base64.b64encode(buffer.getvalue()).decode())
+    found = np.frombuffer(base64.b64decode(pixels), np.uint8).reshape(height, width, 4)[..., :3]
+    np.testing.assert_array_equal(found, expected)

@@ -1,4 +1,6 @@
-"""A browser that cannot run the network: asked before anything is sent, and told where it goes."""
+"""A browser that cannot run the network: asked before anything is sent, and told where it goes; a server that lacks a
+file: no such question.
+"""
 
 import pytest
 
@@ -31,6 +33,30 @@ def test_it_asks_and_keeps_pictures_here_when_told_so(cannot_compute):
     dialog.get_by_role("button", name="Keep them here").click()
     cannot_compute.until_told("nothing was sent")
     assert posts(cannot_compute) == []
+
+
+def refuse(route):
+    route.fulfill(status=503, content_type="application/problem+json", body='{"detail": "expected a detector"}')
+
+
+@pytest.mark.parametrize(
+    ("answered", "told"),
+    [
+        (refuse, "/detector.onnx: expected a detector. Reload"),
+        (lambda route: route.abort(), "/detector.onnx: Failed to"),
+    ],
+)
+def test_a_file_that_does_not_come_is_told_of_and_nothing_is_asked(visit, answered, told):
+    def without_detector(visit):
+        visit.context.route("**/detector.onnx", answered)
+
+    opened = visit(ready=False, before=without_detector)
+    opened.tab.locator("body[data-state=failed]").wait_for()
+    opened.until_told(told)
+    assert not opened.tab.get_by_role("dialog").is_visible()
+    assert not opened.tab.locator("#ask").is_visible()
+    assert opened.tab.locator("#files").is_disabled()
+    assert posts(opened) == []
 
 
 def test_once_allowed_the_server_reads_the_picture_and_the_page_says_so(cannot_compute, astronaut):

@@ -20,6 +20,18 @@ DROP = """([name, encoded]) => {
     document.getElementById("stage").dispatchEvent(new DragEvent(kind, options));
 }"""
 
+FORGET_AT = """(text) => {
+  const status = document.getElementById("status");
+  window.forgetting = new Promise((resolve) => {
+    new MutationObserver((_, watch) => {
+      if (!status.textContent.startsWith(text)) return;
+      watch.disconnect();
+      document.getElementById("forget").click();
+      resolve();
+    }).observe(status, { childList: true });
+  });
+}"""
+
 
 def encoded(image_rgb):
     buffer = io.BytesIO()
@@ -93,6 +105,33 @@ def test_a_photograph_on_its_side_is_turned_upright(opened, astronaut_rgb):
     assert row["y"] == pytest.approx(60, abs=25)
 
 
+def test_a_webp_on_its_side_is_read_as_python_reads_it(opened, model, astronaut_rgb):
+    buffer = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.rot90(astronaut_rgb)).save(buffer, "WEBP", lossless=True, exif=exif)
+    opened.choose({"name": "phone.webp", "mimeType": "image/webp", "buffer": buffer.getvalue()})
+    opened.until_told("phone.webp: 1 face")
+    assert_as_python_reads_it(table(opened), model, astronaut_rgb)
+
+
+@pytest.mark.parametrize("broken", [b"RIFF", b"EXIF\xff\xff\xff\xff", b"EXIF\x08\0\0\0II*\0\xff\xff\xff\xff"])
+def test_a_webp_whose_exif_breaks_off_is_taken_as_it_is(opened, astronaut_rgb, broken):
+    buffer = io.BytesIO()
+    Image.fromarray(astronaut_rgb).save(buffer, "WEBP")
+    opened.choose({"name": "odd.webp", "mimeType": "image/webp", "buffer": buffer.getvalue() + broken})
+    opened.until_told("odd.webp: 1 face")
+
+
+def test_of_an_animation_the_first_frame_is_read_and_not_numbered(opened, astronaut_rgb):
+    buffer = io.BytesIO()
+    frames = [Image.fromarray(astronaut_rgb), Image.new("RGB", (512, 512))]
+    frames[0].save(buffer, "WEBP", save_all=True, append_images=frames[1:], duration=10_000)
+    opened.choose({"name": "moving.webp", "mimeType": "image/webp", "buffer": buffer.getvalue()})
+    opened.until_told("moving.webp: 1 face")
+    assert table(opened)["frame"].to_list() == [None]
+
+
 def test_of_two_faces_each_can_be_chosen(opened, astronaut_rgb):
     pair = np.concatenate([astronaut_rgb, astronaut_rgb[:, ::-1]], axis=1)
     drop(opened, "pair.png", pair)
@@ -143,6 +182,19 @@ def test_what_is_forgotten_cannot_be_saved(opened, astronaut):
     opened.choose(astronaut)
     opened.until_told("astronaut.png: 1 face")
     assert len(table(opened)) == 1
+
+
+@pytest.mark.parametrize("moment", ["Reading 0.png", "1.png: "])
+def test_forgetting_stops_the_pictures_that_wait(opened, astronaut_rgb, moment):
+    buffer = encoded(astronaut_rgb)
+    lot = [{"name": f"{n}.png", "mimeType": "image/png", "buffer": buffer} for n in range(12)]
+    # Pressed from inside the page, at the very moment.
+    opened.tab.evaluate(FORGET_AT, moment)
+    opened.choose(*lot)
+    opened.tab.evaluate("forgetting")
+    opened.choose({"name": "after.png", "mimeType": "image/png", "buffer": buffer})
+    opened.until_told("after.png: 1 face")
+    assert table(opened)["input"].to_list() == ["after.png"]
 
 
 def test_with_the_cable_pulled_it_goes_on(opened, astronaut):

@@ -9,11 +9,11 @@ export class BrowserEngine {
   sends = false;
 
   constructor() {
-    this.#worker.onmessage = ({ data: { number, answer, problem } }) => {
+    this.#worker.onmessage = ({ data: { number, answer, problem, isUnfetched } }) => {
       const { resolve, reject } = this.#waiting.get(number);
       this.#waiting.delete(number);
       if (problem === undefined) resolve(answer);
-      else reject(new Error(problem));
+      else reject(Object.assign(new Error(problem), { isUnfetched }));
     };
     this.#worker.onerror = (event) => {
       for (const { reject } of this.#waiting.values()) reject(new Error(event.message || "its worker does not start"));
@@ -25,7 +25,8 @@ export class BrowserEngine {
    * Load everything.
    *
    * @param {"auto" | "webgpu" | "wasm"} provider
-   * @returns {Promise<BrowserEngine>} with `card`, `provider` and `threads`.
+   * @returns {Promise<BrowserEngine>} with `card`, `provider` and `threads`; rejected with an error whose `isUnfetched`
+   * tells a file that did not come from a browser that cannot run the network.
    */
   static async open(provider) {
     const engine = new BrowserEngine();

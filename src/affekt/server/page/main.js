@@ -5,8 +5,10 @@ import { BrowserEngine } from "./engine.js";
 import { Following, peopleOf } from "./people.js";
 import { mayUseServer, ServerEngine } from "./remote.js";
 import { Session } from "./session.js";
+import { uprightBitmap } from "./upright.js";
 import { Announcer } from "./view/announcer.js";
 import { Circumplex } from "./view/circumplex.js";
+import { takeFiles } from "./view/drops.js";
 import { describeEngine } from "./view/facts.js";
 import { Panel } from "./view/panel.js";
 import { Rate } from "./view/rate.js";
@@ -43,6 +45,8 @@ let nowS = 0;
 let reading = Promise.resolve();
 /** Pictures that came while the network was still loading. */
 let early = [];
+/** Stops the pictures that were chosen and are not read yet. */
+let choice = new AbortController();
 let isStarting = false;
 let cameras = 0;
 let chartedMs = -Infinity;
@@ -54,8 +58,16 @@ async function begin() {
     engine = await BrowserEngine.open(new URLSearchParams(location.search).get("compute") ?? "auto");
     opened();
   } catch (error) {
-    await askForServer(error.message);
+    // A file that did not come says nothing of this browser, and is no reason to ask for pictures.
+    if (error.isUnfetched) fail(`Nothing runs, and nothing was sent: ${error.message}. Reload the page to try again.`);
+    else await askForServer(error.message);
   }
+}
+
+function fail(text) {
+  early = [];
+  tell(text);
+  document.body.dataset.state = "failed";
 }
 
 async function askForServer(reason) {
@@ -73,8 +85,7 @@ async function askForServer(reason) {
     engine = await ServerEngine.open();
     opened();
   } catch (error) {
-    tell(`The server cannot be used: ${error.message}`);
-    document.body.dataset.state = "failed";
+    fail(`The server cannot be used: ${error.message}`);
   }
 }
 
@@ -98,7 +109,8 @@ function tell(text) {
 
 /** Pictures are read one after the other, in the order they came. */
 function readPictures(files) {
-  if (engine) reading = files.reduce((before, file) => before.then(() => readPicture(file)), reading);
+  const { signal } = choice;
+  if (engine) reading = files.reduce((before, file) => before.then(() => readPicture(file, signal)), reading);
   else if (isLoading()) {
     early.push(...files);
     if (early.length) tell("Loading the network …, then the pictures are read.");
@@ -106,15 +118,20 @@ function readPictures(files) {
   return reading;
 }
 
-async function readPicture(file) {
+async function readPicture(file, signal) {
+  if (signal.aborted) return;
   stopCamera();
   following = null;
   tell(`Reading ${file.name} …`);
+  // Also before the first row is there: it stops those that wait.
+  part("forget").disabled = false;
   try {
-    const bitmap = await createImageBitmap(file, { imageOrientation: "from-image", colorSpaceConversion: "none" });
+    const bitmap = await uprightBitmap(file);
+    signal.throwIfAborted();
     people = [];
     stage.showPicture(bitmap, file.name);
     const { faces } = await engine.analyse({ bitmap, file, longestSide: PICTURE_SIDE });
+    signal.throwIfAborted();
     const found = peopleOf(faces);
     session.add(file.name, found);
     saved();
@@ -124,6 +141,7 @@ async function readPicture(file) {
     select(people[0]?.key ?? null);
     tell(`${file.name}: ${inFull(people)}`);
   } catch (error) {
+    if (signal.aborted) return;
     session.addUnreadable(file.name, error.message);
     saved();
     tell(`${file.name} cannot be read: ${error.message}`);
@@ -249,27 +267,14 @@ function save() {
 
 function forget() {
   stopCamera();
+  choice.abort();
+  choice = new AbortController();
   session.clear();
   following = null;
   people = [];
   stage.welcome();
   select(null);
   tell("Everything is forgotten.");
-}
-
-function takeDrops() {
-  const isFiles = (event) => (engine || isLoading()) && event.dataTransfer?.types.includes("Files");
-  let depth = 0;
-  const hint = (isShown) => (part("dropping").hidden = !isShown);
-  addEventListener("dragenter", (event) => isFiles(event) && hint(++depth > 0));
-  addEventListener("dragleave", (event) => isFiles(event) && hint(--depth > 0));
-  addEventListener("dragover", (event) => event.preventDefault());
-  addEventListener("drop", (event) => {
-    event.preventDefault();
-    hint((depth = 0) > 0);
-    readPictures([...(event.dataTransfer?.files ?? [])]);
-  });
-  addEventListener("paste", (event) => readPictures([...(event.clipboardData?.files ?? [])]));
 }
 
 part("camera").addEventListener("click", toggleCamera);
@@ -282,5 +287,5 @@ part("save").addEventListener("click", save);
 part("forget").addEventListener("click", forget);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => select(selected));
 addEventListener("resize", () => select(selected));
-takeDrops();
+takeFiles(() => Boolean(engine) || isLoading(), readPictures);
 begin();

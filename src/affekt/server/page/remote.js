@@ -1,6 +1,7 @@
 /** The server in the browser's place. Nothing here is called before the person at the page has agreed to it. */
 
 import { LABELS } from "./affect/labels.js";
+import { reasonOf } from "./answers.js";
 
 const JPEG_QUALITY = 0.92;
 
@@ -56,8 +57,7 @@ function faceOf(row) {
 
 async function answered(response) {
   if (response.ok) return response.json();
-  const problem = await response.json().catch(() => ({}));
-  throw new Error(problem.detail ?? `the server answered ${response.status} ${response.statusText}`);
+  throw new Error(await reasonOf(response));
 }
 
 function jpeg(bitmap) {

@@ -1,5 +1,6 @@
 /** The worker: detector and network, away from the page's own thread. Pixels come in, faces go out, nothing is kept. */
 
+import { reasonOf } from "../answers.js";
 import { detect } from "./detection.js";
 import { cropFace, normalise } from "./preprocessing.js";
 import { openRuntime } from "./runtime.js";
@@ -8,11 +9,14 @@ let runtime, detector, network, card;
 const canvas = new OffscreenCanvas(1, 1);
 const context = canvas.getContext("2d", { willReadFrequently: true });
 
+/** A file did not come: nothing is known of what this browser can do. */
+class Unfetched extends Error {}
+
 self.onmessage = async ({ data: { number, call, arguments: given } }) => {
   try {
     self.postMessage({ number, answer: await { open, analyse }[call](given) });
   } catch (error) {
-    self.postMessage({ number, problem: error?.message ?? String(error) });
+    self.postMessage({ number, problem: error?.message ?? String(error), isUnfetched: error instanceof Unfetched });
   }
 };
 
@@ -33,9 +37,13 @@ async function open({ provider }) {
 }
 
 async function fetched(path) {
-  const answer = await fetch(path);
-  if (!answer.ok) throw new Error(`${path}: ${answer.status} ${answer.statusText}`);
-  return new Uint8Array(await answer.arrayBuffer());
+  try {
+    const answer = await fetch(path);
+    if (!answer.ok) throw new Error(await reasonOf(answer));
+    return new Uint8Array(await answer.arrayBuffer());
+  } catch (error) {
+    throw new Unfetched(`${path}: ${error.message}`);
+  }
 }
 
 async function openSessions(provider, detectorFile, networkFile) {

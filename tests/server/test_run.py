@@ -1,0 +1,59 @@
+"""The process: what it was told to stop under way, and that it ends as one that did as it was told."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import httpx2
+import pytest
+
+NOBODY = "http://127.0.0.1:9"
+
+
+@contextmanager
+def running(model, home):
+    """Run `affekt serve` where the detector cannot be fetched, and yield the process and its port."""
+    words = [sys.executable, "-m", "affekt", "serve", "--port", "0", "--model", str(model)]
+    environment = os.environ | {"AFFEKT_HOME": str(home), "https_proxy": NOBODY, "HTTPS_PROXY": NOBODY}
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    try:
+        yield process, int(re.search(r":(\d+)/$", process.stdout.readline())[1])
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_with_0_once_what_was_begun_is_answered(small_model, picture, tmp_path, number):
+    content = picture()
+    head = f"POST /v1/analyze?faces=whole HTTP/1.1\r\nHost: x\r\nContent-Length: {len(content)}\r\n\r\n".encode()
+    with (
+        running(small_model, tmp_path) as (process, port),
+        socket.create_connection(("127.0.0.1", port), timeout=60) as begun,
+    ):
+        begun.sendall(head + content[:10])
+        metrics = f"http://127.0.0.1:{port}/metrics"
+        while "affekt_bytes_in_hand 10.0" not in httpx2.get(metrics, trust_env=False, timeout=60).text:
+            pass
+        process.send_signal(number)
+        begun.sendall(content[10:])
+        answer = b"".join(iter(lambda: begun.recv(65_536), b""))
+        _, said = process.communicate(timeout=60)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert process.returncode == 0
+    assert "stopped" not in said
+
+
+def test_it_starts_without_a_detector_and_says_so(small_model, picture, tmp_path):
+    with running(small_model, tmp_path) as (process, port):
+        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60) as client:
+            assert client.post("/v1/analyze?faces=whole", content=picture()).status_code == 200
+            assert client.post("/v1/analyze?faces=yunet", content=picture()).status_code == 503
+            assert client.get("/detector.onnx").status_code == 503
+        process.terminate()
+        _, said = process.communicate(timeout=60)
+    assert re.search("only faces=whole is answered for now|faces found with scikit-image's cascade", said)
