@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from affekt.errors import DataError
+from affekt.errors import ConfigError, DataError
 
 
 @contextmanager
@@ -33,5 +33,15 @@ def written_whole(path: Path) -> Iterator[Path]:
 
 
 def affekt_home() -> Path:
-    """Return the folder that keeps what affekt needs again: `AFFEKT_HOME`, or `~/.cache/affekt`."""
-    return Path(os.environ.get("AFFEKT_HOME") or "~/.cache/affekt").expanduser()
+    """Return the folder that keeps what affekt needs again: `AFFEKT_HOME`, or `~/.cache/affekt`.
+
+    Raises:
+        ConfigError: it begins with `~`, and the user has no home folder.
+    """
+    folder = os.environ.get("AFFEKT_HOME") or "~/.cache/affekt"
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(
+            f"expected a home folder for {folder}, got none for this user; set AFFEKT_HOME to a folder to keep files in"
+        ) from error

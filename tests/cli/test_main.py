@@ -1,6 +1,12 @@
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
 import pytest
 
 from affekt import __version__
+from affekt.cli import main as frame
 from affekt.cli.main import COMMANDS, main
 
 
@@ -42,3 +48,55 @@ def test_debug_shows_the_error_itself(tmp_path):
 
     with pytest.raises(DataError, match="absent"):
         main(["--debug", "data", "check", str(tmp_path / "absent.parquet")])
+
+
+def run(arguments, stdout, unbuffered):
+    """Run the command line in a process of its own, whose end is Python's."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    environment |= {"PYTHONUNBUFFERED": "1"} if unbuffered else {}
+    code = "import sys; from affekt.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+@pytest.mark.parametrize("unbuffered", [False, True])
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["models"], ["models", "--help"]])
+def test_a_reader_that_went_away_is_no_error(arguments, unbuffered):
+    read, write = os.pipe()
+    os.close(read)
+    done = run(arguments, write, unbuffered)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("unbuffered", [False, True])
+@pytest.mark.parametrize("arguments", [["--help"], ["models"]])
+def test_a_full_disk_under_standard_output_is_one_sentence(arguments, unbuffered):
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device, not a file
+        done = run(arguments, full, unbuffered)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "affekt: expected room for what is written, got No space left on device; free some, or write to another place\n"
+    )
+
+
+def test_an_error_keeps_its_exit_code_though_the_reader_went_away(tmp_path):
+    (tmp_path / "card.json").write_text("{")
+    read, write = os.pipe()
+    os.close(read)
+    done = run(["models", str(tmp_path)], write, False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (2, "")
+
+
+def test_what_may_not_be_read_is_one_sentence(capsys, monkeypatch):
+    def forbidden(arguments):
+        raise PermissionError(13, "Permission denied", "/srv/faces")
+
+    monkeypatch.setattr(frame.importlib, "import_module", lambda name: SimpleNamespace(main=forbidden))
+    with pytest.raises(SystemExit) as stop:
+        main(["data"])
+    assert stop.value.code == 2
+    assert "expected to read or write /srv/faces, got Permission denied; check who may" in capsys.readouterr().err
+    with pytest.raises(PermissionError):
+        main(["--debug", "data"])

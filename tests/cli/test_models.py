@@ -1,11 +1,12 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from affekt.cli.models import main
 from affekt.faces.preprocessing import Preprocessing
-from affekt.models.card import Card, read_card
+from affekt.models.card import CARD_FILE, Card, read_card
 from affekt.models.shipped import shipped_models
 
 COUNTS = {
@@ -25,7 +26,7 @@ def run_folder(tmp_path):
         heads=("expression",),
         preprocessing=Preprocessing(input_size=64),
         parameters=2_587_976,
-        metrics={"validation": {"val_loss": 1.0, "val_accuracy": 0.5}},
+        metrics={"validation": {"val_loss": 1.0, "val_accuracy": 0.5, "accuracy": "of no kind we know"}},
     )
     card.write(tmp_path / "small")
     return tmp_path
@@ -68,6 +69,40 @@ def test_the_models_that_come_with_affekt_are_listed_first(capsys, run_folder):
     models = json.loads(capsys.readouterr().out)["models"]
     assert [model["name"] for model in models] == ["affekt", "affekt-fast", "small"]
     assert models[0]["bytes"] > 1e6
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_damaged_card_hides_no_other_model(capsys, run_folder, options):
+    (run_folder / "a-damaged-one").mkdir()
+    (run_folder / "a-damaged-one" / CARD_FILE).write_text("{")
+    with pytest.raises(SystemExit) as stop:
+        main([str(run_folder), *options])
+    printed = capsys.readouterr().out
+    assert stop.value.code == 2
+    assert str(run_folder / "small") in printed
+    assert f"expected a card in {run_folder / 'a-damaged-one' / CARD_FILE}, got" in printed
+    if options:
+        assert len(json.loads(printed)["problems"]) == 1
+
+
+@pytest.mark.parametrize("asks", ["is_file", "iterdir"])
+def test_nor_does_a_folder_that_may_not_be_looked_into(capsys, run_folder, tmp_path, monkeypatch, asks):
+    forbidden = tmp_path / "forbidden"
+    (forbidden / "inside").mkdir(parents=True)
+    allowed = getattr(Path, asks)
+
+    def ask(path):
+        if forbidden in (path, path.parent):
+            raise PermissionError(13, "Permission denied", str(path))
+        return allowed(path)
+
+    monkeypatch.setattr(Path, asks, ask)
+    with pytest.raises(SystemExit) as stop:
+        main([str(run_folder / "small"), str(forbidden)])
+    printed = capsys.readouterr().out
+    assert stop.value.code == 2
+    assert str(run_folder / "small") in printed
+    assert f"expected to look into {forbidden}, got Permission denied; check who may read it" in printed
 
 
 def test_without_models_it_says_how_to_make_one(capsys, tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """The detector's file: fetched once, checked, kept; every failure is one sentence."""
 
 import hashlib
+import http.client
 import io
 import urllib.error
 
@@ -61,3 +62,54 @@ def test_without_a_network_the_error_says_where_to_put_it(home, monkeypatch):
     with pytest.raises(ModelError, match="no route; put the file there by hand") as caught:
         yunet_path()
     assert str(home / "detectors" / YUNET_FILE) in str(caught.value)
+
+
+def test_an_answer_that_breaks_off_is_one_sentence(home, monkeypatch):
+    answering(monkeypatch, http.client.IncompleteRead(CONTENT[:4], 6))
+    with pytest.raises(ModelError, match=r"got IncompleteRead\(4 bytes read, 6 more expected\); put the file there"):
+        yunet_path()
+
+
+def test_a_file_that_cannot_be_read_is_one_sentence(home):
+    (home / "detectors" / YUNET_FILE).mkdir(parents=True)
+    with pytest.raises(
+        ModelError, match=r"expected to read the face detector at .*, got Is a directory; let this user"
+    ):
+        yunet_path()
+
+
+@pytest.fixture
+def unwritable(home, monkeypatch):
+    """A home that is a file, and so can hold none."""
+    (home / "file").write_text("")
+    monkeypatch.setenv("AFFEKT_HOME", str(home / "file"))
+    detector_file._kept_for_now.cache_clear()
+    yield
+    detector_file._kept_for_now.cache_clear()
+
+
+def test_without_a_place_to_keep_it_it_lasts_as_long_as_the_process(unwritable, monkeypatch):
+    asked, ends = answering(monkeypatch, CONTENT), []
+    monkeypatch.setattr(detector_file.atexit, "register", ends.append)
+    path = yunet_path()
+    assert path.read_bytes() == CONTENT
+    assert yunet_path() == path
+    assert len(asked) == 2
+    ends[0]()
+    assert not path.exists()
+
+
+def test_without_any_place_to_write_it_is_one_sentence(unwritable, monkeypatch):
+    def nowhere(prefix):
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    answering(monkeypatch, CONTENT)
+    monkeypatch.setattr(detector_file.tempfile, "TemporaryDirectory", nowhere)
+    with pytest.raises(ModelError, match=r"No usable temporary directory found; set AFFEKT_HOME"):
+        yunet_path()
+
+
+def test_without_a_home_it_says_how_to_choose_one(monkeypatch):
+    monkeypatch.setenv("AFFEKT_HOME", "~nobody-has-this-name/affekt")
+    with pytest.raises(ModelError, match="set AFFEKT_HOME to a folder"):
+        yunet_path()

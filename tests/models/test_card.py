@@ -67,20 +67,109 @@ def test_a_file_that_is_not_a_card(tmp_path, content):
         read_card(tmp_path)
 
 
+NAN = float("nan")
+
+
 @pytest.mark.parametrize(
-    "fields",
+    ("name", "value"),
     [
-        {"unknown_field": 1},
-        {"preprocessing": None},
-        {"preprocessing": {"input_size": 4}},
-        {"preprocessing": {"input_size": 64, "resize": "nearest"}},
-        {"preprocessing": {"input_size": 64, "mean": [0.5]}},
-        {"preprocessing": {"input_size": 64, "alignment": "eyes"}},
+        ("name", 3),
+        ("architecture", None),
+        ("hidden_units", 256.0),
+        ("hidden_units", 0),
+        ("heads", []),
+        ("heads", "expression"),
+        ("heads", ["pose"]),
+        ("heads", ["expression", "expression"]),
+        ("preprocessing", None),
+        ("labels", [1]),
+        ("temperature", 0),
+        ("temperature", NAN),
+        ("temperature", True),
+        ("valence_arousal_origin", 1),
+        ("parameters", "many"),
+        ("parameters", -1),
+        ("training", []),
+        ("metrics", {"validation": 0.5}),
+        ("metrics", {"validation": {"val_accuracy": "high"}}),
+        ("metrics", {"faces test": {"figures": {"accuracy": 0.5}}}),
+        ("metrics", {"faces test": {"figures": {"accuracy": {}}}}),
+        ("metrics", {"faces test": {"figures": {"accuracy": {"value": "high"}}}}),
+        ("licence", None),
+        ("limits", "none"),
     ],
 )
-def test_a_field_no_card_has_is_refused(tmp_path, fields):
+def test_a_field_that_is_not_what_it_must_be_is_named(tmp_path, name, value):
+    changed(tmp_path, **{name: value})
+    with pytest.raises(ModelError, match=rf"expected .* as {name} of the card in .*{CARD_FILE}, got .*; export or"):
+        read_card(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("input_size", 48.0),
+        ("input_size", "48"),
+        ("input_size", 4),
+        ("input_size", 100_000),
+        ("channels", 2),
+        ("channels", True),
+        ("mean", ["a"]),
+        ("mean", [NAN]),
+        ("mean", 0.5),
+        ("std", [0]),
+        ("std", [float("inf")]),
+        ("std", [10**400]),
+        ("crop_margin", -5),
+        ("crop_margin", "x"),
+        ("resize", 3),
+    ],
+)
+def test_so_is_one_of_the_preprocessing(tmp_path, name, value):
+    changed(tmp_path, preprocessing={"input_size": 64, name: value})
+    with pytest.raises(ModelError, match=rf"expected .* as {name} of the card in .*{CARD_FILE}, got .*; export or"):
+        read_card(tmp_path)
+
+
+@pytest.mark.parametrize("fields", [{"future": 1}, {"preprocessing": {"input_size": 64, "future": 2.2}}])
+def test_a_card_with_a_newer_field_asks_for_a_newer_affekt(tmp_path, fields):
     changed(tmp_path, **fields)
-    with pytest.raises(ModelError, match="expected a card in"):
+    with pytest.raises(ModelError, match=r"got one with future; update affekt to use this model$"):
+        read_card(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("preprocessing", "advice"),
+    [
+        ({"resize": "nearest"}, "update affekt to use this model"),
+        ({"alignment": "eyes"}, "update affekt to use this model"),
+        ({"mean": [0.5]}, "give one a channel"),
+    ],
+)
+def test_a_preprocessing_that_is_refused_keeps_its_advice(tmp_path, preprocessing, advice):
+    changed(tmp_path, preprocessing={"input_size": 64, **preprocessing})
+    with pytest.raises(ModelError, match=rf"^.*{CARD_FILE}: expected .*; {advice}$"):
+        read_card(tmp_path)
+
+
+@pytest.mark.parametrize("heads", [["valence_arousal", "expression"], ["valence_arousal"]])
+def test_heads_may_come_in_any_order(tmp_path, heads):
+    changed(tmp_path, heads=heads)
+    assert read_card(tmp_path).heads == tuple(heads)
+
+
+def test_figures_that_could_not_be_measured_are_no_fault(tmp_path):
+    metrics = {"validation": {"val_ccc_valence": NAN}, "faces test": {"figures": {"macro_f1": {"value": None}}}}
+    changed(tmp_path, metrics=metrics)
+    assert read_card(tmp_path).metrics["faces test"]["figures"] == {"macro_f1": {"value": None}}
+
+
+def test_a_card_that_may_not_be_read_says_so(tmp_path, monkeypatch):
+    def forbidden(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("affekt.models.card.Path.read_text", forbidden)
+    with pytest.raises(ModelError, match=rf"expected to read .*{CARD_FILE}, got Permission denied; check who may"):
         read_card(tmp_path)
 
 

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from affekt.errors import ConfigError, ModelError
 from affekt.models import fastest
 from affekt.models.fastest import REMEMBERED_FILE, faces_per_s, fastest_runtime
 from affekt.models.session import Session
@@ -70,6 +71,47 @@ def test_cuda_is_taken_unmeasured(speeds):
     assert not speeds[1]
 
 
+def failing(monkeypatch, failing_runtime, error):
+    def open_engine(model, runtime, threads):
+        if runtime == failing_runtime:
+            raise error
+        return runtime
+
+    monkeypatch.setattr(fastest, "open_engine", open_engine)
+
+
+def test_cuda_that_does_not_start_leaves_the_choice_among_the_others(speeds, monkeypatch):
+    speeds[0]["cuda"] = 1000.0
+    failing(monkeypatch, "cuda", ConfigError("no CUDA device"))
+    assert fastest_runtime(b"network", EXAMPLE) == "openvino"
+    assert speeds[1] == ["onnxruntime", "openvino"]
+    del speeds[0]["openvino"]
+    assert fastest_runtime(b"network", EXAMPLE) == "onnxruntime"
+
+
+def test_a_runtime_that_cannot_open_the_network_is_not_taken(speeds, monkeypatch):
+    failing(monkeypatch, "openvino", ModelError("an unknown layer"))
+    assert fastest_runtime(b"network", EXAMPLE) == "onnxruntime"
+    failing(monkeypatch, "onnxruntime", ModelError("no network"))
+    with pytest.raises(ModelError, match="no network"):
+        fastest_runtime(b"other", EXAMPLE)
+
+
+def test_onnxruntime_may_be_packed_under_another_name(speeds, monkeypatch):
+    def version(library):
+        if library == "onnxruntime":
+            raise fastest.importlib.metadata.PackageNotFoundError(library)
+        return "1"
+
+    monkeypatch.setattr(fastest.importlib.metadata, "version", version)
+    assert fastest_runtime(b"network", EXAMPLE) == "openvino"
+
+
+def test_a_network_that_may_not_be_read_is_one_sentence(speeds, tmp_path):
+    with pytest.raises(ModelError, match=r"expected to read .*, got Is a directory"):
+        fastest_runtime(tmp_path, EXAMPLE)
+
+
 @pytest.mark.parametrize("content", ["[]", "{", "null"])
 def test_a_damaged_memory_is_measured_anew(speeds, tmp_path, content):
     (tmp_path / "home").mkdir()
@@ -77,8 +119,11 @@ def test_a_damaged_memory_is_measured_anew(speeds, tmp_path, content):
     assert fastest_runtime(b"network", EXAMPLE) == "openvino"
 
 
-def test_a_home_that_cannot_be_written_only_costs_time(speeds, tmp_path):
+@pytest.mark.parametrize("home", ["is a file", "is nobody's"])
+def test_a_home_that_cannot_be_written_only_costs_time(speeds, tmp_path, monkeypatch, home):
     (tmp_path / "home").write_text("a file")
+    if home == "is nobody's":
+        monkeypatch.setenv("AFFEKT_HOME", "~nobody-has-this-name/affekt")
     for _ in range(2):
         assert fastest_runtime(b"network", EXAMPLE) == "openvino"
     assert len(speeds[1]) == 4

@@ -1,5 +1,6 @@
 """Runtimes: every one answers as torch does on real crops, and asking for one that is not here is one sentence."""
 
+import multiprocessing
 import tarfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -110,6 +111,57 @@ def test_a_runtime_that_is_not_here_is_one_sentence(network_and_folder, monkeypa
     if CUDA_PROVIDER not in onnxruntime.get_available_providers():
         with pytest.raises(ConfigError, match="pip install onnxruntime-gpu"):
             open_engine(path, "cuda")
+
+
+@pytest.mark.parametrize("starts", ["raises", "falls back"])
+def test_cuda_that_is_asked_for_and_does_not_start_is_one_sentence(network_and_folder, monkeypatch, starts):
+    """onnxruntime-gpu lists CUDA on every machine; without its libraries it falls back, without a GPU it raises."""
+
+    class Started:
+        def __init__(self, model, options, providers, enable_fallback):
+            assert CUDA_PROVIDER in providers
+            assert not enable_fallback, "it would print to standard output"
+            if starts == "raises":
+                raise RuntimeError("CUDA failure 100: no CUDA-capable device is detected")
+
+        def get_providers(self):
+            return ["CPUExecutionProvider"]
+
+    monkeypatch.setattr(runtimes, "installed_runtimes", lambda: ["onnxruntime", "cuda"])
+    monkeypatch.setattr(runtimes.onnxruntime, "InferenceSession", Started)
+    with pytest.raises(ConfigError, match=r"expected a CUDA device .*; type --runtime onnxruntime"):
+        open_engine(network_and_folder[1] / ONNX_FILE, "cuda")
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 64, 64), (1, 3, 48, 48), (48, 48)])
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_faces_of_another_shape_are_one_sentence(network_and_folder, runtime, shape):
+    if runtime not in installed_runtimes():
+        pytest.skip(f"{runtime} is not installed")
+    engine = open_engine(network_and_folder[1] / ONNX_FILE, runtime)
+    with pytest.raises(ModelError, match=r"the shape \(any, 1, 48, 48\), as .*model.onnx does, got \(.*; export"):
+        engine(np.zeros(shape, np.float32))
+
+
+# From Python 3.12, forking a process with threads warns of what this test is about.
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_a_network_answers_after_a_fork(network_and_folder, runtime):
+    if runtime not in installed_runtimes():
+        pytest.skip(f"{runtime} is not installed")
+    engine = open_engine(network_and_folder[1] / ONNX_FILE, runtime, threads=1)
+    faces = np.ones((2, 1, 48, 48), np.float32)
+    expected = engine(faces)["probabilities"]
+    context = multiprocessing.get_context("fork")
+    answers = context.Queue()
+    child = context.Process(target=lambda: answers.put(engine(faces)["probabilities"]), daemon=True)
+    child.start()
+    try:
+        np.testing.assert_array_equal(answers.get(timeout=60), expected)
+    finally:
+        child.kill()
+        child.join()
+    np.testing.assert_array_equal(engine(faces)["probabilities"], expected)
 
 
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])

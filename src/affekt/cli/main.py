@@ -35,7 +35,27 @@ def help_text() -> str:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; user errors end with one sentence and exit code 2."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    end = None
+    try:
+        try:
+            _run(sys.argv[1:] if arguments is None else arguments)
+        except SystemExit as stop:
+            end = stop
+        # Not left to Python's own end, which has nobody to tell that it failed.
+        print(end="", flush=True)
+    except BrokenPipeError:
+        # The reader of our standard output went away, as in `affekt models | head`.
+        _forget_unwritten()
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _forget_unwritten()
+        fail(f"expected room for what is written, got {error.strerror}; free some, or write to another place")
+    if end is not None:
+        raise end
+
+
+def _run(arguments: list[str]) -> None:
     debug = arguments[:1] == ["--debug"]
     arguments = arguments[debug:]
     if not arguments or arguments[0] in ("-h", "--help", "help"):
@@ -55,18 +75,15 @@ def main(arguments: list[str] | None = None) -> None:
         if debug:
             raise
         fail(str(error))
+    except PermissionError as error:
+        if debug:
+            raise
+        fail(
+            f"expected to read or write {error.filename}, got {error.strerror}; check who may, or choose another place"
+        )
     except KeyboardInterrupt:
         print("\naffekt: stopped", file=sys.stderr)
         raise SystemExit(130) from None
-    except BrokenPipeError:
-        # The reader of our standard output went away, as in `affekt models | head`.
-        _forget_unwritten()
-        raise SystemExit(0) from None
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        _forget_unwritten()
-        fail(f"expected room for what is written, got {error.strerror}; free some, or write to another place")
 
 
 def _forget_unwritten() -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from affekt.errors import ModelError
 from affekt.models.card import CARD_FILE, WEIGHTS_FILE, Card, read_card
 from affekt.models.shipped import SHIPPED, shipped_models
 from affekt.training.references import REFERENCES
@@ -25,19 +26,37 @@ class ModelsCommand:
 def main(arguments: list[str]) -> None:
     """Run the command."""
     command = tyro.cli(ModelsCommand, args=arguments, prog="affekt models")
-    listing = {"recipes": [asdict(reference) for reference in REFERENCES], "models": found_models(command.folders)}
+    models, problems = found_models(command.folders)
+    listing = {"recipes": [asdict(reference) for reference in REFERENCES], "models": models, "problems": problems}
     print(json.dumps(listing, indent=2) if command.json else models_text(listing))
+    if problems:
+        raise SystemExit(2)
 
 
-def found_models(folders: tuple[Path, ...]) -> list[dict[str, Any]]:
+def found_models(folders: tuple[Path, ...]) -> tuple[list[dict[str, Any]], list[str]]:
     """Describe the models that come with affekt, and each model folder among the folders given and one level below.
 
-    Raises:
-        ModelError: a card is there but cannot be read.
+    Returns:
+        The models, and a sentence for each folder or card that cannot be read.
     """
-    shipped = [SHIPPED / name for name in shipped_models()]
-    candidates = [*shipped, *(place for folder in folders for place in (folder, *sorted(folder.glob("*"))))]
-    return [_describe(place, read_card(place)) for place in candidates if (place / CARD_FILE).is_file()]
+    models, problems = [], []
+    places = [SHIPPED / name for name in shipped_models()]
+    for folder in folders:
+        try:
+            places += [folder, *sorted(folder.iterdir())]
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            problems.append(f"expected to look into {folder}, got {error.strerror}; check who may read it")
+    for place in places:
+        try:
+            if (place / CARD_FILE).is_file():
+                models.append(_describe(place, read_card(place)))
+        except OSError as error:
+            problems.append(f"expected to look into {place}, got {error.strerror}; check who may read it")
+        except ModelError as error:
+            problems.append(str(error))
+    return models, problems
 
 
 def _describe(folder: Path, card: Card) -> dict[str, Any]:
@@ -65,16 +84,16 @@ def models_text(listing: dict[str, Any]) -> str:
         size = f"{model['bytes'] / 1e6:.1f} MB" if model["bytes"] else "no weights"
         shown = figures_text(model["metrics"])
         models.append((model["name"], f"{model['parameters']:,}", size, shown, model["licence"], model["folder"]))
-    if len(models) == 1:
-        return f"{aligned(recipes)}\n\nno trained models here; make one with: affekt train --help"
-    return f"{aligned(recipes)}\n\n{aligned(models)}"
+    found = aligned(models) if len(models) > 1 else "no trained models here; make one with: affekt train --help"
+    return "\n\n".join([aligned(recipes), found, *listing["problems"]])
 
 
 def figures_text(metrics: dict[str, Any]) -> str:
     """Return the headline figures of the last evaluation that the card records, else those on validation."""
     recorded = [where for where, found in metrics.items() if "figures" in found]
     if not recorded:
-        found = {name.removeprefix("val_"): value for name, value in metrics.get("validation", {}).items()}
+        measured = {name: value for name, value in metrics.get("validation", {}).items() if name.startswith("val_")}
+        found = {name.removeprefix("val_"): value for name, value in measured.items()}
         where = "validation"
     else:
         where = recorded[-1]

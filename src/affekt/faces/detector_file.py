@@ -3,11 +3,15 @@
 Wu, Peng and Yu (2023), "YuNet: A Tiny Millisecond-level Face Detector", Machine Intelligence Research 20, 656-665.
 """
 
+import atexit
 import hashlib
+import http.client
+import tempfile
 import urllib.request
+from functools import cache
 from pathlib import Path
 
-from affekt.errors import ModelError
+from affekt.errors import ConfigError, DataError, ModelError
 from affekt.files import affekt_home, written_whole
 
 YUNET_FILE = "face_detection_yunet_2026may.onnx"
@@ -23,25 +27,63 @@ TIMEOUT_S = 10.0
 def yunet_path() -> Path:
     """Return the detector's file, fetched on first use into `AFFEKT_HOME`; one already there is never fetched again.
 
+    Where `AFFEKT_HOME` cannot be written, the file lasts as long as this process.
+
     Raises:
-        ModelError: it cannot be fetched, or the file is not the one affekt was tested with.
+        ModelError: it cannot be fetched or read, or the file is not the one affekt was tested with.
     """
-    place = affekt_home() / "detectors" / YUNET_FILE
-    if not place.is_file():
-        content = _fetched(place)
-        _check(content, YUNET_URL)
-        with written_whole(place) as temporary:
-            temporary.write_bytes(content)
-        return place
-    _check(place.read_bytes(), str(place))
+    place = _place()
+    try:
+        content = place.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return _fetched(place)
+    except OSError as error:
+        raise ModelError(
+            f"expected to read the face detector at {place}, got {error.strerror}; let this user read it, or set "
+            "AFFEKT_HOME to another folder"
+        ) from error
+    _check(content, str(place))
     return place
 
 
-def _fetched(place: Path) -> bytes:
+def _place() -> Path:
+    try:
+        return affekt_home() / "detectors" / YUNET_FILE
+    except ConfigError as error:
+        raise ModelError(str(error)) from error
+
+
+def _fetched(place: Path) -> Path:
+    content = _downloaded(place)
+    _check(content, YUNET_URL)
+    try:
+        with written_whole(place) as temporary:
+            temporary.write_bytes(content)
+    except DataError:
+        # It was paid for, and the next process may have a home to keep it in.
+        return _kept_for_now(content)
+    return place
+
+
+@cache
+def _kept_for_now(content: bytes) -> Path:
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="affekt-")
+        atexit.register(folder.cleanup)
+        place = Path(folder.name) / YUNET_FILE
+        place.write_bytes(content)
+    except OSError as error:
+        raise ModelError(
+            f"expected a folder to write the face detector to, got {error}; set AFFEKT_HOME to one"
+        ) from error
+    return place
+
+
+def _downloaded(place: Path) -> bytes:
     try:
         with urllib.request.urlopen(YUNET_URL, timeout=TIMEOUT_S) as answer:
             return answer.read()
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         raise ModelError(
             f"expected the face detector at {place} or from {YUNET_URL}, got {reason}; put the file there by hand, "

@@ -1,14 +1,16 @@
 """The card: everything needed to use a model's weights, written beside them as `card.json`. No torch here."""
 
 import json
+import reprlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from affekt.errors import ModelError
+from affekt.errors import ConfigError, ModelError
 from affekt.faces.preprocessing import Preprocessing
 from affekt.files import written_whole
 from affekt.labels import LABELS
+from affekt.models.card_fields import CARD_FIELDS, PREPROCESSING_FIELDS, check_fields
 
 CARD_FILE = "card.json"
 WEIGHTS_FILE = "model.safetensors"
@@ -78,6 +80,14 @@ class Card:
             temporary.write_text(json.dumps(asdict(self), indent=2) + "\n")
 
 
+def has_card(folder: Path) -> bool:
+    """Return whether a folder holds a card; one that this user may not look into has none for them."""
+    try:
+        return (folder / CARD_FILE).is_file()
+    except PermissionError:
+        return False
+
+
 def read_card(folder: Path) -> Card:
     """Read the card in a model's folder.
 
@@ -85,16 +95,27 @@ def read_card(folder: Path) -> Card:
         ModelError: there is none, it is not JSON, or its fields are not a card's.
     """
     path = folder / CARD_FILE
-    if not path.is_file():
+    try:
+        fields = json.loads(path.read_text())
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise ModelError(
             f"expected a model folder with {CARD_FILE}, got {folder} without one; `affekt models` lists what there is, "
             "`affekt export` makes one"
-        )
+        ) from error
+    except OSError as error:
+        raise ModelError(f"expected to read {path}, got {error.strerror}; check who may read it") from error
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"expected a card in {path}, got {error}; export or train the model again") from error
+    if not isinstance(fields, dict):
+        raise ModelError(f"expected a card in {path}, got {reprlib.repr(fields)}; export or train the model again")
+    check_fields(fields, CARD_FIELDS, ("name", "architecture", "hidden_units", "heads", "preprocessing"), str(path))
+    preprocessing = fields.pop("preprocessing")
+    check_fields(preprocessing, PREPROCESSING_FIELDS, ("input_size",), str(path))
     try:
-        fields = json.loads(path.read_text())
-        preprocessing = fields.pop("preprocessing")
-        for values in (fields, preprocessing):
-            values.update({key: tuple(value) for key, value in values.items() if isinstance(value, list)})
-        return Card(preprocessing=Preprocessing(**preprocessing), **fields)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"expected a card in {path}, got {error!r}; export or train the model again") from error
+        return Card(preprocessing=Preprocessing(**_with_tuples(preprocessing)), **_with_tuples(fields))
+    except ConfigError as error:
+        raise ModelError(f"{path}: {error}") from error
+
+
+def _with_tuples(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}

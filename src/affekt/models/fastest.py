@@ -9,15 +9,18 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 
 from affekt.cores import core_count, processor
-from affekt.errors import DataError
+from affekt.errors import ConfigError, DataError, ModelError
 from affekt.files import affekt_home, written_whole
 from affekt.models.runtimes import Engine, RuntimeName, installed_runtimes, open_engine
 
 REMEMBERED_FILE = "runtimes.json"
 MEASURED_S = 0.2
 """How long each runtime is given to show its speed."""
+WARNING, FATAL = 2, 4
+"""onnxruntime's levels of what it logs to standard error; the first is its default."""
 
 
 def fastest_runtime(
@@ -25,7 +28,7 @@ def fastest_runtime(
 ) -> RuntimeName:
     """Return the runtime that is fastest for a network here.
 
-    CUDA is taken unmeasured where it is there. With onnxruntime alone there is nothing to measure.
+    CUDA is taken unmeasured where it starts. With onnxruntime alone there is nothing to measure.
 
     Args:
         model: an ONNX file or its content.
@@ -39,19 +42,44 @@ def fastest_runtime(
     """
     installed = installed_runtimes()
     if "cuda" in installed:
-        return "cuda"
+        if _cuda_starts(model, threads):
+            return "cuda"
+        installed.remove("cuda")
     if len(installed) == 1:
         return installed[0]
     remembered = _remembered()
-    content = model if isinstance(model, bytes) else model.read_bytes()
-    key = _key(name or hashlib.sha256(content).hexdigest()[:16], threads or core_count())
+    key = _key(name or _hash(model), threads or core_count())
     if remembered.get(key) not in installed:
-        speeds = {runtime: faces_per_s(open_engine(model, runtime, threads=threads), example) for runtime in installed}
+        speeds = {runtime: _speed(model, runtime, example, threads) for runtime in installed}
         remembered[key] = max(installed, key=speeds.__getitem__)
         # Where nothing can be kept, the next process measures again.
-        with suppress(DataError), written_whole(affekt_home() / REMEMBERED_FILE) as temporary:
+        with suppress(ConfigError, DataError), written_whole(affekt_home() / REMEMBERED_FILE) as temporary:
             temporary.write_text(json.dumps(remembered, indent=2) + "\n")
     return remembered[key]
+
+
+def _speed(model: Path | bytes, runtime: RuntimeName, example: np.ndarray, threads: int | None) -> float:
+    """Return the faces a second of a runtime, 0 where it cannot open the network and onnxruntime still may."""
+    try:
+        engine = open_engine(model, runtime, threads=threads)
+    except ModelError:
+        if runtime == "onnxruntime":
+            raise
+        return 0.0
+    return faces_per_s(engine, example)
+
+
+def _cuda_starts(model: Path | bytes, threads: int | None) -> bool:
+    """Return whether CUDA runs here: onnxruntime-gpu lists it on every machine, also those without a GPU."""
+    # Its complaint is for those who asked for CUDA.
+    onnxruntime.set_default_logger_severity(FATAL)
+    try:
+        open_engine(model, "cuda", threads=threads)
+    except ConfigError:
+        return False
+    finally:
+        onnxruntime.set_default_logger_severity(WARNING)
+    return True
 
 
 def faces_per_s(engine: Engine, example: np.ndarray, measured_s: float = MEASURED_S) -> float:
@@ -69,11 +97,20 @@ def faces_per_s(engine: Engine, example: np.ndarray, measured_s: float = MEASURE
 def _remembered() -> dict[str, RuntimeName]:
     try:
         read = json.loads((affekt_home() / REMEMBERED_FILE).read_text())
-    except (OSError, ValueError):
+    except (ConfigError, OSError, ValueError):
         return {}
     return read if isinstance(read, dict) else {}
 
 
+def _hash(model: Path | bytes) -> str:
+    try:
+        content = model if isinstance(model, bytes) else model.read_bytes()
+    except OSError as error:
+        raise ModelError(f"expected to read {model}, got {error.strerror}; check who may read it") from error
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
 def _key(name: str, threads: int) -> str:
-    versions = [f"{library} {importlib.metadata.version(library)}" for library in ("onnxruntime", "openvino")]
+    # onnxruntime is asked itself: it is also packed as onnxruntime-gpu.
+    versions = (f"onnxruntime {onnxruntime.__version__}", f"openvino {importlib.metadata.version('openvino')}")
     return ", ".join((name, processor(), f"{threads} threads", *versions))

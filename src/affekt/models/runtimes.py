@@ -1,6 +1,7 @@
 """Runtimes: what executes an ONNX network. onnxruntime is always there, OpenVINO and CUDA where they are installed."""
 
 import importlib.util
+import os
 import threading
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
@@ -14,6 +15,8 @@ from affekt.errors import ConfigError, MissingExtra, ModelError
 RuntimeName = Literal["onnxruntime", "openvino", "cuda"]
 RuntimeChoice = Literal["auto", "onnxruntime", "openvino", "cuda"]
 CUDA_PROVIDER = "CUDAExecutionProvider"
+LEFT_BY_PARENT: list[Any] = []
+"""What OpenVINO had open when this process was forked: freed here, it would wait for threads that are not."""
 
 
 class Engine(Protocol):
@@ -22,7 +25,11 @@ class Engine(Protocol):
     runtime: RuntimeName
 
     def __call__(self, faces: np.ndarray) -> dict[str, np.ndarray]:
-        """Map (faces, channels, size, size) float32 to the network's named outputs."""
+        """Map (faces, channels, size, size) float32 to the network's named outputs.
+
+        Raises:
+            ModelError: the network takes faces of another shape.
+        """
         ...
 
 
@@ -31,21 +38,25 @@ class OnnxRuntimeEngine:
 
     def __init__(self, model: Path | bytes, *, threads: int, runtime: RuntimeName = "onnxruntime") -> None:
         """Open a network; `threads` share each call."""
+        self._where = _where(model)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         # Threads are left unpinned: a pinned one waits for whatever else runs on its core.
         providers = ["CPUExecutionProvider"] if runtime == "onnxruntime" else [CUDA_PROVIDER, "CPUExecutionProvider"]
         self.runtime: RuntimeName = runtime
-        self._session = onnxruntime.InferenceSession(model, options, providers=providers)
+        # Its own fallback would print to standard output, where the rows go.
+        self._session = onnxruntime.InferenceSession(model, options, providers=providers, enable_fallback=0)
         if runtime == "cuda" and CUDA_PROVIDER not in self._session.get_providers():
             raise ConfigError(
                 "expected a CUDA device for onnxruntime, got none that starts; type --runtime onnxruntime"
             )
-        self._input = self._session.get_inputs()[0].name
+        wanted = self._session.get_inputs()[0]
+        self._input, self._shape = wanted.name, [side if isinstance(side, int) else None for side in wanted.shape]
         self._outputs = [output.name for output in self._session.get_outputs()]
 
     def __call__(self, faces: np.ndarray) -> dict[str, np.ndarray]:
         """Map (faces, channels, size, size) float32 to the network's named outputs."""
+        _refuse_other_shape(faces, self._shape, self._where)
         answers = self._session.run(self._outputs, {self._input: faces})
         return {name: np.asarray(answer) for name, answer in zip(self._outputs, answers, strict=True)}
 
@@ -57,28 +68,59 @@ class OpenVinoEngine:
 
     def __init__(self, model: Path | bytes, *, threads: int, half: bool = False) -> None:
         """Compile a network; `threads` share each call, and as many calls run at once as the cores allow."""
-        import io
-
-        import openvino
-
-        core = openvino.Core()
-        source = io.BytesIO(model) if isinstance(model, bytes) else str(model)
-        options: dict[str, Any] = {
+        self._model, self._where = model, _where(model)
+        self._options: dict[str, Any] = {
             "INFERENCE_NUM_THREADS": max(threads, core_count()),
             "NUM_STREAMS": max(1, core_count() // threads),
             # Left to itself, OpenVINO rounds to bf16 where the processor can, also a network that was exported in fp32.
             "INFERENCE_PRECISION_HINT": "bf16" if half and openvino_has_bf16() else "f32",
         }
-        self._compiled = core.compile_model(core.read_model(source), "CPU", options)
+        self._opening = threading.Lock()
+        self._open()
+
+    def _open(self) -> None:
+        import io
+
+        import openvino
+
+        core = openvino.Core()
+        source = io.BytesIO(self._model) if isinstance(self._model, bytes) else str(self._model)
+        self._compiled = core.compile_model(core.read_model(source), "CPU", self._options)
         self._of_thread = threading.local()
+        sides = self._compiled.inputs[0].partial_shape
+        self._shape = [side.get_length() if side.is_static else None for side in sides]
+        self._process = os.getpid()
+
+    def _open_after_fork(self) -> None:
+        """Open the network again in a child process, into which its threads did not come along."""
+        with self._opening:
+            if self._process != os.getpid():
+                LEFT_BY_PARENT.append((self._compiled, self._of_thread))
+                self._open()
 
     def __call__(self, faces: np.ndarray) -> dict[str, np.ndarray]:
         """Map (faces, channels, size, size) float32 to the network's named outputs."""
+        if self._process != os.getpid():
+            self._open_after_fork()
+        _refuse_other_shape(faces, self._shape, self._where)
         request = getattr(self._of_thread, "request", None)
         if request is None:
             request = self._of_thread.request = self._compiled.create_infer_request()
         answers = request.infer([faces], share_inputs=True)
         return {output.get_any_name(): np.array(answers[output]) for output in self._compiled.outputs}
+
+
+def _where(model: Path | bytes) -> str:
+    return "the network" if isinstance(model, bytes) else str(model)
+
+
+def _refuse_other_shape(faces: np.ndarray, wanted: list[int | None], where: str) -> None:
+    if len(wanted) != faces.ndim or any(side not in (None, got) for side, got in zip(wanted, faces.shape, strict=True)):
+        sides = ", ".join("any" if side is None else str(side) for side in wanted)
+        raise ModelError(
+            f"expected a card that asks for faces of the shape ({sides}), as {where} does, got {faces.shape}; export "
+            "the model again"
+        )
 
 
 def installed_runtimes() -> list[RuntimeName]:
@@ -112,7 +154,7 @@ def open_engine(model: Path | bytes, runtime: RuntimeName, *, threads: int | Non
 
     Raises:
         MissingExtra: OpenVINO is not installed.
-        ConfigError: the runtime is unknown, or CUDA is asked for and there is none.
+        ConfigError: the runtime is unknown, or CUDA is asked for and does not start.
         ModelError: the network cannot be opened.
     """
     if runtime not in get_args(RuntimeName):
@@ -133,5 +175,7 @@ def open_engine(model: Path | bytes, runtime: RuntimeName, *, threads: int | Non
     except ConfigError:
         raise
     except Exception as error:  # each runtime raises classes of its own for each cause, none of them public
-        where = "the network" if isinstance(model, bytes) else str(model)
-        raise ModelError(f"expected an ONNX model in {where}, got {error}; export it again") from error
+        why = " ".join(str(error).split())
+        if runtime == "cuda":
+            raise ConfigError(f"expected a CUDA device that starts, got {why}; type --runtime onnxruntime") from error
+        raise ModelError(f"expected an ONNX model in {_where(model)}, got {why}; export it again") from error

@@ -15,6 +15,9 @@ from affekt.models.runtimes import RuntimeChoice, RuntimeName, open_engine
 BATCH_SIZE = 16
 """Faces a pass: enough to keep the cores busy, few enough that what a layer made is still in the cache for the next."""
 
+ANSWERS = (("probabilities", "expression", len(LABELS)), ("valence_arousal", "valence_arousal", 2))
+"""Each answer of a network, the head it comes from, and how many numbers it has for a face."""
+
 
 @dataclass(frozen=True, eq=False)
 class Affect:
@@ -38,12 +41,12 @@ class Session:
 
         Args:
             folder: a model folder; a run becomes one with `affekt export`.
-            runtime: what executes it; `auto` takes CUDA where onnxruntime has it, else the fastest that is installed,
+            runtime: what executes it; `auto` takes CUDA where it starts, else the fastest that is installed,
                 measured once for each model and processor.
             threads: cores a batch; None takes all that this process may use.
 
         Raises:
-            ModelError: the card or the ONNX file is missing or cannot be used.
+            ModelError: the card or the ONNX file is missing or cannot be used, or they do not fit each other.
             MissingExtra: the runtime is not installed.
             ConfigError: the runtime is unknown, or there is no CUDA.
         """
@@ -52,11 +55,12 @@ class Session:
         if not path.is_file():
             raise ModelError(f"expected {path}, got no such file; make it with: affekt export {folder} --out {folder}")
         wanted = self.card.preprocessing
+        example = np.zeros((BATCH_SIZE, wanted.channels, wanted.input_size, wanted.input_size), np.float32)
         if runtime == "auto":
-            example = np.zeros((BATCH_SIZE, wanted.channels, wanted.input_size, wanted.input_size), np.float32)
             runtime = fastest_runtime(path, example, threads=threads)
         self._engine = open_engine(path, runtime, threads=threads)
         self.runtime: RuntimeName = self._engine.runtime
+        self._refuse_other_answers(self._engine(example[:1]), path)
 
     def predict(self, crops: np.ndarray, *, batch_size: int = BATCH_SIZE) -> Affect:
         """Classify face crops.
@@ -76,8 +80,15 @@ class Session:
         found = {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
         return Affect(found.get("probabilities"), found.get("valence_arousal"))
 
+    def _refuse_other_answers(self, found: dict[str, np.ndarray], path: Path) -> None:
+        """Refuse a network without the card's heads, or with others."""
+        wanted = {name: (1, width) for name, head, width in ANSWERS if head in self.card.heads}
+        shapes = {name: answer.shape for name, answer in found.items()}
+        if shapes != wanted:
+            raise ModelError(
+                f"expected {wanted} for a face from {path}, as its card says, got {shapes}; export the model again"
+            )
+
     def _of_nobody(self) -> Affect:
-        return Affect(
-            np.zeros((0, len(LABELS)), np.float32) if "expression" in self.card.heads else None,
-            np.zeros((0, 2), np.float32) if "valence_arousal" in self.card.heads else None,
-        )
+        parts = {name: np.zeros((0, width), np.float32) for name, head, width in ANSWERS if head in self.card.heads}
+        return Affect(parts.get("probabilities"), parts.get("valence_arousal"))

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from affekt.models.card import CARD_FILE
+from affekt.models.card import CARD_FILE, has_card
 
 SHIPPED = Path(__file__).parent.parent / "shipped"
 """One model folder a model."""
@@ -14,8 +14,10 @@ def shipped_models() -> list[str]:
 
 
 def model_folder(model: str | Path) -> Path:
-    """Return the folder of a model: the folder so named or, where there is none, that of the shipped model."""
-    folder = Path(model)
-    if not folder.exists() and str(model) in shipped_models():
+    """Return the folder of a model: the folder so named or, where that has no card, that of the shipped model.
+
+    A folder is called like a shipped model in many places that hold none: beside a clone of affekt, for one.
+    """
+    if str(model) in shipped_models() and not has_card(Path(model)):
         return SHIPPED / str(model)
-    return folder
+    return Path(model)
