@@ -72,6 +72,20 @@ def test_onnxruntime_reports_to_nobody(tmp_path):
     assert list(tmp_path.rglob("*")) == []
 
 
+def test_openvino_reports_to_nobody(tmp_path):
+    pytest.importorskip("openvino")
+    # Else it sends each import to its makers, and keeps a number of this user's for that.
+    code = (
+        "import sys\nfrom affekt.models.runtimes import openvino_has_bf16\nopenvino_has_bf16()\n"
+        "assert 'openvino' in sys.modules\n"
+        "assert not [name for name in sys.modules if name.startswith('openvino_telemetry.')]"
+    )
+    hidden = ("CI", "TF_BUILD", "JENKINS_URL")
+    environment = {name: value for name, value in os.environ.items() if name not in hidden} | {"HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert list(tmp_path.rglob("*")) == []
+
+
 @pytest.mark.parametrize(
     "arguments", [["--help"], ["train", "--help"], ["data", "--help"], ["data", "import", "--help"]]
 )

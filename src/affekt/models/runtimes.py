@@ -1,9 +1,12 @@
 """Runtimes: what executes an ONNX network. onnxruntime is always there, OpenVINO and CUDA where they are installed."""
 
 import importlib.util
+import io
 import os
+import sys
 import threading
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
@@ -79,11 +82,7 @@ class OpenVinoEngine:
         self._open()
 
     def _open(self) -> None:
-        import io
-
-        import openvino
-
-        core = openvino.Core()
+        core = _openvino().Core()
         source = io.BytesIO(self._model) if isinstance(self._model, bytes) else str(self._model)
         self._compiled = core.compile_model(core.read_model(source), "CPU", self._options)
         self._of_thread = threading.local()
@@ -133,13 +132,20 @@ def installed_runtimes() -> list[RuntimeName]:
     return found
 
 
+def _openvino() -> ModuleType:
+    """Import OpenVINO without what reports each import to its makers; it then takes a stand-in of its own."""
+    # What affekt looks at is nobody's business. A program that has imported OpenVINO before has decided for itself.
+    sys.modules.setdefault("openvino_telemetry", None)  # pyright: ignore[reportArgumentType]
+    import openvino
+
+    return openvino
+
+
 def openvino_has_bf16() -> bool:
     """Return whether OpenVINO is installed and computes in bfloat16 on this processor."""
     if importlib.util.find_spec("openvino") is None:
         return False
-    import openvino
-
-    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in _openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def open_engine(model: Path | bytes, runtime: RuntimeName, *, threads: int | None = None, half: bool = False) -> Engine:
