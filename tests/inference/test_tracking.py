@@ -111,6 +111,16 @@ def test_frames_without_faces_and_equal_times_are_no_problem():
     assert tracker.update(np.array([box(11, 10)]), 0.0).tolist() == [0]
 
 
+@pytest.mark.parametrize("every", [2, 10])
+def test_frames_a_millisecond_apart_make_no_leaps(every):
+    tracker = FaceTracker()
+    random = np.random.default_rng(0)
+    for step in range(100):
+        time_s = (step - 1) / FPS + 0.001 if step % every == 1 else step / FPS
+        slip = random.normal(0, 1.5, 2)
+        assert tracker.update(np.array([box(100 + 83 * time_s + slip[0], 100 + slip[1])]), time_s).tolist() == [0]
+
+
 @pytest.mark.parametrize("size", [0.0, 1e-3])
 def test_a_box_without_area_is_tracked_too(size):
     assert follow([[box(10, 10, size)], [box(10, 10, size)]]) == [[0], [0]]

@@ -8,6 +8,8 @@ POSITION_GAIN = 0.7
 """Share of a box's distance from its prediction that is believed: the alpha of an alpha-beta filter."""
 VELOCITY_GAIN = 0.2
 """Share of that distance, a second, that is believed of the velocity: the beta."""
+SHORTEST_S = 1 / 60
+"""A velocity is taken over at least this time: frames may be a millisecond apart, and any miss would be a leap."""
 FARTHEST = 1.0
 """Largest distance of a matched box from its prediction, in sides of the face, the change of size as a log added.
 
@@ -121,7 +123,6 @@ def _move(track: _Track, centre_xy: np.ndarray, side: float, time_s: float) -> N
     predicted = track.predicted_xy(time_s)
     missed = centre_xy - predicted
     track.centre_xy = predicted + POSITION_GAIN * missed
-    if passed_s > 0:
-        track.velocity_xy = track.velocity_xy + VELOCITY_GAIN * missed / passed_s
+    track.velocity_xy = track.velocity_xy + VELOCITY_GAIN * missed / max(passed_s, SHORTEST_S)
     track.side += POSITION_GAIN * (side - track.side)
     track.time_s = time_s

@@ -4,6 +4,8 @@
 const POSITION_GAIN = 0.7;
 /** Share of that distance, a second, that is believed of the velocity: the beta. */
 const VELOCITY_GAIN = 0.2;
+/** A velocity is taken over at least this time: over a millisecond any miss is a leap. */
+const SHORTEST_S = 1 / 60;
 /** Largest distance of a matched box from its prediction, in sides of the face; more for each second it was hidden. */
 const FARTHEST = 1.0;
 
@@ -84,10 +86,9 @@ function move(track, face, timeS) {
   const missedY = face.y - there.y;
   track.x = there.x + POSITION_GAIN * missedX;
   track.y = there.y + POSITION_GAIN * missedY;
-  if (passedS > 0) {
-    track.velocityX += (VELOCITY_GAIN * missedX) / passedS;
-    track.velocityY += (VELOCITY_GAIN * missedY) / passedS;
-  }
+  const overS = Math.max(passedS, SHORTEST_S);
+  track.velocityX += (VELOCITY_GAIN * missedX) / overS;
+  track.velocityY += (VELOCITY_GAIN * missedY) / overS;
   track.side += POSITION_GAIN * (face.side - track.side);
   track.timeS = timeS;
 }
