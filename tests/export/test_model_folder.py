@@ -210,12 +210,23 @@ def test_int8_is_a_quarter_as_large_and_says_what_it_lost(full, tmp_path, faces)
 
 
 def test_int8_that_loses_too_much_is_not_kept_unless_forced(full, tmp_path, faces, monkeypatch):
-    monkeypatch.setattr(model_folder, "lost_points", lambda *_: {"accuracy": 0.31})
+    monkeypatch.setattr(model_folder, "lost_points", lambda *_: {"accuracy": 0.31, "ccc": 0.1})
     with pytest.raises(ModelError, match=r"loses at most 0\.3 points of accuracy on the split val, got 0\.31"):
         export_model(full, tmp_path / "out", precision="int8", manifest=faces)
     assert not (tmp_path / "out").exists()
     export_model(full, tmp_path / "out", precision="int8", manifest=faces, force=True)
-    assert read_card(tmp_path / "out").export["lost_points"] == {"accuracy": 0.31}
+    assert read_card(tmp_path / "out").export["lost_points"] == {"accuracy": 0.31, "ccc": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("unknown", "missing"), [(["emotion", "votes"], "expressions"), (["valence", "arousal"], "valence and arousal")]
+)
+def test_int8_whose_loss_cannot_be_measured_is_not_kept_unless_forced(full, tmp_path, faces, unknown, missing):
+    less = faces.with_columns(pl.lit(None, dtype=faces.schema[name]).alias(name) for name in unknown)
+    with pytest.raises(ModelError, match=f"expected {missing} in the split val to measure what int8 loses"):
+        export_model(full, tmp_path / "out", precision="int8", manifest=less)
+    assert not (tmp_path / "out").exists()
+    assert len(export_model(full, tmp_path / "out", precision="int8", manifest=less, force=True).lost_points) == 1
 
 
 def test_int8_needs_faces_to_calibrate_on(full, tmp_path):

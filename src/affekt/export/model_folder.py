@@ -28,6 +28,9 @@ Precision = Literal["fp32", "fp16", "int8"]
 
 LARGEST_DIFFERENCE = {"fp32": 1e-4, "fp16": 5e-3}
 """Between torch's and onnxruntime's probabilities, valence and arousal: an export that differs more is not kept."""
+LABELS_OF_HEAD = {"expression": "expressions", "valence_arousal": "valence and arousal"}
+LOSS_OF_HEAD = {"expression": "accuracy", "valence_arousal": "ccc"}
+"""What `lost_points` measures of a head where the rows have its labels."""
 CALIBRATION_CROPS = 512
 """Training crops that int8's scales are read off."""
 
@@ -64,7 +67,8 @@ def export_model(
         force: keep the export whatever it loses.
 
     Raises:
-        ModelError: the run holds no usable model, or its export answers too differently and is not kept.
+        ModelError: the run holds no usable model, or its export is not kept: it answers too differently, or what int8
+            loses cannot be measured.
         MissingExtra: the ONNX exporter is not installed.
         ConfigError: int8 without a manifest.
         DataError: the folder cannot be written, or the manifest lacks a split.
@@ -87,6 +91,8 @@ def export_model(
             if manifest is not None:
                 exported = _with_loss(exported, session, small, manifest, split)
             _refuse_difference(exported, run, precision, force)
+            if precision == "int8":
+                _refuse_unmeasured(exported, run, card, force)
             _refuse_loss(exported, run, force)
         _record(folder, exported, precision, manifest)
         # The card comes before the weights it explains, as in `save_model`.
@@ -138,6 +144,15 @@ def _refuse_difference(exported: Exported, run: Path, precision: Precision, forc
         raise ModelError(
             f"expected an export of {run} in {precision} within {allowed} of torch, got {exported.difference:.2g}; "
             f"{advice}"
+        )
+
+
+def _refuse_unmeasured(exported: Exported, run: Path, card: Card, force: bool) -> None:
+    unmeasured = [LABELS_OF_HEAD[head] for head in card.heads if LOSS_OF_HEAD[head] not in exported.lost_points]
+    if unmeasured and not force:
+        raise ModelError(
+            f"expected {' and '.join(unmeasured)} in the split {exported.split} to measure what int8 loses of {run}, "
+            "got none; name a --data with them, or --force to keep it unmeasured"
         )
 
 
