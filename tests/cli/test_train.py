@@ -10,7 +10,7 @@ import pytest
 
 from affekt.cli import train
 from affekt.cli.main import main
-from affekt.data.manifest import write_manifest
+from affekt.data.manifest import read_manifest, write_manifest
 from affekt.faces.pictures import encode_png
 from affekt.labels import LABELS
 from affekt.models.card import read_card
@@ -116,6 +116,16 @@ def test_what_is_required_is_named(capsys):
 def test_a_missing_manifest_says_how_to_make_one(capsys, tmp_path):
     said = refused(capsys, "mobilenetv2", "--data", tmp_path / "no.parquet", "--out", tmp_path / "run")
     assert "no such file; make one with: affekt data import --help" in said
+
+
+def test_a_run_chosen_on_the_split_that_is_named_next_says_so(data, tmp_path, capsys):
+    tested = tmp_path / "tested.parquet"
+    rows = read_manifest(data)
+    write_manifest(rows.with_columns(pl.col("split").replace("val", "test")), tested)
+    main(["train", "mobilenetv2", "--data", str(tested), "--out", str(tmp_path / "run"), "--validation", "test", *TINY])
+    printed = capsys.readouterr().out
+    assert "--split test --out" in printed
+    assert "the epoch was chosen on test" in printed
 
 
 def test_a_run_from_end_to_end(data, tmp_path, capsys):

@@ -100,5 +100,5 @@ def run_training(name: str, command: TrainCommand, command_line: str) -> None:
     print(
         f"wrote {command.out}; next: affekt evaluate {command.out} --data {command.data} --split {split} --out report/"
     )
-    if split == "val" and command.validation in ("auto", "val"):
-        print("the epoch was chosen on val, so figures there are a little too good: train with --validation 0.1")
+    if split == command.validation or (split, command.validation) == ("val", "auto"):
+        print(f"the epoch was chosen on {split}, so figures there are a little too good: train with --validation 0.1")
