@@ -138,6 +138,11 @@ def test_missing_damaged_and_tiny_pictures_are_named(tmp_path):
     assert "gone.png: no such file" in report.text()
 
 
+def test_a_damaged_picture_in_the_table_is_named_by_its_id():
+    frame = pl.DataFrame({"image": [b"no"], "source_id": ["row00012"], "source": ["s"], "split": ["val"]})
+    assert "val: row00012: not a picture" in check_manifest(to_manifest(frame)).text()
+
+
 def test_unopened_pictures_are_said_to_be_so():
     report = check_manifest(manifest(LEAKY), pictures=False)
     assert report.opened == 0

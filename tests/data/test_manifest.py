@@ -22,6 +22,8 @@ from affekt.faces.pictures import encode_png
 from affekt.labels import LABELS
 
 unit = st.none() | st.floats(-1, 1, width=32)
+sides = st.lists(st.integers(-(10**4), 10**4), min_size=2, max_size=2, unique=True).map(sorted)
+box = st.tuples(sides, sides).map(lambda edges: [edges[0][0], edges[1][0], edges[0][1], edges[1][1]])
 row = st.fixed_dictionaries(
     {
         "split": st.sampled_from(["train", "val", "test"]),
@@ -30,7 +32,7 @@ row = st.fixed_dictionaries(
         "arousal": unit,
         "valence_arousal_origin": st.none() | st.sampled_from(ORIGINS),
         "votes": st.none() | st.integers(0, 7).map(lambda hot: [float(place == hot) for place in range(8)]),
-        "box_xyxy": st.none() | st.lists(st.floats(-1e4, 1e4, width=32), min_size=4, max_size=4),
+        "box_xyxy": st.none() | box,
         "subject": st.none() | st.text(max_size=5),
         "pixel_sha256": st.none() | st.text(max_size=5),
         "in_place": st.booleans(),
@@ -85,6 +87,12 @@ def test_one_broken_value_anywhere_is_named(rows, data):
                 ("valence_arousal_origin", "guessed"),
                 ("votes", [0.5] * 8),
                 ("votes", [2.0, -1.0, 0, 0, 0, 0, 0, 0]),
+                ("box_xyxy", [50, 50, 10, 10]),
+                ("box_xyxy", [0, 0, 0, 0]),
+                ("box_xyxy", [10, 50, 50, 50]),
+                ("box_xyxy", [10, 10, float("inf"), 50]),
+                ("box_xyxy", [float("nan"), 10, 50, 50]),
+                ("box_xyxy", [10, 10, None, 50]),
             ]
         )
     )
@@ -123,6 +131,16 @@ def test_the_pair_of_source_and_id_is_unique():
 def test_other_types_are_an_error(values):
     with pytest.raises(DataError, match="the manifest's column types"):
         to_manifest(one(**values))
+
+
+def test_a_box_without_area_is_refused_before_anything_trains_on_it(tmp_path):
+    write_manifest(one(box_xyxy=[[1.0, 1.0, 501.0, 501.0]]), tmp_path / "beyond the picture.parquet")
+    with pytest.raises(DataError, match=r"expected a box_xyxy with right > left .*got row 0: .*'source_id': '1'"):
+        write_manifest(one(box_xyxy=[[50.0, 50.0, 10.0, 10.0]]), tmp_path / "faces.parquet")
+    bad = to_manifest(one()).with_columns(box_xyxy=pl.lit([0.0] * 4, dtype=SCHEMA["box_xyxy"]))
+    bad.write_parquet(tmp_path / "bad.parquet")
+    with pytest.raises(DataError, match="expected a box_xyxy"):
+        read_manifest(tmp_path / "bad.parquet", with_wrong_labels=True)
 
 
 def test_a_wrong_manifest_is_never_written(tmp_path):

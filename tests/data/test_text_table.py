@@ -12,7 +12,8 @@ DAMAGED = {
     "empty": b"",
     "open quote": b'path,label\n"anger/1.jpg,anger\n',
     "latin-1": "path,label\nÄrger/1.jpg,ärger\n".encode("latin-1"),
-    "one name twice": b"path,label,label \nanger/1.jpg,anger,fear\n",
+    "one name twice": b"path,label,label\nanger/1.jpg,anger,fear\n",
+    "one name twice but for a space": b"path,label,label \nanger/1.jpg,anger,fear\n",
 }
 
 
@@ -29,6 +30,14 @@ def read(name, folder):
 def test_names_and_cells_lose_their_spaces_and_stay_text(tmp_path):
     (tmp_path / "t.csv").write_bytes("\N{BYTE ORDER MARK}a, b \n007, \n1,x\n".encode())
     assert read_text_table(tmp_path / "t.csv", "", "").to_dict(as_series=False) == {"a": ["007", "1"], "b": [None, "x"]}
+
+
+def test_a_name_that_comes_twice_is_said_and_columns_without_a_name_are_not(tmp_path):
+    (tmp_path / "t.csv").write_text("path,emotion, emotion\n1.jpg,anger,fear\n")
+    with pytest.raises(DataError, match="got several columns named 'emotion'; mend it"):
+        read_text_table(tmp_path / "t.csv", "a csv", "mend it")
+    (tmp_path / "t.csv").write_text("path,emotion,,\n1.jpg,anger,,\n")
+    assert read_text_table(tmp_path / "t.csv", "", "")["emotion"].to_list() == ["anger"]
 
 
 @pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED.keys())

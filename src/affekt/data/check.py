@@ -112,7 +112,7 @@ def _copies_across(hashed: pl.DataFrame) -> pl.DataFrame:
 
 def _open_pictures(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the pictures that cannot be read, and the tiny ones."""
-    slices = frame.select("path", "image").iter_slices(ROWS_A_SLICE)
+    slices = frame.select("path", "image", "source_id").iter_slices(ROWS_A_SLICE)
     with (
         ThreadPoolExecutor(core_count()) as pool,
         tqdm(total=frame.height, desc="opening pictures", unit=" pictures", disable=None) as progress,
@@ -128,11 +128,14 @@ def _open_pictures(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 def _open_slice(part: pl.DataFrame) -> list[tuple[int | None, int | None, str | None]]:
-    return [_open(path if image is None else image) for path, image in part.iter_rows()]
+    return [_open(*row) for row in part.iter_rows()]
 
 
-def _open(source: str | bytes) -> tuple[int | None, int | None, str | None]:
+def _open(path: str | None, image: bytes | None, source_id: str) -> tuple[int | None, int | None, str | None]:
+    source = path if image is None else image
+    assert source is not None
     try:
         return (*picture_size(source), None)
     except PictureError as error:
-        return None, None, str(error)
+        # An encoded picture has no path that would name it.
+        return None, None, str(error) if image is None else str(error).replace("encoded picture", source_id, 1)

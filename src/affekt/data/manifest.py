@@ -9,7 +9,7 @@
 | votes | 8 floats | a soft label in the order of `LABELS`, summing to 1, null if unknown |
 | valence, arousal | float | in [-1, 1], null if unknown |
 | valence_arousal_origin | text | `rated` by people, `projected` from votes, `predicted`, `synthetic`; null for none |
-| box_xyxy | 4 floats | the face in pixels; null says the whole picture is the face |
+| box_xyxy | 4 floats | the face in pixels, with an area; null says the whole picture is the face |
 | subject | text | the person, where known |
 | pixel_sha256 | text | hash of the decoded pixels |
 
@@ -78,6 +78,7 @@ def _structure_rules() -> list[tuple[pl.Expr, str]]:
             ((pl.col("votes").arr.sum() - 1).abs() > 1e-3) | (pl.col("votes").arr.min() < 0),
             "votes that sum to 1 and are not negative",
         ),
+        (has_empty_box(), "a box_xyxy with right > left and bottom > top, or null"),
         (pl.struct("source", "source_id").is_duplicated(), "each (source, source_id) once"),
     ]
 
@@ -97,6 +98,14 @@ def has_unknown_emotion() -> pl.Expr:
 def is_out_of_range(name: str) -> pl.Expr:
     """Whether a row's valence or arousal, by name, is outside [-1, 1] or NaN."""
     return ~pl.col(name).is_between(-1, 1) | pl.col(name).is_nan()
+
+
+def has_empty_box() -> pl.Expr:
+    """Whether a row's box is there but has no area, or an edge that is no finite number."""
+    left, top, right, bottom = (pl.col("box_xyxy").arr.get(edge) for edge in range(4))
+    finite = pl.all_horizontal(edge.is_finite() for edge in (left, top, right, bottom))
+    sound = finite & (right > left) & (bottom > top)
+    return pl.col("box_xyxy").is_not_null() & ~sound.fill_null(value=False)
 
 
 def _refuse(frame: pl.DataFrame, rules: list[tuple[pl.Expr, str]]) -> None:

@@ -1,5 +1,7 @@
 """A csv file as text: what a cell becomes is decided where its meaning is known, not by a column's first rows."""
 
+import re
+from collections import Counter
 from pathlib import Path
 
 import polars as pl
@@ -22,8 +24,18 @@ def read_text_table(path: Path, what: str, instead: str) -> pl.DataFrame:
         DataError: it is empty, not UTF-8, not a csv, or two columns have one name.
     """
     try:
-        table = pl.read_csv(path, infer_schema=False).rename(str.strip)
+        table = pl.read_csv(path, infer_schema=False)
+        _refuse_repeated(table.columns, path, what, instead)
+        table = table.rename(str.strip)
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = str(error).partition("\n")[0]
         raise DataError(f"expected {what} in {path}, got {reason}; {instead}") from error
     return table.with_columns(pl.all().str.strip_chars().replace("", None))
+
+
+def _refuse_repeated(columns: list[str], path: Path, what: str, instead: str) -> None:
+    # polars appends this to the second of two equal names.
+    counts = Counter(re.sub(r"_duplicated_[0-9]+$", "", name).strip() for name in columns)
+    repeated = [name for name, count in counts.items() if name and count > 1]
+    if repeated:
+        raise DataError(f"expected {what} in {path}, got several columns named {repeated[0]!r}; {instead}")

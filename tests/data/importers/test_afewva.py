@@ -43,6 +43,12 @@ def test_frames_lie_one_level_down_and_ratings_are_divided_by_ten(tmp_path):
     assert set(rows["valence_arousal_origin"]) == {"rated"}
 
 
+def test_a_byte_order_mark_does_no_harm(tmp_path):
+    path = clip(tmp_path, "001", "Zoë") / "001" / "001.json"
+    path.write_text(path.read_text(), encoding="utf-8-sig")
+    assert set(AfewVa(root=tmp_path).list_rows().rows["subject"]) == {"Zoë"}
+
+
 def test_box_is_the_landmarks_bounds(tmp_path):
     rows = AfewVa(root=clip(tmp_path, "001", "a")).list_rows().rows
     assert rows["box_xyxy"].to_list()[0] == [100, 50, 167, 184]

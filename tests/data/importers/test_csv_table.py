@@ -66,8 +66,9 @@ def test_boxes(tmp_path, layout, right):
     assert rows["box_xyxy"].null_count() == 1
 
 
-def test_a_box_without_area_is_an_error(tmp_path):
-    path = table(tmp_path, "path,emotion,l,t,r,b\na.png,fear,10,20,5,5\n")
+@pytest.mark.parametrize("box", ["10,20,5,5", "0,0,0,0", "10,20,inf,40", "-inf,20,30,40", "10,20,30,"])
+def test_a_box_without_area_or_an_edge_is_an_error(tmp_path, box):
+    path = table(tmp_path, f"path,emotion,l,t,r,b\na.png,fear,{box}\n")
     with pytest.raises(DataError, match=r"row 1 .*--box-layout xywh"):
         Csv(root=path, box_columns=("l", "t", "r", "b")).list_rows()
 

@@ -144,8 +144,18 @@ def test_kaggle_folders_are_read_by_name_not_by_order(tmp_path):
 
 def test_a_kaggle_folder_of_another_name_is_an_error(tmp_path):
     (kaggle(tmp_path) / "train" / "4").mkdir()
-    with pytest.raises(DataError, match="got the expression '4'"):
+    (tmp_path / "train" / "4" / "1.png").touch()
+    with pytest.raises(DataError, match=r"got .*train/4; rename it .*affekt data import folder .* --map 4=anger"):
         Fer2013(path=tmp_path).list_rows()
+
+
+def test_folders_of_the_system_and_folders_without_pictures_are_passed_over(tmp_path):
+    kaggle(tmp_path)
+    for name in ("@eaDir", ".thumbnails", "notes"):
+        (tmp_path / "train" / name).mkdir()
+    for path in ("@eaDir/thumb.jpg", ".thumbnails/thumb.jpg", "notes/read me.txt"):
+        (tmp_path / "train" / path).touch()
+    assert Fer2013(path=tmp_path).list_rows().rows.height == 14
 
 
 def test_empty_kaggle_folders_are_an_error(tmp_path):

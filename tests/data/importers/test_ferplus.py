@@ -254,6 +254,16 @@ def test_another_box_is_kept(tmp_path):
     assert frame["box_xyxy"].to_list() == [None, None, [4, 0, 44, 40], None]
 
 
+def test_a_box_without_area_drops_the_picture_and_is_counted(tmp_path):
+    table = write_folders(tmp_path / "data") / "FER2013Valid" / "label.csv"
+    for box in ("(0, 0, 0, 0)", "(nan, 0, 48, 48)", "(0, 0, inf, 48)"):
+        table.write_text(f'fer000000c.png,"{box}",0,0,8,0,0,0,2,0,0,0\n')
+        listing = FerPlus(pixels=tmp_path / "data").list_rows()
+        assert listing.rows["split"].to_list() == ["train", "train", "test"]
+        assert listing.dropped == {"face box without an area": 1}
+        assert import_listing(listing, tmp_path / "faces.parquet", jobs=1).manifest.height == 3
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -54,6 +54,15 @@ def test_original_pictures_come_with_their_face_box(tmp_path):
     assert listing.dropped == {"no face box": 1}
 
 
+def test_a_byte_order_mark_costs_no_picture(tmp_path):
+    download(tmp_path)
+    for path in (tmp_path / "EmoLabel" / "list_patition_label.txt", *tmp_path.glob("Annotation/boundingbox/*")):
+        path.write_text(path.read_text(), encoding="utf-8-sig")
+    listing = RafDb(root=tmp_path, pictures="original").list_rows()
+    assert listing.rows["source_id"].to_list() == NAMES
+    assert listing.dropped == {"no face box": 1}, "test_0001 has none"
+
+
 def test_original_pictures_without_boxes_are_an_error(tmp_path):
     download(tmp_path)
     (tmp_path / "Annotation" / "boundingbox").rename(tmp_path / "elsewhere")

@@ -120,7 +120,7 @@ def split_by_person(people: list[str], val: float, test: float, seed: int) -> di
 
 def _read_clip(path: Path) -> list[dict[str, Any]]:
     try:
-        clip = json.loads(path.read_text())
+        clip = json.loads(path.read_text(encoding="utf-8-sig"))
         # Who is unknown may be anybody, but for one clip it is one person.
         actor = str(clip.get("actor") or "").strip() or f"{UNKNOWN_ACTOR}{path.stem}"
         # The frames lie one level down: the top level holds the clip's own facts.

@@ -154,11 +154,14 @@ class Csv:
         if self.box_layout == "xywh":
             right, bottom = left + right, top + bottom
         edges = pl.DataFrame({"left": left, "top": top, "right": right, "bottom": bottom})
-        wrong = ((right <= left) | (bottom <= top)).arg_true()
+        infinite = edges.select(pl.any_horizontal(pl.all().is_infinite())).to_series()
+        known = edges.select(pl.sum_horizontal(pl.all().is_not_null())).to_series()
+        partial = (known > 0) & (known < edges.width)
+        wrong = ((right <= left) | (bottom <= top) | infinite | partial).arg_true()
         if len(wrong):
             raise DataError(
                 f"expected face boxes with an area, got {edges.row(wrong[0])} in row {wrong[0] + 1} of {self.root} "
-                f"({len(wrong):,} such rows); mend it, leave it empty, or say --box-layout xywh or xyxy"
+                f"({len(wrong):,} such rows); mend it, leave all four empty, or say --box-layout xywh or xyxy"
             )
         complete = pl.all_horizontal(pl.all().is_not_null())
         box = pl.when(complete).then(pl.concat_list(pl.all()).list.to_array(4))

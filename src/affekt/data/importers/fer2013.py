@@ -70,8 +70,10 @@ def list_table(table: Path) -> Listing:
 def list_folders(base: Path) -> Listing:
     """List Kaggle's pictures, which are read in place. Expressions come from the folders' names, never their order.
 
+    Folders without pictures, and those whose names start with a dot or an @ as systems name theirs, are passed over.
+
     Raises:
-        DataError: a folder is not named after an expression, or there are no pictures.
+        DataError: a folder with pictures is not named after an expression, or there are no pictures.
     """
     rows = [row for split in FOLDERS if (base / split).is_dir() for row in _folder_rows(base, split)]
     if not rows:
@@ -89,9 +91,19 @@ def list_folders(base: Path) -> Listing:
 
 def _folder_rows(base: Path, split: str) -> list[tuple[str, str, str, str]]:
     rows = []
-    for folder in sorted(path for path in (base / split).iterdir() if path.is_dir() and path.name[0] != "."):
-        emotion = canonical_label(folder.name)
-        for path in sorted(folder.iterdir()):
-            if path.suffix.lower() in PICTURE_SUFFIXES:
-                rows.append((str(path), split, f"{split}/{folder.name}/{path.name}", emotion))
+    for folder in sorted(path for path in (base / split).iterdir() if path.is_dir() and path.name[0] not in ".@"):
+        pictures = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
+        if pictures:
+            emotion = _emotion(folder, base)
+            rows += [(str(path), split, f"{split}/{folder.name}/{path.name}", emotion) for path in pictures]
     return rows
+
+
+def _emotion(folder: Path, base: Path) -> str:
+    try:
+        return canonical_label(folder.name)
+    except DataError:
+        raise DataError(
+            f"expected a folder named after an expression, as angry or happy, got {folder}; rename it or move it away, "
+            f"or type: affekt data import folder {base} --map {folder.name}=anger"
+        ) from None

@@ -22,6 +22,7 @@ from affekt.data.importers.fer_pixels import SPLITS, find_table, read_fer_table
 from affekt.data.importers.ferplus_rules import CHOICES, EXPRESSIONS, NO_AGREEMENT, PUBLISHED, RULES, majority
 from affekt.data.importers.listing import Listing
 from affekt.data.importers.projection import NOTE, projected
+from affekt.data.manifest import SCHEMA, has_empty_box
 from affekt.data.text_table import read_text_table
 from affekt.errors import DataError
 from affekt.labels import LABELS
@@ -163,7 +164,7 @@ def read_folders(base: Path) -> pl.DataFrame:
         DataError: a label.csv is missing, or a line of it does not hold a name, a box and 10 votes.
     """
     rows = [row for folder in FOLDERS if (base / folder).is_dir() for row in _folder_rows(base / folder)]
-    schema = {"path": pl.String, "name": pl.String, "split": pl.String, "box_xyxy": pl.List(pl.Float32)}
+    schema = {"path": pl.String, "name": pl.String, "split": pl.String, "box_xyxy": SCHEMA["box_xyxy"]}
     return pl.DataFrame(rows, schema={**schema, "counts": pl.Array(pl.Float64, len(CHOICES))}, orient="row")
 
 
@@ -206,10 +207,12 @@ def keep(rows: pl.DataFrame, rule: str) -> tuple[pl.DataFrame, dict[str, int]]:
     counts = rows["counts"].to_numpy()
     winners = RULES[rule](counts)
     everything = pl.repeat(value=True, n=rows.height, eager=True)
+    boxed = "box_xyxy" in rows.columns
     reasons = {
         "no image name in the label file": rows["name"].is_null(),
         "image name used again by a later row": rows["name"].is_not_null() & ~rows["name"].is_last_distinct(),
         "pixels are not 48x48 greys": rows["image"].is_null() if "image" in rows.columns else ~everything,
+        "face box without an area": rows.select(has_empty_box()).to_series() if boxed else ~everything,
         f"votes do not agree enough for {rule}": pl.Series(winners == NO_AGREEMENT),
         "unknown won the votes": pl.Series(winners == CHOICES.index("unknown")),
         "no face won the votes": pl.Series(winners == CHOICES.index("NF")),

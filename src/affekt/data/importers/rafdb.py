@@ -52,7 +52,8 @@ class RafDb:
 def _list_download(base: Path, pictures: str) -> Listing:
     path = base / "EmoLabel" / LIST_FILE
     # A damaged line is counted below, whatever bytes are in it.
-    lines = [line.split() for line in path.read_text(errors="replace").splitlines() if line.strip()]
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    lines = [line.split() for line in text.splitlines() if line.strip()]
     rows = [
         (fields[0].removesuffix(".jpg"), _expression(fields[1], path))
         for fields in lines
@@ -85,7 +86,7 @@ def _read_boxes(folder: Path, names: list[str]) -> pl.Series:
 
 def _read_box(path: Path) -> list[float] | None:
     try:
-        left, top, right, bottom = map(float, path.read_text().split())
+        left, top, right, bottom = map(float, path.read_text(encoding="utf-8-sig").split())
     except (FileNotFoundError, ValueError):
         return None
     return [left, top, right, bottom] if right > left and bottom > top else None
