@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -151,6 +152,12 @@ def test_a_device_that_is_not_here_is_refused(device):
     with pytest.raises(ConfigError, match=f"expected --device auto, cpu, cuda or mps, got '{device}'") as caught:
         choose_device(device, World())
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("asked", "taken"), [("cuda", "cuda:1"), ("cuda:0", "cuda:0"), ("cpu", "cpu")])
+def test_each_process_takes_a_gpu_of_its_own_unless_one_is_named(monkeypatch, asked, taken):
+    monkeypatch.setattr(torch, "zeros", lambda _shape, device: SimpleNamespace(device=torch.device(device)))
+    assert choose_device(asked, World(rank=1, size=2, local_rank=1)) == torch.device(taken)
 
 
 def test_the_device_is_found():

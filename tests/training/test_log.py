@@ -27,6 +27,14 @@ def test_tensorboard_shows_every_figure(tmp_path):
     assert [(event.step, event.value) for event in events.Scalars("val_loss")] == [(1, 1.5), (2, 1.0)]
 
 
+def test_tensorboard_shows_short_epochs_in_their_order_and_a_repeated_one_once(tmp_path):
+    numbers = list(range(1, 13))
+    for number in [1, 2, 3, 3, *numbers[3:]]:
+        write_tensorboard(LINE | {"epoch": number}, tmp_path)
+    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert [event.step for event in events.Scalars("val_loss")] == numbers
+
+
 def test_an_epoch_is_a_sentence():
     assert epoch_sentence(LINE, 15) == (
         "epoch   1/15  train loss 2.0000  val loss 1.5000  val accuracy 0.5000  learning rate 0.001  3 s"

@@ -72,14 +72,14 @@ def joined_world() -> Iterator[World]:
 
 
 def choose_device(device: str, world: World) -> torch.device:
-    """Return the named device; `auto` takes this process's GPU, else Apple's, else the CPU.
+    """Return the named device; `cuda` is this process's GPU, `auto` takes that, else Apple's, else the CPU.
 
     Raises:
         ConfigError: torch cannot use a device of this name here.
     """
     if device != "auto":
         try:
-            return torch.zeros((), device=device).device
+            return torch.zeros((), device=f"cuda:{world.local_rank}" if device == "cuda" else device).device
         except (RuntimeError, AssertionError, NotImplementedError) as error:
             reason = str(error).splitlines()[0]
             raise ConfigError(

@@ -1,9 +1,12 @@
 """The log of a run: one JSON object an epoch in `log.jsonl`, and the same for TensorBoard."""
 
 import json
+import time
 from pathlib import Path
 
-from torch.utils.tensorboard import SummaryWriter
+from tensorboard.compat.proto.event_pb2 import Event  # pyright: ignore[reportAttributeAccessIssue]
+from tensorboard.summary.writer.record_writer import RecordWriter
+from torch.utils.tensorboard.summary import scalar
 
 from affekt.errors import DataError
 from affekt.files import written_whole
@@ -18,17 +21,24 @@ def write_log(history: list[dict[str, float]], folder: Path) -> None:
 
 
 def write_tensorboard(line: dict[str, float], folder: Path) -> None:
-    """Add one epoch to the run's TensorBoard events.
+    """Write one epoch's TensorBoard events; an epoch that is trained again replaces its own.
 
     Raises:
         DataError: the folder cannot be written, or the disk is full.
     """
-    events = folder / "tensorboard"
+    # TensorBoard reads files by name. A SummaryWriter's names do not sort by epoch where epochs last under a second.
+    events = folder / "tensorboard" / f"events.out.tfevents.epoch{int(line['epoch']):06d}"
+    figures = [scalar(name, value) for name, value in line.items() if name != "epoch"]
+    messages = [
+        Event(wall_time=time.time(), file_version="brain.Event:2"),
+        *(Event(wall_time=time.time(), step=int(line["epoch"]), summary=figure) for figure in figures),
+    ]
     try:
-        with SummaryWriter(str(events)) as writer:
-            for name, value in line.items():
-                if name != "epoch":
-                    writer.add_scalar(name, value, int(line["epoch"]))
+        events.parent.mkdir(parents=True, exist_ok=True)
+        with events.open("wb") as file:
+            writer = RecordWriter(file)
+            for message in messages:
+                writer.write(message.SerializeToString())
     except OSError as error:
         raise DataError(
             f"expected to write {events}, got {error.strerror or error}; free some space or choose another folder"
