@@ -119,6 +119,30 @@ def test_a_folder_without_a_model(capsys, data, tmp_path):
     assert "expected a model folder with card.json" in refused(capsys, tmp_path, "--data", data)
 
 
+@pytest.mark.parametrize("runtime", ["torch", "onnxruntime"])
+def test_what_cannot_be_used_is_refused_before_the_first_model_predicts(
+    capsys, data, small_model, tmp_path, monkeypatch, runtime
+):
+    unfinished = tmp_path / "unfinished"
+    unfinished.mkdir()
+    (unfinished / "card.json").write_text((small_model / "card.json").read_text())
+    (tmp_path / "table.csv").write_text("source_id,points\n1,2\n")
+    predicted = []
+    monkeypatch.setattr("affekt.cli.evaluate._predicted", lambda path, *_, **__: predicted.append(path))
+    options = ["--data", data, "--runtime", runtime, "--out", tmp_path / "report"]
+    first = "affekt-fast" if runtime == "torch" else small_model
+    weights = "model.safetensors beside the card" if runtime == "torch" else "model.onnx"
+    assert weights in refused(capsys, first, unfinished, *options)
+    assert "table.csv" in refused(capsys, first, "--predictions", tmp_path / "table.csv", *options)
+    assert predicted == []
+
+
+def test_what_an_int8_model_scores_before_rounding_is_not_recorded(capsys, data, small_model):
+    card = json.loads((small_model / "card.json").read_text())
+    (small_model / "card.json").write_text(json.dumps(card | {"precision": "int8"}))
+    assert "type --runtime onnxruntime" in refused(capsys, small_model, "--data", data, "--record")
+
+
 def test_two_tables_of_one_name(capsys, data, predictions):
     assert "different names" in refused(capsys, "--predictions", predictions, predictions, "--data", data)
 

@@ -13,6 +13,7 @@ import tyro
 from affekt.data.attributes import with_attributes
 from affekt.data.manifest import read_manifest, select_split, write_table
 from affekt.errors import ConfigError, MissingExtra
+from affekt.models.card import read_card
 from affekt.models.shipped import model_folder
 from affekt.seeds import require_seed
 
@@ -121,6 +122,8 @@ def evaluate(command: EvaluateCommand, manifest: pl.DataFrame, command_line: str
     check_without(command.without)
     for attribute in command.groups:
         group_values(rows, attribute)
+    if command.record and command.runtime == "torch":
+        _refuse_weights_before_int8(command.models)
     tables = named_tables(command, rows)
     evaluation = evaluate_tables(
         tables,
@@ -145,6 +148,16 @@ def evaluate(command: EvaluateCommand, manifest: pl.DataFrame, command_line: str
     print(f"\nwrote {command.out / 'report.html'}, metrics.json and table.md")
 
 
+def _refuse_weights_before_int8(models: tuple[Path, ...]) -> None:
+    """Refuse to record, in an int8 model's card, what its weights score before they are rounded."""
+    for path in models:
+        if read_card(model_folder(path)).precision == "int8":
+            raise ConfigError(
+                f"expected --runtime onnxruntime with --record and {path}, whose weights beside the int8 file are as "
+                "trained, got torch; type --runtime onnxruntime"
+            )
+
+
 def _under_conditions(command: EvaluateCommand, evaluation: "Evaluation", manifest: pl.DataFrame) -> None:
     from affekt.evaluation.robustness import measure_robustness, robustness_tables, write_robustness
     from affekt.evaluation.table import to_plain
@@ -166,6 +179,8 @@ def named_tables(command: EvaluateCommand, rows: pl.DataFrame) -> dict[str, pl.D
 
     Raises:
         ConfigError: two tables share a name.
+        DataError: a prediction table cannot be used.
+        ModelError: a model folder cannot be used.
     """
     from affekt.evaluation.predictions import read_predictions
 
@@ -174,14 +189,16 @@ def named_tables(command: EvaluateCommand, rows: pl.DataFrame) -> dict[str, pl.D
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
         raise ConfigError(f"expected models of different names, got {repeated[0]} twice; rename one folder or file")
-    tables = {}
-    for name, path in zip(names, paths, strict=True):
-        if path in command.predictions:
-            tables[name] = read_predictions(path)
-        else:
-            tables[name] = _predicted(path, rows, device=command.device, runtime=command.runtime)
-            write_table(tables[name], command.out / "predictions" / f"{_stem(path)}.parquet")
-    return tables
+    # Everything is opened before the first model predicts, so that one that cannot be used costs no time.
+    given = {named(command, path): read_predictions(path) for path in command.predictions}
+    for path in command.models:
+        _refuse_unusable(path, command.runtime)
+    made = {}
+    for path in command.models:
+        table = _predicted(path, rows, device=command.device, runtime=command.runtime)
+        write_table(table, command.out / "predictions" / f"{_stem(path)}.parquet")
+        made[named(command, path)] = table
+    return made | given
 
 
 def named(command: EvaluateCommand, path: Path) -> str:
@@ -191,6 +208,19 @@ def named(command: EvaluateCommand, path: Path) -> str:
 
 def _stem(path: Path) -> str:
     return path.resolve().name if path.is_dir() else path.stem
+
+
+def _refuse_unusable(folder: Path, runtime: str) -> None:
+    if runtime != "torch":
+        from affekt.models.session import Session
+
+        Session(model_folder(folder), runtime=runtime)  # pyright: ignore
+        return
+    try:
+        from affekt.models.saving import load_model
+    except ModuleNotFoundError as error:
+        raise MissingExtra(error.name or "torch", "train") from error
+    load_model(model_folder(folder))
 
 
 def _predicted(folder: Path, rows: pl.DataFrame, *, device: str, runtime: str) -> pl.DataFrame:
