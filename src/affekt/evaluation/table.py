@@ -219,7 +219,8 @@ def group_notes(evaluation: Evaluation) -> list[str]:
         notes.append(
             "Groups may differ in which expressions their pictures show, and then in accuracy for that reason alone: "
             "the balanced accuracy weighs expressions alike. Of twenty differences with nothing behind them, one "
-            "or two leave 0 out."
+            "or two leave 0 out. Where few rows make the bootstrap too sure of the two accuracies, their intervals are "
+            "the score interval's."
         )
     return notes
 
