@@ -79,7 +79,8 @@ def _run(arguments: list[str]) -> None:
         if debug:
             raise
         fail(
-            f"expected to read or write {error.filename}, got {error.strerror}; check who may, or choose another place"
+            f"expected to read or write {error.filename or 'a file'}, got {error.strerror}; check who may, or choose "
+            "another place"
         )
     except KeyboardInterrupt:
         print("\naffekt: stopped", file=sys.stderr)

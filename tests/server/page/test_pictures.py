@@ -121,6 +121,9 @@ def test_a_webp_whose_exif_breaks_off_is_taken_as_it_is(opened, astronaut_rgb, b
     Image.fromarray(astronaut_rgb).save(buffer, "WEBP")
     opened.choose({"name": "odd.webp", "mimeType": "image/webp", "buffer": buffer.getvalue() + broken})
     opened.until_told("odd.webp: 1 face")
+    row = table(opened).row(0, named=True)
+    assert row["x"] == pytest.approx(174, abs=8)
+    assert row["y"] == pytest.approx(60, abs=25)
 
 
 def test_of_an_animation_the_first_frame_is_read_and_not_numbered(opened, astronaut_rgb):
