@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 from scipy.spatial.distance import jensenshannon
-from scipy.stats import entropy, pearsonr
+from scipy.stats import binomtest, entropy, pearsonr
 from sklearn import metrics as sk
 
 from affekt.errors import ConfigError, DataError
@@ -231,10 +231,53 @@ def test_truths_of_exactly_zero_are_counted(manifest, predictions):
     assert scores.figures["valence_sagr"].value <= 1 - zeros / 84
 
 
+def perfect(predictions_of, rows):
+    """Predictions with no mistake."""
+    return predictions_of(rows, skill=100.0)
+
+
+def test_a_share_of_few_rows_that_are_all_right_is_not_certain(manifest, predictions_of):
+    scores = scored(perfect(predictions_of, manifest), manifest)
+    for index, label in enumerate(LABELS):
+        rows = int(scores.confusion[index].sum())
+        expected = binomtest(rows, rows).proportion_ci(method="wilson")
+        for key in ("recall", "precision"):
+            found = scores.classes[label][key]
+            assert (found.low, found.high) == pytest.approx((expected.low, 1), abs=1e-9), label
+    assert scores.figures["accuracy"].low == pytest.approx(84 / (84 + 1.959964**2), abs=1e-6)
+    assert scores.answered[0.0]["accuracy"] == scores.figures["accuracy"]
+
+
+def test_people_and_not_pictures_are_few_where_people_are_drawn(manifest_of, predictions_of):
+    people = manifest_of(subject=[f"person {index % 20}" for index in range(160)])
+    by_row = scored(perfect(predictions_of, people), people)
+    by_subject = scored(perfect(predictions_of, people), people, by="subject")
+    shown = people.filter(pl.col("split") == "test")["subject"].n_unique()
+    assert by_subject.figures["accuracy"].low == pytest.approx(shown / (shown + 1.959964**2), abs=1e-6)
+    assert by_row.figures["accuracy"].low > by_subject.figures["accuracy"].low
+
+
+def test_a_share_of_many_rows_keeps_the_bootstraps_interval(manifest, predictions):
+    scores = scored(predictions, manifest)
+    right = scores.figures["accuracy"].value * scores.rows
+    assert 10 <= right <= scores.rows - 10
+    found = scores.figures["accuracy"]
+    assert (found.low, found.high) == tuple(np.quantile(scores.draws["accuracy"], [0.025, 0.975]))
+
+
+def test_a_class_that_is_never_predicted_has_no_precision_and_no_interval(manifest, predictions):
+    never = predictions.with_columns(pl.lit(0.0).alias(PROBABILITY_COLUMNS[LABELS.index("contempt")]))
+    never = never.with_columns(pl.col(PROBABILITY_COLUMNS) / pl.sum_horizontal(PROBABILITY_COLUMNS))
+    found = scored(never, manifest).classes["contempt"]
+    assert np.isnan([found["precision"].value, found["precision"].low, found["precision"].high]).all()
+    assert found["recall"].value == found["recall"].low == 0 < found["recall"].high < 1
+
+
 def test_no_resamples_leave_the_intervals_open(manifest, predictions):
-    figure = scored(predictions, manifest, resamples=0).figures["accuracy"]
-    assert figure.value > 0
-    assert np.isnan([figure.low, figure.high]).all()
+    scores = scored(predictions, manifest, resamples=0)
+    for figure in (scores.figures["accuracy"], scores.classes["happiness"]["recall"]):
+        assert figure.value > 0
+        assert np.isnan([figure.low, figure.high]).all()
 
 
 def test_json_holds_no_nan(manifest, predictions):

@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from affekt.evaluation.bootstrap import Figure
-from affekt.evaluation.shares import difference_of, effective_rows, mean_of, score_interval, wider
+from affekt.evaluation.shares import (
+    difference_of,
+    effective_rows,
+    is_share_of_few,
+    mean_of,
+    score_interval,
+    share_interval,
+    wider,
+)
 
 
 @given(st.integers(1, 500), st.data())
@@ -58,3 +66,24 @@ def test_people_count_where_resamples_say_nothing(draws):
 def test_the_wider_ends_are_kept():
     assert wider(Figure(0.5, 0.4, 0.6), Figure(0.5, 0.3, 0.55)) == Figure(0.5, 0.3, 0.6)
     assert wider(Figure(0.5, 0.4, 0.6), Figure(0.5, np.nan, np.nan)) == Figure(0.5, 0.4, 0.6)
+
+
+@pytest.mark.parametrize(
+    ("right", "rows", "few"), [(0, 50, True), (9, 50, True), (10, 50, False), (40, 50, False), (41, 50, True)]
+)
+def test_few_are_fewer_than_ten_on_either_side(right, rows, few):
+    assert is_share_of_few(right / rows, rows) is few
+
+
+@pytest.mark.parametrize("truth", [0.3, 0.9])
+def test_the_interval_of_a_share_of_few_holds_the_truth_as_often_as_it_says(truth):
+    random = np.random.default_rng(0)
+    wide = alone = 0
+    for right in random.binomial(18, truth, 400):
+        draws = random.binomial(18, right / 18, 400) / 18
+        found = share_interval(right / 18, draws, np.ones(18, dtype=bool))
+        low, high = np.quantile(draws, [0.025, 0.975])
+        wide += found.low <= truth <= found.high
+        alone += low <= truth <= high
+    assert wide / 400 > 0.93
+    assert wide >= alone

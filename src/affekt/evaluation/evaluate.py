@@ -19,6 +19,7 @@ from affekt.evaluation.groups import Grouping, grouping_to_json, score_groups
 from affekt.evaluation.notes import origin_tag, picture_tag
 from affekt.evaluation.predictions import Matched, match
 from affekt.evaluation.score import Scores, compare, figure_to_json, score, to_json
+from affekt.evaluation.shares import FEW
 from affekt.files import written_whole
 from affekt.labels import LABELS
 from affekt.models.card import read_card
@@ -58,7 +59,8 @@ class Evaluation:
         how = self.floor.resampling
         return (
             f"Intervals: {LEVEL:.0%} percentile bootstrap, {how.resamples:,} resamples by {how.by}, seed {how.seed}; "
-            "all models meet the same resamples, so that differences are paired."
+            "all models meet the same resamples, so that differences are paired. Accuracy, precision and recall with "
+            f"fewer than {FEW} rows right, or fewer wrong, have the wider of that and the score interval."
         )
 
 

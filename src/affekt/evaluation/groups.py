@@ -12,7 +12,7 @@ from affekt.evaluation.bootstrap import Figure, percentile_interval, resample_co
 from affekt.evaluation.notes import LEAST_PEOPLE, LEAST_ROWS
 from affekt.evaluation.predictions import Matched
 from affekt.evaluation.score import Resampling, figure_to_json, measure, resampled_units
-from affekt.evaluation.shares import difference_of, effective_rows, mean_of, score_interval, wider
+from affekt.evaluation.shares import difference_of, mean_of, share_interval, wider
 from affekt.labels import LABELS
 
 LEAST_OF_EXPRESSION = 5
@@ -132,21 +132,15 @@ def _side(matched: Matched, mask: np.ndarray, how: Resampling, units: np.ndarray
     recalls = {}
     if rows.probabilities is not None:
         known = mask & (matched.label >= 0)
-        figures["accuracy"] = _share("accuracy", points, draws, known, units)
+        figures["accuracy"] = share_interval(float(points["accuracy"]), draws["accuracy"], known, units)
         of_label = {label: known & (matched.label == index) for index, label in enumerate(LABELS)}
         recalls = {
-            label: _share(f"recall/{label}", points, draws, those, units)
+            label: share_interval(float(points[f"recall/{label}"]), draws[f"recall/{label}"], those, units)
             for label, those in of_label.items()
             if _count(those, units) >= LEAST_OF_EXPRESSION
         }
         figures["balanced_accuracy"] = _balanced(recalls, draws, list(recalls))
     return _Side(figures, draws, recalls)
-
-
-def _share(key: str, points: dict, draws: dict, mask: np.ndarray, units: np.ndarray | None) -> Figure:
-    share, rows = float(points[key]), int(mask.sum())
-    independent = rows if units is None else effective_rows(share, rows, _count(mask, units), draws[key])
-    return wider(score_interval(share, independent), Figure(share, *percentile_interval(draws[key])))
 
 
 def _balanced(recalls: dict[str, Figure], draws: dict[str, np.ndarray], labels: list[str]) -> Figure:

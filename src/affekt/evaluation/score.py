@@ -15,6 +15,7 @@ from affekt.evaluation.calibration import expected_calibration_error
 from affekt.evaluation.notes import notes_on
 from affekt.evaluation.predictions import Matched
 from affekt.evaluation.ranking import areas_by_class
+from affekt.evaluation.shares import is_share_of_few, share_interval
 from affekt.labels import LABELS
 
 CLASS_MEASURES = ("precision", "recall", "f1", "roc_auc", "pr_auc")
@@ -68,6 +69,9 @@ def score(
 ) -> Scores:
     """Score predictions: every figure that their parts allow, each with its 95 % bootstrap interval.
 
+    A share of rows (accuracy, precision, recall) has the wider of that and its score interval where fewer than
+    `affekt.evaluation.shares.FEW` rows are right, or fewer wrong.
+
     Args:
         matched: the predictions joined with the manifest.
         name: the model's name in tables.
@@ -92,6 +96,8 @@ def score(
             step(len(weights))
     draws = {key: np.concatenate([np.empty(0), *(chunk[key] for chunk in chunks)]) for key in point}
     every = {key: Figure(float(value), *percentile_interval(draws[key])) for key, value in point.items()}
+    if resamples:
+        every |= _shares_of_few(matched, every, draws, groups)
     figures = {key: figure for key, figure in every.items() if "/" not in key}
     classes, answered = {}, {}
     confusion = None
@@ -116,6 +122,25 @@ def score(
         resampling=Resampling(matched.split, count, resamples, seed, by, matched.without),
         draws=draws,
     )
+
+
+def _shares_of_few(
+    matched: Matched, every: dict[str, Figure], draws: dict[str, np.ndarray], units: np.ndarray | None
+) -> dict[str, Figure]:
+    """Return the shares of which fewer than ten rows are right, or wrong, with the wider interval."""
+    if matched.probabilities is None:
+        return {}
+    known = matched.label >= 0
+    chosen, confidence = matched.probabilities.argmax(axis=1), matched.probabilities.max(axis=1)
+    rows = {"accuracy": known}
+    rows |= {f"recall/{label}": matched.label == index for index, label in enumerate(LABELS)}
+    rows |= {f"precision/{label}": known & (chosen == index) for index, label in enumerate(LABELS)}
+    rows |= {f"accuracy/{least}": known & (confidence >= least) for least in abstention.LEAST_CONFIDENCES}
+    return {
+        key: share_interval(every[key].value, draws[key], of, units)
+        for key, of in rows.items()
+        if of.any() and is_share_of_few(every[key].value, int(of.sum()))
+    }
 
 
 def resampled_units(rows: pl.DataFrame, by: str) -> np.ndarray | None:

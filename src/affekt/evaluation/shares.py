@@ -9,7 +9,10 @@ from statistics import NormalDist
 
 import numpy as np
 
-from affekt.evaluation.bootstrap import LEVEL, Figure
+from affekt.evaluation.bootstrap import LEVEL, Figure, percentile_interval
+
+FEW = 10
+"""With fewer rows right, or fewer wrong, a share takes the wider interval wherever it stands."""
 
 
 def score_interval(share: float, rows: float, level: float = LEVEL) -> Figure:
@@ -28,6 +31,26 @@ def score_interval(share: float, rows: float, level: float = LEVEL) -> Figure:
     middle = (share + z**2 / (2 * rows)) / scale
     half = z / scale * np.sqrt(share * (1 - share) / rows + z**2 / (4 * rows**2))
     return Figure(share, float(min(middle - half, share)), float(max(middle + half, share)))
+
+
+def share_interval(share: float, draws: np.ndarray, of: np.ndarray, units: np.ndarray | None = None) -> Figure:
+    """Return a share with the wider of its bootstrap interval and its score interval.
+
+    Args:
+        share: what share of the rows is right, 0-1.
+        draws: (resamples,) the share in each resample.
+        of: (n,) bool, the rows that it is a share of.
+        units: (n,) the person of each row where people were resampled, None where rows were.
+    """
+    rows = int(of.sum())
+    independent = rows if units is None else effective_rows(share, rows, len(np.unique(units[of])), draws)
+    return wider(score_interval(share, independent), Figure(share, *percentile_interval(draws)))
+
+
+def is_share_of_few(share: float, rows: int) -> bool:
+    """Return whether fewer than `FEW` of the rows are right, or fewer wrong."""
+    right = round(share * rows)
+    return min(right, rows - right) < FEW
 
 
 def effective_rows(share: float, rows: int, people: int, draws: np.ndarray) -> float:
