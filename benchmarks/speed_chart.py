@@ -40,7 +40,7 @@ def write_chart(found: Found, path: Path) -> None:
                 continue
             value, low, high = accuracy
             spread = [[value - low], [high - value]]
-            axes.errorbar(speed, value, spread, fmt=marker, color=colour, mec="white", ms=8, capsize=2, label=name)
+            axes.errorbar(speed, value, spread, fmt=marker, color=colour, mec="white", ms=8, label=name)
         axes.set(ylabel="accuracy, FER+ PublicTest, 95 % interval", xscale="log")
         axes.yaxis.set_major_formatter(lambda value, _: short(value, 2))
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
