@@ -13,7 +13,8 @@ from affekt.errors import ConfigError
 from affekt.models.card import CARD_FILE, WEIGHTS_FILE, read_card
 from affekt.training import generations
 from affekt.training.augmentation_settings import Augmentation
-from affekt.training.generations import generation, new_head, train_generations
+from affekt.training.generations import generation, new_head, planned_steps, train_generations
+from affekt.training.run import training_rows
 
 CHAIN = {"generations": 3, "generation_epochs": 1, "epochs": 2, "teacher_view": "plain", "teacher_weight": 0.7}
 
@@ -89,6 +90,58 @@ def test_a_single_generation_can_have_a_new_head_too(chained):
     ours, first = (load_file(place / WEIGHTS_FILE) for place in (folder, folder / "generation-1"))
     assert all(torch.equal(ours[name], first[name]) for name in ours if name.startswith("backbone."))
     assert any(not torch.equal(ours[name], first[name]) for name in ours if name.startswith("heads."))
+
+
+def test_a_generation_of_several_networks_is_their_average_under_a_new_head(chained, capsys):
+    folder = chained(generations=3, generation_seeds=2, head_epochs=1)
+    inside = ["generation-1", "generation-2", "generation-2-0", "generation-2-1", "generation-3-0", "generation-3-1"]
+    assert sorted(path.name for path in folder.glob("generation-*")) == inside
+    ours, *both = (load_file(place / WEIGHTS_FILE) for place in (folder, *sorted(folder.glob("generation-3-*"))))
+    backbone = [name for name in ours if name.startswith("backbone.") and ours[name].is_floating_point()]
+    for name in backbone:
+        torch.testing.assert_close(ours[name], (both[0][name] + both[1][name]) / 2)
+    assert any(not torch.equal(both[0][name], both[1][name]) for name in backbone)
+    cards = [read_card(folder / name).training for name in ("generation-2-0", "generation-2-1", "generation-3-1")]
+    assert [card["seed"] for card in cards] == [0, 1, 1]
+    second = str(folder / "generation-2")
+    assert cards[2]["recipe"]["weights"] == [second]
+    assert cards[2]["recipe"]["teachers"] == [str(folder / "generation-1"), second]
+    printed = [line for line in capsys.readouterr().out.splitlines() if line.startswith("generation")]
+    assert printed[1:4] == [f"generation 2 of 3, {part}" for part in ("network 1 of 2", "network 2 of 2", "new head")]
+
+
+def test_networks_of_one_generation_are_chosen_on_the_same_carved_rows(tiny, manifest, run_in):
+    recipe = tiny(**CHAIN | {"generations": 2, "generation_seeds": 3, "head_epochs": 1})
+    steps = planned_steps(recipe, run_in("run", seed=4, validation="0.2"))
+    assert [step.run.seed for step in steps] == [4, 4, 5, 6, 4]
+    carved = [training_rows(step.recipe, manifest, step.run)[1]["image"].to_list() for step in steps]
+    assert all(rows == carved[0] for rows in carved)
+    other = training_rows(recipe, manifest, run_in("run", seed=5, validation="0.2"))[1]["image"].to_list()
+    assert other != carved[0]
+
+
+def test_an_interrupted_generation_of_several_networks_goes_on(chained, monkeypatch):
+    whole = chained("whole", generations=2, generation_seeds=2, head_epochs=1)
+    original, calls = generations.train, []
+
+    def deadly(*arguments):
+        calls.append(1)
+        if len(calls) == 3:
+            raise Killed
+        return original(*arguments)
+
+    monkeypatch.setattr(generations, "train", deadly)
+    with pytest.raises(Killed):
+        chained("run", generations=2, generation_seeds=2, head_epochs=1)
+    folder = chained("run", generations=2, generation_seeds=2, head_epochs=1, resume=True)
+    assert len(calls) == 5
+    assert weights(folder) == weights(whole)
+
+
+def test_an_average_needs_a_new_head(tiny):
+    with pytest.raises(ConfigError, match=r"above 0 with 3 generation_seeds, got 0.*--head-epochs 4"):
+        tiny(**CHAIN, generation_seeds=3)
+    assert tiny(generation_seeds=3, generations=1).head_epochs == 0
 
 
 def test_an_interrupted_chain_goes_on_and_ends_alike(chained, monkeypatch):

@@ -17,6 +17,7 @@ POSITIVE = (
     "epochs",
     "generations",
     "generation_epochs",
+    "generation_seeds",
     "plateau_patience",
     "repeat_threshold",
 )
@@ -112,9 +113,12 @@ class Recipe:
     """Passes over the training split of each generation but the first."""
     generation_mixup: float = 0.0
     """`mixup` of each generation but the first; 0: as the first."""
+    generation_seeds: int = 1
+    """Networks of each generation but the first, with the seeds that follow; where there are several, their average
+    under a new head is the generation."""
     head_epochs: int = 0
-    """At the end, train a new head for this many passes, on the frozen average of the backbones of all generations but
-    the first; 0 keeps the last generation as it is."""
+    """Passes in which a new head is trained: on the average of each generation's networks or, where each is a single
+    one, at the end on that of all generations but the first; 0 keeps the last as it is."""
     schedule: Literal["constant", "plateau", "cosine"] = "plateau"
     """Constant, halved when the validation loss has not fallen for `plateau_patience` epochs, or warm-up and cosine."""
     plateau_patience: int = 3
@@ -179,6 +183,11 @@ class Recipe:
             )
         if self.sharpness_epochs and not self.sharpness_radius:
             raise ConfigError("expected a sharpness_radius with sharpness_epochs, got 0; type --sharpness-radius 0.05")
+        if self.generations > 1 and self.generation_seeds > 1 and not self.head_epochs:
+            raise ConfigError(
+                f"expected head_epochs above 0 with {self.generation_seeds} generation_seeds, got 0, and an average "
+                "needs a new head; type --head-epochs 4"
+            )
         if self.batch_size % self.accumulate:
             raise ConfigError(
                 f"expected a batch_size that accumulate divides, got {self.batch_size} and {self.accumulate}; "

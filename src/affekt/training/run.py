@@ -45,6 +45,8 @@ class Run:
     """A split, a fraction of the training split to carve, or `auto`: the split `val`, else a tenth of `train`."""
     seed: int = 0
     """Decides the first weights, the order, the augmentation and the carved validation rows."""
+    validation_seed: int | None = None
+    """Decides the carved validation rows alone; None: `seed` does."""
     resume: bool = False
     """Continue from the checkpoint in `out`."""
     device: str = "auto"
@@ -180,7 +182,7 @@ def training_rows(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> tuple[pl.
                 f"expected --validation to be a fraction or one of the splits {', '.join(sorted(splits))}, "
                 f"got {chosen!r}; type --validation 0.1"
             ) from None
-        sides = carve_validation(rows, fraction, run.seed)
+        sides = carve_validation(rows, fraction, run.seed if run.validation_seed is None else run.validation_seed)
     for side, name in zip(sides, ("training", "validation"), strict=True):
         require_targets(recipe, targets_of(side), name)
     require_labels_to_balance(recipe, targets_of(sides[0]))
