@@ -50,7 +50,7 @@ def test_counts_by_class_and_split_in_their_order():
 
 def test_copies_within_and_across_splits():
     report = check_manifest(manifest(LEAKY), pictures=False)
-    assert report.copies_within == 1
+    assert report.copies_within == {"train": 1}
     assert report.copies_across.rows() == [
         ("train", "val", 1),
         ("train", "test", 1),
@@ -67,14 +67,23 @@ def test_copies_stay_in_the_earliest_split():
     assert clean["source_id"].to_list() == ["0", "1", "4", "7", "8", "9"]
     report = check_manifest(clean, pictures=False)
     assert not report.has_leak
-    assert report.copies_within == 1
+    assert report.copies_within == {"train": 1}
 
 
 def test_copies_within_one_split_are_no_leak():
     report = check_manifest(manifest(LEAKY[:2]), pictures=False)
-    assert report.copies_within == 1
+    assert report.copies_within == {"train": 1}
     assert not report.has_leak
     assert "No leak found." in report.text()
+
+
+def test_copies_within_are_counted_by_split_in_their_order():
+    rows = [(split, "fear", f"{split} {name}", None) for split in ("other", "val", "train") for name in "aab"]
+    rows.append(("train", "fear", "train a", None))
+    report = check_manifest(manifest(rows), pictures=False)
+    assert list(report.copies_within.items()) == [("train", 2), ("val", 1), ("other", 1)]
+    assert "exact copies      within a split 2 in train, 1 in val, 1 in other (kept)" in report.text()
+    assert "exact copies      none within a split" in check_manifest(manifest(rows[1:3]), pictures=False).text()
 
 
 def test_a_person_in_two_splits_is_a_leak_that_goes():

@@ -49,7 +49,7 @@ def check_manifest(frame: pl.DataFrame, *, pictures: bool = True) -> CheckReport
         unreadable=unreadable,
         tiny=tiny,
         unhashed=frame.height - hashed.height,
-        copies_within=hashed.height - hashed.unique(["pixel_sha256", "split"]).height,
+        copies_within=_copies_within(hashed),
         copies_across=_copies_across(hashed),
         conflicting=hashed.drop_nulls("emotion")
         .group_by("pixel_sha256")
@@ -101,6 +101,11 @@ def ordered(splits: Iterable[str]) -> list[str]:
 def _rank(frame: pl.DataFrame) -> pl.Expr:
     places = {split: place for place, split in enumerate(ordered({*SPLIT_ORDER, *frame["split"]}))}
     return pl.col("split").replace_strict(places, return_dtype=pl.Int32)
+
+
+def _copies_within(hashed: pl.DataFrame) -> dict[str, int]:
+    further = hashed.filter(~pl.struct("pixel_sha256", "split").is_first_distinct())
+    return dict(further.group_by("split", _rank(hashed).alias("rank")).len().sort("rank").select("split", "len").rows())
 
 
 def _copies_across(hashed: pl.DataFrame) -> pl.DataFrame:

@@ -30,8 +30,8 @@ class CheckReport:
     """`split`, `source_id`, `width` and `height` of pictures with a side below `affekt.data.check.TINY_SIDE` pixels."""
     unhashed: int
     """Rows without `pixel_sha256`, among which copies cannot be found."""
-    copies_within: int
-    """Rows beyond the first of their picture in the same split."""
+    copies_within: dict[str, int]
+    """By split, the rows beyond the first of their picture in it; splits without any are not named."""
     copies_across: pl.DataFrame
     """`kept`, `leaked`, `pictures`: how many rows of the split `leaked` are copies of a picture in the split `kept`."""
     conflicting: int
@@ -81,7 +81,8 @@ class CheckReport:
         return lines + _examples(tiny, self.tiny)
 
     def _leak_lines(self) -> list[str]:
-        lines = [_finding("exact copies", f"{self.copies_within:,} within a split (kept)")]
+        within = ", ".join(f"{copies:,} in {split}" for split, copies in self.copies_within.items())
+        lines = [_finding("exact copies", f"within a split {within} (kept)" if within else "none within a split")]
         lines += [
             _finding("LEAK", f"{_plural(pictures, 'picture')} of {leaked} copied from {kept}")
             for kept, leaked, pictures in self.copies_across.rows()
