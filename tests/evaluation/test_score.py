@@ -181,6 +181,18 @@ def test_few_rows_or_people_are_said(manifest_of, predictions_of):
     assert "The intervals come from 24 rows: from fewer than 30 they are too narrow." in notes
 
 
+def test_copies_within_the_split_are_said(manifest_of, predictions_of):
+    hashes = [None if index < 40 else f"picture {index // 4}" for index in range(160)]
+    copied = manifest_of(pixel_sha256=hashes)
+    rows = copied.filter(pl.col("split") == "test")
+    copies = rows["pixel_sha256"].count() - rows["pixel_sha256"].drop_nulls().n_unique()
+    assert copies > 10
+    said = f"{copies} of {len(rows)} rows are exact copies of others, and count as if they were other pictures."
+    assert said in scored(predictions_of(copied), copied).notes
+    different = manifest_of(pixel_sha256=[f"picture {index}" for index in range(160)])
+    assert not any("copies" in note for note in scored(predictions_of(different), different).notes)
+
+
 def test_one_unknown_subject_does_not_hide_that_others_have_several_pictures(manifest_of, predictions_of):
     people = manifest_of(subject=[None, *(f"person {index // 10}" for index in range(1, 160))])
     notes = scored(predictions_of(people), people).notes

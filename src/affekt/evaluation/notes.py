@@ -91,6 +91,9 @@ def _on_dimensions(matched: Matched) -> Iterator[str]:
 
 
 def _on_resampling(rows: pl.DataFrame, by: str) -> Iterator[str]:
+    hashes = rows["pixel_sha256"].drop_nulls()
+    if copies := len(hashes) - hashes.n_unique():
+        yield f"{copies} of {len(rows)} rows are exact copies of others, and count as if they were other pictures."
     # People of two data sets may have one name.
     known = rows.drop_nulls("subject").select("source", "subject")
     people = known.n_unique()
