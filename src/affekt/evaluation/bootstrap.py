@@ -18,7 +18,7 @@ CHUNK_VALUES = 200_000
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure with the ends of its 95 % bootstrap interval; NaN where it is not defined."""
+    """A figure with the ends of its 95 % interval; NaN where it is not defined."""
 
     value: float
     low: float
