@@ -120,46 +120,32 @@ def test_networks_of_one_generation_are_chosen_on_the_same_carved_rows(tiny, man
     assert other != carved[0]
 
 
-def test_an_interrupted_generation_of_several_networks_goes_on(chained, monkeypatch):
-    whole = chained("whole", generations=2, generation_seeds=2, head_epochs=1)
-    original, calls = generations.train, []
-
-    def deadly(*arguments):
-        calls.append(1)
-        if len(calls) == 3:
-            raise Killed
-        return original(*arguments)
-
-    monkeypatch.setattr(generations, "train", deadly)
-    with pytest.raises(Killed):
-        chained("run", generations=2, generation_seeds=2, head_epochs=1)
-    folder = chained("run", generations=2, generation_seeds=2, head_epochs=1, resume=True)
-    assert len(calls) == 5
-    assert weights(folder) == weights(whole)
-
-
 def test_an_average_needs_a_new_head(tiny):
     with pytest.raises(ConfigError, match=r"above 0 with 3 generation_seeds, got 0.*--head-epochs 4"):
         tiny(**CHAIN, generation_seeds=3)
     assert tiny(generation_seeds=3, generations=1).head_epochs == 0
 
 
-def test_an_interrupted_chain_goes_on_and_ends_alike(chained, monkeypatch):
-    whole = chained("whole")
+@pytest.mark.parametrize(
+    ("changes", "trainings", "killed_in"),
+    [({}, 3, 2), ({"generations": 2, "generation_seeds": 2, "head_epochs": 1}, 4, 3)],
+)
+def test_an_interrupted_chain_goes_on_and_ends_alike(chained, monkeypatch, changes, trainings, killed_in):
     original, calls = generations.train, []
 
     def deadly(*arguments):
         calls.append(1)
-        if len(calls) == 2:
+        if len(calls) == killed_in:
             raise Killed
         return original(*arguments)
 
+    whole = chained("whole", **changes)
     monkeypatch.setattr(generations, "train", deadly)
     with pytest.raises(Killed):
-        chained("run")
+        chained("run", **changes)
     done = weights(whole.parent / "run" / "generation-1")
-    folder = chained("run", resume=True)
-    assert len(calls) == 4
+    folder = chained("run", resume=True, **changes)
+    assert len(calls) == trainings + 1
     assert weights(folder / "generation-1") == done == weights(whole / "generation-1")
     assert weights(folder) == weights(whole)
 
