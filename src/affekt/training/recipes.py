@@ -138,7 +138,8 @@ def vgg16_va_drawn() -> Recipe:
 def affekt() -> Recipe:
     """The network that comes with affekt: a narrow, mirrored ResNet-18-D for grey 48-pixel faces, three generations.
 
-    Each generation but the first is the average of three networks under a new head. The changes are those that crops of a detector show: a shifted and turned box, light, occlusion, few pixels, JPEG.
+    Each generation but the first is the average of three networks under a new head. The changes of pictures are those
+    that crops of a detector show: a shifted and turned box, light, occlusion, few pixels, JPEG.
     """
     return Recipe(
         architecture="face_resnet18_w32_64px_mirrored",
