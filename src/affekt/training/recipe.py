@@ -186,7 +186,7 @@ class Recipe:
         if self.generations > 1 and self.generation_seeds > 1 and not self.head_epochs:
             raise ConfigError(
                 f"expected head_epochs above 0 with {self.generation_seeds} generation_seeds, got 0, and an average "
-                "needs a new head; type --head-epochs 4"
+                "needs a new head; type --head-epochs 4, or --generation-seeds 1 for one network a generation"
             )
         if self.batch_size % self.accumulate:
             raise ConfigError(

@@ -221,6 +221,7 @@ def affekt_head() -> Recipe:
         growth_epochs=0,
         epochs=60,
         generations=1,
+        generation_seeds=1,
         head_epochs=0,
         ema_decay=0,
     )
