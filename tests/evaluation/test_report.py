@@ -5,26 +5,19 @@ import re
 import sys
 from html.parser import HTMLParser
 
-import numpy as np
 import polars as pl
 import pytest
-from matplotlib.figure import Figure as Canvas
 
 from affekt.errors import ConfigError, DataError, MissingExtra
 from affekt.evaluation.bootstrap import Figure
-from affekt.evaluation.charts import paint_classes, paint_confidence, paint_confusion, paint_curves, paint_reliability
-from affekt.evaluation.circumplex import paint_class_means, paint_residuals, spread
 from affekt.evaluation.drawing import render
 from affekt.evaluation.evaluate import evaluate_tables
 from affekt.evaluation.history import panels_of, read_log
 from affekt.evaluation.markup import table_html, typeset
 from affekt.evaluation.mistakes import worst_mistakes
 from affekt.evaluation.predictions import match
-from affekt.evaluation.ranking import precision_recall_curve, roc_curve
 from affekt.evaluation.report import report_html, write_report
-from affekt.evaluation.score import score
 from affekt.evaluation.table import Table, interval, is_clear, main_tables, number, summary, to_markdown, to_plain
-from affekt.labels import LABELS
 
 
 def evaluated(manifest, tables, **options):
@@ -151,81 +144,11 @@ def test_dimensions_known_for_different_rows_make_charts_of_what_there_is(manife
     assert "Residuals of arousal" not in page
 
 
-@pytest.mark.filterwarnings("error")
-def test_charts_of_absent_classes_keep_their_rows_and_need_no_curve(manifest, predictions):
-    angry = score(match(predictions, manifest.with_columns(emotion=pl.lit("anger")), "test"), resamples=20)
-    classes, curves = Canvas(), Canvas()
-    paint_classes(classes, angry)
-    low, high = sorted(classes.axes[0].get_ylim())
-    assert low <= -0.4
-    assert high >= 7.4
-    paint_curves(curves, np.full(9, 6), np.full((9, 8), 1 / 8), angry, "roc_auc")
-    assert curves.axes[0].get_legend() is None
-
-
-def test_the_histogram_of_confidence_has_the_bins_of_the_reliability_diagram():
-    canvas = Canvas()
-    confidence = np.linspace(0, 1, 16)[1:]
-    paint_confidence(canvas, confidence, np.arange(15) % 2 == 0)
-    wrong, right = ([bar.get_height() for bar in bars] for bars in canvas.axes[0].containers)
-    assert wrong == [0, 1] * 7 + [0]
-    assert right == [1, 0] * 7 + [1]
-
-
-def test_the_confusion_matrix_shows_shares_of_the_true_class():
-    counts = np.zeros((8, 8), dtype=int)
-    counts[0, :2], counts[1, 1] = (3, 1), 4
-    canvas = Canvas()
-    paint_confusion(canvas, counts)
-    shown: dict[tuple[int, int], list[str]] = {}
-    for text in canvas.axes[0].texts:
-        column, row = map(int, text.get_position())
-        shown.setdefault((row, column), []).append(text.get_text())
-    assert shown == {(0, 0): ["75%", "3"], (0, 1): ["25%", "1"], (1, 1): ["100%", "4"]}
-
-
-def test_the_reliability_diagram_has_accuracy_and_wilsons_interval():
-    canvas = Canvas()
-    paint_reliability(canvas, np.full(20, 0.5), np.arange(20) < 5)
-    [bar] = canvas.axes[0].patches
-    assert bar.get_height() == 0.25
-    low, high = canvas.axes[0].lines[0].get_ydata()
-    # Wilson (1927): the roots of (p - 1/4)^2 = 1.96^2 p (1 - p) / 20.
-    assert all((p - 0.25) ** 2 == pytest.approx(1.959964**2 * p * (1 - p) / 20) for p in (low, high))
-    assert low < 0.25 < high
-
-
 @pytest.mark.parametrize(("low", "high", "clear"), [(0.1, 0.2, True), (-0.2, -0.1, True), (-0.1, 0.2, False)])
 def test_a_difference_is_clear_on_either_side_of_zero(low, high, clear):
     assert is_clear(Figure(0, low, high)) is clear
     bold = "**+0.000" in to_markdown(Table("t", ("a", "b"), (("x - y", Figure(0, low, high)),), signed=True))
     assert bold is clear
-
-
-def test_residuals_are_prediction_minus_truth():
-    canvas = Canvas()
-    paint_residuals(canvas, np.array([-0.5, 0.25]), np.array([0.5, 0.0]), "valence")
-    points = np.asarray(canvas.axes[0].collections[0].get_offsets())
-    np.testing.assert_allclose(points, [[-0.5, 1.0], [0.25, -0.25]])
-
-
-@pytest.mark.parametrize(("kind", "curve"), [("roc_auc", roc_curve), ("pr_auc", precision_recall_curve)])
-def test_curves_are_of_their_own_class(manifest, predictions, kind, curve):
-    matched = match(predictions, manifest, "test")
-    assert matched.probabilities is not None
-    canvas = Canvas()
-    paint_curves(canvas, matched.label, matched.probabilities, score(matched, resamples=0), kind)
-    for index, line in enumerate(canvas.axes[0].lines[:8]):
-        x, y = curve(matched.label == index, matched.probabilities[:, index])
-        np.testing.assert_array_equal(line.get_data(), [x, y])
-        assert line.get_label().startswith(f"{LABELS[index]} ")
-
-
-def test_means_outside_the_circle_stay_in_the_chart():
-    canvas = Canvas()
-    ends = np.array([0.1, 0.2]), np.array([0.0, 0.1])
-    paint_class_means(canvas, ends, (np.array([1.6, 1.7]), np.array([0.1, 0.1])), np.array([1, 1]))
-    assert canvas.axes[0].get_xlim()[1] > 1.65
 
 
 def test_nothing_is_left_where_writing_fails(tmp_path, manifest, predictions):
@@ -303,7 +226,3 @@ def test_a_clear_difference_is_bold():
     assert "**+0.500 [+0.250, +0.750]**" in to_markdown(table)
     assert "| +0.000 [-1.000, +1.000] |" in to_markdown(table)
     assert table_html(table).count('class="clear"') == 1
-
-
-def test_names_on_the_circumplex_do_not_overlap():
-    assert spread([0.5, 0.1, 0.15, 0.9], 0.1) == pytest.approx([0.5, 0.1, 0.2, 0.9])

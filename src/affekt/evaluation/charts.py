@@ -170,6 +170,8 @@ def paint_comparison(canvas: "Canvas", rows: list[tuple[str, Figure]]) -> None:
     axes.set_yticks(range(len(rows)), [name for name, _ in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.margins(x=0.15)
+    # Where all models are close, labels have four digits: more than five of them overlap.
+    axes.locator_params(axis="x", nbins=5, steps=[1, 2, 5, 10])
     axes.grid(axis="x")
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
