@@ -26,10 +26,10 @@ from environments import python_of
 from PIL import Image
 from tqdm import tqdm
 
-from affekt.data.drawn import drawn_manifest
 from affekt.files import written_whole
 from affekt.labels import LABELS
 from affekt.models.runtimes import openvino_has_bf16
+from drawn_faces import drawn_manifest
 
 HERE = Path(__file__).resolve().parent
 BATCH_SIZE = 128

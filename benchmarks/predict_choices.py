@@ -7,7 +7,7 @@ from typing import Any
 from predict_pictures import FRAMES_A_SECOND
 from skimage.data import astronaut
 
-from affekt.inference.analyzer import Analyzer
+from affekt.analysis.analyzer import Analyzer
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "as it comes": {},

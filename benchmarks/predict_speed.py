@@ -23,14 +23,14 @@ from predict_choices import analyzed, choices
 from predict_pictures import FRAMES_A_SECOND, write_folder, write_video
 from skimage.data import astronaut
 
+from affekt.analysis import analyzer as analyzer_module
+from affekt.analysis.analyzer import Analyzer
+from affekt.analysis.analyzer import FaceDetector as AnalyzersDetector
+from affekt.analysis.journal import Journal
+from affekt.analysis.video import Frame, read_frames
 from affekt.cores import core_count
 from affekt.faces.detection import FaceDetector
 from affekt.faces.pictures import read_picture
-from affekt.inference import analyzer as analyzer_module
-from affekt.inference.analyzer import Analyzer
-from affekt.inference.analyzer import FaceDetector as AnalyzersDetector
-from affekt.inference.table import Journal
-from affekt.inference.video import Frame, read_frames
 
 STAGES = ("decode", "detect", "crop", "classify", "write")
 REST = "the rest"
@@ -198,7 +198,7 @@ def _stages(names: list[str], analyzer: Analyzer, work: Path) -> tuple[dict[str,
     with journal.opened():
         for answer in analyzer.answers(names, faces="yunet"):
             add(answer)
-    from affekt.inference.rows import SMOOTHED_SCHEMA
+    from affekt.analysis.rows import SMOOTHED_SCHEMA
 
     clock.timed("write", journal.finish)(work / "stages.parquet", SMOOTHED_SCHEMA, {})
     analyzer_module._decoded = plain_decoded

@@ -22,7 +22,7 @@ import tyro
 from PIL import Image
 
 from affekt.cores import core_count
-from affekt.data.drawn import drawn_scene
+from drawn_faces import drawn_scene
 
 SIZES = ((640, 360), (1280, 720), (400, 600), (900, 900))
 """Of the pictures, in turn: what the detector needs depends on them."""

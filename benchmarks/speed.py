@@ -27,16 +27,16 @@ from speed_pictures import crops, write_crowd, write_video
 from speed_report import write_report
 from tqdm import tqdm
 
-from affekt.data.drawn import drawn_manifest
 from affekt.data.manifest import read_manifest, read_row_rgb, select_split, write_table
 from affekt.export.model_folder import export_model
 from affekt.export.onnx_file import write_onnx
 from affekt.faces.preprocessing import Preprocessing
 from affekt.labels import PROBABILITY_COLUMNS
 from affekt.models.card import ONNX_FILE, Card, read_card
-from affekt.models.network import Network
 from affekt.models.runtimes import installed_runtimes
 from affekt.models.shipped import model_folder, shipped_models
+from affekt.networks.network import Network
+from drawn_faces import drawn_manifest
 
 SPLIT = "val"
 FER_LABELS = {"angry": "anger", "happy": "happiness", "sad": "sadness"}

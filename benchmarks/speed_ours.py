@@ -16,10 +16,10 @@ from typing import Any
 from median_time import median_s
 from speed_pictures import crops
 
+from affekt.analysis.analyzer import Analyzer
 from affekt.cores import core_count
 from affekt.faces.detection import FaceDetector
 from affekt.faces.pictures import read_rgb
-from affekt.inference.analyzer import Analyzer
 from affekt.models.session import Session
 
 

@@ -16,7 +16,7 @@ import skimage
 from PIL import Image
 
 from affekt.cli.main import main as affekt
-from affekt.data.drawn import Capture, draw_face, no_units, prototype_units, random_identity
+from drawn_faces import Capture, draw_face, no_units, prototype_units, random_identity
 
 HERE = Path(__file__).parent
 FRAMES_A_SECOND = 10

@@ -19,8 +19,8 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from affekt.data.manifest import read_manifest, select_split
-from affekt.models.network import Network
-from affekt.models.saving import write_tensors
+from affekt.networks.network import Network
+from affekt.networks.saving import write_tensors
 from affekt.training.augmentation_settings import Augmentation
 from affekt.training.loop import Split
 from affekt.training.optimiser import Schedule, build_optimiser

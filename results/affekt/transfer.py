@@ -18,7 +18,6 @@ from pathlib import Path
 
 import polars as pl
 
-from affekt.data.drawn import drawn_manifest
 from affekt.data.manifest import read_manifest, select_split
 from affekt.evaluation.evaluate import evaluate_tables
 from affekt.evaluation.table import interval, number
@@ -26,6 +25,7 @@ from affekt.training.predictions import predict_table
 from affekt.training.recipe import Recipe
 from affekt.training.recipes import affekt, affekt_head
 from affekt.training.run import Run, train
+from drawn_faces import drawn_manifest
 
 SIZES = (100, 1000, 5000)
 TEST_PICTURES = 700

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from affekt.inference.analyzer import Analyzer
+    from affekt.analysis.analyzer import Analyzer
     from affekt.models.runtimes import RuntimeChoice
 
 # onnxruntime 1.32 reports its use to its makers unless told otherwise before it is first imported. What affekt looks at
@@ -46,7 +46,7 @@ def load(
         ConfigError: a value is out of its range, or there is no CUDA.
         MissingExtra: the runtime is not installed.
     """
-    from affekt.inference.analyzer import Analyzer
+    from affekt.analysis.analyzer import Analyzer
 
     return Analyzer(
         model,

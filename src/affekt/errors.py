@@ -11,6 +11,9 @@ Each message is one sentence: what was expected, what arrived, where, and what t
 The command line prints it without a traceback and exits with code 2.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class AffektError(Exception):
     """Base of all errors that a user can mend."""
@@ -41,3 +44,23 @@ class MissingExtra(AffektError):
     def __init__(self, library: str, extra: str) -> None:
         """Name the missing library and the extra that brings it."""
         super().__init__(f"{library} is not installed; type: pip install 'affekt[{extra}]'")
+
+
+@contextmanager
+def needs_extra(extra: str) -> Iterator[None]:
+    """Turn the absence of an optional library, inside the block, into the sentence that says how to get it.
+
+    Args:
+        extra: name of the extra that brings the library, as in `pip install 'affekt[train]'`.
+
+    Raises:
+        MissingExtra: a library that is imported in the block is not installed.
+
+    Example:
+        >>> with needs_extra("evaluate"):
+        ...     import scipy
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise MissingExtra(error.name or extra, extra) from error

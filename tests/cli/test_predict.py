@@ -16,9 +16,9 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from affekt.analysis.analyzer import Answer
 from affekt.cli.main import main
 from affekt.cli.predict import _with_progress
-from affekt.inference.analyzer import Answer
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from affekt.analysis import marked_video
+from affekt.analysis.analyzer import Analyzer
+from affekt.analysis.annotated_copies import Copies
+from affekt.analysis.journal import Journal
 from affekt.cli.main import main
-from affekt.inference import marked_video
-from affekt.inference.analyzer import Analyzer
-from affekt.inference.copies import Copies
-from affekt.inference.table import Journal
 
 
 @pytest.fixture(autouse=True)

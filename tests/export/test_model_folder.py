@@ -9,7 +9,6 @@ import polars as pl
 import pytest
 import torch
 
-from affekt.data.drawn import drawn_manifest
 from affekt.errors import ConfigError, ModelError
 from affekt.evaluation.dimensional import concordance
 from affekt.export import model_folder
@@ -18,10 +17,11 @@ from affekt.export.onnx_file import describe, write_onnx
 from affekt.faces.preprocessing import Preprocessing, normalise
 from affekt.labels import LABELS
 from affekt.models.card import Card, read_card
-from affekt.models.network import Network
-from affekt.models.saving import load_model, save_model
 from affekt.models.session import Session
+from affekt.networks.network import Network
+from affekt.networks.saving import load_model, save_model
 from affekt.training.inputs import Crops
+from drawn_faces import drawn_manifest
 
 BOTH = ("expression", "valence_arousal")
 

@@ -10,16 +10,16 @@ import onnxruntime
 import pytest
 import torch
 
-from affekt.data.drawn import drawn_manifest
 from affekt.data.manifest import read_row_rgb
 from affekt.errors import ConfigError, MissingExtra, ModelError
 from affekt.export.onnx_file import Answers, write_onnx
 from affekt.faces.preprocessing import Preprocessing, crop_face, normalise
 from affekt.models import runtimes
 from affekt.models.card import ONNX_FILE, Card
-from affekt.models.network import Network
 from affekt.models.runtimes import CUDA_PROVIDER, installed_runtimes, open_engine
 from affekt.models.session import Session
+from affekt.networks.network import Network
+from drawn_faces import drawn_manifest
 
 PIXELS = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "fer2013.tar.gz"
 HEADS = ("expression", "valence_arousal")

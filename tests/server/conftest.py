@@ -43,7 +43,7 @@ def picture():
 @pytest.fixture
 def settings(small_model, monkeypatch):
     """Return the settings of a service on a free port, whose detector finds one face in every picture."""
-    monkeypatch.setattr("affekt.inference.analyzer.FaceDetector", OneFace)
+    monkeypatch.setattr("affekt.analysis.analyzer.FaceDetector", OneFace)
     return Settings(model=small_model, port=0)
 
 

@@ -13,10 +13,10 @@ from PIL import Image
 from python_multipart.exceptions import FormParserError
 from starlette.testclient import TestClient
 
+from affekt.analysis import analyzer
+from affekt.analysis.rows import SCHEMA
 from affekt.errors import DataError, MissingExtra, ModelError
 from affekt.faces.detection import Faces
-from affekt.inference import analyzer
-from affekt.inference.rows import SCHEMA
 from affekt.models.card import read_card
 from affekt.server.app import make_app
 
@@ -54,7 +54,7 @@ def test_several_files_give_their_rows_in_order_and_a_broken_one_stops_nothing(c
 
 
 def test_rows_are_those_of_the_analyzer(client, picture, small_model, tmp_path):
-    from affekt.inference.analyzer import Analyzer
+    from affekt.analysis.analyzer import Analyzer
 
     path = tmp_path / "grey.jpg"
     path.write_bytes(picture(100, "JPEG"))
@@ -83,7 +83,7 @@ def test_of_too_many_faces_the_surest_are_answered_for_and_a_note_says_so(settin
             boxes = np.array([[0, 0, 20, 20], [5, 5, 30, 30], [9, 9, 39, 39]], np.float32)
             return Faces(boxes, np.zeros((3, 5, 2)), np.array([0.9, 0.8, 0.7], np.float32))
 
-    monkeypatch.setattr("affekt.inference.analyzer.FaceDetector", ThreeFaces)
+    monkeypatch.setattr("affekt.analysis.analyzer.FaceDetector", ThreeFaces)
     with TestClient(make_app(replace(settings, faces=2))) as client:
         found = client.post(ANALYZE, files=form(("crowd.png", picture()))).json()
     assert [row["face_score"] for row in found["rows"]] == pytest.approx([0.9, 0.8])
@@ -202,8 +202,8 @@ def test_without_a_detector_crops_are_answered_and_pictures_refused(settings, pi
     def not_installed():
         raise MissingExtra("skimage", "cascade")
 
-    monkeypatch.setattr("affekt.inference.analyzer.FaceDetector", absent)
-    monkeypatch.setattr("affekt.inference.analyzer.CascadeDetector", not_installed)
+    monkeypatch.setattr("affekt.analysis.analyzer.FaceDetector", absent)
+    monkeypatch.setattr("affekt.analysis.analyzer.CascadeDetector", not_installed)
     with TestClient(make_app(settings)) as client:
         answer = client.post(ANALYZE, content=picture())
         assert "expected a face detector for faces=auto, got none" in problem(answer, 503)
@@ -216,8 +216,8 @@ def test_where_only_the_cascade_can_be_had_it_finds_the_faces_and_a_note_says_so
     def absent(**options):
         raise ModelError("expected the face detector at /secret/place, got no network")
 
-    monkeypatch.setattr("affekt.inference.analyzer.CascadeDetector", analyzer.FaceDetector)
-    monkeypatch.setattr("affekt.inference.analyzer.FaceDetector", absent)
+    monkeypatch.setattr("affekt.analysis.analyzer.CascadeDetector", analyzer.FaceDetector)
+    monkeypatch.setattr("affekt.analysis.analyzer.FaceDetector", absent)
     with TestClient(make_app(settings)) as client:
         found = client.post(ANALYZE, content=picture()).json()
         assert "got none" in problem(client.post(f"{ANALYZE}?faces=yunet", content=picture()), 503)

@@ -12,7 +12,7 @@ from PIL import Image
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from affekt.inference.rows import SCHEMA
+from affekt.analysis.rows import SCHEMA
 from affekt.labels import LABELS
 from affekt.server.app import make_app
 from affekt.server.schemas import EXAMPLE_ROW, ResultRow

@@ -6,8 +6,8 @@ from concurrent.futures import wait
 import numpy as np
 import pytest
 
+from affekt.analysis.analyzer import Analyzer
 from affekt.errors import ModelError
-from affekt.inference.analyzer import Analyzer
 from affekt.server import pipeline as pipeline_module
 from affekt.server.pipeline import Job, Pipeline
 

@@ -4,8 +4,8 @@ import pytest
 
 from affekt.errors import ConfigError
 from affekt.server.admission import Admission
+from affekt.server.cached import Remembered
 from affekt.server.problems import Problem
-from affekt.server.remembered import Remembered
 from affekt.server.settings import Settings
 
 

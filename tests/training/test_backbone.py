@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from affekt.models.network import Network
 from affekt.models.runtimes import installed_runtimes, openvino_has_bf16
+from affekt.networks.network import Network
 from affekt.training import backbone
 from affekt.training.backbone import fast_features
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from affekt.errors import DataError, ModelError
-from affekt.models import saving
+from affekt.networks import saving
 from affekt.training.checkpoint import CHECKPOINT_FILE, Progress, Trainee, load_checkpoint, save_checkpoint
 from affekt.training.optimiser import Schedule, build_optimiser, moving_average
 

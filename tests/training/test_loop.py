@@ -7,17 +7,17 @@ import torch
 from torch import nn
 
 from affekt.errors import DataError
-from affekt.models.network import Heads
+from affekt.networks.network import Heads
 from affekt.training import loop
 from affekt.training.balance import epoch_batches
+from affekt.training.batches import FeatureFeed
 from affekt.training.checkpoint import Progress, Trainee
+from affekt.training.distillation import Lesson
 from affekt.training.distributed import World
-from affekt.training.feeds import FeatureFeed
 from affekt.training.inputs import Targets
 from affekt.training.loop import Split, fit, predict, should_stop, train_epoch, validate
 from affekt.training.optimiser import Schedule, build_optimiser, moving_average
 from affekt.training.task import Task
-from affekt.training.teachers import Lesson
 
 CPU = torch.device("cpu")
 

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from affekt.errors import ConfigError
-from affekt.models.network import Outputs
+from affekt.networks.network import Outputs
+from affekt.training.distillation import Lesson
 from affekt.training.inputs import Targets
 from affekt.training.losses import soft_cross_entropy, squared_error
 from affekt.training.mixup import Mixing, draw_mixing
 from affekt.training.task import Task
-from affekt.training.teachers import Lesson
 
 
 def drawn(rows=64, strength=0.2, seed=0):

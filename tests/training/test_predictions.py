@@ -13,7 +13,7 @@ from affekt.errors import DataError, ModelError
 from affekt.faces.preprocessing import crop_face, normalise
 from affekt.labels import PROBABILITY_COLUMNS
 from affekt.models.card import read_card
-from affekt.models.saving import load_model
+from affekt.networks.saving import load_model
 from affekt.training.predictions import predict_table
 
 

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from affekt.data.manifest import SCHEMA, write_manifest
 from affekt.errors import ConfigError, ModelError
 from affekt.models.card import CARD_FILE, WEIGHTS_FILE
-from affekt.models.network import Network
+from affekt.networks.network import Network
 from affekt.training import run
 from affekt.training.augmentation_settings import Augmentation
 from affekt.training.checkpoint import CHECKPOINT_FILE
@@ -112,7 +112,7 @@ def test_wherever_a_run_is_killed_it_ends_the_same(trained, tmp_path, monkeypatc
 def test_a_run_killed_between_its_card_and_its_weights_is_finished(trained, monkeypatch):
     changes = {"epochs": 1, "frozen": True}
     with monkeypatch.context() as patch:
-        patch.setattr("affekt.models.saving.write_tensors", lambda *_arguments: (_ for _ in ()).throw(Killed))
+        patch.setattr("affekt.networks.saving.write_tensors", lambda *_arguments: (_ for _ in ()).throw(Killed))
         with pytest.raises(Killed):
             trained("killed", **changes)
     resumed = trained("killed", resume=True, **changes)

@@ -13,8 +13,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from affekt.errors import ConfigError, DataError, ModelError
 from affekt.models.card import CARD_FILE, WEIGHTS_FILE, read_card
-from affekt.models.saving import load_model
 from affekt.models.shipped import model_folder
+from affekt.networks.saving import load_model
 from affekt.training import inputs, run
 from affekt.training.augmentation_settings import Augmentation
 from affekt.training.checkpoint import CHECKPOINT_FILE
@@ -100,7 +100,7 @@ def test_cached_features_give_the_heads_of_training_through_the_frozen_backbone(
     cached = trained("cached", frozen=True, heads=BOTH, epochs=3, seed=2)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Augmentation, "is_off", property(lambda self: False))
-        patch.setattr("affekt.training.feeds.augment", lambda images, *_others: images)
+        patch.setattr("affekt.training.batches.augment", lambda images, *_others: images)
         through = trained("through", frozen=True, heads=BOTH, epochs=3, seed=2)
     ours, theirs = (load_file(folder / WEIGHTS_FILE) for folder in (cached, through))
     for name, tensor in ours.items():

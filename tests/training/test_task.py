@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from affekt.errors import DataError
-from affekt.models.network import Outputs
+from affekt.networks.network import Outputs
 from affekt.training.balance import class_weight
 from affekt.training.inputs import Targets
 from affekt.training.losses import concordance_loss, squared_error

@@ -56,8 +56,8 @@ def main(arguments: list[str]) -> None:
 
 def draw_data(command: DemoCommand) -> Path:
     """Draw the faces and write their manifest."""
-    from affekt.data.drawn import drawn_manifest
     from affekt.data.manifest import write_manifest
+    from drawn_faces import drawn_manifest
 
     path = command.out / "faces.parquet"
     # Clear expressions in calm pictures: a network must learn to read them within a minute, from random weights.

@@ -217,7 +217,7 @@ def _refuse_unusable(folder: Path, runtime: str) -> None:
         Session(model_folder(folder), runtime=runtime)  # pyright: ignore
         return
     try:
-        from affekt.models.saving import load_model
+        from affekt.networks.saving import load_model
     except ModuleNotFoundError as error:
         raise MissingExtra(error.name or "torch", "train") from error
     load_model(model_folder(folder))
@@ -225,8 +225,8 @@ def _refuse_unusable(folder: Path, runtime: str) -> None:
 
 def _predicted(folder: Path, rows: pl.DataFrame, *, device: str, runtime: str) -> pl.DataFrame:
     if runtime != "torch":
-        from affekt.inference.predictions import predict_table_without_torch
         from affekt.models.session import Session
+        from affekt.networks.exported_predictions import predict_table_without_torch
 
         return predict_table_without_torch(Session(model_folder(folder), runtime=runtime), rows)  # pyright: ignore
     try:

@@ -10,7 +10,7 @@ import tyro
 from affekt.errors import ModelError
 from affekt.models.card import CARD_FILE, WEIGHTS_FILE, Card, read_card
 from affekt.models.shipped import SHIPPED, shipped_models
-from affekt.training.references import REFERENCES
+from affekt.training.study_models import REFERENCES
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     import polars as pl
     from tqdm import tqdm
 
-    from affekt.inference.analyzer import Analyzer, Answer
-    from affekt.inference.copies import Copies
-    from affekt.inference.summary import Summary
+    from affekt.analysis.analyzer import Analyzer, Answer
+    from affekt.analysis.annotated_copies import Copies
+    from affekt.analysis.summary import Summary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,11 +66,11 @@ class PredictCommand:
 def main(arguments: list[str]) -> None:
     """Run the command; exit with 1 where an input could not be read."""
     command = tyro.cli(PredictCommand, args=arguments, prog="affekt predict")
-    from affekt.inference.analyzer import Analyzer
-    from affekt.inference.copies import Copies
-    from affekt.inference.inputs import find_inputs
-    from affekt.inference.summary import Summary
-    from affekt.inference.table import check_ending
+    from affekt.analysis.analyzer import Analyzer
+    from affekt.analysis.annotated_copies import Copies
+    from affekt.analysis.inputs import find_inputs
+    from affekt.analysis.journal import check_ending
+    from affekt.analysis.summary import Summary
 
     printed = command.out == Path("-")
     if not printed:
@@ -114,7 +114,7 @@ def _until_interrupted(answers: "Iterator[Answer]", analyzer: "Analyzer") -> "It
     """Let the first Ctrl-C end a camera, so that its table is finished; the second stops affekt as everywhere."""
     from tqdm import tqdm
 
-    from affekt.inference.inputs import is_camera
+    from affekt.analysis.inputs import is_camera
 
     def end(signal_number: int, frame: object) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -178,14 +178,14 @@ def _print_csv(command: PredictCommand, analyzer: "Analyzer", copies: "Copies", 
 
 
 def _schema(analyzer: "Analyzer", copies: "Copies") -> "pl.Schema":
-    from affekt.inference.rows import SCHEMA, SMOOTHED_SCHEMA
+    from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA
 
     return SMOOTHED_SCHEMA if analyzer.smooth_s and copies.videos else SCHEMA
 
 
 def _write_table(command: PredictCommand, analyzer: "Analyzer", copies: "Copies", summary: "Summary") -> None:
     """Write the table and, from it, the copies and timelines of videos; the journal goes when all is there."""
-    from affekt.inference.table import Journal
+    from affekt.analysis.journal import Journal
 
     described = description(command, analyzer)
     names = copies.names
@@ -224,8 +224,8 @@ def _write_videos(command: PredictCommand, analyzer: "Analyzer", copies: "Copies
     """Make what needs all rows of a video: its timeline and its marked copy."""
     import polars as pl
 
-    from affekt.inference.inputs import shown
-    from affekt.inference.table import scan
+    from affekt.analysis.inputs import shown
+    from affekt.analysis.journal import scan
 
     if (command.timeline is None and command.draw is None) or not copies.videos:
         return

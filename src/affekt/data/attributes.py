@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from affekt.data.text_table import read_text_table
+from affekt.data.csv_text import read_text_table
 from affekt.errors import DataError
 
 

@@ -18,8 +18,8 @@ from affekt.evaluation.definitions import DEFINITIONS
 from affekt.evaluation.groups import Grouping, grouping_to_json, score_groups
 from affekt.evaluation.notes import origin_tag, picture_tag
 from affekt.evaluation.predictions import Matched, match
+from affekt.evaluation.proportion_intervals import FEW
 from affekt.evaluation.score import Scores, compare, figure_to_json, score, to_json
-from affekt.evaluation.shares import FEW
 from affekt.files import written_whole
 from affekt.labels import LABELS
 from affekt.models.card import read_card

@@ -11,8 +11,8 @@ from affekt.errors import ConfigError
 from affekt.evaluation.bootstrap import Figure, percentile_interval, resample_counts
 from affekt.evaluation.notes import LEAST_PEOPLE, LEAST_ROWS
 from affekt.evaluation.predictions import Matched
+from affekt.evaluation.proportion_intervals import difference_of, mean_of, share_interval, wider
 from affekt.evaluation.score import Resampling, figure_to_json, measure, resampled_units
-from affekt.evaluation.shares import difference_of, mean_of, share_interval, wider
 from affekt.labels import LABELS
 
 LEAST_OF_EXPRESSION = 5
@@ -83,7 +83,7 @@ def score_groups(matched: Matched, attribute: str, how: Resampling) -> Grouping:
 
     Returns:
         The figures in `SHOWN` that the predictions allow, each with its 95 % interval: that of the bootstrap, and for
-        the two accuracies the wider of that and the score interval (`affekt.evaluation.shares`).
+        the two accuracies the wider of that and the score interval (`affekt.evaluation.proportion_intervals`).
 
     Raises:
         ConfigError: there is no such attribute, or it has too many values.

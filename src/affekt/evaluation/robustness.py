@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from affekt.evaluation.bootstrap import Figure
-from affekt.evaluation.conditions import CONDITIONS, worsened
+from affekt.evaluation.corruptions import CONDITIONS, worsened
 from affekt.evaluation.evaluate import Evaluation
 from affekt.evaluation.predictions import match
 from affekt.evaluation.score import Scores, compare, figure_to_json, score

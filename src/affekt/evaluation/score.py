@@ -9,13 +9,13 @@ import numpy as np
 import polars as pl
 
 from affekt.errors import ConfigError
-from affekt.evaluation import abstention, categorical, dimensional, probability
+from affekt.evaluation import categorical, dimensional, probability, selective_prediction
 from affekt.evaluation.bootstrap import Figure, percentile_interval, resample_counts, weighted_mean
 from affekt.evaluation.calibration import expected_calibration_error
 from affekt.evaluation.notes import notes_on
 from affekt.evaluation.predictions import Matched
+from affekt.evaluation.proportion_intervals import is_share_of_few, share_interval
 from affekt.evaluation.ranking import areas_by_class
-from affekt.evaluation.shares import is_share_of_few, share_interval
 from affekt.labels import LABELS
 
 CLASS_MEASURES = ("precision", "recall", "f1", "roc_auc", "pr_auc")
@@ -70,7 +70,7 @@ def score(
     """Score predictions: every figure that their parts allow, each with its 95 % bootstrap interval.
 
     A share of rows (accuracy, precision, recall) has the wider of that and its score interval where fewer than
-    `affekt.evaluation.shares.FEW` rows are right, or fewer wrong.
+    `affekt.evaluation.proportion_intervals.FEW` rows are right, or fewer wrong.
 
     Args:
         matched: the predictions joined with the manifest.
@@ -105,7 +105,7 @@ def score(
         classes = {label: {key: every[f"{key}/{label}"] for key in CLASS_MEASURES} for label in LABELS}
         answered = {
             least: {"share": every[f"share/{least}"], "accuracy": every[f"accuracy/{least}"]}
-            for least in abstention.LEAST_CONFIDENCES
+            for least in selective_prediction.LEAST_CONFIDENCES
         }
         known = matched.label >= 0
         confusion = categorical.confusion_matrix(
@@ -135,7 +135,7 @@ def _shares_of_few(
     rows = {"accuracy": known}
     rows |= {f"recall/{label}": matched.label == index for index, label in enumerate(LABELS)}
     rows |= {f"precision/{label}": known & (chosen == index) for index, label in enumerate(LABELS)}
-    rows |= {f"accuracy/{least}": known & (confidence >= least) for least in abstention.LEAST_CONFIDENCES}
+    rows |= {f"accuracy/{least}": known & (confidence >= least) for least in selective_prediction.LEAST_CONFIDENCES}
     return {
         key: share_interval(every[key].value, draws[key], of, units)
         for key, of in rows.items()
@@ -211,8 +211,8 @@ def _measure_expression(
     by_class = (categorical.precision(matrix), categorical.recall(matrix), categorical.f1(matrix), roc_auc, pr_auc)
     for key, values in zip(CLASS_MEASURES, by_class, strict=True):
         figures |= {f"{key}/{label}": values[..., index] for index, label in enumerate(LABELS)}
-    for least in abstention.LEAST_CONFIDENCES:
-        share, accuracy = abstention.answered(confidence, chosen == truth, least, weights)
+    for least in selective_prediction.LEAST_CONFIDENCES:
+        share, accuracy = selective_prediction.answered(confidence, chosen == truth, least, weights)
         figures |= {f"share/{least}": share, f"accuracy/{least}": accuracy}
     return figures
 

@@ -10,7 +10,6 @@ import numpy as np
 import polars as pl
 import torch
 
-from affekt.data.drawn import drawn_manifest
 from affekt.data.manifest import read_row_rgb, select_split
 from affekt.errors import ConfigError, ModelError
 from affekt.export.loss import LARGEST_LOSS_POINTS, lost_points
@@ -19,10 +18,11 @@ from affekt.export.precision import write_fp16, write_int8
 from affekt.faces.preprocessing import crop_face, normalise
 from affekt.files import written_whole
 from affekt.models.card import CARD_FILE, ONNX_FILE, WEIGHTS_FILE, Card, read_card
-from affekt.models.network import Network
-from affekt.models.saving import load_model, save_model, write_half
 from affekt.models.session import Session
+from affekt.networks.network import Network
+from affekt.networks.saving import load_model, save_model, write_half
 from affekt.training.inputs import Crops
+from drawn_faces import drawn_manifest
 
 Precision = Literal["fp32", "fp16", "int8"]
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from affekt.errors import MissingExtra
 from affekt.models.card import Card
-from affekt.models.mirrored import without_mirroring
-from affekt.models.network import Network
+from affekt.networks.mirror_equivariant import without_mirroring
+from affekt.networks.network import Network
 
 CARD_KEY = "affekt_card"
 """Where an ONNX file's metadata keeps the card: preprocessing, labels and the rest, as JSON."""

@@ -12,11 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from affekt.errors import AffektError, MissingExtra
 from affekt.models.card import Card
 from affekt.server.admission import Admission
+from affekt.server.cached import FORGET_FAILURE_S
 from affekt.server.keys import Key
 from affekt.server.metrics import Metrics
 from affekt.server.pipeline import Answered, Job, Pipeline
 from affekt.server.problems import Problem, busy
-from affekt.server.remembered import FORGET_FAILURE_S
 from affekt.server.schemas import Analysis, problems
 from affekt.server.settings import Settings
 from affekt.server.uploads import PART, Upload, read_uploads

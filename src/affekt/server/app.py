@@ -10,8 +10,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp
 
 from affekt import __version__
+from affekt.analysis.analyzer import Analyzer
 from affekt.errors import AffektError
-from affekt.inference.analyzer import Analyzer
 from affekt.models.shipped import model_folder
 from affekt.server.about import about_routes
 from affekt.server.admission import Admission

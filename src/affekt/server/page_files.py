@@ -14,8 +14,8 @@ from starlette.types import Scope
 from affekt.errors import AffektError
 from affekt.faces.detector_file import yunet_path
 from affekt.models.card import CARD_FILE, ONNX_FILE
+from affekt.server.cached import FORGET_FAILURE_S, Remembered
 from affekt.server.problems import Problem
-from affekt.server.remembered import FORGET_FAILURE_S, Remembered
 
 PAGE = Path(__file__).parent / "page"
 BUILT = ("index.html", "vendor")

@@ -13,13 +13,13 @@ from typing import get_args
 
 import numpy as np
 
+from affekt.analysis.analyzer import CROPS_A_BATCH, Analyzer, Detector, FaceFinder
+from affekt.analysis.frames import Sight
+from affekt.analysis.rows import Looked, Row, rows_of
 from affekt.cores import core_count
 from affekt.errors import PictureError
-from affekt.inference.analyzer import CROPS_A_BATCH, Analyzer, Detector, FaceFinder
-from affekt.inference.rows import Looked, Row, rows_of
-from affekt.inference.sources import Sight
+from affekt.server.cached import Remembered
 from affekt.server.decoding import decode_stranger
-from affekt.server.remembered import Remembered
 
 READY_PICTURES = 32
 """Pictures whose faces may wait for the network; beyond it decoding waits too, so that crops cannot fill the memory."""

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from affekt.models.fastest import fastest_runtime
-from affekt.models.mirrored import without_mirroring
-from affekt.models.network import Network
 from affekt.models.runtimes import open_engine, openvino_has_bf16
+from affekt.networks.mirror_equivariant import without_mirroring
+from affekt.networks.network import Network
 
 TOLERANCE = {"fp32": 1e-4, "bf16": 0.1}
 """Largest difference from torch's fp32 features that is accepted, as a fraction of the largest feature."""

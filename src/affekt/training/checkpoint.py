@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
 
 from affekt.errors import ModelError
-from affekt.models.saving import write_tensors
+from affekt.networks.saving import write_tensors
 from affekt.training.optimiser import Schedule
 
 CHECKPOINT_FILE = "checkpoint.safetensors"

@@ -13,7 +13,7 @@ import polars as pl
 from affekt.errors import ConfigError
 from affekt.models.card import WEIGHTS_FILE, Card, read_card
 from affekt.training.distributed import joined_world
-from affekt.training.identity import rows_digest
+from affekt.training.fingerprint import rows_digest
 from affekt.training.recipe import Recipe
 from affekt.training.run import Run, refuse_overwriting, train, training_rows
 

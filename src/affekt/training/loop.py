@@ -11,18 +11,18 @@ from torch import Tensor
 from tqdm import tqdm
 
 from affekt.errors import ConfigError, DataError
-from affekt.models.network import Outputs
+from affekt.networks.network import Outputs
 from affekt.training.balance import epoch_batches
+from affekt.training.batches import Feed, autocast
 from affekt.training.checkpoint import Trainee
+from affekt.training.distillation import Lesson
 from affekt.training.distributed import World
-from affekt.training.feeds import Feed, autocast
 from affekt.training.inputs import Targets, in_batches
 from affekt.training.losses import concordance
 from affekt.training.mixup import Mixing, draw_mixing
 from affekt.training.recipe import Recipe
-from affekt.training.sharpness import climbed
+from affekt.training.sam import climbed
 from affekt.training.task import Task
-from affekt.training.teachers import Lesson
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from tqdm import tqdm
 from affekt.errors import DataError
 from affekt.faces.preprocessing import normalise
 from affekt.labels import PROBABILITY_COLUMNS
-from affekt.models.saving import load_model
+from affekt.networks.saving import load_model
 from affekt.training.inputs import CropStream, in_batches
 
 

@@ -41,7 +41,7 @@ class Recipe:
     """One training, from the network to the last epoch."""
 
     architecture: str
-    """Name of the backbone: timm's, or one of affekt's own (`affekt.models.face_resnet`)."""
+    """Name of the backbone: timm's, or one of affekt's own (`affekt.networks.face_resnet`)."""
     heads: tuple[Head, ...] = ("expression",)
     """What is predicted: the eight expressions, valence and arousal, or both on one backbone."""
     hidden_units: int = 256

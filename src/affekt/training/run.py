@@ -10,17 +10,18 @@ import torch
 from affekt.data.manifest import select_split
 from affekt.data.splits import carve_validation
 from affekt.errors import ConfigError
-from affekt.models.calibration import fit_temperature
 from affekt.models.card import WEIGHTS_FILE, Card
-from affekt.models.network import Network
-from affekt.models.saving import save_model
+from affekt.networks.network import Network
+from affekt.networks.saving import save_model
+from affekt.networks.temperature import fit_temperature
 from affekt.seeds import require_seed
 from affekt.training.augmentation_settings import Augmentation
 from affekt.training.balance import class_weight, require_labels_to_balance, steps_in_epoch
+from affekt.training.batches import CropFeed, extract_features
 from affekt.training.checkpoint import CHECKPOINT_FILE, Progress, Trainee, load_checkpoint, save_checkpoint
+from affekt.training.distillation import asked_once, load_teachers
 from affekt.training.distributed import World, choose_device, joined_world
-from affekt.training.feeds import CropFeed, extract_features
-from affekt.training.identity import identity, rows_digest
+from affekt.training.fingerprint import identity, rows_digest
 from affekt.training.inputs import CropStream, Targets, targets_of
 from affekt.training.log import epoch_sentence, write_log, write_tensorboard
 from affekt.training.loop import Split, fit, predict
@@ -28,7 +29,6 @@ from affekt.training.optimiser import Schedule, build_optimiser, moving_average
 from affekt.training.recipe import Recipe
 from affekt.training.run_card import make_card, preprocessing_of, require_one_origin
 from affekt.training.task import Task, require_targets
-from affekt.training.teachers import asked_once, load_teachers
 
 
 @dataclass(frozen=True, kw_only=True)

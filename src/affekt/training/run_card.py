@@ -10,7 +10,7 @@ from affekt import __version__
 from affekt.errors import DataError
 from affekt.faces.preprocessing import Preprocessing
 from affekt.models.card import Card
-from affekt.models.network import Network, parameter_count
+from affekt.networks.network import Network, parameter_count
 from affekt.training.checkpoint import Progress
 from affekt.training.distributed import World
 from affekt.training.recipe import Recipe

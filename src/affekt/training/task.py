@@ -8,12 +8,12 @@ from torch.nn import functional as F
 
 from affekt.errors import DataError
 from affekt.labels import LABELS
-from affekt.models.network import Outputs
+from affekt.networks.network import Outputs
+from affekt.training.distillation import Lesson, Teachers
 from affekt.training.inputs import Targets
 from affekt.training.losses import concordance_loss, soft_cross_entropy, squared_error
 from affekt.training.mixup import Mixing
 from affekt.training.recipe import Recipe
-from affekt.training.teachers import Lesson, Teachers
 
 
 @dataclass(frozen=True)

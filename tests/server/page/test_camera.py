@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from affekt.inference.rows import SCORES, SMOOTHED_SCHEMA
-from affekt.inference.smoothing import Smoother
-from affekt.inference.tracking import FaceTracker
+from affekt.analysis.rows import SCORES, SMOOTHED_SCHEMA
+from affekt.analysis.smoothing import Smoother
+from affekt.analysis.tracking import FaceTracker
 from affekt.labels import PROBABILITY_COLUMNS
 
 

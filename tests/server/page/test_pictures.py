@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from affekt.inference.analyzer import Analyzer
-from affekt.inference.rows import SCHEMA, SCORES
+from affekt.analysis.analyzer import Analyzer
+from affekt.analysis.rows import SCHEMA, SCORES
 
 DROP = """([name, encoded]) => {
   const bytes = Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0));

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA
 from affekt.colours import EXPRESSION_COLOURS, UNSURE
-from affekt.inference.rows import SCHEMA, SMOOTHED_SCHEMA
 from affekt.labels import LABELS
 
 VIOLATIONS = "window.violations = []; addEventListener('securitypolicyviolation', (e) => violations.push(e.blockedURI))"

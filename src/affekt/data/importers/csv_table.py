@@ -7,10 +7,10 @@ from typing import Literal
 import polars as pl
 from tyro.conf import Positional
 
+from affekt.data.csv_text import read_text_table
 from affekt.data.importers.label_names import SKIP, SPLITS, parse_map, resolve_labels
 from affekt.data.importers.listing import Listing
 from affekt.data.manifest import SCHEMA
-from affekt.data.text_table import read_text_table
 from affekt.errors import ConfigError, DataError
 
 

@@ -18,12 +18,12 @@ from typing import Annotated, Literal
 import polars as pl
 from tyro.conf import Positional, arg
 
+from affekt.data.csv_text import read_text_table
 from affekt.data.importers.fer_pixels import SPLITS, find_table, read_fer_table
 from affekt.data.importers.ferplus_rules import CHOICES, EXPRESSIONS, NO_AGREEMENT, PUBLISHED, RULES, majority
 from affekt.data.importers.listing import Listing
 from affekt.data.importers.projection import NOTE, projected
 from affekt.data.manifest import SCHEMA, has_empty_box
-from affekt.data.text_table import read_text_table
 from affekt.errors import DataError
 from affekt.labels import LABELS
 

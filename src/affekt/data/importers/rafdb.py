@@ -10,8 +10,8 @@ from typing import Literal
 import polars as pl
 from tyro.conf import Positional
 
+from affekt.data.csv_text import read_text_table
 from affekt.data.importers.listing import Listing
-from affekt.data.text_table import read_text_table
 from affekt.errors import DataError
 
 EXPRESSIONS = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")

@@ -1,0 +1,110 @@
+"""What was found, drawn onto the picture: boxes, expressions with their probability, and a small circumplex."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageColor, ImageDraw, ImageFont
+
+from affekt.analysis.inputs import place_below
+from affekt.analysis.rows import Row
+from affekt.colours import EXPRESSION_COLOURS, UNSURE
+from affekt.files import written_whole
+
+WHITE, SHADE = (255, 255, 255), (20, 24, 28)
+JPEG_QUALITY = 92
+JPEG_LONGEST_SIDE = 65_500
+"""Pixels that a JPEG may have along a side, in the library that all use; larger pictures are shrunk to it."""
+SMALLEST_TEXT = 11
+"""Height of letters in pixels below which nobody can read them."""
+
+
+def draw_rows(image_rgb: np.ndarray, rows: list[Row]) -> Image.Image:
+    """Return the picture with its faces marked.
+
+    Args:
+        image_rgb: (height, width, 3) uint8.
+        rows: the picture's rows; those without a face draw nothing.
+    """
+    picture = Image.fromarray(image_rgb)
+    # Drawn from the least sure to the surest face, so that the surest label lies on top.
+    for row in reversed([row for row in rows if row["status"] == "ok"]):
+        _draw_face(picture, row)
+    return picture
+
+
+def write_drawn(image_rgb: np.ndarray, rows: list[Row], out: Path) -> None:
+    """Write the marked picture as JPEG, whole or not at all.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    picture = draw_rows(image_rgb, rows)
+    picture.thumbnail((JPEG_LONGEST_SIDE, JPEG_LONGEST_SIDE))
+    with written_whole(out) as temporary:
+        picture.save(temporary, "JPEG", quality=JPEG_QUALITY)
+
+
+def drawn_path(folder: Path, name: str, *, told_apart: bool = False) -> Path:
+    """Return where the marked copy of a picture goes: below the folder, along the picture's own path.
+
+    Args:
+        folder: where all copies go.
+        name: the picture's path.
+        told_apart: whether a checksum tells it from another picture's copy.
+    """
+    keeps_ending = Path(name).suffix.lower() in (".jpg", ".jpeg") and not told_apart
+    return place_below(folder, name, "" if keeps_ending else ".jpg", told_apart=told_apart)
+
+
+def _draw_face(picture: Image.Image, row: Row) -> None:
+    draw = ImageDraw.Draw(picture, "RGBA")
+    left, top = row["x"], row["y"]
+    right, bottom = left + row["width"], top + row["height"]
+    colour = EXPRESSION_COLOURS.get(row["emotion"], UNSURE)
+    line = max(2, round(row["height"] / 60))
+    draw.rounded_rectangle((left, top, right, bottom), radius=3 * line, outline=colour, width=line)
+    if row["valence"] is not None:
+        _draw_circumplex(picture, draw, row, line, colour)
+    if row["confidence"] is not None:
+        _draw_label(picture, draw, row, colour)
+
+
+def _draw_label(picture: Image.Image, draw: ImageDraw.ImageDraw, row: Row, colour: str) -> None:
+    person = "" if row["track"] is None else f"{row['track']}  "
+    # No model is ever wholly sure, whatever rounding says.
+    probability = f"{row['confidence']:.0%}" if row["confidence"] < 0.995 else "> 99%"
+    text = f"{person}{row['emotion'] or 'unsure'} {probability}"
+    size = max(SMALLEST_TEXT, min(round(row["height"] / 9), round(picture.height / 20)))
+    font = ImageFont.load_default(size)
+    padding = size / 3
+    width, height = draw.textlength(text, font) + 2 * padding, size * 1.2 + padding
+    # Above the box where there is room, else inside its upper edge; never beyond the picture.
+    left = max(0, min(row["x"], picture.width - width))
+    top = row["y"] - height if row["y"] >= height else max(0, row["y"])
+    draw.rounded_rectangle((left, top, left + width, top + height), radius=padding, fill=colour)
+    draw.text((left + padding, top + height / 2), text, _ink_on(colour), font, anchor="lm")
+
+
+def _ink_on(colour: str) -> tuple[int, int, int]:
+    """Return white or near black, whichever stands out more (WCAG 2 contrast, of equal worth at luminance .18)."""
+    channels = np.array(ImageColor.getrgb(colour)[:3]) / 255
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+    return SHADE if linear @ (0.2126, 0.7152, 0.0722) > 0.2 else WHITE
+
+
+def _draw_circumplex(picture: Image.Image, draw: ImageDraw.ImageDraw, row: Row, line: int, colour: str) -> None:
+    """Draw valence to the right and arousal upwards on a disc below the box, at its right."""
+    radius = max(10, row["height"] / 7)
+    # Below the box it hides nothing of the face; where the picture ends there, it moves into the picture.
+    centre_x = min(row["x"] + row["width"] - radius, picture.width - radius - line)
+    centre_y = min(row["y"] + row["height"] + radius + 2 * line, picture.height - radius - line)
+    thin = max(1, line // 2)
+    disc = (centre_x - radius, centre_y - radius, centre_x + radius, centre_y + radius)
+    draw.ellipse(disc, fill=(*SHADE, 150), outline=(*WHITE, 200), width=thin)
+    draw.line((centre_x - radius, centre_y, centre_x + radius, centre_y), (*WHITE, 110), thin)
+    draw.line((centre_x, centre_y - radius, centre_x, centre_y + radius), (*WHITE, 110), thin)
+    valence, arousal = row["valence"], row["arousal"]
+    # A point in a corner of the square lies outside the circle: it is drawn at its edge, in its own direction.
+    reach = radius / max(1.0, float(np.hypot(valence, arousal)))
+    x, y, dot = centre_x + valence * reach, centre_y - arousal * reach, max(3, radius / 5)
+    draw.ellipse((x - dot, y - dot, x + dot, y + dot), fill=colour, outline=WHITE, width=thin)

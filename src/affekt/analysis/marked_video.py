@@ -1,0 +1,103 @@
+"""A copy of a video with its faces marked, frame by frame, at the times of the original; without its sound."""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from fractions import Fraction
+from itertools import groupby, takewhile
+from pathlib import Path
+
+import av
+import polars as pl
+from av.container import OutputContainer
+from av.error import FFmpegError
+from av.video.stream import VideoStream
+from PIL import Image
+
+from affekt.analysis.drawing import draw_rows
+from affekt.analysis.rows import Row
+from affekt.analysis.video import Frame, IncompleteVideo, read_frames
+from affekt.errors import DataError
+from affekt.files import written_whole
+
+MARKED_COLUMNS = (
+    *("frame", "track", "x", "y", "width", "height"),
+    *("status", "emotion", "confidence", "valence", "arousal"),
+)
+TIME_BASE = Fraction(1, 60_000)
+"""Of all usual rates a frame is a whole number; the encoder of MPEG-4 takes no finer one than 1/65,535 s."""
+# Frames that are stored in another order than they are shown would count as shown earlier in the length of an MP4.
+CODECS = {"libx264": {"crf": "20", "preset": "veryfast", "bf": "0"}, "mpeg4": {"q": "4"}}
+"""Encoders in the order of preference: an FFmpeg without x264 has the other."""
+
+
+def write_marked_video(
+    name: str,
+    rows: pl.DataFrame,
+    out: Path,
+    *,
+    stop_after_s: float = float("inf"),
+    moved: Callable[[float], None] = lambda share: None,
+) -> None:
+    """Write the copy as MP4, whole or not at all. Frames that were passed over keep the marks of the last one seen.
+
+    Args:
+        name: the video's path.
+        rows: its rows in the order of frames, at least the columns in MARKED_COLUMNS.
+        out: the file to write.
+        stop_after_s: frames shown later were not looked at, and are left out.
+        moved: told after each frame how much of the video has been copied, 0-1.
+
+    Raises:
+        PictureError: the video cannot be read any more.
+        DataError: the copy cannot be written.
+    """
+    last_number = rows["frame"].max() or 1
+    assert isinstance(last_number, int)
+    stream, pts, length_s = None, -1, 0.0
+    with written_whole(out) as temporary:
+        try:
+            with av.open(temporary, "w", format="mp4") as container:
+                for frame, image in _marked(name, rows, stop_after_s):
+                    if stream is None:
+                        stream = _stream(container, image.width // 2 * 2, image.height // 2 * 2)
+                    picture = av.VideoFrame.from_image(image.crop((0, 0, stream.width, stream.height)))
+                    # No two frames of an MP4 may be shown at the same time.
+                    pts = max(pts + 1, round(frame.time_s / TIME_BASE))
+                    picture.time_base, picture.pts = TIME_BASE, pts
+                    container.mux(stream.encode(picture))
+                    length_s = float(frame.decoded.duration * (frame.decoded.time_base or 0))
+                    moved(min(1.0, frame.number / last_number))
+                if stream is not None:
+                    container.mux(_lasting(stream.encode(), length_s))
+        except FFmpegError as error:
+            raise DataError(f"expected to write {out}, got {error.strerror}; leave --draw out for {name}") from error
+
+
+def _marked(name: str, rows: pl.DataFrame, stop_after_s: float) -> Iterator[tuple[Frame, Image.Image]]:
+    """Yield all frames that there are, drawn on; the table says what is missing."""
+    # Frame by frame, for a table as dictionaries takes ten times its memory.
+    found = ((number, list(part)) for number, part in groupby(rows.iter_rows(named=True), lambda row: row["frame"]))
+    following = next(found, None)
+    marks: list[Row] = []
+    with suppress(IncompleteVideo):
+        for frame in takewhile(lambda frame: frame.time_s < stop_after_s, read_frames(name)):
+            if following is not None and following[0] == frame.number:
+                marks, following = following[1], next(found, None)
+            yield frame, draw_rows(frame.image_rgb, marks)
+
+
+def _lasting(packets: list[av.Packet], length_s: float) -> list[av.Packet]:
+    """Return the last packets with the length of the last frame: the others last until the next one."""
+    for packet in packets:
+        packet.duration = round(length_s / TIME_BASE)
+    return packets
+
+
+def _stream(container: OutputContainer, width: int, height: int) -> VideoStream:
+    """Add the first encoder that this FFmpeg has; 4:2:0 wants even sides."""
+    codec = next(codec for codec in CODECS if codec in av.codecs_available)
+    stream = container.add_stream(codec, rate=30, options=CODECS[codec])
+    assert isinstance(stream, VideoStream)
+    stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+    stream.codec_context.time_base = TIME_BASE
+    return stream

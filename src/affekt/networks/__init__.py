@@ -1,0 +1,1 @@
+"""Networks in torch: their layers, their first weights, and how they are saved."""

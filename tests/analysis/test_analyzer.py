@@ -1,0 +1,282 @@
+"""Pictures in, rows out: in order, whatever each of them is."""
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+
+from affekt.analysis import analyzer as analyzer_module
+from affekt.analysis.analyzer import Analyzer
+from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA
+from affekt.errors import ConfigError, MissingExtra, ModelError
+from affekt.faces.detection import Faces
+from affekt.labels import PROBABILITY_COLUMNS
+
+DARK, LIGHT = np.zeros((40, 40, 3), np.uint8), np.full((40, 40, 3), 255, np.uint8)
+
+
+class TwoFaces:
+    """Stands for a detector: the left and the right half of every picture are faces."""
+
+    def __init__(self, **options):
+        self.options = options
+
+    def detect(self, image_rgb):
+        height, width = image_rgb.shape[:2]
+        boxes = np.array([[0, 0, width / 2, height], [width / 2, 0, width, height]], np.float32)
+        return Faces(boxes, np.zeros((2, 5, 2), np.float32), np.array([0.9, 0.8], np.float32))
+
+
+class NoFace(TwoFaces):
+    """Stands for a detector that finds nobody."""
+
+    def detect(self, image_rgb):
+        return super().detect(image_rgb)[np.array([], dtype=np.intp)]
+
+
+def test_whole_pictures_are_faces(small_model):
+    table = Analyzer(small_model).analyze([DARK, LIGHT], faces="whole")
+    assert table.schema == SCHEMA
+    assert table["input"].to_list() == ["0", "1"]
+    assert table["emotion"].to_list() == ["neutral", "happiness"]
+    assert table.select("x", "y", "width", "height").rows() == [(0, 0, 40, 40)] * 2
+    assert table["face_score"].null_count() == 2
+    assert table.select(pl.sum_horizontal(PROBABILITY_COLUMNS)).to_series().to_list() == pytest.approx([1, 1])
+    assert table["valence"].to_list() == pytest.approx([np.tanh(-2), np.tanh(2)])
+
+
+def test_each_face_gets_a_row_and_is_cropped_by_its_own_box(small_model, monkeypatch):
+    monkeypatch.setattr(analyzer_module, "FaceDetector", TwoFaces)
+    table = Analyzer(small_model).analyze(np.concatenate([DARK, LIGHT], axis=1))
+    assert table["face"].to_list() == [0, 1]
+    assert table["emotion"].to_list() == ["neutral", "happiness"]
+    assert table["x"].to_list() == [0, 40]
+    assert table["face_score"].to_list() == pytest.approx([0.9, 0.8])
+
+
+def test_rows_come_in_the_order_given_across_batches(small_model):
+    pictures = [np.full((8, 8, 3), value, np.uint8) for value in range(200)]
+    table = Analyzer(small_model).analyze(iter(pictures), faces="whole")
+    assert table["input"].to_list() == [str(number) for number in range(200)]
+    assert table["valence"].is_sorted()
+
+
+def test_what_cannot_be_read_is_a_row_between_the_others(small_model, tmp_path):
+    good, broken, empty = (tmp_path / name for name in ("good.png", "broken.jpg", "empty.png"))
+    Image.fromarray(LIGHT).save(good)
+    broken.write_text("no picture")
+    empty.touch()
+    table = Analyzer(small_model).analyze([good, broken, empty, tmp_path / "gone.png", good], faces="whole")
+    assert table["status"].to_list() == [
+        "ok",
+        "unreadable: not a picture",
+        "unreadable: an empty file",
+        "unreadable: no such file",
+        "ok",
+    ]
+    assert table["emotion"].null_count() == 3
+    assert table["input"].to_list()[1] == str(broken)
+
+
+def test_a_picture_without_a_face_says_so(small_model, monkeypatch):
+    monkeypatch.setattr(analyzer_module, "FaceDetector", NoFace)
+    table = Analyzer(small_model).analyze([DARK, LIGHT])
+    assert table["status"].to_list() == ["no_face", "no_face"]
+    assert table.drop("input", "status").null_count().row(0) == (2,) * (len(SCHEMA) - 2)
+
+
+def test_a_face_below_the_least_confidence_has_no_emotion_but_its_probabilities(small_model):
+    grey = np.full((8, 8, 3), 128, np.uint8)
+    table = Analyzer(small_model, min_confidence=0.5).analyze([grey, LIGHT], faces="whole")
+    assert table["emotion"].to_list() == [None, "happiness"]
+    assert table["confidence"][0] == table.select(pl.max_horizontal(PROBABILITY_COLUMNS)).item(0, 0)
+
+
+def test_nothing_gives_an_empty_table(small_model):
+    table = Analyzer(small_model).analyze([])
+    assert table.is_empty()
+    assert table.schema == SCHEMA
+
+
+def test_without_yunet_the_cascade_stands_in_and_says_so(small_model, monkeypatch):
+    def absent(**options):
+        raise ModelError("expected the face detector, got no network")
+
+    monkeypatch.setattr(analyzer_module, "FaceDetector", absent)
+    opened = Analyzer(small_model)
+    opened.analyze([DARK])
+    opened.analyze([DARK])
+    assert opened.notes == [
+        "faces found with scikit-image's cascade, which misses more: expected the face detector, got no network"
+    ]
+    with pytest.raises(ModelError, match="no network"):
+        opened.analyze([DARK], faces="yunet")
+
+
+def test_without_any_detector_the_error_is_yunets(small_model, monkeypatch):
+    def absent(**options):
+        raise ModelError("expected the face detector, got no network")
+
+    def not_installed():
+        raise MissingExtra("skimage", "cascade")
+
+    monkeypatch.setattr(analyzer_module, "FaceDetector", absent)
+    monkeypatch.setattr(analyzer_module, "CascadeDetector", not_installed)
+    with pytest.raises(ModelError, match="no network"):
+        Analyzer(small_model).analyze([DARK])
+
+
+@pytest.mark.parametrize("picture", [DARK[..., 0], DARK.astype(float), DARK[:0]])
+def test_an_array_that_is_no_rgb_picture_is_refused(small_model, picture):
+    with pytest.raises(ConfigError, match=r"expected pictures as \(height, width, 3\) uint8 RGB"):
+        Analyzer(small_model).analyze([picture], faces="whole")
+
+
+def test_a_pillow_picture_gives_the_rows_of_its_pixels(small_model):
+    opened = Analyzer(small_model)
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)
+    expected = opened.analyze(pixels, faces="whole")
+    assert opened.analyze(Image.fromarray(pixels), faces="whole").equals(expected)
+    several = opened.analyze([Image.new("F", (5, 5)), Image.fromarray(pixels)], faces="whole")
+    assert several["input"].to_list() == ["0", "1"]
+    assert several["status"].to_list() == ["unreadable: 32 bits a pixel; save it with 8 or 16", "ok"]
+
+
+@pytest.mark.parametrize(("thing", "kind"), [(b"\xff\xd8", "bytes"), (None, "NoneType"), ([7], "int")])
+def test_what_is_no_picture_at_all_is_refused(small_model, thing, kind):
+    with pytest.raises(ConfigError, match=f"paths, RGB arrays or Pillow pictures, got {kind}"):
+        Analyzer(small_model).analyze(thing, faces="whole")
+
+
+def test_unknown_options_are_refused(small_model):
+    with pytest.raises(ConfigError, match="expected faces to be auto, yunet, cascade or whole, got 'haar'"):
+        Analyzer(small_model).analyze([DARK], faces="haar")
+    with pytest.raises(ConfigError, match="expected a min_confidence from 0 to 1, got 2"):
+        Analyzer(small_model, min_confidence=2)
+
+
+def test_a_video_gives_rows_with_times_and_people_and_smoothed_scores(small_model, monkeypatch, write_video):
+    monkeypatch.setattr(analyzer_module, "FaceDetector", TwoFaces)
+    path = write_video(
+        [np.concatenate([DARK[:32, :32], LIGHT[:32, :32]], axis=1)] * 3 + [DARK[:32, :32].repeat(2, 1)] * 3
+    )
+    table = Analyzer(small_model, smooth_s=0.1).analyze([path, LIGHT])
+    assert table.schema == SMOOTHED_SCHEMA
+    video = table.filter(pl.col("frame").is_not_null())
+    assert video["frame"].to_list() == sorted([*range(6)] * 2)
+    assert video["time_s"].to_list() == pytest.approx([frame / 25 for frame in video["frame"]], abs=1e-3)
+    assert video["track"].to_list() == [0, 1] * 6
+    right = video.filter(track=1)
+    assert right["raw_valence"].to_list()[2:4] == pytest.approx([0.96, -0.96], abs=0.02)
+    # After the change the smoothed score follows in steps, and the last picture knows nothing of it.
+    assert right["valence"].to_list()[3:] == sorted(right["valence"].to_list()[3:], reverse=True)
+    assert right["valence"][3] > 0
+    last = table.row(-1, named=True)
+    assert (last["frame"], last["track"], last["raw_valence"]) == (None, None, None)
+
+
+def test_each_video_starts_its_people_and_its_filter_anew(small_model, monkeypatch, write_video):
+    monkeypatch.setattr(analyzer_module, "FaceDetector", TwoFaces)
+    light, dark = (write_video([picture] * 2, f"{name}.mp4") for name, picture in {"l": LIGHT, "d": DARK}.items())
+    table = Analyzer(small_model, smooth_s=10).analyze([light, dark])
+    assert table["track"].to_list() == [0, 1, 0, 1] * 2
+    assert table.filter(input=str(dark))["valence"].to_list() == pytest.approx([-0.96] * 4, abs=0.02)
+
+
+def test_a_video_can_be_sampled_and_left_unsmoothed(small_model, write_video):
+    table = Analyzer(small_model, every_s=0.2, smooth_s=0).analyze(write_video([LIGHT] * 25), faces="whole")
+    assert table.schema == SCHEMA
+    assert table["frame"].to_list() == [0, 5, 10, 15, 20]
+
+
+def test_a_broken_video_is_one_row(small_model, tmp_path):
+    (tmp_path / "broken.mp4").write_text("no video")
+    table = Analyzer(small_model).analyze([tmp_path / "broken.mp4", tmp_path / "gone.mov"], faces="whole")
+    assert [status.partition(" (")[0] for status in table["status"]] == [
+        "unreadable: not a video, or one without its beginning or end",
+        "unreadable: no such file",
+    ]
+
+
+def test_an_animation_gives_its_first_frame_and_says_so(small_model, tmp_path):
+    moving, still = tmp_path / "moving.gif", tmp_path / "still.gif"
+    first, second = Image.fromarray(DARK), Image.fromarray(LIGHT)
+    first.save(moving, save_all=True, append_images=[second])
+    first.save(still)
+    table = Analyzer(small_model).analyze([moving, still], faces="whole")
+    assert table["frame"].to_list() == [0, None]
+    assert table["time_s"].null_count() == 2
+    assert table["emotion"].to_list() == ["neutral", "neutral"]
+
+
+class MovingFace(TwoFaces):
+    """Finds one face, 2 pixels further to the right each time it is asked, and counts how often."""
+
+    asked = 0
+
+    def detect(self, image_rgb):
+        left = 2.0 * MovingFace.asked
+        MovingFace.asked += 1
+        boxes = np.array([[left, 4, left + 20, 24]], np.float32)
+        return Faces(boxes, np.zeros((1, 5, 2), np.float32), np.array([0.9], np.float32))
+
+
+def test_faces_are_looked_for_on_some_frames_and_followed_between(small_model, monkeypatch, write_video):
+    monkeypatch.setattr(analyzer_module, "FaceDetector", MovingFace)
+    monkeypatch.setattr(analyzer_module, "core_count", lambda: 1)
+    monkeypatch.setattr(MovingFace, "asked", 0)
+    table = Analyzer(small_model, detect_every=3).analyze(write_video([LIGHT] * 24))
+    assert MovingFace.asked == 8
+    assert table["frame"].to_list() == list(range(24))
+    assert table["track"].to_list() == [0] * 24
+    assert table["status"].to_list() == ["ok"] * 24
+    assert [score is None for score in table["face_score"]] == [False, True, True] * 8
+    # Two pixels a search are two thirds of a pixel a frame, once the speed is known.
+    assert np.diff(table["x"].to_list())[-4:] == pytest.approx([2 / 3] * 4, abs=0.4)
+
+
+def test_videos_without_faces_have_the_columns_of_those_with_some(small_model, monkeypatch, write_video, tmp_path):
+    monkeypatch.setattr(analyzer_module, "FaceDetector", NoFace)
+    (tmp_path / "no.mp4").write_text("no video")
+    for video in (write_video([LIGHT] * 3), tmp_path / "no.mp4"):
+        assert Analyzer(small_model).analyze(video).schema == SMOOTHED_SCHEMA
+        assert Analyzer(small_model, smooth_s=0).analyze(video).schema == SCHEMA
+
+
+def test_a_video_can_be_left_early(small_model, write_video):
+    path = write_video([LIGHT] * 25)
+    table = Analyzer(small_model, stop_after_s=0.2).analyze([path, LIGHT], faces="whole")
+    assert table["frame"].to_list() == [0, 1, 2, 3, 4, None]
+
+
+def test_stop_ends_the_video_under_way_and_answers_what_was_seen(small_model, write_video):
+    paths = [write_video([LIGHT] * 200, "one.mp4"), write_video([LIGHT] * 3, "two.mp4")]
+    opened = Analyzer(small_model)
+    answers = []
+    for answer in opened.answers(paths, faces="whole"):
+        if not answers:
+            opened.stop()
+        answers.append(answer)
+    frames = [[row["frame"] for row in answer.rows] for answer in answers if answer.rows]
+    seen = len(frames) - 3
+    assert 0 < seen < 200
+    assert frames == [[frame] for frame in (*range(seen), 0, 1, 2)]
+    assert [answer.ends for answer in answers].count(True) == 2
+
+
+def test_impossible_samplings_are_refused(small_model):
+    with pytest.raises(ConfigError, match="expected detect_every of at least 1 frame, got 0"):
+        Analyzer(small_model, detect_every=0)
+    with pytest.raises(ConfigError, match="expected stop_after_s above 0 seconds, got 0"):
+        Analyzer(small_model, stop_after_s=0)
+
+
+def test_what_is_said_of_a_face_does_not_depend_on_its_batch(small_model):
+    """A run that was killed goes on with other batches, and must end in the same table."""
+    session = Analyzer(small_model).session
+    crops = np.random.default_rng(0).integers(0, 256, (40, 32, 32, 1), np.uint8)
+    whole = session.predict(crops)
+    for size in (1, 3, 16):
+        parts = session.predict(crops, batch_size=size)
+        assert np.array_equal(parts.probabilities, whole.probabilities)
+        assert np.array_equal(parts.valence_arousal, whole.valence_arousal)

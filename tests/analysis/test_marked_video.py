@@ -1,0 +1,86 @@
+"""A marked copy of a video."""
+
+from dataclasses import replace
+
+import av
+import numpy as np
+import polars as pl
+import pytest
+
+from affekt.analysis.marked_video import CODECS, write_marked_video
+from affekt.analysis.rows import SCHEMA, empty_row
+from affekt.analysis.video import read_frames
+from affekt.errors import PictureError
+
+GREY = np.full((121, 161, 3), 100, np.uint8)
+
+
+def rows(frames):
+    box = {"x": 40.0, "y": 40.0, "width": 60.0, "height": 60.0, "emotion": "happiness", "confidence": 0.9, "track": 0}
+    found = [{**empty_row("v.mp4", "ok"), "frame": frame, "time_s": frame / 25, "face": 0, **box} for frame in frames]
+    return pl.DataFrame(found, schema=SCHEMA)
+
+
+def marked(image_rgb):
+    return bool((np.abs(image_rgb.astype(int) - 100).max(axis=2) > 60).sum() > 50)
+
+
+def test_the_copy_has_the_frames_and_times_of_the_original_and_marks_where_faces_are(write_video, tmp_path):
+    times_s = [0.0, 0.04, 0.2, 0.5, 0.54]
+    path = write_video([GREY[:120, :160]] * 5, times_s=times_s)
+    unmarked = pl.DataFrame([{**empty_row("v.mp4", "no_face"), "frame": frame} for frame in (0, 4)], schema=SCHEMA)
+    write_marked_video(str(path), pl.concat([unmarked, rows([1, 2, 3])]).sort("frame"), tmp_path / "deep" / "copy.mp4")
+    copy = list(read_frames(str(tmp_path / "deep" / "copy.mp4")))
+    assert [frame.time_s for frame in copy] == pytest.approx(times_s, abs=2e-3)
+    assert [marked(frame.image_rgb) for frame in copy] == [False, True, True, True, False]
+
+
+def test_the_copy_lasts_as_long_as_its_last_frame(write_video, tmp_path):
+    path = write_video([GREY[:120, :160]] * 10, name="v.mkv", times_s=[0, 0.1, 0.2, 0.9, 1, 1.1, 1.9, 2, 2.5, 3.5])
+    last = list(read_frames(str(path)))[-1].decoded
+    shares = []
+    write_marked_video(str(path), rows(range(10)), tmp_path / "copy.mp4", moved=shares.append)
+    assert shares == pytest.approx([number / 9 for number in range(10)])
+    with av.open(tmp_path / "copy.mp4") as container:
+        stream = container.streams.video[0]
+        length_s = float(stream.duration * stream.time_base)
+    assert last.duration > 0
+    assert length_s == pytest.approx(3.5 + float(last.duration * last.time_base), abs=1e-3)
+
+
+def test_an_ffmpeg_without_x264_writes_the_copy_too(write_video, tmp_path, monkeypatch):
+    monkeypatch.setattr("affekt.analysis.marked_video.CODECS", {"mpeg4": CODECS["mpeg4"]})
+    path = write_video([GREY[:120, :160]] * 5)
+    write_marked_video(str(path), rows(range(5)), tmp_path / "copy.mp4")
+    assert [marked(frame.image_rgb) for frame in read_frames(str(tmp_path / "copy.mp4"))] == [True] * 5
+
+
+def test_frames_passed_over_keep_the_last_marks_and_odd_sides_lose_a_pixel(write_video, tmp_path):
+    path = write_video([GREY] * 6, codec="ffv1", name="odd.mkv")
+    write_marked_video(str(path), rows([2]), tmp_path / "copy.mp4")
+    copy = list(read_frames(str(tmp_path / "copy.mp4")))
+    assert [marked(frame.image_rgb) for frame in copy] == [False, False, True, True, True, True]
+    assert copy[0].image_rgb.shape == (120, 160, 3)
+
+
+def test_the_copy_ends_where_looking_ended(write_video, tmp_path):
+    path = write_video([GREY[:120, :160]] * 25)
+    write_marked_video(str(path), rows(range(5)), tmp_path / "copy.mp4", stop_after_s=0.2)
+    assert [marked(frame.image_rgb) for frame in read_frames(str(tmp_path / "copy.mp4"))] == [True] * 5
+
+
+def test_frames_at_one_time_are_copied_one_after_the_other(write_video, tmp_path, monkeypatch):
+    frames = [
+        replace(frame, time_s=0.04 * (place // 2))
+        for place, frame in enumerate(read_frames(str(write_video([GREY[:120, :160]] * 6))))
+    ]
+    monkeypatch.setattr("affekt.analysis.marked_video.read_frames", lambda name: iter(frames))
+    write_marked_video("video.mp4", rows([0]), tmp_path / "copy.mp4")
+    copy = [frame.time_s for frame in read_frames(str(tmp_path / "copy.mp4"))]
+    assert copy == pytest.approx([0, 0, 0.04, 0.04, 0.08, 0.08], abs=1e-3)
+
+
+def test_a_video_that_went_away_leaves_nothing_behind(tmp_path):
+    with pytest.raises(PictureError, match="no such file"):
+        write_marked_video(str(tmp_path / "gone.mp4"), rows([0]), tmp_path / "copy.mp4")
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,127 @@
+"""The picture and the page of a video."""
+
+import os
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+import polars as pl
+import pytest
+
+from affekt.analysis.rows import SCHEMA, empty_row
+from affekt.analysis.timeline import LINE_COLOURS, MOST_PEOPLE, PICTURE_WIDTH, people_of, write_timelines
+from affekt.colours import EXPRESSION_COLOURS
+from affekt.labels import LABELS, PROBABILITY_COLUMNS
+
+
+def table(tracks, fps=10, valence=0.5):
+    """Return rows of people seen from one time to another, given as {track: [(start_s, stop_s), ...]}."""
+    rows = []
+    for track, spans in tracks.items():
+        for start_s, stop_s in spans:
+            for time_s in np.arange(start_s, stop_s, 1 / fps):
+                row = {**empty_row("v.mp4", "ok"), "frame": round(time_s * fps), "time_s": time_s, "track": track}
+                row |= dict(zip(PROBABILITY_COLUMNS, [0.3, 0.7, *[0.0] * 6], strict=True))
+                rows.append({**row, "valence": valence, "arousal": None if valence is None else -1.0})
+    return pl.DataFrame(rows, schema=SCHEMA)
+
+
+def paths(svg, colour):
+    return re.findall(rf'<path d="M([^"]*)"[^>]*(?:fill|stroke)="{colour}"', svg)
+
+
+def test_the_bands_fill_their_height_by_the_probabilities(tmp_path):
+    svg = write_timelines("clips/v.mp4", table({0: [(0, 4)]}), tmp_path)[0].read_text()
+    ElementTree.fromstring(svg)
+    heights = {}
+    for label in LABELS:
+        (outline,) = paths(svg, EXPRESSION_COLOURS[label])
+        y = np.array([point.split()[1] for point in outline.rstrip("Z").split("L")], float)
+        heights[label] = y.max() - y.min()
+    assert sum(heights.values()) == pytest.approx(90, abs=0.5)
+    assert heights["happiness"] == pytest.approx(63, abs=0.2)
+
+
+def test_valence_lies_above_the_middle_and_arousal_below(tmp_path):
+    svg = write_timelines("v.mp4", table({0: [(0, 4)]}), tmp_path)[0].read_text()
+    valence, arousal = (paths(svg, colour)[0] for colour in LINE_COLOURS.values())
+    y = [float(line.split("L")[0].split()[1]) for line in (valence, arousal)]
+    assert y[1] - y[0] == pytest.approx(1.5 * 35)
+
+
+def test_a_long_absence_cuts_the_bands(tmp_path):
+    svg = write_timelines("v.mp4", table({0: [(0, 2), (5, 7)]}), tmp_path)[0].read_text()
+    assert len(paths(svg, EXPRESSION_COLOURS["happiness"])) == 2
+
+
+def test_looks_far_apart_are_drawn_as_one_band(tmp_path):
+    svg = write_timelines("v.mp4", table({0: [(0, 60)]}, fps=0.5), tmp_path)[0].read_text()
+    assert len(paths(svg, EXPRESSION_COLOURS["happiness"])) == 1
+
+
+def test_people_are_sorted_by_how_long_they_are_seen_and_glimpses_left_out():
+    rows = table({0: [(0, 1)], 1: [(0, 4)], 2: [(1, 1.2)], **{n: [(0, 0.8)] for n in range(3, 40)}})
+    tracks = [person["track"][0] for person in people_of(rows)]
+    assert tracks[:2] == [1, 0]
+    assert 2 not in tracks
+    assert len(tracks) == MOST_PEOPLE
+
+
+@pytest.mark.parametrize(
+    ("glimpses", "said"),
+    [(0, None), (1, "1 more person, seen for less time"), (30, "30 more people, seen for less time")],
+)
+def test_the_picture_and_the_page_say_how_many_are_left_out(tmp_path, glimpses, said):
+    rows = table({0: [(0, 4)], **{n: [(0, 0.3)] for n in range(1, glimpses + 1)}})
+    for path in write_timelines("v.mp4", rows, tmp_path):
+        svg = ElementTree.fromstring(re.search(r"<svg.*</svg>", path.read_text(), re.DOTALL)[0])
+        notes = [text for text in svg.itertext() if "more p" in text]
+        assert notes == ([f"{said}: in the table only"] if said else [])
+        lowest = max(float(text.get("y")) for text in svg.iter() if text.tag.endswith("text"))
+        assert lowest < float(svg.get("height"))
+
+
+def test_an_hour_draws_no_more_points_than_pixels(tmp_path):
+    picture, page = write_timelines("v.mp4", table({0: [(0, 3700)]}, fps=5), tmp_path)
+    assert len(paths(picture.read_text(), LINE_COLOURS["arousal"])[0].split("L")) <= PICTURE_WIDTH
+    assert page.stat().st_size < 5_000_000
+    assert ">1:00:00<" in picture.read_text()
+
+
+def test_the_page_holds_everything_and_its_name_is_harmless(tmp_path):
+    svg, html = write_timelines("a/<b>&.mp4", table({0: [(0, 4)]}), tmp_path)
+    assert (svg, html) == (tmp_path / "a" / "<b>&.mp4.svg", tmp_path / "a" / "<b>&.mp4.html")
+    text = html.read_text()
+    assert "<h1>&lt;b&gt;&amp;.mp4</h1>" in text
+    assert not re.search(r'(src|href)="', text)
+    assert all(f">{name}</li>" in text for name in (*LABELS, "valence", "arousal"))
+
+
+def test_a_name_that_is_no_utf8_is_shown(tmp_path):
+    for written in write_timelines(os.fsdecode(b"caf\xe9.mp4"), table({0: [(0, 4)]}), tmp_path):
+        assert written.suffix == ".svg" or r"<h1>caf\xe9.mp4</h1>" in written.read_text()
+
+
+@pytest.mark.parametrize(
+    ("origin", "title"),
+    [
+        ("projected", "person 0, 0.0 to 3.9 s; valence and arousal projected, not rated"),
+        ("rated", "person 0, 0.0 to 3.9 s"),
+        (None, "person 0, 0.0 to 3.9 s"),
+    ],
+)
+def test_valence_and_arousal_that_nobody_rated_are_called_so(tmp_path, origin, title):
+    for path in write_timelines("v.mp4", table({0: [(0, 4)]}), tmp_path, origin=origin):
+        assert f">{title}<" in path.read_text()
+
+
+def test_a_model_without_valence_draws_bands_alone(tmp_path):
+    svg = write_timelines("v.mp4", table({0: [(0, 4)]}, valence=None), tmp_path, origin="projected")[0].read_text()
+    assert "projected" not in svg
+    assert not paths(svg, LINE_COLOURS["arousal"])
+    assert paths(svg, EXPRESSION_COLOURS["happiness"])
+
+
+def test_nobody_gives_no_file(tmp_path):
+    assert write_timelines("v.mp4", pl.DataFrame([empty_row("v.mp4", "no_face")], schema=SCHEMA), tmp_path) == []
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,170 @@
+"""Frames with their true times, upright, from good and bad files."""
+
+import os
+
+import av
+import numpy as np
+import pytest
+
+from affekt.analysis.video import IncompleteVideo, read_frames
+from affekt.errors import PictureError
+
+GREYS = [np.full((64, 96, 3), value, np.uint8) for value in range(0, 250, 10)]
+
+
+def frames_and_loss(path):
+    """Return the frames of a video that lacks something, and what is said of it after them."""
+    frames = []
+
+    def read():
+        frames.extend(read_frames(str(path)))
+
+    with pytest.raises(IncompleteVideo) as told:
+        read()
+    return frames, str(told.value)
+
+
+def test_every_frame_comes_once_in_order_with_its_time(write_video):
+    frames = list(read_frames(str(write_video(GREYS))))
+    assert [frame.number for frame in frames] == list(range(25))
+    assert [frame.time_s for frame in frames] == pytest.approx([number / 25 for number in range(25)], abs=1e-3)
+    assert frames[0].image_rgb.shape == (64, 96, 3)
+    assert [frame.image_rgb.mean() for frame in frames] == pytest.approx(range(0, 250, 10), abs=4)
+
+
+def test_uneven_times_are_kept_and_count_from_the_first_frame(write_video):
+    times_s = [2.0, 2.04, 2.5, 2.51, 4.0]
+    frames = list(read_frames(str(write_video(GREYS[:5], times_s=times_s))))
+    assert [frame.time_s for frame in frames] == pytest.approx([0, 0.04, 0.5, 0.51, 2.0], abs=1e-3)
+
+
+def test_sampling_takes_the_first_frame_of_each_interval(write_video):
+    times_s = [0, 0.1, 0.2, 0.3, 0.41, 0.45, 1.33, 1.39, 1.42]
+    frames = list(read_frames(str(write_video(GREYS[:9], times_s=times_s)), every_s=0.2))
+    assert [frame.time_s for frame in frames] == pytest.approx([0, 0.2, 0.41, 1.33, 1.42], abs=1e-3)
+    assert [frame.number for frame in frames] == [0, 2, 4, 6, 8]
+
+
+def test_a_video_filmed_on_its_side_is_turned(write_video):
+    left_is_light = np.zeros((64, 96, 3), np.uint8)
+    left_is_light[:, :48] = 255
+    path = write_video([left_is_light] * 3)
+    # The track header's matrix, the second in the file, is the identity; a quarter turn to the right takes its place.
+    identity = b"".join(number.to_bytes(4, "big") for number in (1 << 16, 0, 0, 0, 1 << 16, 0, 0, 0, 1 << 30))
+    turned = b"".join(
+        number.to_bytes(4, "big") for number in (0, 1 << 16, 0, (1 << 32) - (1 << 16), 0, 0, 64 << 16, 0, 1 << 30)
+    )
+    start = path.read_bytes()
+    second = start.index(identity, start.index(identity) + 1)
+    path.write_bytes(start[:second] + turned + start[second + len(turned) :])
+    image_rgb = next(read_frames(str(path))).image_rgb
+    assert image_rgb.shape == (96, 64, 3)
+    assert image_rgb[:40].mean() > 200
+    assert image_rgb[-40:].mean() < 50
+
+
+def test_joined_recordings_go_on_where_the_one_before_ended(write_video):
+    parts = [write_video(GREYS[:n], name=f"{n}.ts", times_s=[10 - n + i / 25 for i in range(n)]) for n in (4, 5)]
+    joined = parts[0].with_name("joined.ts")
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    times_s = [frame.time_s for frame in read_frames(str(joined))]
+    assert times_s == pytest.approx([number / 25 for number in range(9)], abs=1e-3)
+    assert [frame.number for frame in read_frames(str(joined), every_s=0.2)] == [0, 5]
+
+
+def test_broken_packets_are_passed_over_and_told_of(write_video):
+    path = write_video([np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)] * 25)
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 3000] = b"\xff" * 3000
+    path.write_bytes(content)
+    frames, loss = frames_and_loss(path)
+    assert 5 < len(frames) < 25
+    assert frames[-1].number == len(frames) - 1
+    assert loss.startswith("some of it could not be decoded")
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [(b"", "an empty file"), (b"no video at all" * 100, "not a video"), (None, "no such file")],
+)
+def test_what_is_no_video_says_so(tmp_path, content, problem):
+    path = tmp_path / "video.mp4"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(PictureError, match=problem):
+        next(read_frames(str(path)))
+
+
+def test_sound_alone_is_a_video_without_pictures(tmp_path):
+    path = tmp_path / "sound.mp4"
+    with av.open(path, "w") as container:
+        stream = container.add_stream("aac", rate=44100)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 44100
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    with pytest.raises(PictureError, match="a video without pictures"):
+        next(read_frames(str(path)))
+
+
+def test_sound_beside_the_pictures_costs_no_frame(tmp_path):
+    path = tmp_path / "talk.mp4"
+    with av.open(path, "w") as container:
+        sound, pictures = container.add_stream("aac", rate=44100), container.add_stream("libx264", rate=25)
+        pictures.width, pictures.height, pictures.pix_fmt = 96, 64, "yuv420p"
+        for number in range(50):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = 44100, number * 1024
+            container.mux(sound.encode(frame))
+        for grey in GREYS:
+            container.mux(pictures.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")))
+        container.mux(pictures.encode())
+        container.mux(sound.encode())
+    assert len(list(read_frames(str(path)))) == 25
+
+
+def test_a_video_without_frames_says_so(write_video):
+    path = write_video(GREYS[:2])
+    content = path.read_bytes()
+    start = content.index(b"mdat") + 4
+    stop = content.index(b"moov") - 4
+    path.write_bytes(content[:start] + b"\0" * (stop - start) + content[stop:])
+    with pytest.raises(PictureError, match="a video without a frame that can be decoded"):
+        next(read_frames(str(path)))
+
+
+def test_names_may_hold_a_colon_and_any_byte(write_video):
+    path = write_video(GREYS[:2])
+    for name in ("12:30 o'clock.mp4", os.fsdecode(b"caf\xe9.mp4")):
+        odd = path.with_name(name)
+        path.rename(odd)
+        assert len(list(read_frames(str(odd)))) == 2
+        odd.rename(path)
+
+
+def test_a_video_that_breaks_off_gives_what_came_before_and_says_so(write_video):
+    path = write_video(GREYS, name="video.mkv", times_s=[number / 5 for number in range(25)])
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 2 // 3])
+    frames, loss = frames_and_loss(path)
+    assert 3 < len(frames) < 25
+    assert loss.startswith("breaks off before its end")
+
+
+def test_a_video_that_never_began_is_without_frames(write_video):
+    path = write_video(GREYS[:1], name="video.mkv")
+    content = path.read_bytes()
+    path.write_bytes(content[: content.index(b"\x1f\x43\xb6\x75")])  # where the first cluster starts
+    with pytest.raises(PictureError, match="a video without a frame that can be decoded"):
+        next(read_frames(str(path)))
+
+
+@pytest.mark.parametrize("name", ["pipe.mp4", "loop.mp4", "a" * 300 + ".mp4", "nul\0.mp4"])
+def test_what_cannot_be_opened_says_why(tmp_path, name):
+    if name == "pipe.mp4":
+        os.mkfifo(tmp_path / name)
+    if name == "loop.mp4":
+        (tmp_path / name).symlink_to(name)
+    with pytest.raises(PictureError, match=r"a pipe|Too many levels|too long|null"):
+        next(read_frames(str(tmp_path / name)))
