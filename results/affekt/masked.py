@@ -2,7 +2,7 @@ r"""Teach a backbone to paint what is hidden from it, before anybody tells it an
 
     python results/affekt/masked.py ferplus-wide.parquet --out masked.safetensors
     affekt train affekt --architecture face_resnet18_w16 --generations 1 --head-epochs 0 --start-size 0 \
-        --growth-epochs 0 --epochs 22 --data ferplus-wide.parquet --validation held --weights masked.safetensors \
+        --resizing-epochs 0 --epochs 22 --data ferplus-wide.parquet --validation held --weights masked.safetensors \
         --out runs/masked
 
 Patches of a face are hidden and one convolution on the last feature maps paints them, scored by the absolute error of
@@ -11,7 +11,6 @@ pictures a convolutional network can read too. Only pictures of the split `train
 """
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -20,13 +19,12 @@ from torch.nn import functional as F
 
 from affekt.data.manifest import read_manifest, select_split
 from affekt.networks.network import Network
-from affekt.networks.saving import write_tensors
-from affekt.training.augmentation_settings import Augmentation
+from affekt.networks.weights import write_tensors
 from affekt.training.loop import Split
-from affekt.training.optimiser import Schedule, build_optimiser
-from affekt.training.recipe import Recipe
-from affekt.training.recipes import affekt
-from affekt.training.run import load_split
+from affekt.training.one_training import load_split
+from affekt.training.recipe import Augmentation, Recipe
+from affekt.training.recipes import AFFEKT
+from affekt.training.schedule import Schedule, build_optimiser
 
 PATCH = 8
 """Side of a patch that is hidden or shown, in pixels."""
@@ -62,15 +60,15 @@ def hidden_pixels(images: Tensor, generator: Generator) -> Tensor:
 
 def pretrain(painter: Painter, recipe: Recipe, split: Split, seed: int) -> None:
     """Take a step a batch for the recipe's epochs, and print the mean error of each."""
-    optimiser = build_optimiser(painter, recipe)
-    schedule = Schedule(optimiser, recipe, len(split.targets) // recipe.batch_size)
+    optimiser, size, epochs = build_optimiser(painter, recipe.step), recipe.data.batch_size, recipe.schedule.epochs
+    schedule = Schedule(optimiser, recipe, len(split.targets) // size)
     painter.train()
-    for epoch in range(recipe.epochs):
+    for epoch in range(epochs):
         generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
-        steps = torch.randperm(len(split.targets), generator=generator).split(recipe.batch_size)
-        whole = [step for step in steps if len(step) == recipe.batch_size]
+        steps = torch.randperm(len(split.targets), generator=generator).split(size)
+        whole = [step for step in steps if len(step) == size]
         total = 0.0
-        for images in split.feed.batches(whole, generator):
+        for images in split.batches.batches(whole, generator):
             hidden = hidden_pixels(images, generator)
             error = ((painter(images * (1 - hidden)) - images).abs() * hidden).sum() / hidden.sum()
             optimiser.zero_grad()
@@ -78,7 +76,7 @@ def pretrain(painter: Painter, recipe: Recipe, split: Split, seed: int) -> None:
             optimiser.step()
             schedule.after_step()
             total += float(error.detach())
-        print(f"epoch {epoch + 1:3}/{recipe.epochs}  error {total / len(whole):.4f} standard units", flush=True)
+        print(f"epoch {epoch + 1:3}/{epochs}  error {total / len(whole):.4f} standard units", flush=True)
 
 
 def main() -> None:
@@ -91,10 +89,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("masked.safetensors"))
     options = parser.parse_args()
     warps = Augmentation(flip=True, rotation_degrees=12, scale=0.12, shift=0.06)
-    recipe = replace(affekt(), architecture=options.architecture, epochs=options.epochs, augmentation=warps)
+    recipe = AFFEKT.with_options(architecture=options.architecture, epochs=options.epochs, augmentation=warps)
     torch.manual_seed(options.seed)
-    network = Network(recipe.architecture, recipe.hidden_units, (), channels=len(recipe.mean))
-    painter = Painter(network, recipe.input_size).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    network = Network(options.architecture, recipe.network.hidden_units, (), channels=len(recipe.network.mean))
+    painter = Painter(network, recipe.network.input_size).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     rows = select_split(read_manifest(options.data), "train")
     split = load_split(recipe, rows, torch.device("cpu"), name="training", augmented=True)
     pretrain(painter, recipe, split, options.seed)

@@ -13,7 +13,6 @@ A tenth of the pictures to learn from chooses the epoch. One seed; accuracy with
 
 import argparse
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -23,8 +22,8 @@ from affekt.evaluation.evaluate import evaluate_tables
 from affekt.evaluation.table import interval, number
 from affekt.networks.predictions import open_model
 from affekt.training.recipe import Recipe
-from affekt.training.recipes import affekt, affekt_head
-from affekt.training.run import Run, train
+from affekt.training.recipes import AFFEKT, AFFEKT_HEAD
+from affekt.training.run import train
 from drawn_faces import drawn_manifest
 
 SIZES = (100, 1000, 5000)
@@ -88,16 +87,15 @@ def split_apart(rows: pl.DataFrame, is_test: pl.Expr) -> pl.DataFrame:
 def frozen(size: int) -> Recipe:
     """Return the recipe of a new head on affekt's backbone, whatever the number of pictures."""
     del size
-    return affekt_head()
+    return AFFEKT_HEAD
 
 
 def scratch(size: int) -> Recipe:
     """Return the recipe of the whole network from random weights, with affekt's own augmentation, in small batches."""
-    return replace(
-        affekt_head(),
+    return AFFEKT_HEAD.with_options(
         weights=("none",),
         frozen=False,
-        augmentation=affekt().augmentation,
+        augmentation=AFFEKT.augmentation,
         epochs=max(12, SCRATCH_STEPS * 32 // size),
         ema_decay=0.99,
     )
@@ -109,7 +107,7 @@ WAYS = {"frozen affekt, new head": frozen, "from random weights": scratch}
 def accuracy(recipe: Recipe, manifest: pl.DataFrame, out: Path, seed: int) -> str:
     """Train, and return the accuracy on the split test with its interval."""
     shutil.rmtree(out, ignore_errors=True)
-    train(recipe, manifest, Run(recipe_name=out.name, data=out, out=out, validation="0.1", seed=seed))
+    train(recipe, manifest, out, validation="0.1", seed=seed)
     table = open_model(out).predict_rows(select_split(manifest, "test"))
     [scores] = evaluate_tables({out.name: table}, manifest, "test", seed=seed, progress=False).scores
     found = scores.figures["accuracy"]

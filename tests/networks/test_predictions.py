@@ -18,7 +18,7 @@ from affekt.models.card import Card, read_card
 from affekt.networks import predictions
 from affekt.networks.network import Network
 from affekt.networks.predictions import open_model
-from affekt.networks.saving import load_model, save_model
+from affekt.networks.weights import load_model, save_model
 from drawn_faces import drawn_manifest
 
 BOTH = ("expression", "valence_arousal")

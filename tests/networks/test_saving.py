@@ -13,7 +13,7 @@ from affekt.errors import DataError, ModelError
 from affekt.faces.preprocessing import Preprocessing
 from affekt.models.card import CARD_FILE, WEIGHTS_FILE, Card
 from affekt.networks.network import Network
-from affekt.networks.saving import load_model, save_model, write_tensors
+from affekt.networks.weights import load_model, save_model, write_tensors
 
 HEADS = ("expression", "valence_arousal")
 

@@ -15,7 +15,7 @@ from affekt.labels import LABELS
 from affekt.models.card import WEIGHTS_FILE
 from affekt.models.session import Session
 from affekt.models.shipped import model_folder, shipped_models
-from affekt.networks.saving import load_model
+from affekt.networks.weights import load_model
 from drawn_faces import drawn_manifest
 
 SHARED = Path(__file__).resolve().parents[2] / ".." / "shared" / "data"

@@ -12,7 +12,7 @@ from affekt.faces.preprocessing import Preprocessing
 from affekt.models.card import Card
 from affekt.networks import weights
 from affekt.networks.network import Network
-from affekt.networks.saving import save_model
+from affekt.networks.weights import save_model
 from affekt.networks.weights import backbone_weights, imagenet_file
 
 TINY = "test_efficientnet"

@@ -12,7 +12,7 @@ from affekt.errors import ConfigError, ModelError
 from affekt.faces.preprocessing import Preprocessing, normalise
 from affekt.models.shipped import model_folder
 from affekt.networks.network import Outputs
-from affekt.networks.saving import load_model
+from affekt.networks.weights import load_model
 from affekt.training.augmentation_settings import Augmentation
 from affekt.training.batches import CropFeed
 from affekt.training.distillation import Lesson, Teachers, asked_once, load_teachers, seen_by

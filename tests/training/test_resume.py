@@ -112,7 +112,7 @@ def test_wherever_a_run_is_killed_it_ends_the_same(trained, tmp_path, monkeypatc
 def test_a_run_killed_between_its_card_and_its_weights_is_finished(trained, monkeypatch):
     changes = {"epochs": 1, "frozen": True}
     with monkeypatch.context() as patch:
-        patch.setattr("affekt.networks.saving.write_tensors", lambda *_arguments: (_ for _ in ()).throw(Killed))
+        patch.setattr("affekt.networks.weights.write_tensors", lambda *_arguments: (_ for _ in ()).throw(Killed))
         with pytest.raises(Killed):
             trained("killed", **changes)
     resumed = trained("killed", resume=True, **changes)

@@ -14,7 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from affekt.errors import ConfigError, DataError, ModelError
 from affekt.models.card import CARD_FILE, WEIGHTS_FILE, read_card
 from affekt.models.shipped import model_folder
-from affekt.networks.saving import load_model
+from affekt.networks.weights import load_model
 from affekt.training import inputs, run
 from affekt.training.augmentation_settings import Augmentation
 from affekt.training.checkpoint import CHECKPOINT_FILE

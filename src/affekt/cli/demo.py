@@ -1,13 +1,13 @@
 """`affekt demo`: the whole job on drawn faces, with nothing to download."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tyro
 
-from affekt.errors import ConfigError, MissingExtra
+from affekt.errors import needs_extra
 
 if TYPE_CHECKING:
     from affekt.training.recipe import Recipe
@@ -39,11 +39,9 @@ class DemoCommand:
 def main(arguments: list[str]) -> None:
     """Run the command."""
     command = tyro.cli(DemoCommand, args=arguments, prog="affekt demo")
-    try:
+    with needs_extra("train"):
         import matplotlib as _matplotlib  # noqa: F401
         import torch as _torch  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise MissingExtra(error.name or "torch", "train") from error
     start = time.perf_counter()
     recipes = {name: recipe_of(command, name) for name in command.recipes}
     data = draw_data(command)
@@ -81,24 +79,23 @@ def recipe_of(command: DemoCommand, name: str) -> "Recipe":
     Raises:
         ConfigError: there is no such recipe, or no such number of epochs.
     """
-    from affekt.training.recipes import RECIPES
+    from affekt.training.recipes import find_recipe
 
-    if name not in RECIPES:
-        raise ConfigError(f"expected recipes among {', '.join(RECIPES)}, got {name!r}; type: affekt train --help")
-    recipe = RECIPES[name]()
-    return recipe if command.epochs is None else replace(recipe, epochs=command.epochs)
+    recipe = find_recipe(name).recipe
+    return recipe if command.epochs is None else recipe.with_options(epochs=command.epochs)
 
 
 def train_one(command: DemoCommand, name: str, recipe: "Recipe", data: Path) -> None:
     """Train one recipe into its own folder, replacing an earlier demo's."""
     from affekt.data.manifest import read_manifest
-    from affekt.training.run import Run, train
+    from affekt.training.generations import Chain, Run
+    from affekt.training.run import train_chain
 
     out = model_folder(command, name)
     forget(out)
-    print(f"\n{name}: {recipe.epochs} epochs at {recipe.input_size} px")
+    print(f"\n{name}: {recipe.schedule.epochs} epochs at {recipe.network.input_size} px")
     run = Run(recipe_name=name, data=data, out=out, validation="val", seed=command.seed, command="affekt demo")
-    train(recipe, read_manifest(data), run)
+    train_chain(recipe, Chain(), read_manifest(data), run)
 
 
 def model_folder(command: DemoCommand, name: str) -> Path:

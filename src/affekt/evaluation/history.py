@@ -15,13 +15,16 @@ PANELS: dict[str, dict[str, str]] = {
     "validation figures": {
         "val_accuracy": "accuracy",
         "val_macro_f1": "F1 (macro)",
-        "val_ccc_valence": "CCC valence",
-        "val_ccc_arousal": "CCC arousal",
+        "val_valence_ccc": "CCC valence",
+        "val_arousal_ccc": "CCC arousal",
     },
     "learning rate": {"learning_rate": "learning rate"},
 }
 """The charts, and which keys of the log each shows under which name."""
 COLOURS = (ACCENT, SECOND, "#2f9e6e", "#9a63c9")
+
+OLD_NAMES = {"val_ccc_valence": "val_valence_ccc", "val_ccc_arousal": "val_arousal_ccc"}
+"""What logs of an older affekt call some figures -> what they are called now."""
 
 Epoch = dict[str, float]
 
@@ -46,7 +49,9 @@ def read_log(path: Path) -> list[Epoch]:
     for number, line in enumerate(lines, start=1):
         try:
             entry = json.loads(line)
-            epochs[entry["epoch"]] = {key: float(value) for key, value in entry.items() if _is_number(value)}
+            epochs[entry["epoch"]] = {
+                OLD_NAMES.get(key, key): float(value) for key, value in entry.items() if _is_number(value)
+            }
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             # A run killed while it wrote leaves half a line at the end.
             if number == len(lines) and isinstance(error, ValueError):
