@@ -3,8 +3,15 @@ import pytest
 
 from affekt.errors import ConfigError
 from affekt.labels import LABELS
-from drawn_faces.action_units import PROTOTYPES, UNIT_NAMES, no_units, prototype_units, varied_units
-from drawn_faces.circumplex import POINTS, valence_arousal
+from drawn_faces.expressions import (
+    POINTS,
+    PROTOTYPES,
+    UNIT_NAMES,
+    no_units,
+    prototype_units,
+    valence_arousal,
+    varied_units,
+)
 
 
 def test_prototypes_are_those_of_emfacs():

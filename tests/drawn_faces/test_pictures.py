@@ -1,17 +1,15 @@
+import itertools
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from affekt.errors import ConfigError
 from affekt.labels import LABELS
-from drawn_faces.action_units import no_units, prototype_units, varied_units
-from drawn_faces.canvas import Canvas
 from drawn_faces.capture import Capture, random_capture
-from drawn_faces.colours import SKINS, darker, lighter, skin_colour
-from drawn_faces.face import draw_face
-from drawn_faces.identity import BEARDS, HAIR_STYLES, Identity, random_identity
+from drawn_faces.expressions import no_units, prototype_units, varied_units
+from drawn_faces.identity import BEARDS, HAIR_STYLES, SKINS, Identity, darker, lighter, random_identity, skin_colour
+from drawn_faces.pictures import draw_face, drawn_scene
 
 PERSON = Identity()
 
@@ -74,21 +72,6 @@ def test_light_brightness_cast_and_noise_show():
     assert noise.std() == pytest.approx(5, rel=0.1)
 
 
-def test_a_turned_head_shifts_its_features_against_its_outline():
-    canvases = [
-        Canvas(Image.new("RGB", (64, 64)), PERSON, Capture(yaw=yaw), (32.0, 32.0), 30.0) for yaw in (-0.3, 0.0, 0.3)
-    ]
-    noses = [canvas.project(np.array([[0.0, 0.2]]))[0, 0] for canvas in canvases]
-    edges = [canvas.project(np.array([[0.0, -1.0]]), depth=0.0)[0, 0] for canvas in canvases]
-    assert noses[0] < 28 < noses[1] == 32 < 36 < noses[2]
-    assert edges == [32.0, 32.0, 32.0]
-
-
-def test_roll_is_clockwise():
-    canvas = Canvas(Image.new("RGB", (64, 64)), PERSON, Capture(roll=0.2), (32.0, 32.0), 30.0)
-    assert canvas.project(np.array([[0.0, -1.0]]), depth=0.0)[0, 0] > 32
-
-
 @pytest.mark.parametrize("size", [15, 1025])
 def test_a_bad_size_is_refused(size):
     with pytest.raises(ConfigError, match="expected a size of 16 to 1024"):
@@ -98,3 +81,43 @@ def test_a_bad_size_is_refused(size):
 def test_bad_units_are_refused():
     with pytest.raises(ConfigError, match=r"expected action units of shape \(2, 27\)"):
         draw_face(PERSON, np.zeros(27))
+
+
+@pytest.mark.parametrize("people", range(1, 7))
+def test_every_face_lies_inside_the_scene_and_apart_from_the_others(people):
+    scene = drawn_scene(seed=people, people=people)
+    assert scene.image_rgb.shape == (360, 640, 3)
+    assert scene.image_rgb.dtype == np.uint8
+    boxes = scene.boxes_xyxy
+    assert boxes.shape == (people, 4)
+    assert (boxes >= 0).all()
+    assert (boxes <= [640, 360, 640, 360]).all()
+    assert (boxes[:, 2:] - boxes[:, :2] > 20).all()
+    assert all(left[2] < right[0] for left, right in itertools.pairwise(boxes))
+    assert len(scene.emotions) == len(scene.valence) == len(scene.arousal) == people
+    assert set(scene.emotions) <= set(LABELS)
+
+
+def test_the_seed_decides_every_byte_and_the_number_of_people():
+    first, again = (drawn_scene(seed=3, width=320, height=180) for _ in range(2))
+    np.testing.assert_array_equal(first.image_rgb, again.image_rgb)
+    assert first.emotions == again.emotions
+    counts = {len(drawn_scene(seed=seed, width=160, height=90).emotions) for seed in range(12)}
+    assert min(counts) >= 1
+    assert max(counts) <= 6
+    assert len(counts) > 2
+
+
+def test_faces_are_drawn_where_the_boxes_are():
+    empty, full = drawn_scene(seed=1, people=1), drawn_scene(seed=2, people=1)
+    for scene in (empty, full):
+        left, top, right, bottom = scene.boxes_xyxy[0].round().astype(int)
+        inside = scene.image_rgb[top:bottom, left:right].astype(float)
+        corner = scene.image_rgb[: bottom - top, : right - left].astype(float)
+        assert inside.std() > 2 * corner.std()
+
+
+@pytest.mark.parametrize("change", [{"people": 0}, {"people": 7}, {"width": 100}, {"height": 50}, {"seed": -1}])
+def test_a_bad_scene_is_refused(change):
+    with pytest.raises(ConfigError, match="expected"):
+        drawn_scene(**{"seed": 0, **change})

@@ -1,26 +1,34 @@
-"""A picture one draws on in face units, turned and lit as the head is."""
+"""A head on a picture: who it is, where its parts lie, and how one draws on it in face units, turned as the head is."""
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from drawn_faces.capture import Capture
-from drawn_faces.colours import Colour
-from drawn_faces.curves import ribbon
-from drawn_faces.identity import Identity
+from drawn_faces.geometry import head_outline, mouth, ribbon
+from drawn_faces.identity import Colour, Identity, skin_colour
 
 
-class Canvas:
-    """A picture and the projection of one head onto it.
+class Head:
+    """One head with its action units, and its projection onto a picture.
 
     The head is an ellipsoid seen from afar: points on its surface move with its turn and nod, points of its outline
     do not, so that the features shift against the outline as they do on a head that turns.
     """
 
     def __init__(
-        self, image: Image.Image, identity: Identity, capture: Capture, centre_xy: tuple[float, float], unit: float
+        self,
+        image: Image.Image,
+        identity: Identity,
+        units: np.ndarray,
+        capture: Capture,
+        centre_xy: tuple[float, float],
+        unit: float,
     ) -> None:
-        """Draw on an RGB picture, the head's middle at a pixel and `unit` pixels to a face unit."""
-        self.image = image
+        """Draw on an RGB picture, the head's middle at a pixel and `unit` pixels per face unit."""
+        self.image, self.identity, self.units, self.capture = image, identity, units, capture
+        self.mean_units = units.mean(axis=0)
+        self.outline, self.lips = head_outline(identity, units), mouth(identity, units)
+        self.skin = skin_colour(identity.skin_tone)
         self.centre_xy = np.array(centre_xy)
         self.unit = unit
         self._draw = ImageDraw.Draw(image, "RGBA")
