@@ -14,8 +14,7 @@ from affekt.cli.main import COMMANDS
 from affekt.cli.models import ModelsCommand
 from affekt.cli.predict import PredictCommand
 from affekt.cli.train import TrainCommand
-from affekt.models.card import read_card
-from affekt.models.shipped import SHIPPED
+from affekt.models.card import SHIPPED, read_card
 from affekt.server.settings import Settings
 from affekt.training.augmentation_settings import Augmentation
 from affekt.training.recipe import Recipe

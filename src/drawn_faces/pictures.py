@@ -5,9 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from affekt.errors import ConfigError
+from affekt.errors import ConfigError, require_seed
 from affekt.labels import LABELS
-from affekt.seeds import require_seed
 from drawn_faces.capture import Capture, backdrop, photograph, random_capture
 from drawn_faces.expressions import no_units, valence_arousal, varied_units
 from drawn_faces.features import draw_brow, draw_eye, draw_mouth, draw_nose

@@ -9,9 +9,8 @@ import polars as pl
 
 from affekt.analysis.inputs import place_below, shown
 from affekt.analysis.rows import origin_words
-from affekt.colours import EXPRESSION_COLOURS
 from affekt.files import written_whole
-from affekt.labels import LABELS, PROBABILITY_COLUMNS
+from affekt.labels import EXPRESSION_COLOURS, LABELS, PROBABILITY_COLUMNS
 
 TIMELINE_COLUMNS = ("time_s", "track", "status", *PROBABILITY_COLUMNS, "valence", "arousal")
 PICTURE_WIDTH = 1000

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 from affekt import __version__
 from affekt.analysis.analyzer import Analyzer
 from affekt.errors import AffektError
-from affekt.models.shipped import model_folder
+from affekt.models.card import model_folder
 from affekt.server.about import about_routes
 from affekt.server.admission import Admission
 from affekt.server.analyze import analyze_routes
