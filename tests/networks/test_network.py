@@ -43,20 +43,20 @@ def test_both_heads_stand_on_one_backbone():
         both = Network("mobilenetv2_100", 256, ("expression", "valence_arousal"))
     assert parameter_count(both) - parameter_count(one) == 256 * 2 + 2
     outputs = both(torch.zeros(3, 3, 64, 64, device="meta"))
-    assert outputs.logits.shape == (3, 8)
-    assert outputs.valence_arousal.shape == (3, 2)
+    assert outputs["expression"].shape == (3, 8)
+    assert outputs["valence_arousal"].shape == (3, 2)
     assert one(torch.zeros(1, 3, 64, 64, device="meta")).valence_arousal is None
 
 
 @pytest.mark.parametrize("architecture", ["mobilenetv3_small_050", "test_resnet", "test_convnext", "test_efficientnet"])
 def test_any_convolutional_network_of_timm_is_a_backbone(architecture):
     network = Network(architecture, 16, ("expression",)).eval()
-    assert network(torch.zeros(2, 3, 48, 48)).logits.shape == (2, 8)
+    assert network(torch.zeros(2, 3, 48, 48))["expression"].shape == (2, 8)
 
 
 def test_grey_pictures_are_one_channel():
     network = Network("test_resnet", 16, ("expression",), channels=1).eval()
-    assert network(torch.zeros(2, 1, 48, 48)).logits.shape == (2, 8)
+    assert network(torch.zeros(2, 1, 48, 48))["expression"].shape == (2, 8)
 
 
 def test_an_unknown_architecture_names_a_near_one():
@@ -112,7 +112,7 @@ def test_a_frozen_backbone_stays_as_it_is_whatever_train_says():
     before = {name: tensor.clone() for name, tensor in network.backbone.state_dict().items()}
     for mode in (True, False, True):
         network.train(mode)
-        network(torch.randn(4, 3, 32, 32)).logits.sum().backward()
+        network(torch.randn(4, 3, 32, 32))["expression"].sum().backward()
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.backbone.state_dict().items())
     assert network.heads.training
     assert network.heads.hidden.weight.grad is not None
@@ -175,7 +175,7 @@ def test_our_own_networks_keep_small_faces_large(name, parameters):
     network = Network(name, 16, ("expression",), channels=1).eval()
     assert sum(tensor.numel() for tensor in network.backbone.parameters()) == pytest.approx(parameters, rel=0.01)
     assert network.backbone(torch.zeros(1, 1, 48, 48)).shape[2:] == (3, 3)
-    assert network(torch.zeros(2, 1, 40, 56)).logits.shape == (2, 8)
+    assert network(torch.zeros(2, 1, 40, 56))["expression"].shape == (2, 8)
 
 
 def test_an_enlarging_network_is_the_plain_one_on_a_larger_picture():
@@ -185,4 +185,4 @@ def test_an_enlarging_network_is_the_plain_one_on_a_larger_picture():
     images = torch.rand(2, 1, 48, 48)
     enlarged = F.interpolate(images, (64, 64), mode="bilinear")
     assert enlarging.backbone(images).shape[2:] == (4, 4)
-    torch.testing.assert_close(enlarging(images).logits, plain(enlarged).logits)
+    torch.testing.assert_close(enlarging(images)["expression"], plain(enlarged)["expression"])

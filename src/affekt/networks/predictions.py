@@ -17,9 +17,8 @@ from affekt.data.manifest import read_row_rgb
 from affekt.errors import ConfigError, DataError, PictureError, needs_extra
 from affekt.faces.preprocessing import Preprocessing, crop_face, normalise
 from affekt.labels import PROBABILITY_COLUMNS
-from affekt.models.card import Card
+from affekt.models.card import Card, model_folder
 from affekt.models.session import Affect, Session
-from affekt.models.shipped import model_folder
 from affekt.progress import progress_bar
 
 ROWS_PER_BATCH = 128

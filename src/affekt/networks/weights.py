@@ -14,8 +14,7 @@ from torch import Tensor
 
 from affekt.errors import ModelError
 from affekt.files import affekt_home, written_whole
-from affekt.models.card import WEIGHTS_FILE, Card, read_card
-from affekt.models.shipped import model_folder
+from affekt.models.card import WEIGHTS_FILE, Card, model_folder, read_card
 from affekt.networks.network import Network
 
 HUB_TIMEOUT_S = 5.0

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from affekt.errors import ConfigError
 from affekt.faces.preprocessing import LUMA, Preprocessing
-from affekt.models.shipped import model_folder
+from affekt.models.card import model_folder
 from affekt.networks.network import Network
 from affekt.networks.weights import load_model
 from affekt.progress import progress_bar

@@ -7,8 +7,7 @@ Furlanello et al. (2018), "Born-Again Neural Networks"; Wortsman et al. (2022), 
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from affekt.errors import ConfigError
-from affekt.seeds import require_seed
+from affekt.errors import ConfigError, require_seed
 from affekt.training.recipe import Recipe, require_not_negative, require_positive
 
 

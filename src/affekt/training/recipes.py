@@ -153,7 +153,7 @@ FLIPS = Augmentation(flip=True)
 
 RECIPES = {
     "affekt": NamedRecipe(
-        "The network that comes with affekt: a narrow, mirrored ResNet-18-D for grey 48-pixel faces, three generations.",
+        "The network of affekt: a narrow, mirrored ResNet-18-D for grey 48-pixel faces; three generations.",
         AFFEKT,
         AFFEKT_CHAIN,
     ),
@@ -242,19 +242,27 @@ class StudyModel:
 
 STUDY_MODELS = (
     StudyModel(
-        "efficientnetv2b0", 6_249_304, 329_992,
+        "efficientnetv2b0",
+        6_249_304,
+        329_992,
         {"accuracy": 0.1212, "macro_f1": 0.0420, "roc_auc": 0.5090, "kappa": -0.0030, "pr_auc": 0.1392},
     ),
     StudyModel(
-        "mobilenetv2", 2_587_976, 329_992,
+        "mobilenetv2",
+        2_587_976,
+        329_992,
         {"accuracy": 0.3636, "macro_f1": 0.3587, "roc_auc": 0.7771, "kappa": 0.2726, "pr_auc": 0.3845},
     ),
     StudyModel(
-        "xception", 21_388_080, 526_600,
+        "xception",
+        21_388_080,
+        526_600,
         {"accuracy": 0.2551, "macro_f1": 0.2464, "roc_auc": 0.6946, "kappa": 0.1486, "pr_auc": 0.2612},
     ),
     StudyModel(
-        "vgg16-va", 14_846_530, 131_842,
+        "vgg16-va",
+        14_846_530,
+        131_842,
         {
             "valence_rmse": 1.7424,
             "arousal_rmse": 0.3960,
