@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from affekt import __version__
 from affekt.analysis.analyzer import Analyzer
+from affekt.analysis.options import AnalyzerOptions
 from affekt.errors import AffektError
 from affekt.models.card import model_folder
 from affekt.server.about import about_routes
@@ -43,7 +44,7 @@ def make_app(settings: Settings, *, page: Path = PAGE) -> ASGIApp:
         ModelError: the model cannot be used.
     """
     folder = model_folder(settings.model)
-    analyzer = Analyzer(folder, longest_side=settings.longest_side)
+    analyzer = Analyzer(folder, AnalyzerOptions(longest_side=settings.longest_side))
     admission = Admission(most_requests=settings.queue, most_bytes=round(settings.waiting_mb * 1e6))
     metrics = Metrics(admission)
     pipeline = Pipeline(
@@ -57,7 +58,7 @@ def make_app(settings: Settings, *, page: Path = PAGE) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await run_in_threadpool(_open_detector, pipeline, analyzer.notes)
+        await run_in_threadpool(_open_detector, pipeline)
         yield
         await run_in_threadpool(pipeline.close)
 
@@ -81,11 +82,9 @@ def make_app(settings: Settings, *, page: Path = PAGE) -> ASGIApp:
     return Headers(Measured(Linger(app), metrics))
 
 
-def _open_detector(pipeline: Pipeline, notes: list[str]) -> None:
+def _open_detector(pipeline: Pipeline) -> None:
     """Open the detector before the first request, and say what is amiss where only the operator reads it."""
     try:
         pipeline.detector("auto")
     except AffektError as error:
         print(f"affekt: only faces=whole is answered for now: {error}", file=sys.stderr, flush=True)
-    for note in notes:
-        print(f"affekt: {note}", file=sys.stderr, flush=True)

@@ -13,9 +13,11 @@ from typing import get_args
 
 import numpy as np
 
-from affekt.analysis.analyzer import CROPS_A_BATCH, Analyzer, Detector, FaceFinder
-from affekt.analysis.frames import Sight
-from affekt.analysis.rows import Looked, Row, rows_of
+from affekt.analysis.analyzer import CROPS_PER_BATCH, Analyzer
+from affekt.analysis.detected_faces import DetectedFaces, Detector, detect_faces
+from affekt.analysis.frames import Frame
+from affekt.analysis.options import FaceFinder
+from affekt.analysis.rows import Row, rows_of
 from affekt.cores import core_count
 from affekt.errors import PictureError
 from affekt.server.cached import Remembered
@@ -70,7 +72,7 @@ class Pipeline:
         self._seen_batch = seen_batch
         self._detectors = {faces: Remembered(partial(analyzer.detector, faces)) for faces in get_args(FaceFinder)}
         self._lookers = ThreadPoolExecutor(core_count(), thread_name_prefix="look")
-        self._ready: queue.Queue[tuple[Job, Looked] | None] = queue.Queue(READY_PICTURES)
+        self._ready: queue.Queue[tuple[Job, DetectedFaces] | None] = queue.Queue(READY_PICTURES)
         self._network = threading.Thread(target=self._classify_until_closed, name="network", daemon=True)
         self._network.start()
 
@@ -102,18 +104,19 @@ class Pipeline:
         if not job.answer.set_running_or_notify_cancel():
             return
         try:
-            looked = self._analyzer.look(self._sight(job), self.detector(job.faces), most_faces=self._most_faces)
+            detector, preprocessing = self.detector(job.faces), self._analyzer.session.card.preprocessing
+            found = detect_faces(self._frame(job), detector, preprocessing, most_faces=self._most_faces)
         except BaseException as error:
             # Whoever waits for the answer must be told, whatever it was.
             job.answer.set_exception(error)
         else:
-            self._ready.put((job, looked))
+            self._ready.put((job, found))
 
-    def _sight(self, job: Job) -> Sight:
+    def _frame(self, job: Job) -> Frame:
         try:
-            return Sight(job.name, decode_stranger(job.content, max_pixels=self._max_pixels))
+            return Frame(job.name, decode_stranger(job.content, max_pixels=self._max_pixels))
         except PictureError as error:
-            return Sight(job.name, problem=str(error))
+            return Frame(job.name, problem=str(error))
 
     def _classify_until_closed(self) -> None:
         while (first := self._ready.get()) is not None:
@@ -127,10 +130,10 @@ class Pipeline:
             if is_last:
                 return
 
-    def _gathered(self, first: tuple[Job, Looked]) -> tuple[list[tuple[Job, Looked]], bool]:
+    def _gathered(self, first: tuple[Job, DetectedFaces]) -> tuple[list[tuple[Job, DetectedFaces]], bool]:
         """Take what is ready, up to a batch, and whether it was the last."""
         batch = [first]
-        while sum(len(looked.crops) for _, looked in batch) < CROPS_A_BATCH:
+        while sum(len(looked.crops) for _, looked in batch) < CROPS_PER_BATCH:
             try:
                 another = self._ready.get_nowait()
             except queue.Empty:
@@ -140,9 +143,9 @@ class Pipeline:
             batch.append(another)
         return batch, False
 
-    def _classify(self, batch: list[tuple[Job, Looked]]) -> None:
+    def _classify(self, batch: list[tuple[Job, DetectedFaces]]) -> None:
         crops = np.concatenate([looked.crops for _, looked in batch])
-        affect = self._analyzer.session.predict(crops, batch_size=CROPS_A_BATCH)
+        affect = self._analyzer.session.predict(crops, batch_size=CROPS_PER_BATCH)
         if len(crops):
             self._seen_batch(len(crops))
         start = 0
