@@ -1,14 +1,25 @@
-import json
+"""What the service holds is bounded and given back, and what it did is counted."""
 
-from affekt import __version__
+from contextlib import suppress
+
+import pytest
+
+from affekt.server.answers import Problem
+from affekt.server.load import Load
 
 
-def test_health_names_the_model_and_the_version(client):
-    assert client.get("/v1/health").json() == {"status": "ok", "model": "by-light", "version": __version__}
-
-
-def test_the_model_is_its_card(client, small_model):
-    assert client.get("/v1/model").json() == json.loads((small_model / "card.json").read_text())
+def test_places_and_room_are_given_back_whatever_happens():
+    load = Load(max_requests=1, max_bytes=10)
+    with suppress(ZeroDivisionError), load.room_for_body() as take, load.place_in_queue():
+        take(10)
+        with pytest.raises(Problem, match="full queue") as full:
+            load.refuse_if_full()
+        with pytest.raises(Problem, match="expected room for 1 bytes more"):
+            take(1)
+        assert (load.requests, load.bytes) == (1, 10)
+        raise ZeroDivisionError
+    assert (full.value.status_code, full.value.headers) == (503, {"Retry-After": "1"})
+    assert (load.requests, load.bytes) == (0, 0)
 
 
 def test_metrics_count_requests_pictures_and_faces_by_route(client, picture):

@@ -1,4 +1,4 @@
-"""Strangers' pictures: what Pillow could be made to do for them, and is not."""
+"""Pictures of unknown senders: what Pillow could be made to do for them, and is not."""
 
 import io
 
@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from affekt.errors import PictureError
-from affekt.server.decoding import MAX_SCANS, decode_stranger, scans
+from affekt.server.uploads import MAX_SCANS, decode_untrusted, scans
 
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8))
 
@@ -20,18 +20,18 @@ def encoded(kind, **options):
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF"])
 def test_what_cameras_and_browsers_write_is_read(kind):
-    assert decode_stranger(encoded(kind), max_pixels=40_000).shape == (200, 200, 3)
+    assert decode_untrusted(encoded(kind), max_pixels=40_000).shape == (200, 200, 3)
 
 
 @pytest.mark.parametrize("kind", ["EPS", "PDF", "ICO", "PCX", "TGA", "JPEG2000"])
 def test_other_formats_are_not(kind):
     with pytest.raises(PictureError, match=r"^not a picture$"):
-        decode_stranger(encoded(kind), max_pixels=40_000)
+        decode_untrusted(encoded(kind), max_pixels=40_000)
 
 
 def test_too_many_pixels_are_named_without_a_file():
     with pytest.raises(PictureError, match=r"^200x200 pixels, over the limit of 39,999$"):
-        decode_stranger(encoded("PNG"), max_pixels=39_999)
+        decode_untrusted(encoded("PNG"), max_pixels=39_999)
 
 
 def test_scans_are_counted_through_restarts_and_without_those_of_a_thumbnail():
@@ -57,10 +57,10 @@ def test_a_jpeg_of_endless_scans_is_refused():
     last = progressive.rindex(b"\xff\xda")
     endless = progressive[:-2] + progressive[last:-2] * MAX_SCANS + progressive[-2:]
     with pytest.raises(PictureError, match=r"^a JPEG of more than 100 scans$"):
-        decode_stranger(endless, max_pixels=40_000)
+        decode_untrusted(endless, max_pixels=40_000)
 
 
 @pytest.mark.parametrize("content", [b"\xff\xd8", b"\xff\xd8\xff", b"\xff\xd8\xff\xe0\xff\xff", b"\xff\xd8\xff\xda"])
 def test_a_jpeg_that_breaks_off_is_only_unreadable(content):
     with pytest.raises(PictureError):
-        decode_stranger(content, max_pixels=40_000)
+        decode_untrusted(content, max_pixels=40_000)
