@@ -20,9 +20,9 @@ from affekt.faces.preprocessing import Preprocessing, normalise
 from affekt.labels import LABELS
 from affekt.models.card import Card, read_card
 from affekt.models.session import Session
+from affekt.networks.crops import Crops
 from affekt.networks.network import Network
 from affekt.networks.saving import load_model, save_model
-from affekt.training.inputs import Crops
 from drawn_faces import drawn_manifest
 
 BOTH = ("expression", "valence_arousal")
@@ -268,4 +268,4 @@ def test_a_wrong_temperature_is_seen_in_the_difference(model, tmp_path):
     write_model_folder(folder, tmp_path / "out")
     network, card = load_model(folder)
     write_onnx(network, replace(card, temperature=1.0), tmp_path / "out" / "model.onnx")
-    assert largest_difference(network, Session(tmp_path / "out")) > LARGEST_DIFFERENCE["fp16"]
+    assert largest_difference(network, Session(tmp_path / "out")) > 10 * LARGEST_DIFFERENCE["fp32"]

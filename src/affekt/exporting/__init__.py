@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 else:
     # What the command line can give, which is all that tyro needs to know: its help loads neither polars nor torch.
     PathLike = Manifest = Path
+    Exported = object
 
 
 def export(
@@ -27,7 +28,7 @@ def export(
     data: Manifest | None = None,
     split: str = "auto",
     force: bool = False,
-) -> "Exported":
+) -> Exported:
     """Write a model folder: weights, card, and an ONNX file that was checked against the weights.
 
     Args:

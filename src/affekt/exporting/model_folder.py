@@ -20,10 +20,10 @@ from affekt.files import written_whole
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
 from affekt.models.card import CARD_FILE, ONNX_FILE, WEIGHTS_FILE, Card, read_card
 from affekt.models.session import Session
-from affekt.networks.exported_predictions import predict_table_without_torch
+from affekt.networks.crops import Crops
 from affekt.networks.network import Network
+from affekt.networks.predictions import RowPredictor
 from affekt.networks.saving import load_model, save_model, write_half
-from affekt.training.inputs import Crops
 
 Precision = Literal["fp32", "fp16", "int8"]
 
@@ -139,7 +139,9 @@ def lost_points(full: Session, small: Session, rows: pl.DataFrame) -> dict[str, 
     Raises:
         DataError: a picture is missing or unreadable.
     """
-    before, after = (_points(predict_table_without_torch(session, rows), rows) for session in (full, small))
+    before, after = (
+        _points(RowPredictor(session.card, session.predict).predict_rows(rows), rows) for session in (full, small)
+    )
     return {name: before[name] - after[name] for name in before}
 
 
@@ -183,8 +185,8 @@ def _refuse_difference(exported: Exported, run: Path) -> None:
             "report that it does not export" if exported.precision == "fp32" else "type --precision fp32, or --force"
         )
         raise ModelError(
-            f"expected an export of {run} in {exported.precision} within {allowed} of torch, got {exported.difference:.2g}; "
-            f"{advice}"
+            f"expected an export of {run} in {exported.precision} within {allowed} of torch, got "
+            f"{exported.difference:.2g}; {advice}"
         )
 
 
