@@ -62,7 +62,7 @@ def export(
     with needs_extra("train"):
         from affekt.exporting.model_folder import write_model_folder
     from affekt.data.manifest import read_manifest
-    from affekt.models.shipped import model_folder
+    from affekt.models.card import model_folder
 
     manifest = read_manifest(Path(data)) if isinstance(data, str | Path) else data
     return write_model_folder(

@@ -11,8 +11,7 @@ import polars as pl
 from tyro.conf import Positional
 
 from affekt.data.importers.listing import Listing
-from affekt.errors import ConfigError, DataError
-from affekt.seeds import require_seed
+from affekt.errors import ConfigError, DataError, require_seed
 
 SCALE = 10
 """Ratings are whole numbers in [-10, 10]."""

@@ -9,11 +9,11 @@ from tyro.conf import Positional
 from affekt.data.importers.fer_pixels import SPLITS, find_table, read_fer_table
 from affekt.data.importers.listing import Listing
 from affekt.errors import DataError
+from affekt.faces.pictures import PICTURE_ENDINGS
 from affekt.labels import canonical_label
 
 FOLDERS = ("train", "test")
 """Kaggle's folders; each holds a folder an expression."""
-PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png")
 PUBLISHED = {"train": 28_709, "val": 3_589, "test": 3_589}
 PUBLISHED_FOLDERS = {"train": 28_709, "test": 7_178}
 
@@ -92,7 +92,7 @@ def list_folders(base: Path) -> Listing:
 def _folder_rows(base: Path, split: str) -> list[tuple[str, str, str, str]]:
     rows = []
     for folder in sorted(path for path in (base / split).iterdir() if path.is_dir() and path.name[0] not in ".@"):
-        pictures = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
+        pictures = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_ENDINGS)
         if pictures:
             emotion = _emotion(folder, base)
             rows += [(str(path), split, f"{split}/{folder.name}/{path.name}", emotion) for path in pictures]

@@ -13,8 +13,8 @@ from affekt.data.csv_text import read_text_table
 from affekt.data.importers.label_names import SKIP, SPLITS, parse_map, resolve_labels
 from affekt.data.importers.listing import Listing
 from affekt.errors import DataError
+from affekt.faces.pictures import PICTURE_ENDINGS
 
-PICTURE_SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
 LABEL_TABLE = "labels.csv"
 
 
@@ -73,7 +73,7 @@ def _read_tree(root: Path, split: str) -> tuple[pl.DataFrame, dict[str, int]]:
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
         parts = Path(place).relative_to(root).parts
         for file in sorted(files):
-            if not file.lower().endswith(PICTURE_SUFFIXES) or file.startswith("."):
+            if not file.lower().endswith(PICTURE_ENDINGS) or file.startswith("."):
                 dropped["not a picture by its ending"] += file != LABEL_TABLE
             elif splits and parts[:1] and parts[0] not in splits:
                 dropped[f"in {parts[0]}, beside {' and '.join(splits)}"] += 1
