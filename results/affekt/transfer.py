@@ -21,7 +21,7 @@ import polars as pl
 from affekt.data.manifest import read_manifest, select_split
 from affekt.evaluation.evaluate import evaluate_tables
 from affekt.evaluation.table import interval, number
-from affekt.training.predictions import predict_table
+from affekt.networks.predictions import open_model
 from affekt.training.recipe import Recipe
 from affekt.training.recipes import affekt, affekt_head
 from affekt.training.run import Run, train
@@ -110,7 +110,7 @@ def accuracy(recipe: Recipe, manifest: pl.DataFrame, out: Path, seed: int) -> st
     """Train, and return the accuracy on the split test with its interval."""
     shutil.rmtree(out, ignore_errors=True)
     train(recipe, manifest, Run(recipe_name=out.name, data=out, out=out, validation="0.1", seed=seed))
-    table = predict_table(out, select_split(manifest, "test"))
+    table = open_model(out).predict_rows(select_split(manifest, "test"))
     [scores] = evaluate_tables({out.name: table}, manifest, "test", seed=seed, progress=False).scores
     found = scores.figures["accuracy"]
     return f"{number(found.value)} {interval(found)}"

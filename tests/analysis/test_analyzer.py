@@ -1,5 +1,7 @@
 """Pictures in, rows out: in order, whatever each of them is."""
 
+import os
+
 import numpy as np
 import polars as pl
 import pytest
@@ -280,3 +282,12 @@ def test_what_is_said_of_a_face_does_not_depend_on_its_batch(small_model):
         parts = session.predict(crops, batch_size=size)
         assert np.array_equal(parts.probabilities, whole.probabilities)
         assert np.array_equal(parts.valence_arousal, whole.valence_arousal)
+
+
+def test_an_answer_tells_its_input_as_it_was_given(small_model, write_video, tmp_path):
+    odd = tmp_path / os.fsdecode(b"caf\xe9.png")
+    Image.fromarray(LIGHT).save(odd, "PNG")
+    given = [str(odd), str(write_video([LIGHT] * 2)), LIGHT, str(tmp_path / "gone.jpg")]
+    answers = list(Analyzer(small_model).answers(given, faces="whole"))
+    assert [answer.input for answer in answers] == [given[0], *[given[1]] * 3, "2", given[3]]
+    assert answers[0].rows[0]["input"].endswith(r"caf\xe9.png")

@@ -12,11 +12,11 @@ from affekt.errors import ConfigError, DataError
 
 HEADER = {"model": "by-light"}
 PARTS = [
-    Answer([empty_row("a.jpg", "no_face")], ends=True),
-    Answer([empty_row("v.mp4", "ok")], ends=False),
-    Answer([empty_row("v.mp4", "ok"), empty_row("v.mp4", "ok")], ends=False),
-    Answer([], ends=True),
-    Answer([empty_row("b, c.jpg", "ok")], ends=True),
+    Answer("a.jpg", [empty_row("a.jpg", "no_face")], ends=True),
+    Answer("v.mp4", [empty_row("v.mp4", "ok")], ends=False),
+    Answer("v.mp4", [empty_row("v.mp4", "ok"), empty_row("v.mp4", "ok")], ends=False),
+    Answer("v.mp4", [], ends=True),
+    Answer("b, c.jpg", [empty_row("b, c.jpg", "ok")], ends=True),
 ]
 STARTS = (0, 1, 4)
 """Where in PARTS each input begins."""

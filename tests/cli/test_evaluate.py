@@ -10,6 +10,7 @@ from affekt.cli.main import main
 from affekt.data.manifest import write_manifest
 from affekt.faces.pictures import encode_png
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
+from affekt.networks.predictions import RowPredictor
 
 
 @pytest.fixture
@@ -128,7 +129,7 @@ def test_what_cannot_be_used_is_refused_before_the_first_model_predicts(
     (unfinished / "card.json").write_text((small_model / "card.json").read_text())
     (tmp_path / "table.csv").write_text("source_id,points\n1,2\n")
     predicted = []
-    monkeypatch.setattr("affekt.cli.evaluate._predicted", lambda path, *_, **__: predicted.append(path))
+    monkeypatch.setattr(RowPredictor, "predict_rows", lambda model, _: predicted.append(model.card.name))
     options = ["--data", data, "--runtime", runtime, "--out", tmp_path / "report"]
     first = "affekt-fast" if runtime == "torch" else small_model
     weights = "model.safetensors beside the card" if runtime == "torch" else "model.onnx"

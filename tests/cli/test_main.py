@@ -1,3 +1,4 @@
+import logging
 import os
 import subprocess
 import sys
@@ -100,3 +101,16 @@ def test_what_may_not_be_read_is_one_sentence(capsys, monkeypatch):
     assert "expected to read or write /srv/faces, got Permission denied; check who may" in capsys.readouterr().err
     with pytest.raises(PermissionError):
         main(["--debug", "data"])
+
+
+def test_messages_are_plain_lines_on_standard_error_and_only_there(capsys, monkeypatch):
+    def command(arguments):
+        logging.getLogger("affekt.training.loop").info("epoch %s of 2", 1)
+        logging.getLogger("affekt.training.loop").debug("a detail")
+
+    monkeypatch.setattr(frame.importlib, "import_module", lambda name: SimpleNamespace(main=command))
+    for _ in range(2):  # a second command shows each message once too
+        main(["train"])
+        assert capsys.readouterr() == ("", "epoch 1 of 2\n")
+    command([])
+    assert capsys.readouterr() == ("", "")

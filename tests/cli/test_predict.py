@@ -317,8 +317,8 @@ def test_the_bar_moves_on_within_a_video(monkeypatch):
     def answers():
         for share in (0.0, 0.25, 0.5):
             time.sleep(0.15)  # longer than the bar waits before it is drawn again
-            yield Answer([], ends=False, share=share)
-        yield Answer([], ends=True)
+            yield Answer("v.mp4", [], ends=False, share=share)
+        yield Answer("v.mp4", [], ends=True)
 
     assert len(list(_with_progress(answers(), total=2, done=1))) == 4
     shown = terminal.getvalue()

@@ -14,7 +14,7 @@ import polars as pl
 from PIL import Image
 
 from affekt.analysis.frames import Picture, Sampling, Sight, sights
-from affekt.analysis.inputs import is_video
+from affekt.analysis.inputs import is_video, shown
 from affekt.analysis.prefetch import ahead
 from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA, Looked, Row, rows_of
 from affekt.analysis.smoothing import Smoother
@@ -51,6 +51,8 @@ BATCHES_AHEAD = 2
 class Answer:
     """The rows of a picture or a frame, and whether its input ends with it."""
 
+    input: str
+    """The path as it was given, whose rows call it by `inputs.shown`; of what has none, its position."""
     rows: list[Row]
     ends: bool
     share: float = 1.0
@@ -171,7 +173,8 @@ class Analyzer:
         """
         preprocessing = self.session.card.preprocessing
         shape = (0, preprocessing.input_size, preprocessing.input_size, preprocessing.channels)
-        nothing = Looked(sight.name, np.zeros(shape, np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+        name = shown(sight.name)
+        nothing = Looked(name, np.zeros(shape, np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
         nothing = replace(nothing, frame=sight.frame, time_s=sight.time_s, problem=sight.problem)
         if sight.picture is None:
             return nothing
@@ -223,9 +226,9 @@ class Analyzer:
     def _answer(self, sight: Sight, looked: Looked, affect: Affect, smoother: Smoother | None) -> Answer:
         is_end_of_video = sight.picture is None and sight.problem is None
         if is_end_of_video:
-            return Answer([], sight.ends)
+            return Answer(sight.name, [], sight.ends)
         rows = rows_of(looked, affect, min_confidence=self.min_confidence, smoother=smoother)
-        return Answer(rows, sight.ends, sight.share)
+        return Answer(sight.name, rows, sight.ends, sight.share)
 
     def detector(self, faces: FaceFinder) -> Detector | None:
         """Return who finds the faces, opened on first use; None for `whole`.

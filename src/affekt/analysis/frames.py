@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from affekt.analysis.inputs import is_video, shown
+from affekt.analysis.inputs import is_video
 from affekt.errors import ConfigError, PictureError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Sight:
     """A picture, a frame of a video, or the news that there is nothing more to see of an input."""
 
     name: str
-    """What the rows call the input."""
+    """The input's path as it was given; of what has none, its position."""
     picture: "Picture | Frame | None" = None
     """Path, (height, width, 3) uint8 RGB, a Pillow picture, or a video's frame; None where there is nothing to see."""
     frame: int | None = None
@@ -75,7 +75,7 @@ def sights(pictures: Iterable[Picture], sampling: Sampling, stop: Event) -> Iter
         if is_named and is_video(name):
             yield from _frames(name, sampling, stop)
         else:
-            yield Sight(shown(name), picture)
+            yield Sight(name, picture)
 
 
 def _frames(name: str, sampling: Sampling, stop: Event) -> Iterator[Sight]:
@@ -89,8 +89,8 @@ def _frames(name: str, sampling: Sampling, stop: Event) -> Iterator[Sight]:
                     break
                 share = min(1.0, frame.time_s / min(frame.length_s, sampling.stop_after_s))
                 detects = place % sampling.detect_every == 0
-                yield Sight(shown(name), frame, frame.number, frame.time_s, ends=False, share=share, detects=detects)
+                yield Sight(name, frame, frame.number, frame.time_s, ends=False, share=share, detects=detects)
     except PictureError as error:
-        yield Sight(shown(name), problem=str(error).removeprefix(f"{name}: "))
+        yield Sight(name, problem=str(error).removeprefix(f"{name}: "))
     else:
-        yield Sight(shown(name))
+        yield Sight(name)

@@ -121,7 +121,7 @@ class Journal:
     def add(self, answer: Answer) -> None:
         """Add the next answer, and hand it to the system at once."""
         mark = _ENDS if answer.ends else _GOES_ON
-        self._file.write(mark + json.dumps(answer.rows).encode() + b"\n")
+        self._file.write(mark + json.dumps([answer.input, answer.rows]).encode() + b"\n")
         self._file.flush()
         if answer.ends:
             self._whole_bytes = self._file.tell()
@@ -132,7 +132,7 @@ class Journal:
             file.readline()
             while file.tell() < self._whole_bytes:
                 line = file.readline()
-                yield Answer(json.loads(line[len(_ENDS) :]), line.startswith(_ENDS))
+                yield Answer(*json.loads(line[len(_ENDS) :]), ends=line.startswith(_ENDS))
 
     def _pieces(self, folder: Path) -> Iterator[Path]:
         """Write the rows into files of a few megabytes, at least one: polars holds a whole file in memory."""

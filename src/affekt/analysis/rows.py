@@ -11,24 +11,42 @@ from affekt.labels import LABELS, PROBABILITY_COLUMNS
 from affekt.models.session import Affect
 
 SCORES = (*PROBABILITY_COLUMNS, "valence", "arousal")
-SCHEMA = pl.Schema(
-    {
-        "input": pl.String,
-        "frame": pl.Int64,
-        "time_s": pl.Float64,
-        "face": pl.Int64,
-        "track": pl.Int64,
-        **dict.fromkeys(("x", "y", "width", "height"), pl.Float64),
-        "face_score": pl.Float64,
-        "status": pl.String,
-        "emotion": pl.Enum(LABELS),
-        "confidence": pl.Float64,
-        **dict.fromkeys(SCORES, pl.Float64),
-    }
-)
-"""Columns of a table of results. Boxes are in pixels of the upright picture, `face` counts from 0, the surest first."""
-SMOOTHED_SCHEMA = pl.Schema({**SCHEMA, **{f"raw_{name}": pl.Float64() for name in SCORES}})
-"""Where scores are smoothed along tracks, what the model said of each frame alone stands beside them."""
+_PROBABILITIES = {
+    f"p_{label}": (pl.Float64(), f"probability of {label}, 0-1, after the card's temperature; the eight sum to 1")
+    for label in LABELS
+}
+_RAW = {
+    f"raw_{name}": (pl.Float64(), f"`{name}` as the model said it of the frame alone, before smoothing")
+    for name in SCORES
+}
+_COLUMNS: dict[str, tuple[pl.DataType, str]] = {
+    "input": (pl.String(), "the path, as typed or as found; of what has no path, its position, from 0"),
+    "time_s": (pl.Float64(), "when the frame of a video is shown, in seconds from its first frame; empty for pictures"),
+    "track": (pl.Int64(), "number of the person in a video, in the order of appearance, from 0; empty for pictures"),
+    "emotion": (pl.Enum(LABELS), "the most probable expression; empty below the least confidence that was asked for"),
+    "frame": (pl.Int64(), "number of the frame in its video, from 0; 0 for the first of an animation, empty else"),
+    "face": (pl.Int64(), "number of the face within its picture or frame, from 0, the surest first"),
+    "x": (pl.Float64(), "left edge of the face's box, in pixels of the upright picture; may lie beyond it"),
+    "y": (pl.Float64(), "upper edge of the face's box, in pixels of the upright picture; may lie beyond it"),
+    "width": (pl.Float64(), "width of the face's box, in pixels"),
+    "height": (pl.Float64(), "height of the face's box, in pixels"),
+    "face_score": (pl.Float64(), "how sure the detector is that this is a face, 0-1; empty where it does not say"),
+    **_PROBABILITIES,
+    **_RAW,
+    "confidence": (pl.Float64(), "probability of the most probable expression, 0-1"),
+    "valence": (pl.Float64(), "how pleasant the face looks, from -1, unpleasant, to 1, pleasant"),
+    "arousal": (pl.Float64(), "how aroused the face looks, from -1, calm, to 1, excited"),
+    "status": (pl.String(), "`ok`, `no_face`, or `unreadable: ` and why"),
+}
+COLUMN_DESCRIPTIONS = {name: description for name, (_, description) in _COLUMNS.items()}
+"""What each column of a table of results holds, for the documentation and for OpenAPI."""
+SMOOTHED_SCHEMA = pl.Schema({name: dtype for name, (dtype, _) in _COLUMNS.items()})
+"""Columns of a table whose scores are smoothed along tracks: `raw_...` is what the model said of each frame alone.
+
+They come in an order for the eye: polars, pandas and Excel show the first and the last columns.
+"""
+SCHEMA = pl.Schema({name: dtype for name, dtype in SMOOTHED_SCHEMA.items() if name not in _RAW})
+"""Columns of a table of results."""
 
 Row = dict[str, Any]
 

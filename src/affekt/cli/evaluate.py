@@ -3,7 +3,6 @@
 import shlex
 import sys
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,6 +13,7 @@ from affekt.data.manifest import read_manifest, select_split, with_attributes, w
 from affekt.errors import ConfigError, MissingExtra
 from affekt.models.card import read_card
 from affekt.models.shipped import model_folder
+from affekt.networks.predictions import Executor, open_model
 from affekt.seeds import require_seed
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class EvaluateCommand:
     """Write the figures and their intervals into the models' cards."""
     device: str = "cpu"
     """Where torch runs models: cpu, cuda or mps."""
-    runtime: Literal["torch", "auto", "onnxruntime", "openvino", "cuda"] = "torch"
+    runtime: Executor = "torch"
     """What executes models: torch, on their weights, or a runtime, on their model.onnx as it was exported."""
     names: dict[str, str] = field(default_factory=dict)
     """Other names for the tables: --names mobilenetv2 MobileNetV2 ..."""
@@ -166,8 +166,8 @@ def _under_conditions(command: EvaluateCommand, evaluation: "Evaluation", manife
     all_found = []
     for path in command.models:
         name = named(command, path)
-        predict = partial(_predicted, path, device=command.device, runtime=command.runtime)
-        all_found.append(measure_robustness(scores[name], manifest, rows, predict))
+        model = open_model(path, device=command.device, runtime=command.runtime)
+        all_found.append(measure_robustness(scores[name], manifest, rows, model.predict_rows))
         print(to_plain(robustness_tables(all_found[-1], evaluation)[0]))
     write_robustness(all_found, evaluation, command.out)
     print(f"wrote {command.out / 'conditions.md'} and conditions.json")
@@ -190,11 +190,10 @@ def named_tables(command: EvaluateCommand, rows: pl.DataFrame) -> dict[str, pl.D
         raise ConfigError(f"expected models of different names, got {repeated[0]} twice; rename one folder or file")
     # Everything is opened before the first model predicts, so that one that cannot be used costs no time.
     given = {named(command, path): read_predictions(path) for path in command.predictions}
-    for path in command.models:
-        _refuse_unusable(path, command.runtime)
+    models = {path: open_model(path, device=command.device, runtime=command.runtime) for path in command.models}
     made = {}
-    for path in command.models:
-        table = _predicted(path, rows, device=command.device, runtime=command.runtime)
+    for path, model in models.items():
+        table = model.predict_rows(rows)
         write_table(table, command.out / "predictions" / f"{_stem(path)}.parquet")
         made[named(command, path)] = table
     return made | given
@@ -207,29 +206,3 @@ def named(command: EvaluateCommand, path: Path) -> str:
 
 def _stem(path: Path) -> str:
     return path.resolve().name if path.is_dir() else path.stem
-
-
-def _refuse_unusable(folder: Path, runtime: str) -> None:
-    if runtime != "torch":
-        from affekt.models.session import Session
-
-        Session(model_folder(folder), runtime=runtime)  # pyright: ignore
-        return
-    try:
-        from affekt.networks.saving import load_model
-    except ModuleNotFoundError as error:
-        raise MissingExtra(error.name or "torch", "train") from error
-    load_model(model_folder(folder))
-
-
-def _predicted(folder: Path, rows: pl.DataFrame, *, device: str, runtime: str) -> pl.DataFrame:
-    if runtime != "torch":
-        from affekt.models.session import Session
-        from affekt.networks.exported_predictions import predict_table_without_torch
-
-        return predict_table_without_torch(Session(model_folder(folder), runtime=runtime), rows)  # pyright: ignore
-    try:
-        from affekt.training.predictions import predict_table
-    except ModuleNotFoundError as error:
-        raise MissingExtra(error.name or "torch", "train") from error
-    return predict_table(model_folder(folder), rows, device=device)

@@ -3,8 +3,11 @@
 import difflib
 import errno
 import importlib
+import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from affekt import __version__
 from affekt.errors import AffektError
@@ -38,7 +41,8 @@ def main(arguments: list[str] | None = None) -> None:
     end = None
     try:
         try:
-            _run(sys.argv[1:] if arguments is None else arguments)
+            with _messages_shown():
+                _run(sys.argv[1:] if arguments is None else arguments)
         except SystemExit as stop:
             end = stop
         # Not left to Python's own end, which has nobody to tell that it failed.
@@ -85,6 +89,27 @@ def _run(arguments: list[str]) -> None:
     except KeyboardInterrupt:
         print("\naffekt: stopped", file=sys.stderr)
         raise SystemExit(130) from None
+
+
+class _PlainLines(logging.Handler):
+    """Writes messages to standard error, one a line, and nothing around them."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(self.format(record), file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _messages_shown() -> Iterator[None]:
+    """Show what affekt reports through `logging`, which a Python program must ask for and a command always shows."""
+    logger, lines = logging.getLogger("affekt"), _PlainLines()
+    level = logger.level
+    logger.addHandler(lines)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(lines)
 
 
 def _forget_unwritten() -> None:

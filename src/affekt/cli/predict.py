@@ -169,11 +169,9 @@ def _print_csv(command: PredictCommand, analyzer: "Analyzer", copies: "Copies", 
 
     schema = _schema(analyzer, copies)
     print(",".join(schema), flush=True)
-    place = 0
     for answer in _answers(command, analyzer, copies.names, 0):
         summary.add(answer)
-        copies.draw_picture(copies.names[place], answer.rows)
-        place += answer.ends
+        copies.draw_picture(answer.input, answer.rows)
         print(pl.DataFrame(answer.rows, schema=schema).write_csv(include_header=False), end="", flush=True)
 
 
@@ -195,18 +193,14 @@ def _write_table(command: PredictCommand, analyzer: "Analyzer", copies: "Copies"
     journal = Journal(command.out, {**described, "inputs_sha256": digest, "draw": draw})
     if journal.done:
         print(f"going on after {journal.done} of {len(names)} inputs", file=sys.stderr)
-        place = 0
         for answer in journal.answers():
             summary.add(answer)
-            copies.draw_picture(names[place], answer.rows, only_missing=True)
-            place += answer.ends
+            copies.draw_picture(answer.input, answer.rows, only_missing=True)
     with journal.opened():
-        place = journal.done
-        for answer in _answers(command, analyzer, names, place):
+        for answer in _answers(command, analyzer, names, journal.done):
             summary.add(answer)
-            copies.draw_picture(names[place], answer.rows)
+            copies.draw_picture(answer.input, answer.rows)
             journal.add(answer)
-            place += answer.ends
         notes = "; ".join((*analyzer.notes, *summary.notes()))
         journal.finish(command.out, _schema(analyzer, copies), {**described, "notes": notes})
         print(f"wrote {command.out}", file=sys.stderr)

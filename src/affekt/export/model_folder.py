@@ -19,9 +19,9 @@ from affekt.faces.preprocessing import crop_face, normalise
 from affekt.files import written_whole
 from affekt.models.card import CARD_FILE, ONNX_FILE, WEIGHTS_FILE, Card, read_card
 from affekt.models.session import Session
+from affekt.networks.crops import Crops
 from affekt.networks.network import Network
 from affekt.networks.saving import load_model, save_model, write_half
-from affekt.training.inputs import Crops
 from drawn_faces import drawn_manifest
 
 Precision = Literal["fp32", "fp16", "int8"]

@@ -14,21 +14,21 @@ Affective = Annotated[float, Field(ge=-1, le=1)]
 _PROBABILITIES = (0.02, 0.93, 0.004, 0.02, 0.006, 0.004, 0.006, 0.01)
 EXAMPLE_ROW: dict[str, Any] = {
     "input": "portrait.jpg",
-    "frame": None,
     "time_s": None,
-    "face": 0,
     "track": None,
+    "emotion": "happiness",
+    "frame": None,
+    "face": 0,
     "x": 102.5,
     "y": 61.0,
     "width": 88.0,
     "height": 112.5,
     "face_score": 0.91,
-    "status": "ok",
-    "emotion": "happiness",
-    "confidence": 0.93,
     **{f"p_{label}": probability for label, probability in zip(LABELS, _PROBABILITIES, strict=True)},
+    "confidence": 0.93,
     "valence": 0.71,
     "arousal": 0.34,
+    "status": "ok",
 }
 
 EXAMPLE_ANSWER: dict[str, Any] = {
@@ -43,18 +43,16 @@ class ResultRow(BaseModel):
     """One face, or one picture without one and why; the same columns as a table of `affekt predict`."""
 
     input: str = Field(description="File name that came with the picture, else its position.")
-    frame: int | None = Field(description="Number of the frame in a video; null for pictures.")
     time_s: float | None = Field(description="When the frame is shown, in seconds; null for pictures.")
-    face: int | None = Field(description="Number of the face in its picture, from 0, the surest first.")
     track: int | None = Field(description="Number of the person in a video; null for pictures.")
+    emotion: Emotion | None = Field(description="The most probable expression; null below min_confidence.")
+    frame: int | None = Field(description="Number of the frame in a video; null for pictures.")
+    face: int | None = Field(description="Number of the face in its picture, from 0, the surest first.")
     x: float | None = Field(description="Left edge of the face, in pixels of the upright picture.")
     y: float | None = Field(description="Upper edge of the face, in pixels of the upright picture.")
     width: float | None = Field(description="Width of the face, in pixels.")
     height: float | None = Field(description="Height of the face, in pixels.")
     face_score: Probability | None = Field(description="How sure the detector is that this is a face.")
-    status: str = Field(description="`ok`, `no_face`, or `unreadable: <why>`.")
-    emotion: Emotion | None = Field(description="The most probable expression; null below min_confidence.")
-    confidence: Probability | None = Field(description="Probability of the most probable expression.")
     p_neutral: Probability | None
     p_happiness: Probability | None
     p_sadness: Probability | None
@@ -63,8 +61,10 @@ class ResultRow(BaseModel):
     p_disgust: Probability | None
     p_anger: Probability | None
     p_contempt: Probability | None
+    confidence: Probability | None = Field(description="Probability of the most probable expression.")
     valence: Affective | None = Field(description="From unpleasant, -1, to pleasant, 1.")
     arousal: Affective | None = Field(description="From calm, -1, to excited, 1.")
+    status: str = Field(description="`ok`, `no_face`, or `unreadable: <why>`.")
 
 
 class Analysis(BaseModel):

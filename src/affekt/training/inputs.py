@@ -1,24 +1,27 @@
 """Face crops and targets of a split, in the order of its rows."""
 
+import math
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
-from tqdm import tqdm
+from torch.utils.data import DataLoader
 
 from affekt.cores import core_count
-from affekt.data.manifest import read_row_rgb
-from affekt.errors import ConfigError, DataError, PictureError
-from affekt.faces.preprocessing import Preprocessing, crop_face
+from affekt.errors import DataError
+from affekt.faces.preprocessing import Preprocessing
 from affekt.labels import LABELS
+from affekt.networks.crops import Crops
+from affekt.progress import progress_bar
 
 MEMORY_LIMIT_BYTES = 6 * 2**30
 """Crops that need less are decoded once and kept; larger splits are decoded anew each epoch by worker processes."""
+
+DECODED_AT_ONCE = 256
+"""Crops that the cores decode between two turns of the progress bar."""
 
 
 @dataclass(frozen=True)
@@ -61,47 +64,13 @@ def targets_of(rows: pl.DataFrame) -> Targets:
     return Targets(label, votes, torch.from_numpy(valence_arousal.copy()))
 
 
-class Crops(Dataset[np.ndarray]):
-    """The face crops of manifest rows, decoded when they are asked for."""
-
-    def __init__(self, rows: pl.DataFrame, preprocessing: Preprocessing) -> None:
-        """Keep where the pictures are, not the pictures."""
-        wanted = [name for name in ("path", "image", "source_id", "box_xyxy") if name in rows.columns]
-        self.rows = rows.select(wanted)
-        self.preprocessing = preprocessing
-
-    def __len__(self) -> int:
-        """Return the number of rows."""
-        return self.rows.height
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        """Decode and crop one face to (input_size, input_size, channels) uint8.
-
-        Raises:
-            DataError: the picture is missing or unreadable, or its box is empty: a blank one never stands in for it.
-        """
-        row = self.rows.row(index, named=True)
-        try:
-            return crop_face(read_row_rgb(row), self.preprocessing, row["box_xyxy"])
-        except PictureError as error:
-            raise DataError(f"{error}; list all such pictures with: affekt data check") from error
-        except ConfigError as error:
-            raise DataError(f"picture of {row['source_id']}: {error}") from error
-
-    def stack(self, crops: list[np.ndarray]) -> Tensor:
-        """Put crops together to (crops, input_size, input_size, channels), also where there are none."""
-        size, channels = self.preprocessing.input_size, self.preprocessing.channels
-        return torch.from_numpy(np.stack(crops) if crops else np.empty((0, size, size, channels), dtype=np.uint8))
-
-
 class CropStream:
     """Batches of crops in any order: from memory where they fit, else through worker processes."""
 
     def __init__(self, rows: pl.DataFrame, preprocessing: Preprocessing, *, name: str) -> None:
         """Decode all crops now if they fit into memory; `name` stands beside the progress bar."""
         self.crops = Crops(rows, preprocessing)
-        size, channels = preprocessing.input_size, preprocessing.channels
-        fits = len(self.crops) * size * size * channels <= MEMORY_LIMIT_BYTES
+        fits = math.prod(self.crops.shape) <= MEMORY_LIMIT_BYTES
         self.memory = torch.from_numpy(_decode_all(self.crops, name)) if fits else None
 
     def __len__(self) -> int:
@@ -118,9 +87,9 @@ class CropStream:
             yield from (self.memory[index] for index in batches)
             return
         loader = DataLoader(
-            self.crops,
+            self.crops,  # pyright: ignore[reportArgumentType], any sequence will do
             batch_sampler=[index.tolist() for index in batches],
-            collate_fn=self.crops.stack,
+            collate_fn=self._stack,
             num_workers=core_count(),
             prefetch_factor=4,
         )
@@ -130,24 +99,19 @@ class CropStream:
             # From a worker process, the sentence arrives at the end of the worker's traceback.
             raise DataError(str(error).rpartition(f"{DataError.__name__}: ")[2].strip()) from None
 
+    def _stack(self, crops: list[np.ndarray]) -> Tensor:
+        """Put crops together, also where there are none."""
+        return torch.from_numpy(np.stack(crops) if crops else np.empty((0, *self.crops.shape[1:]), dtype=np.uint8))
+
 
 def _decode_all(crops: Crops, name: str) -> np.ndarray:
-    size, channels = crops.preprocessing.input_size, crops.preprocessing.channels
-    decoded = np.empty((len(crops), size, size, channels), dtype=np.uint8)
-    chunk = 64
-
-    def decode(start: int) -> int:
-        stop = min(start + chunk, len(crops))
-        for index in range(start, stop):
-            decoded[index] = crops[index]
-        return stop - start
-
-    with (
-        ThreadPoolExecutor(core_count()) as pool,
-        tqdm(total=len(crops), desc=f"decode {name}", unit="face", leave=False, disable=None) as bar,
-    ):
-        for done in pool.map(decode, range(0, len(crops), chunk)):
-            bar.update(done)
+    decoded = np.empty(crops.shape, dtype=np.uint8)
+    done = 0
+    with progress_bar(total=len(crops), description=f"decode {name}", unit="face") as bar:
+        for batch in crops.batches(DECODED_AT_ONCE):
+            decoded[done : done + len(batch)] = batch
+            done += len(batch)
+            bar.update(len(batch))
     return decoded
 
 

@@ -3,13 +3,15 @@
 import { LABELS } from "./affect/labels.js";
 
 const SCORES = [...LABELS.map((label) => `p_${label}`), "valence", "arousal"];
-const COLUMNS = [
-  ...["input", "frame", "time_s", "face", "track", "x", "y", "width", "height", "face_score"],
-  ...["status", "emotion", "confidence"],
-  ...SCORES,
-];
 /** Beside smoothed scores stands what the network said of each frame alone. */
 const RAW_COLUMNS = SCORES.map((name) => `raw_${name}`);
+/** In an order for the eye: programs that show tables show the first and the last columns. */
+const columnsWith = (raw) => [
+  ...["input", "time_s", "track", "emotion", "frame", "face", "x", "y", "width", "height", "face_score"],
+  ...SCORES.slice(0, LABELS.length),
+  ...raw,
+  ...["confidence", "valence", "arousal", "status"],
+];
 
 export class Session {
   #rows = [];
@@ -42,9 +44,8 @@ export class Session {
 
   /** @returns {string} the table, its lines ending in a newline; what is unknown is empty. */
   csv() {
-    const columns = this.#rows.some((row) => row.raw_valence !== undefined || row.raw_p_neutral !== undefined)
-      ? [...COLUMNS, ...RAW_COLUMNS]
-      : COLUMNS;
+    const smoothed = this.#rows.some((row) => row.raw_valence !== undefined || row.raw_p_neutral !== undefined);
+    const columns = columnsWith(smoothed ? RAW_COLUMNS : []);
     const lines = this.#rows.map((row) => columns.map((column) => cell(row[column])).join(","));
     return `${[columns.join(","), ...lines].join("\n")}\n`;
   }

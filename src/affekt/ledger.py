@@ -1,0 +1,141 @@
+"""A ledger: a file of records that a long job adds to, so that the job goes on where it was stopped.
+
+Its first line says what all records depend on. Each further line is a record, and says whether a unit of work ends with
+it: a picture is a unit of one record, a video a unit of many. What a kill cuts short is dropped, back to the last whole
+unit, and done again.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, Self
+
+from affekt.errors import DataError
+
+if sys.platform != "win32":
+    import fcntl
+
+FORMAT = 1
+"""Goes into the first line: a ledger in another format is one of another job."""
+_ENDS_UNIT, _GOES_ON = b".", b"+"
+"""First byte of a record's line: whether a unit ends with the record, or goes on."""
+
+
+class Ledger:
+    """The records of one job, in a hidden file beside what the job makes.
+
+    Example:
+        >>> import tempfile
+        >>> out = Path(tempfile.mkdtemp()) / "squares.csv"
+        >>> with Ledger(out, {"power": 2}).writing() as ledger:
+        ...     for number in range(3):
+        ...         ledger.add([number, number**2])
+        >>> again = Ledger(out, {"power": 2})
+        >>> again.units, [record for record, _ in again.records()]
+        (3, [[0, 0], [1, 1], [2, 4]])
+        >>> again.remove()
+    """
+
+    def __init__(self, out: Path, header: dict[str, Any]) -> None:
+        """Find what an earlier run of the same job left.
+
+        Args:
+            out: what the job makes; the ledger of `faces.csv` is `.faces.csv.ledger`.
+            header: everything that the records depend on, as JSON. A ledger with another header is overwritten.
+        """
+        self._out = out
+        self.path = out.with_name(f".{out.name}.ledger")
+        self._header = json.dumps({"ledger": FORMAT, **header}).encode() + b"\n"
+        self.units = 0
+        """Units whose records are all there."""
+        self.is_of_another_job = False
+        """Whether a ledger with another header was found; its records are not used."""
+        self._whole_bytes = 0
+        self._file: IO[bytes] | None = None
+        if self.path.is_file():
+            self._find_whole_units()
+
+    def _find_whole_units(self) -> None:
+        with self.path.open("rb") as file:
+            if (first := file.readline()) != self._header:
+                # A kill can cut the first line short, too.
+                self.is_of_another_job = first.endswith(b"\n")
+                return
+            self._whole_bytes = read = len(first)
+            for line in file:
+                if not (line.startswith((_ENDS_UNIT, _GOES_ON)) and line.endswith(b"\n")):
+                    return
+                read += len(line)
+                if line.startswith(_ENDS_UNIT):
+                    self._whole_bytes = read
+                    self.units += 1
+
+    @contextmanager
+    def writing(self) -> Iterator[Self]:
+        """Open the ledger for adding, behind its last whole unit.
+
+        Raises:
+            DataError: it cannot be written, or another run is writing it.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # Neither mode cuts anything off before it is known that nobody else writes.
+            with self.path.open("r+b" if self._whole_bytes else "ab") as file:
+                self._lock(file)
+                file.truncate(self._whole_bytes)
+                file.seek(self._whole_bytes)
+                if not self._whole_bytes:
+                    file.write(self._header)
+                    self._whole_bytes = len(self._header)
+                self._file = file
+                yield self
+        except OSError as error:
+            raise DataError(
+                f"expected to write {self.path}, got {error.strerror or error}; free some space or choose another --out"
+            ) from error
+        finally:
+            self._file = None
+
+    def _lock(self, file: IO[bytes]) -> None:
+        """Keep other runs out, where the system can, until the file is closed or this process ends, however it ends."""
+        if sys.platform == "win32":
+            return
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DataError(
+                f"expected to be the only run that writes {self._out}, got another; wait for it or choose another --out"
+            ) from None
+        except OSError:  # some file systems of networks know no locks
+            pass
+
+    def add(self, record: object, *, ends_unit: bool = True) -> None:
+        """Add a record and hand it to the system at once; only inside `writing`.
+
+        Args:
+            record: anything that JSON holds.
+            ends_unit: whether its unit of work is done with it.
+        """
+        assert self._file is not None, "records are added inside writing()"
+        self._file.write((_ENDS_UNIT if ends_unit else _GOES_ON) + json.dumps(record).encode() + b"\n")
+        self._file.flush()
+        if ends_unit:
+            self._whole_bytes = self._file.tell()
+            self.units += 1
+
+    def records(self) -> Iterator[tuple[Any, bool]]:
+        """Yield the records of all whole units, as they were added, and whether each ends its unit."""
+        if not self.units:
+            return
+        with self.path.open("rb") as file:
+            place = len(file.readline())
+            while place < self._whole_bytes:
+                line = file.readline()
+                place += len(line)
+                yield json.loads(line[1:]), line.startswith(_ENDS_UNIT)
+
+    def remove(self) -> None:
+        """Delete the ledger: the job is done, and the same job begins anew."""
+        self.path.unlink(missing_ok=True)

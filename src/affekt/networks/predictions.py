@@ -1,0 +1,116 @@
+"""What a model says of manifest rows, whatever executes it: torch, onnxruntime, OpenVINO or CUDA.
+
+Torch is imported only where it executes the model.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from affekt.errors import DataError, needs_extra
+from affekt.faces.preprocessing import normalise
+from affekt.labels import PROBABILITY_COLUMNS
+from affekt.models.card import Card
+from affekt.models.session import Affect, Session
+from affekt.models.shipped import model_folder
+from affekt.networks.crops import Crops
+from affekt.progress import progress_bar
+
+ROWS_PER_BATCH = 128
+"""Crops that are decoded, and given to the model, at a time."""
+
+Executor = Literal["torch", "auto", "onnxruntime", "openvino", "cuda"]
+"""`torch` executes `model.safetensors`; all others execute `model.onnx`."""
+
+
+@dataclass(frozen=True, eq=False)
+class RowPredictor:
+    """A model that is open and answers for the rows of manifests.
+
+    A `Session` becomes one by `RowPredictor(session.card, session.predict)`.
+    """
+
+    card: Card
+    """The model's card."""
+    answer: Callable[[np.ndarray], Affect]
+    """Map (faces, input_size, input_size, channels) uint8 crops to the model's answers."""
+
+    def predict_rows(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Return the model's predictions: one crop, one pass, the card's preprocessing and temperature.
+
+        Args:
+            rows: manifest rows.
+
+        Returns:
+            The predictions table: `source_id`, the eight probabilities where the model has that head, `valence` and
+            `arousal` likewise; one row per row of the manifest, in its order.
+
+        Raises:
+            DataError: there are no rows, a picture is missing or unreadable, or two rows share a source_id.
+        """
+        if rows["source_id"].is_duplicated().any():
+            repeated = rows.filter(pl.col("source_id").is_duplicated())["source_id"][0]
+            raise DataError(f"expected each source_id once, got {repeated!r} twice; evaluate one data set at a time")
+        if rows.is_empty():
+            raise DataError("expected rows to predict, got none; choose another split")
+        probabilities, points = [], []
+        with progress_bar(total=rows.height, description=f"predict {self.card.name}", unit="face") as bar:
+            for crops in Crops(rows, self.card.preprocessing).batches(ROWS_PER_BATCH):
+                answers = self.answer(crops)
+                if answers.probabilities is not None:
+                    probabilities.append(answers.probabilities)
+                if answers.valence_arousal is not None:
+                    points.append(answers.valence_arousal)
+                bar.update(len(crops))
+        columns = {"source_id": rows["source_id"]}
+        if probabilities:
+            columns |= dict(zip(PROBABILITY_COLUMNS, np.concatenate(probabilities).astype(np.float64).T, strict=True))
+        if points:
+            columns |= dict(zip(("valence", "arousal"), np.concatenate(points).T, strict=True))
+        return pl.DataFrame(columns)
+
+
+def open_model(model: str | Path, *, runtime: Executor = "torch", device: str = "cpu") -> RowPredictor:
+    """Open a model for predicting manifest rows; open it once, and ask it as often as you like.
+
+    Args:
+        model: a model folder, a run, or the name of a model that comes with affekt.
+        runtime: `torch` executes the weights as they were trained; the others execute `model.onnx` as it was
+            exported, and `auto` takes the fastest of them.
+        device: where torch executes the model: cpu, cuda or mps.
+
+    Raises:
+        ModelError: the folder holds no usable model.
+        MissingExtra: torch, or the runtime, is not installed.
+        ConfigError: the runtime or the device cannot be used here.
+    """
+    folder = model_folder(model)
+    if runtime == "torch":
+        return _in_torch(folder, device)
+    session = Session(folder, runtime=runtime)
+    return RowPredictor(session.card, session.predict)
+
+
+def _in_torch(folder: Path, device: str) -> RowPredictor:
+    with needs_extra("train"):
+        import torch
+
+        from affekt.networks.saving import load_model
+    network, card = load_model(folder)
+    network = network.to(device)
+
+    @torch.inference_mode()
+    def answer(crops: np.ndarray) -> Affect:
+        outputs = network(torch.from_numpy(normalise(crops, card.preprocessing)).to(device))
+        probabilities = points = None
+        if outputs.logits is not None:
+            probabilities = (outputs.logits.double() / card.temperature).softmax(1).cpu().numpy()
+        if outputs.valence_arousal is not None:
+            points = outputs.valence_arousal.cpu().numpy()
+        return Affect(probabilities, points)
+
+    return RowPredictor(card, answer)

@@ -1,0 +1,43 @@
+"""The one schema of result rows."""
+
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from affekt.analysis.rows import COLUMN_DESCRIPTIONS, SCHEMA, SCORES, SMOOTHED_SCHEMA, empty_row
+from affekt.labels import LABELS, PROBABILITY_COLUMNS
+
+BEFORE = ("input", "time_s", "track", "emotion", "frame", "face", "x", "y", "width", "height", "face_score")
+BEHIND = ("confidence", "valence", "arousal", "status")
+
+
+def test_columns_come_in_the_order_of_the_design():
+    assert tuple(SCHEMA) == (*BEFORE, *(f"p_{label}" for label in LABELS), *BEHIND)
+    raw = (f"raw_{name}" for name in SCORES)
+    assert tuple(SMOOTHED_SCHEMA) == (*BEFORE, *PROBABILITY_COLUMNS, *raw, *BEHIND)
+    assert tuple(empty_row("a.png", "no_face")) == tuple(SCHEMA)
+
+
+@pytest.mark.parametrize("schema", [SCHEMA, SMOOTHED_SCHEMA])
+def test_a_printed_table_shows_what_one_looks_for_first(schema):
+    row = {**dict.fromkeys(schema), "input": "a.png", "emotion": "fear", "confidence": 0.9, "status": "ok"}
+    # Wide enough for the names: how many columns are shown is polars' own choice, 8.
+    with pl.Config(tbl_width_chars=200):
+        printed = str(pl.DataFrame([row], schema=schema)).splitlines()[2]
+    shown = [cell.strip() for cell in printed.strip("│").split("┆")]
+    assert shown == ["input", "time_s", "track", "emotion", "…", "confidence", "valence", "arousal", "status"]
+
+
+def test_each_column_is_described_and_in_the_documentation():
+    assert tuple(COLUMN_DESCRIPTIONS) == tuple(SMOOTHED_SCHEMA)
+    assert all(COLUMN_DESCRIPTIONS.values())
+    page = (Path(__file__).parents[2] / "docs" / "predict.md").read_text()
+    ranges = {"p_": "`p_neutral` ... `p_contempt`", "raw_": "`raw_p_neutral` ... `raw_arousal`"}
+    words = [
+        next((told for start, told in ranges.items() if name.startswith(start)), f"`{name}`")
+        for name in COLUMN_DESCRIPTIONS
+    ]
+    table = page.partition("| column | is |")[2].partition("\n\n")[0]
+    places = [table.index(word) for word in words]
+    assert places == sorted(places)
