@@ -93,7 +93,9 @@ class CheckReport:
             ("pictures", f"{self.opened:,} opened, {count}"),
             *_with_rest([f"{split}: {why}" for split, _, why in unreadable], self.unreadable.height),
             ("tiny pictures", f"{self.tiny.height:,}" if tiny else "none"),
-            *_with_rest([f"{split}: {name}, {width}x{height}" for split, name, width, height in tiny], self.tiny.height),
+            *_with_rest(
+                [f"{split}: {name}, {width}x{height}" for split, name, width, height in tiny], self.tiny.height
+            ),
         ]
 
     def _copies(self) -> list[Finding]:

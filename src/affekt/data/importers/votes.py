@@ -160,15 +160,11 @@ def projected(rows: pl.DataFrame) -> pl.DataFrame:
     Args:
         rows: with a column `votes`, 8 numbers in the order of `LABELS` that sum to 1.
     """
-    valence, arousal = (
-        pl.sum_horizontal(
-            pl.col("votes").arr.get(place).cast(pl.Float64) * NORMS[label][axis] for place, label in enumerate(LABELS)
-        )
-        for axis in (0, 1)
-    )
+    votes = rows["votes"].cast(pl.Array(pl.Float64, len(LABELS))).to_numpy()
+    points = votes @ np.array([NORMS[label] for label in LABELS])
     known = pl.col("votes").is_not_null()
     return rows.with_columns(
-        pl.when(known).then(valence).alias("valence"),
-        pl.when(known).then(arousal).alias("arousal"),
+        pl.when(known).then(pl.Series(points[:, 0])).alias("valence"),
+        pl.when(known).then(pl.Series(points[:, 1])).alias("arousal"),
         pl.when(known).then(pl.lit("projected")).alias("valence_arousal_origin"),
     )
