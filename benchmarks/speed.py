@@ -32,9 +32,8 @@ from affekt.export.model_folder import export_model
 from affekt.export.onnx_file import write_onnx
 from affekt.faces.preprocessing import Preprocessing
 from affekt.labels import PROBABILITY_COLUMNS
-from affekt.models.card import ONNX_FILE, Card, read_card
+from affekt.models.card import ONNX_FILE, Card, model_folder, read_card, shipped_models
 from affekt.models.runtimes import installed_runtimes
-from affekt.models.shipped import model_folder, shipped_models
 from affekt.networks.network import Network
 from drawn_faces import drawn_manifest
 

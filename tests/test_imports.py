@@ -21,7 +21,7 @@ LAYERS = (
     "server",
     "cli",
 )
-BASE = ("errors", "labels", "files", "ledger", "cores", "colours", "seeds", "progress", "text_table", "__init__")
+BASE = ("errors", "labels", "files", "ledger", "cores", "progress", "text_table", "__init__")
 
 
 def layer(module: str) -> int:

@@ -1,4 +1,4 @@
-"""Every error affekt raises on purpose.
+"""Every error affekt raises on purpose, and the two checks that all rooms share.
 
 AffektError
 ├── ConfigError      an option or a recipe field is wrong
@@ -64,3 +64,17 @@ def needs_extra(extra: str) -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         raise MissingExtra(error.name or extra, extra) from error
+
+
+SEEDS = 2**32
+"""How many seeds there are: few enough that a seed times what makes it one of an epoch stays within torch's 64 bits."""
+
+
+def require_seed(seed: int) -> None:
+    """Refuse what numpy and torch cannot start from.
+
+    Raises:
+        ConfigError: the seed is negative or too large.
+    """
+    if not 0 <= seed < SEEDS:
+        raise ConfigError(f"expected a seed from 0 to {SEEDS - 1:,}, got {seed}; type --seed 0")

@@ -3,13 +3,11 @@
 They are drawings. A model trained on them has learned to read drawings, and every table and picture says so.
 """
 
-from drawn_faces.action_units import no_units, prototype_units, varied_units
 from drawn_faces.capture import Capture, random_capture
-from drawn_faces.circumplex import valence_arousal
 from drawn_faces.dataset import drawn_manifest
-from drawn_faces.face import draw_face
+from drawn_faces.expressions import no_units, prototype_units, valence_arousal, varied_units
 from drawn_faces.identity import Identity, random_identity
-from drawn_faces.scene import DrawnScene, drawn_scene, write_samples
+from drawn_faces.pictures import DrawnScene, draw_face, drawn_scene
 
 __all__ = [
     "Capture",
@@ -24,5 +22,4 @@ __all__ = [
     "random_identity",
     "valence_arousal",
     "varied_units",
-    "write_samples",
 ]

@@ -8,20 +8,18 @@ import polars as pl
 
 from affekt.cores import core_count
 from affekt.data.manifest import to_manifest
-from affekt.errors import ConfigError
+from affekt.errors import ConfigError, require_seed
 from affekt.faces.pictures import encode_png, pixel_sha256
 from affekt.labels import LABELS
-from affekt.seeds import require_seed
-from drawn_faces.action_units import varied_units
 from drawn_faces.capture import random_capture
-from drawn_faces.circumplex import valence_arousal
-from drawn_faces.face import SIZES, draw_portrait
+from drawn_faces.expressions import valence_arousal, varied_units
 from drawn_faces.identity import random_identity
+from drawn_faces.pictures import draw_portrait, require_size
 
 SOURCE = "drawn"
 SPLITS = {"train": 0.70, "val": 0.15, "test": 0.15}
 POOL_PAYS_FROM = 1500
-"""Pictures from which starting further processes costs less than it saves; a core draws some 200 a second."""
+"""Pictures from which starting further processes costs less than it saves; a core draws some 200 per second."""
 
 
 def drawn_manifest(
@@ -123,13 +121,12 @@ def _check(
     identities: int, pictures: int, size: int, seed: int, intensity: tuple[float, float], processes: int | None
 ) -> None:
     if identities < 3:
-        raise ConfigError(f"expected at least 3 identities, one a split, got {identities}; ask for more")
+        raise ConfigError(f"expected at least 3 identities, one per split, got {identities}; ask for more")
     if pictures < 1:
         raise ConfigError(
-            f"expected at least 1 picture an identity, got {pictures}; ask for more, best a multiple of 8"
+            f"expected at least 1 picture per identity, got {pictures}; ask for more, best a multiple of 8"
         )
-    if not SIZES[0] <= size <= SIZES[1]:
-        raise ConfigError(f"expected a size of {SIZES[0]} to {SIZES[1]} pixels, got {size}; choose one in this range")
+    require_size(size)
     require_seed(seed)
     low, high = intensity
     if not 0 <= low <= high <= 1:

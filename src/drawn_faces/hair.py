@@ -1,12 +1,10 @@
-"""Hair, beards and headscarves."""
+"""Hair, beards, headscarves and glasses."""
 
 import numpy as np
 
-from drawn_faces.canvas import Canvas
-from drawn_faces.colours import darker, lighter, mix, skin_colour
-from drawn_faces.curves import ellipse, smooth
-from drawn_faces.geometry import SIGNS, Mouth
-from drawn_faces.identity import Identity
+from drawn_faces.geometry import SIGNS, ellipse, smooth
+from drawn_faces.head import Head
+from drawn_faces.identity import Identity, darker, lighter, mix
 
 VOLUME = {"cropped": 0.04, "short": 0.10, "swept": 0.13, "fringe": 0.12, "long": 0.12, "curly": 0.20, "bun": 0.07}
 """How far the hair stands off the skull."""
@@ -14,43 +12,42 @@ VOLUME = {"cropped": 0.04, "short": 0.10, "swept": 0.13, "fringe": 0.12, "long":
 SIDEBURN_Y = {"cropped": -0.25, "short": -0.05, "swept": -0.1, "fringe": 0.1, "long": 0.35, "curly": 0.05, "bun": -0.15}
 
 
-def hair_behind(canvas: Canvas, identity: Identity) -> None:
+def hair_behind(head: Head) -> None:
     """Draw what lies behind the head."""
-    width, style, colour = identity.face_width, identity.hair_style, darker(identity.hair, 0.25)
-    if style == "long":
-        side = [(0.75, -0.95), (1.12, -0.55), (1.22, 0.1), (1.28, 0.8), (1.2, 1.35)]
+    identity = head.identity
+    width, style = identity.face_width, identity.hair_style
+    if style in ("long", "headscarf"):
+        long = [(0.75, -0.95), (1.12, -0.55), (1.22, 0.1), (1.28, 0.8), (1.2, 1.35)]
+        side = long if style == "long" else [(0.7, -1.0), (1.12, -0.6), (1.2, 0.1), (1.1, 0.8), (1.3, 1.6)]
         points = [(0, -1.12), *((x * width, y) for x, y in side), *((-x * width, y) for x, y in side[::-1])]
-        canvas.fill(smooth(points, closed=True), colour, depth=-0.2)
+        colour = darker(identity.hair, 0.25) if style == "long" else darker(identity.clothes, 0.15)
+        head.fill(smooth(points, closed=True), colour, depth=-0.2 if style == "long" else -0.1)
     elif style == "curly":
         for turn in np.linspace(-0.55, np.pi + 0.55, 17):
             x, y = 1.12 * width * np.cos(turn), -0.32 - 0.72 * np.sin(turn)
-            canvas.fill(ellipse(x, y, 0.22, 0.22), darker(identity.hair, 0.12 + 0.1 * np.cos(5 * turn)), depth=-0.1)
+            head.fill(ellipse(x, y, 0.22, 0.22), darker(identity.hair, 0.12 + 0.1 * np.cos(5 * turn)), depth=-0.1)
     elif style == "bun":
-        canvas.fill(ellipse(0, -1.13, 0.30, 0.24), colour, depth=-0.2)
-    elif style == "headscarf":
-        side = [(0.7, -1.0), (1.12, -0.6), (1.2, 0.1), (1.1, 0.8), (1.3, 1.6)]
-        points = [(0, -1.12), *((x * width, y) for x, y in side), *((-x * width, y) for x, y in side[::-1])]
-        canvas.fill(smooth(points, closed=True), darker(identity.clothes, 0.15), depth=-0.1)
+        head.fill(ellipse(0, -1.13, 0.30, 0.24), darker(identity.hair, 0.25), depth=-0.2)
 
 
-def hair_before(canvas: Canvas, identity: Identity, outline: np.ndarray) -> None:
+def hair_before(head: Head) -> None:
     """Draw what lies over the forehead and the temples."""
-    if identity.hair_style == "headscarf":
-        _headscarf(canvas, identity, outline)
+    if head.identity.hair_style == "headscarf":
+        _headscarf(head)
         return
-    if identity.hair_style == "bald":
-        shine = lighter(skin_colour(identity.skin_tone), 0.3)
+    if head.identity.hair_style == "bald":
+        shine = lighter(head.skin, 0.3)
         for size in (0.26, 0.17):
-            canvas.fill(ellipse(-0.12, -0.82, size, size * 0.35), shine, 0.25)
+            head.fill(ellipse(-0.12, -0.82, size, size * 0.35), shine, 0.25)
         return
-    width, style = identity.face_width, identity.hair_style
+    width, style = head.identity.face_width, head.identity.hair_style
     volume, sideburn = VOLUME[style], SIDEBURN_Y[style]
-    skull = outline[np.r_[36:48, 0:13]]
+    skull = head.outline[np.r_[36:48, 0:13]]
     lifted = skull * (1 + volume * np.clip(-skull[:, 1:] * 1.5 + 0.25, 0.25, 1))
-    inner = canvas.project(_hairline(identity, sideburn))
-    outer = canvas.project(np.concatenate([[[-1.03 * width, sideburn]], lifted, [[1.03 * width, sideburn]]]), depth=0.0)
-    canvas.fill_pixels(np.concatenate([outer, inner[::-1]]), identity.hair)
-    _strands(canvas, identity, volume)
+    inner = head.project(_hairline(head.identity, sideburn))
+    outer = head.project(np.concatenate([[[-1.03 * width, sideburn]], lifted, [[1.03 * width, sideburn]]]), depth=0.0)
+    head.fill_pixels(np.concatenate([outer, inner[::-1]]), head.identity.hair)
+    _strands(head, volume)
 
 
 def _hairline(identity: Identity, sideburn: float) -> np.ndarray:
@@ -67,86 +64,64 @@ def _hairline(identity: Identity, sideburn: float) -> np.ndarray:
     return smooth([(x * width, y) for x, y in (*left, *middle, *right)], 4)
 
 
-def _strands(canvas: Canvas, identity: Identity, volume: float) -> None:
+def _strands(head: Head, volume: float) -> None:
     """Draw a few lighter and darker locks, so that the hair is no flat patch."""
-    width = identity.face_width
-    parted = identity.hair_style in ("swept", "long")
+    width, hair = head.identity.face_width, head.identity.hair
+    tints = (lighter(hair, 0.14), darker(hair, 0.3), darker(hair, 0.15))
+    parted = head.identity.hair_style in ("swept", "long")
     for number, x in enumerate(np.linspace(-0.8, 0.8, 13)):
-        tint = (lighter(identity.hair, 0.14), darker(identity.hair, 0.3), darker(identity.hair, 0.15))[number % 3]
+        tint = tints[number % 3]
         root_x = 0.35 * x - 0.12 if parted else 0.75 * x
         root_y = -(1 + 0.8 * volume) * np.sqrt(1 - root_x**2) + 0.05
-        end_y = identity.hairline_y - 0.06 + (0.30 if parted else 0.22) * x**2
+        end_y = head.identity.hairline_y - 0.06 + (0.30 if parted else 0.22) * x**2
         bow = (0.8 * x, (root_y + end_y) / 2 - 0.06)
         lock = smooth([(px * width, py) for px, py in ((root_x, root_y), bow, (x, end_y))], 5)
-        canvas.stroke(lock, tint, 0.05, 0.4, depth=0.2)
+        head.stroke(lock, tint, 0.05, 0.4, depth=0.2)
 
 
-def _headscarf(canvas: Canvas, identity: Identity, outline: np.ndarray) -> None:
-    width = identity.face_width
-    outside = canvas.project(outline * [1.12, 1.12], depth=0.0)
-    inside = canvas.project(outline * [0.93, 0.87] + [0, 0.08])
+def _headscarf(head: Head) -> None:
+    width = head.identity.face_width
+    outside = head.project(head.outline * [1.12, 1.12], depth=0.0)
+    inside = head.project(head.outline * [0.93, 0.87] + [0, 0.08])
     for half in (np.arange(25), np.r_[24:48, 0]):
-        canvas.fill_pixels(np.concatenate([outside[half], inside[half[::-1]]]), identity.clothes)
+        head.fill_pixels(np.concatenate([outside[half], inside[half[::-1]]]), head.identity.clothes)
     fold = smooth([(-1.0 * width, 0.3), (-0.7 * width, 0.85), (0, 1.15), (0.6 * width, 1.0)])
-    canvas.stroke(fold, darker(identity.clothes, 0.35), 0.03, 0.6, depth=0.0)
+    head.stroke(fold, darker(head.identity.clothes, 0.35), 0.03, 0.6, depth=0.0)
 
 
-def beard(canvas: Canvas, identity: Identity, outline: np.ndarray, lips: Mouth) -> None:
+def beard(head: Head) -> None:
     """Draw stubble, a moustache or a full beard under the mouth that is drawn later."""
-    if identity.beard == "none":
-        return
+    identity, top = head.identity, head.lips.top
+    middle = len(top) // 2
     # A beard grows thinner towards its edge: layers, the first the largest.
     layers, opacity = (3, 0.11) if identity.beard == "stubble" else (2, 0.75)
     colour = mix(identity.hair, (30, 26, 24), 0.25)
     if identity.beard in ("stubble", "full"):
-        jaw = outline[14:35]
-        above = float(lips.top[len(lips.top) // 2, 1]) - 0.055
-        cheek = [
-            (-0.86, 0.22),
-            (-0.62, 0.42),
-            (-0.36, above),
-            (0, above + 0.01),
-            (0.36, above),
-            (0.62, 0.42),
-            (0.86, 0.22),
-        ]
-        edge = smooth([(x * identity.face_width, y) for x, y in cheek], 4)
+        jaw = head.outline[14:35]
+        above = float(top[middle, 1]) - 0.055
+        ends, cheeks, beside = (0.86, 0.22), (0.62, 0.42), (0.36, above)
+        left = [(-x, y) for x, y in (ends, cheeks, beside)]
+        points = [*left, (0, above + 0.01), beside, cheeks, ends]
+        edge = smooth([(x * identity.face_width, y) for x, y in points], 4)
         for layer in range(layers):
             inner = edge * [1 + 0.02 * layer, 1] + [0, 0.022 * layer]
-            canvas.fill_pixels(np.concatenate([canvas.project(jaw, 0.0), canvas.project(inner)]), colour, opacity)
+            head.fill_pixels(np.concatenate([head.project(jaw, 0.0), head.project(inner)]), colour, opacity)
     if identity.beard in ("moustache", "full"):
-        middle = len(lips.top) // 2
-        upper = lips.top[1:-1] * [1.05, 1] - [0, 0.075]
+        upper = top[1:-1] * [1.05, 1] - [0, 0.075]
         upper[middle - 1, 1] += 0.015
-        canvas.fill(np.concatenate([smooth(upper, 2), lips.top[::-1] * [1.1, 1] + [0, 0.012]]), colour, 0.92)
+        head.fill(np.concatenate([smooth(upper, 2), top[::-1] * [1.1, 1] + [0, 0.012]]), colour, 0.92)
 
 
-def glasses(canvas: Canvas, identity: Identity) -> None:
+def glasses(head: Head) -> None:
     """Draw a pair of glasses."""
-    if not identity.glasses:
-        return
-    frame = (36, 32, 34)
+    frame, eye_x, eye_y = (36, 32, 34), head.identity.eye_distance, head.identity.eye_y
     turn = np.linspace(0, 2 * np.pi, 29)
+    round_rim = np.stack([np.cos(turn), np.sin(turn)], axis=1)
     for sign in SIGNS:
-        rim = np.stack([np.cos(turn), np.sin(turn)], axis=1)
-        rim = np.sign(rim) * np.abs(rim) ** 0.7 * [0.235, 0.175] + [
-            sign * (identity.eye_distance + 0.005),
-            identity.eye_y + 0.03,
-        ]
-        canvas.fill(rim, (255, 255, 255), 0.07)
-        canvas.stroke(rim, frame, np.full(len(rim), 0.026), 0.95)
-        end = np.array(
-            [
-                [sign * (identity.eye_distance + 0.235), identity.eye_y],
-                [sign * identity.face_width, identity.eye_y - 0.03],
-            ]
-        )
-        canvas.stroke(end, frame, np.full(2, 0.026))
-    bridge = smooth(
-        [
-            (-identity.eye_distance + 0.235, identity.eye_y),
-            (0, identity.eye_y - 0.03),
-            (identity.eye_distance - 0.235, identity.eye_y),
-        ]
-    )
-    canvas.stroke(bridge, frame, np.full(len(bridge), 0.024))
+        rim = np.sign(round_rim) * np.abs(round_rim) ** 0.7 * [0.235, 0.175] + [sign * (eye_x + 0.005), eye_y + 0.03]
+        head.fill(rim, (255, 255, 255), 0.07)
+        head.stroke(rim, frame, np.full(len(rim), 0.026), 0.95)
+        temple = np.array([[sign * (eye_x + 0.235), eye_y], [sign * head.identity.face_width, eye_y - 0.03]])
+        head.stroke(temple, frame, np.full(2, 0.026))
+    bridge = smooth([(-eye_x + 0.235, eye_y), (0, eye_y - 0.03), (eye_x - 0.235, eye_y)])
+    head.stroke(bridge, frame, np.full(len(bridge), 0.024))

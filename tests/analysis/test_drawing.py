@@ -8,8 +8,7 @@ from PIL import Image, ImageColor
 
 from affekt.analysis.drawing import draw_rows, drawn_path, write_drawn
 from affekt.analysis.rows import empty_row
-from affekt.colours import EXPRESSION_COLOURS
-from affekt.labels import LABELS
+from affekt.labels import EXPRESSION_COLOURS, LABELS
 
 GREY = np.full((200, 300, 3), 90, np.uint8)
 

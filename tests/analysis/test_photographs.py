@@ -9,7 +9,7 @@ from PIL import Image
 
 from affekt.analysis import analyzer as analyzer_module
 from affekt.analysis.analyzer import Analyzer
-from affekt.models.shipped import shipped_models
+from affekt.models.card import shipped_models
 
 SHARED = Path(__file__).resolve().parents[2] / ".." / "shared" / "models"
 YUNET = SHARED / "face_detection_yunet_2026may.onnx"

@@ -10,8 +10,7 @@ import pytest
 
 from affekt.analysis.rows import SCHEMA, empty_row
 from affekt.analysis.timeline import LINE_COLOURS, MOST_PEOPLE, PICTURE_WIDTH, people_of, write_timelines
-from affekt.colours import EXPRESSION_COLOURS
-from affekt.labels import LABELS, PROBABILITY_COLUMNS
+from affekt.labels import EXPRESSION_COLOURS, LABELS, PROBABILITY_COLUMNS
 
 
 def table(tracks, fps=10, valence=0.5):

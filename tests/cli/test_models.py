@@ -6,8 +6,7 @@ import pytest
 
 from affekt.cli.models import main
 from affekt.faces.preprocessing import Preprocessing
-from affekt.models.card import CARD_FILE, Card, read_card
-from affekt.models.shipped import shipped_models
+from affekt.models.card import CARD_FILE, Card, read_card, shipped_models
 
 COUNTS = {
     "efficientnetv2b0": (6_249_304, 329_992),

@@ -4,9 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from affekt.labels import LABELS
-from drawn_faces.action_units import no_units, prototype_units, varied_units
-from drawn_faces.curves import ellipse, ribbon, smooth
-from drawn_faces.geometry import Eye, brow, eye, head_outline, mouth, nose_base_y
+from drawn_faces.expressions import no_units, prototype_units, varied_units
+from drawn_faces.geometry import Eye, brow, ellipse, eye, head_outline, mouth, nose_base_y, ribbon, smooth
 from drawn_faces.identity import Identity, random_identity
 
 PERSON = Identity()

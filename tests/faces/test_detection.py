@@ -1,15 +1,17 @@
 """Finding faces: the arithmetic by itself, then YuNet on a photograph, against OpenCV's own use of the same file."""
 
+import builtins
 from pathlib import Path
 
 import numpy as np
 import pytest
+import skimage.data
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from affekt.errors import ConfigError
-from affekt.faces.detection import FaceDetector, decode, without_overlaps
+from affekt.errors import ConfigError, MissingExtra
+from affekt.faces.detection import CascadeDetector, FaceDetector, decode, without_overlaps
 
 YUNET = Path(__file__).resolve().parents[2] / ".." / "shared" / "models" / "face_detection_yunet_2026may.onnx"
 needs_yunet = pytest.mark.skipif(not YUNET.is_file(), reason=f"needs shared/models/{YUNET.name} beside the checkout")
@@ -123,3 +125,39 @@ def test_boxes_are_opencvs(astronaut, size):
         assert overlap(box, np.array([row[0], row[1], row[0] + row[2], row[1] + row[3]])) > 0.95
         assert landmarks.ravel() == pytest.approx(row[4:14], abs=0.5)
         assert score == pytest.approx(row[14], abs=1e-3)
+
+
+def test_the_cascade_finds_the_astronauts_face_first():
+    faces = CascadeDetector().detect(skimage.data.astronaut())
+    left, top, right, bottom = faces.box_xyxy[0]
+    assert left < 225 < right
+    assert top < 115 < bottom
+    assert 60 < right - left < 160
+    assert np.isnan(faces.score).all()
+
+
+def test_the_cascades_boxes_are_in_pixels_of_the_picture_it_was_given():
+    picture = skimage.data.astronaut()
+    large = picture.repeat(3, axis=0).repeat(3, axis=1)
+    box, tripled = (CascadeDetector().detect(image).box_xyxy[0] for image in (picture, large))
+    np.testing.assert_allclose(tripled / 3, box, atol=15)
+
+
+@pytest.mark.parametrize("shape", [(10, 10, 3), (400, 5, 3), (200, 200, 3)])
+def test_the_cascade_finds_none_where_there_is_none(shape):
+    faces = CascadeDetector().detect(np.zeros(shape, np.uint8))
+    assert faces.box_xyxy.shape == (0, 4)
+    assert faces.landmarks_xy.shape == (0, 5, 2)
+
+
+def test_without_scikit_image_the_cascade_says_what_to_install(monkeypatch):
+    real = builtins.__import__
+
+    def without(name, *args, **kwargs):
+        if name.startswith("skimage"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(MissingExtra, match=r"skimage\.data is not installed; type: pip install 'affekt\[cascade\]'"):
+        CascadeDetector()

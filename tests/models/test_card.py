@@ -8,7 +8,7 @@ import pytest
 from affekt.errors import DataError, ModelError
 from affekt.faces.preprocessing import Preprocessing
 from affekt.labels import LABELS
-from affekt.models.card import CARD_FILE, Card, read_card
+from affekt.models.card import CARD_FILE, Card, model_folder, read_card, shipped_models
 
 CARD = Card(
     name="mobilenetv2",
@@ -197,3 +197,47 @@ def test_a_folder_that_is_a_file_says_so(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="expected to write"):
         CARD.write(tmp_path / "file")
+
+
+def ship(monkeypatch, tmp_path, *names):
+    monkeypatch.setattr("affekt.models.card.SHIPPED", tmp_path / "shipped")
+    for name in names:
+        (tmp_path / "shipped" / name).mkdir(parents=True)
+        (tmp_path / "shipped" / name / CARD_FILE).write_text("{}")
+
+
+def test_models_are_found_by_name(monkeypatch, tmp_path):
+    ship(monkeypatch, tmp_path, "large", "affekt")
+    assert shipped_models() == ["affekt", "large"]
+    assert model_folder("affekt") == tmp_path / "shipped" / "affekt"
+
+
+def test_a_model_of_that_name_comes_first(monkeypatch, tmp_path):
+    ship(monkeypatch, tmp_path, "affekt")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "affekt").mkdir()
+    (tmp_path / "affekt" / CARD_FILE).write_text("{}")
+    assert model_folder("affekt").resolve() == tmp_path / "affekt"
+
+
+def test_a_folder_of_that_name_without_a_card_does_not_hide_the_model(monkeypatch, tmp_path):
+    ship(monkeypatch, tmp_path, "affekt")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "affekt").mkdir()
+    assert model_folder("affekt") == tmp_path / "shipped" / "affekt"
+
+
+def test_a_folder_of_that_name_that_may_not_be_looked_into_does_not_hide_it(monkeypatch, tmp_path):
+    ship(monkeypatch, tmp_path, "affekt")
+
+    def forbidden(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("affekt.models.card.shipped_models", lambda: ["affekt"])
+    monkeypatch.setattr("pathlib.Path.is_file", forbidden)
+    assert model_folder("affekt") == tmp_path / "shipped" / "affekt"
+
+
+def test_other_names_are_folders(monkeypatch, tmp_path):
+    ship(monkeypatch, tmp_path, "affekt")
+    assert str(model_folder("runs/mine")) == "runs/mine"

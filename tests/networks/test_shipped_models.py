@@ -12,9 +12,8 @@ from affekt.data.check import drop_leaks
 from affekt.data.manifest import read_manifest, read_row_rgb, select_split
 from affekt.faces.preprocessing import crop_face, normalise
 from affekt.labels import LABELS
-from affekt.models.card import WEIGHTS_FILE
+from affekt.models.card import WEIGHTS_FILE, model_folder, shipped_models
 from affekt.models.session import Session
-from affekt.models.shipped import model_folder, shipped_models
 from affekt.networks.saving import load_model
 from drawn_faces import drawn_manifest
 

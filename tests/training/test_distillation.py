@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from affekt.errors import ConfigError, ModelError
 from affekt.faces.preprocessing import Preprocessing, normalise
-from affekt.models.shipped import model_folder
+from affekt.models.card import model_folder
 from affekt.networks.network import Outputs
 from affekt.networks.saving import load_model
 from affekt.training.augmentation_settings import Augmentation

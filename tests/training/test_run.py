@@ -12,8 +12,7 @@ from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from affekt.errors import ConfigError, DataError, ModelError
-from affekt.models.card import CARD_FILE, WEIGHTS_FILE, read_card
-from affekt.models.shipped import model_folder
+from affekt.models.card import CARD_FILE, WEIGHTS_FILE, model_folder, read_card
 from affekt.networks.saving import load_model
 from affekt.training import inputs, run
 from affekt.training.augmentation_settings import Augmentation

@@ -21,13 +21,12 @@ from affekt.analysis.smoothing import Smoother
 from affekt.analysis.tracking import FaceTracker
 from affekt.cores import core_count
 from affekt.errors import AffektError, ConfigError, ModelError, PictureError
-from affekt.faces.cascade import CascadeDetector
-from affekt.faces.detection import STRIDES, FaceDetector
+from affekt.faces.detection import STRIDES, CascadeDetector, FaceDetector
 from affekt.faces.pictures import Decoded, read_picture, rgb_of
 from affekt.faces.preprocessing import crop_face
+from affekt.models.card import model_folder
 from affekt.models.runtimes import RuntimeChoice
 from affekt.models.session import Affect, Session
-from affekt.models.shipped import model_folder
 
 if TYPE_CHECKING:
     from affekt.analysis.video import Frame

@@ -7,8 +7,8 @@ from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from affekt.analysis.inputs import place_below
 from affekt.analysis.rows import Row
-from affekt.colours import EXPRESSION_COLOURS, UNSURE
 from affekt.files import written_whole
+from affekt.labels import EXPRESSION_COLOURS, UNSURE
 
 WHITE, SHADE = (255, 255, 255), (20, 24, 28)
 JPEG_QUALITY = 92

@@ -10,13 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from affekt.errors import DataError
-from affekt.faces.pictures import HEIC_ENDINGS, RAW_ENDINGS
+from affekt.faces.pictures import HEIC_ENDINGS, PICTURE_ENDINGS, RAW_ENDINGS
 
-PICTURE_ENDINGS = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".jp2"),
-    *(".ppm", ".pgm", ".pnm", ".tga"),
-)
-"""What a folder's pictures end in; a picture named by itself may end in anything."""
 VIDEO_ENDINGS = (
     *(".mp4", ".m4v", ".mov", ".qt", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".vob", ".ts", ".mts", ".m2ts"),
     *(".wmv", ".asf", ".flv", ".3gp", ".3g2", ".ogv", ".mxf"),

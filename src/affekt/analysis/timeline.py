@@ -1,64 +1,54 @@
-"""A video at a glance: expression bands, valence and arousal over time for each person, as SVG and as a page."""
+"""A video at a glance: each person's expressions, valence and arousal over time, as an SVG picture and as a page.
+
+`timeline.svg.jinja` and `timeline.html.jinja` hold how they look; here the rows of a table become paths.
+"""
 
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
+from typing import Any
 
+import jinja2
 import numpy as np
 import polars as pl
 
 from affekt.analysis.inputs import place_below, shown
 from affekt.analysis.rows import origin_words
-from affekt.colours import EXPRESSION_COLOURS
 from affekt.files import written_whole
-from affekt.labels import LABELS, PROBABILITY_COLUMNS
+from affekt.labels import EXPRESSION_COLOURS, LABELS, PROBABILITY_COLUMNS
 
 TIMELINE_COLUMNS = ("time_s", "track", "status", *PROBABILITY_COLUMNS, "valence", "arousal")
 PICTURE_WIDTH = 1000
-PIXELS_A_SECOND = 30
+PIXELS_PER_SECOND = 30
 WIDEST_PAGE = 20_000
-LEFT, RIGHT, BANDS, LINES, GAP, TITLE, AXIS = 72, 12, 90, 70, 14, 22, 24
-"""Margins, then heights: a person's bands, the lines below them, what lies between, the title, the axis. Pixels."""
+LEFT, RIGHT, LEGEND, TITLE, BANDS, LINES, GAP, AXIS = 72, 12, 30, 22, 90, 70, 14, 24
+"""Margins, then heights, in pixels: the legend, a person's title, bands and lines, the gap below each, the axis."""
 LONGEST_GAP_S = 1.0
 """A track is drawn in pieces where its face was not seen for longer, and for longer than it usually is not."""
 SHORTEST_S = 0.5
 """People seen for less time are left out."""
 MOST_PEOPLE = 20
 LINE_COLOURS = {"valence": "#0f8b8d", "arousal": "#d6336c"}
-
-# The first of each pair of colours is for viewers that know no light-dark.
-STYLE = """
-svg { font: 12px system-ui, sans-serif; color-scheme: light dark; }
-svg .ink { fill: #1b1f24; fill: light-dark(#1b1f24, #e4e8ec); }
-svg .soft { fill: #59636e; fill: light-dark(#59636e, #9aa5b1); }
-svg .rule { stroke: #c9d0d8; stroke: light-dark(#c9d0d8, #454e59); stroke-width: 1; }
-svg .ground { fill: #fff; fill: light-dark(#fff, #14171a); }
-"""
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{name}</title><style>
-:root {{ color-scheme: light dark; }}
-body {{ margin: 24px; font: 14px system-ui, sans-serif; background: light-dark(#fff, #14171a); }}
-h1 {{ font-size: 18px; font-weight: 600; }} .scroll {{ overflow-x: auto; }}
-ul {{ display: flex; flex-wrap: wrap; gap: 4px 20px; padding: 0; list-style: none; position: sticky; top: 0; }}
-ul, .scroll {{ background: light-dark(#fff, #14171a); }} li::before {{ content: ""; display: inline-block; width: 10px;
-  height: 10px; margin-right: 6px; border-radius: var(--corner); background: var(--colour); }}
-</style></head><body><h1>{name}</h1><ul>{legend}</ul><div class="scroll">{svg}</div></body></html>
-"""
+ROUND_STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
+TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
+)
 
 
 @dataclass(frozen=True)
 class Scale:
     """From seconds to pixels."""
 
-    first_s: float
-    last_s: float
+    length_s: float
     width: int
 
-    def x(self, time_s: np.ndarray) -> np.ndarray:
+    @property
+    def pixels_per_s(self) -> float:
+        """Return how wide a second is drawn."""
+        return (self.width - LEFT - RIGHT) / max(self.length_s, 1e-9)
+
+    def x(self, time_s: pl.Series | np.ndarray) -> np.ndarray:
         """Return pixels from the left edge."""
-        length_s = max(self.last_s - self.first_s, 1e-9)
-        return LEFT + (np.asarray(time_s) - self.first_s) / length_s * (self.width - LEFT - RIGHT)
+        return LEFT + np.asarray(time_s) * self.pixels_per_s
 
 
 def write_timelines(
@@ -82,18 +72,17 @@ def write_timelines(
     people = people_of(rows)
     if not people:
         return []
-    first_s, last_s = 0.0, float(rows["time_s"].cast(pl.Float64).max() or 0.0)  # pyright: ignore[reportArgumentType]
-    page_width = int(min(max(PICTURE_WIDTH, PIXELS_A_SECOND * last_s), WIDEST_PAGE))
-    title = escape(shown(Path(name).name))
-    # Of a page that scrolls, the legend must stay in view.
+    last_s = float(rows["time_s"].cast(pl.Float64).max() or 0.0)  # pyright: ignore[reportArgumentType]
+    page_width = int(min(max(PICTURE_WIDTH, PIXELS_PER_SECOND * last_s), WIDEST_PAGE))
     left_out = rows.filter(pl.col("status") == "ok")["track"].drop_nulls().n_unique() - len(people)
-    scale = Scale(first_s, last_s, page_width)
-    drawn = timeline_svg(people, scale, left_out=left_out, origin=origin, legend=False)
-    page = PAGE.format(name=title, legend=_legend_of_page(), svg=drawn)
-    picture = timeline_svg(people, Scale(first_s, last_s, PICTURE_WIDTH), left_out=left_out, origin=origin)
     written = []
-    for ending, text in {".svg": picture, ".html": page}.items():
-        written.append(place_below(folder, name, ending, told_apart=told_apart))
+    # A page scrolls, so its legend stands outside the drawing.
+    for ending, width, legend_height in (("svg", PICTURE_WIDTH, LEGEND), ("html", page_width, 0)):
+        drawing = _drawing(people, Scale(last_s, width), legend_height, origin_words(origin))
+        height = drawing["axis_top"] + AXIS + (TITLE if left_out else 0)
+        template = TEMPLATES.get_template(f"timeline.{ending}.jinja")
+        text = template.render(name=shown(Path(name).name), left_out=left_out, height=height, **drawing)
+        written.append(place_below(folder, name, f".{ending}", told_apart=told_apart))
         with written_whole(written[-1]) as temporary:
             temporary.write_text(text, encoding="utf-8")
     return written
@@ -111,49 +100,43 @@ def _length_s(person: pl.DataFrame) -> float:
     return person["time_s"][-1] - person["time_s"][0]
 
 
-def timeline_svg(
-    people: list[pl.DataFrame], scale: Scale, *, left_out: int = 0, origin: str | None = None, legend: bool = True
-) -> str:
-    """Draw each person's bands and lines below each other, over one axis of time, and say how many are left out."""
-    parts, top = ([_legend(scale.width)], 30) if legend else ([], 0)
+def _drawing(people: list[pl.DataFrame], scale: Scale, legend_height: int, origin: str) -> dict[str, Any]:
+    """Return what the template draws: the people below each other, over one axis of time."""
+    drawn, top = [], legend_height
     for person in people:
-        block, height = _person(person, scale, top, origin_words(origin))
-        parts.append(block)
-        top += height
-    parts.append(_axis(scale, top))
-    height = top + AXIS
-    if left_out:
-        more = f"{left_out} more {'person' if left_out == 1 else 'people'}, seen for less time: in the table only"
-        parts.append(f'<text class="soft" x="{LEFT}" y="{height + TITLE - 8}">{more}</text>')
-        height += TITLE
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{scale.width}" height="{height}" '
-        f'viewBox="0 0 {scale.width} {height}"><style>{STYLE}</style>'
-        f'<rect class="ground" width="{scale.width}" height="{height}"/>{"".join(parts)}</svg>'
-    )
+        drawn.append({"top": top, **_person(person, scale, origin)})
+        top += drawn[-1]["height"]
+    return {
+        "people": drawn,
+        "axis_top": top,
+        "ticks": _ticks(scale),
+        "width": scale.width,
+        "left": LEFT,
+        "right": scale.width - RIGHT,
+        "legend_height": legend_height,
+        "lines_height": LINES,
+        "bands": EXPRESSION_COLOURS,
+        "lines": LINE_COLOURS,
+    }
 
 
-def _person(person: pl.DataFrame, scale: Scale, top: float, origin: str) -> tuple[str, float]:
-    """Return one person's drawing and its height."""
-    number, first_s, last_s = person["track"][0], person["time_s"][0], person["time_s"][-1]
-    has_dimensions = person["valence"].null_count() == 0
-    title = f"person {number}, {first_s:.1f} to {last_s:.1f} s"
-    title += f"; valence and arousal {origin}" if origin and has_dimensions else ""
-    parts = [f'<text class="ink" x="{LEFT}" y="{top + TITLE - 8}">{title}</text>']
-    height = float(TITLE)
+def _person(person: pl.DataFrame, scale: Scale, origin: str) -> dict[str, Any]:
+    """Return one person's title, paths and height, in pixels from its own upper edge; no paths of what is unknown."""
+    has_bands, has_lines = (person[column].null_count() == 0 for column in ("p_neutral", "valence"))
+    title = f"person {person['track'][0]}, {person['time_s'][0]:.1f} to {person['time_s'][-1]:.1f} s"
     pieces = [_binned(piece, scale) for piece in _pieces(person)]
-    if person["p_neutral"].null_count() == 0:
-        parts += [_bands(piece, scale, top + height) for piece in pieces]
-        parts.append(_label("expression", top + height + BANDS / 2))
-        height += BANDS + GAP
-    if has_dimensions:
-        middle = top + height + LINES / 2
-        parts.append(f'<line class="rule" x1="{LEFT}" x2="{scale.width - RIGHT}" y1="{middle}" y2="{middle}"/>')
-        for column, colour in LINE_COLOURS.items():
-            parts += [_line(piece, column, colour, scale, middle) for piece in pieces]
-        parts += [_label("+1", middle - LINES / 2 + 4), _label("0", middle + 4), _label("-1", middle + LINES / 2 + 4)]
-        height += LINES + GAP
-    return "".join(parts), height
+    bands_bottom = TITLE + BANDS * has_bands
+    zero = bands_bottom + GAP * has_bands + LINES / 2
+    return {
+        "title": title + (f"; valence and arousal {origin}" if origin and has_lines else ""),
+        "bands": [band for piece in pieces for band in _bands(piece, scale, bands_bottom)] if has_bands else [],
+        "bands_middle": TITLE + BANDS / 2,
+        "lines": [(name, _line(piece, name, scale, zero)) for name in LINE_COLOURS for piece in pieces]
+        if has_lines
+        else [],
+        "zero": zero,
+        "height": TITLE + (BANDS + GAP) * has_bands + (LINES + GAP) * has_lines,
+    }
 
 
 def _pieces(person: pl.DataFrame) -> list[pl.DataFrame]:
@@ -166,70 +149,36 @@ def _pieces(person: pl.DataFrame) -> list[pl.DataFrame]:
 
 def _binned(piece: pl.DataFrame, scale: Scale) -> pl.DataFrame:
     """Average what falls on one pixel, so that an hour of video draws no more than a screen of points."""
-    pixel = pl.Series("pixel", np.floor(scale.x(piece["time_s"].to_numpy())).astype(int))
+    pixel = pl.Series("pixel", np.floor(scale.x(piece["time_s"])).astype(int))
     columns = ("time_s", *PROBABILITY_COLUMNS, "valence", "arousal")
     return piece.with_columns(pixel).group_by("pixel", maintain_order=True).agg(pl.col(columns).mean())
 
 
-def _bands(piece: pl.DataFrame, scale: Scale, top: float) -> str:
-    x = scale.x(piece["time_s"].to_numpy())
-    heights = np.cumsum(piece.select(PROBABILITY_COLUMNS).to_numpy(), axis=1) * BANDS
-    lower = np.zeros(len(x))
-    paths = []
-    for place, label in enumerate(LABELS):
-        upper = heights[:, place]
-        outline = [*zip(x, top + BANDS - upper, strict=True), *zip(x[::-1], top + BANDS - lower[::-1], strict=True)]
-        colour = EXPRESSION_COLOURS[label]
-        paths.append(f'<path d="M{_points(outline)}Z" fill="{colour}"><title>{label}</title></path>')
-        lower = upper
-    return "".join(paths)
+def _bands(piece: pl.DataFrame, scale: Scale, bottom: float) -> list[tuple[str, str]]:
+    """Return each expression with the outline of its band: as high as it is probable, on top of the one before."""
+    x = scale.x(piece["time_s"])
+    edges = bottom - BANDS * np.cumsum(piece.select(PROBABILITY_COLUMNS).to_numpy(), axis=1)
+    edges = np.column_stack([np.full(len(x), bottom), edges])
+    there_and_back = np.concatenate([x, x[::-1]])
+    return [
+        (label, f"{_path(there_and_back, np.concatenate([edges[:, place + 1], edges[::-1, place]]))}Z")
+        for place, label in enumerate(LABELS)
+    ]
 
 
-def _line(piece: pl.DataFrame, column: str, colour: str, scale: Scale, middle: float) -> str:
-    x = scale.x(piece["time_s"].to_numpy())
-    y = middle - piece[column].to_numpy() * LINES / 2
-    points = _points(list(zip(x, y, strict=True)))
-    return f'<path d="M{points}" fill="none" stroke="{colour}" stroke-width="1.8"><title>{column}</title></path>'
+def _line(piece: pl.DataFrame, column: str, scale: Scale, zero: float) -> str:
+    return _path(scale.x(piece["time_s"]), zero - piece[column].to_numpy() * LINES / 2)
 
 
-def _points(points: list[tuple[float, float]]) -> str:
-    return "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
+def _path(x: np.ndarray, y: np.ndarray) -> str:
+    return "M" + "L".join(f"{left:.1f} {top:.1f}" for left, top in zip(x, y, strict=True))
 
 
-def _label(text: str, y: float) -> str:
-    return f'<text class="soft" x="{LEFT - 6}" y="{y}" text-anchor="end" font-size="10">{text}</text>'
-
-
-def _legend(width: int) -> str:
-    entries = [*EXPRESSION_COLOURS.items(), *LINE_COLOURS.items()]
-    step = min(92, (width - LEFT) / len(entries))
-    return "".join(
-        f'<rect x="{LEFT + step * place}" y="8" width="10" height="10" rx="{2 if place < len(LABELS) else 5}" '
-        f'fill="{colour}"/><text class="ink" x="{LEFT + step * place + 14}" y="17">{name}</text>'
-        for place, (name, colour) in enumerate(entries)
-    )
-
-
-def _legend_of_page() -> str:
-    corners = {**dict.fromkeys(EXPRESSION_COLOURS, 2), **dict.fromkeys(LINE_COLOURS, 5)}
-    return "".join(
-        f'<li style="--colour: {colour}; --corner: {corners[name]}px">{name}</li>'
-        for name, colour in {**EXPRESSION_COLOURS, **LINE_COLOURS}.items()
-    )
-
-
-def _axis(scale: Scale, top: float) -> str:
-    """Draw the seconds, at round steps that leave room for their numbers."""
-    length_s = max(scale.last_s - scale.first_s, 1e-9)
-    room_s = length_s * 70 / (scale.width - LEFT - RIGHT)
-    steps = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
-    step_s = next((step for step in steps if step >= room_s), steps[-1])
-    ticks = np.arange(0.0, scale.last_s + step_s / 1e6, step_s)
-    return "".join(
-        f'<line class="rule" x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{top + 5}"/>'
-        f'<text class="soft" x="{x:.1f}" y="{top + 18}" text-anchor="middle">{_clock(tick, step_s)}</text>'
-        for tick, x in zip(ticks, scale.x(ticks), strict=True)
-    )
+def _ticks(scale: Scale) -> list[tuple[str, str]]:
+    """Return the places of round seconds, with room for their numbers, and these."""
+    step_s = next((step for step in ROUND_STEPS_S if step * scale.pixels_per_s >= 70), ROUND_STEPS_S[-1])
+    times_s = np.arange(0.0, scale.length_s + step_s / 1e6, step_s)
+    return [(f"{x:.1f}", _clock(time_s, step_s)) for x, time_s in zip(scale.x(times_s), times_s, strict=True)]
 
 
 def _clock(time_s: float, step_s: float) -> str:

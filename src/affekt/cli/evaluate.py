@@ -10,11 +10,9 @@ import polars as pl
 import tyro
 
 from affekt.data.manifest import read_manifest, select_split, with_attributes, write_table
-from affekt.errors import ConfigError, MissingExtra
-from affekt.models.card import read_card
-from affekt.models.shipped import model_folder
+from affekt.errors import ConfigError, MissingExtra, require_seed
+from affekt.models.card import model_folder, read_card
 from affekt.networks.predictions import Executor, open_model
-from affekt.seeds import require_seed
 
 if TYPE_CHECKING:
     from affekt.evaluation.evaluate import Evaluation

@@ -35,8 +35,7 @@ def main(arguments: list[str]) -> None:
     except ModuleNotFoundError as error:
         raise MissingExtra(error.name or "torch", "train") from error
     from affekt.data.manifest import read_manifest
-    from affekt.models.card import ONNX_FILE
-    from affekt.models.shipped import model_folder
+    from affekt.models.card import ONNX_FILE, model_folder
 
     exported = export_model(
         model_folder(command.run),

@@ -8,8 +8,7 @@ from typing import Annotated, Any
 import tyro
 
 from affekt.errors import ModelError
-from affekt.models.card import CARD_FILE, WEIGHTS_FILE, Card, read_card
-from affekt.models.shipped import SHIPPED, shipped_models
+from affekt.models.card import CARD_FILE, SHIPPED, WEIGHTS_FILE, Card, read_card, shipped_models
 from affekt.training.study_models import REFERENCES
 
 

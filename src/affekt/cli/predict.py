@@ -243,8 +243,7 @@ def _move_to(bar: "tqdm", place: int, share: float) -> None:
 def description(command: PredictCommand, analyzer: "Analyzer") -> dict[str, str]:
     """Return what the rows depend on besides the pictures."""
     from affekt import __version__
-    from affekt.models.card import CARD_FILE, ONNX_FILE
-    from affekt.models.shipped import model_folder
+    from affekt.models.card import CARD_FILE, ONNX_FILE, model_folder
 
     folder = model_folder(command.model)
     detector = analyzer.detector(command.faces)

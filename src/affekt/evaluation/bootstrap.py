@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from affekt.seeds import require_seed
+from affekt.errors import require_seed
 
 LEVEL = 0.95
 CHUNK_VALUES = 200_000

@@ -4,14 +4,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from affekt.colours import EXPRESSION_COLOURS
 from affekt.errors import MissingExtra
 from affekt.evaluation.bootstrap import Figure
 from affekt.evaluation.calibration import BINS, confidence_bins, reliability
 from affekt.evaluation.drawing import ACCENT, FAINT, INK, PAPER, SECOND
 from affekt.evaluation.ranking import precision_recall_curve, roc_curve
 from affekt.evaluation.score import Scores
-from affekt.labels import LABELS
+from affekt.labels import EXPRESSION_COLOURS, LABELS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from affekt.colours import EXPRESSION_COLOURS
 from affekt.evaluation.drawing import ACCENT, FAINT, INK, SECOND
-from affekt.labels import LABELS
+from affekt.labels import EXPRESSION_COLOURS, LABELS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

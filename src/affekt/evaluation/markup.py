@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterable
 from html import escape
 
-from affekt.colours import EXPRESSION_COLOURS
 from affekt.evaluation.baselines import FLOOR
 from affekt.evaluation.bootstrap import Figure
 from affekt.evaluation.mistakes import Mistake
 from affekt.evaluation.table import Cell, Table, interval, is_clear, number
+from affekt.labels import EXPRESSION_COLOURS
 
 
 def table_html(table: Table) -> str:

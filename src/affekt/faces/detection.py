@@ -1,4 +1,4 @@
-"""Find faces: YuNet on onnxruntime, boxes and five landmarks, pictures of any size."""
+"""Find faces in pictures of any size: YuNet on onnxruntime, and scikit-image's cascade, which can stand in for it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,13 +7,19 @@ import numpy as np
 import onnxruntime
 from PIL import Image
 
-from affekt.errors import ConfigError
+from affekt.errors import ConfigError, needs_extra
 from affekt.faces.detector_file import yunet_path
 
 STRIDES = (8, 16, 32)
 """Pixels between the anchors of YuNet's three scales."""
 LANDMARKS = ("right_eye", "left_eye", "nose", "mouth_right", "mouth_left")
 """Order of the landmarks; right and left are the person's own."""
+CASCADE_LONGEST_SIDE = 480
+"""Larger pictures are shrunk to this many pixels for the cascade: its cost grows with their area."""
+CASCADE_SMALLEST_FACE = 24
+"""Side of the smallest face that is looked for, in pixels of the shrunk picture: the cascade's own window."""
+CASCADE_OVERLAP = 0.3
+"""Of two boxes that overlap by more than this (intersection over union), the larger stays."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,3 +184,40 @@ def without_overlaps(box_xyxy: np.ndarray, score: np.ndarray, threshold: float) 
         shared = np.prod(np.clip(bottom_right - top_left, 0, None), axis=1)
         waiting = waiting[shared <= threshold * (area[best] + area[waiting] - shared)]
     return np.array(chosen, dtype=np.intp)
+
+
+class CascadeDetector:
+    """Finds upright frontal faces, without landmarks or scores; misses more than YuNet and sees some that are none."""
+
+    name = "cascade"
+
+    def __init__(self) -> None:
+        """Load the cascade.
+
+        Raises:
+            MissingExtra: scikit-image is absent.
+        """
+        with needs_extra("cascade"):
+            from skimage.data import lbp_frontal_face_cascade_filename
+            from skimage.feature import Cascade
+        self._cascade = Cascade(lbp_frontal_face_cascade_filename())
+
+    def detect(self, image_rgb: np.ndarray) -> Faces:
+        """Find the faces of a (height, width, 3) uint8 picture, the largest first; landmarks and scores are nan."""
+        height, width = image_rgb.shape[:2]
+        scale = min(1.0, CASCADE_LONGEST_SIDE / max(height, width))
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        grey = np.asarray(Image.fromarray(image_rgb).convert("L").resize(size, Image.Resampling.BILINEAR))
+        if min(size) < CASCADE_SMALLEST_FACE:
+            found = []
+        else:
+            largest = (min(size), min(size))
+            smallest = (CASCADE_SMALLEST_FACE, CASCADE_SMALLEST_FACE)
+            found = self._cascade.detect_multi_scale(grey, 1.2, 1, min_size=smallest, max_size=largest)
+        found = sorted(found, key=lambda box: -box["width"])
+        boxes = [(box["c"], box["r"], box["c"] + box["width"], box["r"] + box["height"]) for box in found]
+        back = np.array([width / size[0], height / size[1]] * 2, dtype=np.float32)
+        nothing = np.full(len(boxes), np.nan, dtype=np.float32)
+        landmarks = np.full((len(boxes), 5, 2), np.nan, dtype=np.float32)
+        faces = Faces(np.array(boxes, dtype=np.float32).reshape(-1, 4) * back, landmarks, nothing)
+        return faces[without_overlaps(faces.box_xyxy, np.arange(len(faces), 0.0, -1.0), CASCADE_OVERLAP)]

@@ -1,21 +1,22 @@
-"""The card: everything needed to use a model's weights, written beside them as `card.json`. No torch here."""
+"""The card: everything needed to use a model's weights, written beside them as `card.json`; and where models are."""
 
 import json
 import reprlib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from affekt.errors import ConfigError, ModelError
 from affekt.faces.preprocessing import Preprocessing
 from affekt.files import written_whole
 from affekt.labels import LABELS
-from affekt.models.card_fields import CARD_FIELDS, PREPROCESSING_FIELDS, check_fields
 
 CARD_FILE = "card.json"
 WEIGHTS_FILE = "model.safetensors"
 ONNX_FILE = "model.onnx"
-
+SHIPPED = Path(__file__).parent.parent / "shipped"
+"""The folder of the models that come with the package, one model folder each."""
 
 LIMITS = (
     "An expression is not a feeling: the model says which of eight words annotators would choose for a picture.",
@@ -80,7 +81,22 @@ class Card:
             temporary.write_text(json.dumps(asdict(self), indent=2) + "\n")
 
 
-def has_card(folder: Path) -> bool:
+def shipped_models() -> list[str]:
+    """Return the names of the models that come with the package."""
+    return sorted(card.parent.name for card in SHIPPED.glob(f"*/{CARD_FILE}"))
+
+
+def model_folder(model: str | Path) -> Path:
+    """Return the folder of a model: the folder so named or, where that has no card, that of the shipped model.
+
+    A folder is called like a shipped model in many places that hold none: beside a clone of affekt, for one.
+    """
+    if str(model) in shipped_models() and not _has_card(Path(model)):
+        return SHIPPED / str(model)
+    return Path(model)
+
+
+def _has_card(folder: Path) -> bool:
     """Return whether a folder holds a card; one that this user may not look into has none for them."""
     try:
         return (folder / CARD_FILE).is_file()
@@ -108,9 +124,9 @@ def read_card(folder: Path) -> Card:
         raise ModelError(f"expected a card in {path}, got {error}; export or train the model again") from error
     if not isinstance(fields, dict):
         raise ModelError(f"expected a card in {path}, got {reprlib.repr(fields)}; export or train the model again")
-    check_fields(fields, CARD_FIELDS, ("name", "architecture", "hidden_units", "heads", "preprocessing"), str(path))
+    _check_fields(fields, _CARD_FIELDS, ("name", "architecture", "hidden_units", "heads", "preprocessing"), str(path))
     preprocessing = fields.pop("preprocessing")
-    check_fields(preprocessing, PREPROCESSING_FIELDS, ("input_size",), str(path))
+    _check_fields(preprocessing, _PREPROCESSING_FIELDS, ("input_size",), str(path))
     try:
         return Card(preprocessing=Preprocessing(**_with_tuples(preprocessing)), **_with_tuples(fields))
     except ConfigError as error:
@@ -119,3 +135,116 @@ def read_card(folder: Path) -> Card:
 
 def _with_tuples(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+
+
+class _Check(NamedTuple):
+    """What a field of a card must be: a card is a file that anyone may have edited."""
+
+    expected: str
+    """In words."""
+    holds: Callable[[Any], bool]
+    """Whether a value, as JSON gives it, is that."""
+
+
+def _number(low: float, high: float) -> Callable[[Any], bool]:
+    """Return a check of numbers in a range; NaN is in none."""
+    return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
+
+def _whole(low: int, high: int) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, int) and _number(low, high)(value)
+
+
+def _list_of(holds: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and all(map(holds, value))
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_object(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _are_metrics(value: object) -> bool:
+    return isinstance(value, dict) and all(map(_are_figures, value.values()))
+
+
+def _are_figures(found: object) -> bool:
+    """Return whether a split's figures are numbers where `affekt models` prints them."""
+    if not isinstance(found, dict):
+        return False
+    figures = found.get("figures", {})
+    if not isinstance(figures, dict) or not all(map(_is_object, figures.values())):
+        return False
+    shown = [value for name, value in found.items() if name.startswith("val_")]
+    shown += [figure.get("value", "missing") for figure in figures.values()]
+    return all(value is None or isinstance(value, int | float) for value in shown)
+
+
+_HEADS = (
+    ["expression"],
+    ["valence_arousal"],
+    ["expression", "valence_arousal"],
+    ["valence_arousal", "expression"],
+)
+_TEXT, _OBJECT = _Check("text", _is_text), _Check("an object", _is_object)
+_CARD_FIELDS = {
+    "name": _TEXT,
+    "architecture": _TEXT,
+    "hidden_units": _Check("a whole number from 1", _whole(1, 1_000_000)),
+    "heads": _Check("a list of expression, valence_arousal or both", lambda value: value in _HEADS),
+    "preprocessing": _OBJECT,
+    "labels": _Check("a list of words", _list_of(_is_text)),
+    "temperature": _Check("a number from 0.001 to 1000", _number(1e-3, 1e3)),
+    "valence_arousal_origin": _Check("text or null", lambda value: value is None or _is_text(value)),
+    "precision": _TEXT,
+    "parameters": _Check("a whole number from 0", _whole(0, 10**15)),
+    "training": _OBJECT,
+    "metrics": _Check("an object of numbers for each split", _are_metrics),
+    "export": _OBJECT,
+    "licence": _TEXT,
+    "limits": _Check("a list of sentences", _list_of(_is_text)),
+    "affekt_version": _TEXT,
+}
+_PREPROCESSING_FIELDS = {
+    "input_size": _Check("a whole number from 16 to 2048", _whole(16, 2048)),
+    "channels": _Check("1 or 3", lambda value: _whole(1, 3)(value) and value != 2),
+    "mean": _Check("a list of numbers from -100 to 100", _list_of(_number(-100, 100))),
+    "std": _Check("a list of numbers from 0.0001 to 100", _list_of(_number(1e-4, 100))),
+    "resize": _TEXT,
+    "crop_margin": _Check("a number from -0.9 to 10", _number(-0.9, 10)),
+    "alignment": _TEXT,
+}
+
+
+def _check_fields(fields: dict[str, Any], checks: dict[str, _Check], needed: tuple[str, ...], where: str) -> None:
+    """Refuse a field that is unknown or missing, or that does not hold what it must.
+
+    Args:
+        fields: what the card, or a part of it, holds.
+        checks: what it may hold.
+        needed: the fields that it must hold.
+        where: the card's file, for the message.
+
+    Raises:
+        ModelError: says which field it is.
+    """
+    unknown = sorted(fields.keys() - checks.keys())
+    if unknown:
+        raise ModelError(
+            f"expected a card that this affekt knows in {where}, got one with {', '.join(unknown)}; update affekt to "
+            "use this model"
+        )
+    missing = [name for name in needed if name not in fields]
+    if missing:
+        raise ModelError(
+            f"expected a card in {where}, got one without {', '.join(missing)}; export or train the model again"
+        )
+    for name, value in fields.items():
+        if not checks[name].holds(value):
+            raise ModelError(
+                f"expected {checks[name].expected} as {name} of the card in {where}, got {reprlib.repr(value)}; "
+                "export or train the model again"
+            )

@@ -14,9 +14,8 @@ import polars as pl
 from affekt.errors import DataError, needs_extra
 from affekt.faces.preprocessing import normalise
 from affekt.labels import PROBABILITY_COLUMNS
-from affekt.models.card import Card
+from affekt.models.card import Card, model_folder
 from affekt.models.session import Affect, Session
-from affekt.models.shipped import model_folder
 from affekt.networks.crops import Crops
 from affekt.progress import progress_bar
 

@@ -10,8 +10,7 @@ from torch import Tensor
 
 from affekt.errors import ModelError
 from affekt.files import affekt_home
-from affekt.models.card import WEIGHTS_FILE
-from affekt.models.shipped import model_folder
+from affekt.models.card import WEIGHTS_FILE, model_folder
 
 HUB_TIMEOUT_S = 5.0
 """How long the hub may take to answer before it counts as out of reach."""

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from affekt.errors import ConfigError
 from affekt.faces.preprocessing import LUMA, Preprocessing
-from affekt.models.shipped import model_folder
+from affekt.models.card import model_folder
 from affekt.networks.network import Network
 from affekt.networks.saving import load_model
 from affekt.training.augmentation_settings import Augmentation

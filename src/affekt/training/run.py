@@ -9,12 +9,11 @@ import torch
 
 from affekt.data.manifest import select_split
 from affekt.data.splits import carve_validation
-from affekt.errors import ConfigError
+from affekt.errors import ConfigError, require_seed
 from affekt.models.card import WEIGHTS_FILE, Card
 from affekt.networks.network import Network
 from affekt.networks.saving import save_model
 from affekt.networks.temperature import fit_temperature
-from affekt.seeds import require_seed
 from affekt.training.augmentation_settings import Augmentation
 from affekt.training.balance import class_weight, require_labels_to_balance, steps_in_epoch
 from affekt.training.batches import CropFeed, extract_features

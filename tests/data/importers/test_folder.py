@@ -7,6 +7,7 @@ from affekt.data.importers.folder import Folder
 from affekt.data.importers.listing import parse_map
 from affekt.data.manifest import to_manifest
 from affekt.errors import ConfigError, DataError
+from affekt.faces.pictures import PICTURE_ENDINGS
 
 
 def tree(root, *paths):
@@ -136,3 +137,8 @@ def test_paths_are_absolute_and_read_in_place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rows = Folder(root=tmp_path.__class__("faces")).list_rows().rows
     assert rows.select(pl.col("path")).item() == str(tmp_path / "faces" / "sad" / "1.jpg")
+
+
+def test_every_picture_that_is_analyzed_can_be_imported(tmp_path):
+    names = {f"sad/{number}{ending}" for number, ending in enumerate(PICTURE_ENDINGS)}
+    assert set(emotions(Folder(root=tree(tmp_path, *names)).list_rows())) == names

@@ -17,8 +17,7 @@ from PIL import Image
 
 from affekt.faces.detector_file import YUNET_FILE
 from affekt.faces.preprocessing import Preprocessing
-from affekt.models.card import ONNX_FILE, Card
-from affekt.models.shipped import SHIPPED, shipped_models
+from affekt.models.card import ONNX_FILE, SHIPPED, Card, shipped_models
 from affekt.server.run import listen, make_server
 from affekt.server.settings import Settings
 

@@ -5,8 +5,7 @@ import re
 import pytest
 
 from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA
-from affekt.colours import EXPRESSION_COLOURS, UNSURE
-from affekt.labels import LABELS
+from affekt.labels import EXPRESSION_COLOURS, LABELS, UNSURE
 
 VIOLATIONS = "window.violations = []; addEventListener('securitypolicyviolation', (e) => violations.push(e.blockedURI))"
 WIDE = "document.documentElement.scrollWidth > document.documentElement.clientWidth"

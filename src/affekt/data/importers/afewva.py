@@ -13,8 +13,7 @@ from tyro.conf import Positional
 from affekt.data.importers.listing import Listing, with_face_boxes
 from affekt.data.manifest import SCHEMA
 from affekt.data.splits import SPLITS
-from affekt.errors import ConfigError, DataError
-from affekt.seeds import require_seed
+from affekt.errors import ConfigError, DataError, require_seed
 
 SCALE = 10
 """Ratings are whole numbers in [-10, 10]."""

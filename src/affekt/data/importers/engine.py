@@ -57,7 +57,7 @@ class ImportOptions:
     """The manifest to write; a hidden file beside it remembers an unfinished import."""
     faces: Literal["given", "yunet"] = "given"
     """given takes the data set's box, else the whole picture.
-    yunet finds the face as predict does: the one on that box, else the largest; pictures without a face are left out."""
+    yunet finds the face as predict does, the one on that box or the largest; pictures without a face are left out."""
     jobs: Annotated[int | None, arg(metavar="N")] = None
     """Processes that open pictures; one per core if left out."""
 

@@ -9,11 +9,11 @@ from typing import Literal
 import polars as pl
 from tyro.conf import Positional
 
-from affekt.analysis.inputs import PICTURE_ENDINGS
 from affekt.data.csv_text import read_text_table
 from affekt.data.importers.listing import SKIP, Listing, name_labels, parse_map
 from affekt.data.splits import SPLIT_NAMES
 from affekt.errors import DataError
+from affekt.faces.pictures import PICTURE_ENDINGS
 
 LABEL_TABLE = "labels.csv"
 

@@ -7,9 +7,9 @@ from typing import Protocol
 
 import polars as pl
 
-from affekt.analysis.inputs import PICTURE_ENDINGS
 from affekt.data.manifest import has_empty_box
 from affekt.errors import ConfigError, DataError
+from affekt.faces.pictures import PICTURE_ENDINGS
 from affekt.labels import ALIASES, LABELS, canonical_label
 
 SKIP = "skip"
