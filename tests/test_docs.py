@@ -21,6 +21,7 @@ from affekt.training.recipe import Recipe
 from affekt.training.recipes import RECIPES
 
 ROOT = Path(__file__).parents[1]
+SCRIPTS = sorted((ROOT / "results").rglob("*.sh"))
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "results").rglob("*.md"))]
 
 
@@ -30,8 +31,8 @@ def names(page):
 
 def commands(page):
     text = page.read_text().replace("\\\n", " ")
-    blocks = "\n".join(re.findall(r"^```\n(.*?)^```", text, flags=re.M | re.S))
-    return re.findall(r"^affekt (.+)$", blocks, flags=re.M) + re.findall(r"`affekt ([^`\n]+)`", text)
+    blocks = text if page.suffix == ".sh" else "\n".join(re.findall(r"^```\n(.*?)^```", text, flags=re.M | re.S))
+    return re.findall(r"^ *affekt (.+)$", blocks, flags=re.M) + re.findall(r"`affekt ([^`\n]+)`", text)
 
 
 def options_of(command, words):
@@ -43,7 +44,7 @@ def options_of(command, words):
     return {name.replace("_", "-") for name in known} | {f"no-{name}" for name in known}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=names)
+@pytest.mark.parametrize("page", [*PAGES, *SCRIPTS], ids=names)
 def test_every_command_in_the_pages_exists(page):
     for line in commands(page):
         words = line.split()

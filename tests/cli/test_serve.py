@@ -133,6 +133,7 @@ def test_an_empty_key_in_the_environment_is_refused_rather_than_taken_for_none(c
 
 
 def test_without_its_extra_the_command_says_how_to_get_it(capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "affekt.server.run", None)
+    monkeypatch.delitem(sys.modules, "affekt.server.run", raising=False)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
     said = fails(capsys)
-    assert "is not installed; type: pip install 'affekt[serve]'" in said
+    assert "uvicorn is not installed; type: pip install 'affekt[serve]'" in said

@@ -116,7 +116,7 @@ def problem(answer, status):
             "expected files in parts named pictures, got a file in one named",
         ),
         ({"files": form(*((f"{n}.png", b"x") for n in range(33)))}, 422, "expected at most 32 pictures"),
-        ({"content": bytes(20_000_001)}, 413, "expected at most 20 MB a request"),
+        ({"content": bytes(20_000_001)}, 413, "expected at most 20 MB per request"),
         ({"params": {"faces": "haar"}}, 422, "expected faces to be 'auto', 'yunet', 'cascade' or 'whole', got 'haar'"),
         ({"params": {"min_confidence": 2}}, 422, "min_confidence to be less than or equal to 1, got '2'"),
         ({"params": {"min_confidense": 1}}, 422, "expected no option min_confidense"),
@@ -140,7 +140,7 @@ def test_a_form_that_only_the_library_below_refuses_is_refused_too(client, pictu
     async def refusing(parser):
         raise FormParserError("no boundary at index 2")
 
-    monkeypatch.setattr("affekt.server.uploads._Parser.parse", refusing)
+    monkeypatch.setattr("affekt.server.uploads._FormParser.parse", refusing)
     assert "got: no boundary at index 2; send" in problem(client.post(ANALYZE, files=form(("a.png", picture()))), 400)
 
 

@@ -12,10 +12,10 @@ from PIL import Image
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from affekt.analysis.rows import SCHEMA
+from affekt.analysis.rows import COLUMN_DESCRIPTIONS, SCHEMA
 from affekt.labels import LABELS
+from affekt.server.answers import EXAMPLE_ROW, ResultRow
 from affekt.server.app import make_app
-from affekt.server.schemas import EXAMPLE_ROW, ResultRow
 
 ROUTES = ("POST /v1/analyze", "GET /v1/health", "GET /v1/model", "GET /metrics")
 FEW = hypothesis_settings(
@@ -97,3 +97,17 @@ def test_the_rows_of_the_schema_are_those_of_the_tables():
     assert tuple(ResultRow.model_fields) == tuple(SCHEMA)
     assert ResultRow(**EXAMPLE_ROW).model_dump() == EXAMPLE_ROW
     assert sum(EXAMPLE_ROW[f"p_{label}"] for label in LABELS) == pytest.approx(1)
+
+
+def test_each_column_of_the_schema_has_its_type_its_bounds_and_what_it_means():
+    columns = ResultRow.model_json_schema()["properties"]
+    for name in ("p_fear", "confidence", "face_score"):
+        assert columns[name]["anyOf"] == [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "null"}]
+    for name in ("valence", "arousal"):
+        assert columns[name]["anyOf"] == [{"type": "number", "minimum": -1, "maximum": 1}, {"type": "null"}]
+    assert columns["emotion"]["anyOf"] == [{"type": "string", "enum": list(LABELS)}, {"type": "null"}]
+    assert columns["face"]["anyOf"] == [{"type": "integer"}, {"type": "null"}]
+    assert columns["status"]["type"] == columns["input"]["type"] == "string"
+    assert [columns[name]["description"] for name in SCHEMA if name != "input"] == [
+        COLUMN_DESCRIPTIONS[name] for name in SCHEMA if name != "input"
+    ]

@@ -9,7 +9,9 @@ import pytest
 from affekt.analysis.analyzer import Analyzer
 from affekt.errors import ModelError
 from affekt.server import pipeline as pipeline_module
-from affekt.server.pipeline import Job, Pipeline
+from affekt.server.load import Load
+from affekt.server.pipeline import Job, Pipeline, opened_once
+from affekt.server.settings import Settings
 
 
 @pytest.fixture
@@ -17,8 +19,16 @@ def analyzer(small_model):
     return Analyzer(small_model)
 
 
-def make(analyzer, **options):
-    return Pipeline(analyzer, max_pixels=10_000, most_faces=5, **options)
+@pytest.fixture
+def batches(monkeypatch):
+    """Return the list of how many faces each pass of the network took."""
+    seen = []
+    monkeypatch.setattr(Load, "count_batch", lambda load, faces: seen.append(faces))
+    return seen
+
+
+def make(analyzer):
+    return Pipeline(analyzer, Settings(megapixels=0.01, faces=5), Load(max_requests=1, max_bytes=1))
 
 
 def job(content, name="0", faces="whole"):
@@ -38,10 +48,10 @@ class Gate:
         return self.predict_itself(crops, **options)
 
 
-def test_pictures_that_arrive_during_a_pass_share_the_next_one(analyzer, picture, monkeypatch):
-    gate, batches = Gate(analyzer.session), []
+def test_pictures_that_arrive_during_a_pass_share_the_next_one(analyzer, picture, batches, monkeypatch):
+    gate = Gate(analyzer.session)
     monkeypatch.setattr(analyzer.session, "predict", gate.predict)
-    pipeline = make(analyzer, seen_batch=batches.append)
+    pipeline = make(analyzer)
     first = job(picture(0), "first")
     pipeline.submit(first)
     assert gate.entered.wait(30)
@@ -60,14 +70,14 @@ def test_pictures_that_arrive_during_a_pass_share_the_next_one(analyzer, picture
 
 
 def test_who_has_gone_costs_nothing_more(analyzer, picture, monkeypatch):
-    looked_at = []
-    monkeypatch.setattr(pipeline_module, "decode_stranger", lambda content, **options: looked_at.append(content))
+    decoded = []
+    monkeypatch.setattr(pipeline_module, "decode_untrusted", lambda content, **options: decoded.append(content))
     pipeline = make(analyzer)
     gone = job(picture())
     assert gone.answer.cancel()
     pipeline.submit(gone)
     pipeline.close()
-    assert looked_at == []
+    assert decoded == []
 
 
 def test_closing_answers_what_was_taken(analyzer, picture):
@@ -94,11 +104,10 @@ def test_a_pass_that_fails_is_told_to_those_in_it_and_the_next_one_works(analyze
     pipeline.close()
 
 
-def test_more_pictures_than_may_wait_for_the_network_are_all_answered(analyzer, picture, monkeypatch):
+def test_more_pictures_than_may_wait_for_the_network_are_all_answered(analyzer, picture, batches, monkeypatch):
     monkeypatch.setattr(pipeline_module, "READY_PICTURES", 2)
     monkeypatch.setattr(pipeline_module, "CROPS_A_BATCH", 3)
-    batches = []
-    pipeline = make(analyzer, seen_batch=batches.append)
+    pipeline = make(analyzer)
     jobs = [job(picture(grey) if grey % 3 else b"garbage") for grey in range(60)]
     for one in jobs:
         pipeline.submit(one)
@@ -126,3 +135,21 @@ def test_a_detector_that_cannot_be_had_is_not_looked_for_at_every_picture(analyz
             one.answer.result(30)
     pipeline.close()
     assert asked == ["yunet"]
+
+
+def test_a_failure_is_believed_for_a_while_only():
+    made = []
+
+    def make():
+        made.append(1)
+        if len(made) == 1:
+            raise ModelError("not yet")
+        return "thing"
+
+    patient, hasty = (opened_once(make, retry_failed_s=seconds) for seconds in (60, 0))
+    for _ in range(2):
+        with pytest.raises(ModelError, match="not yet"):
+            patient()
+    assert len(made) == 1
+    assert (hasty(), hasty()) == ("thing", "thing")
+    assert len(made) == 2

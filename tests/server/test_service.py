@@ -12,7 +12,7 @@ from dataclasses import replace
 import httpx2
 import pytest
 
-from affekt.server import linger, protocol
+from affekt.server import run
 from affekt.server.pipeline import Pipeline
 
 HEAD = b"POST /v1/analyze HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
@@ -44,19 +44,19 @@ def is_alive(client, picture):
 @pytest.fixture
 def gate(monkeypatch):
     """Hold every picture before it is looked at, until the gate is opened."""
-    opened, look = threading.Event(), Pipeline._look
+    opened, find_faces = threading.Event(), Pipeline._find_faces
 
     def held(pipeline, job):
         assert opened.wait(30)
-        look(pipeline, job)
+        find_faces(pipeline, job)
 
-    monkeypatch.setattr(Pipeline, "_look", held)
+    monkeypatch.setattr(Pipeline, "_find_faces", held)
     yield opened
     opened.set()
 
 
 def test_a_client_that_sends_its_body_too_slowly_is_told_so(serve, settings, picture, monkeypatch):
-    monkeypatch.setattr(linger, "LINGER_S", 0.2)
+    monkeypatch.setattr(run, "DRAIN_S", 0.2)
     with serve(replace(settings, upload_s=1.0)) as client, connected(client) as slow:
         slow.sendall(HEAD + b"Content-Length: 1000\r\n\r\nfirst bytes")
         answer = read_to_the_end(slow)
@@ -67,7 +67,7 @@ def test_a_client_that_sends_its_body_too_slowly_is_told_so(serve, settings, pic
 
 
 def test_a_client_that_never_ends_its_head_is_hung_up_on(serve, settings, picture, monkeypatch):
-    monkeypatch.setattr(protocol, "HEAD_S", 0.3)
+    monkeypatch.setattr(run, "HEAD_S", 0.3)
     with serve(settings) as client, connected(client) as silent, connected(client) as dripping:
         dripping.sendall(b"GET /v1/health HTTP/1.1\r\nHost: x\r\nX-Slow: ")
         assert read_to_the_end(silent) == b""
@@ -79,7 +79,7 @@ def test_a_client_that_is_slow_over_its_second_head_is_hung_up_on(serve, setting
     with serve(settings) as client, connected(client) as slow:
         slow.sendall(b"GET /v1/health HTTP/1.1\r\nHost: x\r\n\r\n")
         assert slow.recv(65_536).startswith(b"HTTP/1.1 200 OK")
-        monkeypatch.setattr(protocol, "HEAD_S", 0.2)
+        monkeypatch.setattr(run, "HEAD_S", 0.2)
         slow.sendall(b"GET /v1/health HT")
         assert b"HTTP/1.1" not in read_to_the_end(slow)
 

@@ -2,10 +2,11 @@
 
 import os
 from dataclasses import replace
+from functools import partial
 
 import tyro
 
-from affekt.errors import MissingExtra
+from affekt.errors import needs_extra
 from affekt.server.settings import Settings
 
 KEY_VARIABLE = "AFFEKT_API_KEY"
@@ -19,8 +20,6 @@ def main(arguments: list[str]) -> None:
     # Read when numpy is first imported. Requests share the cores among themselves; a product of small matrices that
     # shares them too costs a face's crop six times the work.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    try:
+    with needs_extra("serve"):
         from affekt.server.run import serve
-    except ModuleNotFoundError as error:
-        raise MissingExtra(error.name or "fastapi", "serve") from error
-    serve(settings)
+    serve(settings, report=partial(print, flush=True))

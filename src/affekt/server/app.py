@@ -1,35 +1,71 @@
-"""The application: the routes, and what is done to every request."""
+"""The application: its routes, the files of the live page, the API key, and the headers of every answer."""
 
-import sys
+import hashlib
+import hmac
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import asdict
+from http import HTTPStatus
+from os import PathLike, stat_result
 from pathlib import Path
+from typing import Annotated, Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.params import Depends as Dependency
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.concurrency import run_in_threadpool
-from starlette.types import ASGIApp
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from affekt import __version__
 from affekt.analysis.analyzer import Analyzer
 from affekt.errors import AffektError
-from affekt.models.card import model_folder
-from affekt.server.about import about_routes
-from affekt.server.admission import Admission
-from affekt.server.analyze import analyze_routes
-from affekt.server.headers import Headers
-from affekt.server.keys import Key
-from affekt.server.linger import Linger
-from affekt.server.metrics import Measured, Metrics, metrics_routes
-from affekt.server.page_files import PAGE, PageFiles, model_routes
-from affekt.server.pipeline import Pipeline
-from affekt.server.problems import answer_with_problems
+from affekt.faces.detector_file import yunet_path
+from affekt.models.card import CARD_FILE, ONNX_FILE, Card, model_folder
+from affekt.server.analyze import RETRY_LATER, analyze_route
+from affekt.server.answers import EXCEPTION_HANDLERS, Health, Problem, problems
+from affekt.server.load import Load
+from affekt.server.pipeline import Pipeline, opened_once
 from affekt.server.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 DESCRIPTION = (
     "Reads emotion from faces: one of eight expressions with a calibrated probability, and a point on the "
     "valence-arousal plane. No picture is stored or logged. An expression is not a feeling: not for decisions about a "
     "person, and not for people at work or in education."
 )
+PAGE = Path(__file__).parent / "page"
+MEDIA_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+    ".wasm": "application/wasm",
+}
+"""Of files. What the standard library knows depends on the machine; other files are application/octet-stream."""
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; style-src 'self'; "
+    "img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+HEADERS = {
+    # The first two isolate the page, without which browsers give WebAssembly no threads.
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Permissions-Policy": "camera=(self)",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
 
 
 def make_app(settings: Settings, *, page: Path = PAGE) -> ASGIApp:
@@ -44,16 +80,9 @@ def make_app(settings: Settings, *, page: Path = PAGE) -> ASGIApp:
     """
     folder = model_folder(settings.model)
     analyzer = Analyzer(folder, longest_side=settings.longest_side)
-    admission = Admission(most_requests=settings.queue, most_bytes=round(settings.waiting_mb * 1e6))
-    metrics = Metrics(admission)
-    pipeline = Pipeline(
-        analyzer,
-        max_pixels=round(settings.megapixels * 1e6),
-        most_faces=settings.faces,
-        seen_batch=metrics.batches.observe,
-    )
-    key = Key(settings.api_key)
     card = analyzer.session.card
+    load = Load(max_requests=settings.queue, max_bytes=round(settings.waiting_mb * 1e6))
+    pipeline = Pipeline(analyzer, settings, load)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -70,15 +99,23 @@ def make_app(settings: Settings, *, page: Path = PAGE) -> ASGIApp:
         redoc_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
+        exception_handlers=EXCEPTION_HANDLERS,
     )
-    answer_with_problems(app)
-    app.include_router(analyze_routes(settings, pipeline, admission, metrics, key, card))
-    app.include_router(about_routes(card, pipeline))
-    app.include_router(metrics_routes(metrics, key))
-    app.include_router(model_routes(folder))
-    app.router.default = PageFiles(page)
+    key = _key_dependencies(settings.api_key)
+    app.include_router(analyze_route(settings, pipeline, load, card), dependencies=key)
+    app.include_router(_about_routes(card, pipeline))
+    app.add_api_route(
+        "/metrics",
+        load.metrics,
+        dependencies=key,
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **problems(401)},
+        summary="Counts and times, for Prometheus.",
+    )
+    app.include_router(_model_files(folder))
+    app.router.default = _PageFiles(directory=page, html=True)
     # Around the application rather than inside it: there its own answer to a failure would pass them by.
-    return Headers(Measured(Linger(app), metrics))
+    return _with_headers(load.measured(app))
 
 
 def _open_detector(pipeline: Pipeline, notes: list[str]) -> None:
@@ -86,6 +123,115 @@ def _open_detector(pipeline: Pipeline, notes: list[str]) -> None:
     try:
         pipeline.detector("auto")
     except AffektError as error:
-        print(f"affekt: only faces=whole is answered for now: {error}", file=sys.stderr, flush=True)
+        logger.warning("only faces=whole is answered for now: %s", error)
     for note in notes:
-        print(f"affekt: {note}", file=sys.stderr, flush=True)
+        logger.warning("%s", note)
+
+
+def _about_routes(card: Card, pipeline: Pipeline) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/v1/health", responses=problems(503), summary="Whether the service answers.")
+    async def health() -> Health:
+        if not pipeline.is_alive:
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "expected a network that answers, got none; start it again")
+        return Health(status="ok", model=card.name, version=__version__)
+
+    @router.get("/v1/model", summary="The card of the model: labels, preprocessing, training, figures, licence.")
+    async def model() -> dict[str, Any]:
+        return asdict(card)
+
+    return router
+
+
+def _key_dependencies(api_key: str | None) -> list[Dependency]:
+    """Return what guards a route: nothing where there is no key."""
+    if api_key is None:
+        return []
+    scheme = HTTPBearer(scheme_name="key", description="The key of who runs this service.", auto_error=False)
+
+    def digest(key: str) -> bytes:
+        return hashlib.sha256(key.encode()).digest()
+
+    async def check(given: Annotated[HTTPAuthorizationCredentials | None, Depends(scheme)]) -> None:
+        """Refuse a request without the key before anything of its body is read."""
+        key = "" if given is None else given.credentials.strip()
+        # Hashes of one length, compared in constant time: how long it takes tells nothing of the key.
+        if not hmac.compare_digest(digest(key), digest(api_key)):
+            raise Problem(
+                HTTPStatus.UNAUTHORIZED,
+                f"expected the header Authorization: Bearer KEY, got {'another key' if key else 'none'}; ask who runs "
+                "this service for the key",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+
+    return [Depends(check)]
+
+
+class _Files(StaticFiles):
+    """The files of a folder, with our media types."""
+
+    def file_response(
+        self, full_path: str | PathLike[str], stat_result: stat_result, scope: Scope, status_code: int = 200
+    ) -> Response:
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        if response.status_code != HTTPStatus.NOT_MODIFIED:
+            suffix = Path(full_path).suffix.lower()
+            response.headers["content-type"] = MEDIA_TYPES.get(suffix, "application/octet-stream")
+        return response
+
+
+class _PageFiles(_Files):
+    """The page, at every path that is no route's; its libraries are in the folder `vendor` once it is built."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        # Not every version of starlette that is taken gets over a name that no file can have.
+        if "\0" in path:
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        if path == "." and not Path(self.all_directories[0], "vendor").is_dir():
+            raise Problem(
+                HTTPStatus.NOT_FOUND,
+                "expected the live page, got an installation without it; type: make page, or use POST /v1/analyze",
+            )
+        return await super().get_response(path, scope)
+
+
+def _model_files(folder: Path) -> APIRouter:
+    """Return the routes of the files that the page runs: those of the model in use, and the face detector."""
+    router = APIRouter(include_in_schema=False)
+    files = _Files(directory=folder)
+    detector = opened_once(yunet_path)
+
+    @router.api_route(f"/model/{CARD_FILE}", methods=["GET", "HEAD"])
+    @router.api_route(f"/model/{ONNX_FILE}", methods=["GET", "HEAD"])
+    async def model_file(request: Request) -> Response:
+        return await files.get_response(Path(request.url.path).name, request.scope)
+
+    @router.api_route("/detector.onnx", methods=["GET", "HEAD"])
+    async def detector_file(request: Request) -> Response:
+        try:
+            path = await run_in_threadpool(detector)
+        except AffektError as error:
+            # Why is told where the service runs: paths of this machine are nobody else's business.
+            sentence = "expected the face detector on the server, got none; what it logged at its start says why"
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, sentence, headers=RETRY_LATER) from error
+        return await _Files(directory=path.parent).get_response(path.name, request.scope)
+
+    return router
+
+
+def _with_headers(app: ASGIApp) -> ASGIApp:
+    """Return the application with HEADERS on every answer."""
+
+    async def app_with_headers(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(HEADERS)
+                # Answers are of one moment and one client; files have an ETag, by which browsers ask again.
+                headers.setdefault("Cache-Control", "no-cache" if "etag" in headers else "no-store")
+            await send(message)
+
+        await app(scope, receive, send_with_headers)
+
+    return app_with_headers

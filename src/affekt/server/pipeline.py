@@ -5,11 +5,12 @@ No batch waits to be filled: while the network is at work, crops of other reques
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import get_args
+from typing import TypeVar, get_args
 
 import numpy as np
 
@@ -17,21 +18,26 @@ from affekt.analysis.analyzer import CROPS_A_BATCH, Analyzer, Detector, FaceFind
 from affekt.analysis.frames import Sight
 from affekt.analysis.rows import Looked, Row, rows_of
 from affekt.cores import core_count
-from affekt.errors import PictureError
-from affekt.server.cached import Remembered
-from affekt.server.decoding import decode_stranger
+from affekt.errors import AffektError, PictureError
+from affekt.server.load import Load
+from affekt.server.settings import Settings
+from affekt.server.uploads import decode_untrusted
 
 READY_PICTURES = 32
 """Pictures whose faces may wait for the network; beyond it decoding waits too, so that crops cannot fill the memory."""
+RETRY_FAILED_S = 60.0
+"""How long after a failure a download, or the opening of a model, is tried again."""
+
+Opened = TypeVar("Opened")
 
 
 @dataclass(frozen=True, eq=False)
-class Answered:
-    """What is said of one picture."""
+class Answer:
+    """The rows of one picture."""
 
     rows: list[Row]
     left_out: int
-    """Faces beyond the most that are answered for."""
+    """Faces beyond the most that are analyzed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,34 +48,25 @@ class Job:
     content: bytes
     faces: FaceFinder
     min_confidence: float
-    answer: Future[Answered] = field(default_factory=Future)
+    answer: Future[Answer] = field(default_factory=Future)
 
 
 class Pipeline:
     """The analyzer, shared by all requests; safe to use from several threads."""
 
-    def __init__(
-        self,
-        analyzer: Analyzer,
-        *,
-        max_pixels: int,
-        most_faces: int,
-        seen_batch: Callable[[int], None] = lambda faces: None,
-    ) -> None:
+    def __init__(self, analyzer: Analyzer, settings: Settings, load: Load) -> None:
         """Start the threads.
 
         Args:
             analyzer: the model and the detectors.
-            max_pixels: larger pictures are unreadable.
-            most_faces: most faces a picture.
-            seen_batch: is told how many faces each pass of the network took.
+            settings: limits of pixels and of faces per picture.
+            load: counts the passes of the network.
         """
         self._analyzer = analyzer
-        self._max_pixels = max_pixels
-        self._most_faces = most_faces
-        self._seen_batch = seen_batch
-        self._detectors = {faces: Remembered(partial(analyzer.detector, faces)) for faces in get_args(FaceFinder)}
-        self._lookers = ThreadPoolExecutor(core_count(), thread_name_prefix="look")
+        self._settings = settings
+        self._load = load
+        self._detectors = {faces: opened_once(partial(analyzer.detector, faces)) for faces in get_args(FaceFinder)}
+        self._finders = ThreadPoolExecutor(core_count(), thread_name_prefix="find-faces")
         self._ready: queue.Queue[tuple[Job, Looked] | None] = queue.Queue(READY_PICTURES)
         self._network = threading.Thread(target=self._classify_until_closed, name="network", daemon=True)
         self._network.start()
@@ -85,33 +82,33 @@ class Pipeline:
         return self._network.is_alive()
 
     def detector(self, faces: FaceFinder) -> Detector | None:
-        """Return who finds the faces, as the analyzer does; who could not be had is not tried again for a minute."""
+        """Return the detector, as the analyzer does; one that could not be opened is not tried again for a minute."""
         return self._detectors[faces]()
 
     def submit(self, job: Job) -> None:
         """Take a picture on; its `answer` will hold the rows, unless it is cancelled before its turn."""
-        self._lookers.submit(self._look, job)
+        self._finders.submit(self._find_faces, job)
 
     def close(self) -> None:
-        """Finish what was taken, and end the threads."""
-        self._lookers.shutdown(wait=True)
+        """Finish what was taken on, and end the threads."""
+        self._finders.shutdown(wait=True)
         self._ready.put(None)
         self._network.join()
 
-    def _look(self, job: Job) -> None:
+    def _find_faces(self, job: Job) -> None:
         if not job.answer.set_running_or_notify_cancel():
             return
         try:
-            looked = self._analyzer.look(self._sight(job), self.detector(job.faces), most_faces=self._most_faces)
+            looked = self._analyzer.look(self._decoded(job), self.detector(job.faces), most_faces=self._settings.faces)
         except BaseException as error:
             # Whoever waits for the answer must be told, whatever it was.
             job.answer.set_exception(error)
         else:
             self._ready.put((job, looked))
 
-    def _sight(self, job: Job) -> Sight:
+    def _decoded(self, job: Job) -> Sight:
         try:
-            return Sight(job.name, decode_stranger(job.content, max_pixels=self._max_pixels))
+            return Sight(job.name, decode_untrusted(job.content, max_pixels=round(self._settings.megapixels * 1e6)))
         except PictureError as error:
             return Sight(job.name, problem=str(error))
 
@@ -144,10 +141,36 @@ class Pipeline:
         crops = np.concatenate([looked.crops for _, looked in batch])
         affect = self._analyzer.session.predict(crops, batch_size=CROPS_A_BATCH)
         if len(crops):
-            self._seen_batch(len(crops))
+            self._load.count_batch(len(crops))
         start = 0
         for job, looked in batch:
             stop = start + len(looked.crops)
             rows = rows_of(looked, affect[start:stop], min_confidence=job.min_confidence)
-            job.answer.set_result(Answered(rows, looked.left_out))
+            job.answer.set_result(Answer(rows, looked.left_out))
             start = stop
+
+
+def opened_once(open_it: Callable[[], Opened], *, retry_failed_s: float = RETRY_FAILED_S) -> Callable[[], Opened]:
+    """Return a function that opens something when it is first called, and returns the same from then on.
+
+    Of callers at the same time one opens it, and the others wait. After a failure it raises the same AffektError for a
+    while before it tries again, so that not every request waits for a download that fails.
+    """
+    lock = threading.Lock()
+    opened: list[Opened] = []
+    failures: list[tuple[float, AffektError]] = []
+
+    def get() -> Opened:
+        with lock:
+            if opened:
+                return opened[0]
+            if failures and time.monotonic() - failures[-1][0] < retry_failed_s:
+                raise failures[-1][1].with_traceback(None)
+            try:
+                opened.append(open_it())
+            except AffektError as error:
+                failures[:] = [(time.monotonic(), error)]
+                raise
+            return opened[0]
+
+    return get

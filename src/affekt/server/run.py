@@ -1,22 +1,40 @@
-"""Listen, answer until told to stop, and finish what was taken."""
+"""Listen, answer until told to stop, and finish what was taken on; hang up on who is too slow, not on who is early."""
 
+import asyncio
+import logging
 import math
 import signal
 import socket
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 
+import h11
 import uvicorn
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from affekt.errors import ConfigError
 from affekt.server.app import make_app
-from affekt.server.protocol import PunctualProtocol
 from affekt.server.settings import Settings
 
+logger = logging.getLogger(__name__)
 
-def serve(settings: Settings) -> None:
-    """Serve until the process is told to stop (SIGINT, SIGTERM); requests that were taken are answered first.
+HEAD_S = 10.0
+"""How long the head of a request may take, from its first byte or from the opening of the connection."""
+DRAIN_S = 5.0
+"""How long the rest of a request may take that was answered before it had arrived."""
+
+
+def serve(settings: Settings, *, report: Callable[[str], None] = logger.info) -> None:
+    """Serve until the process is told to stop (SIGINT, SIGTERM); requests that were taken on are answered first.
 
     Either signal ends the process with 0.
+
+    Args:
+        settings: where to listen, what to predict with, and how much to take on.
+        report: is told the address in a sentence once it can be reached.
 
     Raises:
         ConfigError: the address cannot be listened on.
@@ -28,7 +46,7 @@ def serve(settings: Settings) -> None:
     server = make_server(settings)
     listener = listen(settings)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    print(f"affekt serves http://{host}:{listener.getsockname()[1]}/", flush=True)
+    report(f"affekt serves http://{host}:{listener.getsockname()[1]}/")
     server.run(sockets=[listener])
 
 
@@ -39,8 +57,8 @@ def make_server(settings: Settings) -> uvicorn.Server:
         ModelError: the model cannot be used.
     """
     config = uvicorn.Config(
-        make_app(settings),
-        http=PunctualProtocol,
+        drained(make_app(settings)),
+        http=_HeadTimeoutProtocol,
         ws="none",
         server_header=False,
         log_level="info" if settings.access_log else "warning",
@@ -65,3 +83,69 @@ def listen(settings: Settings) -> socket.socket:
             f"expected to listen on port {settings.port} of {settings.host}, got: {error.strerror or error}; "
             f"type another: --port {settings.port + 1 if 0 < settings.port < 65_535 else 8000}"
         ) from error
+
+
+class _HeadTimeoutProtocol(H11Protocol):
+    """uvicorn's HTTP/1.1, which also closes a connection whose next request has no complete head in time.
+
+    uvicorn itself waits for ever: a few hundred connections that send a byte a minute would be all that it has.
+    """
+
+    _head_timer: asyncio.TimerHandle
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._head_timer = self.loop.call_later(HEAD_S, transport.close)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.their_state is not h11.IDLE:
+            self._head_timer.cancel()
+        elif self._head_timer.cancelled():
+            self._head_timer = self.loop.call_later(HEAD_S, self.transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_timer.cancel()
+        super().connection_lost(exc)
+
+
+def drained(app: ASGIApp) -> ASGIApp:
+    """Return the application with answers that arrive although they come before the request has ended.
+
+    A server that closes a connection with bytes unread makes the client's system throw the answer away (RFC 9112, 9.6).
+    So what still comes is read and forgotten for a while, between the end of the answer and that of the connection.
+    """
+
+    async def drained_app(scope: Scope, receive: Receive, send: Send) -> None:
+        arrives = scope["type"] == "http" and _brings_a_body(scope)
+
+        async def receive_and_note() -> Message:
+            nonlocal arrives
+            message = await receive()
+            arrives = arrives and message["type"] == "http.request" and message.get("more_body", False)
+            return message
+
+        async def send_and_drain(message: Message) -> None:
+            if message["type"] == "http.response.start" and arrives:
+                MutableHeaders(scope=message)["Connection"] = "close"
+            is_last = message["type"] == "http.response.body" and not message.get("more_body", False)
+            if is_last and arrives:
+                await send({**message, "more_body": True})
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(DRAIN_S):
+                        while arrives:
+                            await receive_and_note()
+                message = {"type": "http.response.body", "body": b"", "more_body": False}
+            await send(message)
+
+        await app(scope, receive_and_note, send_and_drain)
+
+    return drained_app
+
+
+def _brings_a_body(scope: Scope) -> bool:
+    headers = dict(scope["headers"])
+    # Who waits to be told to continue sends nothing after another answer.
+    return b"expect" not in headers and (
+        b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
+    )

@@ -18,7 +18,7 @@ class Settings:
     """
 
     host: str = "127.0.0.1"
-    """Address to listen on; the usual one is reached from this machine only, 0.0.0.0 from everywhere."""
+    """Address to listen on: 127.0.0.1 is reached from this machine only, 0.0.0.0 from everywhere."""
     port: int = 8000
     """Port to listen on; 0 takes a free one."""
     model: Path = Path("affekt")
@@ -33,9 +33,9 @@ class Settings:
     megapixels: float = 25.0
     """Largest picture, in millions of pixels."""
     pictures: int = 32
-    """Most pictures a request."""
+    """Most pictures per request."""
     faces: int = 50
-    """Most faces a picture; of more, the surest are answered for, and a note says so."""
+    """Most faces per picture; of more, the surest are analyzed, and a note says so."""
     queue: int = 128
     """Most requests that wait or are worked on at once."""
     waiting_mb: float = 256.0
@@ -47,7 +47,7 @@ class Settings:
     answer_s: float = 30.0
     """Longest time from a request's arrival to its answer."""
     access_log: bool = False
-    """Print a line a request: address, path and status."""
+    """Log one line per request: address, path and status."""
 
     def __post_init__(self) -> None:
         """Refuse limits that nothing can pass, and keys that can be guessed.
@@ -64,12 +64,9 @@ class Settings:
             if not 0 < getattr(self, name) < float("inf"):
                 option = name.replace("_", "-")
                 raise ConfigError(f"expected --{option} above 0, got {getattr(self, name)}; leave it out if unsure")
-        if self.api_key is not None and not (len(self.api_key) >= SHORTEST_KEY and _is_plain(self.api_key)):
+        key = self.api_key
+        if key is not None and (len(key) < SHORTEST_KEY or not key.isascii() or not key.isprintable() or " " in key):
             raise ConfigError(
                 f"expected an API key of at least {SHORTEST_KEY} ASCII characters without spaces, got "
-                f"{len(self.api_key)} characters; make one with: openssl rand -hex 24"
+                f"{len(key)} characters; make one with: openssl rand -hex 24"
             )
-
-
-def _is_plain(text: str) -> bool:
-    return text.isascii() and text.isprintable() and " " not in text

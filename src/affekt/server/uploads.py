@@ -1,10 +1,12 @@
-"""From a request's body to the pictures in it, in memory only: nothing is written to a disk."""
+"""From a request's body to pictures and their pixels: few bytes, formats, pixels and scans, and nothing on a disk."""
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 
+import numpy as np
 from fastapi import Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
@@ -12,15 +14,29 @@ from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
-from affekt.server.problems import Problem
+from affekt.errors import PictureError
+from affekt.faces.pictures import read_rgb
+from affekt.server.answers import Problem
 from affekt.server.settings import Settings
 
 MULTIPART = "multipart/form-data"
 PART = "pictures"
-"""Name of every part."""
+"""Name of every part of a form."""
 CHARSETS = ("utf-8", "utf8", "us-ascii", "iso-8859-1")
 """Of the names in a form. Python knows others, some of which decode to what cannot be sent back, or take very long."""
 HOW_TO_SEND = f"send a picture as the body with Content-Type: image/jpeg, or several as {MULTIPART}, each named {PART}"
+
+FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
+"""Pillow's names. Left out are formats that run other programs (EPS), and those that no camera or browser writes."""
+MAX_SCANS = 100
+"""A progressive JPEG of some ten scans is usual; each one costs a pass over all pixels, in ten bytes of the file."""
+_START_OF_SCAN = 0xDA
+_END_OF_IMAGE = 0xD9
+_MARKER = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd8])")
+"""The next marker that ends the picture or begins a segment; of a run of 0xff the last byte begins it.
+
+0xff 0x00 is a byte of a scan's data, 0xff 0xd0-0xd7 a restart; 0xff 0x01 and 0xff 0xd8 stand alone, too.
+"""
 
 
 @dataclass(frozen=True)
@@ -32,15 +48,15 @@ class Upload:
     content: bytes
 
 
-class _Parser(MultiPartParser):
-    """Starlette's parser, which keeps all parts in memory and stops at one too many."""
+class _FormParser(MultiPartParser):
+    """Starlette's parser, which keeps all parts in memory, stops at one too many, and misses none that breaks off."""
 
-    # 0 is never: a larger part would else go to a temporary file.
+    # Without a limit: a larger part would else go to a temporary file.
     spool_max_size = 0
 
-    def __init__(self, headers: Headers, pieces: AsyncGenerator[bytes, None], most_parts: int) -> None:
+    def __init__(self, headers: Headers, pieces: AsyncGenerator[bytes, None], max_parts: int) -> None:
         super().__init__(headers, self._with_its_end(pieces))
-        self.most_parts = most_parts
+        self.max_parts = max_parts
         self.begun = 0
 
     async def _with_its_end(self, pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
@@ -50,10 +66,10 @@ class _Parser(MultiPartParser):
             raise MultiPartException("the last part breaks off")
 
     def on_part_begin(self) -> None:
-        if self.begun == self.most_parts:
+        if self.begun == self.max_parts:
             raise Problem(
                 HTTPStatus.UNPROCESSABLE_ENTITY,
-                f"expected at most {self.most_parts} pictures a request, got more; send them in several requests",
+                f"expected at most {self.max_parts} pictures per request, got more; send them in several requests",
             )
         self.begun += 1
         super().on_part_begin()
@@ -79,14 +95,12 @@ async def read_uploads(request: Request, settings: Settings, take_room: Callable
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         sentence = f"expected a body as it is, got one in {request.headers['content-encoding']}; send it uncompressed"
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, sentence)
-    most_bytes = round(settings.body_mb * 1e6)
-    if int(request.headers.get("content-length", 0)) > most_bytes:
-        raise too_large(settings)
-    pieces = _limited(request, settings, most_bytes, take_room)
+    _check_size(int(request.headers.get("content-length", 0)), settings)
+    pieces = _limited(request, settings, take_room)
     try:
         async with asyncio.timeout(settings.upload_s):
             if media_type == MULTIPART:
-                return await _parts(request, pieces, settings)
+                return await _files_of_form(request, pieces, settings)
             content = b"".join([piece async for piece in pieces])
     except TimeoutError:
         raise Problem(
@@ -101,30 +115,32 @@ async def read_uploads(request: Request, settings: Settings, take_room: Callable
     return [Upload("0", content)]
 
 
-def too_large(settings: Settings) -> Problem:
-    """Return the problem of a body beyond the limit."""
-    return Problem(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-        f"expected at most {settings.body_mb:g} MB a request, got more; send fewer or smaller pictures",
-    )
+def _check_size(size: int, settings: Settings) -> None:
+    if size > settings.body_mb * 1e6:
+        raise Problem(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"expected at most {settings.body_mb:g} MB per request, got more; send fewer or smaller pictures",
+        )
 
 
 async def _limited(
-    request: Request, settings: Settings, most_bytes: int, take_room: Callable[[int], None]
+    request: Request, settings: Settings, take_room: Callable[[int], None]
 ) -> AsyncGenerator[bytes, None]:
     size = 0
     async for piece in request.stream():
         size += len(piece)
-        if size > most_bytes:
-            raise too_large(settings)
+        _check_size(size, settings)
         take_room(len(piece))
         yield piece
 
 
-async def _parts(request: Request, pieces: AsyncGenerator[bytes, None], settings: Settings) -> list[Upload]:
-    _check_charset(request.headers["content-type"])
+async def _files_of_form(request: Request, pieces: AsyncGenerator[bytes, None], settings: Settings) -> list[Upload]:
+    _, parameters = parse_options_header(request.headers["content-type"])
+    charset = parameters.get(b"charset", b"utf-8").decode("latin-1")
+    if charset.lower() not in CHARSETS:
+        raise Problem(HTTPStatus.BAD_REQUEST, f"expected a form in UTF-8, got one in {charset}; leave the charset out")
     try:
-        form = await _Parser(request.headers, pieces, settings.pictures).parse()
+        form = await _FormParser(request.headers, pieces, settings.pictures).parse()
     except (MultiPartException, FormParserError) as error:
         # Starlette turns the second into the first, but not in all its versions.
         sentence = f"expected multipart/form-data of picture files, got: {str(error).rstrip('.')}"
@@ -133,13 +149,6 @@ async def _parts(request: Request, pieces: AsyncGenerator[bytes, None], settings
         return await _files(form)
     finally:
         await form.close()
-
-
-def _check_charset(content_type: str) -> None:
-    _, parameters = parse_options_header(content_type)
-    charset = parameters.get(b"charset", b"utf-8").decode("latin-1")
-    if charset.lower() not in CHARSETS:
-        raise Problem(HTTPStatus.BAD_REQUEST, f"expected a form in UTF-8, got one in {charset}; leave the charset out")
 
 
 async def _files(form: FormData) -> list[Upload]:
@@ -153,3 +162,41 @@ async def _files(form: FormData) -> list[Upload]:
     if not uploads:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"expected picture files, got none; {HOW_TO_SEND}")
     return uploads
+
+
+def decode_untrusted(content: bytes, *, max_pixels: int) -> np.ndarray:
+    """Decode a picture whose sender is not known.
+
+    Args:
+        content: the encoded picture.
+        max_pixels: larger pictures are refused before they are decoded.
+
+    Returns:
+        (height, width, 3) uint8, RGB, upright.
+
+    Raises:
+        PictureError: it is none, is broken, or would take too much; the message says why, without a name.
+    """
+    if scans(content) > MAX_SCANS:
+        raise PictureError(f"a JPEG of more than {MAX_SCANS} scans")
+    try:
+        return read_rgb(content, max_pixels=max_pixels, formats=FORMATS)
+    except PictureError as error:
+        raise PictureError(str(error).removeprefix("encoded picture: ")) from error
+
+
+def scans(content: bytes) -> int:
+    """Count the scans of a JPEG, without those of the thumbnails inside it; 0 for other formats.
+
+    Counting stops beyond MAX_SCANS.
+    """
+    if not content.startswith(b"\xff\xd8"):
+        return 0
+    count, place = 0, 2
+    while count <= MAX_SCANS and (found := _MARKER.search(content, place)):
+        marker, place = found[1][0], found.end()
+        if marker == _END_OF_IMAGE:
+            break
+        count += marker == _START_OF_SCAN
+        place += int.from_bytes(content[place : place + 2], "big")
+    return count

@@ -1,0 +1,155 @@
+"""What the service says of itself, who may ask, and the files of the page: types, headers, nothing from elsewhere."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from starlette.testclient import TestClient
+
+from affekt import __version__
+from affekt.errors import DataError, ModelError
+from affekt.server import app as app_module
+from affekt.server.app import make_app
+from affekt.server.settings import Settings
+
+KEY = "a-key-of-some-length"
+
+
+def test_health_names_the_model_and_the_version(client):
+    assert client.get("/v1/health").json() == {"status": "ok", "model": "by-light", "version": __version__}
+
+
+def test_the_model_is_its_card(client, small_model):
+    assert client.get("/v1/model").json() == json.loads((small_model / "card.json").read_text())
+
+
+@pytest.fixture
+def guarded(settings):
+    with TestClient(make_app(replace(settings, api_key=KEY))) as client:
+        yield client
+
+
+@pytest.mark.parametrize("given", [None, "", "Bearer", f"Bearer {KEY}x", f"Basic {KEY}", KEY, "Bearer ünïcödé"])
+def test_without_the_key_nothing_is_analyzed_or_counted_out(guarded, picture, given):
+    headers = {} if given is None else {"Authorization": given.encode()}
+    for answer in (
+        guarded.post("/v1/analyze", content=picture(), headers=headers),
+        guarded.get("/metrics", headers=headers),
+    ):
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"] == "Bearer"
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert KEY not in answer.text
+
+
+def test_with_the_key_it_is(guarded, picture):
+    headers = {"Authorization": f"Bearer {KEY}"}
+    assert guarded.post("/v1/analyze", content=picture(), headers=headers).status_code == 200
+    assert guarded.get("/metrics", headers=headers).status_code == 200
+
+
+def test_openapi_names_the_key_where_there_is_one(guarded, settings):
+    found = guarded.get("/openapi.json").json()
+    ((name, scheme),) = found["components"]["securitySchemes"].items()
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+    for path, method in (("/v1/analyze", "post"), ("/metrics", "get")):
+        assert found["paths"][path][method]["security"] == [{name: []}]
+    assert "security" not in found["paths"]["/v1/health"]["get"]
+    with TestClient(make_app(settings)) as client:
+        assert "securitySchemes" not in client.get("/openapi.json").json()["components"]
+
+
+@pytest.mark.parametrize("path", ["/v1/health", "/v1/model", "/model/card.json", "/openapi.json"])
+def test_what_the_page_and_watchers_need_is_open(guarded, path):
+    assert guarded.get(path).status_code == 200
+
+
+@pytest.fixture
+def page(tmp_path):
+    folder = tmp_path / "page"
+    (folder / "vendor").mkdir(parents=True)
+    (folder / "index.html").write_text("<!doctype html><title>affekt</title>")
+    (folder / "vendor" / "ort.mjs").write_text("export {}")
+    (folder / "vendor" / "ort.wasm").write_bytes(b"\0asm")
+    (folder / "vendor" / "odd.xyz").write_bytes(b"?")
+    (tmp_path / "secret.txt").write_text("outside")
+    return folder
+
+
+@pytest.fixture
+def page_client(small_model, page):
+    with TestClient(make_app(Settings(model=small_model), page=page)) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("path", "media_type"),
+    [
+        ("/", "text/html; charset=utf-8"),
+        ("/vendor/ort.mjs", "text/javascript; charset=utf-8"),
+        ("/vendor/ort.wasm", "application/wasm"),
+        ("/vendor/odd.xyz", "application/octet-stream"),
+        ("/model/card.json", "application/json"),
+        ("/model/model.onnx", "application/octet-stream"),
+    ],
+)
+def test_files_have_their_media_type_and_the_page_its_isolation(page_client, path, media_type):
+    answer = page_client.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == media_type
+    assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+    assert answer.headers["cross-origin-embedder-policy"] == "require-corp"
+    assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self' 'wasm-unsafe-")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["permissions-policy"] == "camera=(self)"
+    assert page_client.head(path).headers["content-length"] == str(len(answer.content))
+
+
+def test_the_model_is_the_one_in_use_and_is_not_sent_twice(page_client, small_model):
+    answer = page_client.get("/model/model.onnx")
+    assert answer.content == (small_model / "model.onnx").read_bytes()
+    assert page_client.get("/model/card.json").json() == json.loads((small_model / "card.json").read_text())
+    again = page_client.get("/model/model.onnx", headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["cross-origin-resource-policy"] == "same-origin"
+
+
+@pytest.mark.parametrize("path", ["/../secret.txt", "/%2e%2e/secret.txt", "/vendor/..%2f..%2fsecret.txt", "/%00"])
+def test_nothing_outside_the_page_is_served(page_client, path):
+    answer = page_client.get(path)
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert b"outside" not in answer.content
+
+
+def test_a_page_that_is_not_built_says_so(small_model, tmp_path):
+    with TestClient(make_app(Settings(model=small_model), page=tmp_path)) as client:
+        answer = client.get("/")
+    assert answer.status_code == 404
+    assert "type: make page" in answer.json()["detail"]
+
+
+def test_the_detector_is_served_from_this_origin(small_model, tmp_path, monkeypatch):
+    (tmp_path / "yunet.onnx").write_bytes(b"onnx")
+    monkeypatch.setattr(app_module, "yunet_path", lambda: tmp_path / "yunet.onnx")
+    with TestClient(make_app(Settings(model=small_model))) as client:
+        answer = client.get("/detector.onnx")
+    assert (answer.status_code, answer.content) == (200, b"onnx")
+    assert answer.headers["content-type"] == "application/octet-stream"
+
+
+@pytest.mark.parametrize("error", [ModelError, DataError])
+def test_a_detector_that_cannot_be_had_is_a_problem_and_asked_for_once_a_minute(small_model, monkeypatch, error):
+    asked = []
+
+    def absent():
+        asked.append(1)
+        raise error("expected the face detector, got no network")
+
+    monkeypatch.setattr(app_module, "yunet_path", absent)
+    with TestClient(make_app(Settings(model=small_model))) as client:
+        for _ in range(2):
+            answer = client.get("/detector.onnx")
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
+    assert len(asked) == 1
