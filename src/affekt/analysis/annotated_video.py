@@ -15,7 +15,7 @@ from PIL import Image
 
 from affekt.analysis.drawing import draw
 from affekt.analysis.rows import Row
-from affekt.analysis.video import Frame, IncompleteVideo, read_frames
+from affekt.analysis.video import IncompleteVideo, VideoFrame, read_frames
 from affekt.errors import DataError
 from affekt.files import written_whole
 
@@ -74,7 +74,7 @@ def write_annotated_video(
             raise DataError(f"expected to write {out}, got {error.strerror}; leave --draw out for {name}") from error
 
 
-def _marked_frames(name: str, rows: pl.DataFrame, stop_after_s: float) -> Iterator[tuple[Frame, Image.Image]]:
+def _marked_frames(name: str, rows: pl.DataFrame, stop_after_s: float) -> Iterator[tuple[VideoFrame, Image.Image]]:
     """Yield all frames that there are, drawn on; the table says what is missing."""
     # Frame by frame, for a table as dictionaries takes ten times its memory.
     marked_rows = rows.select(MARKED_COLUMNS).iter_rows(named=True)

@@ -7,22 +7,23 @@ import numpy as np
 import polars as pl
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
+from affekt.analysis.detected_faces import decode
 from affekt.analysis.inputs import shown
 from affekt.analysis.rows import Row
 from affekt.errors import DataError
-from affekt.faces.pictures import read_rgb, rgb_of
 from affekt.labels import EXPRESSION_COLOURS, UNSURE
 
+DrawnPicture = str | Path | bytes | Image.Image | np.ndarray
 WHITE, SHADE = (255, 255, 255), (20, 24, 28)
 SMALLEST_TEXT = 11
 """Height of letters in pixels below which nobody can read them."""
 
 
-def draw(picture: str | Path | np.ndarray | Image.Image, rows: pl.DataFrame | Iterable[Row]) -> Image.Image:
+def draw(picture: DrawnPicture, rows: pl.DataFrame | Iterable[Row]) -> Image.Image:
     """Mark the faces of a picture: boxes, expressions, and valence and arousal on a small circle.
 
     Args:
-        picture: a path, a Pillow picture, or a (height, width, 3) uint8 RGB array; it stays as it is.
+        picture: a path, encoded bytes, a Pillow picture or an array, as `analyze` takes them; it stays as it is.
         rows: rows of a table of results, as `analyze` returns them; those without a face draw nothing. Where they are
             of several inputs, those of the picture's path are drawn.
 
@@ -31,20 +32,18 @@ def draw(picture: str | Path | np.ndarray | Image.Image, rows: pl.DataFrame | It
 
     Raises:
         PictureError: the picture cannot be read.
+        ConfigError: an array is no picture.
         DataError: the rows are of several pictures or frames, and nothing tells which of them this is.
 
     Example:
         >>> import affekt
         >>> import numpy as np
         >>> picture = np.full((120, 90, 3), 128, np.uint8)
-        >>> rows = affekt.load().analyze(picture, faces="whole")
+        >>> rows = affekt.analyze(picture, faces="whole")
         >>> affekt.draw(picture, rows).size
         (90, 120)
     """
-    if isinstance(picture, np.ndarray):
-        marked = Image.fromarray(picture)
-    else:
-        marked = Image.fromarray(rgb_of(picture) if isinstance(picture, Image.Image) else read_rgb(picture))
+    marked = Image.fromarray(decode(str(picture) if isinstance(picture, Path) else picture).image_rgb)
     found = _rows_of_one(picture, rows.to_dicts() if isinstance(rows, pl.DataFrame) else list(rows))
     # Drawn from the least sure to the surest face, so that the surest label lies on top.
     for row in reversed([row for row in found if row["status"] == "ok"]):
@@ -52,7 +51,7 @@ def draw(picture: str | Path | np.ndarray | Image.Image, rows: pl.DataFrame | It
     return marked
 
 
-def _rows_of_one(picture: str | Path | np.ndarray | Image.Image, rows: list[Row]) -> list[Row]:
+def _rows_of_one(picture: DrawnPicture, rows: list[Row]) -> list[Row]:
     """Return the rows of one picture or frame, found by the picture's path where there are others."""
 
     def places(rows: list[Row]) -> set[tuple[object, object]]:

@@ -104,7 +104,7 @@ class PredictionRun:
     def _answers(self, ledger: Ledger | None = None) -> Iterator[Answer]:
         """Yield all answers, those in the ledger first; each is counted and drawn, and added to the ledger if new."""
         names, done = self.inputs.names, ledger.units if ledger is not None else 0
-        kept = (Answer(*record, ends) for record, ends in ledger.records()) if ledger is not None else ()
+        kept = (Answer(name, rows, ends) for (name, rows), ends in ledger.records()) if ledger is not None else ()
         for answer in kept:
             self.copies.draw_picture(answer, only_missing=True)
             self.summary.add(answer)
