@@ -12,11 +12,11 @@ from affekt.analysis.predict import predict
 from affekt.cli.data import IMPORTERS
 from affekt.cli.demo import DemoCommand
 from affekt.cli.evaluate import EvaluateCommand
-from affekt.cli.export import ExportCommand
 from affekt.cli.main import COMMANDS
 from affekt.cli.models import ModelsCommand
 from affekt.cli.predict import TIMES
 from affekt.cli.train import TrainCommand
+from affekt.exporting import export
 from affekt.models.card import SHIPPED, read_card
 from affekt.server.settings import Settings
 from affekt.training.augmentation_settings import Augmentation
@@ -40,11 +40,11 @@ def commands(page):
 
 def options_of(command, words):
     classes = {"train": (TrainCommand, Recipe), "evaluate": (EvaluateCommand,), "models": (ModelsCommand,)}
-    classes |= {"demo": (DemoCommand,), "export": (ExportCommand,), "predict": (AnalyzerOptions,)}
-    classes |= {"serve": (Settings,)}
+    classes |= {"demo": (DemoCommand,), "predict": (AnalyzerOptions,), "serve": (Settings,)}
     known = {field.name for each in classes.get(command, ()) for field in dataclasses.fields(each)}
-    if command == "predict":
-        known |= {*inspect.signature(predict).parameters, "fps", *(option.removeprefix("--") for option in TIMES)}
+    functions = {"export": export, "predict": predict}
+    known |= set(inspect.signature(functions[command]).parameters) if command in functions else set()
+    known |= {"fps", *(option.removeprefix("--") for option in TIMES)} if command == "predict" else set()
     known |= {f"augmentation.{field.name}" for field in dataclasses.fields(Augmentation)}
     return {name.replace("_", "-") for name in known} | {f"no-{name}" for name in known}
 
