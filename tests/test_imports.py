@@ -17,7 +17,7 @@ LAYERS = (
     "networks",
     "training",
     "evaluation",
-    "export",
+    "exporting",
     "server",
     "cli",
 )

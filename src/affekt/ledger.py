@@ -38,14 +38,15 @@ class Ledger:
         >>> again.remove()
     """
 
-    def __init__(self, out: Path, header: dict[str, Any]) -> None:
+    def __init__(self, out: Path, header: dict[str, Any], *, instead: str = "choose another --out") -> None:
         """Find what an earlier run of the same job left.
 
         Args:
             out: what the job makes; the ledger of `faces.csv` is `.faces.csv.ledger`.
             header: everything that the records depend on, as JSON. A ledger with another header is overwritten.
+            instead: what a user can do where the ledger cannot be written, for an error.
         """
-        self._out = out
+        self._out, self._instead = out, instead
         self.path = out.with_name(f".{out.name}.ledger")
         self._header = json.dumps({"ledger": FORMAT, **header}).encode() + b"\n"
         self.units = 0
@@ -93,7 +94,7 @@ class Ledger:
                 yield self
         except OSError as error:
             raise DataError(
-                f"expected to write {self.path}, got {error.strerror or error}; free some space or choose another --out"
+                f"expected to write {self.path}, got {error.strerror or error}; free some space or {self._instead}"
             ) from error
         finally:
             self._file = None
@@ -106,7 +107,7 @@ class Ledger:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise DataError(
-                f"expected to be the only run that writes {self._out}, got another; wait for it or choose another --out"
+                f"expected to be the only run that writes {self._out}, got another; wait for it or {self._instead}"
             ) from None
         except OSError:  # some file systems of networks know no locks
             pass

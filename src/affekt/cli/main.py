@@ -86,8 +86,8 @@ def _run(arguments: list[str]) -> None:
             f"expected to read or write {error.filename or 'a file'}, got {error.strerror}; check who may, or choose "
             "another place"
         )
-    except KeyboardInterrupt:
-        print("\naffekt: stopped", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"\naffekt: {stop.args[0] if stop.args else 'stopped'}", file=sys.stderr)
         raise SystemExit(130) from None
 
 
