@@ -46,6 +46,10 @@ class MissingExtra(AffektError):
         super().__init__(f"{library} is not installed; type: pip install 'affekt[{extra}]'")
 
 
+class AffektWarning(UserWarning):
+    """Something that a user should know of how the answers came about, given through `warnings`."""
+
+
 @contextmanager
 def needs_extra(extra: str) -> Iterator[None]:
     """Turn the absence of an optional library, inside the block, into the sentence that says how to get it.

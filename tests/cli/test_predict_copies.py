@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 
 from affekt.analysis import marked_video
-from affekt.analysis.analyzer import Analyzer
 from affekt.analysis.annotated_copies import Copies
 from affekt.analysis.journal import Journal
 from affekt.cli.main import main
@@ -125,7 +124,7 @@ def test_a_folder_that_cannot_be_is_refused_before_the_work(
 ):
     write_video([np.full((64, 64, 3), 200, np.uint8)])
     (folder / "taken").touch()
-    monkeypatch.setattr(Analyzer, "look", unwanted)
+    monkeypatch.setattr("affekt.analysis.analyzer.detect_faces", unwanted)
     with pytest.raises(SystemExit) as stop:
         predict("video.mp4", "--out", "faces.csv", option, place)
     assert stop.value.code == 2
@@ -153,7 +152,7 @@ def test_a_run_that_is_ended_while_it_copies_a_video_only_copies_the_next_time(
     assert files(folder / "marked") == []
     assert (folder / ".faces.csv.journal").is_file()
     table = (folder / "faces.csv").read_bytes()
-    monkeypatch.setattr(Analyzer, "look", unwanted)
+    monkeypatch.setattr("affekt.analysis.analyzer.detect_faces", unwanted)
     predict(*arguments)
     assert "going on after 1 of 1 inputs" in capsys.readouterr().err
     assert files(folder / "marked") == ["video.mp4.mp4"]

@@ -15,7 +15,7 @@ from PIL import Image
 
 from affekt.analysis.drawing import draw_rows
 from affekt.analysis.rows import Row
-from affekt.analysis.video import Frame, IncompleteVideo, read_frames
+from affekt.analysis.video import IncompleteVideo, VideoFrame, read_frames
 from affekt.errors import DataError
 from affekt.files import written_whole
 
@@ -73,9 +73,9 @@ def write_marked_video(
             raise DataError(f"expected to write {out}, got {error.strerror}; leave --draw out for {name}") from error
 
 
-def _marked(name: str, rows: pl.DataFrame, stop_after_s: float) -> Iterator[tuple[Frame, Image.Image]]:
+def _marked(name: str, rows: pl.DataFrame, stop_after_s: float) -> Iterator[tuple[VideoFrame, Image.Image]]:
     """Yield all frames that there are, drawn on; the table says what is missing."""
-    # Frame by frame, for a table as dictionaries takes ten times its memory.
+    # VideoFrame by frame, for a table as dictionaries takes ten times its memory.
     found = ((number, list(part)) for number, part in groupby(rows.iter_rows(named=True), lambda row: row["frame"]))
     following = next(found, None)
     marks: list[Row] = []

@@ -66,7 +66,7 @@ class PredictCommand:
 def main(arguments: list[str]) -> None:
     """Run the command; exit with 1 where an input could not be read."""
     command = tyro.cli(PredictCommand, args=arguments, prog="affekt predict")
-    from affekt.analysis.analyzer import Analyzer
+    from affekt.analysis.analyzer import load
     from affekt.analysis.annotated_copies import Copies
     from affekt.analysis.inputs import find_inputs
     from affekt.analysis.journal import check_ending
@@ -75,7 +75,7 @@ def main(arguments: list[str]) -> None:
     printed = command.out == Path("-")
     if not printed:
         check_ending(command.out)
-    analyzer = Analyzer(
+    analyzer = load(
         command.model,
         longest_side=command.longest_side,
         min_confidence=command.min_confidence,
@@ -100,7 +100,7 @@ def main(arguments: list[str]) -> None:
         print(f"wrote marked copies into {command.draw}", file=sys.stderr)
     if command.timeline is not None and not copies.videos:
         print("--timeline is of videos, and none is among the inputs", file=sys.stderr)
-    print("\n".join((*analyzer.notes, *summary.lines())), file=sys.stderr)
+    print("\n".join(summary.lines()), file=sys.stderr)
     if summary.failed:
         raise SystemExit(1)
 
@@ -178,7 +178,7 @@ def _print_csv(command: PredictCommand, analyzer: "Analyzer", copies: "Copies", 
 def _schema(analyzer: "Analyzer", copies: "Copies") -> "pl.Schema":
     from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA
 
-    return SMOOTHED_SCHEMA if analyzer.smooth_s and copies.videos else SCHEMA
+    return SMOOTHED_SCHEMA if analyzer.options.smooth_s and copies.videos else SCHEMA
 
 
 def _write_table(command: PredictCommand, analyzer: "Analyzer", copies: "Copies", summary: "Summary") -> None:
@@ -232,7 +232,7 @@ def _write_videos(command: PredictCommand, analyzer: "Analyzer", copies: "Copies
             if told := copies.write_timeline(name, rows, origin=origin):
                 bar.write(told, file=sys.stderr)
             moved = partial(_move_to, bar, place)
-            copies.draw_video(name, rows, stop_after_s=analyzer.sampling.stop_after_s, moved=moved)
+            copies.draw_video(name, rows, stop_after_s=analyzer.options.stop_after_s, moved=moved)
             moved(1.0)
 
 

@@ -24,6 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from affekt import __version__
 from affekt.analysis.analyzer import Analyzer
+from affekt.analysis.options import AnalyzerOptions
 from affekt.errors import AffektError
 from affekt.faces.detector_file import yunet_path
 from affekt.models.card import CARD_FILE, ONNX_FILE, Card, model_folder
@@ -80,14 +81,14 @@ def make_app(settings: Settings, *, page: Path = PAGE) -> ASGIApp:
         ModelError: the model cannot be used.
     """
     folder = model_folder(settings.model)
-    analyzer = Analyzer(folder, longest_side=settings.longest_side)
+    analyzer = Analyzer(folder, AnalyzerOptions(longest_side=settings.longest_side))
     card = analyzer.session.card
     load = Load(max_requests=settings.queue, max_bytes=round(settings.waiting_mb * 1e6))
     pipeline = Pipeline(analyzer, settings, load)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await run_in_threadpool(_open_detector, pipeline, analyzer.notes)
+        await run_in_threadpool(_open_detector, pipeline)
         yield
         await run_in_threadpool(pipeline.close)
 
@@ -119,14 +120,12 @@ def make_app(settings: Settings, *, page: Path = PAGE) -> ASGIApp:
     return _with_headers(app, load)
 
 
-def _open_detector(pipeline: Pipeline, notes: list[str]) -> None:
+def _open_detector(pipeline: Pipeline) -> None:
     """Open the detector before the first request, and say what is amiss where only the operator reads it."""
     try:
         pipeline.detector("auto")
     except AffektError as error:
         logger.warning("only faces=whole is answered for now: %s", error)
-    for note in notes:
-        logger.warning("%s", note)
 
 
 def _about_routes(card: Card, pipeline: Pipeline) -> APIRouter:
