@@ -27,11 +27,12 @@ from skimage.data import astronaut
 from affekt.analysis import detected_faces
 from affekt.analysis.analyzer import Analyzer, load
 from affekt.analysis.analyzer import FaceDetector as AnalyzersDetector
-from affekt.analysis.journal import Journal
+from affekt.analysis.prediction_run import write_table
 from affekt.analysis.video import VideoFrame, read_frames
 from affekt.cores import core_count
 from affekt.faces.detection import FaceDetector
 from affekt.faces.pictures import read_picture
+from affekt.ledger import Ledger
 
 STAGES = ("decode", "detect", "crop", "classify", "write")
 REST = "the rest"
@@ -193,15 +194,15 @@ def _stages(names: list[str], analyzer: Analyzer, work: Path) -> tuple[dict[str,
     detector.detect = clock.timed("detect", detector.detect)
     detected_faces.crop_faces = clock.timed("crop", plain_crop_faces)
     analyzer._classify = clock.timed("classify", analyzer._classify)
-    journal = Journal(work / "stages.parquet", {})
-    add = clock.timed("write", journal.add)
+    ledger = Ledger(work / "stages.parquet", {})
+    add = clock.timed("write", ledger.add)
     start_s, start_cpu_s = time.perf_counter(), time.process_time()
-    with journal.opened():
+    with ledger.writing():
         for answer in analyzer.answers(names, faces="yunet"):
-            add(answer)
+            add([answer.input, answer.rows], ends_unit=answer.ends)
     from affekt.analysis.rows import SMOOTHED_SCHEMA
 
-    clock.timed("write", journal.finish)(work / "stages.parquet", SMOOTHED_SCHEMA, {})
+    clock.timed("write", write_table)(ledger, work / "stages.parquet", SMOOTHED_SCHEMA, {})
     detected_faces.decode, detected_faces.crop_faces = plain_decode, plain_crop_faces
     wall_s, cpu_s = time.perf_counter() - start_s, time.process_time() - start_cpu_s
     return clock.cpu_s | {REST: max(0.0, cpu_s - sum(clock.cpu_s.values()))}, wall_s

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from affekt.analysis.options import AnalyzerOptions
+from affekt.analysis.predict import predict
 from affekt.cli.data import IMPORTERS
 from affekt.cli.demo import DemoCommand
 from affekt.cli.evaluate import EvaluateCommand
 from affekt.cli.main import COMMANDS
 from affekt.cli.models import ModelsCommand
-from affekt.cli.predict import PredictCommand
+from affekt.cli.predict import TIMES
 from affekt.cli.train import TrainCommand
 from affekt.exporting import export
 from affekt.models.card import SHIPPED, read_card
@@ -38,11 +40,11 @@ def commands(page):
 
 def options_of(command, words):
     classes = {"train": (TrainCommand, Recipe), "evaluate": (EvaluateCommand,), "models": (ModelsCommand,)}
-    classes |= {"demo": (DemoCommand,), "predict": (PredictCommand,)}
-    classes |= {"serve": (Settings,)}
+    classes |= {"demo": (DemoCommand,), "predict": (AnalyzerOptions,), "serve": (Settings,)}
     known = {field.name for each in classes.get(command, ()) for field in dataclasses.fields(each)}
-    functions = {"export": export}
+    functions = {"export": export, "predict": predict}
     known |= set(inspect.signature(functions[command]).parameters) if command in functions else set()
+    known |= {"fps", *(option.removeprefix("--") for option in TIMES)} if command == "predict" else set()
     known |= {f"augmentation.{field.name}" for field in dataclasses.fields(Augmentation)}
     return {name.replace("_", "-") for name in known} | {f"no-{name}" for name in known}
 

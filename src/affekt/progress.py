@@ -1,5 +1,6 @@
 """The one progress bar: on standard error, where a person looks, unless it was turned off."""
 
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -48,4 +49,10 @@ def progress_bar(
         bar_format=bar_format,
         leave=False,
         disable=hidden,
+        miniters=0,  # a slow step after many fast ones is shown at once
     )
+
+
+def print_above_bars(text: str) -> None:
+    """Print a line on standard error; a bar that is there moves down."""
+    tqdm.write(text, file=sys.stderr)

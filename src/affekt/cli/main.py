@@ -97,7 +97,9 @@ class _PlainLines(logging.Handler):
     """Writes messages to standard error, one a line, and nothing around them."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(self.format(record), file=sys.stderr, flush=True)
+        from affekt.progress import print_above_bars
+
+        print_above_bars(self.format(record))
 
 
 @contextmanager
