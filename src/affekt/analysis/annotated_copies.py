@@ -99,11 +99,7 @@ class AnnotatedCopies:
             copy.save(temporary, "JPEG", quality=JPEG_QUALITY)
 
     def write_timeline(self, name: str, rows: pl.DataFrame, *, origin: str | None) -> None:
-        """Write the timeline of a video from the rows of its frames, if timelines are wanted; origin as in the card.
-
-        Raises:
-            DataError: a file cannot be written.
-        """
+        """Write the timeline of a video, if timelines are wanted; arguments and errors as of `write_timelines`."""
         from affekt.analysis.timeline import write_timelines
 
         if self.timelines is None:
@@ -114,7 +110,7 @@ class AnnotatedCopies:
         logger.info(f"wrote {' and '.join(map(str, written))}" if written else f"no timeline of {name}: {why}")
 
     def draw_video(self, name: str, rows: pl.DataFrame, *, stop_after_s: float, moved: Callable[[float], None]) -> None:
-        """Write the annotated copy of a video, if copies are wanted; errors as of `write_annotated_video`."""
+        """Write the annotated copy of a video, if copies are wanted; arguments as of `write_annotated_video`."""
         from affekt.analysis.annotated_video import write_annotated_video
 
         if self.folder is not None and not rows.is_empty():

@@ -53,15 +53,12 @@ def draw(picture: DrawnPicture, rows: pl.DataFrame | Iterable[Row]) -> Image.Ima
 
 def _rows_of_one(picture: DrawnPicture, rows: list[Row]) -> list[Row]:
     """Return the rows of one picture or frame, found by the picture's path where there are others."""
-
-    def places(rows: list[Row]) -> set[tuple[object, object]]:
-        return {(row.get("input"), row.get("frame")) for row in rows}
-
-    if len(places(rows)) > 1 and isinstance(picture, str | Path):
+    if isinstance(picture, str | Path) and len({row.get("input") for row in rows}) > 1:
         rows = [row for row in rows if row.get("input") == shown(str(picture))]
-    if len(places(rows)) > 1:
+    pictures = {(row.get("input"), row.get("frame")) for row in rows}
+    if len(pictures) > 1:
         raise DataError(
-            f"expected the rows of one picture, got those of {len(places(rows))} pictures or frames; choose one, for "
+            f"expected the rows of one picture, got those of {len(pictures)} pictures or frames; choose one, for "
             "instance with rows.filter(input='0')"
         )
     return rows

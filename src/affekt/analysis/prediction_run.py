@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from functools import partial
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,7 @@ class PredictionRun:
         check_table(out)
         self.copies.check(has_table=True)
         described, names = self._description(), self.inputs.names
-        digest = hashlib.sha256("\0".join(names).encode("utf-8", "surrogateescape")).hexdigest()
+        digest = _sha256("\0".join(names).encode("utf-8", "surrogateescape"))
         # Where a run goes on, the copies of what is done already are there, and are this model's.
         draw = None if self.copies.folder is None else str(self.copies.folder)
         ledger = Ledger(out, {**described, "inputs_sha256": digest, "draw": draw})
@@ -104,32 +104,27 @@ class PredictionRun:
     def _answers(self, ledger: Ledger | None = None) -> Iterator[Answer]:
         """Yield all answers, those in the ledger first; each is counted and drawn, and added to the ledger if new."""
         names, done = self.inputs.names, ledger.units if ledger is not None else 0
-        kept = (Answer(name, rows, ends) for (name, rows), ends in ledger.records()) if ledger is not None else ()
-        for answer in kept:
-            self.copies.draw_picture(answer, only_missing=True)
-            self.summary.add(answer)
-            yield answer
-        fresh = _until_interrupted(self.analyzer.answers(names[done:], faces=self.faces), self.analyzer)
-        for answer in _with_progress(fresh, len(names), done):
-            if ledger is not None:
+        records = ledger.records() if ledger is not None else ()
+        kept = ((Answer(name, rows, ends), True) for (name, rows), ends in records)
+        answers = _until_interrupted(self.analyzer.answers(names[done:], faces=self.faces), self.analyzer)
+        fresh = ((answer, False) for answer in _with_progress(answers, len(names), done))
+        for answer, is_kept in chain(kept, fresh):
+            if ledger is not None and not is_kept:
                 ledger.add([answer.input, answer.rows], ends_unit=answer.ends)
-            self.copies.draw_picture(answer)
+            self.copies.draw_picture(answer, only_missing=is_kept)
             self.summary.add(answer)
             yield answer
 
     def _description(self) -> dict[str, str]:
         """Return what the rows depend on besides the pictures."""
-        detector = self.analyzer.detector(self.faces)
+        folder, detector = self.analyzer.folder, self.analyzer.detector(self.faces)
         options = {"faces": self.faces, **asdict(self.analyzer.options), "valence_arousal_origin": self.origin}
         del options["runtime"]  # another one may go on where one was stopped
-        files = {"card_sha256": CARD_FILE, "model_sha256": ONNX_FILE}
         return {
             "affekt_version": __version__,
             "model": self.analyzer.session.card.name,
-            **{
-                name: hashlib.sha256((self.analyzer.folder / file).read_bytes()).hexdigest()
-                for name, file in files.items()
-            },
+            "card_sha256": _sha256((folder / CARD_FILE).read_bytes()),
+            "model_sha256": _sha256((folder / ONNX_FILE).read_bytes()),
             "detector": "whole" if detector is None else detector.name,
             **{name: str(value) for name, value in options.items() if value not in (None, float("inf"))},
         }
@@ -163,6 +158,10 @@ class PredictionRun:
             logger.info("--timeline is of videos, and none is among the inputs")
         for line in self.summary.lines(self.origin, told_of_passed_over(self.inputs.passed_over)):
             logger.info("%s", line)
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _until_interrupted(answers: Iterator[Answer], analyzer: Analyzer) -> Iterator[Answer]:
@@ -246,7 +245,7 @@ def write_table(ledger: Ledger, out: Path, schema: pl.Schema, metadata: dict[str
         return _pieces((row for (_, rows), _ in ledger.records() for row in rows), schema)
 
     sink, _ = FORMATS[out.suffix.lower()]
-    inside = {"metadata": metadata} if out.suffix.lower() == ".parquet" else {}
+    inside = {"metadata": metadata} if sink is pl.LazyFrame.sink_parquet else {}
     with written_whole(out) as temporary:
         sink(register_io_source(pieces, schema=schema), temporary, **inside)
     if not inside:
@@ -279,26 +278,23 @@ class Summary:
 
     def add(self, answer: Answer) -> None:
         """Count the rows of one picture or frame."""
-        self.counts["input"] += answer.ends
-        self.counts["frame"] += any(row["time_s"] is not None for row in answer.rows)
-        self.counts["animation"] += any(row["frame"] is not None and row["time_s"] is None for row in answer.rows)
-        for row in answer.rows:
-            if row["status"] == "ok":
-                self.counts["face"] += 1
-                if row["confidence"] is not None:
-                    self.expressions[row["emotion"] or "unsure"] += 1
-            elif row["status"] == "no_face":
-                self.counts["no_face"] += 1
-            else:
-                self.problems[row["status"].removeprefix("unreadable: ")] += 1
-
-    def _counted(self, kind: str, thing: str) -> str:
-        return f"{self.counts[kind]:,} {thing}" + ("" if self.counts[kind] == 1 else "s")
+        rows = answer.rows
+        self.counts.update(
+            inputs=answer.ends,
+            frames=any(row["time_s"] is not None for row in rows),
+            animations=any(row["frame"] is not None and row["time_s"] is None for row in rows),
+            faces=sum(row["status"] == "ok" for row in rows),
+            no_face=sum(row["status"] == "no_face" for row in rows),
+        )
+        bad = (row["status"] for row in rows if row["status"] not in ("ok", "no_face"))
+        self.problems.update(status.removeprefix("unreadable: ") for status in bad)
+        self.expressions.update(row["emotion"] or "unsure" for row in rows if row["confidence"] is not None)
 
     def notes(self) -> list[str]:
         """Return what the table's reader should know of its pictures, a sentence each."""
-        animations = f"of {self._counted('animation', 'picture')} with several frames or pages the first was looked at"
-        return [animations] if self.counts["animation"] else []
+        if not (count := self.counts["animations"]):
+            return []
+        return [f"of {_counted(count, 'picture')} with several frames or pages the first was looked at"]
 
     def lines(self, origin: str | None, passed_over: list[str]) -> list[str]:
         """Return the summary for a person; `origin` as in the card, and sentences on the files passed over."""
@@ -309,11 +305,15 @@ class Summary:
             told.append(f"{self.problems.total()} unreadable")
             told += [f"  {count} {cause}" for cause, count in self.problems.most_common()]
         told += self.notes()
-        if counts["face"] and (words := origin_words(origin)):
+        if counts["faces"] and (words := origin_words(origin)):
             told.append(f"valence and arousal are {words}")
         told += passed_over
         found = [(label, self.expressions[label]) for label in (*LABELS, "unsure") if self.expressions[label]]
         told += text_table(found).splitlines()
-        frames = f" with {self._counted('frame', 'frame')} of video" if counts["frame"] else ""
-        first = f"{self._counted('input', 'input')}{frames}: {self._counted('face', 'face')}"
+        frames = f" with {_counted(counts['frames'], 'frame')} of video" if counts["frames"] else ""
+        first = f"{_counted(counts['inputs'], 'input')}{frames}: {_counted(counts['faces'], 'face')}"
         return [first, *(f"  {line}" for line in told)]
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")
