@@ -1,7 +1,1 @@
-"""The study's own entry point: `python evaluate.py runs/mobilenetv2 --data faces.parquet --split test --out report`."""
-
-import sys
-
-from affekt.cli.main import main
-
-main(["evaluate", *sys.argv[1:]])
+__import__("runpy").run_module("study.evaluate", run_name=__name__)  # noqa: D100 - the script in study says it

@@ -1,7 +1,1 @@
-"""The study's own entry point: `python train_effnet.py --data faces.parquet --out runs/efficientnetv2b0`."""
-
-import sys
-
-from affekt.cli.main import main
-
-main(["train", "efficientnetv2b0", *sys.argv[1:]])
+__import__("runpy").run_module("study.train_effnet", run_name=__name__)  # noqa: D100 - the script in study says it

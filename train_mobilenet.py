@@ -1,7 +1,1 @@
-"""The study's own entry point: `python train_mobilenet.py --data faces.parquet --out runs/mobilenetv2`."""
-
-import sys
-
-from affekt.cli.main import main
-
-main(["train", "mobilenetv2", *sys.argv[1:]])
+__import__("runpy").run_module("study.train_mobilenet", run_name=__name__)  # noqa: D100 - the script in study says it

@@ -1,7 +1,1 @@
-"""The study's own entry point: `python train_regression.py --data faces.parquet --out runs/vgg16-va`."""
-
-import sys
-
-from affekt.cli.main import main
-
-main(["train", "vgg16-va", *sys.argv[1:]])
+__import__("runpy").run_module("study.train_regression", run_name=__name__)  # noqa: D100 - the script in study says it

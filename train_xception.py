@@ -1,7 +1,1 @@
-"""The study's own entry point: `python train_xception.py --data faces.parquet --out runs/xception`."""
-
-import sys
-
-from affekt.cli.main import main
-
-main(["train", "xception", *sys.argv[1:]])
+__import__("runpy").run_module("study.train_xception", run_name=__name__)  # noqa: D100 - the script in study says it

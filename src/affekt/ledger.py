@@ -18,7 +18,7 @@ if sys.platform != "win32":
     import fcntl
 
 FORMAT = 1
-"""Goes into the first line: a ledger in another format is one of another job."""
+"""Stands in the first line: a ledger in another format is one of another job."""
 _ENDS_UNIT, _GOES_ON = b".", b"+"
 """First byte of a record's line: whether a unit ends with the record, or goes on."""
 
@@ -38,14 +38,15 @@ class Ledger:
         >>> again.remove()
     """
 
-    def __init__(self, out: Path, header: dict[str, Any]) -> None:
+    def __init__(self, out: Path, header: dict[str, Any], *, instead: str = "choose another --out") -> None:
         """Find what an earlier run of the same job left.
 
         Args:
             out: what the job makes; the ledger of `faces.csv` is `.faces.csv.ledger`.
             header: everything that the records depend on, as JSON. A ledger with another header is overwritten.
+            instead: what a user can do where the ledger cannot be written, for an error.
         """
-        self._out = out
+        self._out, self._instead = out, instead
         self.path = out.with_name(f".{out.name}.ledger")
         self._header = json.dumps({"ledger": FORMAT, **header}).encode() + b"\n"
         self.units = 0
@@ -87,13 +88,12 @@ class Ledger:
                 file.truncate(self._whole_bytes)
                 file.seek(self._whole_bytes)
                 if not self._whole_bytes:
-                    file.write(self._header)
-                    self._whole_bytes = len(self._header)
+                    self._whole_bytes = file.write(self._header)
                 self._file = file
                 yield self
         except OSError as error:
             raise DataError(
-                f"expected to write {self.path}, got {error.strerror or error}; free some space or choose another --out"
+                f"expected to write {self.path}, got {error.strerror or error}; free some space or {self._instead}"
             ) from error
         finally:
             self._file = None
@@ -106,18 +106,13 @@ class Ledger:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise DataError(
-                f"expected to be the only run that writes {self._out}, got another; wait for it or choose another --out"
+                f"expected to be the only run that writes {self._out}, got another; wait for it or {self._instead}"
             ) from None
         except OSError:  # some file systems of networks know no locks
             pass
 
     def add(self, record: object, *, ends_unit: bool = True) -> None:
-        """Add a record and hand it to the system at once; only inside `writing`.
-
-        Args:
-            record: anything that JSON holds.
-            ends_unit: whether its unit of work is done with it.
-        """
+        """Add a record, anything that JSON holds, and hand it to the system at once; only inside `writing`."""
         assert self._file is not None, "records are added inside writing()"
         self._file.write((_ENDS_UNIT if ends_unit else _GOES_ON) + json.dumps(record).encode() + b"\n")
         self._file.flush()

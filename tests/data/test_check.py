@@ -191,7 +191,7 @@ def test_text_lines_up_the_counts():
     table = lines[lines.index("") + 1 :]
     table = table[: table.index("")]
     assert len({len(line) for line in table}) == 1
-    assert table[-1].split() == ["total", "900", "900", "900", "300", "3,000"]
+    assert table[-1].split() == ["total", "900", "900", "900", "300", "3,000", "100.0%"]
 
 
 @pytest.mark.skipif(

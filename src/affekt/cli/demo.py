@@ -43,13 +43,26 @@ def main(arguments: list[str]) -> None:
         import matplotlib as _matplotlib  # noqa: F401
         import torch as _torch  # noqa: F401
     start = time.perf_counter()
-    recipes = {name: recipe_of(command, name) for name in command.recipes}
+    recipes = {name: recipe_of(name, command.epochs) for name in command.recipes}
+    folders = {name: command.out / name.removesuffix("-drawn") for name in recipes}
     data = draw_data(command)
     for name, recipe in recipes.items():
-        train_one(command, name, recipe, data)
-    print(f"\ntrained {len(command.recipes)} networks; {time.perf_counter() - start:.0f} s so far\n")
-    report(command, data)
+        train_one(name, recipe, data, folders[name], command.seed)
+    print(f"\ntrained {len(recipes)} networks; {time.perf_counter() - start:.0f} s so far\n")
+    report(command, data, tuple(folders.values()))
     print(f"\neverything above is synthetic: drawn faces, not photographs. {time.perf_counter() - start:.0f} s in all.")
+
+
+def recipe_of(name: str, epochs: int | None) -> "Recipe":
+    """Return a recipe with the demo's epochs.
+
+    Raises:
+        ConfigError: there is no such recipe, or no such number of epochs.
+    """
+    from affekt.training.recipes import find_recipe
+
+    recipe = find_recipe(name).recipe
+    return recipe if epochs is None else recipe.with_options(epochs=epochs)
 
 
 def draw_data(command: DemoCommand) -> Path:
@@ -59,71 +72,39 @@ def draw_data(command: DemoCommand) -> Path:
 
     path = command.out / "faces.parquet"
     # Clear expressions in calm pictures: a network must learn to read them within a minute, from random weights.
-    frame = drawn_manifest(
-        identities=command.people,
-        pictures_per_identity=8,
-        size=96,
-        seed=command.seed,
-        intensity=(0.9, 1.0),
-        variety=0.3,
-    )
+    calm = {"intensity": (0.9, 1.0), "variety": 0.3}
+    frame = drawn_manifest(identities=command.people, pictures_per_identity=8, size=96, seed=command.seed, **calm)
     write_manifest(frame, path)
     counts = ", ".join(f"{split} {count}" for split, count in frame["split"].value_counts(sort=True).iter_rows())
     print(f"drew {frame.height} synthetic faces of {command.people} people ({counts}) into {path}")
     return path
 
 
-def recipe_of(command: DemoCommand, name: str) -> "Recipe":
-    """Return a recipe with the demo's epochs.
-
-    Raises:
-        ConfigError: there is no such recipe, or no such number of epochs.
-    """
-    from affekt.training.recipes import find_recipe
-
-    recipe = find_recipe(name).recipe
-    return recipe if command.epochs is None else recipe.with_options(epochs=command.epochs)
-
-
-def train_one(command: DemoCommand, name: str, recipe: "Recipe", data: Path) -> None:
-    """Train one recipe into its own folder, replacing an earlier demo's."""
+def train_one(name: str, recipe: "Recipe", data: Path, out: Path, seed: int) -> None:
+    """Train one recipe into its own folder, deleting what an earlier demo wrote there, and nothing else."""
     from affekt.data.manifest import read_manifest
+    from affekt.models.card import CARD_FILE, WEIGHTS_FILE
+    from affekt.training.checkpoint import CHECKPOINT_FILE
     from affekt.training.generations import Chain, Run
     from affekt.training.run import train_chain
 
-    out = model_folder(command, name)
-    forget(out)
+    for written in (CARD_FILE, WEIGHTS_FILE, CHECKPOINT_FILE):
+        (out / written).unlink(missing_ok=True)
     print(f"\n{name}: {recipe.schedule.epochs} epochs at {recipe.network.input_size} px")
-    run = Run(recipe_name=name, data=data, out=out, validation="val", seed=command.seed, command="affekt demo")
+    run = Run(recipe_name=name, data=data, out=out, validation="val", seed=seed, command="affekt demo")
     train_chain(recipe, Chain(), read_manifest(data), run)
 
 
-def model_folder(command: DemoCommand, name: str) -> Path:
-    """Return where a recipe's model goes."""
-    return command.out / name.removesuffix("-drawn")
-
-
-def forget(folder: Path) -> None:
-    """Delete what an earlier run wrote into its folder, and nothing else."""
-    from affekt.models.card import CARD_FILE, WEIGHTS_FILE
-    from affekt.training.checkpoint import CHECKPOINT_FILE
-
-    for name in (CARD_FILE, WEIGHTS_FILE, CHECKPOINT_FILE):
-        (folder / name).unlink(missing_ok=True)
-
-
-def report(command: DemoCommand, data: Path) -> None:
+def report(command: DemoCommand, data: Path, models: tuple[Path, ...]) -> None:
     """Evaluate all models on the people never seen, write the report, and show what they say of eight pictures."""
     from affekt.cli.evaluate import EvaluateCommand, evaluate
-    from affekt.cli.samples import write_samples
     from affekt.data.manifest import read_manifest
+    from drawn_faces.sheet import write_sheet
 
-    models = tuple(model_folder(command, name) for name in command.recipes)
-    manifest = read_manifest(data)
-    out = command.out / "report"
+    manifest, out = read_manifest(data), command.out / "report"
     options = EvaluateCommand(
         models=models, data=data, out=out, resamples=command.resamples, seed=command.seed, by="subject"
     )
     evaluate(options, manifest, "affekt demo")
-    write_samples(models, manifest, out / "predictions", command.out / "samples.png")
+    write_sheet(models, manifest, out / "predictions", command.out / "samples.png")
     print(f"wrote {command.out / 'samples.png'}: eight of the test pictures with what the networks say of them")

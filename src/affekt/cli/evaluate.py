@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import polars as pl
 import tyro
 
-from affekt.data.attributes import with_attributes
-from affekt.data.manifest import read_manifest, select_split, write_table
+from affekt.data.manifest import read_manifest, select_split, with_attributes, write_table
 from affekt.errors import ConfigError, MissingExtra, require_seed
 from affekt.models.card import model_folder, read_card
 from affekt.networks.predictions import Executor, open_model

@@ -1,34 +1,169 @@
 """What a manifest holds, and what in it would spoil a result: leaks between splits, bad pictures, bad labels."""
 
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import polars as pl
-from tqdm import tqdm
 
 from affekt.cores import core_count
-from affekt.data.check_report import CheckReport
 from affekt.data.manifest import has_unknown_emotion, is_out_of_range
+from affekt.data.splits import SPLITS, ordered_splits
 from affekt.errors import PictureError
 from affekt.faces.pictures import picture_size
 from affekt.labels import LABELS
+from affekt.progress import progress_bar
+from affekt.text_table import text_table
 
 TINY_SIDE = 32
 """Pictures with a side below this many pixels are reported as tiny."""
-SPLIT_ORDER = ("train", "val", "test")
-"""A copy stays in the earliest of these splits; other splits come after them, by name."""
-ROWS_A_SLICE = 256
+ROWS_PER_SLICE = 256
+EXAMPLES_SHOWN = 5
+"""Examples named under a finding; the report's tables hold them all."""
+
+Finding = tuple[str, str]
+"""What was looked for, empty on further lines about it, and what was found."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckReport:
+    """What was found in a manifest."""
+
+    rows: int
+    """Rows of the manifest."""
+    counts: pl.DataFrame
+    """`emotion` (null: unknown) and a count for each split, in the order of labels and splits."""
+    without_valence_arousal: int
+    """Rows that lack valence or arousal."""
+    wrong_labels: pl.DataFrame
+    """`split`, `source_id`, `emotion`, `valence` and `arousal` of rows whose emotion is none of the eight, or whose
+    valence or arousal is outside [-1, 1] or NaN."""
+    opened: int
+    """Pictures that were opened; 0 where this was not asked for."""
+    unreadable: pl.DataFrame
+    """`split`, `source_id` and `why` of pictures that are missing or cannot be decoded to their end."""
+    tiny: pl.DataFrame
+    """`split`, `source_id`, `width` and `height` of pictures with a side below `TINY_SIDE` pixels."""
+    unhashed: int
+    """Rows without `pixel_sha256`, among which copies cannot be found."""
+    copies_within: dict[str, int]
+    """By split, the rows beyond the first of their picture in it; splits without any are not named."""
+    copies_across: pl.DataFrame
+    """`kept`, `leaked`, `pictures`: how many rows of the split `leaked` are copies of a picture in the split `kept`."""
+    conflicting: int
+    """Pictures whose copies carry different emotions."""
+    subjects: int
+    """People named in the manifest."""
+    shared_subjects: pl.DataFrame
+    """`source`, `subject` and `splits` of people who are in more than one split."""
+
+    @property
+    def has_leak(self) -> bool:
+        """Whether a picture or a person is in more than one split."""
+        return not self.copies_across.is_empty() or not self.shared_subjects.is_empty()
+
+    def text(self) -> str:
+        """Lay the report out as plain text: the counts, then one finding per line, with examples under it."""
+        splits = self.counts.columns[1:]
+        blocks = [
+            f"{self.rows:,} rows in {_plural(len(splits), 'split')}: {', '.join(splits)}",
+            emotion_table(self.counts),
+            text_table([*self._labels(), *self._pictures(), *self._copies(), *self._people()], left=2),
+            "Pictures or people leak from split to split." if self.has_leak else "No leak found.",
+        ]
+        return "\n\n".join(blocks)
+
+    def _labels(self) -> list[Finding]:
+        known, wrong = self.rows - self.without_valence_arousal, self.wrong_labels.height
+        examples = [
+            f"{split}: {name}, {emotion or 'no emotion'}, valence {_value(valence)}, arousal {_value(arousal)}"
+            for split, name, emotion, valence, arousal in self.wrong_labels.head(EXAMPLES_SHOWN).rows()
+        ]
+        return [
+            ("valence, arousal", f"{known:,} rows have both, {self.without_valence_arousal:,} do not"),
+            ("LABELS", f"{wrong:,} unknown or out of range") if wrong else ("labels", "all known and in range"),
+            *_with_rest(examples, wrong),
+        ]
+
+    def _pictures(self) -> list[Finding]:
+        if not self.opened:
+            return [("pictures", "not opened")]
+        unreadable, tiny = self.unreadable.head(EXAMPLES_SHOWN).rows(), self.tiny.head(EXAMPLES_SHOWN).rows()
+        count = f"{self.unreadable.height:,} unreadable" if unreadable else "all readable"
+        return [
+            ("pictures", f"{self.opened:,} opened, {count}"),
+            *_with_rest([f"{split}: {why}" for split, _, why in unreadable], self.unreadable.height),
+            ("tiny pictures", f"{self.tiny.height:,}" if tiny else "none"),
+            *_with_rest(
+                [f"{split}: {name}, {width}x{height}" for split, name, width, height in tiny], self.tiny.height
+            ),
+        ]
+
+    def _copies(self) -> list[Finding]:
+        within = ", ".join(f"{copies:,} in {split}" for split, copies in self.copies_within.items())
+        findings = [("exact copies", f"within a split {within} (kept)" if within else "none within a split")]
+        findings += [
+            ("LEAK", f"{_plural(pictures, 'picture')} of {leaked} copied from {kept}")
+            for kept, leaked, pictures in self.copies_across.rows()
+        ]
+        if self.conflicting:
+            findings.append(("", f"{_plural(self.conflicting, 'picture')} with copies of another emotion"))
+        if self.unhashed:
+            findings.append(("", f"{self.unhashed:,} rows have no pixel hash: copies among them are not found"))
+        return findings
+
+    def _people(self) -> list[Finding]:
+        findings = [("people", f"{self.subjects:,} named" if self.subjects else "none named")]
+        if shared := self.shared_subjects.height:
+            findings.append(("LEAK", f"{_plural(shared, 'person is', 'people are')} in more than one split"))
+            examples = self.shared_subjects.head(EXAMPLES_SHOWN).rows()
+            findings += _with_rest([f"{name}: {', '.join(splits)}" for _, name, splits in examples], shared)
+        return findings
+
+
+def _value(number: float | None) -> str:
+    return "unknown" if number is None else f"{number:g}"
+
+
+def _with_rest(examples: list[str], found: int) -> list[Finding]:
+    rest = [f"and {found - EXAMPLES_SHOWN:,} more"] if found > EXAMPLES_SHOWN else []
+    return [("", line) for line in (*examples, *rest)]
+
+
+def _plural(count: int, singular: str, plural: str | None = None) -> str:
+    return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
+
+
+def count_emotions(frame: pl.DataFrame) -> pl.DataFrame:
+    """Count the rows of each emotion in each split.
+
+    Returns:
+        `emotion`, every label and then null, and one column of counts for each split, in the order of splits.
+    """
+    counts = pl.DataFrame({"emotion": [*LABELS, None]}, schema={"emotion": pl.String})
+    for split in ordered_splits(frame["split"].unique()):
+        found = frame.filter(pl.col("split") == split).group_by("emotion").agg(pl.len().cast(pl.Int64).alias(split))
+        counts = counts.join(found, on="emotion", how="left", nulls_equal=True, maintain_order="left")
+    return counts.with_columns(pl.exclude("emotion").fill_null(0))
+
+
+def emotion_table(counts: pl.DataFrame) -> str:
+    """Lay out what `count_emotions` returns as text, with totals and the share of each expression."""
+    rows = [(emotion or "no expression", *numbers, sum(numbers)) for emotion, *numbers in counts.rows()]
+    shown = [row for row in rows if row[0] in LABELS or row[-1]]
+    total = ("total", *(sum(column) for column in zip(*(row[1:] for row in rows), strict=True)))
+    cells = [(*row, f"{row[-1] / max(total[-1], 1):.1%}") for row in (*shown, total)]
+    return text_table([("expression", *counts.columns[1:], "total", "share"), *cells])
 
 
 def check_manifest(frame: pl.DataFrame, *, pictures: bool = True) -> CheckReport:
-    """Look for everything in a manifest that would spoil a result.
+    """Look for everything in a manifest that would spoil a result, as `affekt data check` does.
 
     Args:
-        frame: a manifest.
+        frame: a manifest, as `affekt.read_manifest` returns it.
         pictures: whether to open every picture, which takes most of the time.
 
     Returns:
-        What was found; nothing is changed.
+        What was found, `print(report.text())` shows it; nothing is changed.
     """
     wrong = pl.any_horizontal(has_unknown_emotion(), is_out_of_range("valence"), is_out_of_range("arousal"))
     hashed = frame.filter(pl.col("pixel_sha256").is_not_null())
@@ -80,26 +215,8 @@ def drop_leaks(frame: pl.DataFrame) -> pl.DataFrame:
     return frame
 
 
-def count_emotions(frame: pl.DataFrame) -> pl.DataFrame:
-    """Count the rows of each emotion in each split.
-
-    Returns:
-        `emotion`, every label and then null, and one column of counts for each split, in `SPLIT_ORDER`.
-    """
-    counts = pl.DataFrame({"emotion": [*LABELS, None]}, schema={"emotion": pl.String})
-    for split in ordered(frame["split"].unique()):
-        found = frame.filter(pl.col("split") == split).group_by("emotion").agg(pl.len().cast(pl.Int64).alias(split))
-        counts = counts.join(found, on="emotion", how="left", nulls_equal=True, maintain_order="left")
-    return counts.with_columns(pl.exclude("emotion").fill_null(0))
-
-
-def ordered(splits: Iterable[str]) -> list[str]:
-    """Put train, val and test first, then the other splits by name."""
-    return sorted(splits, key=lambda split: (SPLIT_ORDER.index(split) if split in SPLIT_ORDER else 3, split))
-
-
 def _rank(frame: pl.DataFrame) -> pl.Expr:
-    places = {split: place for place, split in enumerate(ordered({*SPLIT_ORDER, *frame["split"]}))}
+    places = {split: place for place, split in enumerate(ordered_splits({*SPLITS, *frame["split"]}))}
     return pl.col("split").replace_strict(places, return_dtype=pl.Int32)
 
 
@@ -115,28 +232,28 @@ def _copies_across(hashed: pl.DataFrame) -> pl.DataFrame:
     return leaked.sort("rank", "kept").select("kept", pl.col("split").alias("leaked"), "pictures")
 
 
+Size = tuple[int | None, int | None, str | None]
+"""Width and height of a picture in pixels, or why it cannot be read."""
+
+
 def _open_pictures(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the pictures that cannot be read, and the tiny ones."""
-    slices = frame.select("path", "image", "source_id").iter_slices(ROWS_A_SLICE)
+    slices = frame.select("path", "image", "source_id").iter_slices(ROWS_PER_SLICE)
+    found: list[Size] = []
     with (
         ThreadPoolExecutor(core_count()) as pool,
-        tqdm(total=frame.height, desc="opening pictures", unit=" pictures", disable=None) as progress,
+        progress_bar(total=frame.height, description="opening pictures", unit="pictures") as progress,
     ):
-        found: list[tuple[int | None, int | None, str | None]] = []
-        for part in pool.map(_open_slice, slices):
-            found += part
-            progress.update(len(part))
+        for sizes in pool.map(lambda rows: [_size(*row) for row in rows.iter_rows()], slices):
+            found += sizes
+            progress.update(len(sizes))
     columns = {"width": pl.Int64, "height": pl.Int64, "why": pl.String}
     opened = frame.select("split", "source_id").hstack(pl.DataFrame(found, schema=columns, orient="row"))
     tiny = opened.filter(pl.min_horizontal("width", "height") < TINY_SIDE)
     return opened.filter(pl.col("why").is_not_null()).select("split", "source_id", "why"), tiny.drop("why")
 
 
-def _open_slice(part: pl.DataFrame) -> list[tuple[int | None, int | None, str | None]]:
-    return [_open(*row) for row in part.iter_rows()]
-
-
-def _open(path: str | None, image: bytes | None, source_id: str) -> tuple[int | None, int | None, str | None]:
+def _size(path: str | None, image: bytes | None, source_id: str) -> Size:
     source = path if image is None else image
     assert source is not None
     try:

@@ -3,7 +3,7 @@
 | column | type | meaning |
 |---|---|---|
 | path, image | text, bytes | where the picture is, or its encoded bytes; each row has one of the two |
-| split | text | `train`, `val`, `test` or the data set's own name |
+| split | text | `train`, `val`, `test` (`affekt.data.splits`), or a name of the data set's own |
 | source, source_id | text | the data set, and the picture's name in it; the pair is unique |
 | emotion | text | one of the eight labels, null if unknown |
 | votes | 8 floats | a soft label in the order of `LABELS`, summing to 1, null if unknown |
@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from affekt.data.csv_text import read_text_table
 from affekt.errors import DataError, PictureError
 from affekt.faces.pictures import read_rgb
 from affekt.files import written_whole
@@ -140,16 +141,34 @@ def write_table(frame: pl.DataFrame, path: Path) -> None:
             raise OSError(str(error).rpartition("IO error: ")[2]) from error
 
 
-def read_manifest(path: Path, *, with_wrong_labels: bool = False) -> pl.DataFrame:
-    """Open a manifest.
+def read_manifest(path: str | Path, *, with_wrong_labels: bool = False) -> pl.DataFrame:
+    """Read a manifest, the table that describes a data set.
 
     Args:
-        path: the Parquet file.
+        path: the Parquet file, as `affekt data import` writes it.
         with_wrong_labels: let unknown emotions and values out of range pass, for a check to count.
+
+    Returns:
+        One row per face, with the columns of `affekt.data.manifest.SCHEMA` and then the group attributes. `votes` holds
+        8 numbers that sum to 1, `box_xyxy` holds 4 numbers in pixels; what is unknown is null.
 
     Raises:
         DataError: the file is missing, is not a manifest, holds no rows, or a value breaks the contract.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> import polars as pl
+        >>> import affekt
+        >>> from affekt.data.manifest import write_manifest
+        >>> face = {"path": "a.png", "split": "train", "source": "mine", "source_id": "a", "emotion": "fear"}
+        >>> with TemporaryDirectory() as folder:
+        ...     write_manifest(pl.DataFrame([face]), Path(folder, "faces.parquet"))
+        ...     manifest = affekt.read_manifest(f"{folder}/faces.parquet")
+        >>> manifest.select("split", "emotion", "valence").rows()
+        [('train', 'fear', None)]
     """
+    path = Path(path)
     if not path.is_file():
         raise DataError(f"expected a manifest at {path}, got no such file; make one with: affekt data import --help")
     try:
@@ -184,6 +203,40 @@ def select_split(frame: pl.DataFrame, split: str) -> pl.DataFrame:
         counts = ", ".join(f"{name} ({count})" for name, count in frame["split"].value_counts(sort=True).iter_rows())
         raise DataError(f"expected rows of the split {split!r}, got none among {counts}; choose one with --split")
     return rows
+
+
+def with_attributes(manifest: pl.DataFrame, path: Path) -> pl.DataFrame:
+    """Join the columns of a csv to a manifest as group attributes; rows of neither side need a partner in the other.
+
+    Args:
+        manifest: the manifest.
+        path: a csv with `source_id`, with `source` too where data sets share names, and one further column or more.
+
+    Returns:
+        The manifest, in its order, with the csv's further columns as text, null where the csv has no such row.
+
+    Raises:
+        DataError: the file cannot be read, a column is missing or one of the manifest's own, a name comes twice, or no
+            row of the manifest is named.
+    """
+    table = read_text_table(path, "a csv of attributes", "write source_id,age,gender in it")
+    keys = [name for name in ("source", "source_id") if name in table.columns]
+    further = [name for name in table.columns if name not in keys]
+    taken = [name for name in further if name in manifest.columns]
+    if "source_id" not in keys or not further or taken:
+        raise DataError(
+            f"expected source_id and columns of other names than the manifest's in {path}, got "
+            f"{', '.join(table.columns)}; rename {', '.join(taken) or 'the column that names the pictures'}"
+        )
+    if table.select(pl.struct(keys).is_duplicated().any()).item():
+        twice = table.filter(pl.struct(keys).is_duplicated())["source_id"][0]
+        raise DataError(f"expected each picture once in {path}, got {twice!r} twice; keep one row of it")
+    if manifest.join(table, on=keys, how="semi").is_empty():
+        raise DataError(
+            f"expected names as in the manifest, such as {manifest['source_id'][0]!r}, in {path}, got "
+            f"{table['source_id'][0] if len(table) else 'no rows'!r}; write the manifest's source_id"
+        )
+    return manifest.join(table, on=keys, how="left", maintain_order="left")
 
 
 def read_row_rgb(row: dict[str, object]) -> np.ndarray:

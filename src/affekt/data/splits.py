@@ -1,9 +1,30 @@
-"""Carve a validation split out of the training split."""
+"""The splits of a data set: their names, their order, and a validation split carved out of the training split."""
+
+from collections.abc import Iterable
 
 import numpy as np
 import polars as pl
 
 from affekt.errors import ConfigError, DataError
+
+SPLITS = ("train", "val", "test")
+"""The splits in their order; a data set's own further splits come after them, by name."""
+
+SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+}
+"""What data sets call their splits, in lower case, and the split that is meant."""
+
+
+def ordered_splits(names: Iterable[str]) -> list[str]:
+    """Put train, val and test first, then the other splits by name."""
+    return sorted(names, key=lambda name: (SPLITS.index(name) if name in SPLITS else len(SPLITS), name))
 
 
 def carve_validation(train: pl.DataFrame, fraction: float, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -8,10 +8,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from affekt.data.importers import affectnet_npy
-from affekt.data.importers.affectnet import AffectNet
-from affekt.data.importers.affectnet_csv import COLUMNS
-from affekt.data.importers.affectnet_npy import PUBLISHED
+from affekt.data.importers import affectnet
+from affekt.data.importers.affectnet import COLUMNS, PUBLISHED_2021, AffectNet
 from affekt.data.manifest import to_manifest
 from affekt.errors import DataError
 from affekt.labels import LABELS
@@ -187,7 +185,7 @@ def test_npy_strings_become_labels_and_ids_need_not_be_contiguous(tmp_path):
     assert train["valence"].to_list() == [0.25] * 3
     assert train["box_xyxy"].null_count() == 3
     assert set(rows["split"]) == {"train", "val"}
-    assert listing.published == PUBLISHED == {"train": 287_651, "val": 3_999}
+    assert listing.published == PUBLISHED_2021 == {"train": 287_651, "val": 3_999}
     assert rows["path"][0] == str(tmp_path / "data" / "train_set" / "images" / "5.jpg")
 
 
@@ -229,26 +227,24 @@ def test_npy_damaged_pickled_or_missing_annotations_are_counted_and_not_cached(t
 def test_npy_a_stopped_import_goes_on_where_it_was(tmp_path, monkeypatch):
     root = npy_release(tmp_path / "data", faces=[(n, "3") for n in range(10)], sets=("train_set",))
     importer = AffectNet(root=root, cache=tmp_path / "cache")
-    monkeypatch.setattr(affectnet_npy, "PICTURES_A_PART", 4)
-    read = []
+    monkeypatch.setattr(affectnet, "FACES_PER_CHUNK", 4)
+    read, read_chunk = [], affectnet.read_chunk
 
-    def stopping(folder, chunks):
-        for number, chunk in enumerate(chunks):
-            if number == 2:
-                raise KeyboardInterrupt
-            read.extend(chunk)
-            yield affectnet_npy.read_chunk(str(folder), chunk)
+    def stopping(folder, ids):
+        if len(read) == 8:
+            raise KeyboardInterrupt
+        return counting(folder, ids)
 
-    def counting(folder, chunks):
-        for chunk in chunks:
-            read.extend(chunk)
-            yield affectnet_npy.read_chunk(str(folder), chunk)
+    def counting(folder, ids):
+        read.extend(ids)
+        return read_chunk(folder, ids)
 
-    monkeypatch.setattr(affectnet_npy, "_read_chunks", stopping)
+    monkeypatch.setattr(affectnet, "core_count", lambda: 1)
+    monkeypatch.setattr(affectnet, "read_chunk", stopping)
     with pytest.raises(KeyboardInterrupt):
         importer.list_rows()
     assert len(read) == 8
-    monkeypatch.setattr(affectnet_npy, "_read_chunks", counting)
+    monkeypatch.setattr(affectnet, "read_chunk", counting)
     assert len(importer.list_rows().rows) == 10
     assert sorted(map(int, read)) == list(range(10))
 
@@ -261,11 +257,11 @@ def test_npy_another_download_in_the_same_place_is_read_afresh(tmp_path):
     assert AffectNet(root=root, cache=cache).list_rows().rows["emotion"][0] == "sadness"
 
 
-def test_npy_a_damaged_part_of_the_cache_is_read_again(tmp_path):
+def test_npy_a_damaged_cache_is_read_again(tmp_path):
     root, cache = npy_release(tmp_path / "data"), tmp_path / "cache"
     expected = AffectNet(root=root, cache=cache).list_rows().rows
-    for part in cache.rglob("*.parquet"):
-        part.write_bytes(part.read_bytes()[:20])
+    for ledger in cache.iterdir():
+        ledger.write_bytes(ledger.read_bytes()[:-20])
     assert AffectNet(root=root, cache=cache).list_rows().rows.equals(expected)
     assert AffectNet(root=root, cache=cache).list_rows().rows.equals(expected)
 
@@ -273,10 +269,11 @@ def test_npy_a_damaged_part_of_the_cache_is_read_again(tmp_path):
 def test_npy_processes_read_the_same_as_one(tmp_path, monkeypatch):
     root = npy_release(tmp_path / "data", faces=[(n, str(n % 8)) for n in range(12)], sets=("train_set",))
     alone = AffectNet(root=root, cache=tmp_path / "one").list_rows().rows
-    monkeypatch.setattr(affectnet_npy, "PICTURES_A_PART", 5)
+    monkeypatch.setattr(affectnet, "FACES_PER_CHUNK", 5)
     together = AffectNet(root=root, cache=tmp_path / "many").list_rows().rows
     assert together.equals(alone)
-    assert len(list((tmp_path / "many").rglob("*.parquet"))) == 3
+    [ledger] = (tmp_path / "many").iterdir()
+    assert len(ledger.read_text().splitlines()) == 1 + 3, "a header and three chunks"
 
 
 def test_npy_never_writes_into_the_data_set(tmp_path, monkeypatch):
@@ -285,12 +282,12 @@ def test_npy_never_writes_into_the_data_set(tmp_path, monkeypatch):
     monkeypatch.setenv("AFFEKT_HOME", str(tmp_path / "home"))
     AffectNet(root=root).list_rows()
     assert sorted(root.rglob("*")) == before
-    assert list((tmp_path / "home" / "annotations").rglob("*.parquet"))
+    assert list((tmp_path / "home" / "annotations").glob(".*.ledger"))
 
 
 def test_npy_cache_that_cannot_be_written_is_an_error(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(DataError, match="choose another folder"):
+    with pytest.raises(DataError, match="choose another folder with --cache"):
         AffectNet(root=npy_release(tmp_path / "data"), cache=tmp_path / "file").list_rows()
 
 

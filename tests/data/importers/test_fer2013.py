@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from affekt.data.importers.fer2013 import Fer2013
-from affekt.data.importers.fer_pixels import read_fer_table
+from affekt.data.importers.fer2013 import Fer2013, read_pixel_table
 from affekt.errors import DataError
 from affekt.faces.pictures import encode_png, read_rgb
 
@@ -178,7 +177,7 @@ def test_empty_kaggle_folders_are_an_error(tmp_path):
 def test_a_table_that_is_not_fer2013_is_an_error(tmp_path, text, message):
     (tmp_path / "fer2013.csv").write_text(text)
     with pytest.raises(DataError, match=message):
-        read_fer_table(tmp_path / "fer2013.csv")
+        read_pixel_table(tmp_path / "fer2013.csv")
 
 
 def test_a_missing_or_damaged_download_is_an_error(tmp_path):
@@ -191,10 +190,10 @@ def test_a_missing_or_damaged_download_is_an_error(tmp_path):
     cut = tmp_path / "cut.tar.gz"
     cut.write_bytes(whole.read_bytes()[:9000])
     with pytest.raises(DataError, match=r"expected a whole FER2013 table at .*cut.tar.gz"):
-        read_fer_table(cut)
+        read_pixel_table(cut)
     (tmp_path / "wrong.tar.gz").write_bytes(b"<html>sign in to download</html>")
     with pytest.raises(DataError, match="download it again"):
-        read_fer_table(tmp_path / "wrong.tar.gz")
+        read_pixel_table(tmp_path / "wrong.tar.gz")
     write_tar(tmp_path / "other.tar.gz", {"fer2013/README": "nothing else"})
     with pytest.raises(DataError, match="got no csv file"):
-        read_fer_table(tmp_path / "other.tar.gz")
+        read_pixel_table(tmp_path / "other.tar.gz")

@@ -1,4 +1,4 @@
-"""FER+: counting rules, the join by row order, the folders; small generated copies, and counts on the real votes."""
+"""FER+: the join by row order, the folders; small generated copies, and counts on the real votes."""
 
 from pathlib import Path
 
@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from affekt.data.importers.engine import import_listing
-from affekt.data.importers.ferplus import FerPlus, keep, read_label_table
-from affekt.data.importers.ferplus_rules import CHOICES, NO_AGREEMENT, PUBLISHED, RULES
-from affekt.data.importers.projection import NORMS
+from affekt.data.importers.engine import ImportOptions, import_listing
+from affekt.data.importers.ferplus import FerPlus, keep_agreed, read_label_table
+from affekt.data.importers.votes import CHOICES, NORMS, PUBLISHED, RULES
 from affekt.errors import DataError
 from affekt.faces.pictures import encode_png, read_rgb
 from affekt.labels import LABELS
@@ -45,56 +44,6 @@ def imported(folder: Path, rows: list[tuple[str, str, list[int]]], **options):
     return FerPlus(pixels=pixels, labels=write_labels(folder / "votes.csv", rows), **options).list_rows()
 
 
-def winner(rule: str, votes: list[int]) -> str | None:
-    (choice,) = RULES[rule](np.array([votes], dtype=float))
-    return None if choice == NO_AGREEMENT else CHOICES[choice]
-
-
-@pytest.mark.parametrize(
-    ("votes", "majority", "probability", "multi_target", "argmax"),
-    [
-        # neu hap sur sad ang dis fea con unk NF
-        ([6, 4, 0, 0, 0, 0, 0, 0, 0, 0], "neutral", "neutral", "neutral", "neutral"),
-        ([5, 5, 0, 0, 0, 0, 0, 0, 0, 0], None, "neutral", "neutral", "neutral"),
-        ([4, 3, 3, 0, 0, 0, 0, 0, 0, 0], None, "neutral", "neutral", "neutral"),
-        # single votes go first: 4 of the 7 left is a majority
-        ([4, 1, 0, 3, 1, 0, 1, 0, 0, 0], "neutral", "neutral", "neutral", "neutral"),
-        # unknown and no face count in the sum: 5 of 10 is no majority
-        ([5, 0, 0, 0, 0, 0, 0, 0, 3, 2], None, None, "neutral", "neutral"),
-        # a single vote for no face is removed too: 5 of 9
-        ([5, 0, 0, 0, 0, 0, 0, 0, 4, 1], "neutral", "neutral", "neutral", "neutral"),
-        ([0, 0, 0, 0, 0, 0, 0, 0, 10, 0], "unknown", "unknown", "unknown", "unknown"),
-        ([0, 0, 0, 0, 0, 0, 0, 0, 0, 10], "NF", "NF", "NF", "NF"),
-        ([3, 0, 0, 0, 0, 0, 0, 0, 5, 2], None, None, "unknown", "unknown"),
-        # four equals are too many for probability; none has 30 %
-        ([0, 2, 2, 2, 2, 0, 0, 0, 2, 0], None, None, None, "happiness"),
-        # only single votes: nothing is left
-        ([1, 1, 1, 1, 1, 1, 1, 1, 1, 1], None, None, None, "neutral"),
-        # nine votes: 5 of 9
-        ([0, 0, 0, 0, 0, 5, 0, 4, 0, 0], "disgust", "disgust", "disgust", "disgust"),
-    ],
-)
-def test_the_counting_rules(votes, majority, probability, multi_target, argmax):
-    assert winner("majority", votes) == majority
-    assert winner("probability", votes) == probability
-    assert winner("crossentropy", votes) == probability
-    assert winner("multi_target", votes) == multi_target
-    assert winner("argmax", votes) == argmax
-
-
-ten_votes = st.lists(st.integers(0, 9), min_size=10, max_size=10).map(
-    lambda choices: np.bincount(choices, minlength=10).astype(float)
-)
-
-
-@settings(max_examples=100, deadline=None)
-@given(ten_votes)
-def test_a_majority_is_kept_by_every_rule_and_named_alike(votes):
-    named = winner("majority", votes.tolist())
-    if named is not None:
-        assert {winner(rule, votes.tolist()) for rule in RULES} == {named}
-
-
 def test_tables_are_joined_by_row_order_not_by_the_number_in_the_name(tmp_path):
     rows = [
         ("Training", "fer0000007.png", NEUTRAL),
@@ -121,12 +70,17 @@ def test_votes_are_raw_shares_of_the_eight_expressions_in_our_order(tmp_path):
     assert dict(zip(LABELS, row, strict=True)) == pytest.approx(expected)
 
 
+ten_votes = st.lists(st.integers(0, 9), min_size=10, max_size=10).map(
+    lambda choices: np.bincount(choices, minlength=10).astype(float)
+)
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.lists(ten_votes, min_size=1, max_size=20), st.sampled_from(sorted(RULES)))
 def test_whatever_is_kept_has_votes_that_sum_to_one_and_everything_is_counted(votes, rule):
     rows = pl.DataFrame({"name": [f"{number}.png" for number in range(len(votes))], "split": "train", "path": "p"})
     counts = pl.Series("counts", np.stack(votes), dtype=pl.Array(pl.Float64, 10))
-    kept, dropped = keep(rows.with_columns(counts), rule)
+    kept, dropped = keep_agreed(rows.with_columns(counts), rule)
     assert kept.height + sum(dropped.values()) == len(votes)
     assert kept["votes"].arr.sum().to_list() == pytest.approx([1.0] * kept.height, abs=1e-6)
     assert kept["emotion"].is_in(LABELS).all()
@@ -243,7 +197,7 @@ def test_the_folders_have_label_files_without_header(tmp_path):
     assert frame["votes"][0].to_list()[LABELS.index("fear")] == pytest.approx(0.2)
     assert listing.published == {"train": 25_045, "val": 3_191, "test": 3_137}
     assert any("label.csv" in note for note in listing.notes)
-    manifest = import_listing(listing, tmp_path / "faces.parquet", jobs=1).manifest
+    manifest = import_listing(listing, ImportOptions(out=tmp_path / "faces.parquet", jobs=1)).manifest
     assert (read_rgb(manifest["path"][3]) == greys(ord("d"))[..., None]).all()
 
 
@@ -261,7 +215,7 @@ def test_a_box_without_area_drops_the_picture_and_is_counted(tmp_path):
         listing = FerPlus(pixels=tmp_path / "data").list_rows()
         assert listing.rows["split"].to_list() == ["train", "train", "test"]
         assert listing.dropped == {"face box without an area": 1}
-        assert import_listing(listing, tmp_path / "faces.parquet", jobs=1).manifest.height == 3
+        assert import_listing(listing, ImportOptions(out=tmp_path / "faces.parquet", jobs=1)).manifest.height == 3
 
 
 @pytest.mark.parametrize(
@@ -285,7 +239,9 @@ def test_a_broken_line_of_a_label_file_is_an_error(tmp_path, line):
 def test_a_name_in_another_encoding_is_a_picture_that_is_not_there(tmp_path):
     table = write_folders(tmp_path / "data") / "FER2013Train" / "label.csv"
     table.write_bytes(table.read_bytes() + 'fär.png,"(0, 0, 48, 48)",10,0,0,0,0,0,0,0,0,0\n'.encode("latin-1"))
-    report = import_listing(FerPlus(pixels=tmp_path / "data").list_rows(), tmp_path / "faces.parquet", jobs=1)
+    report = import_listing(
+        FerPlus(pixels=tmp_path / "data").list_rows(), ImportOptions(out=tmp_path / "faces.parquet", jobs=1)
+    )
     assert [len(paths) for paths in report.unreadable.values()] == [1]
     assert report.manifest.height == 4
 
@@ -314,7 +270,7 @@ def test_projected_valence_and_arousal_say_so(tmp_path):
 @pytest.mark.parametrize("rule", sorted(RULES))
 def test_counts_on_the_real_votes(rule):
     labels = read_label_table(SHARED_LABELS)
-    kept, _ = keep(labels.with_columns(split=pl.col("usage"), path=pl.col("name")), rule)
+    kept, _ = keep_agreed(labels.with_columns(split=pl.col("usage"), path=pl.col("name")), rule)
     counts = dict(kept["split"].value_counts().iter_rows())
     train, val, _ = PUBLISHED["fer2013new.csv", rule]
     # The files at hand leave out the three rows of Training that reuse a name; majority is published without them.

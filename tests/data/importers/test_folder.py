@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from affekt.data.importers.folder import Folder
-from affekt.data.importers.label_names import parse_map
+from affekt.data.importers.listing import parse_map
 from affekt.data.manifest import to_manifest
 from affekt.errors import ConfigError, DataError
 from affekt.faces.pictures import PICTURE_ENDINGS

@@ -10,13 +10,17 @@ import numpy as np
 import polars as pl
 from tyro.conf import Positional
 
-from affekt.data.importers.listing import Listing
+from affekt.data.importers.listing import Listing, with_face_boxes
+from affekt.data.manifest import SCHEMA
+from affekt.data.splits import SPLITS
 from affekt.errors import ConfigError, DataError, require_seed
 
 SCALE = 10
 """Ratings are whole numbers in [-10, 10]."""
+RATINGS = ("valence", "arousal")
 PUBLISHED_CLIPS = 600
 UNKNOWN_ACTOR = "unknown actor of clip "
+FRAME_SCHEMA = {name: SCHEMA[name] for name in ("path", "source_id", "subject", *RATINGS, "box_xyxy")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,31 +54,38 @@ class AfewVa:
         Raises:
             DataError: there are no clips, an annotation file is damaged, or no frame has landmarks.
         """
-        files = find_annotations(self.root.resolve())
+        root = self.root.resolve()
+        files = _find_annotations(root)
         if not files:
             raise DataError(
-                f"expected clips as 001/001.json with 001/00000.png under {self.root}, got none; give the folder that "
+                f"expected clips as 001/001.json with 001/00000.png under {root}, got none; give the folder that "
                 "holds them, as in: affekt data import afewva AFEW-VA --out afewva.parquet"
             )
-        frames = [row for path in files for row in _read_clip(path)]
-        rows = [row for row in frames if row["box_xyxy"] is not None]
-        if not rows:
+        frames = pl.DataFrame([row for path in files for row in _read_clip(path)], schema=FRAME_SCHEMA, orient="row")
+        rows, without = with_face_boxes(frames)
+        if rows.is_empty():
             raise DataError(
-                f"expected frames with landmarks in the clips under {self.root}, got none in {len(frames):,} frames; "
+                f"expected frames with landmarks in the clips under {root}, got none in {len(frames):,} frames; "
                 "unpack them again"
             )
-        people = [row["subject"] for row in rows]
-        splits = split_by_person(people, self.val, self.test, self.seed)
-        frame = pl.DataFrame(rows, infer_schema_length=None).with_columns(
-            pl.Series("split", [splits[person] for person in people], dtype=pl.String),
+        splits = split_by_person(rows["subject"].to_list(), self.val, self.test, self.seed)
+        rows = rows.with_columns(
+            pl.col("subject").replace_strict(splits, return_dtype=pl.String).alias("split"),
+            *(pl.when(pl.col(name).is_between(-SCALE, SCALE)).then(pl.col(name) / SCALE) for name in RATINGS),
             pl.lit("afewva").alias("source"),
             pl.lit("rated").alias("valence_arousal_origin"),
-            pl.col("box_xyxy").cast(pl.List(pl.Float32)).list.to_array(4),
         )
+        return Listing(
+            rows=rows,
+            dropped={"no landmarks, and so no face box": without},
+            notes=tuple(self._notes(rows, splits, len(files))),
+        )
+
+    def _notes(self, rows: pl.DataFrame, splits: dict[str, str], clips: int) -> list[str]:
         unknown = sum(person.startswith(UNKNOWN_ACTOR) for person in splits)
-        outside = frame.select(pl.any_horizontal(pl.col("valence", "arousal").is_null()).sum()).item()
+        outside = rows.filter(pl.any_horizontal(pl.col(RATINGS).is_null())).height
         notes = [
-            f"{len(files)} clips (published: {PUBLISHED_CLIPS}) with {len(splits) - unknown} actors; valence and "
+            f"{clips} clips (published: {PUBLISHED_CLIPS}) with {len(splits) - unknown} actors; valence and "
             f"arousal are divided by {SCALE}.",
             f"There is no official split: whole actors were dealt to train, val and test with seed {self.seed}.",
             "Face boxes are the bounds of the 68 landmarks.",
@@ -83,12 +94,10 @@ class AfewVa:
             notes.append(f"{unknown} clips name no actor: each counts as a person of its own.")
         if outside:
             notes.append(f"Valence or arousal is missing or outside [-10, 10] in {outside:,} frames: null there.")
-        without = len(frames) - len(rows)
-        dropped = {"no landmarks, and so no face box": without} if without else {}
-        return Listing(rows=frame, dropped=dropped, notes=tuple(notes))
+        return notes
 
 
-def find_annotations(root: Path) -> list[Path]:
+def _find_annotations(root: Path) -> list[Path]:
     """Return every `NNN/NNN.json` one or two folders below the root; copies in `*_cropped` folders are passed over."""
     found = [*root.glob("*/*.json"), *root.glob("*/*/*.json")]
     return sorted(
@@ -114,24 +123,23 @@ def split_by_person(people: list[str], val: float, test: float, seed: int) -> di
     counts = np.array([frames[name] for name in shuffled])
     middle = (np.cumsum(counts) - counts / 2) / counts.sum()
     bounds = np.array([1 - val - test, 1 - test])
-    return dict(zip(shuffled, np.array(["train", "val", "test"])[(middle[:, None] > bounds).sum(axis=1)], strict=True))
+    return dict(zip(shuffled, np.array(SPLITS)[(middle[:, None] > bounds).sum(axis=1)], strict=True))
 
 
-def _read_clip(path: Path) -> list[dict[str, Any]]:
+def _read_clip(path: Path) -> list[tuple[Any, ...]]:
     try:
         clip = json.loads(path.read_text(encoding="utf-8-sig"))
         # Who is unknown may be anybody, but for one clip it is one person.
         actor = str(clip.get("actor") or "").strip() or f"{UNKNOWN_ACTOR}{path.stem}"
         # The frames lie one level down: the top level holds the clip's own facts.
         return [
-            {
-                "path": str(path.parent / f"{key}.png"),
-                "source_id": f"{path.stem}/{key}",
-                "subject": actor,
-                "valence": _in_range(frame.get("valence")),
-                "arousal": _in_range(frame.get("arousal")),
-                "box_xyxy": _bounds(frame.get("landmarks")),
-            }
+            (
+                str(path.parent / f"{key}.png"),
+                f"{path.stem}/{key}",
+                actor,
+                *(None if frame.get(name) is None else float(frame[name]) for name in RATINGS),
+                _bounds(frame.get("landmarks")),
+            )
             for key, frame in sorted(clip["frames"].items())
         ]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -140,12 +148,5 @@ def _read_clip(path: Path) -> list[dict[str, Any]]:
         ) from error
 
 
-def _in_range(rating: float | None) -> float | None:
-    return rating / SCALE if rating is not None and -SCALE <= rating <= SCALE else None
-
-
 def _bounds(landmarks: list[list[float]] | None) -> list[float] | None:
-    if not landmarks:
-        return None
-    (left, top), (right, bottom) = np.min(landmarks, axis=0), np.max(landmarks, axis=0)
-    return [float(left), float(top), float(right), float(bottom)] if right > left and bottom > top else None
+    return [*np.min(landmarks, axis=0).tolist(), *np.max(landmarks, axis=0).tolist()] if landmarks else None

@@ -1,16 +1,62 @@
-"""AffectNet (Mollahosseini et al. 2017), both releases: which one lies in the folder is found by its layout."""
+"""AffectNet (Mollahosseini et al. 2017), both releases: which one lies in the folder is found by its layout.
 
+The original release of 2017 has pictures in numbered folders and lists as csv. The release of March 2021 has cropped
+faces, and four small npy files for each. More than a million files take minutes to read, so the cores share them, and a
+ledger keeps what was read: an import that was stopped goes on where it was.
+"""
+
+import hashlib
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+import polars as pl
 from tyro.conf import Positional
 
-from affekt.data.importers.affectnet_csv import find_lists, list_csv_release
-from affekt.data.importers.affectnet_npy import SETS, list_npy_release
-from affekt.data.importers.listing import Listing
+from affekt.cores import core_count
+from affekt.data.importers.engine import run_in_processes
+from affekt.data.importers.listing import Listing, with_face_boxes
 from affekt.errors import DataError
 from affekt.files import affekt_home
+from affekt.labels import LABELS
+from affekt.ledger import Ledger
+from affekt.progress import progress_bar
+
+NO_EXPRESSION = {8: "none", 9: "uncertain", 10: "no face"}
+"""Numbers of the 2017 lists that are no expression; training on them as three more classes is a known mistake."""
+NO_TEST_SET = "There is no public test set: validation doubles as test, so choose models on a part of train."
+
+COLUMNS: tuple[str, ...] = (
+    "subDirectory_filePath",
+    "face_x",
+    "face_y",
+    "face_width",
+    "face_height",
+    "facial_landmarks",
+    "expression",
+    "valence",
+    "arousal",
+)
+"""Of the 2017 lists, some of which have no header."""
+NEEDED = [name for name in COLUMNS if name != "facial_landmarks"]
+LISTS = {
+    "manual": {"training.csv": "train", "validation.csv": "val"},
+    "automatic": {"automatically_annotated.csv": "train"},
+}
+FOLDERS = {"manual": "Manually_Annotated", "automatic": "Automatically_Annotated"}
+LIST_FOLDERS = ("", "Manually_Annotated_file_lists", "Automatically_annotated_file_list")
+PUBLISHED_2017 = {"manual": {"train": 287_651, "val": 4_000}, "automatic": {}}
+"""Rows that show one of the eight expressions."""
+
+SETS = {"train_set": "train", "val_set": "val"}
+PUBLISHED_2021 = {"train": 287_651, "val": 3_999}
+FACES_PER_CHUNK = 2048
+ANNOTATION_SCHEMA = [(name, pl.String) for name in ("id", "expression", "valence", "arousal")]
+
+Annotation = tuple[str, str, str, str]
+"""id, expression, valence and arousal, as the npy files have them: text."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,16 +76,16 @@ class AffectNet:
         """List what the release's own files describe.
 
         Raises:
-            DataError: the folder is of neither release, or of both.
+            DataError: the folder is of neither release or of both, or its release is not whole.
         """
         if self._release() == "2017":
-            return list_csv_release(self.root, self.lists)
-        return list_npy_release(self.root, self.cache or affekt_home() / "annotations")
+            return _list_2017(self.root, self.lists)
+        return _list_2021(self.root, self.cache or affekt_home() / "annotations")
 
     def _release(self) -> str:
         if self.release != "auto":
             return self.release
-        has_csv = bool(find_lists(self.root, self.lists))
+        has_csv = bool(_find_lists(self.root, self.lists))
         has_npy = any((self.root / name / "annotations").is_dir() for name in SETS)
         if has_csv and has_npy:
             raise DataError(f"expected one release of AffectNet in {self.root}, got both; add --release 2017 or 2021")
@@ -49,3 +95,224 @@ class AffectNet:
                 "train_set/annotations (2021), got neither; give the folder that holds Manually_Annotated or train_set"
             )
         return "2017" if has_csv else "2021"
+
+
+def _name_expressions(rows: pl.DataFrame, origin: str) -> tuple[pl.DataFrame, dict[str, int], tuple[str, ...]]:
+    """Turn AffectNet's text columns into labels, and leave out what is no expression.
+
+    Args:
+        rows: `expression`, `valence` and `arousal` as text, and any further columns.
+        origin: where valence and arousal come from, one of `affekt.data.manifest.ORIGINS`.
+
+    Returns:
+        The rows that show one of the eight expressions, with `emotion`, `valence`, `arousal` (null outside [-1, 1]) and
+        `valence_arousal_origin`; how many were left out, by reason; notes.
+    """
+    names = {float(number): label for number, label in enumerate(LABELS)}
+    number, valence, arousal = (
+        pl.col(name).str.strip_chars().cast(pl.Float64, strict=False) for name in ("expression", "valence", "arousal")
+    )
+    rows = rows.with_columns(
+        number.replace_strict(names, default=None, return_dtype=pl.String).alias("emotion"),
+        pl.when(number.is_finite()).then(number).alias("expression"),
+        pl.when(valence.is_between(-1, 1)).then(valence).alias("valence"),
+        pl.when(arousal.is_between(-1, 1)).then(arousal).alias("arousal"),
+    )
+    others = rows.filter(pl.col("emotion").is_null())["expression"].value_counts(sort=True)
+    dropped = {_reason(number): count for number, count in others.iter_rows()}
+    rows = rows.filter(pl.col("emotion").is_not_null()).drop("expression")
+    known = pl.any_horizontal(pl.col("valence", "arousal").is_not_null())
+    rows = rows.with_columns(pl.when(known).then(pl.lit(origin)).alias("valence_arousal_origin"))
+    nulls = rows.filter(pl.any_horizontal(pl.col("valence", "arousal").is_null())).height
+    note = f"Valence or arousal is -2 or otherwise outside [-1, 1] in {nulls:,} kept rows: null there."
+    return rows, dropped, (note,) if nulls else ()
+
+
+def _reason(number: float | None) -> str:
+    if number is None:
+        return "expression unreadable"
+    return f"expression {number:g} ({NO_EXPRESSION.get(int(number), 'unknown')})"
+
+
+def _list_2017(root: Path, lists: str) -> Listing:
+    """List the rows of the csv lists.
+
+    Args:
+        root: the folder that holds `Manually_Annotated` or `Automatically_Annotated`, or one of these two.
+        lists: `manual` or `automatic`.
+    """
+    found = _find_lists(root, lists)
+    wanted = f"{FOLDERS[lists]}_Images"
+    bases = [base for base in (root / FOLDERS[lists], root) if base.is_dir()]
+    folders = [folder for base in bases for folder in sorted(base.iterdir()) if folder.name.lower() == wanted.lower()]
+    pictures = next((folder.resolve() for folder in folders if folder.is_dir()), None)
+    if len(found) < len(LISTS[lists]) or pictures is None:
+        raise DataError(
+            f"expected {FOLDERS[lists]}/{wanted} and {' and '.join(LISTS[lists])} under {root}, got "
+            f"{', '.join(path.name for path in found) or 'no list'} and {pictures or 'no pictures'}; give the folder "
+            f"that holds {FOLDERS[lists]}, as in: affekt data import affectnet AffectNet --out affectnet.parquet"
+        )
+    rows = pl.concat([_read_list(path).with_columns(split=pl.lit(split)) for path, split in found.items()])
+    listed = len(rows)
+    rows, dropped, notes = _name_expressions(rows, "rated" if lists == "manual" else "predicted")
+    left, top, width, height = (pl.col(name).cast(pl.Float32, strict=False) for name in NEEDED[1:5])
+    box = pl.concat_list(left, top, left + width, top + height).list.to_array(4)
+    boxed = rows.with_columns(box_xyxy=pl.when((width >= 1) & (height >= 1)).then(box))
+    rows, dropped["no face box (a width or height below 1)"] = with_face_boxes(boxed)
+    unique = rows.unique("subDirectory_filePath", keep="first", maintain_order=True)
+    dropped["picture listed again (the first row is kept)"] = len(rows) - len(unique)
+    if lists == "manual":
+        remarks = (
+            "The published counts are of rows with one of the eight expressions, of 414,800 and 5,500 rows in all.",
+            NO_TEST_SET,
+        )
+    else:
+        remarks = ("Labels were predicted by a network, not given by people.",)
+    name = pl.col("subDirectory_filePath")
+    return Listing(
+        rows=unique.select(
+            (pl.lit(f"{pictures}/") + name).alias("path"),
+            "split",
+            pl.lit("affectnet" if lists == "manual" else "affectnet-automatic").alias("source"),
+            name.alias("source_id"),
+            "emotion",
+            "valence",
+            "arousal",
+            "valence_arousal_origin",
+            "box_xyxy",
+        ),
+        dropped=dropped,
+        published=PUBLISHED_2017[lists],
+        notes=(f"AffectNet 2017, {lists} lists, {listed:,} rows.", *notes, *remarks),
+    )
+
+
+def _find_lists(root: Path, lists: str) -> dict[Path, str]:
+    """Return the csv lists that are there, each with its split; they lie in any of the places copies put them."""
+    places = [base / folder for base in (root / FOLDERS[lists], root) for folder in LIST_FOLDERS]
+    found = {}
+    for name, split in LISTS[lists].items():
+        path = next((place / name for place in places if (place / name).is_file()), None)
+        if path is not None:
+            found[path] = split
+    return found
+
+
+def _read_list(path: Path) -> pl.DataFrame:
+    with path.open(encoding="utf-8-sig") as file:
+        first = [name.strip() for name in file.readline().split(",")]
+    has_header = COLUMNS[0] in first
+    names = first if has_header else list(COLUMNS)
+    if not set(NEEDED) <= set(names) or (not has_header and len(first) != len(COLUMNS)):
+        raise DataError(
+            f"expected the columns {', '.join(COLUMNS)} in {path}, got {', '.join(first[:9])}; "
+            "give AffectNet's own list, or use: affekt data import csv"
+        )
+    read = sorted(names.index(name) for name in NEEDED)
+    try:
+        rows = pl.read_csv(
+            path, has_header=has_header, columns=read, infer_schema=False, truncate_ragged_lines=True, quote_char=None
+        )
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"expected a csv list in {path}, got {error}; unpack or download it again") from error
+    rows.columns = [names[index] for index in read]
+    return rows.select(pl.col(NEEDED).str.strip_chars()).filter(pl.col("subDirectory_filePath").is_not_null())
+
+
+def _list_2021(root: Path, cache: Path) -> Listing:
+    """List the faces of the npy annotations.
+
+    Args:
+        root: the folder that holds `train_set` and `val_set`.
+        cache: where annotations are kept once read, outside the data set, which may be read-only.
+    """
+    folders = [root / name for name in SETS if (root / name / "annotations").is_dir()]
+    if not folders:
+        raise DataError(
+            f"expected train_set/annotations and val_set/annotations under {root}, got neither; give the folder that "
+            "holds both, as in: affekt data import affectnet AffectNet --out affectnet.parquet"
+        )
+    dropped: Counter[str] = Counter()
+    rows, no_expression, notes = _name_expressions(
+        pl.concat([_list_set(folder.resolve(), cache, dropped) for folder in folders]), "rated"
+    )
+    absent = [name for name in SETS if root / name not in folders]
+    return Listing(
+        rows=rows.drop("id"),
+        dropped={**dropped, **no_expression},
+        published=PUBLISHED_2021,
+        notes=(
+            "AffectNet 2021: faces are already cropped, so the whole picture is the face.",
+            *notes,
+            *(f"{name} is not there." for name in absent),
+            f"Annotations are kept in {cache}; delete that folder to read them afresh.",
+            NO_TEST_SET,
+        ),
+    )
+
+
+def _list_set(folder: Path, cache: Path, dropped: Counter[str]) -> pl.DataFrame:
+    """List the faces of one set that have a picture and an annotation, and count the others in `dropped`."""
+    images, annotations = folder / "images", folder / "annotations"
+    # Ids are not contiguous: what is in the folder counts, never a range.
+    ids = sorted(path.name.removesuffix("_exp.npy") for path in annotations.glob("*_exp.npy"))
+    if not images.is_dir():
+        raise DataError(f"expected the pictures in {images}, got no such folder; unpack them beside the annotations")
+    pictures = {path.stem: path.name for path in images.iterdir()}
+    both = [name for name in ids if name in pictures]
+    rows = read_annotations(annotations, both, cache)
+    dropped["annotation without a picture"] += len(ids) - len(both)
+    dropped["picture without an annotation"] += len(pictures) - len(both)
+    dropped["annotation unreadable"] += len(both) - len(rows)
+    return rows.with_columns(
+        (pl.lit(f"{images}/") + pl.col("id").replace_strict(pictures, return_dtype=pl.String)).alias("path"),
+        pl.lit(SETS[folder.name]).alias("split"),
+        pl.lit("affectnet").alias("source"),
+        (pl.lit(f"{folder.name}/") + pl.col("id")).alias("source_id"),
+    )
+
+
+def read_annotations(folder: Path, ids: list[str], cache: Path) -> pl.DataFrame:
+    """Read the npy annotations of the given ids, using what an earlier import left in the cache.
+
+    Args:
+        folder: where `<id>_exp.npy`, `<id>_val.npy` and `<id>_aro.npy` lie.
+        ids: the faces wanted.
+        cache: a ledger for each folder is kept here; what could not be read is not kept.
+
+    Returns:
+        `id`, `expression`, `valence`, `arousal` as text, in the order of `ids`, without those that cannot be read.
+
+    Raises:
+        DataError: the cache cannot be written.
+    """
+    # A folder's time changes with the files that are put into it: another download at the same place is read afresh.
+    header = {"annotations": str(folder), "unpacked": folder.stat().st_mtime_ns}
+    name = hashlib.sha256(bytes(folder)).hexdigest()[:16]
+    ledger = Ledger(cache / name, header, instead="choose another folder with --cache")
+    known: dict[str, Annotation] = {row[0]: row for rows, _ in ledger.records() for row in rows}
+    todo = [name for name in ids if name not in known]
+    chunks = [(str(folder), todo[start : start + FACES_PER_CHUNK]) for start in range(0, len(todo), FACES_PER_CHUNK)]
+    if chunks:
+        progress = progress_bar(total=len(todo), description=f"annotations of {folder.parent.name}", unit="faces")
+        with ledger.writing(), progress:
+            for number, rows in run_in_processes(read_chunk, chunks, min(core_count(), len(chunks))):
+                ledger.add(rows)
+                known |= {row[0]: row for row in rows}
+                progress.update(len(chunks[number][1]))
+    return pl.DataFrame([known[name] for name in ids if name in known], schema=ANNOTATION_SCHEMA, orient="row")
+
+
+def read_chunk(folder: str, ids: list[str]) -> list[Annotation]:
+    """Read the annotations of some faces, without those that have a file missing or damaged."""
+    annotations = []
+    for name in ids:
+        try:
+            # The values are unicode strings in these files, which needs no pickle.
+            expression, valence, arousal = (
+                str(np.load(f"{folder}/{name}_{part}.npy", allow_pickle=False).item()) for part in ("exp", "val", "aro")
+            )
+        except (OSError, ValueError, EOFError):
+            continue
+        annotations.append((name, expression, valence, arousal))
+    return annotations

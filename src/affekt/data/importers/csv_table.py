@@ -8,10 +8,13 @@ import polars as pl
 from tyro.conf import Positional
 
 from affekt.data.csv_text import read_text_table
-from affekt.data.importers.label_names import SKIP, SPLITS, parse_map, resolve_labels
-from affekt.data.importers.listing import Listing
-from affekt.data.manifest import SCHEMA
+from affekt.data.importers.listing import SKIP, Listing, name_labels, parse_map
+from affekt.data.manifest import SCHEMA, has_empty_box
+from affekt.data.splits import SPLIT_NAMES
 from affekt.errors import ConfigError, DataError
+
+COLUMNS = ("path", "emotion", "valence", "arousal", "split", "subject")
+"""Of the manifest's columns, those that an option of the same name may look for under another name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,15 +69,12 @@ class Csv:
         Raises:
             DataError: a column is missing, a name unknown, a number unreadable or out of range.
         """
-        table = _read_table(self.root)
-        columns = {
-            "path": self._column(table, "path", self.path_column),
-            "emotion": self._column(table, "emotion", self.emotion_column),
-            "valence": self._column(table, "valence", self.valence_column),
-            "arousal": self._column(table, "arousal", self.arousal_column),
-            "split": self._column(table, "split", self.split_column),
-            "subject": self._column(table, "subject", self.subject_column),
-        }
+        if not self.root.is_file():
+            raise DataError(
+                f"expected a csv file at {self.root}, got no such file; type its path after: affekt data import csv"
+            )
+        table = read_text_table(self.root, "a csv with a header", "mend it and import again")
+        columns = {name: self._column(table, name) for name in COLUMNS}
         if columns["path"] is None or all(columns[name] is None for name in ("emotion", "valence", "arousal")):
             raise DataError(
                 f"expected a column of paths and one of emotion, valence or arousal in {self.root}, got "
@@ -88,21 +88,18 @@ class Csv:
             *self._boxes(table),
             *self._groups(table),
         )
-        return self._listing(rows)
-
-    def _listing(self, rows: pl.DataFrame) -> Listing:
-        named = resolve_labels(rows["emotion"].drop_nulls(), parse_map(self.map), f"expressions in {self.root}")
+        rows, meanings = name_labels(rows, "emotion", parse_map(self.map), f"expressions in {self.root}")
+        rows = rows.with_columns(self._rating(rows, "valence"), self._rating(rows, "arousal"))
+        rated = pl.any_horizontal(pl.col("valence", "arousal").is_not_null())
         folder = (self.pictures or self.root.parent).resolve()
+        split = pl.col("split").str.to_lowercase().replace_strict(SPLIT_NAMES, default=pl.col("split"))
         rows = rows.with_columns(
-            pl.col("emotion").replace_strict(named, return_dtype=pl.String),
-            _split_name().fill_null(self.split),
-            self._rating(rows, "valence"),
-            self._rating(rows, "arousal"),
+            split.fill_null(self.split).alias("split"),
             pl.lit(self.source or self.root.stem).alias("source"),
             pl.col("path").alias("source_id"),
-        ).with_columns(pl.col("path").map_elements(lambda path: str(folder / path), return_dtype=pl.String))
-        rated = pl.any_horizontal(pl.col("valence", "arousal").is_not_null())
-        rows = rows.with_columns(pl.when(rated).then(pl.lit("rated")).alias("valence_arousal_origin"))
+            pl.col("path").map_elements(lambda path: str(folder / path), return_dtype=pl.String),
+            pl.when(rated).then(pl.lit("rated")).alias("valence_arousal_origin"),
+        )
         with_path = rows.filter(pl.col("path").is_not_null())
         wanted = with_path.filter(pl.col("emotion").ne_missing(SKIP))
         unique = wanted.unique("source_id", keep="first", maintain_order=True)
@@ -111,16 +108,13 @@ class Csv:
             "mapped to skip": len(with_path) - len(wanted),
             "path listed again (the first row is kept)": len(wanted) - len(unique),
         }
-        notes = [f"Expressions are read as {', '.join(f'{name} = {label}' for name, label in named.items())}."]
+        notes = [f"Expressions are read as {meanings}."] if meanings else []
         if self.scale != 1:
             notes.append(f"Valence and arousal are divided by {self.scale:g}.")
-        return Listing(
-            rows=unique,
-            dropped={reason: count for reason, count in dropped.items() if count},
-            notes=tuple(notes if named else notes[1:]),
-        )
+        return Listing(rows=unique, dropped=dropped, notes=tuple(notes))
 
-    def _column(self, table: pl.DataFrame, name: str, asked: str | None) -> str | None:
+    def _column(self, table: pl.DataFrame, name: str) -> str | None:
+        asked: str | None = getattr(self, f"{name}_column")
         if asked is not None and asked not in table.columns:
             raise DataError(
                 f"expected the column {asked!r} in {self.root}, got {', '.join(table.columns)}; "
@@ -154,18 +148,15 @@ class Csv:
         if self.box_layout == "xywh":
             right, bottom = left + right, top + bottom
         edges = pl.DataFrame({"left": left, "top": top, "right": right, "bottom": bottom})
-        infinite = edges.select(pl.any_horizontal(pl.all().is_infinite())).to_series()
-        known = edges.select(pl.sum_horizontal(pl.all().is_not_null())).to_series()
-        partial = (known > 0) & (known < edges.width)
-        wrong = ((right <= left) | (bottom <= top) | infinite | partial).arg_true()
+        known = pl.any_horizontal(pl.all().is_not_null())
+        boxes = edges.select(box_xyxy=pl.when(known).then(pl.concat_list(pl.all()).list.to_array(4)))
+        wrong = boxes.select(has_empty_box()).to_series().arg_true()
         if len(wrong):
             raise DataError(
                 f"expected face boxes with an area, got {edges.row(wrong[0])} in row {wrong[0] + 1} of {self.root} "
                 f"({len(wrong):,} such rows); mend it, leave all four empty, or say --box-layout xywh or xyxy"
             )
-        complete = pl.all_horizontal(pl.all().is_not_null())
-        box = pl.when(complete).then(pl.concat_list(pl.all()).list.to_array(4))
-        return [edges.select(box.alias("box_xyxy")).to_series()]
+        return boxes.get_columns()
 
     def _groups(self, table: pl.DataFrame) -> list[str]:
         wrong = [name for name in self.groups if name not in table.columns or name in SCHEMA]
@@ -175,17 +166,6 @@ class Csv:
                 f"{', '.join(name for name in table.columns if name not in SCHEMA)}"
             )
         return list(self.groups)
-
-
-def _read_table(path: Path) -> pl.DataFrame:
-    if not path.is_file():
-        raise DataError(f"expected a csv file at {path}, got no such file; type its path after: affekt data import csv")
-    return read_text_table(path, "a csv with a header", "mend it and import again")
-
-
-def _split_name() -> pl.Expr:
-    lowered = pl.col("split").str.to_lowercase()
-    return lowered.replace_strict(SPLITS, default=pl.col("split"), return_dtype=pl.String).alias("split")
 
 
 def _numbers(rows: pl.DataFrame, name: str, path: Path) -> pl.Series:

@@ -1,82 +1,94 @@
 """The import engine: opens every picture of a listing once, hashes its pixels and writes the manifest.
 
-Where faces are wanted, they are looked for while the picture is open. Pictures are opened in chunks by one process a
-core; only hashes and boxes come back. Finished chunks are kept as part files, so that the same command continues where
-a stopped one ended. The parts go when the manifest is written.
+Where faces are wanted, they are looked for while the picture is open. Pictures are opened in chunks by one process per
+core; only hashes and boxes come back. Finished chunks are kept in a ledger, so that the same command continues where a
+stopped one ended. The ledger goes when the manifest is written.
 """
 
+import hashlib
+import logging
 import multiprocessing
 import os
 import re
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import numpy as np
 import polars as pl
-from tqdm import tqdm
+from tyro.conf import arg
 
 from affekt.cores import core_count
-from affekt.data.importers.found_face import NO_FACE, FaceBoxes, detector, found_box
-from affekt.data.importers.listing import Listing
-from affekt.data.importers.parts import SCHEMA, Parts
-from affekt.data.manifest import to_manifest, write_manifest
-from affekt.errors import DataError, PictureError
+from affekt.data.importers.listing import DataSet, Listing
+from affekt.data.importers.report import NO_FACE, ImportReport
+from affekt.data.manifest import SCHEMA, to_manifest, write_manifest
+from affekt.errors import ConfigError, DataError, PictureError
 from affekt.faces.pictures import pixel_sha256, read_rgb
+from affekt.ledger import Ledger
+from affekt.progress import progress_bar
 
-PICTURES_A_CHUNK = 256
-"""A stop loses at most this many opened pictures a process."""
-NAMES_SHOWN = 3
-"""So many unreadable pictures are named for each reason."""
+if TYPE_CHECKING:
+    from affekt.faces.detection import FaceDetector
 
-Source = str | bytes
-"""Path of a picture, or the encoded picture."""
+PICTURES_PER_CHUNK = 256
+"""A stop loses at most this many opened pictures per process."""
+
 Opened = tuple[str | None, str | None, list[float] | None]
 """Hash of the pixels or None, why there is none, and the box where the face was looked for."""
+OPENED_SCHEMA = {"pixel_sha256": pl.String(), "problem": pl.String(), "box_xyxy": SCHEMA["box_xyxy"]}
+Result = TypeVar("Result")
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImportReport:
-    """What an import kept and left out."""
+class ImportOptions:
+    """How a data set is imported, whichever it is."""
 
-    path: Path
-    """The manifest that was written."""
-    manifest: pl.DataFrame
-    """Its rows."""
-    listing: Listing
-    """What the importer found before any picture was opened."""
-    unreadable: dict[str, tuple[str, ...]]
-    """The paths of the pictures that could not be read, or in which no face was found, by reason."""
-    resumed: int
-    """Pictures that an earlier, stopped run had opened."""
-    seconds: float
-    """How long opening and writing took."""
+    out: Path = Path("faces.parquet")
+    """The manifest to write; a hidden file beside it remembers an unfinished import."""
+    faces: Literal["given", "yunet"] = "given"
+    """given takes the data set's box, else the whole picture.
+    yunet finds the face as predict does, the one on that box or the largest; pictures without a face are left out."""
+    jobs: Annotated[int | None, arg(metavar="N")] = None
+    """Processes that open pictures; one per core if left out."""
 
 
-def import_listing(
-    listing: Listing,
-    out: Path,
-    jobs: int | None = None,
-    pictures_a_chunk: int = PICTURES_A_CHUNK,
-    faces: FaceBoxes = "given",
-) -> ImportReport:
+def import_dataset(dataset: DataSet, options: ImportOptions) -> ImportReport:
+    """Turn a data set on disk into a manifest, as `affekt data import` does.
+
+    Args:
+        dataset: an importer, as `FerPlus(pixels=Path("fer2013.tar.gz"))` of `affekt.data.importers.ferplus`.
+        options: where to write, and how.
+
+    Returns:
+        What was kept and left out; `print(report.text())` shows it.
+
+    Raises:
+        ConfigError: an option is out of its range.
+        DataError: the data set is not there or not whole, or as `import_listing`.
+        ModelError: the detector is wanted and cannot be had.
+        KeyboardInterrupt: stopped by the user; its message says how to continue.
+    """
+    if options.jobs is not None and options.jobs < 1:
+        raise ConfigError(f"expected at least one process, got --jobs {options.jobs}; leave it out for one per core")
+    _refuse_place(options.out)
+    return import_listing(dataset.list_rows(), options)
+
+
+def import_listing(listing: Listing, options: ImportOptions) -> ImportReport:
     """Open every picture of a listing, fill `pixel_sha256` and write the manifest whole.
 
     Unreadable pictures are left out and reported, and so are those without a face where it is looked for. Paths are
     made absolute.
-
-    Args:
-        listing: from an importer's `list_rows()`.
-        out: the manifest to write.
-        jobs: processes that open pictures; None is one a core.
-        pictures_a_chunk: pictures opened between two part files.
-        faces: `yunet` fills `box_xyxy` with the face that the detector finds, `given` leaves it as listed.
 
     Raises:
         DataError: there is nothing to import, a row breaks the manifest's contract, not one picture can be read, or the
@@ -85,109 +97,120 @@ def import_listing(
         KeyboardInterrupt: stopped by the user; its message says how to continue.
     """
     started = time.monotonic()
-    rows = _with_absolute_paths(to_manifest(listing.rows))
+    _refuse_place(options.out)
+    rows = to_manifest(listing.rows)
+    absolute = [None if path is None else os.path.abspath(path) for path in rows["path"]]  # noqa: PTH100 - far faster
+    rows = rows.with_columns(pl.Series("path", absolute, dtype=pl.String))
     if rows.is_empty():
         dropped = ", ".join(f"{reason}: {count:,}" for reason, count in listing.dropped.items()) or "no records"
         raise DataError(f"expected pictures to import, got none ({dropped}); check the path and the options")
-    if faces == "yunet":
+    if options.faces == "yunet":
         detector()  # here first, so that a missing file ends nothing half-done and no two processes fetch it
-    parts = Parts(out=out, rows=rows, pictures_a_chunk=pictures_a_chunk, faces=faces)
-    parts.make_folder()
-    resumed = open_missing(parts, jobs or core_count())
-    opened = parts.collect()
-    unreadable = _unreadable(rows, opened["problem"])
-    filled = ["pixel_sha256", "box_xyxy"] if faces == "yunet" else ["pixel_sha256"]
+    ledger = _ledger(rows, options)
+    opened, resumed = _open_all(rows, ledger, options)
+    problems = rows.select(opened["problem"], name=pl.coalesce("path", "source_id")).drop_nulls("problem")
+    grouped = problems.group_by("problem", maintain_order=True).agg("name")
+    unreadable = {reason: tuple(names) for reason, names in grouped.iter_rows()}
+    filled = ["pixel_sha256", "box_xyxy"] if options.faces == "yunet" else ["pixel_sha256"]
     kept = rows.with_columns(opened[filled]).drop_nulls("pixel_sha256")
     if kept.is_empty():
-        parts.remove()
+        ledger.remove()
         reason, names = next(iter(unreadable.items()))
         raise DataError(
             f"expected readable pictures, got none among {rows.height:,} ({names[0]}: {reason}); "
             "check that the data set is complete and in the folder you gave"
         )
-    write_manifest(kept, out)
-    parts.remove()
+    write_manifest(kept, options.out)
+    ledger.remove()
     seconds = time.monotonic() - started
     return ImportReport(
-        path=out, manifest=kept, listing=listing, unreadable=unreadable, resumed=resumed, seconds=seconds
+        path=options.out, manifest=kept, listing=listing, unreadable=unreadable, resumed=resumed, seconds=seconds
     )
 
 
-def _with_absolute_paths(rows: pl.DataFrame) -> pl.DataFrame:
-    absolute = [None if path is None else os.path.abspath(path) for path in rows["path"]]  # noqa: PTH100 - far faster
-    return rows.with_columns(pl.Series("path", absolute, dtype=pl.String))
+def _refuse_place(out: Path) -> None:
+    """Say at once, not after the pictures, that no file can be written there."""
+    if out.is_dir():
+        raise DataError(f"expected a file to write, got the folder {out}; type: --out {out}/faces.parquet")
+    if blocking := next((folder for folder in out.parents if folder.is_file()), None):
+        raise DataError(f"expected a folder for {out}, got the file {blocking}; choose another place with --out")
 
 
-def _unreadable(rows: pl.DataFrame, problems: pl.Series) -> dict[str, tuple[str, ...]]:
-    names = rows.select(problems, name=pl.coalesce("path", "source_id")).drop_nulls("problem")
-    grouped = names.group_by("problem", maintain_order=True).agg("name")
-    return {reason: tuple(paths) for reason, paths in grouped.iter_rows()}
+def _ledger(rows: pl.DataFrame, options: ImportOptions) -> Ledger:
+    """Return the ledger of this listing; one record per chunk: its number and what came of each of its pictures."""
+    listing = hashlib.sha256(rows.write_ipc(None).getbuffer()).hexdigest()
+    ledger = Ledger(options.out, {"listing": listing, "faces": options.faces, "per chunk": PICTURES_PER_CHUNK})
+    if ledger.is_of_another_job:
+        _logger.info("The unfinished import to %s was of other rows or options: this one starts anew.", options.out)
+    return ledger
 
 
-def open_missing(parts: Parts, jobs: int) -> int:
-    """Open the pictures of all chunks that no earlier run has finished, and keep each chunk when it is.
+def _open_all(rows: pl.DataFrame, ledger: Ledger, options: ImportOptions) -> tuple[pl.DataFrame, int]:
+    """Open the pictures that no earlier run has opened.
 
     Returns:
-        How many pictures an earlier run had opened.
+        What came of each picture, in the order of the rows; how many an earlier run had opened.
+    """
+    chunks = list(rows.iter_slices(PICTURES_PER_CHUNK))
+    opened: dict[int, list[Opened]] = dict(chunk for chunk, _ in ledger.records())
+    missing = [chunk for chunk in range(len(chunks)) if chunk not in opened]
+    resumed = sum(map(len, opened.values()))
+    arguments = (_to_open(chunks[chunk], options) for chunk in missing)
+    jobs = max(1, min(options.jobs or core_count(), len(missing)))
+    progress = progress_bar(total=rows.height, initial=resumed, description="opening pictures", unit="pictures")
+    with ledger.writing(), progress:
+        try:
+            for place, pictures in run_in_processes(open_pictures, arguments, jobs):
+                ledger.add([missing[place], pictures])
+                opened[missing[place]] = pictures
+                progress.update(len(pictures))
+        except KeyboardInterrupt:
+            done = sum(map(len, opened.values()))
+            raise KeyboardInterrupt(
+                f"stopped with {done:,} of {rows.height:,} pictures opened; run the same command to continue"
+            ) from None
+    pictures = [picture for chunk in range(len(chunks)) for picture in opened[chunk]]
+    return pl.DataFrame(pictures, schema=OPENED_SCHEMA, orient="row"), resumed
+
+
+def _to_open(rows: pl.DataFrame, options: ImportOptions) -> tuple[list[str | bytes], list[list[float] | None] | None]:
+    sources = [path if image is None else image for path, image in rows.select("path", "image").iter_rows()]
+    return sources, rows["box_xyxy"].to_list() if options.faces == "yunet" else None
+
+
+def run_in_processes(
+    function: Callable[..., Result], arguments: Iterable[tuple[Any, ...]], jobs: int
+) -> Iterator[tuple[int, Result]]:
+    """Call a function once for each tuple of arguments, in some processes, or in this one if one is enough.
+
+    Yields:
+        The number of each call and what it returned, in the order in which the calls end.
 
     Raises:
-        DataError: a part cannot be written, or a process died.
-        KeyboardInterrupt: stopped by the user; its message says how to continue.
+        DataError: a process died.
     """
-    missing = [chunk for chunk in parts.chunks if parts.read(chunk) is None]
-    total = parts.rows.height
-    resumed = total - sum(parts.chunk_rows(chunk).height for chunk in missing)
-    done = resumed
-    with tqdm(
-        total=total, initial=resumed, desc="opening pictures", unit=" pictures", disable=None, leave=False
-    ) as progress:
-        try:
-            for chunk, part in open_chunks(parts, missing, jobs):
-                parts.write(chunk, part)
-                done += part.height
-                progress.update(part.height)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(
-                f"stopped with {done:,} of {total:,} pictures opened; run the same command to continue"
-            ) from None
-        except BrokenProcessPool as error:
-            raise DataError(
-                f"expected {jobs} processes to open pictures, got one that died, perhaps out of memory; "
-                f"run the same command to continue, with --jobs {max(1, jobs // 2)}"
-            ) from error
-    return resumed
-
-
-def open_chunks(parts: Parts, missing: list[int], jobs: int) -> Iterator[tuple[int, pl.DataFrame]]:
-    """Yield the number and the opened pictures of each missing chunk, in the order in which they are finished."""
-    if jobs == 1 or len(missing) <= 1:
-        for chunk in missing:
-            yield chunk, _as_part(open_pictures(*_to_open(parts, chunk)))
+    calls = enumerate(arguments)
+    if jobs == 1:
+        yield from ((number, function(*values)) for number, values in calls)
         return
     spawn = multiprocessing.get_context("spawn")  # a fork of polars' threads can hang
     pool = ProcessPoolExecutor(jobs, mp_context=spawn, initializer=_follow_parent)
+    pending: dict[Future[Result], int] = {}
     try:
-        queue = iter(missing)
-        pending: dict[Future[list[Opened]], int] = {}
         while True:
-            for chunk in islice(queue, 2 * jobs - len(pending)):
-                pending[pool.submit(open_pictures, *_to_open(parts, chunk))] = chunk
+            for number, values in islice(calls, 2 * jobs - len(pending)):
+                pending[pool.submit(function, *values)] = number
             if not pending:
                 return
             for future in wait(pending, return_when=FIRST_COMPLETED).done:
-                yield pending.pop(future), _as_part(future.result())
+                yield pending.pop(future), future.result()
+    except BrokenProcessPool as error:
+        raise DataError(
+            f"expected {jobs} processes to do the work, got one that died, perhaps out of memory; "
+            f"run the same command to continue, with --jobs {max(1, jobs // 2)}"
+        ) from error
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _to_open(parts: Parts, chunk: int) -> tuple[list[Source], list[list[float] | None] | None]:
-    rows = parts.chunk_rows(chunk)
-    sources = [path if image is None else image for path, image in rows.select("path", "image").iter_rows()]
-    return sources, rows["box_xyxy"].to_list() if parts.faces == "yunet" else None
-
-
-def _as_part(opened: list[Opened]) -> pl.DataFrame:
-    return pl.DataFrame(opened, schema=SCHEMA, orient="row")
 
 
 def _follow_parent() -> None:
@@ -198,32 +221,62 @@ def _follow_parent() -> None:
         threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
-def open_pictures(sources: list[Source], boxes: list[list[float] | None] | None) -> list[Opened]:
+def open_pictures(sources: list[str | bytes], boxes: list[list[float] | None] | None) -> list[Opened]:
     """Open pictures one by one.
 
     Args:
         sources: paths or encoded pictures.
         boxes: the data set's box of each, in pixels, if faces are to be looked for; None looks for none.
     """
-    if boxes is None:
-        return [(*_read(source)[1:], None) for source in sources]
-    return [_find(source, box) for source, box in zip(sources, boxes, strict=True)]
+    opened: list[Opened] = []
+    for place, source in enumerate(sources):
+        try:
+            image_rgb = read_rgb(source)
+        except PictureError as error:
+            name = "encoded picture" if isinstance(source, bytes) else source
+            # Numbers in brackets, as in "truncated (12 bytes missing)", would make every picture a reason of its own.
+            opened.append((None, re.sub(r"\s*\(.*\)", "", str(error).removeprefix(f"{name}: ")), None))
+            continue
+        box = None if boxes is None else found_box(image_rgb, boxes[place])
+        found = boxes is None or box is not None
+        opened.append((pixel_sha256(image_rgb), None, box) if found else (None, NO_FACE, None))
+    return opened
 
 
-def _find(source: Source, given_xyxy: list[float] | None) -> Opened:
-    image_rgb, digest, problem = _read(source)
-    if image_rgb is None:
-        return None, problem, None
-    box = found_box(image_rgb, given_xyxy)
-    return (None, NO_FACE, None) if box is None else (digest, None, box)
+@cache
+def detector() -> "FaceDetector":
+    """Return this process's detector, the one of predict, so that models learn from the crops they will meet.
+
+    Raises:
+        ModelError: its file cannot be had.
+    """
+    from affekt.faces.detection import FaceDetector
+
+    return FaceDetector()
 
 
-def _read(source: Source) -> tuple[np.ndarray | None, str | None, str | None]:
-    """Return a picture and the hash of its pixels, or why it is unreadable."""
-    try:
-        image_rgb = read_rgb(source)
-    except PictureError as error:
-        name = "encoded picture" if isinstance(source, bytes) else source
-        # Numbers in brackets, as in "truncated (12 bytes not processed)", would make every picture a reason of its own.
-        return None, None, re.sub(r"\s*\(.*\)", "", str(error).removeprefix(f"{name}: "))
-    return image_rgb, pixel_sha256(image_rgb), None
+def found_box(image_rgb: np.ndarray, given_xyxy: list[float] | None) -> list[float] | None:
+    """Find the face that a picture's labels are of.
+
+    Args:
+        image_rgb: (height, width, 3) uint8.
+        given_xyxy: the data set's own box in pixels, None where it has none.
+
+    Returns:
+        The box of the largest face or, where one is given, of the face that overlaps it most (intersection over
+        union); None where there is no such face.
+    """
+    boxes = detector().detect(image_rgb).box_xyxy
+    if not len(boxes):
+        return None
+    fit = _area(boxes)
+    if given_xyxy is not None:
+        given = np.asarray(given_xyxy)
+        shared = _area(np.hstack([np.maximum(boxes[:, :2], given[:2]), np.minimum(boxes[:, 2:], given[2:])]))
+        fit = shared / (fit + _area(given) - shared)
+    best = int(fit.argmax())
+    return boxes[best].tolist() if fit[best] > 0 else None
+
+
+def _area(box_xyxy: np.ndarray) -> np.ndarray:
+    return np.prod(np.clip(box_xyxy[..., 2:] - box_xyxy[..., :2], 0, None), axis=-1)

@@ -1,21 +1,46 @@
-"""FER2013 with its own seven labels (Goodfellow et al. 2013): a table of pixels, or Kaggle's folders of pictures."""
+"""FER2013 with its own seven labels (Goodfellow et al. 2013): a table of pixels, or Kaggle's folders of pictures.
 
+`fer2013.csv` has the columns `emotion,pixels,Usage`; `icml_face_data.csv` has the same in another order and with spaces
+before the names; `train.csv` has no `Usage`, `test.csv` no `emotion`. A `.tar` or `.tar.gz` that holds one of them is
+read as a stream and never unpacked to disk.
+"""
+
+import csv
+import io
+import tarfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import TextIO
 
+import numpy as np
 import polars as pl
 from tyro.conf import Positional
 
-from affekt.data.importers.fer_pixels import SPLITS, find_table, read_fer_table
-from affekt.data.importers.listing import Listing
+from affekt.data.importers.listing import Listing, picture_folders
 from affekt.errors import DataError
-from affekt.faces.pictures import PICTURE_ENDINGS
+from affekt.faces.pictures import encode_png
 from affekt.labels import canonical_label
+from affekt.progress import progress_bar
 
+SIDE = 48
+"""Height and width of every FER2013 picture, in pixels."""
+LABELS_BY_INDEX = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
+"""FER2013's own order of its seven classes."""
+USAGES = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
+"""The competition's `Usage`, and the split it is here."""
+TABLE_NAMES = ("fer2013.csv", "icml_face_data.csv", "fer2013.tar.gz", "fer2013.tar")
+"""Names under which FER2013 is downloaded, tried in this order inside a folder."""
 FOLDERS = ("train", "test")
-"""Kaggle's folders; each holds a folder an expression."""
+"""Kaggle's folders; each holds a folder for each expression."""
 PUBLISHED = {"train": 28_709, "val": 3_589, "test": 3_589}
 PUBLISHED_FOLDERS = {"train": 28_709, "test": 7_178}
+MERGED_TEST = (
+    "test holds PublicTest and PrivateTest merged, so there is no validation split and results do not compare with "
+    "those on PrivateTest; carve a validation split out of train."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +49,7 @@ class Fer2013:
 
     path: Positional[Path]
     """fer2013.tar.gz as downloaded, fer2013.csv, icml_face_data.csv, train.csv, or a folder with one of them.
-    Or the folder that holds Kaggle's train/ and test/ with a folder an expression."""
+    Or the folder that holds Kaggle's train/ and test/ with a folder for each expression."""
 
     def list_rows(self) -> Listing:
         """Read the table, or list the pictures of the folders.
@@ -33,22 +58,19 @@ class Fer2013:
             DataError: nothing of FER2013 is there, or it is damaged.
         """
         if any((self.path / folder).is_dir() for folder in FOLDERS):
-            return list_folders(self.path)
-        return list_table(find_table(self.path))
+            return _list_folders(self.path)
+        return _list_table(find_table(self.path))
 
 
-def list_table(table: Path) -> Listing:
-    """List the rows of a table of pixels; PublicTest is `val` and PrivateTest is `test`.
+def _list_table(table: Path) -> Listing:
+    """List the rows of a table of pixels.
 
     A table without a Usage column is one split: the one it is named after (train.csv, val.csv, test.csv), else train.
-
-    Raises:
-        DataError: the table is missing or damaged.
     """
-    pixels = read_fer_table(table)
+    pixels = read_pixel_table(table)
     notes = []
     published = PUBLISHED
-    split = pl.col("usage").replace(SPLITS)
+    split = pl.col("usage").replace(USAGES)
     if pixels["usage"].is_null().all():
         name = table.stem if table.stem in PUBLISHED else "train"
         split, published = pl.lit(name), {}
@@ -62,44 +84,27 @@ def list_table(table: Path) -> Listing:
         source=pl.lit("fer2013"),
         source_id=pl.format("row{}", pl.col("row").cast(pl.String).str.zfill(5)),
     )
-    broken = pixels.height - kept.height
-    dropped = {"pixels are not 48x48 greys": broken} if broken else {}
+    dropped = {"pixels are not 48x48 greys": pixels.height - kept.height}
     return Listing(rows=kept, dropped=dropped, published=published, notes=tuple(notes))
 
 
-def list_folders(base: Path) -> Listing:
-    """List Kaggle's pictures, which are read in place. Expressions come from the folders' names, never their order.
-
-    Folders without pictures, and those whose names start with a dot or an @ as systems name theirs, are passed over.
-
-    Raises:
-        DataError: a folder with pictures is not named after an expression, or there are no pictures.
-    """
-    rows = [row for split in FOLDERS if (base / split).is_dir() for row in _folder_rows(base, split)]
+def _list_folders(base: Path) -> Listing:
+    """List Kaggle's pictures, which are read in place. Expressions come from the folders' names, never their order."""
+    rows = []
+    for split, folder, pictures in picture_folders(base, FOLDERS):
+        emotion = _label_of_folder(folder, base)
+        rows += [(str(path), split, f"{split}/{folder.name}/{path.name}", emotion) for path in pictures]
     if not rows:
         raise DataError(
             f"expected pictures in {base}/train/angry and its neighbours, got none; give the folder that holds train/"
         )
     columns = ["path", "split", "source_id", "emotion"]
     frame = pl.DataFrame(rows, schema=columns, orient="row").with_columns(source=pl.lit("fer2013"))
-    note = (
-        "test holds PublicTest and PrivateTest merged, so there is no validation split and results do not compare with "
-        "those on PrivateTest; carve a validation split out of train."
-    )
-    return Listing(rows=frame, published=PUBLISHED_FOLDERS, notes=(note,) if (base / "test").is_dir() else ())
+    notes = (MERGED_TEST,) if (base / "test").is_dir() else ()
+    return Listing(rows=frame, published=PUBLISHED_FOLDERS, notes=notes)
 
 
-def _folder_rows(base: Path, split: str) -> list[tuple[str, str, str, str]]:
-    rows = []
-    for folder in sorted(path for path in (base / split).iterdir() if path.is_dir() and path.name[0] not in ".@"):
-        pictures = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_ENDINGS)
-        if pictures:
-            emotion = _emotion(folder, base)
-            rows += [(str(path), split, f"{split}/{folder.name}/{path.name}", emotion) for path in pictures]
-    return rows
-
-
-def _emotion(folder: Path, base: Path) -> str:
+def _label_of_folder(folder: Path, base: Path) -> str:
     try:
         return canonical_label(folder.name)
     except DataError:
@@ -107,3 +112,96 @@ def _emotion(folder: Path, base: Path) -> str:
             f"expected a folder named after an expression, as angry or happy, got {folder}; rename it or move it away, "
             f"or type: affekt data import folder {base} --map {folder.name}=anger"
         ) from None
+
+
+def find_table(path: Path) -> Path:
+    """Return the table to read: `path` itself, or the FER2013 table inside the folder `path`.
+
+    Raises:
+        DataError: there is none.
+    """
+    if path.is_file():
+        return path
+    for name in TABLE_NAMES:
+        if (path / name).is_file():
+            return path / name
+    got = "a folder without one" if path.is_dir() else "no such file"
+    raise DataError(f"expected {' or '.join(TABLE_NAMES)} at {path}, got {got}; give the path of your download")
+
+
+def read_pixel_table(path: Path) -> pl.DataFrame:
+    """Read every row of a FER2013 table, in its order.
+
+    Args:
+        path: the table, or a folder with one.
+
+    Returns:
+        `row` (its number, from 0), `emotion` (a name, null if the table does not say), `usage` (Training, PublicTest or
+        PrivateTest; null where the table has no such column) and `image` (a 48x48 grey PNG, null where the pixels are
+        not 2,304 whole numbers in 0-255).
+
+    Raises:
+        DataError: the file is missing, damaged, or has no `pixels` column, or an emotion or usage is unknown.
+    """
+    table = find_table(path)
+    try:
+        with _opened(table) as text:
+            rows = list(_rows(csv.reader(text, skipinitialspace=True), table))
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error, tarfile.TarError, zlib.error) as error:
+        raise DataError(f"expected a whole FER2013 table at {table}, got {error}; download it again") from error
+    if not rows:
+        raise DataError(f"expected rows of pixels in {table}, got none; download it again")
+    schema = {"row": pl.Int64, "emotion": pl.String, "usage": pl.String, "image": pl.Binary}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+@contextmanager
+def _opened(table: Path) -> Iterator[TextIO]:
+    if not table.name.endswith((".tar", ".tar.gz", ".tgz")):
+        with table.open(encoding="utf-8-sig", newline="") as text:
+            yield text
+        return
+    with tarfile.open(table, "r:*") as archive:
+        for member in archive:
+            name = PurePosixPath(member.name).name
+            if member.isfile() and name.endswith(".csv") and not name.startswith("."):
+                content = archive.extractfile(member)
+                assert content is not None
+                yield io.TextIOWrapper(content, encoding="utf-8-sig", newline="")
+                return
+    raise DataError(f"expected fer2013.csv inside {table}, got no csv file; download it again")
+
+
+def _rows(records: Iterator[list[str]], table: Path) -> Iterator[tuple[int, str | None, str | None, bytes | None]]:
+    columns = [name.strip() for name in next(records, [])]
+    if "pixels" not in columns:
+        raise DataError(
+            f"expected a column 'pixels' in {table}, got {', '.join(columns)[:80]}; give fer2013.csv or its archive"
+        )
+    progress = progress_bar(records, description="reading pixels", unit="pictures")
+    for row, record in enumerate(record for record in progress if record):
+        if len(record) != len(columns):
+            raise DataError(
+                f"expected {len(columns)} fields in row {row} of {table}, got {len(record)}; download it again"
+            )
+        fields = dict(zip(columns, map(str.strip, record), strict=True))
+        emotion, usage = fields.get("emotion"), fields.get("Usage")
+        if emotion and not (emotion.isdecimal() and int(emotion) < len(LABELS_BY_INDEX)):
+            raise DataError(
+                f"expected an emotion in 0-6 in row {row} of {table}, got {emotion!r}; mend or drop this row"
+            )
+        if usage is not None and usage not in USAGES:
+            raise DataError(
+                f"expected a Usage among {', '.join(USAGES)} in row {row} of {table}, got {usage!r}; mend it"
+            )
+        yield row, LABELS_BY_INDEX[int(emotion)] if emotion else None, usage, _png(fields["pixels"])
+
+
+def _png(pixels: str) -> bytes | None:
+    try:
+        greys = bytes(map(int, pixels.split()))
+    except ValueError:
+        return None
+    if len(greys) != SIDE * SIDE:
+        return None
+    return encode_png(np.frombuffer(greys, dtype=np.uint8).reshape(SIDE, SIDE))

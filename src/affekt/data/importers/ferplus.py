@@ -19,10 +19,9 @@ import polars as pl
 from tyro.conf import Positional, arg
 
 from affekt.data.csv_text import read_text_table
-from affekt.data.importers.fer_pixels import SPLITS, find_table, read_fer_table
-from affekt.data.importers.ferplus_rules import CHOICES, EXPRESSIONS, NO_AGREEMENT, PUBLISHED, RULES, majority
+from affekt.data.importers.fer2013 import USAGES, find_table, read_pixel_table
 from affekt.data.importers.listing import Listing
-from affekt.data.importers.projection import NOTE, projected
+from affekt.data.importers.votes import CHOICES, NOTE, PUBLISHED, chosen, projected
 from affekt.data.manifest import SCHEMA, has_empty_box
 from affekt.errors import DataError
 from affekt.labels import LABELS
@@ -55,30 +54,22 @@ class FerPlus:
             DataError: a file is missing or damaged, or the two tables do not describe the same rows.
         """
         if any((self.pixels / folder).is_dir() for folder in FOLDERS):
-            rows, label_file = self._read_folders(), "label.csv"
+            if self.labels is not None:
+                raise DataError(
+                    f"expected no label file with the folders in {self.pixels}, which have their own label.csv, got "
+                    f"{self.labels}; leave it out, or give fer2013.csv instead of the folders"
+                )
+            rows, label_file = _read_folders(self.pixels), "label.csv"
         else:
-            rows, label_file = self._read_tables(), "fer2013new.csv"
-        rows, dropped = keep(rows, self.rule)
+            table = find_table(self.pixels)
+            rows, label_file = _read_tables(table, self.labels or table.with_name("fer2013new.csv")), "fer2013new.csv"
+        rows, dropped = keep_agreed(rows, self.rule)
         notes = [f"Votes come from {label_file}; expressions are named by the rule {self.rule}."]
         if self.valence_arousal == "projected":
             rows = projected(rows)
             notes.append(NOTE)
-        published = dict(zip(SPLITS.values(), PUBLISHED[label_file, self.rule], strict=True))
+        published = dict(zip(USAGES.values(), PUBLISHED[label_file, self.rule], strict=True))
         return Listing(rows=rows, dropped=dropped, published=published, notes=tuple(notes))
-
-    def _read_folders(self) -> pl.DataFrame:
-        if self.labels is not None:
-            raise DataError(
-                f"expected no label file with the folders in {self.pixels}, which have their own label.csv, got "
-                f"{self.labels}; leave it out, or give fer2013.csv instead of the folders"
-            )
-        return read_folders(self.pixels)
-
-    def _read_tables(self) -> pl.DataFrame:
-        table = find_table(self.pixels)
-        label_table = self.labels or table.with_name("fer2013new.csv")
-        labels = read_label_table(label_table)
-        return join(read_fer_table(table), labels, table, label_table)
 
 
 def read_label_table(path: Path) -> pl.DataFrame:
@@ -104,10 +95,10 @@ def read_label_table(path: Path) -> pl.DataFrame:
         first_line = str(error).splitlines()[0]
         raise DataError(f"expected FER+'s fer2013new.csv in {path}, got {first_line}; download it again") from error
     are_votes = pl.Series([_are_votes(counts) for counts in rows["counts"].to_list()], dtype=pl.Boolean)
-    broken = (~rows["usage"].is_in(list(SPLITS)) | ~are_votes).arg_true()
+    broken = (~rows["usage"].is_in(list(USAGES)) | ~are_votes).arg_true()
     if len(broken):
         raise DataError(
-            f"expected a Usage among {', '.join(SPLITS)} and 10 votes in row {broken[0]} of {path}, got "
+            f"expected a Usage among {', '.join(USAGES)} and 10 votes in row {broken[0]} of {path}, got "
             f"{frame.row(broken[0])}; download it again"
         )
     return rows
@@ -117,18 +108,10 @@ def _are_votes(counts: Sequence[float | None]) -> bool:
     return all(count is not None and 0 <= count < math.inf for count in counts)
 
 
-def join(pixels: pl.DataFrame, labels: pl.DataFrame, table: Path, label_table: Path) -> pl.DataFrame:
-    """Put pixels and votes side by side by row order.
-
-    Args:
-        pixels: from `read_fer_table`.
-        labels: from `read_label_table`.
-        table: the file of the pixels, for messages.
-        label_table: the file of the labels, for messages.
-
-    Raises:
-        DataError: the tables differ in length, usage or classes, so that row order does not join them.
-    """
+def _read_tables(table: Path, label_table: Path) -> pl.DataFrame:
+    """Put pixels and votes side by side by row order; refuse tables that row order does not join."""
+    labels = read_label_table(label_table)
+    pixels = read_pixel_table(table)
     if pixels.height != labels.height:
         raise DataError(
             f"expected as many rows in {table} as in {label_table}, got {pixels.height:,} and {labels.height:,}; "
@@ -142,13 +125,11 @@ def join(pixels: pl.DataFrame, labels: pl.DataFrame, table: Path, label_table: P
             f"{labels['usage'][row]}; give the two files that belong together, in their original order"
         )
     _refuse_shuffled(pixels, labels, table, label_table)
-    return labels.select("name", "counts", pixels["image"], split=pl.col("usage").replace(SPLITS))
+    return labels.select("name", "counts", pixels["image"], split=pl.col("usage").replace(USAGES))
 
 
 def _refuse_shuffled(pixels: pl.DataFrame, labels: pl.DataFrame, table: Path, label_table: Path) -> None:
-    winners = majority(labels["counts"].to_numpy())
-    named = [CHOICES[winner] if winner != NO_AGREEMENT else None for winner in winners]
-    agree = (pixels["emotion"] == pl.Series(named, dtype=pl.String)).drop_nulls()
+    agree = (pixels["emotion"] == chosen(labels["counts"], "majority")).drop_nulls()
     # In their order FER2013's classes agree with FER+'s in about 80 % of rows, in any other order in about 20 %.
     if len(agree) >= 200 and agree.sum() < 0.4 * len(agree):
         raise DataError(
@@ -157,12 +138,8 @@ def _refuse_shuffled(pixels: pl.DataFrame, labels: pl.DataFrame, table: Path, la
         )
 
 
-def read_folders(base: Path) -> pl.DataFrame:
-    """Read the `label.csv` of every FER+ folder in `base`; the pictures stay where they are.
-
-    Raises:
-        DataError: a label.csv is missing, or a line of it does not hold a name, a box and 10 votes.
-    """
+def _read_folders(base: Path) -> pl.DataFrame:
+    """Read the `label.csv` of every FER+ folder in `base`; the pictures stay where they are."""
     rows = [row for folder in FOLDERS if (base / folder).is_dir() for row in _folder_rows(base / folder)]
     schema = {"path": pl.String, "name": pl.String, "split": pl.String, "box_xyxy": SCHEMA["box_xyxy"]}
     return pl.DataFrame(rows, schema={**schema, "counts": pl.Array(pl.Float64, len(CHOICES))}, orient="row")
@@ -192,7 +169,7 @@ def _folder_rows(folder: Path) -> list[tuple[str, str, str, list[float] | None, 
     return rows
 
 
-def keep(rows: pl.DataFrame, rule: str) -> tuple[pl.DataFrame, dict[str, int]]:
+def keep_agreed(rows: pl.DataFrame, rule: str) -> tuple[pl.DataFrame, dict[str, int]]:
     """Apply a counting rule and name what is left.
 
     Of rows that share a name the last is kept: in the FER+ folders its picture has overwritten the earlier one's.
@@ -204,30 +181,21 @@ def keep(rows: pl.DataFrame, rule: str) -> tuple[pl.DataFrame, dict[str, int]]:
     Returns:
         Manifest rows, and how many were dropped by reason.
     """
-    counts = rows["counts"].to_numpy()
-    winners = RULES[rule](counts)
-    everything = pl.repeat(value=True, n=rows.height, eager=True)
-    boxed = "box_xyxy" in rows.columns
+    rows = rows.with_columns(emotion=chosen(rows["counts"], rule))
     reasons = {
-        "no image name in the label file": rows["name"].is_null(),
-        "image name used again by a later row": rows["name"].is_not_null() & ~rows["name"].is_last_distinct(),
-        "pixels are not 48x48 greys": rows["image"].is_null() if "image" in rows.columns else ~everything,
-        "face box without an area": rows.select(has_empty_box()).to_series() if boxed else ~everything,
-        f"votes do not agree enough for {rule}": pl.Series(winners == NO_AGREEMENT),
-        "unknown won the votes": pl.Series(winners == CHOICES.index("unknown")),
-        "no face won the votes": pl.Series(winners == CHOICES.index("NF")),
+        "no image name in the label file": pl.col("name").is_null(),
+        "image name used again by a later row": ~pl.col("name").is_last_distinct(),
+        "pixels are not 48x48 greys": pl.col("image").is_null() if "image" in rows.columns else pl.lit(False),
+        "face box without an area": has_empty_box() if "box_xyxy" in rows.columns else pl.lit(False),
+        f"votes do not agree enough for {rule}": pl.col("emotion").is_null(),
+        "unknown won the votes": pl.col("emotion") == "unknown",
+        "no face won the votes": pl.col("emotion") == "NF",
     }
-    left = everything
-    dropped = {}
-    for reason, broken in reasons.items():
-        dropped[reason] = int((left & broken).sum())
-        left &= ~broken
-    expressions = counts[left.to_numpy()][:, [CHOICES.index(label) for label in LABELS]]
-    votes = expressions / expressions.sum(axis=1, keepdims=True)
-    kept = rows.filter(left).with_columns(
-        pl.Series("emotion", [CHOICES[winner] for winner in winners[left.to_numpy()]], dtype=pl.String),
-        pl.Series("votes", votes, dtype=pl.Array(pl.Float32, EXPRESSIONS)),
-        source=pl.lit("ferplus"),
-        source_id=pl.col("name"),
-    )
-    return kept.drop("name", "counts"), {reason: count for reason, count in dropped.items() if count}
+    first = pl.coalesce(pl.when(broken).then(pl.lit(reason)) for reason, broken in reasons.items())
+    rows = rows.with_columns(first.alias("reason"))
+    dropped = dict(rows["reason"].value_counts().iter_rows())
+    kept = rows.filter(pl.col("reason").is_null())
+    votes = kept["counts"].to_numpy()[:, [CHOICES.index(label) for label in LABELS]]
+    votes = pl.Series("votes", votes / votes.sum(axis=1, keepdims=True), dtype=SCHEMA["votes"])
+    kept = kept.with_columns(votes, source=pl.lit("ferplus"), source_id=pl.col("name"))
+    return kept.drop("name", "counts", "reason"), {reason: dropped.get(reason, 0) for reason in reasons}

@@ -10,8 +10,8 @@ import polars as pl
 from tyro.conf import Positional
 
 from affekt.data.csv_text import read_text_table
-from affekt.data.importers.label_names import SKIP, SPLITS, parse_map, resolve_labels
-from affekt.data.importers.listing import Listing
+from affekt.data.importers.listing import SKIP, Listing, name_labels, parse_map
+from affekt.data.splits import SPLIT_NAMES
 from affekt.errors import DataError
 from affekt.faces.pictures import PICTURE_ENDINGS
 
@@ -42,9 +42,8 @@ class Folder:
         root = self.root.resolve()
         mapping = parse_map(self.map)
         tree, dropped = _read_tree(root, self.split)
-        named = resolve_labels(tree["folder"], mapping, f"folders of {root}")
-        tree = tree.with_columns(pl.col("folder").replace_strict(named, return_dtype=pl.String).alias("emotion"))
-        notes = [f"Folders are read as {', '.join(f'{name} = {label}' for name, label in named.items())}."]
+        tree, meanings = name_labels(tree, "emotion", mapping, f"folders of {root}")
+        notes = [f"Folders are read as {meanings}."]
         if (root / LABEL_TABLE).is_file():
             tree, note = _with_table(tree, root / LABEL_TABLE, mapping, self.labels)
             notes.append(note)
@@ -53,19 +52,22 @@ class Folder:
         dropped[f"not in {LABEL_TABLE}"] = tree["emotion"].null_count()
         dropped["mapped to skip"] = tree.filter(pl.col("emotion") == SKIP).height
         rows = tree.filter(pl.col("emotion") != SKIP).select(
-            (pl.lit(f"{root}/") + pl.col("name")).alias("path"),
+            (pl.lit(f"{root}/") + pl.col("source_id")).alias("path"),
             "split",
             pl.lit(self.source or root.name).alias("source"),
-            pl.col("name").alias("source_id"),
+            "source_id",
             "emotion",
         )
-        return Listing(rows=rows, dropped={k: n for k, n in dropped.items() if n}, notes=tuple(notes))
+        return Listing(rows=rows, dropped=dropped, notes=tuple(notes))
 
 
 def _read_tree(root: Path, split: str) -> tuple[pl.DataFrame, dict[str, int]]:
-    """Return `name` (relative, with slashes), `split` and `folder` of each picture, and what was left out."""
+    """Return each picture and what was left out.
+
+    A picture's `source_id` is its path below the root, with slashes; its `emotion` is its folder's name.
+    """
     top = sorted(entry.name for entry in os.scandir(root) if entry.is_dir()) if root.is_dir() else []
-    splits = {name: SPLITS[name.lower()] for name in top if name.lower() in SPLITS}
+    splits = {name: SPLIT_NAMES[name.lower()] for name in top if name.lower() in SPLIT_NAMES}
     labels_at = 1 if splits else 0
     rows: list[tuple[str, str, str]] = []
     dropped = Counter[str]()
@@ -86,7 +88,7 @@ def _read_tree(root: Path, split: str) -> tuple[pl.DataFrame, dict[str, int]]:
             f"expected pictures in folders named after expressions under {root}, got none; give the folder that holds "
             "them, as in: affekt data import folder faces --out faces.parquet"
         )
-    return pl.DataFrame(rows, schema=["name", "split", "folder"], orient="row"), dict(dropped)
+    return pl.DataFrame(rows, schema=["source_id", "split", "emotion"], orient="row"), dict(dropped)
 
 
 def _with_table(tree: pl.DataFrame, path: Path, mapping: dict[str, str], labels: str) -> tuple[pl.DataFrame, str]:
@@ -96,10 +98,9 @@ def _with_table(tree: pl.DataFrame, path: Path, mapping: dict[str, str], labels:
         raise DataError(
             f"expected the columns pth and label in {path}, got {', '.join(table.columns)}; mend or move it"
         )
-    table = table.select(pl.col("pth").alias("name"), pl.col("label").alias("listed")).drop_nulls().unique("name")
-    named = resolve_labels(table["listed"], mapping, f"labels of {path}")
-    table = table.with_columns(pl.col("listed").replace_strict(named, return_dtype=pl.String))
-    both = tree.join(table, on="name", how="left", maintain_order="left")
+    table = table.select(source_id="pth", listed="label").drop_nulls().unique("source_id")
+    table, _ = name_labels(table, "listed", mapping, f"labels of {path}")
+    both = tree.join(table, on="source_id", how="left", maintain_order="left")
     differing = both.select((pl.col("emotion") != pl.col("listed")).sum()).item()
     absent = both["listed"].null_count()
     note = f"Folder and {path.name} disagree for {differing:,} pictures, {absent:,} are not listed: {labels} was used."

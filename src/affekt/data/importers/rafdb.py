@@ -11,11 +11,18 @@ import polars as pl
 from tyro.conf import Positional
 
 from affekt.data.csv_text import read_text_table
-from affekt.data.importers.listing import Listing
+from affekt.data.importers.listing import Listing, picture_folders, with_face_boxes
 from affekt.errors import DataError
 
-EXPRESSIONS = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
-"""In RAF-DB's order, which starts at 1."""
+LABELS_BY_NUMBER = {
+    "1": "surprise",
+    "2": "fear",
+    "3": "disgust",
+    "4": "happiness",
+    "5": "sadness",
+    "6": "anger",
+    "7": "neutral",
+}
 PUBLISHED = {"train": 12_271, "test": 3_068}
 LIST_FILE = "list_patition_label.txt"
 """The name is misspelled in the download."""
@@ -54,28 +61,26 @@ def _list_download(base: Path, pictures: str) -> Listing:
     # A damaged line is counted below, whatever bytes are in it.
     text = path.read_text(encoding="utf-8-sig", errors="replace")
     lines = [line.split() for line in text.splitlines() if line.strip()]
-    rows = [
-        (fields[0].removesuffix(".jpg"), _expression(fields[1], path))
+    listed = [
+        (fields[0].removesuffix(".jpg"), _label(fields[1], path))
         for fields in lines
         if len(fields) == 2 and fields[0].startswith(("train_", "test_"))
     ]
-    frame = pl.DataFrame(rows, schema={"source_id": pl.String, "emotion": pl.String}, orient="row")
     folder = base / "Image" / pictures
     if not folder.is_dir():
         raise DataError(f"expected the pictures in {folder}, got no such folder; unpack Image/{pictures}.zip there")
     ending = "_aligned.jpg" if pictures == "aligned" else ".jpg"
-    frame = frame.with_columns(
+    rows = pl.DataFrame(listed, schema={"source_id": pl.String, "emotion": pl.String}, orient="row").with_columns(
         (pl.lit(f"{folder}/") + pl.col("source_id") + pl.lit(ending)).alias("path"),
         pl.col("source_id").str.split("_").list.first().alias("split"),
         pl.lit("rafdb").alias("source"),
     )
-    dropped = {"line is not a picture's name and its label": len(lines) - len(rows)}
+    dropped = {"line is not a picture's name and its label": len(lines) - len(listed)}
     if pictures == "original":
-        boxed = frame.hstack([_read_boxes(base / "Annotation" / "boundingbox", frame["source_id"].to_list())])
-        frame = boxed.filter(pl.col("box_xyxy").is_not_null())
-        dropped["no face box"] = len(boxed) - len(frame)
+        boxes = _read_boxes(base / "Annotation" / "boundingbox", rows["source_id"].to_list())
+        rows, dropped["no face box"] = with_face_boxes(rows.with_columns(boxes))
     notes = (f"RAF-DB basic, {pictures} pictures.", NO_VALIDATION)
-    return Listing(rows=frame, dropped={k: n for k, n in dropped.items() if n}, published=PUBLISHED, notes=notes)
+    return Listing(rows=rows, dropped=dropped, published=PUBLISHED, notes=notes)
 
 
 def _read_boxes(folder: Path, names: list[str]) -> pl.Series:
@@ -89,20 +94,17 @@ def _read_box(path: Path) -> list[float] | None:
         left, top, right, bottom = map(float, path.read_text(encoding="utf-8-sig").split())
     except (FileNotFoundError, ValueError):
         return None
-    return [left, top, right, bottom] if right > left and bottom > top else None
+    return [left, top, right, bottom]
 
 
 def _list_folders(base: Path) -> Listing:
     labels = _read_kaggle_labels(base)
     rows = []
     differing = 0
-    for folder in sorted(base.glob("t*/*")):
-        if folder.parent.name not in PUBLISHED or not folder.is_dir():
-            continue
-        emotion = _expression(folder.name, folder)
-        for path in sorted(folder.glob("*.jpg")):
-            differing += labels.get(path.name, emotion) != emotion
-            rows.append((str(path), folder.parent.name, "rafdb", path.stem.removesuffix("_aligned"), emotion))
+    for split, folder, pictures in picture_folders(base, PUBLISHED):
+        emotion = _label(folder.name, folder)
+        differing += sum(labels.get(path.name, emotion) != emotion for path in pictures)
+        rows += [(str(path), split, "rafdb", path.stem.removesuffix("_aligned"), emotion) for path in pictures]
     columns = ["path", "split", "source", "source_id", "emotion"]
     notes = [f"RAF-DB as Kaggle's folders, aligned pictures from {base}.", NO_VALIDATION]
     if differing:
@@ -112,23 +114,22 @@ def _list_folders(base: Path) -> Listing:
 
 def _read_kaggle_labels(base: Path) -> dict[str, str]:
     labels: dict[str, str] = {}
-    for folder in (base, base.parent):
-        for path in (folder / "train_labels.csv", folder / "test_labels.csv"):
-            if path.is_file():
-                table = read_text_table(path, "a csv of pictures and labels", "download it again, or move it away")
-                if table.width < 2:
-                    raise DataError(
-                        f"expected columns of pictures and labels in {path}, got {', '.join(table.columns)}; "
-                        "download it again, or move it away"
-                    )
-                labels |= {name: _expression(label, path) for name, label in table.select(table.columns[:2]).rows()}
+    for path in (folder / f"{split}_labels.csv" for folder in (base, base.parent) for split in PUBLISHED):
+        if path.is_file():
+            table = read_text_table(path, "a csv of pictures and labels", "download it again, or move it away")
+            if table.width < 2:
+                raise DataError(
+                    f"expected columns of pictures and labels in {path}, got {', '.join(table.columns)}; "
+                    "download it again, or move it away"
+                )
+            labels |= {name: _label(label, path) for name, label in table.select(table.columns[:2]).rows()}
     return labels
 
 
-def _expression(label: str, where: Path) -> str:
-    if label not in [str(number) for number in range(1, len(EXPRESSIONS) + 1)]:
+def _label(number: str, where: Path) -> str:
+    if number not in LABELS_BY_NUMBER:
         raise DataError(
-            f"expected a label from 1 (surprise) to 7 (neutral), got {label!r} in {where}; if labels were renumbered, "
+            f"expected a label from 1 (surprise) to 7 (neutral), got {number!r} in {where}; if labels were renumbered, "
             "import with: affekt data import csv --help"
         )
-    return EXPRESSIONS[int(label) - 1]
+    return LABELS_BY_NUMBER[number]

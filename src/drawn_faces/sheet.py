@@ -1,4 +1,4 @@
-"""A sheet of sample pictures with what models say of them."""
+"""A sheet of sample pictures with what models say of them, for the demo."""
 
 from pathlib import Path
 
@@ -12,10 +12,12 @@ from affekt.labels import LABELS, PROBABILITY_COLUMNS
 SIDE = 224
 CAPTION = 92
 GAP = 12
+"""Sizes in pixels: a picture, the text under it, and the space between two pictures."""
+
 INK, PALE, PAPER = (28, 30, 34), (110, 114, 122), (255, 255, 255)
 
 
-def write_samples(models: tuple[Path, ...], manifest: pl.DataFrame, predictions: Path, out: Path) -> None:
+def write_sheet(models: tuple[Path, ...], manifest: pl.DataFrame, predictions: Path, out: Path) -> None:
     """Draw one test picture of each expression with each model's answer under it.
 
     Args:
