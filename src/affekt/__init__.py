@@ -1,31 +1,84 @@
-"""Read emotion from faces: eight expressions with calibrated probabilities, and valence and arousal."""
+# pyright: strict
+"""Read emotion from faces: eight expressions with calibrated probabilities, and valence and arousal.
 
-import importlib
-import os
-from typing import TYPE_CHECKING
+What the commands do, and what errors and options there are, as functions and classes of this module:
 
-if TYPE_CHECKING:
-    from affekt.analysis.analyzer import Analyzer as Analyzer
-    from affekt.analysis.analyzer import analyze as analyze
-    from affekt.analysis.analyzer import load as load
-    from affekt.analysis.drawing import draw as draw
-    from affekt.analysis.predict import predict as predict
+    import affekt
+    affekt.analyze("portrait.jpg")
 
-# onnxruntime 1.32 reports its use to its makers unless told otherwise before it is first imported. What affekt looks at
-# is nobody's business; who wants to report sets the variable to 0.
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+Everything else is the inside of affekt, and may change.
+"""
+
+# Imported under private names, so that the module offers what is in __all__ and nothing else.
+import importlib as _importlib
+import os as _os
+import typing as _typing
+
+from affekt.errors import (
+    AffektError,
+    AffektWarning,
+    ConfigError,
+    DataError,
+    MissingExtra,
+    ModelError,
+    PictureError,
+)
+
+if _typing.TYPE_CHECKING:
+    from affekt.analysis.analyzer import Analyzer, analyze, load
+    from affekt.analysis.drawing import draw
+    from affekt.analysis.options import AnalyzerOptions
+    from affekt.analysis.predict import predict
+    from affekt.data.manifest import read_manifest
+    from affekt.exporting import export
+    from affekt.progress import show_progress
+
+__all__ = [
+    "AffektError",
+    "AffektWarning",
+    "Analyzer",
+    "AnalyzerOptions",
+    "ConfigError",
+    "DataError",
+    "MissingExtra",
+    "ModelError",
+    "PictureError",
+    "__version__",
+    "analyze",
+    "draw",
+    "export",
+    "load",
+    "predict",
+    "read_manifest",
+    "show_progress",
+]
 
 __version__ = "0.1.0"
 
+# onnxruntime 1.32 reports its use to its makers unless told otherwise before it is first imported. What affekt looks at
+# is nobody's business; who wants to report sets the variable to 0.
+_os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-_PLACES = {
-    **dict.fromkeys(("Analyzer", "load", "analyze"), "affekt.analysis.analyzer"),
+_MODULES = {
+    "Analyzer": "affekt.analysis.analyzer",
+    "AnalyzerOptions": "affekt.analysis.options",
+    "analyze": "affekt.analysis.analyzer",
     "draw": "affekt.analysis.drawing",
+    "export": "affekt.exporting",
+    "load": "affekt.analysis.analyzer",
     "predict": "affekt.analysis.predict",
+    "read_manifest": "affekt.data.manifest",
+    "show_progress": "affekt.progress",
 }
+"""Where each name is; imported when it is first asked for, so that `import affekt` is instant."""
 
 
 def __getattr__(name: str) -> object:
-    if name in _PLACES:
-        return getattr(importlib.import_module(_PLACES[name]), name)
-    raise AttributeError(f"module 'affekt' has no attribute {name!r}")
+    if name not in _MODULES:
+        raise AttributeError(f"module 'affekt' has no attribute {name!r}")
+    value = globals()[name] = getattr(_importlib.import_module(_MODULES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

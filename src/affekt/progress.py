@@ -12,9 +12,12 @@ _is_shown = True
 def show_progress(shown: bool = True) -> None:
     """Turn the progress bars of affekt on or off for this process.
 
+    Args:
+        shown: whether they are shown where standard error is a terminal.
+
     Example:
-        >>> show_progress(False)
-        >>> show_progress()
+        >>> affekt.show_progress(False)
+        >>> affekt.show_progress()
     """
     global _is_shown
     _is_shown = shown

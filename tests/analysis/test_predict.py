@@ -6,10 +6,10 @@ import threading
 import numpy as np
 import polars as pl
 import pytest
-from affekt.analysis.options import AnalyzerOptions
 from PIL import Image
 
 from affekt.analysis.analyzer import Analyzer
+from affekt.analysis.options import AnalyzerOptions
 from affekt.analysis.predict import predict
 from affekt.errors import ConfigError
 from affekt.ledger import Ledger

@@ -14,7 +14,12 @@ SMALLEST_LONGEST_SIDE = 32
 
 @dataclass(frozen=True, kw_only=True)
 class AnalyzerOptions:
-    """How faces are looked for, which frames of a video are looked at, and what becomes of the scores."""
+    """How faces are looked for, which frames of a video are looked at, and what becomes of the scores.
+
+    Example:
+        >>> affekt.AnalyzerOptions(every_s=0.2, smooth_s=1).stop_after_s
+        inf
+    """
 
     longest_side: int = 640
     """Larger pictures are shrunk to this many pixels before faces are looked for; raise it for small faces."""
