@@ -135,7 +135,7 @@ def _read_folder(folder: Path) -> pl.DataFrame:
     table = folder / "label.csv"
     if not table.is_file():
         raise DataError(f"expected label.csv in {folder}, got none; copy it from the FERPlus repository")
-    columns = {name: pl.String for name in ("name", "box", *CHOICES)}
+    columns = pl.Schema([(name, pl.String()) for name in ("name", "box", *CHOICES)])
     try:
         # A byte that is not UTF-8 can only be in a name, whose picture is then not found and counted.
         rows = pl.read_csv(table, has_header=False, schema=columns, encoding="utf8-lossy")
