@@ -28,8 +28,8 @@ from speed_report import write_report
 from tqdm import tqdm
 
 from affekt.data.manifest import read_manifest, read_row_rgb, select_split, write_table
-from affekt.export.model_folder import export_model
-from affekt.export.onnx_file import write_onnx
+from affekt.exporting.model_folder import write_model_folder
+from affekt.exporting.onnx_file import write_onnx
 from affekt.faces.preprocessing import Preprocessing
 from affekt.labels import PROBABILITY_COLUMNS
 from affekt.models.card import ONNX_FILE, Card, model_folder, read_card, shipped_models
@@ -101,9 +101,9 @@ def affekt_files(bench: Bench, manifest: pl.DataFrame | None) -> dict[str, Path]
         folders |= {own: model, f"{name} int8": bench.folder / f"{name}-int8"}
         if f"{name} fp32" not in folders:
             folders[f"{name} fp32"] = bench.folder / f"{name}-fp32"
-            export_model(model, folders[f"{name} fp32"])
+            write_model_folder(model, folders[f"{name} fp32"])
         int8 = folders[f"{name} int8"]
-        exported = export_model(model, int8, precision="int8", manifest=given, split=split, force=True)
+        exported = write_model_folder(model, int8, precision="int8", manifest=given, split=split, force=True)
         bench.found.lost_points[name] = exported.lost_points
         bench.found.multiply_adds[name] = multiply_adds(folders[f"{name} fp32"] / ONNX_FILE)
     return folders

@@ -1,19 +1,22 @@
 """The documentation against the program: commands exist, options exist, links and pictures are there."""
 
 import dataclasses
+import inspect
 import re
 from pathlib import Path
 
 import pytest
 
+from affekt.analysis.options import AnalyzerOptions
+from affekt.analysis.predict import predict
 from affekt.cli.data import IMPORTERS
 from affekt.cli.demo import DemoCommand
 from affekt.cli.evaluate import EvaluateCommand
-from affekt.cli.export import ExportCommand
 from affekt.cli.main import COMMANDS
 from affekt.cli.models import ModelsCommand
-from affekt.cli.predict import PredictCommand
+from affekt.cli.predict import TIMES
 from affekt.cli.train import TrainCommand
+from affekt.exporting import export
 from affekt.models.card import SHIPPED, read_card
 from affekt.server.settings import Settings
 from affekt.training.augmentation_settings import Augmentation
@@ -37,9 +40,11 @@ def commands(page):
 
 def options_of(command, words):
     classes = {"train": (TrainCommand, Recipe), "evaluate": (EvaluateCommand,), "models": (ModelsCommand,)}
-    classes |= {"demo": (DemoCommand,), "export": (ExportCommand,), "predict": (PredictCommand,)}
-    classes |= {"serve": (Settings,)}
+    classes |= {"demo": (DemoCommand,), "predict": (AnalyzerOptions,), "serve": (Settings,)}
     known = {field.name for each in classes.get(command, ()) for field in dataclasses.fields(each)}
+    functions = {"export": export, "predict": predict}
+    known |= set(inspect.signature(functions[command]).parameters) if command in functions else set()
+    known |= {"fps", *(option.removeprefix("--") for option in TIMES)} if command == "predict" else set()
     known |= {f"augmentation.{field.name}" for field in dataclasses.fields(Augmentation)}
     return {name.replace("_", "-") for name in known} | {f"no-{name}" for name in known}
 

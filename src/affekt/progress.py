@@ -1,5 +1,6 @@
 """The one progress bar: on standard error, where a person looks, unless it was turned off."""
 
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,9 +12,12 @@ _is_shown = True
 def show_progress(shown: bool = True) -> None:
     """Turn the progress bars of affekt on or off for this process.
 
+    Args:
+        shown: whether they are shown where standard error is a terminal.
+
     Example:
-        >>> show_progress(False)
-        >>> show_progress()
+        >>> affekt.show_progress(False)
+        >>> affekt.show_progress()
     """
     global _is_shown
     _is_shown = shown
@@ -48,4 +52,10 @@ def progress_bar(
         bar_format=bar_format,
         leave=False,
         disable=hidden,
+        miniters=0,  # a slow step after many fast ones is shown at once
     )
+
+
+def print_above_bars(text: str) -> None:
+    """Print a line on standard error; a bar that is there moves down."""
+    tqdm.write(text, file=sys.stderr)

@@ -3,8 +3,8 @@
 import pytest
 
 from affekt.cli.main import main
-from affekt.export import model_folder
-from affekt.export.model_folder import Exported
+from affekt.exporting import model_folder
+from affekt.exporting.model_folder import Exported
 
 
 def test_int8_without_faces_is_refused_before_anything_is_read(tmp_path, capsys):
@@ -22,9 +22,9 @@ def test_what_was_lost_is_printed(tmp_path, capsys, monkeypatch):
         given.update(options)
         out.mkdir()
         (out / "model.onnx").write_bytes(bytes(2_500_000))
-        return Exported(0.0123, {"accuracy": 0.25, "ccc": -0.1}, "val")
+        return Exported(out, options["precision"], 0.0123, {"accuracy": 0.25, "ccc": -0.1}, "val")
 
-    monkeypatch.setattr(model_folder, "export_model", exported)
+    monkeypatch.setattr(model_folder, "write_model_folder", exported)
     main(["export", str(tmp_path), "--out", str(tmp_path / "out"), "--precision", "fp16", "--force"])
     said = capsys.readouterr().out
     assert "(fp16, 2.5 MB)" in said

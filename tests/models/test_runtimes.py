@@ -12,7 +12,7 @@ import torch
 
 from affekt.data.manifest import read_row_rgb
 from affekt.errors import ConfigError, MissingExtra, ModelError
-from affekt.export.onnx_file import Answers, write_onnx
+from affekt.exporting.onnx_file import Answers, write_onnx
 from affekt.faces.preprocessing import Preprocessing, crop_face, normalise
 from affekt.models import runtimes
 from affekt.models.card import ONNX_FILE, Card

@@ -9,7 +9,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def ahead(
+def prefetch(
     pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item], *, most: int
 ) -> Iterator[tuple[Item, Result]]:
     """Yield each item with the function's result, in order.

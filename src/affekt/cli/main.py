@@ -6,11 +6,13 @@ import importlib
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from affekt import __version__
-from affekt.errors import AffektError
+from affekt.errors import AffektError, AffektWarning
 
 COMMANDS = {
     "data": ("affekt.cli.data", "import a data set into a manifest, or check one"),
@@ -95,19 +97,33 @@ class _PlainLines(logging.Handler):
     """Writes messages to standard error, one a line, and nothing around them."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(self.format(record), file=sys.stderr, flush=True)
+        from affekt.progress import print_above_bars
+
+        print_above_bars(self.format(record))
 
 
 @contextmanager
 def _messages_shown() -> Iterator[None]:
-    """Show what affekt reports through `logging`, which a Python program must ask for and a command always shows."""
+    """Show what affekt reports through `logging` and `warnings`, a plain line each.
+
+    A Python program must ask for messages, a command always shows them.
+    """
     logger, lines = logging.getLogger("affekt"), _PlainLines()
-    level = logger.level
+    level, usual = logger.level, warnings.showwarning
+
+    def show_plainly(message: Warning | str, category: type[Warning], *where: Any) -> None:  # noqa: ANN401
+        if issubclass(category, AffektWarning):
+            print(f"affekt: {message}", file=sys.stderr, flush=True)
+        else:
+            usual(message, category, *where)
+
+    warnings.showwarning = show_plainly
     logger.addHandler(lines)
     logger.setLevel(logging.INFO)
     try:
         yield
     finally:
+        warnings.showwarning = usual
         logger.setLevel(level)
         logger.removeHandler(lines)
 

@@ -148,11 +148,15 @@ def read_manifest(path: str | Path, *, with_wrong_labels: bool = False) -> pl.Da
         DataError: the file is missing, is not a manifest, holds no rows, or a value breaks the contract.
 
     Example:
+        >>> from pathlib import Path
         >>> from tempfile import TemporaryDirectory
+        >>> import polars as pl
+        >>> import affekt
+        >>> from affekt.data.manifest import write_manifest
         >>> face = {"path": "a.png", "split": "train", "source": "mine", "source_id": "a", "emotion": "fear"}
         >>> with TemporaryDirectory() as folder:
         ...     write_manifest(pl.DataFrame([face]), Path(folder, "faces.parquet"))
-        ...     manifest = read_manifest(f"{folder}/faces.parquet")
+        ...     manifest = affekt.read_manifest(f"{folder}/faces.parquet")
         >>> manifest.select("split", "emotion", "valence").rows()
         [('train', 'fear', None)]
     """

@@ -1,5 +1,6 @@
 """The page for everybody: keyboard, screen reader, phone, dark, calm; and nothing that its policy forbids."""
 
+import json
 import re
 
 import pytest
@@ -76,6 +77,7 @@ def luminance(colour):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_stands_out_in_both_schemes(visit, scheme):
     opened = visit(ready=False, color_scheme=scheme)
+    opened.tab.locator(".bars th").first.wait_for()
     look = """(selector) => {
       const element = document.querySelector(selector);
       const backs = [];
@@ -106,6 +108,7 @@ def test_text_stands_out_in_both_schemes(visit, scheme):
 
 def test_who_wants_little_motion_gets_little(visit):
     opened = visit(ready=False, reduced_motion="reduce")
+    opened.tab.locator(".fill").first.wait_for(state="attached")
     assert opened.tab.evaluate("getComputedStyle(document.querySelector('.fill')).transitionDuration") == "0s"
 
 
@@ -126,6 +129,18 @@ def test_the_notice_names_the_law(visit):
     text = visit(ready=False).tab.locator("body").inner_text()
     for words in ("An expression is not a feeling", "Article 5(1)(f)", "at work or in education", "Not for diagnosis"):
         assert words in text
+
+
+def test_the_names_of_expressions_come_from_the_card(visit, model):
+    card = json.loads((model / "card.json").read_text())
+    card["labels"] = [f"expression {number}" for number in range(8)]
+    body = json.dumps(card)
+
+    def with_other_names(visit):
+        visit.context.route("**/card.json", lambda route: route.fulfill(content_type="application/json", body=body))
+
+    opened = visit(before=with_other_names)
+    assert opened.tab.locator("#bars th").all_inner_texts() == card["labels"]
 
 
 def test_names_colours_and_columns_are_pythons(visit):

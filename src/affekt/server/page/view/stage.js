@@ -1,6 +1,6 @@
 /** The picture or the camera, with a box and a word on each face. */
 
-import { EXPRESSION_COLOURS, UNSURE } from "../affect/labels.js";
+import { colourOf } from "../affect/labels.js";
 import { onNextFrame } from "../camera.js";
 import { cleared, font, isCalm, legibleOn } from "./surface.js";
 import { percent } from "./words.js";
@@ -122,7 +122,7 @@ export class Stage {
   }
 
   #drawFace(context, person, box, stageWidth) {
-    const paint = EXPRESSION_COLOURS[person.emotion] ?? UNSURE;
+    const paint = colourOf(person.emotion);
     const isSelected = person.key === this.#selected;
     for (const [style, line] of [["#0009", isSelected ? 6 : 4], [paint, isSelected ? 3.5 : 2]]) {
       context.strokeStyle = style;

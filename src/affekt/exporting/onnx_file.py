@@ -1,20 +1,93 @@
-"""An ONNX file in fewer bits: fp16, or int8 with scales calibrated on crops."""
+"""A network as one ONNX file: faces in, probabilities and valence-arousal out, the card in its metadata.
 
+The file may be written again in fewer bits: fp16, or int8 with scales calibrated on crops.
+"""
+
+import json
 import logging
 import tempfile
+import warnings
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
+import torch
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
+from torch import Tensor, nn
 
+from affekt.errors import needs_extra
+from affekt.models.card import Card
+from affekt.networks.mirror_equivariant import without_mirroring
+from affekt.networks.network import Network
+
+CARD_KEY = "affekt_card"
+"""Where an ONNX file's metadata keeps the card: preprocessing, labels and the rest, as JSON."""
 CALIBRATION_BATCH = 16
 SMALLEST_HALVED = 64
 """Shorter weights stay as they are: some are arguments of layers, and none is worth the space."""
+
+
+class Answers(nn.Module):
+    """A network whose answers need nothing more: the card's temperature and the softmax are inside."""
+
+    def __init__(self, network: Network, card: Card) -> None:
+        """Wrap a network and its card."""
+        super().__init__()
+        self.network = network
+        self.temperature = card.temperature
+
+    def forward(self, faces: Tensor) -> dict[str, Tensor]:
+        """Map (faces, channels, size, size) normalised pixels to named answers."""
+        outputs = self.network(faces)
+        answers = {}
+        if outputs.logits is not None:
+            answers["probabilities"] = (outputs.logits / self.temperature).softmax(1)
+        if outputs.valence_arousal is not None:
+            answers["valence_arousal"] = outputs.valence_arousal
+        return answers
+
+
+def write_onnx(network: Network, card: Card, path: Path) -> None:
+    """Write a network as ONNX with any number of faces a batch.
+
+    Raises:
+        MissingExtra: onnxscript is not installed.
+    """
+    with needs_extra("train"):
+        import onnxscript as _onnxscript  # noqa: F401
+    answers = Answers(without_mirroring(network.eval()), card).eval()
+    size, channels = card.preprocessing.input_size, card.preprocessing.channels
+    example = torch.zeros(2, channels, size, size)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        program = torch.onnx.export(
+            answers,
+            (example,),
+            input_names=["faces"],
+            output_names=list(answers(example)),
+            dynamic_shapes={"faces": {0: torch.export.Dim("faces", min=1)}},
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    model = program.model_proto
+    for node in model.graph.node:
+        node.ClearField("metadata_props")  # torch leaves the paths of the machine's source files in each
+    onnx.save(model, path)
+    describe(path, card)
+
+
+def describe(path: Path, card: Card) -> None:
+    """Write a card into an ONNX file's metadata, in place of the one there."""
+    model = onnx.load(path)
+    helper.set_model_props(model, {CARD_KEY: json.dumps(asdict(card))})
+    onnx.save(model, path)
 
 
 def write_fp16(source: Path, target: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -9,11 +10,12 @@ import polars as pl
 import pytest
 import torch
 
+from affekt.data.manifest import write_manifest
 from affekt.errors import ConfigError, ModelError
 from affekt.evaluation.dimensional import concordance
-from affekt.export import model_folder
-from affekt.export.model_folder import LARGEST_DIFFERENCE, export_model, largest_difference
-from affekt.export.onnx_file import describe, write_onnx
+from affekt.exporting import export, model_folder
+from affekt.exporting.model_folder import LARGEST_DIFFERENCE, largest_difference, random_pictures, write_model_folder
+from affekt.exporting.onnx_file import describe, write_onnx
 from affekt.faces.preprocessing import Preprocessing, normalise
 from affekt.labels import LABELS
 from affekt.models.card import Card, read_card
@@ -64,7 +66,7 @@ def model(tmp_path):
 )
 def test_an_export_answers_as_torch_does(model, tmp_path, architecture, heads, size, channels):
     out = tmp_path / "out"
-    exported = export_model(model(architecture, heads, size, channels), out)
+    exported = write_model_folder(model(architecture, heads, size, channels), out)
     assert exported.difference <= LARGEST_DIFFERENCE["fp32"]
     session = Session(out)
     crops = np.random.default_rng(0).integers(0, 256, (7, size, size, channels), dtype=np.uint8)
@@ -79,7 +81,7 @@ def test_an_export_answers_as_torch_does(model, tmp_path, architecture, heads, s
 
 def test_probabilities_carry_the_cards_temperature(model, tmp_path):
     folder = model()
-    export_model(folder, tmp_path / "out")
+    write_model_folder(folder, tmp_path / "out")
 
     network, card = load_model(folder)
     crops = np.random.default_rng(1).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
@@ -91,7 +93,7 @@ def test_probabilities_carry_the_cards_temperature(model, tmp_path):
 
 
 def test_the_file_explains_itself(model, tmp_path):
-    export_model(model(), tmp_path / "out")
+    write_model_folder(model(), tmp_path / "out")
     read = onnx.load(tmp_path / "out" / "model.onnx")
     assert b".py" not in read.SerializeToString(), "nothing tells of the machine that wrote it"
     card = json.loads({entry.key: entry.value for entry in read.metadata_props}["affekt_card"])
@@ -103,13 +105,13 @@ def test_the_file_explains_itself(model, tmp_path):
 
 def test_a_run_can_be_exported_into_itself(model):
     folder = model()
-    export_model(folder, folder)
+    write_model_folder(folder, folder)
     assert {path.name for path in folder.iterdir()} == {"card.json", "model.safetensors", "model.onnx"}
 
 
 def test_no_faces_give_no_rows(model):
     folder = model()
-    export_model(folder, folder)
+    write_model_folder(folder, folder)
     found = Session(folder).predict(np.empty((0, 32, 32, 3), dtype=np.uint8))
     assert found.probabilities.shape == (0, 8)
     assert found.valence_arousal.shape == (0, 2)
@@ -118,7 +120,7 @@ def test_no_faces_give_no_rows(model):
 def test_an_export_that_differs_is_not_kept(model, tmp_path, monkeypatch):
     monkeypatch.setattr(model_folder, "largest_difference", lambda *_: 0.01)
     with pytest.raises(ModelError, match="got 0\\.01"):
-        export_model(model(), tmp_path / "out")
+        write_model_folder(model(), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -169,7 +171,7 @@ def faces():
 
 
 def test_half_precision_is_half_as_large_and_close(full, tmp_path):
-    exported = export_model(full, tmp_path / "half", precision="fp16")
+    exported = write_model_folder(full, tmp_path / "half", precision="fp16")
     assert 0 < exported.difference <= LARGEST_DIFFERENCE["fp16"]
     for name in ("model.onnx", "model.safetensors"):
         sizes = [(folder / name).stat().st_size for folder in (tmp_path / "half", full)]
@@ -184,7 +186,7 @@ def test_half_precision_is_half_as_large_and_close(full, tmp_path):
 
 def test_int8_is_a_quarter_as_large_and_says_what_it_lost(full, tmp_path, faces):
     small = tmp_path / "small"
-    exported = export_model(full, small, precision="int8", manifest=faces, force=True)
+    exported = write_model_folder(full, small, precision="int8", manifest=faces, force=True)
     sizes = [(folder / "model.onnx").stat().st_size for folder in (small, full)]
     assert sizes[0] < 0.3 * sizes[1]
     read = onnx.load(small / "model.onnx")
@@ -212,9 +214,9 @@ def test_int8_is_a_quarter_as_large_and_says_what_it_lost(full, tmp_path, faces)
 def test_int8_that_loses_too_much_is_not_kept_unless_forced(full, tmp_path, faces, monkeypatch):
     monkeypatch.setattr(model_folder, "lost_points", lambda *_: {"accuracy": 0.31, "ccc": 0.1})
     with pytest.raises(ModelError, match=r"loses at most 0\.3 points of accuracy on the split val, got 0\.31"):
-        export_model(full, tmp_path / "out", precision="int8", manifest=faces)
+        write_model_folder(full, tmp_path / "out", precision="int8", manifest=faces)
     assert not (tmp_path / "out").exists()
-    export_model(full, tmp_path / "out", precision="int8", manifest=faces, force=True)
+    write_model_folder(full, tmp_path / "out", precision="int8", manifest=faces, force=True)
     assert read_card(tmp_path / "out").export["lost_points"] == {"accuracy": 0.31, "ccc": 0.1}
 
 
@@ -224,11 +226,46 @@ def test_int8_that_loses_too_much_is_not_kept_unless_forced(full, tmp_path, face
 def test_int8_whose_loss_cannot_be_measured_is_not_kept_unless_forced(full, tmp_path, faces, unknown, missing):
     less = faces.with_columns(pl.lit(None, dtype=faces.schema[name]).alias(name) for name in unknown)
     with pytest.raises(ModelError, match=f"expected {missing} in the split val to measure what int8 loses"):
-        export_model(full, tmp_path / "out", precision="int8", manifest=less)
+        write_model_folder(full, tmp_path / "out", precision="int8", manifest=less)
     assert not (tmp_path / "out").exists()
-    assert len(export_model(full, tmp_path / "out", precision="int8", manifest=less, force=True).lost_points) == 1
+    assert len(write_model_folder(full, tmp_path / "out", precision="int8", manifest=less, force=True).lost_points) == 1
 
 
 def test_int8_needs_faces_to_calibrate_on(full, tmp_path):
     with pytest.raises(ConfigError, match="--data"):
-        export_model(full, tmp_path / "out", precision="int8")
+        export(full, out=tmp_path / "out", precision="int8")
+
+
+def test_the_function_takes_a_manifest_or_its_file_and_says_what_it_wrote(full, tmp_path, faces):
+    write_manifest(faces, tmp_path / "faces.parquet")
+    given = [
+        export(str(full), out=tmp_path / "a", precision="fp16", data=data)
+        for data in (faces, tmp_path / "faces.parquet")
+    ]
+    assert given[0] == given[1]
+    assert (given[0].folder, given[0].precision, given[0].split) == (tmp_path / "a", "fp16", "val")
+    assert set(given[0].lost_points) == {"accuracy", "ccc"}
+
+
+@pytest.mark.parametrize(("size", "channels"), [(48, 1), (224, 3)])
+def test_random_pictures_are_the_same_each_time_and_vary_like_photographs(size, channels):
+    preprocessing = Preprocessing(input_size=size, channels=channels, mean=(0.5,) * channels, std=(0.25,) * channels)
+    pictures = random_pictures(preprocessing)
+    assert pictures.shape == (9, size, size, channels)
+    assert pictures.dtype == np.uint8
+    assert np.array_equal(pictures, random_pictures(preprocessing))
+    assert 45 < pictures.std() < 75
+    # Neighbours are alike, as in a photograph and unlike noise; no two pictures are.
+    steps = np.diff(pictures.astype(float), axis=1)
+    assert steps.std() < pictures.std() / 2
+    assert (
+        np.abs(pictures[:, None].astype(float) - pictures[None]).mean(axis=(2, 3, 4))[~np.eye(9, dtype=bool)].min() > 20
+    )
+
+
+def test_a_wrong_temperature_is_seen_in_the_difference(model, tmp_path):
+    folder = model()
+    write_model_folder(folder, tmp_path / "out")
+    network, card = load_model(folder)
+    write_onnx(network, replace(card, temperature=1.0), tmp_path / "out" / "model.onnx")
+    assert largest_difference(network, Session(tmp_path / "out")) > 10 * LARGEST_DIFFERENCE["fp32"]

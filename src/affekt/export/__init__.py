@@ -1,1 +1,0 @@
-"""From a trained run to the files that predict without torch."""

@@ -1,0 +1,70 @@
+"""Export: from a trained run to the files that predict without torch. Only `export` is read for the command's help."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from tyro.conf import Positional
+
+from affekt.errors import ConfigError, needs_extra
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from affekt.exporting.model_folder import Exported
+
+    PathLike = str | Path
+    Manifest = str | Path | pl.DataFrame
+else:
+    # What the command line can give, which is all that tyro needs to know: its help loads neither polars nor torch.
+    PathLike = Manifest = Path
+    Exported = object
+
+
+def export(
+    run: Positional[PathLike],
+    *,
+    out: PathLike,
+    precision: Literal["fp32", "fp16", "int8"] = "fp32",
+    data: Manifest | None = None,
+    split: str = "auto",
+    force: bool = False,
+) -> Exported:
+    """Write a model folder: weights, card, and an ONNX file that was checked against the weights.
+
+    Args:
+        run: A trained run, a model folder, or the name of a model that comes with affekt.
+        out: The folder to write; the run itself if you like.
+        precision: Of the ONNX file: fp16 is half as large, as are the weights beside it; int8 a quarter, and faster on
+            a CPU.
+        data: A manifest like the one trained on: int8 is calibrated on its split train, and what is lost is measured.
+        split: Where the loss against fp32 is measured; auto takes val, else test.
+        force: Keep an export that loses more than 0.3 points.
+
+    Returns:
+        What was written, and what the checks found.
+
+    Raises:
+        ModelError: the run holds no usable model, or its export is not kept: it answers too differently, or what int8
+            loses cannot be measured.
+        ConfigError: int8 without a manifest.
+        DataError: the folder cannot be written, or the manifest cannot be read or lacks a split.
+        MissingExtra: torch or the ONNX exporter is not installed.
+
+    Example:
+        >>> import affekt, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     found = affekt.export("affekt-fast", out=folder, precision="fp16")
+        >>> found.difference < 5e-3
+        True
+    """
+    if precision == "int8" and data is None:
+        raise ConfigError("expected --data with int8, to calibrate it, got none; type: --data faces.parquet")
+    with needs_extra("train"):
+        from affekt.exporting.model_folder import write_model_folder
+    from affekt.data.manifest import read_manifest
+    from affekt.models.card import model_folder
+
+    manifest = read_manifest(Path(data)) if isinstance(data, str | Path) else data
+    return write_model_folder(
+        model_folder(run), Path(out), precision=precision, manifest=manifest, split=split, force=force
+    )
