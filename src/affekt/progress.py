@@ -1,10 +1,15 @@
-"""The one progress bar: on standard error, where a person looks, unless it was turned off."""
+"""What a person sees of the work, on standard error: the one progress bar, and messages above it."""
 
+import logging
 import sys
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from tqdm import tqdm
+
+from affekt.errors import AffektWarning
 
 _is_shown = True
 
@@ -56,6 +61,34 @@ def progress_bar(
     )
 
 
-def print_above_bars(text: str) -> None:
-    """Print a line on standard error; a bar that is there moves down."""
-    tqdm.write(text, file=sys.stderr)
+class _LinesAboveBars(logging.Handler):
+    """Writes each message as a plain line; a bar that is there moves down."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        tqdm.write(self.format(record), file=sys.stderr)
+
+
+@contextmanager
+def messages_shown() -> Iterator[None]:
+    """Show what affekt reports through `logging` and `warnings`, a plain line each.
+
+    A Python program must ask for messages, a command always shows them.
+    """
+    logger, lines = logging.getLogger("affekt"), _LinesAboveBars()
+    level, usual = logger.level, warnings.showwarning
+
+    def show_plainly(message: Warning | str, category: type[Warning], *where: Any) -> None:  # noqa: ANN401
+        if issubclass(category, AffektWarning):
+            tqdm.write(f"affekt: {message}", file=sys.stderr)
+        else:
+            usual(message, category, *where)
+
+    warnings.showwarning = show_plainly
+    logger.addHandler(lines)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        warnings.showwarning = usual
+        logger.setLevel(level)
+        logger.removeHandler(lines)
