@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from affekt.data.manifest import SCHEMA
 from affekt.errors import ConfigError
 from affekt.models.card import CARD_FILE, WEIGHTS_FILE, read_card
-from affekt.training import run as run_module
+from affekt.training import one_training
 from affekt.training.generations import Chain, generation, new_head, planned_trainings
 from affekt.training.recipe import Augmentation
 from affekt.training.rows import training_rows
@@ -143,7 +143,7 @@ def test_an_average_needs_a_new_head():
     [({}, 3, 2), ({"generations": 2, "generation_seeds": 2, "head_epochs": 1}, 4, 3)],
 )
 def test_an_interrupted_chain_goes_on_and_ends_alike(chained, monkeypatch, changes, trainings, killed_in):
-    original, calls = run_module.train_network, []
+    original, calls = one_training.train_network, []
 
     def deadly(*arguments):
         calls.append(1)
@@ -152,7 +152,7 @@ def test_an_interrupted_chain_goes_on_and_ends_alike(chained, monkeypatch, chang
         return original(*arguments)
 
     whole = chained("whole", **changes)
-    monkeypatch.setattr(run_module, "train_network", deadly)
+    monkeypatch.setattr(one_training, "train_network", deadly)
     with pytest.raises(Killed):
         chained("run", **changes)
     done = weights(whole.parent / "run" / "generation-1")

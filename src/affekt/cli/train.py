@@ -8,7 +8,6 @@ from typing import Annotated
 
 import tyro
 
-from affekt.errors import needs_extra
 from affekt.text_table import text_table
 from affekt.training.generations import Chain, Run, RunOptions
 from affekt.training.recipe import Recipe
@@ -55,9 +54,8 @@ def main(arguments: list[str]) -> None:
 
 def _run(name: str, command: TrainCommand, command_line: str) -> None:
     """Train, with the heavy imports only now, so that help stays instant."""
-    with needs_extra("train"):
-        from affekt.training.run import train_chain
     from affekt.data.manifest import read_manifest
+    from affekt.training.run import train_chain
 
     options = {option.name: getattr(command, option.name) for option in fields(RunOptions)}
     manifest = read_manifest(command.data)

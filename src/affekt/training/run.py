@@ -1,4 +1,7 @@
-"""A run: what `affekt train` does, from a recipe and a manifest to a folder with a model, its card and its log."""
+"""A run: what `affekt train` does, from a recipe and a manifest to a folder with a model, its card and its log.
+
+Torch is imported only when the training begins.
+"""
 
 import json
 import logging
@@ -10,15 +13,11 @@ from typing import Any
 import polars as pl
 
 from affekt.data.manifest import read_manifest, to_manifest
-from affekt.errors import ConfigError
+from affekt.errors import ConfigError, needs_extra
 from affekt.models.card import WEIGHTS_FILE, Card, read_card
-from affekt.training.checkpoint import CHECKPOINT_FILE
-from affekt.training.distributed import joined_world
 from affekt.training.generations import Chain, Run, Training, planned_trainings
-from affekt.training.one_training import train_network
 from affekt.training.recipe import Recipe
 from affekt.training.recipes import find_recipe
-from affekt.training.rows import rows_digest, training_rows
 
 _logger = logging.getLogger(__name__)
 
@@ -97,6 +96,9 @@ def train_chain(recipe: Recipe, chain: Chain, manifest: pl.DataFrame, run: Run) 
         ConfigError: as `train`, or a finished generation that is to be resumed was trained otherwise.
         DataError, ModelError: as `train`.
     """
+    with needs_extra("train"):
+        from affekt.training.distributed import joined_world
+        from affekt.training.one_training import train_network
     _refuse_overwriting(run)
     trainings = planned_trainings(recipe, chain, run)
     with joined_world() as world:
@@ -110,6 +112,8 @@ def train_chain(recipe: Recipe, chain: Chain, manifest: pl.DataFrame, run: Run) 
 
 def _refuse_overwriting(run: Run) -> None:
     """Refuse a folder that holds a run already, unless it is to be resumed, or that cannot be written."""
+    from affekt.training.checkpoint import CHECKPOINT_FILE
+
     existing = next(folder for folder in (run.out.absolute(), *run.out.absolute().parents) if folder.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         raise ConfigError(f"expected a folder to write {run.out} in, got {existing}; choose another --out")
@@ -124,6 +128,8 @@ def _refuse_overwriting(run: Run) -> None:
 
 def _is_finished(training: Training, manifest: pl.DataFrame) -> bool:
     """Whether an interrupted run did this training to its end, by the same recipe, seed and data."""
+    from affekt.training.rows import rows_digest, training_rows
+
     run = training.run
     if not run.resume or not (run.out / WEIGHTS_FILE).exists():
         return False
