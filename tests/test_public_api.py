@@ -2,6 +2,7 @@
 
 import doctest
 import inspect
+import re
 import subprocess
 import sys
 import types
@@ -63,7 +64,10 @@ def test_each_name_is_documented(name):
     assert "Example:" in documented
     if callable(thing) and not isinstance(thing, type):
         given = [each for each in inspect.signature(thing).parameters if not each.startswith("_")]
-        missing = [each for each in given if f"\n    {each}: " not in documented]
+        arguments = documented.partition("Args:")[2].partition("Returns:")[0]
+        missing = [
+            each for each in given if not re.search(rf"^ {{4}}([a-z_]+, )*{each}(, [a-z_]+)*: ", arguments, re.M)
+        ]
         assert not missing
         assert len(given) <= 6 or name in ("load", "predict", "train", "evaluate")
 
