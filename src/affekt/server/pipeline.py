@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar, get_args
 
-import numpy as np
-
 from affekt.analysis.analyzer import CROPS_PER_BATCH, Analyzer
 from affekt.analysis.detected_faces import DetectedFaces, Detector, detect_faces
 from affekt.analysis.frames import Frame
@@ -138,16 +136,12 @@ class Pipeline:
                         job.answer.set_exception(error)
 
     def _classify(self, batch: list[tuple[Job, DetectedFaces]]) -> None:
-        crops = np.concatenate([detected.crops for _, detected in batch])
-        affect = self._analyzer.session.predict(crops, batch_size=CROPS_PER_BATCH)
-        if len(crops):
-            self._load.count_batch(len(crops))
-        start = 0
-        for job, detected in batch:
-            stop = start + len(detected.crops)
-            rows = rows_of(detected, affect[start:stop], min_confidence=job.min_confidence)
+        classified = self._analyzer.classify([detected for _, detected in batch])
+        if faces := sum(len(detected.crops) for detected, _ in classified):
+            self._load.count_batch(faces)
+        for (job, _), (detected, affect) in zip(batch, classified, strict=True):
+            rows = rows_of(detected, affect, min_confidence=job.min_confidence)
             job.answer.set_result(Answer(rows, detected.left_out))
-            start = stop
 
 
 def opened_once(open_it: Callable[[], Opened], *, retry_failed_s: float = RETRY_FAILED_S) -> Callable[[], Opened]:
