@@ -148,9 +148,8 @@ class Analyzer:
             for classified in prefetch(pool, self.classify, batches, most=BATCHES_UNDER_WAY):
                 for found, affect in classified:
                     yield self._answer(found, affect, smoother)
-                    if (
-                        found.frame.ends
-                    ):  # numbers of people start anew with each input, and so must what is known of them
+                    if found.frame.ends:
+                        # Numbers of people start anew with each input, and so must what is known of them.
                         smoother = Smoother(self.options.smooth_s)
 
     def stop(self) -> None:
@@ -241,8 +240,13 @@ def load(
 
     Args:
         model: name of a model that comes with affekt, or a model folder, as `affekt export` writes it.
-        longest_side, min_confidence, every_s, stop_after_s, detect_every, smooth_s, runtime: as in
-            `affekt.AnalyzerOptions`, which describes each.
+        longest_side: pixels that larger pictures are shrunk to before faces are looked for.
+        min_confidence: probability below which `emotion` stays empty.
+        every_s: seconds between the frames of a video that are looked at; 0 takes all.
+        stop_after_s: seconds of each video or camera that are looked at.
+        detect_every: faces are looked for on one frame of a video in so many, and followed between.
+        smooth_s: time constant, in seconds, of the filter on each person's scores; 0 smooths nothing.
+        runtime: what executes the model. `affekt.AnalyzerOptions` says more of each of these options.
 
     Returns:
         The model; call it, or its `analyze`, with pictures and videos.
