@@ -28,9 +28,9 @@ def trainable(module):
     ],
 )
 def test_the_reference_recipes_have_the_studys_parameter_counts(name, total, trained):
-    recipe = RECIPES[name]()
+    options = RECIPES[name].recipe.network
     with torch.device("meta"):
-        network = Network(recipe.architecture, recipe.hidden_units, recipe.heads)
+        network = Network(options.architecture, options.hidden_units, options.heads)
     network.freeze_backbone()
     assert parameter_count(network) == total
     assert trainable(network) == trained
@@ -133,9 +133,9 @@ def faces_of_unlike_light(count, size):
 def test_efficientnet_tells_pictures_apart_through_our_preprocessing():
     """The study fed EfficientNetV2 pixels scaled twice: all pictures became nearly one, and it stayed at chance."""
     torch.manual_seed(0)
-    recipe = RECIPES["efficientnetv2b0"]()
-    network = Network(recipe.architecture, recipe.hidden_units, recipe.heads).eval()
-    preprocessing = Preprocessing(input_size=64, mean=recipe.mean, std=recipe.std)
+    options = RECIPES["efficientnetv2b0"].recipe.network
+    network = Network(options.architecture, options.hidden_units, options.heads).eval()
+    preprocessing = Preprocessing(input_size=64, mean=options.mean, std=options.std)
     crops = faces_of_unlike_light(6, 64)
     right = torch.from_numpy(normalise(crops, preprocessing))
     mean, std = (torch.tensor(value).view(1, 3, 1, 1) for value in (recipe.mean, recipe.std))

@@ -57,12 +57,16 @@ def train(
         ModelError: the first weights or the checkpoint cannot be used.
 
     Example:
+        >>> import polars
         >>> from affekt.training.recipes import find_recipe
-        >>> from drawn_faces import drawn_manifest
-        >>> small = find_recipe("mobilenetv2-drawn").recipe.with_options(input_size=32, epochs=1)
-        >>> faces = drawn_manifest(identities=5, pictures_per_identity=8, size=48, seed=0)
-        >>> card = train(small, faces, "runs/mine")
-        >>> card.training["epochs"]
+        >>> faces = polars.DataFrame({"path": ["portrait.png", "empty.png"] * 6}).with_columns(
+        ...     source=polars.lit("mine"),
+        ...     source_id=polars.int_range(12).cast(str),
+        ...     split=polars.Series(["train"] * 8 + ["val"] * 4),
+        ...     emotion=polars.Series(["happiness", "neutral"] * 6),
+        ... )
+        >>> small = find_recipe("mobilenetv2-drawn").recipe.with_options(input_size=32, batch_size=4, epochs=1)
+        >>> affekt.train(small, faces, "runs/mine").training["best_epoch"]
         1
     """
     if isinstance(recipe, str):
