@@ -138,7 +138,7 @@ def test_efficientnet_tells_pictures_apart_through_our_preprocessing():
     preprocessing = Preprocessing(input_size=64, mean=options.mean, std=options.std)
     crops = faces_of_unlike_light(6, 64)
     right = torch.from_numpy(normalise(crops, preprocessing))
-    mean, std = (torch.tensor(value).view(1, 3, 1, 1) for value in (recipe.mean, recipe.std))
+    mean, std = (torch.tensor(value).view(1, 3, 1, 1) for value in (options.mean, options.std))
     twice = ((right * std + mean) / 255 - mean) / std
     with torch.inference_mode():
         spread, spread_twice = (_relative_spread(network.forward_features(images)) for images in (right, twice))
