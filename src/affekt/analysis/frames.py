@@ -14,6 +14,7 @@ from PIL import Image
 from affekt.analysis.inputs import is_video, nothing_found, resolve
 from affekt.analysis.options import AnalyzerOptions
 from affekt.errors import ConfigError, PictureError
+from affekt.faces.pictures import Decoded
 
 if TYPE_CHECKING:
     from affekt.analysis.video import VideoFrame
@@ -31,14 +32,16 @@ class Frame:
 
     name: str
     """The input's path as it was given; of what has none, its position."""
-    picture: "str | bytes | Image.Image | np.ndarray | VideoFrame | None" = None
-    """What is decoded; None where there is nothing to see."""
+    picture: "str | bytes | Image.Image | np.ndarray | Decoded | VideoFrame | None" = None
+    """What is decoded, or is already; None where there is nothing to see."""
     number: int | None = None
     """Of the frame in its video; None for a picture."""
     time_s: float | None = None
     """When the frame is shown, from the first one on."""
     problem: str | None = None
-    """Why there is nothing to look at, unless it is the end of a video."""
+    """Why there is nothing to look at."""
+    is_end_of_video: bool = False
+    """Whether it is only said that a video has no further frames."""
     ends: bool = True
     """Whether this is the last of its input."""
     share: float = 1.0
@@ -130,4 +133,4 @@ def _video_frames(name: str, options: AnalyzerOptions, stop: Event) -> Iterator[
     except PictureError as error:
         yield Frame(name, problem=str(error).removeprefix(f"{name}: "))
     else:
-        yield Frame(name)
+        yield Frame(name, is_end_of_video=True)

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar, get_args
 
-import numpy as np
-
 from affekt.analysis.analyzer import CROPS_PER_BATCH, Analyzer
 from affekt.analysis.detected_faces import DetectedFaces, Detector, detect_faces
 from affekt.analysis.frames import Frame
@@ -21,6 +19,7 @@ from affekt.analysis.options import FaceFinder
 from affekt.analysis.rows import Row, rows_of
 from affekt.cores import core_count
 from affekt.errors import AffektError, PictureError
+from affekt.faces.pictures import Decoded
 from affekt.server.load import Load
 from affekt.server.settings import Settings
 from affekt.server.uploads import decode_untrusted
@@ -111,9 +110,10 @@ class Pipeline:
 
     def _decoded(self, job: Job) -> Frame:
         try:
-            return Frame(job.name, decode_untrusted(job.content, max_pixels=round(self._settings.megapixels * 1e6)))
+            image_rgb = decode_untrusted(job.content, max_pixels=round(self._settings.megapixels * 1e6))
         except PictureError as error:
             return Frame(job.name, problem=str(error))
+        return Frame(job.name, Decoded(image_rgb, animated=False))
 
     def _classify_until_closed(self) -> None:
         while (first := self._ready.get()) is not None:
@@ -141,16 +141,12 @@ class Pipeline:
         return batch, False
 
     def _classify(self, batch: list[tuple[Job, DetectedFaces]]) -> None:
-        crops = np.concatenate([detected.crops for _, detected in batch])
-        affect = self._analyzer.session.predict(crops, batch_size=CROPS_PER_BATCH)
-        if len(crops):
-            self._load.count_batch(len(crops))
-        start = 0
-        for job, detected in batch:
-            stop = start + len(detected.crops)
-            rows = rows_of(detected, affect[start:stop], min_confidence=job.min_confidence)
+        classified = self._analyzer.classify([detected for _, detected in batch])
+        if faces := sum(len(detected.crops) for detected, _ in classified):
+            self._load.count_batch(faces)
+        for (job, _), (detected, affect) in zip(batch, classified, strict=True):
+            rows = rows_of(detected, affect, min_confidence=job.min_confidence)
             job.answer.set_result(Answer(rows, detected.left_out))
-            start = stop
 
 
 def opened_once(open_it: Callable[[], Opened], *, retry_failed_s: float = RETRY_FAILED_S) -> Callable[[], Opened]:
