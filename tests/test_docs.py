@@ -9,11 +9,11 @@ import pytest
 
 from affekt.cli.data import IMPORTERS
 from affekt.cli.demo import DemoCommand
-from affekt.cli.evaluate import EvaluateCommand
 from affekt.cli.main import COMMANDS
 from affekt.cli.models import ModelsCommand
 from affekt.cli.predict import PredictCommand
 from affekt.cli.train import TrainCommand
+from affekt.evaluation.run import EvaluateOptions
 from affekt.exporting import export
 from affekt.models.card import SHIPPED, read_card
 from affekt.server.settings import Settings
@@ -37,7 +37,7 @@ def commands(page):
 
 
 def options_of(command, words):
-    classes = {"train": (TrainCommand, Recipe), "evaluate": (EvaluateCommand,), "models": (ModelsCommand,)}
+    classes = {"train": (TrainCommand, Recipe), "evaluate": (EvaluateOptions,), "models": (ModelsCommand,)}
     classes |= {"demo": (DemoCommand,), "predict": (PredictCommand,)}
     classes |= {"serve": (Settings,)}
     known = {field.name for each in classes.get(command, ()) for field in dataclasses.fields(each)}
