@@ -7,7 +7,7 @@ from typing import Any
 from predict_pictures import FRAMES_A_SECOND
 from skimage.data import astronaut
 
-from affekt.analysis.analyzer import Analyzer
+from affekt.analysis.analyzer import Analyzer, load
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "as it comes": {},
@@ -38,9 +38,9 @@ def choices(folder: Path, video: Path, seconds: int, model: Path) -> list[str]:
     lines.append("|---|--:|--:|--:|--:|--:|")
     for name, chosen in SETTINGS.items():
         chosen = {"model": model, **chosen}
-        picture_s, faces = analyzed(pictures, Analyzer(**chosen))
-        video_s, video_faces = analyzed([str(video)], Analyzer(**chosen))
-        sampled_s, _ = analyzed([str(video)], Analyzer(**chosen, every_s=0.2))
+        picture_s, faces = analyzed(pictures, load(**chosen))
+        video_s, video_faces = analyzed([str(video)], load(**chosen))
+        sampled_s, _ = analyzed([str(video)], load(**chosen, every_s=0.2))
         lines.append(
             f"| {name} | {len(pictures) / picture_s:.0f} | {faces:,} | {frames / video_s:.0f} | {video_faces:,} | "
             f"{seconds / sampled_s:.1f} |"

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +24,15 @@ from predict_choices import analyzed, choices
 from predict_pictures import FRAMES_A_SECOND, write_folder, write_video
 from skimage.data import astronaut
 
-from affekt.analysis import analyzer as analyzer_module
-from affekt.analysis.analyzer import Analyzer
+from affekt.analysis import detected_faces
+from affekt.analysis.analyzer import Analyzer, load
 from affekt.analysis.analyzer import FaceDetector as AnalyzersDetector
-from affekt.analysis.journal import Journal
-from affekt.analysis.video import Frame, read_frames
+from affekt.analysis.prediction_run import write_table
+from affekt.analysis.video import VideoFrame, read_frames
 from affekt.cores import core_count
 from affekt.faces.detection import FaceDetector
 from affekt.faces.pictures import read_picture
+from affekt.ledger import Ledger
 
 STAGES = ("decode", "detect", "crop", "classify", "write")
 REST = "the rest"
@@ -157,8 +159,8 @@ def _video(video: Path, options: Options) -> list[str]:
     faces = pl.read_parquet(table).filter(status="ok").height
     half = _measured(_command(options, video, "--out", table, *every, "--stop-after", f"{options.seconds / 2}s"))
     sampled = _measured(_command(options, video, "--out", table, *every, "--fps", 5))
-    in_run, wall_s = _stages([str(video)], Analyzer(options.model, detect_every=options.detect_every), video.parent)
-    sampling = Analyzer(options.model, detect_every=options.detect_every, every_s=0.2)
+    in_run, wall_s = _stages([str(video)], load(options.model, detect_every=options.detect_every), video.parent)
+    sampling = load(options.model, detect_every=options.detect_every, every_s=0.2)
     sampled_s, _ = analyzed([str(video)], sampling)
     alone = _frame_stages_alone(video, options)
     return [
@@ -187,21 +189,21 @@ def _stages(names: list[str], analyzer: Analyzer, work: Path) -> tuple[dict[str,
     list(analyzer.answers([astronaut()]))
     detector = analyzer.detector("yunet")
     assert isinstance(detector, AnalyzersDetector)
-    plain_decoded = analyzer_module._decoded
-    analyzer_module._decoded = clock.timed("decode", plain_decoded)
+    plain_decode, plain_crop_faces = detected_faces.decode, detected_faces.crop_faces
+    detected_faces.decode = clock.timed("decode", plain_decode)
     detector.detect = clock.timed("detect", detector.detect)
-    analyzer._crops = clock.timed("crop", analyzer._crops)
-    analyzer._classify = clock.timed("classify", analyzer._classify)
-    journal = Journal(work / "stages.parquet", {})
-    add = clock.timed("write", journal.add)
+    detected_faces.crop_faces = clock.timed("crop", plain_crop_faces)
+    analyzer.classify = clock.timed("classify", analyzer.classify)
+    ledger = Ledger(work / "stages.parquet", {})
+    add = clock.timed("write", ledger.add)
     start_s, start_cpu_s = time.perf_counter(), time.process_time()
-    with journal.opened():
+    with ledger.writing():
         for answer in analyzer.answers(names, faces="yunet"):
-            add(answer)
+            add([answer.input, answer.rows], ends_unit=answer.ends)
     from affekt.analysis.rows import SMOOTHED_SCHEMA
 
-    clock.timed("write", journal.finish)(work / "stages.parquet", SMOOTHED_SCHEMA, {})
-    analyzer_module._decoded = plain_decoded
+    clock.timed("write", write_table)(ledger, work / "stages.parquet", SMOOTHED_SCHEMA, {})
+    detected_faces.decode, detected_faces.crop_faces = plain_decode, plain_crop_faces
     wall_s, cpu_s = time.perf_counter() - start_s, time.process_time() - start_cpu_s
     return clock.cpu_s | {REST: max(0.0, cpu_s - sum(clock.cpu_s.values()))}, wall_s
 
@@ -222,7 +224,7 @@ def _picture_stages_alone(names: list[str], options: Options) -> dict[str, float
 
 def _frame_stages_alone(video: Path, options: Options) -> dict[str, float]:
     def read() -> list[np.ndarray]:
-        frames: list[Frame] = []
+        frames: list[VideoFrame] = []
         for frame in read_frames(str(video)):
             frames.append(frame)
             if len(frames) == 60:
@@ -235,10 +237,11 @@ def _frame_stages_alone(video: Path, options: Options) -> dict[str, float]:
 def _later_stages_alone(images: list[np.ndarray], options: Options) -> dict[str, float]:
     analyzer, detector = Analyzer(options.model), FaceDetector()
     boxes = [detector.detect(image).box_xyxy for image in images]
-    crops = np.concatenate([analyzer._crops(image, box) for image, box in zip(images, boxes, strict=True)])
+    cut = partial(detected_faces.crop_faces, preprocessing=analyzer.session.card.preprocessing)
+    crops = np.concatenate(list(map(cut, images, boxes)))
     return {
         "detect": _alone(lambda: [detector.detect(image) for image in images], len(images)),
-        "crop": _alone(lambda: [analyzer._crops(*pair) for pair in zip(images, boxes, strict=True)], len(images)),
+        "crop": _alone(lambda: list(map(cut, images, boxes)), len(images)),
         "classify": _alone(lambda: analyzer.session.predict(crops), len(images)),
     }
 

@@ -4,10 +4,12 @@ Sizes, functions and imports are read from the source, which is not run. The las
 `affekt evaluate affekt`, traced. A reader who follows that run meets each function of affekt when it is called first. A
 stop is a place where the next function lies in another file; it is a return if that file was open before.
 TREE is another checkout to measure, such as an older commit; the environment is the one that runs this script.
+`python scripts/house.py --plan` prints the plan of docs/architecture.md instead: every file with its first sentence.
 """
 
 import ast
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -137,6 +139,41 @@ class House:
         return found
 
 
+LAYERS = ("faces", "models", "analysis", "data", "networks", "training", "evaluation", "exporting", "server", "cli")
+"""The packages from the lowest to the highest: none imports one that stands after it."""
+
+
+def plan(house: House) -> str:
+    """Return every file of affekt with the first sentence of its docstring, the layers from the lowest to the highest.
+
+    A star marks the files that `affekt predict` needs.
+    """
+    predict = house.reachable("affekt.cli.predict")
+    width = max(len(path.name) for path in house.files.values()) + 1
+    lines = ["affekt/"]
+    for room in ["", *LAYERS]:
+        inside = {name: path for name, path in house.files.items() if _room(house, path) == room}
+        if room:
+            lines += ["", f"{room}/", f"    {_first_sentence(house.trees[f'affekt.{room}'])}"]
+        for name, path in inside.items():
+            if path.name == "__init__.py" and name != "affekt":
+                continue
+            folder = f"{path.parent.name}/" if path.parent.name not in (room, "affekt") else ""
+            star = "*" if name in predict else " "
+            lines.append(f" {star} {folder + path.name:<{width}}  {_first_sentence(house.trees[name])}")
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _room(house: House, path: Path) -> str:
+    parts = path.relative_to(house.source).parts
+    return parts[0] if len(parts) > 1 else ""
+
+
+def _first_sentence(tree: ast.Module) -> str:
+    text = " ".join((ast.get_docstring(tree) or "").split("\n\n")[0].split())
+    return re.split(r"(?<!\bal)(?<!\.)\.\s", text)[0].removesuffix(".")
+
+
 TRACED = """
 import sys, threading
 from pathlib import Path
@@ -189,7 +226,10 @@ def _environment(tree: Path) -> dict[str, str]:
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the table, or the plan."""
+    if sys.argv[1:] == ["--plan"]:
+        print(plan(House(HERE / "src" / "affekt")))
+        return
     tree = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else HERE
     house = House(tree / "src" / "affekt")
     sizes = sorted(house.lines.values())

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from affekt.analysis.options import AnalyzerOptions
+from affekt.analysis.predict import predict
 from affekt.cli.data import IMPORTERS
 from affekt.cli.demo import DemoCommand
 from affekt.cli.main import COMMANDS
 from affekt.cli.models import ModelsCommand
-from affekt.cli.predict import PredictCommand
+from affekt.cli.predict import TIMES
 from affekt.cli.train import TrainCommand
 from affekt.evaluation.run import EvaluateOptions
 from affekt.exporting import export
@@ -38,11 +40,11 @@ def commands(page):
 
 def options_of(command, words):
     classes = {"train": (TrainCommand, Recipe), "evaluate": (EvaluateOptions,), "models": (ModelsCommand,)}
-    classes |= {"demo": (DemoCommand,), "predict": (PredictCommand,)}
-    classes |= {"serve": (Settings,)}
+    classes |= {"demo": (DemoCommand,), "predict": (AnalyzerOptions,), "serve": (Settings,)}
     known = {field.name for each in classes.get(command, ()) for field in dataclasses.fields(each)}
-    functions = {"export": export}
+    functions = {"export": export, "predict": predict}
     known |= set(inspect.signature(functions[command]).parameters) if command in functions else set()
+    known |= {"fps", *(option.removeprefix("--") for option in TIMES)} if command == "predict" else set()
     known |= {f"augmentation.{field.name}" for field in dataclasses.fields(Augmentation)}
     return {name.replace("_", "-") for name in known} | {f"no-{name}" for name in known}
 

@@ -1,63 +1,41 @@
-"""The layers of the design: left never imports right, and the small install never meets torch."""
+"""The layers of the design: what stands lower never imports what stands higher, nor the small install torch."""
 
-import ast
 import os
+import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from house import HERE, LAYERS, House
 
-ROOT = Path(__file__).parents[1] / "src" / "affekt"
-LAYERS = (
-    "faces",
-    "models",
-    "analysis",
-    "data",
-    "networks",
-    "training",
-    "evaluation",
-    "exporting",
-    "server",
-    "cli",
-)
-BASE = ("errors", "labels", "files", "ledger", "cores", "progress", "text_table", "__init__")
+HOUSE = House(HERE / "src" / "affekt")
+BASE = ("errors", "labels", "files", "ledger", "cores", "progress", "text_table")
 
 
 def layer(module: str) -> int:
-    part = module.split(".")[1] if "." in module else "__init__"
+    """Return 0 for the ground floor, then the place among the layers."""
+    part = module.partition(".")[2].partition(".")[0]
     return LAYERS.index(part) + 1 if part in LAYERS else 0
 
 
-def imported(path: Path) -> set[str]:
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
-    return {name for name in names if name.split(".")[0] == "affekt"}
-
-
-def module_name(path: Path) -> str:
-    return ".".join(("affekt", *path.relative_to(ROOT).with_suffix("").parts))
-
-
-SOURCES = sorted(ROOT.rglob("*.py"))
-
-
 def test_the_layers_are_known():
-    parts = {path.relative_to(ROOT).parts[0].removesuffix(".py") for path in SOURCES}
-    assert parts <= {*LAYERS, *BASE, "__main__"}
+    parts = {name.split(".")[1] for name in HOUSE.files if name != "affekt"}
+    assert parts == {*LAYERS, *BASE, "__main__"}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=module_name)
-def test_left_never_imports_right(path):
+@pytest.mark.parametrize("module", HOUSE.files)
+def test_a_module_never_imports_what_stands_above_it(module):
     # The package itself and its `python -m` stand above all layers: they offer what the layers do.
-    is_top = path in (ROOT / "__main__.py", ROOT / "__init__.py")
-    own = LAYERS.index("cli") + 1 if is_top else layer(module_name(path))
-    right = sorted(name for name in imported(path) if layer(name) > own)
-    assert not right
+    own = len(LAYERS) if module in ("affekt", "affekt.__main__") else layer(module)
+    above = sorted(name for name in HOUSE.imports[module] if layer(name) > own)
+    assert not above
+
+
+def test_only_the_demo_imports_drawn_faces():
+    users = [
+        name for name, path in HOUSE.files.items() if re.search(r"^ *(from|import) drawn_faces", path.read_text(), re.M)
+    ]
+    assert users == ["affekt.cli.demo"]
 
 
 def modules_after(code: str) -> set[str]:
@@ -68,9 +46,8 @@ def modules_after(code: str) -> set[str]:
 
 @pytest.mark.parametrize("package", ["labels", "faces", "models", "analysis", "data", "evaluation", "server"])
 def test_the_small_install_never_imports_torch(package):
-    folder = ROOT / package
-    paths = sorted(folder.rglob("*.py")) if folder.is_dir() else [ROOT / f"{package}.py"]
-    code = "\n".join(f"import {module_name(path).removesuffix('.__init__')}" for path in paths)
+    code = "\n".join(f"import {name}" for name in HOUSE.files if f"{name}.".startswith(f"affekt.{package}."))
+    assert code
     assert not {"torch", "timm", "torchvision"} & modules_after(code)
 
 

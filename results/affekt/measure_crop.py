@@ -24,7 +24,7 @@ SETTINGS = ((2, 0.5), (3, 0.0), (3, 0.5), (4, 0.25))
 
 def main() -> None:
     """Print a line for each setting."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("manifest", type=Path)
     parser.add_argument("--pictures", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)

@@ -18,7 +18,7 @@ from affekt.data.splits import carve_validation
 
 def main() -> None:
     """Write the wide manifest and print its counts."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("majority", type=Path, help="FER+ by the rule majority, leaks dropped")
     parser.add_argument("argmax", type=Path, help="FER+ by the rule argmax, which leaves almost nothing out")
     parser.add_argument("--out", type=Path, default=Path("ferplus-wide.parquet"))

@@ -1,60 +1,89 @@
-"""Read emotion from faces: eight expressions with calibrated probabilities, and valence and arousal."""
+# pyright: strict
+"""Read emotion from faces: eight expressions with calibrated probabilities, and valence and arousal.
 
-import os
-from pathlib import Path
-from typing import TYPE_CHECKING
+What the commands do, and what errors and options there are, as functions and classes of this module:
 
-if TYPE_CHECKING:
-    from affekt.analysis.analyzer import Analyzer
-    from affekt.models.runtimes import RuntimeChoice
+    import affekt
+    affekt.analyze("portrait.jpg")
 
-# onnxruntime 1.32 reports its use to its makers unless told otherwise before it is first imported. What affekt looks at
-# is nobody's business; who wants to report sets the variable to 0.
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+Everything else is the inside of affekt, and may change.
+"""
+
+# Imported under private names, so that the module offers what is in __all__ and nothing else.
+import importlib as _importlib
+import os as _os
+import typing as _typing
+
+from affekt.errors import (
+    AffektError,
+    AffektWarning,
+    ConfigError,
+    DataError,
+    MissingExtra,
+    ModelError,
+    PictureError,
+)
+
+if _typing.TYPE_CHECKING:
+    from affekt.analysis.analyzer import Analyzer, analyze, load
+    from affekt.analysis.drawing import draw
+    from affekt.analysis.options import AnalyzerOptions
+    from affekt.analysis.predict import predict
+    from affekt.data.manifest import read_manifest
+    from affekt.evaluation.run import EvaluateOptions, evaluate
+    from affekt.exporting import export
+    from affekt.progress import show_progress
+
+__all__ = [
+    "AffektError",
+    "AffektWarning",
+    "Analyzer",
+    "AnalyzerOptions",
+    "ConfigError",
+    "DataError",
+    "EvaluateOptions",
+    "MissingExtra",
+    "ModelError",
+    "PictureError",
+    "__version__",
+    "analyze",
+    "draw",
+    "evaluate",
+    "export",
+    "load",
+    "predict",
+    "read_manifest",
+    "show_progress",
+]
 
 __version__ = "0.1.0"
 
+# onnxruntime 1.32 reports its use to its makers unless told otherwise before it is first imported. What affekt looks at
+# is nobody's business; who wants to report sets the variable to 0.
+_os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-def load(
-    model: str | Path = "affekt",
-    *,
-    longest_side: int = 640,
-    min_confidence: float = 0.0,
-    every_s: float = 0.0,
-    smooth_s: float = 0.5,
-    runtime: "RuntimeChoice" = "auto",
-    stop_after_s: float = float("inf"),
-    detect_every: int = 1,
-) -> "Analyzer":
-    """Open a model for prediction.
+_MODULES = {
+    "Analyzer": "affekt.analysis.analyzer",
+    "AnalyzerOptions": "affekt.analysis.options",
+    "EvaluateOptions": "affekt.evaluation.run",
+    "analyze": "affekt.analysis.analyzer",
+    "draw": "affekt.analysis.drawing",
+    "evaluate": "affekt.evaluation.run",
+    "export": "affekt.exporting",
+    "load": "affekt.analysis.analyzer",
+    "predict": "affekt.analysis.predict",
+    "read_manifest": "affekt.data.manifest",
+    "show_progress": "affekt.progress",
+}
+"""Where each name is; imported when it is first asked for, so that `import affekt` is instant."""
 
-    Args:
-        model: name of a model that comes with affekt, or a model folder, as `affekt export` writes it.
-        longest_side: larger pictures are shrunk to this many pixels before faces are looked for.
-        min_confidence: a face whose best expression is less probable than this gets no `emotion`.
-        every_s: time between the frames of a video that are looked at; 0 takes all.
-        smooth_s: time constant of the filter along a track of a video; 0 smooths nothing.
-        runtime: `onnxruntime`, `openvino` or `cuda`; `auto` takes the fastest that is installed, measured once.
-        stop_after_s: how much of each video, or of a camera, is looked at.
-        detect_every: faces of a video are looked for on one frame of so many, and followed between.
 
-    Returns:
-        An analyzer; its `analyze(pictures)` returns a polars frame, a row a face.
+def __getattr__(name: str) -> object:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'affekt' has no attribute {name!r}")
+    value = globals()[name] = getattr(_importlib.import_module(_MODULES[name]), name)
+    return value
 
-    Raises:
-        ModelError: the folder holds no usable model.
-        ConfigError: a value is out of its range, or there is no CUDA.
-        MissingExtra: the runtime is not installed.
-    """
-    from affekt.analysis.analyzer import Analyzer
 
-    return Analyzer(
-        model,
-        longest_side=longest_side,
-        min_confidence=min_confidence,
-        every_s=every_s,
-        smooth_s=smooth_s,
-        runtime=runtime,
-        stop_after_s=stop_after_s,
-        detect_every=detect_every,
-    )
+def __dir__() -> list[str]:
+    return __all__

@@ -16,34 +16,85 @@ from contextlib import contextmanager
 
 
 class AffektError(Exception):
-    """Base of all errors that a user can mend."""
+    """Base of all errors that a user can mend.
+
+    Example:
+        >>> try:
+        ...     affekt.load("runs/none")
+        ... except affekt.AffektError as error:
+        ...     print(error)
+        expected a model folder with card.json, got ...runs/none without one; `affekt models` lists what there is, ...
+    """
 
 
 class ConfigError(AffektError, ValueError):
     """An option or a recipe field is wrong.
 
     It is a ValueError as well, so that tyro shows one raised while a command line is parsed as a usage error.
+
+    Example:
+        >>> affekt.load(min_confidence=60)
+        Traceback (most recent call last):
+        ...
+        affekt.errors.ConfigError: expected a min_confidence from 0 to 1, got 60; 0 names every face
     """
 
 
 class DataError(AffektError):
-    """A data set, manifest or predictions table is not what it should be."""
+    """A data set, manifest or predictions table is not what it should be.
+
+    Example:
+        >>> affekt.read_manifest("portrait.png")
+        Traceback (most recent call last):
+        ...
+        affekt.errors.DataError: expected a Parquet manifest at portrait.png, got ...
+    """
 
 
 class PictureError(DataError):
-    """One picture cannot be read; the message says why."""
+    """One picture cannot be read; the message says why. `analyze` puts it into the picture's row instead.
+
+    Example:
+        >>> affekt.draw("none.png", [])
+        Traceback (most recent call last):
+        ...
+        affekt.errors.PictureError: none.png: no such file
+        >>> affekt.analyze("none.png")["status"][0]
+        'unreadable: no such file'
+    """
 
 
 class ModelError(AffektError):
-    """A card, a weights file or a model name is not what it should be."""
+    """A card, a weights file or a model name is not what it should be.
+
+    Example:
+        >>> affekt.load("large")
+        Traceback (most recent call last):
+        ...
+        affekt.errors.ModelError: expected a model folder with card.json, got ...large without one; ...
+    """
 
 
 class MissingExtra(AffektError):
-    """A library that comes with an optional install is absent."""
+    """A library that comes with an optional install is absent.
+
+    Example:
+        >>> print(affekt.MissingExtra("torch", "train"))
+        torch is not installed; type: pip install 'affekt[train]'
+    """
 
     def __init__(self, library: str, extra: str) -> None:
         """Name the missing library and the extra that brings it."""
         super().__init__(f"{library} is not installed; type: pip install 'affekt[{extra}]'")
+
+
+class AffektWarning(UserWarning):
+    """Something that a user should know of how the answers came about, given through `warnings`.
+
+    Example:
+        >>> import warnings
+        >>> warnings.simplefilter("error", affekt.AffektWarning)  # rather no answer than one from the weaker detector
+    """
 
 
 @contextmanager

@@ -18,7 +18,7 @@ if sys.platform != "win32":
     import fcntl
 
 FORMAT = 1
-"""Goes into the first line: a ledger in another format is one of another job."""
+"""Stands in the first line: a ledger in another format is one of another job."""
 _ENDS_UNIT, _GOES_ON = b".", b"+"
 """First byte of a record's line: whether a unit ends with the record, or goes on."""
 
@@ -88,8 +88,7 @@ class Ledger:
                 file.truncate(self._whole_bytes)
                 file.seek(self._whole_bytes)
                 if not self._whole_bytes:
-                    file.write(self._header)
-                    self._whole_bytes = len(self._header)
+                    self._whole_bytes = file.write(self._header)
                 self._file = file
                 yield self
         except OSError as error:
@@ -113,12 +112,7 @@ class Ledger:
             pass
 
     def add(self, record: object, *, ends_unit: bool = True) -> None:
-        """Add a record and hand it to the system at once; only inside `writing`.
-
-        Args:
-            record: anything that JSON holds.
-            ends_unit: whether its unit of work is done with it.
-        """
+        """Add a record, anything that JSON holds, and hand it to the system at once; only inside `writing`."""
         assert self._file is not None, "records are added inside writing()"
         self._file.write((_ENDS_UNIT if ends_unit else _GOES_ON) + json.dumps(record).encode() + b"\n")
         self._file.flush()

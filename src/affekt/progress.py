@@ -1,9 +1,15 @@
-"""The one progress bar: on standard error, where a person looks, unless it was turned off."""
+"""What a person sees of the work, on standard error: the one progress bar, and messages above it."""
 
-from collections.abc import Iterable
+import logging
+import sys
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from tqdm import tqdm
+
+from affekt.errors import AffektWarning
 
 _is_shown = True
 
@@ -11,9 +17,12 @@ _is_shown = True
 def show_progress(shown: bool = True) -> None:
     """Turn the progress bars of affekt on or off for this process.
 
+    Args:
+        shown: whether they are shown where standard error is a terminal.
+
     Example:
-        >>> show_progress(False)
-        >>> show_progress()
+        >>> affekt.show_progress(False)
+        >>> affekt.show_progress()
     """
     global _is_shown
     _is_shown = shown
@@ -48,4 +57,38 @@ def progress_bar(
         bar_format=bar_format,
         leave=False,
         disable=hidden,
+        miniters=0,  # a slow step after many fast ones is shown at once
     )
+
+
+class _LinesAboveBars(logging.Handler):
+    """Writes each message as a plain line; a bar that is there moves down."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        tqdm.write(self.format(record), file=sys.stderr)
+
+
+@contextmanager
+def messages_shown() -> Iterator[None]:
+    """Show what affekt reports through `logging` and `warnings`, a plain line each.
+
+    A Python program must ask for messages, a command always shows them.
+    """
+    logger, lines = logging.getLogger("affekt"), _LinesAboveBars()
+    level, usual = logger.level, warnings.showwarning
+
+    def show_plainly(message: Warning | str, category: type[Warning], *where: Any) -> None:  # noqa: ANN401
+        if issubclass(category, AffektWarning):
+            tqdm.write(f"affekt: {message}", file=sys.stderr)
+        else:
+            usual(message, category, *where)
+
+    warnings.showwarning = show_plainly
+    logger.addHandler(lines)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        warnings.showwarning = usual
+        logger.setLevel(level)
+        logger.removeHandler(lines)

@@ -22,9 +22,7 @@ def text_table(rows: Sequence[Sequence[Cell]], *, left: int = 1, gap: str = "  "
         split   faces
         train  28,000
     """
-    cells = [
-        [f"{cell:,}" if isinstance(cell, int) else str("" if cell is None else cell) for cell in row] for row in rows
-    ]
+    cells = [[_text(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     sides = ["<" if column < left else ">" for column in range(len(widths))]
     lines = [

@@ -2,6 +2,8 @@
 
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -53,27 +55,49 @@ def drawn_manifest(
     Raises:
         ConfigError: an argument is out of range.
     """
-    _check(identities, pictures_per_identity, size, seed, intensity, processes)
-    if not 0 <= variety <= 1:
-        raise ConfigError(f"expected a variety of 0 to 1, got {variety}; choose one in this range")
-    splits = identity_splits(identities, seed)
-    jobs = [
-        (person, splits[person], pictures_per_identity, size, seed, intensity, variety) for person in range(identities)
-    ]
+    look = _Look(pictures_per_identity, size, seed, intensity, variety)
+    if identities < 3:
+        raise ConfigError(f"expected at least 3 identities, one per split, got {identities}; ask for more")
+    if processes is not None and processes < 1:
+        raise ConfigError(f"expected at least 1 process, got {processes}; choose another number or None")
     if processes is None:
         processes = core_count() if identities * pictures_per_identity >= POOL_PAYS_FROM else 1
-    return to_manifest(pl.DataFrame(_draw_all(jobs, processes)))
-
-
-def _draw_all(jobs: list[tuple], processes: int) -> list[dict[str, object]]:
+    draw = partial(_draw_identity, look)
+    people, splits = range(identities), identity_splits(identities, seed)
     if processes == 1:
-        return [row for job in jobs for row in _draw_identity(*job)]
+        return to_manifest(pl.DataFrame([row for rows in map(draw, people, splits) for row in rows]))
     # Forking a process that runs polars' threads can hang.
     context = multiprocessing.get_context("spawn")
-    chunk = max(1, len(jobs) // (4 * processes))
+    chunk = max(1, identities // (4 * processes))
     with ProcessPoolExecutor(processes, mp_context=context) as pool:
-        people = pool.map(_draw_identity, *zip(*jobs, strict=True), chunksize=chunk)
-        return [row for rows in people for row in rows]
+        rows = [row for rows in pool.map(draw, people, splits, chunksize=chunk) for row in rows]
+    return to_manifest(pl.DataFrame(rows))
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What all people of a data set share."""
+
+    pictures: int
+    size: int
+    seed: int
+    intensity: tuple[float, float]
+    variety: float
+
+    def __post_init__(self) -> None:
+        if self.pictures < 1:
+            raise ConfigError(
+                f"expected at least 1 picture per identity, got {self.pictures}; ask for more, best a multiple of 8"
+            )
+        require_size(self.size)
+        require_seed(self.seed)
+        low, high = self.intensity
+        if not 0 <= low <= high <= 1:
+            raise ConfigError(
+                f"expected intensities with 0 <= lowest <= highest <= 1, got {self.intensity}; choose others"
+            )
+        if not 0 <= self.variety <= 1:
+            raise ConfigError(f"expected a variety of 0 to 1, got {self.variety}; choose one in this range")
 
 
 def identity_splits(identities: int, seed: int) -> list[str]:
@@ -85,17 +109,15 @@ def identity_splits(identities: int, seed: int) -> list[str]:
     return [names[place] for place in order]
 
 
-def _draw_identity(
-    person: int, split: str, pictures: int, size: int, seed: int, intensity: tuple[float, float], variety: float
-) -> list[dict[str, object]]:
-    identity = random_identity(np.random.default_rng([seed, 1, person]))
+def _draw_identity(look: _Look, person: int, split: str) -> list[dict[str, object]]:
+    identity = random_identity(np.random.default_rng([look.seed, 1, person]))
     rows: list[dict[str, object]] = []
-    for picture in range(pictures):
-        rng = np.random.default_rng([seed, 2, person, picture])
-        emotion = LABELS[(person * pictures + picture) % len(LABELS)]
-        strength = 0.0 if emotion == "neutral" else float(rng.uniform(*intensity))
+    for picture in range(look.pictures):
+        rng = np.random.default_rng([look.seed, 2, person, picture])
+        emotion = LABELS[(person * look.pictures + picture) % len(LABELS)]
+        strength = 0.0 if emotion == "neutral" else float(rng.uniform(*look.intensity))
         units = varied_units(emotion, strength, rng)
-        image_rgb, box_xyxy = draw_portrait(identity, units, random_capture(rng, variety), size=size)
+        image_rgb, box_xyxy = draw_portrait(identity, units, random_capture(rng, look.variety), size=look.size)
         valence, arousal = valence_arousal(emotion, strength, units)
         rows.append(
             {
@@ -115,21 +137,3 @@ def _draw_identity(
             }
         )
     return rows
-
-
-def _check(
-    identities: int, pictures: int, size: int, seed: int, intensity: tuple[float, float], processes: int | None
-) -> None:
-    if identities < 3:
-        raise ConfigError(f"expected at least 3 identities, one per split, got {identities}; ask for more")
-    if pictures < 1:
-        raise ConfigError(
-            f"expected at least 1 picture per identity, got {pictures}; ask for more, best a multiple of 8"
-        )
-    require_size(size)
-    require_seed(seed)
-    low, high = intensity
-    if not 0 <= low <= high <= 1:
-        raise ConfigError(f"expected intensities with 0 <= lowest <= highest <= 1, got {intensity}; choose others")
-    if processes is not None and processes < 1:
-        raise ConfigError(f"expected at least 1 process, got {processes}; choose another number or None")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from affekt.analysis import camera
-from affekt.analysis.analyzer import Analyzer
+from affekt.analysis.analyzer import Analyzer, load
 from affekt.analysis.inputs import CAMERA
 from affekt.analysis.video import read_frames
 from affekt.errors import PictureError
@@ -106,7 +106,7 @@ def test_a_camera_that_goes_away_is_told_of_after_its_last_frame(tmp_path, monke
     status = f"unreadable: the camera went away ({why}); its rows go as far as it was seen"
     rows = Analyzer(small_model).analyze("camera:0", faces="whole").select("frame", "status").rows()
     assert rows == [(0, "ok"), (1, "ok"), (2, "ok"), (None, status)]
-    seen = Analyzer(small_model, stop_after_s=0.06).analyze("camera:0", faces="whole")
+    seen = load(small_model, stop_after_s=0.06).analyze("camera:0", faces="whole")
     assert seen["status"].to_list() == ["ok", "ok"]
 
 

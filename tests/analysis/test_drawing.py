@@ -1,13 +1,16 @@
 """What was found, drawn onto the picture."""
 
-from pathlib import Path
+import os
 
 import numpy as np
+import polars as pl
 import pytest
 from PIL import Image, ImageColor
 
-from affekt.analysis.drawing import draw_rows, drawn_path, write_drawn
-from affekt.analysis.rows import empty_row
+from affekt.analysis.drawing import draw
+from affekt.analysis.inputs import shown
+from affekt.analysis.rows import SCHEMA, empty_row
+from affekt.errors import DataError
 from affekt.labels import EXPRESSION_COLOURS, LABELS
 
 GREY = np.full((200, 300, 3), 90, np.uint8)
@@ -19,7 +22,7 @@ def face(**changes):
 
 
 def changed(rows):
-    return np.flatnonzero((np.asarray(draw_rows(GREY, rows)) != GREY).any(2).any(1)), np.asarray(draw_rows(GREY, rows))
+    return np.flatnonzero((np.asarray(draw(GREY, rows)) != GREY).any(2).any(1)), np.asarray(draw(GREY, rows))
 
 
 def test_the_box_has_the_colour_of_its_expression():
@@ -37,7 +40,7 @@ def test_the_label_stands_above_the_box_or_in_it_where_there_is_no_room():
 
 def test_the_label_of_a_video_names_the_person_first():
     def label(track):
-        return (np.asarray(draw_rows(GREY, [face(track=track)]))[:58] != 90).any(2).any(0).sum()
+        return (np.asarray(draw(GREY, [face(track=track)]))[:58] != 90).any(2).any(0).sum()
 
     assert label(None) < label(0) < label(100)
 
@@ -50,7 +53,7 @@ def luminance(colour):
 @pytest.mark.parametrize("emotion", [*LABELS, None])
 def test_the_label_can_be_read_on_every_colour(emotion):
     """WCAG 2 asks for a contrast of 3 for large letters; on the darkest of these colours none reaches 4.5."""
-    label = np.asarray(draw_rows(GREY, [face(emotion=emotion)]))[45:58, 104:160].reshape(-1, 3)
+    label = np.asarray(draw(GREY, [face(emotion=emotion)]))[45:58, 104:160].reshape(-1, 3)
     shades = [luminance(pixel) for pixel in label.tolist()]
     assert (max(shades) + 0.05) / (min(shades) + 0.05) > 4
 
@@ -72,22 +75,34 @@ def test_a_row_without_a_face_draws_nothing(row):
 @pytest.mark.parametrize("box", [(-50.0, -50.0, 400.0, 300.0), (290.0, 190.0, 60.0, 60.0), (5.0, 5.0, 3.0, 3.0)])
 def test_a_box_may_reach_beyond_the_picture_or_be_tiny(box):
     x, y, width, height = box
-    drawn = draw_rows(GREY, [face(x=x, y=y, width=width, height=height, valence=1.0, arousal=-1.0, emotion=None)])
+    drawn = draw(GREY, [face(x=x, y=y, width=width, height=height, valence=1.0, arousal=-1.0, emotion=None)])
     assert drawn.size == (300, 200)
 
 
-def test_marked_copies_keep_the_way_to_the_picture_and_stay_in_the_folder(tmp_path):
-    folder = Path("marked")
-    assert drawn_path(folder, "holiday/a.jpg") == folder / "holiday" / "a.jpg"
-    assert drawn_path(folder, "/data/b.PNG") == folder / "data" / "b.PNG.jpg"
-    assert drawn_path(folder, "../../c.gif") == folder / "c.gif.jpg"
-    assert drawn_path(folder, "c.jpg", told_apart=True).match("marked/c.jpg~????????.jpg")
-    write_drawn(GREY, [face()], tmp_path / "deep" / "d.jpg")
-    with Image.open(tmp_path / "deep" / "d.jpg") as image:
-        assert image.format == "JPEG"
+def test_all_kinds_of_pictures_are_drawn_on_and_stay_as_they_are(tmp_path):
+    Image.fromarray(GREY).save(tmp_path / "a.png")
+    original = Image.open(tmp_path / "a.png")
+    grey = GREY.copy()
+    kinds = (grey, original, tmp_path / "a.png", str(tmp_path / "a.png"))
+    drawn = [np.asarray(draw(picture, [face()])) for picture in kinds]
+    assert all(np.array_equal(drawn[0], other) for other in drawn)
+    assert not np.array_equal(drawn[0], GREY)
+    assert np.array_equal(grey, GREY)
+    assert np.array_equal(original, GREY)
 
 
-def test_a_strip_longer_than_any_jpeg_is_drawn_smaller(tmp_path):
-    write_drawn(np.zeros((4, 70_000, 3), np.uint8), [], tmp_path / "strip.jpg")
-    with Image.open(tmp_path / "strip.jpg") as drawn:
-        assert drawn.size == (65_500, 4)
+def test_rows_may_be_a_frame_and_those_of_other_inputs_are_left_out(tmp_path):
+    odd = str(tmp_path / os.fsdecode(b"caf\xe9.png"))
+    for name in (odd, str(tmp_path / "b.png")):
+        Image.fromarray(GREY).save(name, "PNG")
+    rows = [face(input=shown(odd)), face(input=str(tmp_path / "b.png"), x=10.0)]
+    table = pl.DataFrame(rows, schema=SCHEMA)
+    for place, name in enumerate((odd, str(tmp_path / "b.png"))):
+        assert np.array_equal(draw(name, table), draw(GREY, table[place]))
+    assert np.array_equal(draw(tmp_path / "b.png", table.head(0)), GREY)
+
+
+@pytest.mark.parametrize("changes", [{"input": "b.jpg"}, {"frame": 1}])
+def test_rows_of_several_pictures_are_not_drawn_over_each_other(changes):
+    with pytest.raises(DataError, match=r"expected the rows of one picture, got those of 2 pictures or frames; choose"):
+        draw(GREY, [face(), face(**changes)])

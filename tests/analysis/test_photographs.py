@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from affekt.analysis import analyzer as analyzer_module
-from affekt.analysis.analyzer import Analyzer
+from affekt.analysis.analyzer import Analyzer, load
 from affekt.models.card import shipped_models
 
 SHARED = Path(__file__).resolve().parents[2] / ".." / "shared" / "models"
@@ -58,7 +58,7 @@ def test_two_faces_that_cross_in_a_video_keep_their_numbers(astronaut, small_mod
         frame[70:190, back : back + 120] = head[:, ::-1]
         frame[60:180, there : there + 120] = head
         frames.append(frame)
-    table = Analyzer(small_model, detect_every=detect_every).analyze(write_video(frames)).filter(status="ok")
+    table = load(small_model, detect_every=detect_every).analyze(write_video(frames)).filter(status="ok")
     ends = table.group_by("track").agg(pl.col("x").first().alias("first"), pl.col("x").last().alias("last"))
     left, right = ends.sort("first").iter_rows(named=True)
     assert left["first"] < 100 < 450 < left["last"]

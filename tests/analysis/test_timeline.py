@@ -29,16 +29,26 @@ def paths(svg, colour):
     return re.findall(rf'<path d="M([^"]*)"[^>]*(?:fill|stroke)="{colour}"', svg)
 
 
+def heights(element, above=0.0):
+    """Yield where each text stands, from the upper edge on."""
+    moved = re.fullmatch(r"translate\(\S+ (\S+)\)", element.get("transform", ""))
+    above += float(moved[1]) if moved else 0.0
+    if element.tag.endswith("text"):
+        yield above + float(element.get("y"))
+    for child in element:
+        yield from heights(child, above)
+
+
 def test_the_bands_fill_their_height_by_the_probabilities(tmp_path):
     svg = write_timelines("clips/v.mp4", table({0: [(0, 4)]}), tmp_path)[0].read_text()
     ElementTree.fromstring(svg)
-    heights = {}
+    filled = {}
     for label in LABELS:
         (outline,) = paths(svg, EXPRESSION_COLOURS[label])
         y = np.array([point.split()[1] for point in outline.rstrip("Z").split("L")], float)
-        heights[label] = y.max() - y.min()
-    assert sum(heights.values()) == pytest.approx(90, abs=0.5)
-    assert heights["happiness"] == pytest.approx(63, abs=0.2)
+        filled[label] = y.max() - y.min()
+    assert sum(filled.values()) == pytest.approx(90, abs=0.5)
+    assert filled["happiness"] == pytest.approx(63, abs=0.2)
 
 
 def test_valence_lies_above_the_middle_and_arousal_below(tmp_path):
@@ -76,13 +86,13 @@ def test_the_picture_and_the_page_say_how_many_are_left_out(tmp_path, glimpses, 
         svg = ElementTree.fromstring(re.search(r"<svg.*</svg>", path.read_text(), re.DOTALL)[0])
         notes = [text for text in svg.itertext() if "more p" in text]
         assert notes == ([f"{said}: in the table only"] if said else [])
-        lowest = max(float(text.get("y")) for text in svg.iter() if text.tag.endswith("text"))
-        assert lowest < float(svg.get("height"))
+        lowest = max(heights(svg))
+        assert float(svg.get("height")) - 24 < lowest < float(svg.get("height"))
 
 
 def test_an_hour_draws_no_more_points_than_pixels(tmp_path):
     picture, page = write_timelines("v.mp4", table({0: [(0, 3700)]}, fps=5), tmp_path)
-    assert len(paths(picture.read_text(), LINE_COLOURS["arousal"])[0].split("L")) <= PICTURE_WIDTH
+    assert len(paths(picture.read_text(), LINE_COLOURS["arousal"])[0].split("L")) <= PICTURE_WIDTH + 1
     assert page.stat().st_size < 5_000_000
     assert ">1:00:00<" in picture.read_text()
 

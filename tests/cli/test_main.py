@@ -2,6 +2,7 @@ import logging
 import os
 import subprocess
 import sys
+import warnings
 from types import SimpleNamespace
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from affekt import __version__
 from affekt.cli import main as frame
 from affekt.cli.main import COMMANDS, main
+from affekt.errors import AffektWarning
 
 
 def test_help_names_every_command(capsys):
@@ -114,3 +116,17 @@ def test_messages_are_plain_lines_on_standard_error_and_only_there(capsys, monke
         assert capsys.readouterr() == ("", "epoch 1 of 2\n")
     command([])
     assert capsys.readouterr() == ("", "")
+
+
+def test_warnings_of_affekt_are_plain_lines_and_others_as_usual(capsys, monkeypatch):
+    def command(arguments):
+        warnings.warn("faces found otherwise", AffektWarning, stacklevel=1)
+        warnings.warn("old", DeprecationWarning, stacklevel=1)
+
+    monkeypatch.setattr(frame.importlib, "import_module", lambda name: SimpleNamespace(main=command))
+    with warnings.catch_warnings(record=True) as usual:
+        warnings.simplefilter("always")
+        main(["predict"])
+        assert capsys.readouterr() == ("", "affekt: faces found otherwise\n")
+        command([])
+    assert [warning.category for warning in usual] == [DeprecationWarning, AffektWarning, DeprecationWarning]

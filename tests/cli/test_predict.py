@@ -16,9 +16,9 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from affekt.analysis.analyzer import Answer
 from affekt.cli.main import main
-from affekt.cli.predict import _with_progress
+from affekt.cli.predict import in_seconds
+from affekt.errors import ConfigError
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def test_runs_killed_at_random_moments_go_on_to_the_same_table(small_model, writ
     assert kills
     subprocess.run([*command, "--out", "killed.jsonl"], cwd=tmp_path, stderr=subprocess.DEVNULL)
     assert (tmp_path / "killed.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
-    assert not list(tmp_path.glob(".*journal"))
+    assert not list(tmp_path.glob(".*ledger"))
 
 
 def test_a_killed_run_goes_on_to_the_same_table(pictures, small_model, tmp_path):
@@ -161,18 +161,18 @@ def test_a_killed_run_goes_on_to_the_same_table(pictures, small_model, tmp_path)
         Image.fromarray(np.full((64, 64, 3), number % 256, np.uint8)).save(many / f"{number:04d}.png")
     command = [sys.executable, "-m", "affekt", "predict", str(many), "--model", str(small_model), "--faces", "whole"]
     subprocess.run([*command, "--out", "whole.csv"], check=True, capture_output=True)
-    journal = tmp_path / ".killed.csv.journal"
+    ledger = tmp_path / ".killed.csv.ledger"
     kills = 0
     for lines in (65, 130, 400):
         process = subprocess.Popen([*command, "--out", "killed.csv"], stderr=subprocess.DEVNULL)
-        while process.poll() is None and not (journal.is_file() and journal.read_bytes().count(b"\n") >= lines):
+        while process.poll() is None and not (ledger.is_file() and ledger.read_bytes().count(b"\n") >= lines):
             time.sleep(0.001)
         process.send_signal(signal.SIGKILL)
         kills += process.wait() == -signal.SIGKILL
     assert kills
     subprocess.run([*command, "--out", "killed.csv"], check=True, capture_output=True)
     assert (tmp_path / "killed.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
-    assert not journal.exists()
+    assert not ledger.exists()
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_marked_copies_are_drawn(pictures, small_model, tmp_path, capsys):
     assert len(drawn) == 11
     assert "grey.jpg" in drawn
     assert "moving.gif.jpg" in drawn
-    assert "wrote marked copies into marked" in capsys.readouterr().err
+    assert "wrote annotated copies into marked" in capsys.readouterr().err
 
 
 def test_marked_copies_never_take_the_place_of_what_is_looked_at(pictures, small_model, tmp_path, capsys):
@@ -277,13 +277,13 @@ def test_a_video_gets_a_timeline(small_model, write_video, tmp_path, monkeypatch
     ("arguments", "sentence"),
     [
         (["--every", "often"], "expected a time such as 0.2s or 200ms, got 'often'; type: --every 0.2s"),
-        (["--fps", "0"], "expected --fps above 0 frames a second, got 0.0; type: --fps 5"),
-        (["--fps", "5", "--every", "1s"], "expected --every or --fps, got both; leave out --every 1s"),
+        (["--fps", "0"], "expected --fps above 0 frames per second, got 0; type: --fps 5"),
+        (["--fps", "5", "--every", "1s"], "expected --every or --fps, got both or one twice; leave out --every"),
         (["--detect-every", "0"], "expected detect_every of at least 1 frame, got 0"),
         (["--smooth", "-1s"], "expected a time such as 0.2s or 200ms, got '-1s'; type: --smooth 0.2s"),
         (
             ["--timeline", "overview"],
-            "expected a table with --timeline, or with --draw and a video, got csv to standard output",
+            "expected a table with --timeline, or with --draw and a video, got no file to write it to",
         ),
     ],
 )
@@ -294,6 +294,24 @@ def test_wrong_times_and_timelines_without_a_table_are_refused(pictures, small_m
     assert capsys.readouterr().err.startswith(f"affekt: {sentence}")
 
 
+def test_times_may_have_units():
+    typed = ["a.mp4", "--every=200ms", "--smooth", "1s", "--stop-after", "60", "--draw", "marked"]
+    seconds = ["a.mp4", "--every-s", "0.2", "--smooth-s", "1.0", "--stop-after-s", "60.0", "--draw", "marked"]
+    assert in_seconds(typed) == seconds
+    assert in_seconds(seconds) == seconds
+    assert in_seconds(["--fps", "5"]) == ["--every-s", "0.2"]
+    with pytest.raises(ConfigError, match=r"expected a time such as 0.2s or 200ms, got ''; type: --smooth 0.2s"):
+        in_seconds(["a.mp4", "--smooth"])
+
+
+def test_help_loads_nothing_heavy():
+    code = "from affekt.cli.main import main\ntry:\n    main(['predict', '--help'])\nexcept SystemExit:\n    pass\n"
+    code += "import sys\nprint('\\n'.join(sys.modules))"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "Larger pictures are shrunk to this many pixels" in " ".join(told.replace("│", "").split())
+    assert not {"polars", "onnxruntime", "numpy", "PIL", "av", "jinja2"} & set(told.split())
+
+
 def test_a_runtime_that_is_not_installed_is_one_sentence(pictures, small_model, capsys, monkeypatch):
     monkeypatch.setattr("affekt.models.runtimes.installed_runtimes", lambda: ["onnxruntime"])
     for runtime, advice in {"openvino": "affekt[openvino]", "cuda": "onnxruntime-gpu"}.items():
@@ -301,28 +319,3 @@ def test_a_runtime_that_is_not_installed_is_one_sentence(pictures, small_model, 
             run("pictures", "--model", small_model, "--faces", "whole", "--runtime", runtime)
         assert stop.value.code == 2
         assert advice in capsys.readouterr().err
-
-
-class Terminal(io.StringIO):
-    """What a person looks at."""
-
-    def isatty(self):
-        return True
-
-
-def test_the_bar_moves_on_within_a_video(monkeypatch):
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
-
-    def answers():
-        for share in (0.0, 0.25, 0.5):
-            time.sleep(0.15)  # longer than the bar waits before it is drawn again
-            yield Answer("v.mp4", [], ends=False, share=share)
-        yield Answer("v.mp4", [], ends=True)
-
-    assert len(list(_with_progress(answers(), total=2, done=1))) == 4
-    shown = terminal.getvalue()
-    assert " 62%|" in shown
-    assert " 75%|" in shown
-    assert "1 of 2 inputs" in shown
-    assert " left" in shown

@@ -23,8 +23,8 @@ main(["predict", "camera:testsrc=size=64x48:rate=25,realtime", "--faces", "whole
 def test_ctrl_c_ends_the_camera_with_a_whole_table(small_model, tmp_path):
     command = [sys.executable, "-c", FILMING, "--model", small_model, "--out", "faces.parquet", "--fps", "12.5"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    journal = tmp_path / ".faces.parquet.journal"
-    while process.poll() is None and not (journal.is_file() and journal.read_bytes().count(b"\n") > 4):
+    ledger = tmp_path / ".faces.parquet.ledger"
+    while process.poll() is None and not (ledger.is_file() and ledger.read_bytes().count(b"\n") > 4):
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=60)
@@ -34,7 +34,7 @@ def test_ctrl_c_ends_the_camera_with_a_whole_table(small_model, tmp_path):
     assert table.height >= 4
     assert table["frame"].to_list() == list(range(0, 2 * table.height, 2))
     assert set(table["track"]) == {0}
-    assert not journal.exists()
+    assert not ledger.exists()
 
 
 def test_a_camera_can_be_left_after_a_time(small_model, tmp_path):

@@ -13,8 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from affekt.errors import PictureError
-from affekt.faces.pictures import encode_png, picture_size, pixel_sha256, read_picture, read_rgb, rgb_of
+from affekt.errors import ConfigError, PictureError
+from affekt.faces.pictures import (
+    encode_png,
+    picture_size,
+    pixel_sha256,
+    read_picture,
+    read_rgb,
+    rgb_of_array,
+    rgb_of_image,
+)
 
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
 
@@ -236,21 +244,21 @@ def test_an_opened_picture_gives_what_its_file_gives_and_stays_as_it_is(orientat
     exif[0x0112] = orientation
     content = encoded(Image.new("RGB", (6, 4), (250, 10, 20)), "JPEG", exif=exif)
     with Image.open(io.BytesIO(content)) as image:
-        np.testing.assert_array_equal(rgb_of(image), read_rgb(content))
+        np.testing.assert_array_equal(rgb_of_image(image), read_rgb(content))
         assert image.size == (6, 4)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16"])
 def test_an_opened_picture_of_any_mode_becomes_rgb(mode):
-    assert rgb_of(Image.new(mode, (5, 3))).shape == (3, 5, 3)
+    assert rgb_of_image(Image.new(mode, (5, 3))).shape == (3, 5, 3)
 
 
 def test_an_opened_picture_that_cannot_be_used_says_so():
     with pytest.raises(PictureError, match=r"^32 bits a pixel"):
-        rgb_of(Image.new("F", (5, 3)))
+        rgb_of_image(Image.new("F", (5, 3)))
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     with Image.open(io.BytesIO(encoded(Image.fromarray(noise))[:400])) as image, pytest.raises(PictureError):
-        rgb_of(image)
+        rgb_of_image(image)
 
 
 def test_postscript_is_refused_whatever_it_is_called_for_reading_it_would_run_it(tmp_path):
@@ -258,3 +266,49 @@ def test_postscript_is_refused_whatever_it_is_called_for_reading_it_would_run_it
     path.write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 100 100\n%%EndComments\nshowpage\n%%EOF\n")
     with pytest.raises(PictureError, match="a PostScript drawing; save it as PNG"):
         read_rgb(path)
+
+
+RANDOM = np.random.default_rng(0).integers(0, 256, (6, 5, 4), dtype=np.uint8)
+RGB = RANDOM[..., :3]
+
+
+@pytest.mark.parametrize(
+    ("array", "mode"), [(RANDOM[..., 0], "L"), (RANDOM[..., :1], "L"), (RGB, "RGB"), (RANDOM, "RGBA")]
+)
+def test_an_array_is_the_picture_that_pillow_would_make_of_it(array, mode):
+    picture = Image.fromarray(np.squeeze(array))
+    assert picture.mode == mode
+    expected = rgb_of_image(picture)
+    assert np.array_equal(rgb_of_array(array), expected)
+
+
+def test_deeper_arrays_are_scaled_once():
+    assert np.array_equal(rgb_of_array(RGB.astype(np.uint16) * 257), RGB)
+    assert np.array_equal(rgb_of_array((RGB.astype(np.uint16) * 257).astype(">u2")), RGB)
+    for kind in (np.float16, np.float32, np.float64):
+        assert np.array_equal(rgb_of_array((RGB / 255).astype(kind)), RGB)
+    depth = np.arange(0, 65536, 37, dtype=np.uint16).reshape(-1, 1).repeat(5, axis=1)
+    file = io.BytesIO()
+    Image.fromarray(depth).save(file, "PNG")
+    assert np.array_equal(rgb_of_array(depth), read_rgb(file.getvalue()))
+
+
+@pytest.mark.parametrize(
+    ("array", "told"),
+    [
+        (RGB.astype(np.int64), r"uint8, uint16 or floats from 0 to 1, got int64; .*astype\('uint8'\)"),
+        (RGB > 0, "uint8, uint16 or floats from 0 to 1, got bool"),
+        (RGB.astype(float), r"floats from 0 to 1, got values from 0 to 2\d\d"),
+        (RGB / -255, "floats from 0 to 1, got values from -0.97"),
+        (np.where(RGB[0, 0, 0] == RGB, np.nan, 0.5), "floats from 0 to 1, got values from nan to nan"),
+        (RGB[:0], r"got the shape \(0, 5, 3\)"),
+        (RGB[0, 0], r"got the shape \(3,\); give one picture, a list of pictures, or a batch"),
+        (RGB.transpose(2, 0, 1), r"got the shape \(3, 6, 5\); move the channels .* numpy\.moveaxis\(array, -3, -1\)"),
+        (RANDOM[..., :2], r"got the shape \(6, 5, 2\); give several grey pictures as a list"),
+        (RGB[:3], r"whose channels come last, got the shape \(3, 5, 3\), in which they could come first too"),
+        (RGB[None, None], r"got the shape \(1, 1, 6, 5, 3\)"),
+    ],
+)
+def test_arrays_that_cannot_be_meant_are_refused_with_what_to_type(array, told):
+    with pytest.raises(ConfigError, match=told):
+        rgb_of_array(array)

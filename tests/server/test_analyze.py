@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from affekt.analysis import analyzer
 from affekt.analysis.rows import SCHEMA
-from affekt.errors import DataError, MissingExtra, ModelError
+from affekt.errors import AffektWarning, DataError, MissingExtra, ModelError
 from affekt.faces.detection import Faces
 from affekt.models.card import read_card
 from affekt.server.app import make_app
@@ -54,11 +54,11 @@ def test_several_files_give_their_rows_in_order_and_a_broken_one_stops_nothing(c
 
 
 def test_rows_are_those_of_the_analyzer(client, picture, small_model, tmp_path):
-    from affekt.analysis.analyzer import Analyzer
+    from affekt.analysis.analyzer import load
 
     path = tmp_path / "grey.jpg"
     path.write_bytes(picture(100, "JPEG"))
-    (expected,) = Analyzer(small_model, min_confidence=0.6).analyze(path, faces="whole").to_dicts()
+    (expected,) = load(small_model, min_confidence=0.6).analyze(path, faces="whole").to_dicts()
     options = {"faces": "whole", "min_confidence": 0.6}
     (row,) = client.post(ANALYZE, params=options, files=form((str(path), path.read_bytes()))).json()["rows"]
     assert row == pytest.approx(expected)
@@ -218,7 +218,8 @@ def test_where_only_the_cascade_can_be_had_it_finds_the_faces_and_a_note_says_so
 
     monkeypatch.setattr("affekt.analysis.analyzer.CascadeDetector", analyzer.FaceDetector)
     monkeypatch.setattr("affekt.analysis.analyzer.FaceDetector", absent)
-    with TestClient(make_app(settings)) as client:
+    told = pytest.warns(AffektWarning, match="cascade, which misses more: expected the face detector at /secret/place")
+    with told, TestClient(make_app(settings)) as client:
         found = client.post(ANALYZE, content=picture()).json()
         assert "got none" in problem(client.post(f"{ANALYZE}?faces=yunet", content=picture()), 503)
     assert found["rows"][0]["status"] == "ok"

@@ -3,8 +3,8 @@
 from contextlib import suppress
 
 import pytest
+from starlette.exceptions import HTTPException
 
-from affekt.server.answers import Problem
 from affekt.server.load import Load
 
 
@@ -12,9 +12,9 @@ def test_places_and_room_are_given_back_whatever_happens():
     load = Load(max_requests=1, max_bytes=10)
     with suppress(ZeroDivisionError), load.room_for_body() as take, load.place_in_queue():
         take(10)
-        with pytest.raises(Problem, match="full queue") as full:
+        with pytest.raises(HTTPException, match="full queue") as full:
             load.refuse_if_full()
-        with pytest.raises(Problem, match="expected room for 1 bytes more"):
+        with pytest.raises(HTTPException, match="expected room for 1 bytes more"):
             take(1)
         assert (load.requests, load.bytes) == (1, 10)
         raise ZeroDivisionError

@@ -80,6 +80,15 @@ def test_who_has_gone_costs_nothing_more(analyzer, picture, monkeypatch):
     assert decoded == []
 
 
+def test_a_picture_of_one_pixel_is_answered(analyzer, picture):
+    pipeline = make(analyzer)
+    for side in (1, 3, 4):
+        one = job(picture(side=side))
+        pipeline.submit(one)
+        assert one.answer.result(30).rows[0]["status"] == "ok"
+    pipeline.close()
+
+
 def test_closing_answers_what_was_taken(analyzer, picture):
     pipeline = make(analyzer)
     jobs = [job(picture(grey)) for grey in range(100)]
@@ -106,7 +115,7 @@ def test_a_pass_that_fails_is_told_to_those_in_it_and_the_next_one_works(analyze
 
 def test_more_pictures_than_may_wait_for_the_network_are_all_answered(analyzer, picture, batches, monkeypatch):
     monkeypatch.setattr(pipeline_module, "READY_PICTURES", 2)
-    monkeypatch.setattr(pipeline_module, "CROPS_A_BATCH", 3)
+    monkeypatch.setattr(pipeline_module, "CROPS_PER_BATCH", 3)
     pipeline = make(analyzer)
     jobs = [job(picture(grey) if grey % 3 else b"garbage") for grey in range(60)]
     for one in jobs:

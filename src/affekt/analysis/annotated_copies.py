@@ -1,5 +1,6 @@
-"""What is made beside the table: marked copies of pictures and videos, and timelines of videos."""
+"""What is drawn beside the table: where each annotated copy and timeline goes, and whether it may go there."""
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -7,36 +8,44 @@ from tempfile import TemporaryFile
 
 import polars as pl
 
-from affekt.analysis.drawing import drawn_path, write_drawn
+from affekt.analysis.analyzer import Answer
+from affekt.analysis.drawing import draw
 from affekt.analysis.inputs import is_below, is_camera, is_video, place_below
-from affekt.analysis.rows import Row
 from affekt.errors import ConfigError
-from affekt.faces.pictures import read_rgb
+from affekt.files import written_whole
+
+logger = logging.getLogger(__name__)
+
+JPEG_QUALITY = 92
+JPEG_LONGEST_SIDE = 65_500
+"""Pixels that a JPEG may have along a side, in the library that all use; larger pictures are shrunk to it."""
 
 
-class Copies:
-    """Where the marked copy and the timeline of each input go, each to a place of its own."""
+class AnnotatedCopies:
+    """The annotated copies and the timelines of all inputs, each in a place of its own."""
 
-    def __init__(self, names: tuple[str, ...], *, draw: Path | None, timeline: Path | None) -> None:
+    def __init__(self, names: tuple[str, ...], *, folder: Path | None, timelines: Path | None) -> None:
         """Find the inputs whose copies would take each other's place; a checksum tells all but the first apart.
 
         Args:
             names: all inputs.
-            draw: the folder of marked copies; None makes none.
-            timeline: the folder of timelines; None makes none.
+            folder: of annotated copies; None makes none.
+            timelines: the folder of timelines; None makes none.
         """
-        self.names = names
-        self.draw = draw
-        self.timeline = timeline
-        wanted = draw is not None or timeline is not None
-        self._files = list(filter(os.path.isfile, names)) if wanted else []
+        self._names = names
+        self.folder = folder
+        self.timelines = timelines
+        self._files = [] if folder is None and timelines is None else list(filter(os.path.isfile, names))
         first: dict[Path, str] = {}
-        self._told_apart = {name for name in self._files if first.setdefault(_marked_path(Path(), name), name) != name}
+        self._told_apart: set[str] = set()
+        self._told_apart = {name for name in self._files if first.setdefault(self._place(Path(), name), name) != name}
 
     @property
     def videos(self) -> tuple[str, ...]:
-        """Videos and cameras among the inputs, each once: what is made of them needs all their rows."""
-        return tuple(dict.fromkeys(filter(is_video, self.names)))
+        """Videos and cameras of which something is drawn, each once: that needs all their rows."""
+        if self.folder is None and self.timelines is None:
+            return ()
+        return tuple(dict.fromkeys(filter(is_video, self._names)))
 
     def check(self, *, has_table: bool) -> None:
         """Refuse what cannot be made, or would be written over its original, before any work is done.
@@ -45,101 +54,74 @@ class Copies:
             ConfigError: a copy of a camera, or of a video without a table, is wanted; a copy would take its original's
                 place; or a folder cannot be written.
         """
-        if self.draw is not None and any(map(is_camera, self.names)):
+        if self.folder is not None and any(map(is_camera, self._names)):
             raise ConfigError(
                 "expected pictures and videos with --draw, got a camera; record a video of it and name that"
             )
-        if not has_table and (self.timeline is not None or (self.draw is not None and self.videos)):
+        if not has_table and (self.timelines is not None or self.videos):
             raise ConfigError(
-                "expected a table with --timeline, or with --draw and a video, got csv to standard output; "
+                "expected a table with --timeline, or with --draw and a video, got no file to write it to; "
                 "type: --out faces.parquet"
             )
-        if self.draw is not None:
+        if self.folder is not None:
             for name in self._files:
-                if is_below(name, self.draw) or is_below(name, self._place(self.draw, name)):
+                if is_below(name, self.folder) or is_below(name, self._place(self.folder, name)):
                     raise ConfigError(
-                        f"expected --draw to name a folder for copies alone, got {self.draw}, where {name} is to be "
+                        f"expected --draw to name a folder for copies alone, got {self.folder}, where {name} is to be "
                         "looked at; type: --draw marked"
                     )
-            _check_folder(self.draw, "--draw marked")
-        if self.timeline is not None and self.videos:
-            _check_folder(self.timeline, "--timeline overview")
+            _check_folder(self.folder, "--draw marked")
+        if self.timelines is not None and self.videos:
+            _check_folder(self.timelines, "--timeline overview")
 
-    def draw_picture(self, name: str, rows: list[Row], *, only_missing: bool = False) -> None:
-        """Write the marked copy of a picture, if copies are wanted and these rows are a picture's that could be read.
+    def draw_picture(self, answer: Answer, *, only_missing: bool = False) -> None:
+        """Write the annotated copy of a picture as JPEG, if copies are wanted and the picture could be read.
 
         Args:
-            name: the picture's path.
-            rows: its rows.
+            answer: its rows; those of a video draw nothing here.
             only_missing: whether a copy that is there is left as it is.
 
         Raises:
             PictureError: the picture cannot be read any more.
             DataError: the copy cannot be written.
         """
+        rows = answer.rows
         is_picture = rows and rows[0]["time_s"] is None and not rows[0]["status"].startswith("unreadable")
-        if self.draw is None or not is_picture:
+        if self.folder is None or not is_picture:
             return
-        place = self._place(self.draw, name)
-        if not (only_missing and place.is_file()):
-            # Decoded a second time, so that no picture waits in memory for its answer.
-            write_drawn(read_rgb(name), rows, place)
-
-    def draw_video(self, name: str, rows: pl.LazyFrame, *, stop_after_s: float, moved: Callable[[float], None]) -> None:
-        """Write the marked copy of a video, if copies are wanted and a frame of it could be read.
-
-        Args:
-            name: the video's path.
-            rows: those of its frames.
-            stop_after_s: frames shown later were not looked at, and are left out.
-            moved: told again and again how much of the video has been copied, 0-1.
-
-        Raises:
-            PictureError: the video cannot be read any more.
-            DataError: the copy cannot be written.
-        """
-        from affekt.analysis.marked_video import MARKED_COLUMNS, write_marked_video
-
-        if self.draw is None:
+        place = self._place(self.folder, answer.input)
+        if only_missing and place.is_file():
             return
-        # Only the columns that are needed: an hour of video is many rows.
-        marked = rows.select(MARKED_COLUMNS).collect()
-        if not marked.is_empty():
-            write_marked_video(name, marked, self._place(self.draw, name), stop_after_s=stop_after_s, moved=moved)
+        # Decoded a second time, so that no picture waits in memory for its answer.
+        copy = draw(answer.input, rows)
+        copy.thumbnail((JPEG_LONGEST_SIDE, JPEG_LONGEST_SIDE))
+        with written_whole(place) as temporary:
+            copy.save(temporary, "JPEG", quality=JPEG_QUALITY)
 
-    def write_timeline(self, name: str, rows: pl.LazyFrame, *, origin: str | None) -> str:
-        """Write the timeline of a video, if timelines are wanted.
+    def write_timeline(self, name: str, rows: pl.DataFrame, *, origin: str | None) -> None:
+        """Write the timeline of a video, if timelines are wanted; arguments and errors as of `write_timelines`."""
+        from affekt.analysis.timeline import write_timelines
 
-        Args:
-            name: the video's path.
-            rows: those of its frames.
-            origin: of valence and arousal, as in the model's card.
-
-        Returns:
-            What was written, or why nothing was; empty where no timelines are wanted.
-
-        Raises:
-            DataError: a file cannot be written.
-        """
-        from affekt.analysis.timeline import TIMELINE_COLUMNS, write_timelines
-
-        if self.timeline is None:
-            return ""
-        seen = rows.select(TIMELINE_COLUMNS).collect()
-        if seen.is_empty():
-            return f"no timeline of {name}: not one frame of it was read"
+        if self.timelines is None:
+            return
         told_apart = name in self._told_apart
-        written = write_timelines(name, seen, self.timeline, origin=origin, told_apart=told_apart)
-        return f"wrote {' and '.join(map(str, written))}" if written else f"no timeline of {name}: nobody stays in it"
+        written = write_timelines(name, rows, self.timelines, origin=origin, told_apart=told_apart)
+        why = "not one frame of it was read" if rows.is_empty() else "nobody stays in it"
+        logger.info(f"wrote {' and '.join(map(str, written))}" if written else f"no timeline of {name}: {why}")
+
+    def draw_video(self, name: str, rows: pl.DataFrame, *, stop_after_s: float, moved: Callable[[float], None]) -> None:
+        """Write the annotated copy of a video, if copies are wanted; arguments as of `write_annotated_video`."""
+        from affekt.analysis.annotated_video import write_annotated_video
+
+        if self.folder is not None and not rows.is_empty():
+            write_annotated_video(name, rows, self._place(self.folder, name), stop_after_s=stop_after_s, moved=moved)
 
     def _place(self, folder: Path, name: str) -> Path:
-        return _marked_path(folder, name, told_apart=name in self._told_apart)
-
-
-def _marked_path(folder: Path, name: str, *, told_apart: bool = False) -> Path:
-    if is_video(name):
-        return place_below(folder, name, ".mp4", told_apart=told_apart)
-    return drawn_path(folder, name, told_apart=told_apart)
+        told_apart = name in self._told_apart
+        ending = ".mp4" if is_video(name) else ".jpg"
+        if Path(name).suffix.lower() in (".jpg", ".jpeg") and not told_apart:
+            ending = ""  # the copy is called as the picture is
+        return place_below(folder, name, ending, told_apart=told_apart)
 
 
 def _check_folder(folder: Path, example: str) -> None:

@@ -1,59 +1,67 @@
 """What was found, drawn onto the picture: boxes, expressions with their probability, and a small circumplex."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
-from affekt.analysis.inputs import place_below
+from affekt.analysis.detected_faces import decode
+from affekt.analysis.inputs import shown
 from affekt.analysis.rows import Row
-from affekt.files import written_whole
+from affekt.errors import DataError
 from affekt.labels import EXPRESSION_COLOURS, UNSURE
 
+DrawnPicture = str | Path | bytes | Image.Image | np.ndarray
 WHITE, SHADE = (255, 255, 255), (20, 24, 28)
-JPEG_QUALITY = 92
-JPEG_LONGEST_SIDE = 65_500
-"""Pixels that a JPEG may have along a side, in the library that all use; larger pictures are shrunk to it."""
 SMALLEST_TEXT = 11
 """Height of letters in pixels below which nobody can read them."""
 
 
-def draw_rows(image_rgb: np.ndarray, rows: list[Row]) -> Image.Image:
-    """Return the picture with its faces marked.
+def draw(picture: DrawnPicture, rows: pl.DataFrame | Iterable[Row]) -> Image.Image:
+    """Mark the faces of a picture: boxes, expressions, and valence and arousal on a small circle.
 
     Args:
-        image_rgb: (height, width, 3) uint8.
-        rows: the picture's rows; those without a face draw nothing.
-    """
-    picture = Image.fromarray(image_rgb)
-    # Drawn from the least sure to the surest face, so that the surest label lies on top.
-    for row in reversed([row for row in rows if row["status"] == "ok"]):
-        _draw_face(picture, row)
-    return picture
+        picture: a path, encoded bytes, a Pillow picture or an array, as `analyze` takes them; it stays as it is.
+        rows: rows of a table of results, as `analyze` returns them; those without a face draw nothing. Where they are
+            of several inputs, those of the picture's path are drawn.
 
-
-def write_drawn(image_rgb: np.ndarray, rows: list[Row], out: Path) -> None:
-    """Write the marked picture as JPEG, whole or not at all.
+    Returns:
+        The upright picture with its marks, which a notebook shows.
 
     Raises:
-        DataError: it cannot be written.
+        PictureError: the picture cannot be read.
+        ConfigError: an array is no picture.
+        DataError: the rows are of several pictures or frames, and nothing tells which of them this is.
+
+    Example:
+        >>> import affekt
+        >>> import numpy as np
+        >>> picture = np.full((120, 90, 3), 128, np.uint8)
+        >>> rows = affekt.analyze(picture, faces="whole")
+        >>> affekt.draw(picture, rows).size
+        (90, 120)
     """
-    picture = draw_rows(image_rgb, rows)
-    picture.thumbnail((JPEG_LONGEST_SIDE, JPEG_LONGEST_SIDE))
-    with written_whole(out) as temporary:
-        picture.save(temporary, "JPEG", quality=JPEG_QUALITY)
+    marked = Image.fromarray(decode(str(picture) if isinstance(picture, Path) else picture).image_rgb)
+    found = _rows_of_one(picture, rows.to_dicts() if isinstance(rows, pl.DataFrame) else list(rows))
+    # Drawn from the least sure to the surest face, so that the surest label lies on top.
+    for row in reversed([row for row in found if row["status"] == "ok"]):
+        _draw_face(marked, row)
+    return marked
 
 
-def drawn_path(folder: Path, name: str, *, told_apart: bool = False) -> Path:
-    """Return where the marked copy of a picture goes: below the folder, along the picture's own path.
-
-    Args:
-        folder: where all copies go.
-        name: the picture's path.
-        told_apart: whether a checksum tells it from another picture's copy.
-    """
-    keeps_ending = Path(name).suffix.lower() in (".jpg", ".jpeg") and not told_apart
-    return place_below(folder, name, "" if keeps_ending else ".jpg", told_apart=told_apart)
+def _rows_of_one(picture: DrawnPicture, rows: list[Row]) -> list[Row]:
+    """Return the rows of one picture or frame, found by the picture's path where there are others."""
+    if isinstance(picture, str | Path) and len({row.get("input") for row in rows}) > 1:
+        rows = [row for row in rows if row.get("input") == shown(str(picture))]
+    pictures = {(row.get("input"), row.get("frame")) for row in rows}
+    if len(pictures) > 1:
+        raise DataError(
+            f"expected the rows of one picture, got those of {len(pictures)} pictures or frames; choose one, for "
+            "instance with rows.filter(input='0')"
+        )
+    return rows
 
 
 def _draw_face(picture: Image.Image, row: Row) -> None:

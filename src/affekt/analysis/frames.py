@@ -1,50 +1,47 @@
-"""Every input as a stream of things to look at: a picture is one, a video one a frame."""
+"""Whatever people have, as a stream of frames to look at: a picture is one frame, a video many, one after another."""
 
+import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import numpy as np
 from PIL import Image
 
-from affekt.analysis.inputs import is_video
+from affekt.analysis.inputs import is_video, nothing_found, resolve
+from affekt.analysis.options import AnalyzerOptions
 from affekt.errors import ConfigError, PictureError
+from affekt.faces.pictures import Decoded
 
 if TYPE_CHECKING:
-    from affekt.analysis.video import Frame
+    from affekt.analysis.video import VideoFrame
 
-Picture = str | Path | np.ndarray | Image.Image
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sampling:
-    """Which frames of a video or a camera are looked at."""
-
-    every_s: float = 0.0
-    """Time between them; 0 takes all."""
-    stop_after_s: float = float("inf")
-    """Frames shown later are left out."""
-    detect_every: int = 1
-    """Faces are looked for on one frame of so many; between, they are followed."""
+Picture = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | Image.Image | np.ndarray
+"""A path, encoded bytes, an open binary file, a Pillow picture, or an array; a path may be a video's or a camera."""
+PATH = (str, os.PathLike)
+ENCODED = (bytes, bytearray, memoryview)
+PICTURE = (*PATH, *ENCODED, Image.Image, np.ndarray)
 
 
 @dataclass(frozen=True, eq=False)
-class Sight:
-    """A picture, a frame of a video, or the news that there is nothing more to see of an input."""
+class Frame:
+    """A picture, a frame of a video, or the news that an input has no further frames."""
 
     name: str
     """The input's path as it was given; of what has none, its position."""
-    picture: "Picture | Frame | None" = None
-    """Path, (height, width, 3) uint8 RGB, a Pillow picture, or a video's frame; None where there is nothing to see."""
-    frame: int | None = None
-    """Number of the frame in its video."""
+    picture: "str | bytes | Image.Image | np.ndarray | Decoded | VideoFrame | None" = None
+    """What is decoded, or is already; None where there is nothing to see."""
+    number: int | None = None
+    """Of the frame in its video; None for a picture."""
     time_s: float | None = None
-    """When the frame is shown."""
+    """When the frame is shown, from the first one on."""
     problem: str | None = None
-    """Why there is nothing to look at, unless it is the end of a video."""
+    """Why there is nothing to look at."""
+    is_end_of_video: bool = False
+    """Whether it is only said that a video has no further frames."""
     ends: bool = True
     """Whether this is the last of its input."""
     share: float = 1.0
@@ -53,44 +50,87 @@ class Sight:
     """Whether faces are looked for; where not, those of the frames before are followed."""
 
 
-def sights(pictures: Iterable[Picture], sampling: Sampling, stop: Event) -> Iterator[Sight]:
+def each_picture(given: "Picture | Iterable[Picture]") -> Iterator[Picture]:
+    """Yield one by one the pictures and videos that are meant.
+
+    Paths are resolved as `affekt predict` resolves them: folders, patterns and lists of paths stand for what they hold.
+    A batch, an array (pictures, height, width, channels), stands for its pictures.
+
+    Raises:
+        DataError: paths were given, and nothing was found at all.
+    """
+    found, empty, passed_over = False, [], Counter[str]()
+    for thing in cast("Iterable[Picture]", [given] if _is_one(given) else given):
+        if isinstance(thing, PATH):
+            pictures: Iterable[Picture] = resolve(str(thing), passed_over=passed_over)
+            empty += [] if pictures else [str(thing)]
+        else:
+            pictures = thing if isinstance(thing, np.ndarray) and thing.ndim == 4 else [thing]
+        for picture in pictures:
+            found = True
+            yield picture
+    if empty and not found:
+        raise nothing_found(empty, passed_over)
+
+
+def _is_one(given: Any) -> bool:  # noqa: ANN401  anything may arrive here
+    if isinstance(given, np.ndarray) and given.dtype.kind in "OU":  # several paths, for instance
+        return False
+    return isinstance(given, PICTURE) or hasattr(given, "read") or not isinstance(given, Iterable)
+
+
+def frames_of(pictures: Iterable[Picture], options: AnalyzerOptions, stop: Event) -> Iterator[Frame]:
     """Yield what there is to look at, input by input.
 
     Args:
-        pictures: paths of pictures and videos, cameras, or arrays and Pillow pictures, called by their position.
-        sampling: the frames of videos that are wanted.
+        pictures: one by one, as from `each_picture`; what has no path is called by its position.
+        options: which frames of videos are wanted.
         stop: ends the video or camera under way once it is set, and is cleared then.
 
     Raises:
-        ConfigError: something is neither of these.
+        ConfigError: something is no picture at all.
     """
-    for number, picture in enumerate(pictures):
-        if not isinstance(picture, Picture):
-            raise ConfigError(
-                f"expected pictures as paths, RGB arrays or Pillow pictures, got {type(picture).__name__}; "
-                "open encoded bytes with PIL.Image.open(io.BytesIO(data))"
-            )
-        is_named = isinstance(picture, str | Path)
-        name = str(picture) if is_named else str(number)
-        if is_named and is_video(name):
-            yield from _frames(name, sampling, stop)
+    for position, picture in enumerate(pictures):
+        if isinstance(picture, PATH):
+            name = str(picture)
+            if is_video(name):
+                yield from _video_frames(name, options, stop)
+            else:
+                yield Frame(name, name)
+        elif isinstance(picture, PICTURE):
+            yield Frame(str(position), bytes(picture) if isinstance(picture, ENCODED) else picture)
+        elif hasattr(picture, "read"):
+            yield _file_frame(str(position), picture)
         else:
-            yield Sight(name, picture)
+            raise ConfigError(
+                "expected pictures as paths, encoded bytes, files opened in binary mode, Pillow pictures or arrays, "
+                f"got {type(picture).__name__}; convert it, for instance with numpy.asarray"
+            )
 
 
-def _frames(name: str, sampling: Sampling, stop: Event) -> Iterator[Sight]:
+def _file_frame(name: str, file: IO[bytes]) -> Frame:
+    try:
+        content = file.read()
+    except (OSError, ValueError) as error:
+        return Frame(name, problem=getattr(error, "strerror", None) or str(error))
+    if not isinstance(content, bytes):
+        raise ConfigError("expected a file opened in binary mode, got one in text mode; type: open(path, 'rb')")
+    return Frame(name, content)
+
+
+def _video_frames(name: str, options: AnalyzerOptions, stop: Event) -> Iterator[Frame]:
     from affekt.analysis.video import read_frames
 
     stop.clear()
     try:
-        with closing(read_frames(name, every_s=sampling.every_s)) as frames:
+        with closing(read_frames(name, every_s=options.every_s)) as frames:
             for place, frame in enumerate(frames):
-                if stop.is_set() or frame.time_s >= sampling.stop_after_s:
+                if stop.is_set() or frame.time_s >= options.stop_after_s:
                     break
-                share = min(1.0, frame.time_s / min(frame.length_s, sampling.stop_after_s))
-                detects = place % sampling.detect_every == 0
-                yield Sight(name, frame, frame.number, frame.time_s, ends=False, share=share, detects=detects)
+                share = min(1.0, frame.time_s / min(frame.length_s, options.stop_after_s))
+                detects = place % options.detect_every == 0
+                yield Frame(name, frame, frame.number, frame.time_s, ends=False, share=share, detects=detects)
     except PictureError as error:
-        yield Sight(name, problem=str(error).removeprefix(f"{name}: "))
+        yield Frame(name, problem=str(error).removeprefix(f"{name}: "))
     else:
-        yield Sight(name)
+        yield Frame(name, is_end_of_video=True)

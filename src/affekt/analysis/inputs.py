@@ -110,29 +110,53 @@ def find_inputs(arguments: Iterable[str], standard_input: Iterable[str] = (), *,
         DataError: a list cannot be read, or nothing was found at all.
     """
     arguments = list(arguments)
-    names: list[str] = []
     passed_over: Counter[str] = Counter()
+    names: list[str] = []
     for argument in arguments:
-        for name in _listed(argument, standard_input):
-            found = [name]
-            if os.path.isdir(name):  # noqa: PTH112  pathlib's raises where a folder on the way is locked
-                locked: list[str] = []
-                files = list(_files_below(name, locked))
-                endings = [Path(path).suffix.lower() for path in files]
-                found = [path for path, ending in zip(files, endings, strict=True) if ending in FOUND_ENDINGS]
-                passed_over.update(ending for ending in endings if ending not in FOUND_ENDINGS)
-                found += locked
-            if copies is not None and not is_below(argument, copies):
-                found = [path for path in found if not is_below(path, copies)]
-            names += found
+        found = resolve(argument, standard_input, passed_over=passed_over)
+        if copies is not None and not is_below(argument, copies):
+            found = [path for path in found if not is_below(path, copies)]
+        names += found
     if not names:
-        found = f"got none in {', '.join(arguments)}" if arguments else "got no name of any"
-        if told := told_of_passed_over(passed_over):
-            found += f" ({', '.join(told)})"
-        raise DataError(
-            f"expected pictures, {found}; name a picture, a folder of pictures or a pattern such as 'faces/*.jpg'"
-        )
+        raise nothing_found(arguments, passed_over)
     return Inputs(tuple(names), passed_over)
+
+
+def resolve(argument: str, standard_input: Iterable[str] = (), *, passed_over: Counter[str]) -> list[str]:
+    """Return the pictures and videos that one argument means, as `find_inputs` has it.
+
+    Args:
+        argument: what was typed.
+        standard_input: its lines, for `-`.
+        passed_over: counts files in folders that are neither, by their ending.
+
+    Raises:
+        DataError: a list cannot be read.
+    """
+    names: list[str] = []
+    for name in _listed(argument, standard_input):
+        if not os.path.isdir(name):  # noqa: PTH112  pathlib's raises where a folder on the way is locked
+            names.append(name)
+            continue
+        locked: list[str] = []
+        for path in _files_below(name, locked):
+            ending = Path(path).suffix.lower()
+            if ending in FOUND_ENDINGS:
+                names.append(path)
+            else:
+                passed_over[ending] += 1
+        names += locked
+    return names
+
+
+def nothing_found(arguments: list[str], passed_over: Counter[str]) -> DataError:
+    """Return the error that nothing was found in what was typed."""
+    found = f"got none in {', '.join(arguments)}" if arguments else "got no name of any"
+    if told := told_of_passed_over(passed_over):
+        found += f" ({', '.join(told)})"
+    return DataError(
+        f"expected pictures, {found}; name a picture, a folder of pictures or a pattern such as 'faces/*.jpg'"
+    )
 
 
 def _listed(argument: str, standard_input: Iterable[str]) -> list[str]:

@@ -9,10 +9,10 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def ahead(
+def prefetch(
     pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item], *, most: int
-) -> Iterator[tuple[Item, Result]]:
-    """Yield each item with the function's result, in order.
+) -> Iterator[Result]:
+    """Yield the function's result for each item, in order.
 
     No result waits for items that come later, as long as they take: a camera's frame is answered before the next.
 
@@ -22,16 +22,14 @@ def ahead(
         items: taken in this thread.
         most: items under way; more wait in `items`.
     """
-    waiting: deque[tuple[Item, Future[Result]]] = deque()
+    waiting: deque[Future[Result]] = deque()
     try:
         for item in items:
-            waiting.append((item, pool.submit(function, item)))
-            if len(waiting) >= most or waiting[0][1].done():
-                item, future = waiting.popleft()
-                yield item, future.result()
+            waiting.append(pool.submit(function, item))
+            if len(waiting) >= most or waiting[0].done():
+                yield waiting.popleft().result()
         while waiting:
-            item, future = waiting.popleft()
-            yield item, future.result()
+            yield waiting.popleft().result()
     finally:
-        for _, future in waiting:
+        for future in waiting:
             future.cancel()

@@ -1,12 +1,13 @@
-"""The result row: one a face, or one saying why there is none."""
+"""The result row: one per face, or one saying why there is none."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from affekt.analysis.smoothing import Smoother
+from affekt.analysis.detected_faces import DetectedFaces
+from affekt.analysis.inputs import shown
+from affekt.analysis.tracking import Smoother
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
 from affekt.models.session import Affect
 
@@ -51,51 +52,27 @@ SCHEMA = pl.Schema({name: dtype for name, dtype in SMOOTHED_SCHEMA.items() if na
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True, eq=False)
-class Looked:
-    """A picture, or a frame of a video, after its faces were found and cut out, before they are classified."""
-
-    name: str
-    """What the rows call its file."""
-    crops: np.ndarray
-    """(faces, size, size, channels) uint8."""
-    box_xyxy: np.ndarray
-    """(faces, 4) in pixels of the upright picture."""
-    score: np.ndarray
-    """(faces,) of the detector in 0-1, nan where it gives none."""
-    problem: str | None = None
-    """Why it could not be read; None where it could."""
-    frame: int | None = None
-    """Number of the frame in its video; None for a picture."""
-    time_s: float | None = None
-    """When the frame is shown, from the first one on."""
-    track: np.ndarray | None = None
-    """(faces,) numbers of the people, in a video."""
-    followed_in: np.ndarray | None = None
-    """(height, width, 3) uint8 of a frame whose faces are followed, not looked for; dropped when they are cut out."""
-    left_out: int = 0
-    """Faces that were found beyond the most that were asked for."""
-
-
-def rows_of(looked: Looked, affect: Affect, *, min_confidence: float, smoother: Smoother | None = None) -> list[Row]:
+def rows_of(
+    found: DetectedFaces, affect: Affect, *, min_confidence: float, smoother: Smoother | None = None
+) -> list[Row]:
     """Return the rows of one picture or frame.
 
     Args:
-        looked: the picture and its faces.
+        found: the picture and its faces.
         affect: what the model says of these faces, in their order.
         min_confidence: below it `emotion` stays empty; the probabilities are kept.
         smoother: of the video that the frame is from; None leaves the scores as they are.
     """
-    if looked.problem is not None:
-        return [empty_row(looked.name, f"unreadable: {looked.problem}")]
-    place = {"frame": looked.frame, "time_s": looked.time_s}
-    if not len(looked.box_xyxy):
-        return [{**empty_row(looked.name, "no_face"), **place}]
+    name, place = shown(found.frame.name), {"frame": found.frame.number, "time_s": found.frame.time_s}
+    if found.frame.problem is not None:
+        return [empty_row(name, f"unreadable: {found.frame.problem}")]
+    if not len(found.box_xyxy):
+        return [{**empty_row(name, "no_face"), **place}]
     rows = []
-    for face in range(len(looked.box_xyxy)):
-        row = {**empty_row(looked.name, "ok"), **place, "face": face, **_box(looked, face)}
+    for face in range(len(found.box_xyxy)):
+        row = {**empty_row(name, "ok"), **place, "face": face, **_box(found, face)}
         row |= _scores(affect, face)
-        if smoother is not None and looked.track is not None:
+        if smoother is not None and found.track is not None:
             row |= _smoothed(row, smoother)
         rows.append({**row, **_expression(row, min_confidence)})
     return rows
@@ -115,11 +92,11 @@ def empty_row(name: str, status: str) -> Row:
     return {**dict.fromkeys(SCHEMA), "input": name, "status": status}
 
 
-def _box(looked: Looked, face: int) -> Row:
-    left, top, right, bottom = (float(edge) for edge in looked.box_xyxy[face])
-    score = float(looked.score[face])
+def _box(found: DetectedFaces, face: int) -> Row:
+    left, top, right, bottom = (float(edge) for edge in found.box_xyxy[face])
+    score = float(found.score[face])
     return {
-        "track": None if looked.track is None else int(looked.track[face]),
+        "track": None if found.track is None else int(found.track[face]),
         **{"x": left, "y": top, "width": right - left, "height": bottom - top},
         "face_score": None if np.isnan(score) else score,
     }

@@ -1,5 +1,6 @@
-"""Which face is whose, from frame to frame: a motion model for each person, matched to the boxes that are found."""
+"""People in a video: which face is whose from frame to frame, and their scores smoothed over time."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,8 @@ FARTHEST = 1.0
 It grows by as much for each second that the face was hidden, up to the longest gap: boxes shrink and slip while another
 face passes before them, which bends the velocity, and the error of the prediction grows with time.
 """
+SMALLEST_PROBABILITY = 1e-6
+"""Probabilities below this count as this before their logarithm is taken."""
 
 
 @dataclass
@@ -126,3 +129,41 @@ def _move(track: _Track, centre_xy: np.ndarray, side: float, time_s: float) -> N
     track.velocity_xy = track.velocity_xy + VELOCITY_GAIN * missed / max(passed_s, SHORTEST_S)
     track.side += POSITION_GAIN * (side - track.side)
     track.time_s = time_s
+
+
+class Smoother:
+    """First-order low-pass filters, one for each track, for frames that need not be evenly spaced.
+
+    A step of d seconds moves the state by 1 - exp(-d / time constant) of its distance from the new value. Averaging
+    log-probabilities is averaging logits: a sure answer weighs more than a doubtful one, and the result is normalised.
+    """
+
+    def __init__(self, time_constant_s: float) -> None:
+        """Start without tracks.
+
+        Args:
+            time_constant_s: after this time a sudden change shows by 63 %; 0 smooths nothing.
+        """
+        self.time_constant_s = time_constant_s
+        self._state: dict[int, tuple[float, np.ndarray]] = {}
+
+    def __call__(self, track: int, time_s: float, probabilities: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """Filter the newest answer of a track.
+
+        Args:
+            track: its number.
+            time_s: when; never earlier than the track's one before.
+            probabilities: (8,) summing to 1, or (0,) where the model has none.
+            points: (2,) valence and arousal, or (0,).
+
+        Returns:
+            The filtered probabilities and points, one after the other, in the shapes given.
+        """
+        value = np.concatenate([np.log(np.maximum(probabilities, SMALLEST_PROBABILITY)), points]).astype(float)
+        if self.time_constant_s and track in self._state:
+            before_s, state = self._state[track]
+            value = state + (1 - math.exp(-(time_s - before_s) / self.time_constant_s)) * (value - state)
+        self._state[track] = time_s, value
+        n = len(probabilities)
+        smooth = np.exp(value[:n])
+        return np.concatenate([smooth / smooth.sum() if n else smooth, value[n:]])

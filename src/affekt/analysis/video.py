@@ -30,8 +30,8 @@ class IncompleteVideo(PictureError):
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
-    """One frame."""
+class VideoFrame:
+    """One frame of a video."""
 
     number: int
     """Counted from 0 over all frames of the video, those passed over included."""
@@ -49,7 +49,7 @@ class Frame:
         return np.ascontiguousarray(np.rot90(image_rgb, self.decoded.rotation // 90 % 4))
 
 
-def read_frames(name: str, *, every_s: float = 0.0) -> Generator[Frame, None, None]:
+def read_frames(name: str, *, every_s: float = 0.0) -> Generator[VideoFrame, None, None]:
     """Decode a video frame by frame, in constant memory.
 
     Packets that cannot be decoded are passed over; of a video, not of a camera, the last thing told is that some were.
@@ -85,7 +85,7 @@ def read_frames(name: str, *, every_s: float = 0.0) -> Generator[Frame, None, No
                 continue
             if every_s:
                 due_s = (math.floor((time_s + GRACE_S) / every_s) + 1) * every_s
-            yield Frame(number, time_s, length_s, frame)
+            yield VideoFrame(number, time_s, length_s, frame)
         if number < 0:
             raise PictureError("a video without a frame that can be decoded")
         # Of the first packets of a camera some are often broken, and nothing is lost with them.

@@ -3,20 +3,19 @@
 import difflib
 import errno
 import importlib
-import logging
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from affekt import __version__
 from affekt.errors import AffektError
+from affekt.progress import messages_shown
+from affekt.text_table import text_table
 
 COMMANDS = {
     "data": ("affekt.cli.data", "import a data set into a manifest, or check one"),
     "train": ("affekt.cli.train", "train a recipe on a manifest"),
     "evaluate": ("affekt.cli.evaluate", "score models or prediction tables, with intervals, tables and a report"),
-    "predict": ("affekt.cli.predict", "find the faces of pictures and videos and write a table, a row a face"),
+    "predict": ("affekt.cli.predict", "find the faces of pictures and videos and write a table, one row per face"),
     "serve": ("affekt.cli.serve", "answer over HTTP, with a live page that runs the model in the browser"),
     "export": ("affekt.cli.export", "write a model folder that predicts without torch: weights, card, ONNX"),
     "models": ("affekt.cli.models", "list recipes and models: parameters, size, metrics, licence"),
@@ -26,8 +25,7 @@ COMMANDS = {
 
 def help_text() -> str:
     """Return what `affekt --help` prints."""
-    width = max(map(len, COMMANDS))
-    commands = "\n".join(f"  {name:<{width}}  {summary}" for name, (_, summary) in COMMANDS.items())
+    commands = text_table([("", name, summary) for name, (_, summary) in COMMANDS.items()], left=3)
     return (
         f"affekt {__version__}: read emotion from faces\n\n"
         f"usage: affekt COMMAND [options]\n\n{commands}\n\n"
@@ -41,7 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
     end = None
     try:
         try:
-            with _messages_shown():
+            with messages_shown():
                 _run(sys.argv[1:] if arguments is None else arguments)
         except SystemExit as stop:
             end = stop
@@ -89,27 +87,6 @@ def _run(arguments: list[str]) -> None:
     except KeyboardInterrupt as stop:
         print(f"\naffekt: {stop.args[0] if stop.args else 'stopped'}", file=sys.stderr)
         raise SystemExit(130) from None
-
-
-class _PlainLines(logging.Handler):
-    """Writes messages to standard error, one a line, and nothing around them."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        print(self.format(record), file=sys.stderr, flush=True)
-
-
-@contextmanager
-def _messages_shown() -> Iterator[None]:
-    """Show what affekt reports through `logging`, which a Python program must ask for and a command always shows."""
-    logger, lines = logging.getLogger("affekt"), _PlainLines()
-    level = logger.level
-    logger.addHandler(lines)
-    logger.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-        logger.removeHandler(lines)
 
 
 def _forget_unwritten() -> None:

@@ -1,1 +1,1 @@
-"""Manifests, the importers that write them, checks, and drawn faces."""
+"""Manifests, the importers that write them, checks and splits."""

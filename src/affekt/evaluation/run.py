@@ -72,8 +72,13 @@ class EvaluateOptions:
 
     Example:
         >>> import affekt
-        >>> found = affekt.evaluate("affekt", data="faces.parquet")  # doctest: +SKIP
-        >>> found.frame.filter(figure="accuracy")  # doctest: +SKIP
+        >>> from drawn_faces import drawn_manifest
+        >>> faces = drawn_manifest(identities=9, pictures_per_identity=8, size=48, seed=0)
+        >>> found = affekt.evaluate("affekt-fast", data=faces, runtime="onnxruntime", resamples=20, mistakes=0)
+        >>> found
+        Evaluation of affekt-fast on drawn, split test, 8 rows
+        >>> found.frame.filter(model="floor", figure="valence_ccc")["value"].item()
+        0.0
     """
 
     models: Positional[Paths] = ()

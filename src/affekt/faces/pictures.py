@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from affekt.errors import PictureError
+from affekt.errors import ConfigError, PictureError
 
 # Our own limit below is the one that counts. Set once here: warnings.catch_warnings is not safe in threads.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -21,6 +21,8 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 MAX_PIXELS = 178_956_970
 """Pictures above this many pixels are refused as decompression bombs (twice Pillow's own warning limit)."""
 
+CHANNELS = (1, 3, 4)
+"""How many a picture may have as an array: grey, RGB, RGB and alpha."""
 TOO_DEEP = "32 bits a pixel; save it with 8 or 16"
 PICTURE_ENDINGS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".jp2"),
@@ -157,7 +159,7 @@ def _ends_in(source: Path | str | bytes, endings: tuple[str, ...]) -> bool:
     return not isinstance(source, bytes) and Path(source).suffix.lower() in endings
 
 
-def rgb_of(image: Image.Image) -> np.ndarray:
+def rgb_of_image(image: Image.Image) -> np.ndarray:
     """Return a picture that Pillow has opened, or made, as `read_rgb` returns a file's; the picture stays as it is.
 
     Raises:
@@ -169,6 +171,59 @@ def rgb_of(image: Image.Image) -> np.ndarray:
         return np.asarray(_eight_bit(ImageOps.exif_transpose(image)).convert("RGB"))
     except Exception as error:  # a file's pixels are read only now, and Pillow's decoders raise as they do above
         raise PictureError(str(error) or type(error).__name__) from error
+
+
+def rgb_of_array(pixels: np.ndarray) -> np.ndarray:
+    """Return a picture that is given as an array as `read_rgb` returns a file's.
+
+    Args:
+        pixels: (height, width) or (height, width, 1) grey, (height, width, 3) RGB, or (height, width, 4) with alpha,
+            which is dropped; uint8, uint16, or floats from 0 to 1.
+
+    Raises:
+        ConfigError: the shape, the type or the values are others, or the channels may come first as well as last.
+    """
+    shape = pixels.shape
+    is_grey = len(shape) == 2
+    if 0 in shape or not (is_grey or (len(shape) == 3 and shape[2] in CHANNELS)):
+        raise ConfigError(
+            "expected pictures as arrays (height, width) or (height, width, channels) with 1, 3 or 4 channels, got the "
+            f"shape {shape}; {_how_to_shape(shape)}"
+        )
+    if len(shape) == 3 and shape[0] in CHANNELS:
+        raise ConfigError(
+            f"expected pictures as arrays whose channels come last, got the shape {shape}, in which they could come "
+            "first too; give a picture of more than 4 pixels on each side"
+        )
+    scaled = _scaled_to_uint8(pixels)
+    return np.repeat(scaled.reshape(*shape[:2], 1), 3, axis=2) if is_grey or shape[2] == 1 else scaled[..., :3]
+
+
+def _how_to_shape(shape: tuple[int, ...]) -> str:
+    if len(shape) == 3 and shape[0] in CHANNELS:
+        return "move the channels to the end: numpy.moveaxis(array, -3, -1)"
+    if len(shape) == 3:
+        return "give several grey pictures as a list: list(array)"
+    return "give one picture, a list of pictures, or a batch (pictures, height, width, 3)"
+
+
+def _scaled_to_uint8(pixels: np.ndarray) -> np.ndarray:
+    if pixels.dtype == np.uint8:
+        return pixels
+    if pixels.dtype.kind == "u" and pixels.itemsize == 2:
+        return (pixels / 257 + 0.5).astype(np.uint8)
+    if pixels.dtype.kind != "f":
+        raise ConfigError(
+            f"expected arrays of uint8, uint16 or floats from 0 to 1, got {pixels.dtype}; convert values from 0 to 255 "
+            "with array.astype('uint8')"
+        )
+    low, high = float(pixels.min()), float(pixels.max())
+    if not (low >= 0 and high <= 1):  # NaN is neither
+        raise ConfigError(
+            f"expected floats from 0 to 1, got values from {low:g} to {high:g}; scale them, or convert values from 0 "
+            "to 255 with array.astype('uint8')"
+        )
+    return np.rint(pixels.astype(np.float32) * 255).astype(np.uint8)
 
 
 def _is_deep(image: Image.Image) -> bool:

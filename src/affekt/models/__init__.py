@@ -1,1 +1,1 @@
-"""Cards, networks and the weights they start from."""
+"""A model without torch: its card, the runtimes that execute it, and the choice of the fastest."""

@@ -8,11 +8,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
 
 from affekt.analysis.analyzer import FaceFinder
 from affekt.errors import AffektError, MissingExtra
 from affekt.models.card import Card
-from affekt.server.answers import Analysis, Problem, busy, problems
+from affekt.server.answers import Analysis, busy, problem_answer, problems
 from affekt.server.load import Load
 from affekt.server.pipeline import RETRY_FAILED_S, Answer, Job, Pipeline
 from affekt.server.settings import Settings
@@ -72,7 +73,7 @@ def analyze_route(settings: Settings, pipeline: Pipeline, load: Load, card: Card
         if all(row["status"].startswith("unreadable") for row in rows):
             why = rows[0]["status"].removeprefix("unreadable: ")
             detail = f"expected pictures that can be read, got: {why}; send JPEG, PNG or WebP, for instance"
-            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail, more={"rows": rows})
+            return problem_answer(HTTPStatus.UNPROCESSABLE_ENTITY, detail, rows=rows)
         notes = [
             *(pipeline.notes if options.faces == "auto" else ()),
             *(
@@ -102,11 +103,13 @@ def _refuse_repeated(request: Request) -> None:
     """Refuse an option that comes several times, of which FastAPI would take the last.
 
     Raises:
-        Problem: 422.
+        HTTPException: 422.
     """
     for name, times in Counter(name for name, _ in request.query_params.multi_items()).items():
         if times > 1:
-            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"expected {name} once, got it {times} times; choose one")
+            raise HTTPException(
+                HTTPStatus.UNPROCESSABLE_ENTITY, f"expected {name} once, got it {times} times; choose one"
+            )
 
 
 async def _answers(request: Request, jobs: list[Job], pipeline: Pipeline, answer_s: float) -> list[Answer]:
@@ -118,12 +121,12 @@ async def _answers(request: Request, jobs: list[Job], pipeline: Pipeline, answer
     except TimeoutError:
         raise busy(f"expected an answer within {answer_s:g} s, got none; send fewer pictures") from None
     except MissingExtra as error:
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
+        raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
     except AffektError as error:
         # Errors of single pictures are in their rows. Why there is no detector is told where the service runs: paths of
         # this machine are nobody else's business.
         sentence = f"expected a face detector for faces={jobs[0].faces}, got none; send crops with faces=whole"
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, sentence, headers=RETRY_LATER) from error
+        raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, sentence, RETRY_LATER) from error
     finally:
         for job in jobs:
             job.answer.cancel()
@@ -136,7 +139,7 @@ async def _unless_gone(request: Request, jobs: list[Job]) -> list[Answer]:
     try:
         await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
         if not work.done():
-            raise Problem(HTTPStatus.REQUEST_TIMEOUT, "expected a client that waits for its answer, got none")
+            raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, "expected a client that waits for its answer, got none")
         return work.result()
     finally:
         work.cancel()

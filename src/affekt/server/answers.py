@@ -1,5 +1,6 @@
 """What the service answers: rows, health and problem details, for OpenAPI and for the clients."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -84,8 +85,8 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
 
 
-class Problem(HTTPException):
-    """A request that is answered with problem details.
+def problem_answer(status: int, detail: str, headers: Mapping[str, str] | None = None, **more: object) -> JSONResponse:
+    """Return the answer that tells of a problem.
 
     Args:
         status: of HTTP.
@@ -93,35 +94,36 @@ class Problem(HTTPException):
         headers: sent with the answer.
         more: further members of the problem details.
     """
-
-    def __init__(
-        self, status: int, detail: str, *, headers: dict[str, str] | None = None, more: dict[str, Any] | None = None
-    ) -> None:
-        """Keep what the answer will say."""
-        super().__init__(status, detail, headers)
-        self.more = more or {}
+    content = {"title": HTTPStatus(status).phrase, "status": int(status), "detail": detail, **more}
+    return JSONResponse(content, int(status), headers, media_type="application/problem+json")
 
 
-def busy(detail: str) -> Problem:
-    """Return the problem of a service that has enough to do: 503 with Retry-After."""
-    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": str(RETRY_AFTER_S)})
+def busy(detail: str) -> HTTPException:
+    """Return the error of a service that has enough to do: 503 with Retry-After."""
+    return HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": str(RETRY_AFTER_S)})
 
 
 async def _answer_http_error(request: Request, error: HTTPException) -> JSONResponse:
-    detail = error.detail if isinstance(error, Problem) else _sentence(request, error)
-    content = {"title": HTTPStatus(error.status_code).phrase, "status": int(error.status_code), "detail": detail}
-    content |= getattr(error, "more", {})
-    return JSONResponse(content, int(error.status_code), error.headers, media_type="application/problem+json")
+    path, headers = request.url.path, error.headers or {}
+    sentences = {
+        HTTPStatus.NOT_FOUND: f"expected a path that this service has, got {path}; see /openapi.json",
+        HTTPStatus.METHOD_NOT_ALLOWED: f"expected {headers.get('Allow', 'another method')} for {path}, got "
+        f"{request.method}; see /openapi.json",
+    }
+    # An error that the framework raised says no more than its status.
+    status = HTTPStatus(error.status_code)
+    detail = sentences.get(status, error.detail) if error.detail == status.phrase else error.detail
+    return problem_answer(status, detail, headers)
 
 
 async def _answer_wrong_options(request: Request, error: RequestValidationError) -> JSONResponse:
     detail = f"{'; '.join(map(_option_sentence, error.errors()))}; see /openapi.json"
-    return await _answer_http_error(request, Problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail))
+    return problem_answer(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
 
 
 async def _answer_failure(request: Request, error: Exception) -> JSONResponse:
     detail = "the service failed at this request; its log says where, please report it"
-    return await _answer_http_error(request, Problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail))
+    return problem_answer(HTTPStatus.INTERNAL_SERVER_ERROR, detail)
 
 
 EXCEPTION_HANDLERS: dict[Any, Any] = {
@@ -130,16 +132,6 @@ EXCEPTION_HANDLERS: dict[Any, Any] = {
     Exception: _answer_failure,
 }
 """For FastAPI: every error, the service's own and the framework's, is answered with problem details."""
-
-
-def _sentence(request: Request, error: HTTPException) -> str:
-    path = request.url.path
-    if error.status_code == HTTPStatus.NOT_FOUND:
-        return f"expected a path that this service has, got {path}; see /openapi.json"
-    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = (error.headers or {}).get("Allow", "another method")
-        return f"expected {allowed} for {path}, got {request.method}; see /openapi.json"
-    return f"{error.detail}; see /openapi.json"
 
 
 def _option_sentence(error: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import logging
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict
@@ -23,11 +24,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from affekt import __version__
 from affekt.analysis.analyzer import Analyzer
+from affekt.analysis.options import AnalyzerOptions
 from affekt.errors import AffektError
 from affekt.faces.detector_file import yunet_path
 from affekt.models.card import CARD_FILE, ONNX_FILE, Card, model_folder
 from affekt.server.analyze import RETRY_LATER, analyze_route
-from affekt.server.answers import EXCEPTION_HANDLERS, Health, Problem, problems
+from affekt.server.answers import EXCEPTION_HANDLERS, Health, problems
 from affekt.server.load import Load
 from affekt.server.pipeline import Pipeline, opened_once
 from affekt.server.settings import Settings
@@ -79,14 +81,14 @@ def make_app(settings: Settings, *, page: Path = PAGE) -> ASGIApp:
         ModelError: the model cannot be used.
     """
     folder = model_folder(settings.model)
-    analyzer = Analyzer(folder, longest_side=settings.longest_side)
+    analyzer = Analyzer(folder, AnalyzerOptions(longest_side=settings.longest_side))
     card = analyzer.session.card
     load = Load(max_requests=settings.queue, max_bytes=round(settings.waiting_mb * 1e6))
     pipeline = Pipeline(analyzer, settings, load)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await run_in_threadpool(_open_detector, pipeline, analyzer.notes)
+        await run_in_threadpool(_open_detector, pipeline)
         yield
         await run_in_threadpool(pipeline.close)
 
@@ -115,17 +117,15 @@ def make_app(settings: Settings, *, page: Path = PAGE) -> ASGIApp:
     app.include_router(_model_files(folder))
     app.router.default = _PageFiles(directory=page, html=True)
     # Around the application rather than inside it: there its own answer to a failure would pass them by.
-    return _with_headers(load.measured(app))
+    return _with_headers(app, load)
 
 
-def _open_detector(pipeline: Pipeline, notes: list[str]) -> None:
+def _open_detector(pipeline: Pipeline) -> None:
     """Open the detector before the first request, and say what is amiss where only the operator reads it."""
     try:
         pipeline.detector("auto")
     except AffektError as error:
         logger.warning("only faces=whole is answered for now: %s", error)
-    for note in notes:
-        logger.warning("%s", note)
 
 
 def _about_routes(card: Card, pipeline: Pipeline) -> APIRouter:
@@ -134,7 +134,9 @@ def _about_routes(card: Card, pipeline: Pipeline) -> APIRouter:
     @router.get("/v1/health", responses=problems(503), summary="Whether the service answers.")
     async def health() -> Health:
         if not pipeline.is_alive:
-            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "expected a network that answers, got none; start it again")
+            raise HTTPException(
+                HTTPStatus.SERVICE_UNAVAILABLE, "expected a network that answers, got none; start it again"
+            )
         return Health(status="ok", model=card.name, version=__version__)
 
     @router.get("/v1/model", summary="The card of the model: labels, preprocessing, training, figures, licence.")
@@ -158,11 +160,11 @@ def _key_dependencies(api_key: str | None) -> list[Dependency]:
         key = "" if given is None else given.credentials.strip()
         # Hashes of one length, compared in constant time: how long it takes tells nothing of the key.
         if not hmac.compare_digest(digest(key), digest(api_key)):
-            raise Problem(
+            raise HTTPException(
                 HTTPStatus.UNAUTHORIZED,
                 f"expected the header Authorization: Bearer KEY, got {'another key' if key else 'none'}; ask who runs "
                 "this service for the key",
-                headers={"WWW-Authenticate": "Bearer"},
+                {"WWW-Authenticate": "Bearer"},
             )
 
     return [Depends(check)]
@@ -189,7 +191,7 @@ class _PageFiles(_Files):
         if "\0" in path:
             raise HTTPException(HTTPStatus.NOT_FOUND)
         if path == "." and not Path(self.all_directories[0], "vendor").is_dir():
-            raise Problem(
+            raise HTTPException(
                 HTTPStatus.NOT_FOUND,
                 "expected the live page, got an installation without it; type: make page, or use POST /v1/analyze",
             )
@@ -214,22 +216,27 @@ def _model_files(folder: Path) -> APIRouter:
         except AffektError as error:
             # Why is told where the service runs: paths of this machine are nobody else's business.
             sentence = "expected the face detector on the server, got none; what it logged at its start says why"
-            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, sentence, headers=RETRY_LATER) from error
+            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, sentence, RETRY_LATER) from error
         return await _Files(directory=path.parent).get_response(path.name, request.scope)
 
     return router
 
 
-def _with_headers(app: ASGIApp) -> ASGIApp:
-    """Return the application with HEADERS on every answer."""
+def _with_headers(app: ASGIApp, load: Load) -> ASGIApp:
+    """Return the application with HEADERS on every answer, and every request counted and timed."""
 
     async def app_with_headers(scope: Scope, receive: Receive, send: Send) -> None:
+        start_s = time.perf_counter()
+
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(HEADERS)
                 # Answers are of one moment and one client; files have an ETag, by which browsers ask again.
                 headers.setdefault("Cache-Control", "no-cache" if "etag" in headers else "no-store")
+                # Paths that are no route's share one name: strangers must not be able to grow the table.
+                path = getattr(scope.get("route"), "path", "other")
+                load.count_request(path, message["status"], time.perf_counter() - start_s)
             await send(message)
 
         await app(scope, receive, send_with_headers)

@@ -1,13 +1,11 @@
 """What the service has taken on and what it has done: bounded, counted, and shown to Prometheus."""
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from affekt.analysis.rows import Row
 from affekt.server.answers import busy
@@ -52,7 +50,7 @@ class Load:
         """Refuse a request for which the queue has no place.
 
         Raises:
-            Problem: 503 with Retry-After.
+            HTTPException: 503 with Retry-After.
         """
         if self.requests >= self.max_requests:
             raise busy(f"expected a place among {self.max_requests} requests, got a full queue; try again shortly")
@@ -62,7 +60,7 @@ class Load:
         """Hold a place in the queue for as long as the block takes.
 
         Raises:
-            Problem: 503 with Retry-After where there is none.
+            HTTPException: 503 with Retry-After where there is none.
         """
         self.refuse_if_full()
         self.requests += 1
@@ -75,7 +73,7 @@ class Load:
     def room_for_body(self) -> Iterator[Callable[[int], None]]:
         """Yield a function that takes room for some bytes more; all of it is given back at the end of the block.
 
-        The function raises a 503 Problem where there is no room.
+        The function raises a 503 HTTPException where there is no room.
         """
         taken = 0
 
@@ -102,23 +100,10 @@ class Load:
         """Count a pass of the network over so many faces."""
         self._batches.observe(faces)
 
-    def measured(self, app: ASGIApp) -> ASGIApp:
-        """Return the application with each of its requests counted and timed."""
-
-        async def measured_app(scope: Scope, receive: Receive, send: Send) -> None:
-            start_s = time.perf_counter()
-
-            async def send_and_count(message: Message) -> None:
-                if message["type"] == "http.response.start":
-                    # Paths that are no route's share one name: strangers must not be able to grow the table.
-                    path = getattr(scope.get("route"), "path", "other")
-                    self._answered.labels(path, message["status"]).inc()
-                    self._seconds.labels(path).observe(time.perf_counter() - start_s)
-                await send(message)
-
-            await app(scope, receive, send_and_count)
-
-        return measured_app
+    def count_request(self, path: str, status: int, seconds: float) -> None:
+        """Count a request that is answered after so many seconds."""
+        self._answered.labels(path, status).inc()
+        self._seconds.labels(path).observe(seconds)
 
     async def metrics(self) -> Response:
         """Return the counts and times in Prometheus' format."""

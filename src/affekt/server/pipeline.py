@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar, get_args
 
-import numpy as np
-
-from affekt.analysis.analyzer import CROPS_A_BATCH, Analyzer, Detector, FaceFinder
-from affekt.analysis.frames import Sight
-from affekt.analysis.rows import Looked, Row, rows_of
+from affekt.analysis.analyzer import CROPS_PER_BATCH, Analyzer
+from affekt.analysis.detected_faces import DetectedFaces, Detector, detect_faces
+from affekt.analysis.frames import Frame
+from affekt.analysis.options import FaceFinder
+from affekt.analysis.rows import Row, rows_of
 from affekt.cores import core_count
 from affekt.errors import AffektError, PictureError
+from affekt.faces.pictures import Decoded
 from affekt.server.load import Load
 from affekt.server.settings import Settings
 from affekt.server.uploads import decode_untrusted
@@ -67,7 +68,7 @@ class Pipeline:
         self._load = load
         self._detectors = {faces: opened_once(partial(analyzer.detector, faces)) for faces in get_args(FaceFinder)}
         self._finders = ThreadPoolExecutor(core_count(), thread_name_prefix="find-faces")
-        self._ready: queue.Queue[tuple[Job, Looked] | None] = queue.Queue(READY_PICTURES)
+        self._ready: queue.Queue[tuple[Job, DetectedFaces] | None] = queue.Queue(READY_PICTURES)
         self._network = threading.Thread(target=self._classify_until_closed, name="network", daemon=True)
         self._network.start()
 
@@ -99,18 +100,20 @@ class Pipeline:
         if not job.answer.set_running_or_notify_cancel():
             return
         try:
-            looked = self._analyzer.look(self._decoded(job), self.detector(job.faces), most_faces=self._settings.faces)
+            detector, preprocessing = self.detector(job.faces), self._analyzer.session.card.preprocessing
+            detected = detect_faces(self._decoded(job), detector, preprocessing, most_faces=self._settings.faces)
         except BaseException as error:
             # Whoever waits for the answer must be told, whatever it was.
             job.answer.set_exception(error)
         else:
-            self._ready.put((job, looked))
+            self._ready.put((job, detected))
 
-    def _decoded(self, job: Job) -> Sight:
+    def _decoded(self, job: Job) -> Frame:
         try:
-            return Sight(job.name, decode_untrusted(job.content, max_pixels=round(self._settings.megapixels * 1e6)))
+            image_rgb = decode_untrusted(job.content, max_pixels=round(self._settings.megapixels * 1e6))
         except PictureError as error:
-            return Sight(job.name, problem=str(error))
+            return Frame(job.name, problem=str(error))
+        return Frame(job.name, Decoded(image_rgb, animated=False))
 
     def _classify_until_closed(self) -> None:
         while (first := self._ready.get()) is not None:
@@ -124,10 +127,10 @@ class Pipeline:
             if is_last:
                 return
 
-    def _gathered(self, first: tuple[Job, Looked]) -> tuple[list[tuple[Job, Looked]], bool]:
+    def _gathered(self, first: tuple[Job, DetectedFaces]) -> tuple[list[tuple[Job, DetectedFaces]], bool]:
         """Take what is ready, up to a batch, and whether it was the last."""
         batch = [first]
-        while sum(len(looked.crops) for _, looked in batch) < CROPS_A_BATCH:
+        while sum(len(detected.crops) for _, detected in batch) < CROPS_PER_BATCH:
             try:
                 another = self._ready.get_nowait()
             except queue.Empty:
@@ -137,17 +140,13 @@ class Pipeline:
             batch.append(another)
         return batch, False
 
-    def _classify(self, batch: list[tuple[Job, Looked]]) -> None:
-        crops = np.concatenate([looked.crops for _, looked in batch])
-        affect = self._analyzer.session.predict(crops, batch_size=CROPS_A_BATCH)
-        if len(crops):
-            self._load.count_batch(len(crops))
-        start = 0
-        for job, looked in batch:
-            stop = start + len(looked.crops)
-            rows = rows_of(looked, affect[start:stop], min_confidence=job.min_confidence)
-            job.answer.set_result(Answer(rows, looked.left_out))
-            start = stop
+    def _classify(self, batch: list[tuple[Job, DetectedFaces]]) -> None:
+        classified = self._analyzer.classify([detected for _, detected in batch])
+        if faces := sum(len(detected.crops) for detected, _ in classified):
+            self._load.count_batch(faces)
+        for (job, _), (detected, affect) in zip(batch, classified, strict=True):
+            rows = rows_of(detected, affect, min_confidence=job.min_confidence)
+            job.answer.set_result(Answer(rows, detected.left_out))
 
 
 def opened_once(open_it: Callable[[], Opened], *, retry_failed_s: float = RETRY_FAILED_S) -> Callable[[], Opened]:

@@ -11,12 +11,12 @@ from fastapi import Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, Headers, UploadFile
+from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
 from affekt.errors import PictureError
 from affekt.faces.pictures import read_rgb
-from affekt.server.answers import Problem
 from affekt.server.settings import Settings
 
 MULTIPART = "multipart/form-data"
@@ -67,7 +67,7 @@ class _FormParser(MultiPartParser):
 
     def on_part_begin(self) -> None:
         if self.begun == self.max_parts:
-            raise Problem(
+            raise HTTPException(
                 HTTPStatus.UNPROCESSABLE_ENTITY,
                 f"expected at most {self.max_parts} pictures per request, got more; send them in several requests",
             )
@@ -84,17 +84,17 @@ async def read_uploads(request: Request, settings: Settings, take_room: Callable
         take_room: is told the size of each piece that arrives, and may raise.
 
     Raises:
-        Problem: 400, 408, 413, 415 or 422, each with its sentence.
+        HTTPException: 400, 408, 413, 415 or 422, each with its sentence.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if not (media_type in ("", "application/octet-stream", MULTIPART) or media_type.startswith("image/")):
-        raise Problem(
+        raise HTTPException(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
             f"expected a picture, got {media_type}; {HOW_TO_SEND} (addresses are not fetched)",
         )
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         sentence = f"expected a body as it is, got one in {request.headers['content-encoding']}; send it uncompressed"
-        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, sentence)
+        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, sentence)
     _check_size(int(request.headers.get("content-length", 0)), settings)
     pieces = _limited(request, settings, take_room)
     try:
@@ -103,21 +103,21 @@ async def read_uploads(request: Request, settings: Settings, take_room: Callable
                 return await _files_of_form(request, pieces, settings)
             content = b"".join([piece async for piece in pieces])
     except TimeoutError:
-        raise Problem(
+        raise HTTPException(
             HTTPStatus.REQUEST_TIMEOUT,
             f"expected the request within {settings.upload_s:g} s, got a part of it; send smaller pictures",
         ) from None
     except ClientDisconnect:
         # Nobody will read this; it is counted.
-        raise Problem(HTTPStatus.BAD_REQUEST, "expected the whole request, got a part of it") from None
+        raise HTTPException(HTTPStatus.BAD_REQUEST, "expected the whole request, got a part of it") from None
     if not content:
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"expected a picture, got an empty body; {HOW_TO_SEND}")
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"expected a picture, got an empty body; {HOW_TO_SEND}")
     return [Upload("0", content)]
 
 
 def _check_size(size: int, settings: Settings) -> None:
     if size > settings.body_mb * 1e6:
-        raise Problem(
+        raise HTTPException(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             f"expected at most {settings.body_mb:g} MB per request, got more; send fewer or smaller pictures",
         )
@@ -138,13 +138,15 @@ async def _files_of_form(request: Request, pieces: AsyncGenerator[bytes, None], 
     _, parameters = parse_options_header(request.headers["content-type"])
     charset = parameters.get(b"charset", b"utf-8").decode("latin-1")
     if charset.lower() not in CHARSETS:
-        raise Problem(HTTPStatus.BAD_REQUEST, f"expected a form in UTF-8, got one in {charset}; leave the charset out")
+        raise HTTPException(
+            HTTPStatus.BAD_REQUEST, f"expected a form in UTF-8, got one in {charset}; leave the charset out"
+        )
     try:
         form = await _FormParser(request.headers, pieces, settings.pictures).parse()
     except (MultiPartException, FormParserError) as error:
         # Starlette turns the second into the first, but not in all its versions.
         sentence = f"expected multipart/form-data of picture files, got: {str(error).rstrip('.')}"
-        raise Problem(HTTPStatus.BAD_REQUEST, f"{sentence}; {HOW_TO_SEND}") from error
+        raise HTTPException(HTTPStatus.BAD_REQUEST, f"{sentence}; {HOW_TO_SEND}") from error
     try:
         return await _files(form)
     finally:
@@ -157,10 +159,10 @@ async def _files(form: FormData) -> list[Upload]:
         if not isinstance(value, UploadFile) or name != PART:
             what = "a file" if isinstance(value, UploadFile) else "text"
             sentence = f"expected files in parts named {PART}, got {what} in one named {name!r}; {HOW_TO_SEND}"
-            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, sentence)
+            raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, sentence)
         uploads.append(Upload(value.filename or str(len(uploads)), await value.read()))
     if not uploads:
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"expected picture files, got none; {HOW_TO_SEND}")
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"expected picture files, got none; {HOW_TO_SEND}")
     return uploads
 
 

@@ -7,8 +7,7 @@ import polars as pl
 import pytest
 
 from affekt.analysis.rows import SCORES, SMOOTHED_SCHEMA
-from affekt.analysis.smoothing import Smoother
-from affekt.analysis.tracking import FaceTracker
+from affekt.analysis.tracking import FaceTracker, Smoother
 from affekt.labels import PROBABILITY_COLUMNS
 
 

@@ -40,17 +40,16 @@ def refuse(route):
 
 
 @pytest.mark.parametrize(
-    ("answered", "told"),
+    ("file", "answered", "told"),
     [
-        (refuse, "/detector.onnx: expected a detector. Reload"),
-        (lambda route: route.abort(), "/detector.onnx: Failed to"),
+        ("/detector.onnx", refuse, "/detector.onnx: expected a detector. Reload"),
+        ("/detector.onnx", lambda route: route.abort(), "/detector.onnx: Failed to"),
+        ("/model/card.json", lambda route: route.abort(), "/model/card.json: Failed to"),
+        ("/model/card.json", lambda route: route.fulfill(status=502, body="<p>"), "the server answered 502"),
     ],
 )
-def test_a_file_that_does_not_come_is_told_of_and_nothing_is_asked(visit, answered, told):
-    def without_detector(visit):
-        visit.context.route("**/detector.onnx", answered)
-
-    opened = visit(ready=False, before=without_detector)
+def test_a_file_that_does_not_come_is_told_of_and_nothing_is_asked(visit, file, answered, told):
+    opened = visit(ready=False, before=lambda visit: visit.context.route(f"**{file}", answered))
     opened.tab.locator("body[data-state=failed]").wait_for()
     opened.until_told(told)
     assert not opened.tab.get_by_role("dialog").is_visible()

@@ -1,8 +1,12 @@
 """The page for everybody: keyboard, screen reader, phone, dark, calm; and nothing that its policy forbids."""
 
+import io
+import json
 import re
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA
 from affekt.labels import EXPRESSION_COLOURS, LABELS, UNSURE
@@ -66,6 +70,31 @@ def test_a_phone_needs_no_sideways_scrolling(visit, astronaut):
     assert headline.evaluate("(line) => line.scrollWidth <= line.clientWidth"), headline.inner_text()
 
 
+def test_on_a_phone_no_label_hides_a_face_or_another_label(visit, astronaut_rgb):
+    opened = visit(viewport={"width": 360, "height": 740}, is_mobile=True, has_touch=True)
+    buffer = io.BytesIO()
+    Image.fromarray(np.concatenate([astronaut_rgb, astronaut_rgb[:, ::-1]], axis=1)).save(buffer, "PNG")
+    opened.choose({"name": "pair.png", "mimeType": "image/png", "buffer": buffer.getvalue()})
+    opened.until_told("pair.png: 2 faces")
+    drawn = """([x, y]) => {
+      const overlay = document.getElementById("overlay");
+      const [left, top] = [x / 1024 * overlay.width, y / 512 * overlay.height].map(Math.round);
+      return overlay.getContext("2d").getImageData(left, top, 1, 1).data[3];
+    }"""
+    for row in opened.rows():
+        x, y, width, height = (float(row[name]) for name in ("x", "y", "width", "height"))
+        assert opened.tab.evaluate(drawn, [x + width / 2, y + height / 2]) == 0
+        assert opened.tab.evaluate(drawn, [x, y + height / 2]) > 0
+    words = opened.tab.evaluate(
+        """async () => {
+          const { areOverlapping } = await import("/view/stage.js");
+          const at = (x, y) => ({ x, y, width: 10, height: 4 });
+          return [at(0, 0), at(9, 3), at(10, 0), at(0, 4)].map((other) => areOverlapping(at(0, 0), other));
+        }"""
+    )
+    assert words == [True, True, False, False]
+
+
 def luminance(colour):
     """Relative luminance of WCAG 2.2."""
     shares = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
@@ -76,6 +105,7 @@ def luminance(colour):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_stands_out_in_both_schemes(visit, scheme):
     opened = visit(ready=False, color_scheme=scheme)
+    opened.tab.locator(".bars th").first.wait_for()
     look = """(selector) => {
       const element = document.querySelector(selector);
       const backs = [];
@@ -106,6 +136,7 @@ def test_text_stands_out_in_both_schemes(visit, scheme):
 
 def test_who_wants_little_motion_gets_little(visit):
     opened = visit(ready=False, reduced_motion="reduce")
+    opened.tab.locator(".fill").first.wait_for(state="attached")
     assert opened.tab.evaluate("getComputedStyle(document.querySelector('.fill')).transitionDuration") == "0s"
 
 
@@ -126,6 +157,18 @@ def test_the_notice_names_the_law(visit):
     text = visit(ready=False).tab.locator("body").inner_text()
     for words in ("An expression is not a feeling", "Article 5(1)(f)", "at work or in education", "Not for diagnosis"):
         assert words in text
+
+
+def test_the_names_of_expressions_come_from_the_card(visit, model):
+    card = json.loads((model / "card.json").read_text())
+    card["labels"] = [f"expression {number}" for number in range(8)]
+    body = json.dumps(card)
+
+    def with_other_names(visit):
+        visit.context.route("**/card.json", lambda route: route.fulfill(content_type="application/json", body=body))
+
+    opened = visit(before=with_other_names)
+    assert opened.tab.locator("#bars th").all_inner_texts() == card["labels"]
 
 
 def test_names_colours_and_columns_are_pythons(visit):

@@ -1,11 +1,12 @@
-/** Faces become people: numbered, smoothed and remembered for half a minute while the camera runs. */
+/** Faces become people: numbered, smoothed, and kept for half a minute while the camera runs. */
 
 import { LABELS } from "./affect/labels.js";
 import { Smoother } from "./affect/smoothing.js";
 import { FaceTracker } from "./affect/tracking.js";
 
 const SMOOTH_S = 0.5;
-export const REMEMBERED_S = 30;
+/** How long what was seen of a person is kept for the charts. */
+export const PAST_S = 30;
 
 /**
  * @typedef {object} Person
@@ -13,7 +14,7 @@ export const REMEMBERED_S = 30;
  * @property {number | null} track
  * @property {number[]} boxXyxy in pixels of the picture.
  * @property {number} score of the detector, 0-1.
- * @property {number[]} probabilities eight in the order of LABELS, or none; smoothed along a track.
+ * @property {number[]} probabilities in the order of LABELS, or none; smoothed along a track.
  * @property {number[]} point valence and arousal, or none; smoothed along a track.
  * @property {{probabilities: number[], point: number[]} | null} raw what the network said of this frame alone.
  * @property {string | null} emotion the likeliest expression.
@@ -40,7 +41,7 @@ export class Following {
     const numbers = this.#tracker.update(faces.map(({ boxXyxy }) => boxXyxy), timeS);
     const people = faces.map((face, place) => this.#person(face, numbers[place], timeS));
     for (const [track, past] of this.#pasts) {
-      while (past.length && timeS - past[0].timeS > REMEMBERED_S) past.shift();
+      while (past.length && timeS - past[0].timeS > PAST_S) past.shift();
       if (!past.length) this.#pasts.delete(track);
     }
     return people;

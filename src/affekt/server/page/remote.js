@@ -50,7 +50,7 @@ function faceOf(row) {
   return {
     boxXyxy: [row.x, row.y, row.x + row.width, row.y + row.height],
     score: row.face_score,
-    probabilities: row.p_neutral === null ? [] : LABELS.map((label) => row[`p_${label}`]),
+    probabilities: LABELS.map((label) => row[`p_${label}`]).filter((probability) => probability !== null),
     point: row.valence === null ? [] : [row.valence, row.arousal],
   };
 }

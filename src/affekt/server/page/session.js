@@ -1,4 +1,4 @@
-/** The session's table: the result rows of the command line, one a face or one saying why there is none. */
+/** The session's table: the result rows of the command line, one per face, or one saying why there is none. */
 
 import { LABELS } from "./affect/labels.js";
 
@@ -44,7 +44,7 @@ export class Session {
 
   /** @returns {string} the table, its lines ending in a newline; what is unknown is empty. */
   csv() {
-    const smoothed = this.#rows.some((row) => row.raw_valence !== undefined || row.raw_p_neutral !== undefined);
+    const smoothed = this.#rows.some((row) => RAW_COLUMNS.some((column) => row[column] !== undefined));
     const columns = columnsWith(smoothed ? RAW_COLUMNS : []);
     const lines = this.#rows.map((row) => columns.map((column) => cell(row[column])).join(","));
     return `${[columns.join(","), ...lines].join("\n")}\n`;

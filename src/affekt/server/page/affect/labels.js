@@ -1,6 +1,10 @@
-/** The eight expressions in affekt's order, and one colour each: the counterparts of labels.py and colours.py. */
+/** The expressions, in the order of the model's card, and a colour for each, the same as in affekt's labels.py. */
 
-export const LABELS = ["neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt"];
+// Where the card does not come, the worker, which needs it too, says why.
+const card = await fetch("/model/card.json")
+  .then((answer) => answer.json())
+  .catch(() => ({}));
+export const LABELS = card.labels ?? [];
 
 export const EXPRESSION_COLOURS = {
   neutral: "#8a8f98",
@@ -14,5 +18,9 @@ export const EXPRESSION_COLOURS = {
 };
 /** Of a face whose expression is not named. */
 export const UNSURE = "#59636e";
+
+/** @param {string | null} emotion @returns {string} the colour of an expression. */
+export const colourOf = (emotion) => EXPRESSION_COLOURS[emotion] ?? UNSURE;
+
 export const VALENCE = "#0f8b8d";
 export const AROUSAL = "#d6336c";

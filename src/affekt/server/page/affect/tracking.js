@@ -2,7 +2,7 @@
 
 /** Share of a box's distance from its prediction that is believed: the alpha. */
 const POSITION_GAIN = 0.7;
-/** Share of that distance, a second, that is believed of the velocity: the beta. */
+/** Share of that distance, per second, that is believed of the velocity: the beta. */
 const VELOCITY_GAIN = 0.2;
 /** A velocity is taken over at least this time: over a millisecond any miss is a leap. */
 const SHORTEST_S = 1 / 60;
@@ -25,9 +25,9 @@ export class FaceTracker {
   /**
    * Number the faces of the next frame.
    *
-   * @param {number[][]} boxes left, top, right, bottom in pixels, one a face.
+   * @param {number[][]} boxes left, top, right, bottom in pixels, one per face.
    * @param {number} timeS when the frame was taken; never earlier than the one before.
-   * @returns {number[]} a number a face, counted from 0 in the order of appearance.
+   * @returns {number[]} a number per face, counted from 0 in the order of appearance.
    */
   update(boxes, timeS) {
     const earliestS = Math.min(timeS - this.longestGapS, this.#updatedS);

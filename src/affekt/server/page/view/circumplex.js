@@ -1,6 +1,6 @@
 /** Valence to the right, arousal upwards (Russell 1980): where the face is, and the way it came. */
 
-import { EXPRESSION_COLOURS, UNSURE } from "../affect/labels.js";
+import { colourOf } from "../affect/labels.js";
 import { cleared, colour, font, isCalm } from "./surface.js";
 import { signed } from "./words.js";
 
@@ -82,7 +82,7 @@ function drawTrace(plot, past, person) {
   const { context } = plot;
   const newestS = past.at(-1)?.timeS ?? 0;
   const recent = past.filter(({ timeS }) => newestS - timeS <= TRACE_S);
-  context.strokeStyle = EXPRESSION_COLOURS[person.emotion] ?? UNSURE;
+  context.strokeStyle = colourOf(person.emotion);
   context.lineCap = "round";
   context.lineWidth = 2.5;
   for (let i = 1; i < recent.length; i++) {
@@ -97,7 +97,7 @@ function drawTrace(plot, past, person) {
 
 function drawPoint(plot, person) {
   const { context } = plot;
-  context.fillStyle = EXPRESSION_COLOURS[person.emotion] ?? UNSURE;
+  context.fillStyle = colourOf(person.emotion);
   context.strokeStyle = colour("paper");
   context.lineWidth = 2.5;
   context.beginPath();

@@ -1,6 +1,6 @@
-/** What is read of one face: its likeliest word, the eight bars, and who else there is. */
+/** What is read of one face: its likeliest word, a bar for each expression, and who else there is. */
 
-import { EXPRESSION_COLOURS, LABELS } from "../affect/labels.js";
+import { colourOf, LABELS } from "../affect/labels.js";
 import { nameOf, percent } from "./words.js";
 
 export class Panel {
@@ -74,7 +74,7 @@ function addBar(label) {
   const track = row.insertCell();
   const fill = document.createElement("div");
   fill.className = "fill";
-  fill.style.backgroundColor = EXPRESSION_COLOURS[label];
+  fill.style.backgroundColor = colourOf(label);
   track.className = "track";
   track.append(fill);
   const value = row.insertCell();

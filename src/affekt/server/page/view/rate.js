@@ -1,4 +1,4 @@
-/** Frames a second, over the last two seconds, and how much the table holds. */
+/** Frames per second, over the last two seconds, and how much the table holds. */
 
 import { counted } from "./words.js";
 
@@ -36,6 +36,6 @@ export class Rate {
     this.#shownMs = nowMs;
     const steps = this.#timesMs.length - 1;
     const perSecond = steps ? (1000 * steps) / (nowMs - this.#timesMs[0]) : 0;
-    this.#element.textContent = `${perSecond.toFixed(0)} frames a second · ${counted(rows, "row")}`;
+    this.#element.textContent = `${perSecond.toFixed(0)} frames per second · ${counted(rows, "row")}`;
   }
 }

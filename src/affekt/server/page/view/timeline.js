@@ -1,7 +1,7 @@
 /** The last half minute of one person: bands as high as the probabilities, and valence and arousal below them. */
 
-import { AROUSAL, EXPRESSION_COLOURS, LABELS, VALENCE } from "../affect/labels.js";
-import { REMEMBERED_S } from "../people.js";
+import { AROUSAL, colourOf, LABELS, VALENCE } from "../affect/labels.js";
+import { PAST_S } from "../people.js";
 import { cleared, colour, font } from "./surface.js";
 
 const LEFT = 34;
@@ -10,7 +10,10 @@ const AXIS = 20;
 const GAP = 12;
 /** The chart is drawn in pieces where the face was not seen for longer. */
 const LONGEST_GAP_S = 1;
+/** Seconds between the numbers below, and where the page is too narrow for so many. */
 const TICK_S = 5;
+const NARROW_TICK_S = 10;
+const NARROW_PX = 400;
 
 export class Timeline {
   #canvas = document.getElementById("timeline");
@@ -24,8 +27,8 @@ export class Timeline {
     const rest = height - AXIS - GAP;
     const bands = { top: 0, height: rest * 0.6 };
     const lines = { top: bands.height + GAP, height: rest * 0.4 };
-    const endS = Math.max(nowS, REMEMBERED_S);
-    const x = (timeS) => LEFT + (1 - (endS - timeS) / REMEMBERED_S) * (width - LEFT - RIGHT);
+    const endS = Math.max(nowS, PAST_S);
+    const x = (timeS) => LEFT + (1 - (endS - timeS) / PAST_S) * (width - LEFT - RIGHT);
     drawRules(context, { bands, lines, width, height, x, endS });
     if (!past.length) drawHint(context, width, bands);
     for (const piece of pieces(past)) {
@@ -71,7 +74,8 @@ function drawRules(context, { bands, lines, width, height, x, endS }) {
     context.fillText(text, LEFT - 6, y);
   }
   context.textAlign = "center";
-  for (let tickS = Math.ceil((endS - REMEMBERED_S) / TICK_S) * TICK_S; tickS <= endS; tickS += TICK_S) {
+  const everyS = width < NARROW_PX ? NARROW_TICK_S : TICK_S;
+  for (let tickS = Math.ceil((endS - PAST_S) / everyS) * everyS; tickS <= endS; tickS += everyS) {
     const at = Math.min(Math.max(x(tickS), LEFT + 10), width - RIGHT - 12);
     context.fillText(clock(tickS), at, height - 7);
   }
@@ -91,7 +95,7 @@ function drawBands(context, piece, { top, height }, x) {
   const below = piece.map(() => top + height);
   LABELS.forEach((label, i) => {
     const above = piece.map((moment, at) => below[at] - moment.probabilities[i] * height);
-    context.fillStyle = EXPRESSION_COLOURS[label];
+    context.fillStyle = colourOf(label);
     context.beginPath();
     piece.forEach((moment, at) => context.lineTo(x(moment.timeS), above[at]));
     for (let at = piece.length - 1; at >= 0; at--) context.lineTo(x(piece[at].timeS), below[at] + 0.4);

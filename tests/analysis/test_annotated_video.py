@@ -1,4 +1,4 @@
-"""A marked copy of a video."""
+"""An annotated copy of a video."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from affekt.analysis.marked_video import CODECS, write_marked_video
+from affekt.analysis.annotated_video import CODECS, write_annotated_video
 from affekt.analysis.rows import SCHEMA, empty_row
 from affekt.analysis.video import read_frames
 from affekt.errors import PictureError
@@ -29,7 +29,9 @@ def test_the_copy_has_the_frames_and_times_of_the_original_and_marks_where_faces
     times_s = [0.0, 0.04, 0.2, 0.5, 0.54]
     path = write_video([GREY[:120, :160]] * 5, times_s=times_s)
     unmarked = pl.DataFrame([{**empty_row("v.mp4", "no_face"), "frame": frame} for frame in (0, 4)], schema=SCHEMA)
-    write_marked_video(str(path), pl.concat([unmarked, rows([1, 2, 3])]).sort("frame"), tmp_path / "deep" / "copy.mp4")
+    write_annotated_video(
+        str(path), pl.concat([unmarked, rows([1, 2, 3])]).sort("frame"), tmp_path / "deep" / "copy.mp4"
+    )
     copy = list(read_frames(str(tmp_path / "deep" / "copy.mp4")))
     assert [frame.time_s for frame in copy] == pytest.approx(times_s, abs=2e-3)
     assert [marked(frame.image_rgb) for frame in copy] == [False, True, True, True, False]
@@ -39,7 +41,7 @@ def test_the_copy_lasts_as_long_as_its_last_frame(write_video, tmp_path):
     path = write_video([GREY[:120, :160]] * 10, name="v.mkv", times_s=[0, 0.1, 0.2, 0.9, 1, 1.1, 1.9, 2, 2.5, 3.5])
     last = list(read_frames(str(path)))[-1].decoded
     shares = []
-    write_marked_video(str(path), rows(range(10)), tmp_path / "copy.mp4", moved=shares.append)
+    write_annotated_video(str(path), rows(range(10)), tmp_path / "copy.mp4", moved=shares.append)
     assert shares == pytest.approx([number / 9 for number in range(10)])
     with av.open(tmp_path / "copy.mp4") as container:
         stream = container.streams.video[0]
@@ -49,15 +51,15 @@ def test_the_copy_lasts_as_long_as_its_last_frame(write_video, tmp_path):
 
 
 def test_an_ffmpeg_without_x264_writes_the_copy_too(write_video, tmp_path, monkeypatch):
-    monkeypatch.setattr("affekt.analysis.marked_video.CODECS", {"mpeg4": CODECS["mpeg4"]})
+    monkeypatch.setattr("affekt.analysis.annotated_video.CODECS", {"mpeg4": CODECS["mpeg4"]})
     path = write_video([GREY[:120, :160]] * 5)
-    write_marked_video(str(path), rows(range(5)), tmp_path / "copy.mp4")
+    write_annotated_video(str(path), rows(range(5)), tmp_path / "copy.mp4")
     assert [marked(frame.image_rgb) for frame in read_frames(str(tmp_path / "copy.mp4"))] == [True] * 5
 
 
 def test_frames_passed_over_keep_the_last_marks_and_odd_sides_lose_a_pixel(write_video, tmp_path):
     path = write_video([GREY] * 6, codec="ffv1", name="odd.mkv")
-    write_marked_video(str(path), rows([2]), tmp_path / "copy.mp4")
+    write_annotated_video(str(path), rows([2]), tmp_path / "copy.mp4")
     copy = list(read_frames(str(tmp_path / "copy.mp4")))
     assert [marked(frame.image_rgb) for frame in copy] == [False, False, True, True, True, True]
     assert copy[0].image_rgb.shape == (120, 160, 3)
@@ -65,7 +67,7 @@ def test_frames_passed_over_keep_the_last_marks_and_odd_sides_lose_a_pixel(write
 
 def test_the_copy_ends_where_looking_ended(write_video, tmp_path):
     path = write_video([GREY[:120, :160]] * 25)
-    write_marked_video(str(path), rows(range(5)), tmp_path / "copy.mp4", stop_after_s=0.2)
+    write_annotated_video(str(path), rows(range(5)), tmp_path / "copy.mp4", stop_after_s=0.2)
     assert [marked(frame.image_rgb) for frame in read_frames(str(tmp_path / "copy.mp4"))] == [True] * 5
 
 
@@ -74,13 +76,13 @@ def test_frames_at_one_time_are_copied_one_after_the_other(write_video, tmp_path
         replace(frame, time_s=0.04 * (place // 2))
         for place, frame in enumerate(read_frames(str(write_video([GREY[:120, :160]] * 6))))
     ]
-    monkeypatch.setattr("affekt.analysis.marked_video.read_frames", lambda name: iter(frames))
-    write_marked_video("video.mp4", rows([0]), tmp_path / "copy.mp4")
+    monkeypatch.setattr("affekt.analysis.annotated_video.read_frames", lambda name: iter(frames))
+    write_annotated_video("video.mp4", rows([0]), tmp_path / "copy.mp4")
     copy = [frame.time_s for frame in read_frames(str(tmp_path / "copy.mp4"))]
     assert copy == pytest.approx([0, 0, 0.04, 0.04, 0.08, 0.08], abs=1e-3)
 
 
 def test_a_video_that_went_away_leaves_nothing_behind(tmp_path):
     with pytest.raises(PictureError, match="no such file"):
-        write_marked_video(str(tmp_path / "gone.mp4"), rows([0]), tmp_path / "copy.mp4")
+        write_annotated_video(str(tmp_path / "gone.mp4"), rows([0]), tmp_path / "copy.mp4")
     assert not list(tmp_path.iterdir())

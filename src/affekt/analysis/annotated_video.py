@@ -13,9 +13,9 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 from PIL import Image
 
-from affekt.analysis.drawing import draw_rows
+from affekt.analysis.drawing import draw
 from affekt.analysis.rows import Row
-from affekt.analysis.video import Frame, IncompleteVideo, read_frames
+from affekt.analysis.video import IncompleteVideo, VideoFrame, read_frames
 from affekt.errors import DataError
 from affekt.files import written_whole
 
@@ -30,15 +30,15 @@ CODECS = {"libx264": {"crf": "20", "preset": "veryfast", "bf": "0"}, "mpeg4": {"
 """Encoders in the order of preference: an FFmpeg without x264 has the other."""
 
 
-def write_marked_video(
+def write_annotated_video(
     name: str,
     rows: pl.DataFrame,
     out: Path,
     *,
     stop_after_s: float = float("inf"),
-    moved: Callable[[float], None] = lambda share: None,
+    moved: Callable[[float], None] = lambda done: None,
 ) -> None:
-    """Write the copy as MP4, whole or not at all. Frames that were passed over keep the marks of the last one seen.
+    """Write the copy as MP4, whole or not at all; frames that were passed over keep the marks of the one before.
 
     Args:
         name: the video's path.
@@ -57,7 +57,7 @@ def write_marked_video(
     with written_whole(out) as temporary:
         try:
             with av.open(temporary, "w", format="mp4") as container:
-                for frame, image in _marked(name, rows, stop_after_s):
+                for frame, image in _marked_frames(name, rows, stop_after_s):
                     if stream is None:
                         stream = _stream(container, image.width // 2 * 2, image.height // 2 * 2)
                     picture = av.VideoFrame.from_image(image.crop((0, 0, stream.width, stream.height)))
@@ -67,30 +67,25 @@ def write_marked_video(
                     container.mux(stream.encode(picture))
                     length_s = float(frame.decoded.duration * (frame.decoded.time_base or 0))
                     moved(min(1.0, frame.number / last_number))
-                if stream is not None:
-                    container.mux(_lasting(stream.encode(), length_s))
+                for packet in stream.encode() if stream is not None else ():
+                    packet.duration = round(length_s / TIME_BASE)  # the others last until the next one
+                    container.mux(packet)
         except FFmpegError as error:
             raise DataError(f"expected to write {out}, got {error.strerror}; leave --draw out for {name}") from error
 
 
-def _marked(name: str, rows: pl.DataFrame, stop_after_s: float) -> Iterator[tuple[Frame, Image.Image]]:
+def _marked_frames(name: str, rows: pl.DataFrame, stop_after_s: float) -> Iterator[tuple[VideoFrame, Image.Image]]:
     """Yield all frames that there are, drawn on; the table says what is missing."""
     # Frame by frame, for a table as dictionaries takes ten times its memory.
-    found = ((number, list(part)) for number, part in groupby(rows.iter_rows(named=True), lambda row: row["frame"]))
+    marked_rows = rows.select(MARKED_COLUMNS).iter_rows(named=True)
+    found = ((number, list(marks)) for number, marks in groupby(marked_rows, lambda row: row["frame"]))
     following = next(found, None)
     marks: list[Row] = []
     with suppress(IncompleteVideo):
         for frame in takewhile(lambda frame: frame.time_s < stop_after_s, read_frames(name)):
             if following is not None and following[0] == frame.number:
                 marks, following = following[1], next(found, None)
-            yield frame, draw_rows(frame.image_rgb, marks)
-
-
-def _lasting(packets: list[av.Packet], length_s: float) -> list[av.Packet]:
-    """Return the last packets with the length of the last frame: the others last until the next one."""
-    for packet in packets:
-        packet.duration = round(length_s / TIME_BASE)
-    return packets
+            yield frame, draw(frame.image_rgb, marks)
 
 
 def _stream(container: OutputContainer, width: int, height: int) -> VideoStream:

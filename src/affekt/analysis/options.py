@@ -1,0 +1,60 @@
+"""The options of an analyzer, the same for `affekt.load` and for `affekt predict`."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from affekt.errors import ConfigError
+
+FaceFinder = Literal["auto", "yunet", "cascade", "whole"]
+"""Who finds the faces: YuNet, scikit-image's cascade, the first that can be had, or nobody: each picture is a face."""
+RuntimeChoice = Literal["auto", "onnxruntime", "openvino", "cuda"]
+SMALLEST_LONGEST_SIDE = 32
+"""Pixels between the anchors of YuNet's coarsest scale: a smaller picture holds none of them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnalyzerOptions:
+    """How faces are looked for, which frames of a video are looked at, and what becomes of the scores.
+
+    Example:
+        >>> affekt.AnalyzerOptions(every_s=0.2, smooth_s=1).stop_after_s
+        inf
+    """
+
+    longest_side: int = 640
+    """Larger pictures are shrunk to this many pixels before faces are looked for; raise it for small faces."""
+    min_confidence: float = 0.0
+    """Leave `emotion` empty where the best expression is less probable; the probabilities stay."""
+    every_s: float = 0.0
+    """Seconds between the frames of a video that are looked at; 0 takes all."""
+    stop_after_s: float = float("inf")
+    """How many seconds of each video or camera are looked at; without it, all, and a camera until it is stopped."""
+    detect_every: int = 1
+    """Look for faces on one frame of a video in so many, and follow them between: faster, and a little less exact."""
+    smooth_s: float = 0.5
+    """Time constant, in seconds, of the filter on each person's scores in a video; 0 leaves them as they are."""
+    runtime: RuntimeChoice = "auto"
+    """What executes the model; auto takes the fastest that is installed, measured once for each model."""
+
+    def __post_init__(self) -> None:
+        """Refuse values that are out of their range.
+
+        Raises:
+            ConfigError: says which one it is.
+        """
+        if self.longest_side < SMALLEST_LONGEST_SIDE:
+            raise ConfigError(
+                f"expected longest_side of at least {SMALLEST_LONGEST_SIDE} pixels, got {self.longest_side}; "
+                "640 is usual"
+            )
+        if not 0 <= self.min_confidence <= 1:
+            raise ConfigError(f"expected a min_confidence from 0 to 1, got {self.min_confidence}; 0 names every face")
+        for name, value in {"every_s": self.every_s, "smooth_s": self.smooth_s}.items():
+            if not 0 <= value < float("inf"):
+                raise ConfigError(f"expected {name} of at least 0 seconds, got {value}; 0 turns it off")
+        if not self.stop_after_s > 0:
+            raise ConfigError(
+                f"expected stop_after_s above 0 seconds, got {self.stop_after_s}; leave it out to look at all"
+            )
+        if self.detect_every < 1:
+            raise ConfigError(f"expected detect_every of at least 1 frame, got {self.detect_every}; 1 looks at each")

@@ -1,0 +1,64 @@
+"""`affekt.predict`, and with it the options of the command `affekt predict`: nothing heavy is imported for its help."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+from tyro.conf import Positional, arg
+
+from affekt.analysis.options import AnalyzerOptions, FaceFinder
+
+Paths = str | Path | Iterable[str | Path]
+Place = Annotated[str | Path | None, arg(metavar="PATH")]
+USUAL = AnalyzerOptions()
+
+
+def predict(
+    paths: Annotated[Paths, Positional, arg(constructor=tuple[str, ...], metavar="PATH ...", help_behavior_hint="")],
+    *,
+    out: Place = None,
+    draw: Place = None,
+    timeline: Place = None,
+    model: Annotated[str | Path, arg(metavar="MODEL")] = "affekt",
+    faces: FaceFinder = "auto",
+    options: Annotated[AnalyzerOptions, arg(name="")] = USUAL,
+) -> Any:  # noqa: ANN401  a polars frame, lazy with `out`: tyro must not look up its type
+    """Find the faces of pictures and videos: their expressions, valence and arousal, one row per face.
+
+    What cannot be read becomes a row that says why, and the exit code of the command is then 1. Stop it while it writes
+    a table, and the same call, or command, goes on where it was.
+
+    Args:
+        paths: Pictures, videos, folders with all below, patterns in quotes, .txt lists, - for a list on standard input;
+            camera:0 until Ctrl-C.
+        out: The table: .csv, .parquet or .jsonl. Without it, Python gets the rows, and the command prints them as csv.
+        draw: A folder for annotated copies: boxes, expressions, and valence and arousal on a small circle.
+        timeline: A folder for a picture and a page of each video: expressions, valence and arousal of each person over
+            time; with a table only.
+        model: A model that comes with affekt, or a model folder, as `affekt export` writes it.
+        faces: Who finds the faces: YuNet, scikit-image's cascade, the first that can be had, or nobody: `whole` says
+            that each picture is a face already.
+        options: How faces are looked for, and what becomes of their scores.
+
+    Returns:
+        A polars frame of the rows; with `out`, a lazy frame over the finished table, which may be larger than memory.
+
+    Raises:
+        ConfigError: an option is out of its range, or a place cannot be written.
+        DataError: nothing was found, or a file cannot be written.
+        ModelError: the model or the detector cannot be had.
+        MissingExtra: the runtime is not installed.
+
+    Example:
+        >>> import affekt
+        >>> from PIL import Image
+        >>> Image.new("RGB", (64, 64), "grey").save("grey.png")
+        >>> affekt.predict("grey.png", faces="whole").select("input", "status").row(0)
+        ('grey.png', 'ok')
+        >>> affekt.predict("grey.png", out="faces.parquet", faces="whole").collect().height
+        1
+    """
+    from affekt.analysis.prediction_run import PredictionRun
+
+    run = PredictionRun(paths, draw=draw, timeline=timeline, model=model, faces=faces, options=options)
+    return run.frame() if out is None else run.write(Path(out))

@@ -1,0 +1,318 @@
+"""One run of `affekt.predict`: from inputs to a table, resumable, and what is drawn and told beside it."""
+
+import hashlib
+import json
+import logging
+import signal
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from functools import partial
+from itertools import chain, groupby, islice
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from polars.io.plugins import register_io_source
+
+from affekt import __version__
+from affekt.analysis.analyzer import Analyzer, Answer
+from affekt.analysis.annotated_copies import AnnotatedCopies
+from affekt.analysis.inputs import find_inputs, is_camera, is_video, told_of_passed_over
+from affekt.analysis.options import AnalyzerOptions, FaceFinder
+from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA, Row, origin_words
+from affekt.errors import ConfigError
+from affekt.files import written_whole
+from affekt.labels import LABELS
+from affekt.ledger import Ledger
+from affekt.models.card import CARD_FILE, ONNX_FILE
+from affekt.progress import progress_bar
+from affekt.text_table import text_table
+
+logger = logging.getLogger(__name__)
+
+FORMATS = {
+    ".csv": (pl.LazyFrame.sink_csv, pl.scan_csv),
+    ".parquet": (pl.LazyFrame.sink_parquet, pl.scan_parquet),
+    ".jsonl": (pl.LazyFrame.sink_ndjson, pl.scan_ndjson),
+}
+"""How a table is written and read, by the ending of its name."""
+Paths = str | Path | Iterable[str | Path]
+Place = str | Path | None
+ROWS_PER_PIECE = 10_000
+"""Rows of a table that are in memory at once."""
+BAR = "{percentage:3.0f}%|{bar}| {elapsed}, {remaining} left{postfix}"
+
+
+class PredictionRun:
+    """What one run reads, writes and counts."""
+
+    def __init__(
+        self, paths: Paths, draw: Place, timeline: Place, model: str | Path, faces: FaceFinder, options: AnalyzerOptions
+    ) -> None:
+        """Open the model and find the inputs; arguments and errors are those of `predict`."""
+        self.analyzer = Analyzer(model, options)
+        typed = [paths] if isinstance(paths, str | Path) else paths
+        folder, timelines = (None if place is None else Path(place) for place in (draw, timeline))
+        self.inputs = find_inputs(map(str, typed), sys.stdin, copies=folder)
+        self.copies = AnnotatedCopies(self.inputs.names, folder=folder, timelines=timelines)
+        self.faces: FaceFinder = faces
+        self.origin = self.analyzer.session.card.valence_arousal_origin
+        is_smoothed = options.smooth_s and any(map(is_video, self.inputs.names))
+        self.schema = SMOOTHED_SCHEMA if is_smoothed else SCHEMA
+        self.summary = Summary()
+
+    def answers(self) -> Iterator[Answer]:
+        """Yield the rows of each picture and each frame as they come, and keep none."""
+        self.copies.check(has_table=False)
+        yield from self._answers()
+        self._report()
+
+    def frame(self) -> pl.DataFrame:
+        """Return the rows of all inputs."""
+        return _frame((row for answer in self.answers() for row in answer.rows), self.schema)
+
+    def write(self, out: Path) -> pl.LazyFrame:
+        """Write the table and, after it, what is drawn of whole videos; the ledger goes when all is there."""
+        check_table(out)
+        self.copies.check(has_table=True)
+        described, names = self._description(), self.inputs.names
+        digest = _sha256("\0".join(names).encode("utf-8", "surrogateescape"))
+        # Where a run goes on, the copies of what is done already are there, and are this model's.
+        draw = None if self.copies.folder is None else str(self.copies.folder)
+        ledger = Ledger(out, {**described, "inputs_sha256": digest, "draw": draw})
+        _tell_start(ledger, out, len(names))
+        with ledger.writing():
+            for _ in self._answers(ledger):
+                pass
+            notes = "; ".join((*self.analyzer.notes, *self.summary.notes()))
+            write_table(ledger, out, self.schema, {**described, "notes": notes})
+            logger.info("wrote %s", out)
+            self._draw_videos(ledger)
+        ledger.remove()
+        self._report()
+        return scan_table(out, self.schema)
+
+    def _answers(self, ledger: Ledger | None = None) -> Iterator[Answer]:
+        """Yield all answers, those in the ledger first; each is counted and drawn, and added to the ledger if new."""
+        names, done = self.inputs.names, ledger.units if ledger is not None else 0
+        records = ledger.records() if ledger is not None else ()
+        kept = ((Answer(name, rows, ends), True) for (name, rows), ends in records)
+        answers = _until_interrupted(self.analyzer.answers(names[done:], faces=self.faces), self.analyzer)
+        fresh = ((answer, False) for answer in _with_progress(answers, len(names), done))
+        for answer, is_kept in chain(kept, fresh):
+            if ledger is not None and not is_kept:
+                ledger.add([answer.input, answer.rows], ends_unit=answer.ends)
+            self.copies.draw_picture(answer, only_missing=is_kept)
+            self.summary.add(answer)
+            yield answer
+
+    def _description(self) -> dict[str, str]:
+        """Return what the rows depend on besides the pictures."""
+        folder, detector = self.analyzer.folder, self.analyzer.detector(self.faces)
+        options = {"faces": self.faces, **asdict(self.analyzer.options), "valence_arousal_origin": self.origin}
+        del options["runtime"]  # another one may go on where one was stopped
+        return {
+            "affekt_version": __version__,
+            "model": self.analyzer.session.card.name,
+            "card_sha256": _sha256((folder / CARD_FILE).read_bytes()),
+            "model_sha256": _sha256((folder / ONNX_FILE).read_bytes()),
+            "detector": "whole" if detector is None else detector.name,
+            **{name: str(value) for name, value in options.items() if value not in (None, float("inf"))},
+        }
+
+    def _draw_videos(self, ledger: Ledger) -> None:
+        """Draw what needs all rows of a video: its timeline and its annotated copy."""
+        if not (videos := self.copies.videos):
+            return
+        from affekt.analysis.annotated_video import MARKED_COLUMNS
+        from affekt.analysis.timeline import TIMELINE_COLUMNS
+
+        # Only the columns that are needed: an hour of video is many rows.
+        schema = pl.Schema({name: SCHEMA[name] for name in dict.fromkeys((*MARKED_COLUMNS, *TIMELINE_COLUMNS))})
+        with progress_bar(total=len(videos), bar_format=BAR) as bar:
+            for name, records in groupby(ledger.records(), key=lambda record: record[0][0]):
+                if name not in videos:
+                    continue
+                place = videos.index(name)
+                bar.set_postfix_str(f"drawing video {place + 1} of {len(videos)}")
+                rows = (row for (_, rows), _ in records for row in rows if row["frame"] is not None)
+                table = _frame(rows, schema)
+                self.copies.write_timeline(name, table, origin=self.origin)
+                moved = partial(_move_to, bar, place)
+                self.copies.draw_video(name, table, stop_after_s=self.analyzer.options.stop_after_s, moved=moved)
+                moved(1.0)
+
+    def _report(self) -> None:
+        if self.copies.folder is not None:
+            logger.info("wrote annotated copies into %s", self.copies.folder)
+        if self.copies.timelines is not None and not self.copies.videos:
+            logger.info("--timeline is of videos, and none is among the inputs")
+        for line in self.summary.lines(self.origin, told_of_passed_over(self.inputs.passed_over)):
+            logger.info("%s", line)
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _until_interrupted(answers: Iterator[Answer], analyzer: Analyzer) -> Iterator[Answer]:
+    """Let the first Ctrl-C end a camera, so that its rows are kept; the second stops affekt as everywhere."""
+    usual = signal.getsignal(signal.SIGINT)
+
+    def end(signal_number: int, frame: object) -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        analyzer.stop()
+
+    # Python takes signals in its main thread alone.
+    filming, can_stop = False, threading.current_thread() is threading.main_thread()
+    try:
+        for answer in answers:
+            if is_camera(answer.input) and can_stop and filming == answer.ends:
+                filming = not answer.ends
+                signal.signal(signal.SIGINT, end if filming else usual)
+                if filming:
+                    logger.info("the camera runs until Ctrl-C")
+            yield answer
+    finally:
+        if filming:
+            signal.signal(signal.SIGINT, usual)
+
+
+def _with_progress(answers: Iterator[Answer], total: int, done: int) -> Iterator[Answer]:
+    faces = 0
+    with progress_bar(total=total, initial=done, bar_format=BAR) as bar:
+        for answer in answers:
+            faces += sum(row["status"] == "ok" for row in answer.rows)
+            done += answer.ends
+            rate = faces / max(bar.format_dict["elapsed"], 1e-3)
+            bar.set_postfix_str(f"{done} of {total} inputs, {rate:.0f} faces/s", refresh=False)
+            _move_to(bar, done, 0.0 if answer.ends else answer.share)
+            yield answer
+
+
+def _move_to(bar: Any, done: int, share: float) -> None:  # noqa: ANN401  tqdm's bar
+    bar.update(done + share - bar.n)
+
+
+def _tell_start(ledger: Ledger, out: Path, inputs: int) -> None:
+    """Tell where the run begins, and remove what an affekt without ledgers left behind."""
+    journal = out.with_name(f".{out.name}.journal")
+    if ledger.units:
+        logger.info("going on after %d of %d inputs", ledger.units, inputs)
+    elif ledger.is_of_another_job:
+        logger.info("starting anew: the run that was stopped had other inputs, options, another model or affekt")
+    elif journal.is_file():
+        logger.info("starting anew: an older affekt left %s, which this one cannot go on with", journal)
+    journal.unlink(missing_ok=True)
+
+
+def check_table(out: Path) -> None:
+    """Refuse a table that no format belongs to, or that a folder stands in the place of.
+
+    Raises:
+        ConfigError: the name ends in none of the known endings, or is a folder's.
+    """
+    if out.suffix.lower() not in FORMATS:
+        raise ConfigError(f"expected a table ending in {', '.join(FORMATS)}, got {out}; type: --out {out.stem}.csv")
+    if out.is_dir():
+        raise ConfigError(f"expected a table, got a folder called {out}; type: --out {out / 'faces.csv'}")
+
+
+def write_table(ledger: Ledger, out: Path, schema: pl.Schema, metadata: dict[str, str]) -> None:
+    """Make the table of a finished run, whole or not at all, in constant memory.
+
+    Args:
+        ledger: its records are pairs of an input and rows.
+        out: the table, its format by its ending.
+        schema: the table's columns.
+        metadata: kept inside a Parquet file; for the others, which have no place for it, in a file beside them named as
+            the W3C's "CSV on the Web" names it.
+
+    Raises:
+        DataError: the table cannot be written.
+    """
+
+    def pieces(*_: object) -> Iterator[pl.DataFrame]:  # of the whole table: a sink asks for all rows and columns
+        return _pieces((row for (_, rows), _ in ledger.records() for row in rows), schema)
+
+    sink, _ = FORMATS[out.suffix.lower()]
+    inside = {"metadata": metadata} if sink is pl.LazyFrame.sink_parquet else {}
+    with written_whole(out) as temporary:
+        sink(register_io_source(pieces, schema=schema), temporary, **inside)
+    if not inside:
+        with written_whole(out.with_name(f"{out.name}-metadata.json")) as temporary:
+            temporary.write_text(json.dumps(metadata, indent=2) + "\n")
+
+
+def scan_table(table: Path, schema: pl.Schema) -> pl.LazyFrame:
+    """Open a finished table without reading it into memory."""
+    _, scan = FORMATS[table.suffix.lower()]
+    return scan(table) if scan is pl.scan_parquet else scan(table, schema=schema)
+
+
+def _pieces(rows: Iterator[Row], schema: pl.Schema) -> Iterator[pl.DataFrame]:
+    while piece := list(islice(rows, ROWS_PER_PIECE)):
+        yield pl.DataFrame(piece, schema=schema)
+
+
+def _frame(rows: Iterator[Row], schema: pl.Schema) -> pl.DataFrame:
+    # In pieces, for rows as dictionaries take ten times the memory of a frame.
+    return pl.concat([pl.DataFrame(schema=schema), *_pieces(rows, schema)])
+
+
+class Summary:
+    """What a run tells the person who started it: counts over the rows of many inputs."""
+
+    def __init__(self) -> None:
+        """Start with nothing counted."""
+        self.counts: Counter[str] = Counter()
+        """Inputs, frames of videos, faces, pictures without a face, and animations whose first frame was looked at."""
+        self.problems: Counter[str] = Counter()
+        """Inputs that could not be read, by cause."""
+        self.expressions: Counter[str] = Counter()
+        """Faces by expression, or `unsure`; a model that names none counts nothing here."""
+
+    def add(self, answer: Answer) -> None:
+        """Count the rows of one picture or frame."""
+        rows = answer.rows
+        self.counts.update(
+            inputs=answer.ends,
+            frames=any(row["time_s"] is not None for row in rows),
+            animations=any(row["frame"] is not None and row["time_s"] is None for row in rows),
+            faces=sum(row["status"] == "ok" for row in rows),
+            no_face=sum(row["status"] == "no_face" for row in rows),
+        )
+        bad = (row["status"] for row in rows if row["status"] not in ("ok", "no_face"))
+        self.problems.update(status.removeprefix("unreadable: ") for status in bad)
+        self.expressions.update(row["emotion"] or "unsure" for row in rows if row["confidence"] is not None)
+
+    def notes(self) -> list[str]:
+        """Return what the table's reader should know of its pictures, a sentence each."""
+        if not (count := self.counts["animations"]):
+            return []
+        return [f"of {_counted(count, 'picture')} with several frames or pages the first was looked at"]
+
+    def lines(self, origin: str | None, passed_over: list[str]) -> list[str]:
+        """Return the summary for a person; `origin` as in the card, and sentences on the files passed over."""
+        counts, told = self.counts, list[str]()
+        if counts["no_face"]:
+            told.append(f"{counts['no_face']:,} without a face (if each is a face already, type --faces whole)")
+        if self.problems:
+            told.append(f"{self.problems.total()} unreadable")
+            told += [f"  {count} {cause}" for cause, count in self.problems.most_common()]
+        told += self.notes()
+        if counts["faces"] and (words := origin_words(origin)):
+            told.append(f"valence and arousal are {words}")
+        told += passed_over
+        found = [(label, self.expressions[label]) for label in (*LABELS, "unsure") if self.expressions[label]]
+        told += text_table(found).splitlines()
+        frames = f" with {_counted(counts['frames'], 'frame')} of video" if counts["frames"] else ""
+        first = f"{_counted(counts['inputs'], 'input')}{frames}: {_counted(counts['faces'], 'face')}"
+        return [first, *(f"  {line}" for line in told)]
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number:,} {thing}" + ("" if number == 1 else "s")

@@ -1,0 +1,57 @@
+"""Annotated copies: each in a place of its own."""
+
+import re
+
+import numpy as np
+from PIL import Image
+
+from affekt.analysis.analyzer import Answer
+from affekt.analysis.annotated_copies import AnnotatedCopies
+from affekt.analysis.rows import empty_row
+
+GREY = np.full((121, 161, 3), 100, np.uint8)
+
+
+def test_copies_keep_the_way_to_the_picture_and_stay_in_the_folder(tmp_path, monkeypatch):
+    for folder in ("work/holiday", "holiday"):
+        (tmp_path / folder).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "work")
+    names = ("holiday/a.jpg", str(tmp_path / "b.PNG"), "../c.gif", "../holiday/a.jpg", "holiday/a")
+    for name in names:
+        Image.fromarray(GREY).save(name, "PNG")
+    copies = AnnotatedCopies(names, folder=tmp_path / "marked", timelines=None)
+    copies.check(has_table=False)
+    for name in names:
+        copies.draw_picture(Answer(name, [empty_row(name, "no_face")], ends=True))
+    written = sorted(str(path.relative_to(tmp_path / "marked")) for path in (tmp_path / "marked").rglob("*.*"))
+    absolute = str(tmp_path / "b.PNG.jpg").lstrip("/")
+    assert written[:2] == ["c.gif.jpg", "holiday/a.jpg"]
+    assert re.fullmatch(r"holiday/a.jpg~[0-9a-f]{8}.jpg", written[2])
+    assert re.fullmatch(r"holiday/a~[0-9a-f]{8}.jpg", written[3])
+    assert written[4:] == [absolute]
+    with Image.open(tmp_path / "marked" / "c.gif.jpg") as image:
+        assert image.format == "JPEG"
+
+
+def test_a_strip_longer_than_any_jpeg_is_drawn_smaller(tmp_path):
+    strip = tmp_path / "strip.png"
+    Image.new("RGB", (70_000, 4)).save(strip)
+    copies = AnnotatedCopies((str(strip),), folder=tmp_path / "marked", timelines=None)
+    copies.draw_picture(Answer(str(strip), [empty_row(str(strip), "no_face")], ends=True))
+    with Image.open(next((tmp_path / "marked").rglob("*.jpg"))) as drawn:
+        assert drawn.size == (65_500, 4)
+
+
+def test_what_is_no_file_needs_no_place(tmp_path):
+    names = ("..", "/", "gone.jpg", "nul\0.jpg", "faces/0.jpg")
+    AnnotatedCopies(names, folder=tmp_path / "marked", timelines=tmp_path / "overview").check(has_table=True)
+    assert (tmp_path / "marked").is_dir()
+    assert not (tmp_path / "overview").exists()
+
+
+def test_a_picture_that_was_not_read_and_a_frame_of_a_video_have_no_copy(tmp_path):
+    copies = AnnotatedCopies(("bad.jpg", "v.mp4"), folder=tmp_path / "marked", timelines=None)
+    copies.draw_picture(Answer("bad.jpg", [empty_row("bad.jpg", "unreadable: not a picture")], ends=True))
+    copies.draw_picture(Answer("v.mp4", [{**empty_row("v.mp4", "no_face"), "frame": 0, "time_s": 0.0}], ends=False))
+    copies.draw_picture(Answer("v.mp4", [], ends=True))
+    assert not list(tmp_path.iterdir())

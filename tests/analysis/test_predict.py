@@ -1,0 +1,137 @@
+"""`affekt.predict` from Python: rows in memory, or a table that a stopped call goes on with."""
+
+import logging
+import threading
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+
+from affekt.analysis.analyzer import Analyzer
+from affekt.analysis.options import AnalyzerOptions
+from affekt.analysis.predict import predict
+from affekt.errors import ConfigError
+from affekt.ledger import Ledger
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """Work in a folder of four pictures, which are faces."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "faces").mkdir()
+    for number in range(4):
+        Image.fromarray(np.full((64, 64, 3), 60 * number, np.uint8)).save(f"faces/{number}.png")
+    return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def told(caplog):
+    """Record what is told."""
+    caplog.set_level(logging.INFO, "affekt")
+    return caplog
+
+
+def test_without_a_table_the_rows_come_as_a_frame(small_model, folder):
+    rows = predict("faces", model=small_model, faces="whole")
+    assert isinstance(rows, pl.DataFrame)
+    assert rows.equals(Analyzer(small_model).analyze([f"faces/{number}.png" for number in range(4)], faces="whole"))
+    assert predict([folder / "faces" / "1.png", "faces/0.png"], model=small_model, faces="whole")[
+        "input"
+    ].to_list() == [
+        str(folder / "faces" / "1.png"),
+        "faces/0.png",
+    ]
+    assert sorted(path.name for path in folder.iterdir()) == ["faces"]
+
+
+@pytest.mark.parametrize("out", ["deep/faces.csv", "faces.parquet", "faces.jsonl"])
+def test_a_table_comes_back_as_a_lazy_frame(small_model, folder, out):
+    table = predict("faces", out=out, draw="marked", model=small_model, faces="whole")
+    assert isinstance(table, pl.LazyFrame)
+    assert table.collect().equals(predict("faces", model=small_model, faces="whole"))
+    assert sorted(path.name for path in (folder / "marked" / "faces").iterdir()) == [f"{n}.png.jpg" for n in range(4)]
+
+
+def test_options_are_those_of_the_analyzer(small_model, write_video):
+    write_video([np.full((64, 64, 3), 200, np.uint8)] * 25)
+    options = AnalyzerOptions(every_s=0.2, smooth_s=0, min_confidence=1)
+    rows = predict("video.mp4", model=small_model, faces="whole", options=options)
+    assert rows["frame"].to_list() == [0, 5, 10, 15, 20]
+    assert rows["emotion"].is_null().all()
+    assert "raw_valence" not in rows.columns
+
+
+def interrupted_after(monkeypatch, inputs):
+    add = Ledger.add
+
+    def adding(ledger, record, **named):
+        if ledger.units == inputs:
+            raise KeyboardInterrupt
+        add(ledger, record, **named)
+
+    monkeypatch.setattr(Ledger, "add", adding)
+
+
+def test_a_call_that_was_stopped_goes_on_where_it_was(small_model, folder, monkeypatch, told):
+    whole = predict("faces", out="whole.csv", model=small_model, faces="whole").collect()
+    with monkeypatch.context() as patched:
+        interrupted_after(patched, 3)
+        with pytest.raises(KeyboardInterrupt):
+            predict("faces", out="faces.csv", model=small_model, faces="whole")
+    assert not (folder / "faces.csv").exists()
+    told.clear()
+    assert predict("faces", out="faces.csv", model=small_model, faces="whole").collect().equals(whole)
+    assert "going on after 3 of 4 inputs" in told.messages
+    assert "4 inputs: 4 faces" in told.messages
+    assert (folder / "faces.csv").read_bytes() == (folder / "whole.csv").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "changes", [{"paths": "faces/[0-2].png"}, {"options": AnalyzerOptions(min_confidence=0.5)}, {"draw": "marked"}]
+)
+def test_another_call_starts_anew_and_says_so(small_model, monkeypatch, told, changes):
+    given = {"paths": "faces", "out": "faces.csv", "model": small_model, "faces": "whole"}
+    with monkeypatch.context() as patched:
+        interrupted_after(patched, 2)
+        with pytest.raises(KeyboardInterrupt):
+            predict(**given)
+    told.clear()
+    expected = predict(**{**given, **changes, "out": "other.csv"}).collect()
+    assert not [message for message in told.messages if "anew" in message]
+    assert predict(**{**given, **changes}).collect().equals(expected)
+    assert "starting anew: the run that was stopped had other inputs, options, another model or affekt" in told.messages
+
+
+def test_another_runtime_goes_on(small_model, monkeypatch, told):
+    with monkeypatch.context() as patched:
+        interrupted_after(patched, 2)
+        with pytest.raises(KeyboardInterrupt):
+            predict("faces", out="faces.csv", model=small_model, faces="whole")
+    options = AnalyzerOptions(runtime="onnxruntime")
+    predict("faces", out="faces.csv", model=small_model, faces="whole", options=options)
+    assert "going on after 2 of 4 inputs" in told.messages
+
+
+def test_what_an_older_affekt_left_behind_is_told_and_removed(small_model, folder, told):
+    journal = folder / ".faces.csv.journal"
+    journal.write_text('{"affekt_version": "0.1.0"}\n.[{"input": "faces/0.png", "status": "no_face"}]\n')
+    table = predict("faces", out="faces.csv", model=small_model, faces="whole").collect()
+    assert table["status"].to_list() == ["ok"] * 4
+    assert (
+        told.messages[0] == "starting anew: an older affekt left .faces.csv.journal, which this one cannot go on with"
+    )
+    assert not journal.exists()
+
+
+def test_it_runs_in_any_thread(small_model):
+    found = []
+    thread = threading.Thread(target=lambda: found.append(predict("faces", model=small_model, faces="whole").height))
+    thread.start()
+    thread.join()
+    assert found == [4]
+
+
+def test_what_needs_a_table_is_refused_without_one(small_model):
+    with pytest.raises(ConfigError, match="expected a table with --timeline"):
+        predict("faces", timeline="overview", model=small_model, faces="whole")

@@ -1,0 +1,131 @@
+"""A run of `affekt.predict`: the same table in every format, what is told of it, and the bar."""
+
+import io
+import json
+import sys
+import time
+
+import polars as pl
+import pytest
+
+from affekt.analysis.analyzer import Answer
+from affekt.analysis.prediction_run import (
+    ROWS_PER_PIECE,
+    Summary,
+    _with_progress,
+    check_table,
+    scan_table,
+    write_table,
+)
+from affekt.analysis.rows import SCHEMA, empty_row
+from affekt.errors import ConfigError, DataError
+from affekt.ledger import Ledger
+
+METADATA = {"model": "by-light"}
+RECORDS = [
+    (["a.jpg", [empty_row("a.jpg", "no_face")]], True),
+    (["v.mp4", [empty_row("v.mp4", "ok")]], False),
+    (["v.mp4", [{**empty_row("v.mp4", "ok"), "time_s": 0.1, "face": 3, "emotion": "fear", "x": 1 / 3}] * 2], False),
+    (["v.mp4", []], True),
+    (["b, c.jpg", [empty_row("b, c.jpg", "ok")]], True),
+]
+READERS = {".csv": pl.read_csv, ".parquet": pl.read_parquet, ".jsonl": pl.read_ndjson}
+
+
+def ledger_of(out, records=RECORDS):
+    ledger = Ledger(out, METADATA)
+    with ledger.writing():
+        for record, ends in records:
+            ledger.add(record, ends_unit=ends)
+    return ledger
+
+
+@pytest.mark.parametrize("ending", READERS)
+def test_all_formats_hold_the_same_rows(tmp_path, ending):
+    out = tmp_path / "deep" / f"faces{ending}"
+    write_table(ledger_of(out), out, SCHEMA, METADATA)
+    assert Ledger(out, METADATA).units == 3
+    table = READERS[ending](out)
+    assert table.columns == list(SCHEMA)
+    assert table["input"].to_list() == ["a.jpg", "v.mp4", "v.mp4", "v.mp4", "b, c.jpg"]
+    assert table["status"].to_list() == ["no_face", "ok", "ok", "ok", "ok"]
+    assert table["x"].to_list() == [None, None, 1 / 3, 1 / 3, None]
+    rows = [row for (_, rows), _ in RECORDS for row in rows]
+    assert scan_table(out, SCHEMA).collect().equals(pl.DataFrame(rows, schema=SCHEMA))
+    Ledger(out, METADATA).remove()
+    if ending == ".parquet":
+        assert pl.read_parquet_metadata(out)["model"] == "by-light"
+        assert sorted(path.name for path in out.parent.iterdir()) == ["faces.parquet"]
+    else:
+        assert json.loads((out.parent / f"{out.name}-metadata.json").read_text()) == METADATA
+
+
+def test_a_table_of_many_pieces_keeps_its_order(tmp_path):
+    out, rows = tmp_path / "faces.parquet", 2 * ROWS_PER_PIECE + 1
+    records = [([str(number), [{**empty_row("a", "ok"), "face": number}]], True) for number in range(rows)]
+    write_table(ledger_of(out, records), out, SCHEMA, METADATA)
+    assert pl.read_parquet(out)["face"].to_list() == list(range(rows))
+
+
+@pytest.mark.parametrize("ending", READERS)
+def test_a_table_that_cannot_be_written_is_one_sentence_and_leaves_nothing(tmp_path, ending):
+    out = tmp_path / f"faces{ending}"
+    out.mkdir()
+    with pytest.raises(DataError, match=r"expected to write .*faces"):
+        write_table(ledger_of(out), out, SCHEMA, METADATA)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f".faces{ending}.ledger", f"faces{ending}"]
+
+
+def test_an_unknown_ending_says_what_to_type(tmp_path):
+    with pytest.raises(ConfigError, match=r"expected a table ending in .csv, .parquet, .jsonl, got faces.xlsx; type"):
+        check_table(tmp_path.relative_to(tmp_path) / "faces.xlsx")
+
+
+def test_the_summary_counts_each_kind_of_row():
+    summary = Summary()
+    face = {**empty_row("a.jpg", "ok"), "emotion": "anger", "confidence": 0.9}
+    bad = empty_row("bad.jpg", "unreadable: not a picture")
+    for answer in (
+        Answer("a.jpg", [face, {**face, "emotion": None}], ends=True),
+        Answer("b.gif", [{**face, "frame": 0}], ends=True),
+        Answer("v.mp4", [{**empty_row("v.mp4", "no_face"), "frame": 0, "time_s": 0.0}], ends=False),
+        Answer("v.mp4", [], ends=True),
+        Answer("bad.jpg", [bad], ends=True),
+    ):
+        summary.add(answer)
+    assert summary.lines("projected", ["passed over 1 file"]) == [
+        "4 inputs with 1 frame of video: 3 faces",
+        "  1 without a face (if each is a face already, type --faces whole)",
+        "  1 unreadable",
+        "    1 not a picture",
+        "  of 1 picture with several frames or pages the first was looked at",
+        "  valence and arousal are projected, not rated",
+        "  passed over 1 file",
+        "  anger   2",
+        "  unsure  1",
+    ]
+
+
+class Terminal(io.StringIO):
+    """What a person looks at."""
+
+    def isatty(self):
+        return True
+
+
+def test_the_bar_moves_on_within_a_video(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+
+    def answers():
+        for share in (0.0, 0.25, 0.5):
+            time.sleep(0.15)  # longer than the bar waits before it is drawn again
+            yield Answer("v.mp4", [], ends=False, share=share)
+        yield Answer("v.mp4", [], ends=True)
+
+    assert len(list(_with_progress(answers(), total=2, done=1))) == 4
+    shown = terminal.getvalue()
+    assert " 62%|" in shown
+    assert " 75%|" in shown
+    assert "1 of 2 inputs" in shown
+    assert " left" in shown
