@@ -2,14 +2,15 @@
 
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import accumulate
 from pathlib import Path
 from threading import Event
-from typing import get_args
+from typing import TypeVar, get_args
 
 import numpy as np
 import polars as pl
@@ -18,7 +19,6 @@ from affekt.analysis.detected_faces import DetectedFaces, Detector, detect_faces
 from affekt.analysis.frames import Picture, each_picture, frames_of
 from affekt.analysis.inputs import is_video
 from affekt.analysis.options import AnalyzerOptions, FaceFinder, RuntimeChoice
-from affekt.analysis.prefetch import prefetch
 from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA, Row, origin_words, rows_of
 from affekt.analysis.tracking import Smoother
 from affekt.cores import core_count
@@ -36,6 +36,9 @@ LONGEST_WAIT_S = 0.25
 FRAMES_PER_CORE = 6
 """Pictures that are read before the network asks for them, for each core."""
 BATCHES_UNDER_WAY = 2
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -148,9 +151,8 @@ class Analyzer:
             for classified in prefetch(pool, self.classify, batches, most=BATCHES_UNDER_WAY):
                 for found, affect in classified:
                     yield self._answer(found, affect, smoother)
-                    if (
-                        found.frame.ends
-                    ):  # numbers of people start anew with each input, and so must what is known of them
+                    if found.frame.ends:
+                        # Numbers of people start anew with each input, and so must what is known of them.
                         smoother = Smoother(self.options.smooth_s)
 
     def stop(self) -> None:
@@ -204,6 +206,32 @@ class Analyzer:
             return cascade
 
 
+def prefetch(
+    pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item], *, most: int
+) -> Iterator[Result]:
+    """Yield the function's result for each item, in order.
+
+    No result waits for items that come later, as long as they take: a camera's frame is answered before the next.
+
+    Args:
+        pool: where the function runs.
+        function: safe to call from several threads.
+        items: taken in this thread.
+        most: items under way; more wait in `items`.
+    """
+    waiting: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) >= most or waiting[0].done():
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
 def _batches(detected: Iterator[DetectedFaces]) -> Iterator[list[DetectedFaces]]:
     """Gather pictures until their faces fill a batch, or for as long as their rows may wait."""
     batch: list[DetectedFaces] = []
@@ -241,8 +269,13 @@ def load(
 
     Args:
         model: name of a model that comes with affekt, or a model folder, as `affekt export` writes it.
-        longest_side, min_confidence, every_s, stop_after_s, detect_every, smooth_s, runtime: as in
-            `affekt.AnalyzerOptions`, which describes each.
+        longest_side: pixels that larger pictures are shrunk to before faces are looked for.
+        min_confidence: probability below which `emotion` stays empty.
+        every_s: seconds between the frames of a video that are looked at; 0 takes all.
+        stop_after_s: seconds of each video or camera that are looked at.
+        detect_every: faces are looked for on one frame of a video in so many, and followed between.
+        smooth_s: time constant, in seconds, of the filter on each person's scores; 0 smooths nothing.
+        runtime: what executes the model. `affekt.AnalyzerOptions` says more of each of these options.
 
     Returns:
         The model; call it, or its `analyze`, with pictures and videos.

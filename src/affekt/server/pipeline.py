@@ -116,29 +116,24 @@ class Pipeline:
         return Frame(job.name, Decoded(image_rgb, animated=False))
 
     def _classify_until_closed(self) -> None:
-        while (first := self._ready.get()) is not None:
-            batch, is_last = self._gathered(first)
+        """Classify what is ready, up to a batch at a time, until a None says that nothing more comes."""
+        is_open = True
+        while is_open:
+            batch: list[tuple[Job, DetectedFaces]] = []
+            while is_open and sum(len(detected.crops) for _, detected in batch) < CROPS_PER_BATCH:
+                # Nobody else takes from this queue: where it is not empty, there is no waiting.
+                if batch and self._ready.empty():
+                    break
+                taken = self._ready.get()
+                is_open = taken is not None
+                batch += [taken] if taken else []
             try:
-                self._classify(batch)
+                if batch:
+                    self._classify(batch)
             except BaseException as error:
                 for job, _ in batch:
                     if not job.answer.done():
                         job.answer.set_exception(error)
-            if is_last:
-                return
-
-    def _gathered(self, first: tuple[Job, DetectedFaces]) -> tuple[list[tuple[Job, DetectedFaces]], bool]:
-        """Take what is ready, up to a batch, and whether it was the last."""
-        batch = [first]
-        while sum(len(detected.crops) for _, detected in batch) < CROPS_PER_BATCH:
-            try:
-                another = self._ready.get_nowait()
-            except queue.Empty:
-                break
-            if another is None:
-                return batch, True
-            batch.append(another)
-        return batch, False
 
     def _classify(self, batch: list[tuple[Job, DetectedFaces]]) -> None:
         classified = self._analyzer.classify([detected for _, detected in batch])
