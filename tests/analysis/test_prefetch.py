@@ -1,11 +1,11 @@
-"""Work ahead of whoever takes it: in order, bounded, and never later than it must be."""
+"""Work done before it is asked for: in order, bounded, and never later than it must be."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from affekt.analysis.prefetch import prefetch
+from affekt.analysis.analyzer import prefetch
 
 
 def test_results_come_in_order():

@@ -2,14 +2,15 @@
 
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import accumulate
 from pathlib import Path
 from threading import Event
-from typing import get_args
+from typing import TypeVar, get_args
 
 import numpy as np
 import polars as pl
@@ -18,7 +19,6 @@ from affekt.analysis.detected_faces import DetectedFaces, Detector, detect_faces
 from affekt.analysis.frames import Picture, each_picture, frames_of
 from affekt.analysis.inputs import is_video
 from affekt.analysis.options import AnalyzerOptions, FaceFinder, RuntimeChoice
-from affekt.analysis.prefetch import prefetch
 from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA, Row, origin_words, rows_of
 from affekt.analysis.tracking import Smoother
 from affekt.cores import core_count
@@ -36,6 +36,9 @@ LONGEST_WAIT_S = 0.25
 FRAMES_PER_CORE = 6
 """Pictures that are read before the network asks for them, for each core."""
 BATCHES_UNDER_WAY = 2
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -201,6 +204,32 @@ class Analyzer:
             self.notes.append(f"faces found with scikit-image's cascade, which misses more: {error}")
             warnings.warn(self.notes[-1], AffektWarning, stacklevel=2)
             return cascade
+
+
+def prefetch(
+    pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item], *, most: int
+) -> Iterator[Result]:
+    """Yield the function's result for each item, in order.
+
+    No result waits for items that come later, as long as they take: a camera's frame is answered before the next.
+
+    Args:
+        pool: where the function runs.
+        function: safe to call from several threads.
+        items: taken in this thread.
+        most: items under way; more wait in `items`.
+    """
+    waiting: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) >= most or waiting[0].done():
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
 
 
 def _batches(detected: Iterator[DetectedFaces]) -> Iterator[list[DetectedFaces]]:
