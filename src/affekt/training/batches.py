@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
 import numpy as np
 import polars as pl
@@ -25,18 +24,6 @@ MEMORY_LIMIT_BYTES = 6 * 2**30
 """Crops that need less are decoded once and kept; larger splits are decoded anew each epoch by worker processes."""
 DECODED_AT_ONCE = 256
 """Crops that the cores decode between two turns of the progress bar."""
-
-
-class Batches(Protocol):
-    """The inputs of a network for any rows."""
-
-    def batches(self, rows: list[Tensor], generator: Generator | None = None) -> Iterator[Tensor]:
-        """Yield the inputs for each tensor of row numbers; changed at random where a generator is given."""
-        ...
-
-    def in_epoch(self, recipe: Recipe, epoch: int) -> "Batches":
-        """Return the batches of a training epoch, counted from 0."""
-        ...
 
 
 class CropStream:
@@ -149,3 +136,7 @@ class FeatureBatches:
         """Return itself: features do not change from epoch to epoch."""
         del recipe, epoch
         return self
+
+
+Batches = CropBatches | FeatureBatches
+"""The inputs of a network for any rows."""

@@ -6,7 +6,7 @@ Torch is imported only when the training begins.
 import json
 import logging
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from affekt.errors import ConfigError, needs_extra
 from affekt.models.card import WEIGHTS_FILE, Card, read_card
 from affekt.training.generations import Chain, Run, Training, planned_trainings
 from affekt.training.recipe import Recipe
-from affekt.training.recipes import find_recipe
+from affekt.training.recipes import NamedRecipe, find_recipe
 
 _logger = logging.getLogger(__name__)
 
@@ -69,25 +69,12 @@ def train(
         >>> affekt.train(small, faces, "runs/mine").training["best_epoch"]
         1
     """
-    if isinstance(recipe, str):
-        name, named = recipe, find_recipe(recipe)
-        recipe, chain = named.recipe, chain or named.chain
-    else:
-        name = "own"
-    if isinstance(data, pl.DataFrame):
-        manifest, place = to_manifest(data), Path("frame")
-    else:
-        manifest, place = read_manifest(Path(data)), Path(data)
-    run = Run(
-        recipe_name=name,
-        data=place,
-        out=Path(out),
-        validation=validation,
-        seed=seed,
-        resume=resume,
-        device=device,
-    )
-    return train_chain(recipe, chain or Chain(), manifest, run)
+    named = find_recipe(recipe) if isinstance(recipe, str) else NamedRecipe("", recipe)
+    manifest = to_manifest(data) if isinstance(data, pl.DataFrame) else read_manifest(Path(data))
+    place = Path("frame") if isinstance(data, pl.DataFrame) else Path(data)
+    run = Run(data=place, out=Path(out), validation=validation, seed=seed, resume=resume, device=device)
+    run = replace(run, recipe_name=recipe if isinstance(recipe, str) else "own")
+    return train_chain(named.recipe, chain or named.chain, manifest, run)
 
 
 def train_chain(recipe: Recipe, chain: Chain, manifest: pl.DataFrame, run: Run) -> Card:
