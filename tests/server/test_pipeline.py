@@ -80,6 +80,15 @@ def test_who_has_gone_costs_nothing_more(analyzer, picture, monkeypatch):
     assert decoded == []
 
 
+def test_a_picture_of_one_pixel_is_answered(analyzer, picture):
+    pipeline = make(analyzer)
+    for side in (1, 3, 4):
+        one = job(picture(side=side))
+        pipeline.submit(one)
+        assert one.answer.result(30).rows[0]["status"] == "ok"
+    pipeline.close()
+
+
 def test_closing_answers_what_was_taken(analyzer, picture):
     pipeline = make(analyzer)
     jobs = [job(picture(grey)) for grey in range(100)]

@@ -129,7 +129,7 @@ def crop_faces(image_rgb: np.ndarray, box_xyxy: np.ndarray, preprocessing: Prepr
     return crops
 
 
-def decode(picture: "str | bytes | Image.Image | np.ndarray | VideoFrame") -> Decoded:
+def decode(picture: "str | bytes | Image.Image | np.ndarray | Decoded | VideoFrame") -> Decoded:
     """Return a picture's pixels, whatever it is.
 
     Raises:

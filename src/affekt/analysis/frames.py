@@ -14,6 +14,7 @@ from PIL import Image
 from affekt.analysis.inputs import is_video, nothing_found, resolve
 from affekt.analysis.options import AnalyzerOptions
 from affekt.errors import ConfigError, PictureError
+from affekt.faces.pictures import Decoded
 
 if TYPE_CHECKING:
     from affekt.analysis.video import VideoFrame
@@ -31,8 +32,8 @@ class Frame:
 
     name: str
     """The input's path as it was given; of what has none, its position."""
-    picture: "str | bytes | Image.Image | np.ndarray | VideoFrame | None" = None
-    """What is decoded; None where there is nothing to see."""
+    picture: "str | bytes | Image.Image | np.ndarray | Decoded | VideoFrame | None" = None
+    """What is decoded, or is already; None where there is nothing to see."""
     number: int | None = None
     """Of the frame in its video; None for a picture."""
     time_s: float | None = None

@@ -39,6 +39,8 @@ FORMATS = {
     ".jsonl": (pl.LazyFrame.sink_ndjson, pl.scan_ndjson),
 }
 """How a table is written and read, by the ending of its name."""
+Paths = str | Path | Iterable[str | Path]
+Place = str | Path | None
 ROWS_PER_PIECE = 10_000
 """Rows of a table that are in memory at once."""
 BAR = "{percentage:3.0f}%|{bar}| {elapsed}, {remaining} left{postfix}"
@@ -48,14 +50,7 @@ class PredictionRun:
     """What one run reads, writes and counts."""
 
     def __init__(
-        self,
-        paths: str | Path | Iterable[str | Path],
-        *,
-        draw: str | Path | None,
-        timeline: str | Path | None,
-        model: str | Path,
-        faces: FaceFinder,
-        options: AnalyzerOptions,
+        self, paths: Paths, draw: Place, timeline: Place, model: str | Path, faces: FaceFinder, options: AnalyzerOptions
     ) -> None:
         """Open the model and find the inputs; arguments and errors are those of `predict`."""
         self.analyzer = Analyzer(model, options)
@@ -69,16 +64,15 @@ class PredictionRun:
         self.schema = SMOOTHED_SCHEMA if is_smoothed else SCHEMA
         self.summary = Summary()
 
-    def frame(self) -> pl.DataFrame:
-        """Return the rows of all inputs."""
-        return pl.concat([pl.DataFrame(schema=self.schema), *self.frames()])
-
-    def frames(self) -> Iterator[pl.DataFrame]:
+    def answers(self) -> Iterator[Answer]:
         """Yield the rows of each picture and each frame as they come, and keep none."""
         self.copies.check(has_table=False)
-        for answer in self._answers():
-            yield pl.DataFrame(answer.rows, schema=self.schema)
+        yield from self._answers()
         self._report()
+
+    def frame(self) -> pl.DataFrame:
+        """Return the rows of all inputs."""
+        return _frame((row for answer in self.answers() for row in answer.rows), self.schema)
 
     def write(self, out: Path) -> pl.LazyFrame:
         """Write the table and, after it, what is drawn of whole videos; the ledger goes when all is there."""
@@ -145,7 +139,7 @@ class PredictionRun:
                 place = videos.index(name)
                 bar.set_postfix_str(f"drawing video {place + 1} of {len(videos)}")
                 rows = (row for (_, rows), _ in records for row in rows if row["frame"] is not None)
-                table = pl.concat([pl.DataFrame(schema=schema), *_pieces(rows, schema)])
+                table = _frame(rows, schema)
                 self.copies.write_timeline(name, table, origin=self.origin)
                 moved = partial(_move_to, bar, place)
                 self.copies.draw_video(name, table, stop_after_s=self.analyzer.options.stop_after_s, moved=moved)
@@ -262,6 +256,11 @@ def scan_table(table: Path, schema: pl.Schema) -> pl.LazyFrame:
 def _pieces(rows: Iterator[Row], schema: pl.Schema) -> Iterator[pl.DataFrame]:
     while piece := list(islice(rows, ROWS_PER_PIECE)):
         yield pl.DataFrame(piece, schema=schema)
+
+
+def _frame(rows: Iterator[Row], schema: pl.Schema) -> pl.DataFrame:
+    # In pieces, for rows as dictionaries take ten times the memory of a frame.
+    return pl.concat([pl.DataFrame(schema=schema), *_pieces(rows, schema)])
 
 
 class Summary:

@@ -32,14 +32,17 @@ def main(arguments: list[str]) -> None:
 @wraps(predict)
 def _predict(*, out: str | Path | None, **options: Any) -> bool:  # noqa: ANN401  those of `predict`
     """Do what `predict` does, but print csv where it returns a frame; return whether an input was unreadable."""
+    import polars as pl
+
     from affekt.analysis.prediction_run import PredictionRun
 
     run = PredictionRun(**options)
     if out is not None and str(out) != "-":
         run.write(Path(out))
     else:
-        for number, rows in enumerate(run.frames()):
-            print(rows.write_csv(include_header=number == 0), end="", flush=True)
+        print(",".join(run.schema), flush=True)
+        for answer in run.answers():
+            print(pl.DataFrame(answer.rows, schema=run.schema).write_csv(include_header=False), end="", flush=True)
     return bool(run.summary.problems)
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import polars as pl
@@ -9,20 +10,23 @@ import polars as pl
 from affekt.errors import DataError
 
 
-def read_text_table(path: Path, what: str, instead: str) -> pl.DataFrame:
+def read_text_table(path: Path, what: str, instead: str, needed: Iterable[str] = ()) -> pl.DataFrame:
     """Read a csv file with a header, every column as text.
 
     Args:
-        path: the file, which exists.
+        path: the file.
         what: what it should be, for an error, as in "a predictions table".
         instead: what to do if it is not, for an error.
+        needed: names of columns that must be there.
 
     Returns:
         The table without the spaces around names and cells, which Kaggle's tables have; empty cells are null.
 
     Raises:
-        DataError: it is empty, not UTF-8, not a csv, or two columns have one name.
+        DataError: it is missing, empty, not UTF-8, not a csv, lacks a column, or two columns have one name.
     """
+    if not path.is_file():
+        raise DataError(f"expected {what} at {path}, got no such file; {instead}")
     try:
         table = pl.read_csv(path, infer_schema=False)
         _refuse_repeated(table.columns, path, what, instead)
@@ -30,6 +34,10 @@ def read_text_table(path: Path, what: str, instead: str) -> pl.DataFrame:
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = str(error).partition("\n")[0]
         raise DataError(f"expected {what} in {path}, got {reason}; {instead}") from error
+    if absent := [name for name in needed if name not in table.columns]:
+        raise DataError(
+            f"expected {what} in {path}, got no {', '.join(absent)} among {', '.join(table.columns)}; {instead}"
+        )
     return table.with_columns(pl.all().str.strip_chars().replace("", None))
 
 

@@ -46,51 +46,6 @@ SCHEMA: dict[str, pl.DataType] = {
 ORIGINS = ("rated", "projected", "predicted", "synthetic")
 
 
-def to_manifest(rows: pl.DataFrame) -> pl.DataFrame:
-    """Bring rows to the manifest's columns and types; absent columns become null, further ones are kept at the end.
-
-    Raises:
-        DataError: a value breaks the contract; the message names the first such row.
-    """
-    frame = _typed(rows)
-    _refuse(frame, [*_structure_rules(), *_label_rules()])
-    return frame
-
-
-def _typed(rows: pl.DataFrame) -> pl.DataFrame:
-    missing = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in SCHEMA.items() if name not in rows.columns]
-    further = [name for name in rows.columns if name not in SCHEMA]
-    frame = rows.with_columns(missing).select([*SCHEMA, *further])
-    try:
-        return frame.cast(dict(SCHEMA.items()))  # pyright: ignore[reportArgumentType]
-    except pl.exceptions.PolarsError as error:
-        raise DataError(
-            f"expected the manifest's column types, got {error}; see the table in affekt.data.manifest"
-        ) from error
-
-
-def _structure_rules() -> list[tuple[pl.Expr, str]]:
-    return [
-        (pl.col("path").is_null() == pl.col("image").is_null(), "exactly one of path and image"),
-        (pl.col("split").is_null(), "a split"),
-        (pl.col("source").is_null() | pl.col("source_id").is_null(), "a source and a source_id"),
-        (~pl.col("valence_arousal_origin").is_in(ORIGINS), f"an origin among {', '.join(ORIGINS)} or null"),
-        (
-            ((pl.col("votes").arr.sum() - 1).abs() > 1e-3) | (pl.col("votes").arr.min() < 0),
-            "votes that sum to 1 and are not negative",
-        ),
-        (has_empty_box(), "a box_xyxy with right > left and bottom > top, or null"),
-        (pl.struct("source", "source_id").is_duplicated(), "each (source, source_id) once"),
-    ]
-
-
-def _label_rules() -> list[tuple[pl.Expr, str]]:
-    return [
-        (has_unknown_emotion(), f"an emotion among {', '.join(LABELS)} or null"),
-        *((is_out_of_range(name), f"{name} in [-1, 1] or null") for name in ("valence", "arousal")),
-    ]
-
-
 def has_unknown_emotion() -> pl.Expr:
     """Whether a row's emotion is none of the eight labels."""
     return ~pl.col("emotion").is_in(LABELS)
@@ -109,13 +64,50 @@ def has_empty_box() -> pl.Expr:
     return pl.col("box_xyxy").is_not_null() & ~sound.fill_null(value=False)
 
 
-def _refuse(frame: pl.DataFrame, rules: list[tuple[pl.Expr, str]]) -> None:
-    broken = frame.select(rule.fill_null(value=False).alias(str(number)) for number, (rule, _) in enumerate(rules))
-    for number, (_, expected) in enumerate(rules):
-        row = broken[str(number)].arg_max()
-        if row is not None and broken[str(number)][row]:
-            found = frame.drop("image").row(row, named=True)
-            raise DataError(f"expected {expected}, got row {row}: {found}; mend this row and import again")
+STRUCTURE_RULES: dict[str, pl.Expr] = {
+    "exactly one of path and image": pl.col("path").is_null() == pl.col("image").is_null(),
+    "a split": pl.col("split").is_null(),
+    "a source and a source_id": pl.col("source").is_null() | pl.col("source_id").is_null(),
+    f"an origin among {', '.join(ORIGINS)} or null": ~pl.col("valence_arousal_origin").is_in(ORIGINS),
+    "votes that sum to 1 and are not negative": ((pl.col("votes").arr.sum() - 1).abs() > 1e-3)
+    | (pl.col("votes").arr.min() < 0),
+    "a box_xyxy with right > left and bottom > top, or null": has_empty_box(),
+    "each (source, source_id) once": pl.struct("source", "source_id").is_duplicated(),
+}
+LABEL_RULES: dict[str, pl.Expr] = {
+    f"an emotion among {', '.join(LABELS)} or null": has_unknown_emotion(),
+    "valence in [-1, 1] or null": is_out_of_range("valence"),
+    "arousal in [-1, 1] or null": is_out_of_range("arousal"),
+}
+"""What is expected of a row, and whether it breaks that."""
+
+
+def to_manifest(rows: pl.DataFrame, *, with_wrong_labels: bool = False) -> pl.DataFrame:
+    """Bring rows to the manifest's columns and types; absent columns become null, further ones are kept at the end.
+
+    Args:
+        rows: with any of the manifest's columns, and further ones.
+        with_wrong_labels: let unknown emotions and values out of range pass, for a check to count.
+
+    Raises:
+        DataError: a value breaks the contract; the message names the first such row.
+    """
+    missing = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in SCHEMA.items() if name not in rows.columns]
+    further = [name for name in rows.columns if name not in SCHEMA]
+    frame = rows.with_columns(missing).select([*SCHEMA, *further])
+    try:
+        frame = frame.cast(dict(SCHEMA.items()))  # pyright: ignore[reportArgumentType]
+    except pl.exceptions.PolarsError as error:
+        raise DataError(
+            f"expected the manifest's column types, got {error}; see the table in affekt.data.manifest"
+        ) from error
+    rules = STRUCTURE_RULES if with_wrong_labels else {**STRUCTURE_RULES, **LABEL_RULES}
+    for expected, is_broken in rules.items():
+        broken = frame.select(is_broken.fill_null(value=False)).to_series().arg_true()
+        if len(broken):
+            found = frame.drop("image").row(broken[0], named=True)
+            raise DataError(f"expected {expected}, got row {broken[0]}: {found}; mend this row and import again")
+    return frame
 
 
 def write_manifest(frame: pl.DataFrame, path: Path) -> None:
@@ -185,11 +177,7 @@ def read_manifest(path: str | Path, *, with_wrong_labels: bool = False) -> pl.Da
         )
     if frame.is_empty():
         raise DataError(f"expected rows in {path}, got none; import the data set again")
-    if not with_wrong_labels:
-        return to_manifest(frame)
-    frame = _typed(frame)
-    _refuse(frame, _structure_rules())
-    return frame
+    return to_manifest(frame, with_wrong_labels=with_wrong_labels)
 
 
 def select_split(frame: pl.DataFrame, split: str) -> pl.DataFrame:

@@ -11,13 +11,9 @@ SPLITS = ("train", "val", "test")
 """The splits in their order; a data set's own further splits come after them, by name."""
 
 SPLIT_NAMES = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-    "testing": "test",
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation"), "val"),
+    **dict.fromkeys(("test", "testing"), "test"),
 }
 """What data sets call their splits, in lower case, and the split that is meant."""
 

@@ -21,6 +21,7 @@ from affekt.analysis.options import FaceFinder
 from affekt.analysis.rows import Row, rows_of
 from affekt.cores import core_count
 from affekt.errors import AffektError, PictureError
+from affekt.faces.pictures import Decoded
 from affekt.server.load import Load
 from affekt.server.settings import Settings
 from affekt.server.uploads import decode_untrusted
@@ -111,9 +112,10 @@ class Pipeline:
 
     def _decoded(self, job: Job) -> Frame:
         try:
-            return Frame(job.name, decode_untrusted(job.content, max_pixels=round(self._settings.megapixels * 1e6)))
+            image_rgb = decode_untrusted(job.content, max_pixels=round(self._settings.megapixels * 1e6))
         except PictureError as error:
             return Frame(job.name, problem=str(error))
+        return Frame(job.name, Decoded(image_rgb, animated=False))
 
     def _classify_until_closed(self) -> None:
         while (first := self._ready.get()) is not None:

@@ -164,10 +164,10 @@ def test_tables_in_different_orders_are_refused(tmp_path):
     [
         ("", "expected FER.*got"),
         ("Usage,Image name,neutral\nTraining,a.png,10\n", "expected FER.*happiness"),
-        (f"{HEADER}\nTraining,a.png,x,0,0,0,0,0,0,0,0,0\n", "expected FER"),
-        (f"{HEADER}\nTraining,a.png,,0,0,0,0,0,0,0,0,0\n", "10 votes in row 0"),
-        (f"{HEADER}\nTraining,a.png,-1,0,0,0,0,0,0,0,0,0\n", "10 votes in row 0"),
-        (f"{HEADER}\nTraining,a.png,nan,0,0,0,0,0,0,0,0,0\n", "10 votes in row 0"),
+        (f"{HEADER}\nTraining,a.png,x,0,0,0,0,0,0,0,0,0\n", "10 votes in line 2"),
+        (f"{HEADER}\nTraining,a.png,,0,0,0,0,0,0,0,0,0\n", "10 votes in line 2"),
+        (f"{HEADER}\nTraining,a.png,-1,0,0,0,0,0,0,0,0,0\n", "10 votes in line 2"),
+        (f"{HEADER}\nTraining,a.png,nan,0,0,0,0,0,0,0,0,0\n", "10 votes in line 2"),
         (f"{HEADER}\nTest,a.png,10,0,0,0,0,0,0,0,0,0\n", "Usage among Training"),
     ],
 )

@@ -122,7 +122,7 @@ def test_asking_for_a_table_that_is_not_there_is_an_error(tmp_path):
 def test_a_table_with_other_columns_is_an_error(tmp_path):
     tree(tmp_path, "sad/1.jpg")
     (tmp_path / "labels.csv").write_text("image,label\n")
-    with pytest.raises(DataError, match=r"columns pth and label .* got image, label"):
+    with pytest.raises(DataError, match=r"columns pth and label .* got no pth among image, label"):
         Folder(root=tmp_path).list_rows()
 
 

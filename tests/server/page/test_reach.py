@@ -1,9 +1,12 @@
 """The page for everybody: keyboard, screen reader, phone, dark, calm; and nothing that its policy forbids."""
 
+import io
 import json
 import re
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA
 from affekt.labels import EXPRESSION_COLOURS, LABELS, UNSURE
@@ -65,6 +68,31 @@ def test_a_phone_needs_no_sideways_scrolling(visit, astronaut):
         assert box["x"] + box["width"] <= width, name
     headline = opened.tab.locator("#headline")
     assert headline.evaluate("(line) => line.scrollWidth <= line.clientWidth"), headline.inner_text()
+
+
+def test_on_a_phone_no_label_hides_a_face_or_another_label(visit, astronaut_rgb):
+    opened = visit(viewport={"width": 360, "height": 740}, is_mobile=True, has_touch=True)
+    buffer = io.BytesIO()
+    Image.fromarray(np.concatenate([astronaut_rgb, astronaut_rgb[:, ::-1]], axis=1)).save(buffer, "PNG")
+    opened.choose({"name": "pair.png", "mimeType": "image/png", "buffer": buffer.getvalue()})
+    opened.until_told("pair.png: 2 faces")
+    drawn = """([x, y]) => {
+      const overlay = document.getElementById("overlay");
+      const [left, top] = [x / 1024 * overlay.width, y / 512 * overlay.height].map(Math.round);
+      return overlay.getContext("2d").getImageData(left, top, 1, 1).data[3];
+    }"""
+    for row in opened.rows():
+        x, y, width, height = (float(row[name]) for name in ("x", "y", "width", "height"))
+        assert opened.tab.evaluate(drawn, [x + width / 2, y + height / 2]) == 0
+        assert opened.tab.evaluate(drawn, [x, y + height / 2]) > 0
+    words = opened.tab.evaluate(
+        """async () => {
+          const { areOverlapping } = await import("/view/stage.js");
+          const at = (x, y) => ({ x, y, width: 10, height: 4 });
+          return [at(0, 0), at(9, 3), at(10, 0), at(0, 4)].map((other) => areOverlapping(at(0, 0), other));
+        }"""
+    )
+    assert words == [True, True, False, False]
 
 
 def luminance(colour):

@@ -28,12 +28,10 @@ NO_EXPRESSION = {8: "none", 9: "uncertain", 10: "no face"}
 """Numbers of the 2017 lists that are no expression; training on them as three more classes is a known mistake."""
 NO_TEST_SET = "There is no public test set: validation doubles as test, so choose models on a part of train."
 
+BOX_COLUMNS = ("face_x", "face_y", "face_width", "face_height")
 COLUMNS: tuple[str, ...] = (
     "subDirectory_filePath",
-    "face_x",
-    "face_y",
-    "face_width",
-    "face_height",
+    *BOX_COLUMNS,
     "facial_landmarks",
     "expression",
     "valence",
@@ -49,6 +47,13 @@ FOLDERS = {"manual": "Manually_Annotated", "automatic": "Automatically_Annotated
 LIST_FOLDERS = ("", "Manually_Annotated_file_lists", "Automatically_annotated_file_list")
 PUBLISHED_2017 = {"manual": {"train": 287_651, "val": 4_000}, "automatic": {}}
 """Rows that show one of the eight expressions."""
+REMARKS_2017 = {
+    "manual": (
+        "The published counts are of rows with one of the eight expressions, of 414,800 and 5,500 rows in all.",
+        NO_TEST_SET,
+    ),
+    "automatic": ("Labels were predicted by a network, not given by people.",),
+}
 
 SETS = {"train_set": "train", "val_set": "val"}
 PUBLISHED_2021 = {"train": 287_651, "val": 3_999}
@@ -119,19 +124,18 @@ def _name_expressions(rows: pl.DataFrame, origin: str) -> tuple[pl.DataFrame, di
         pl.when(arousal.is_between(-1, 1)).then(arousal).alias("arousal"),
     )
     others = rows.filter(pl.col("emotion").is_null())["expression"].value_counts(sort=True)
-    dropped = {_reason(number): count for number, count in others.iter_rows()}
+    dropped = {
+        "expression unreadable"
+        if number is None
+        else f"expression {number:g} ({NO_EXPRESSION.get(number, 'unknown')})": count
+        for number, count in others.iter_rows()
+    }
     rows = rows.filter(pl.col("emotion").is_not_null()).drop("expression")
     known = pl.any_horizontal(pl.col("valence", "arousal").is_not_null())
     rows = rows.with_columns(pl.when(known).then(pl.lit(origin)).alias("valence_arousal_origin"))
     nulls = rows.filter(pl.any_horizontal(pl.col("valence", "arousal").is_null())).height
     note = f"Valence or arousal is -2 or otherwise outside [-1, 1] in {nulls:,} kept rows: null there."
     return rows, dropped, (note,) if nulls else ()
-
-
-def _reason(number: float | None) -> str:
-    if number is None:
-        return "expression unreadable"
-    return f"expression {number:g} ({NO_EXPRESSION.get(int(number), 'unknown')})"
 
 
 def _list_2017(root: Path, lists: str) -> Listing:
@@ -155,47 +159,31 @@ def _list_2017(root: Path, lists: str) -> Listing:
     rows = pl.concat([_read_list(path).with_columns(split=pl.lit(split)) for path, split in found.items()])
     listed = len(rows)
     rows, dropped, notes = _name_expressions(rows, "rated" if lists == "manual" else "predicted")
-    left, top, width, height = (pl.col(name).cast(pl.Float32, strict=False) for name in NEEDED[1:5])
+    left, top, width, height = (pl.col(name).cast(pl.Float32, strict=False) for name in BOX_COLUMNS)
     box = pl.concat_list(left, top, left + width, top + height).list.to_array(4)
     boxed = rows.with_columns(box_xyxy=pl.when((width >= 1) & (height >= 1)).then(box))
     rows, dropped["no face box (a width or height below 1)"] = with_face_boxes(boxed)
     unique = rows.unique("subDirectory_filePath", keep="first", maintain_order=True)
     dropped["picture listed again (the first row is kept)"] = len(rows) - len(unique)
-    if lists == "manual":
-        remarks = (
-            "The published counts are of rows with one of the eight expressions, of 414,800 and 5,500 rows in all.",
-            NO_TEST_SET,
-        )
-    else:
-        remarks = ("Labels were predicted by a network, not given by people.",)
     name = pl.col("subDirectory_filePath")
     return Listing(
-        rows=unique.select(
-            (pl.lit(f"{pictures}/") + name).alias("path"),
-            "split",
-            pl.lit("affectnet" if lists == "manual" else "affectnet-automatic").alias("source"),
-            name.alias("source_id"),
-            "emotion",
-            "valence",
-            "arousal",
-            "valence_arousal_origin",
-            "box_xyxy",
+        rows=unique.drop(BOX_COLUMNS).select(
+            pl.exclude("subDirectory_filePath"),
+            path=pl.lit(f"{pictures}/") + name,
+            source=pl.lit("affectnet" if lists == "manual" else "affectnet-automatic"),
+            source_id=name,
         ),
         dropped=dropped,
         published=PUBLISHED_2017[lists],
-        notes=(f"AffectNet 2017, {lists} lists, {listed:,} rows.", *notes, *remarks),
+        notes=(f"AffectNet 2017, {lists} lists, {listed:,} rows.", *notes, *REMARKS_2017[lists]),
     )
 
 
 def _find_lists(root: Path, lists: str) -> dict[Path, str]:
     """Return the csv lists that are there, each with its split; they lie in any of the places copies put them."""
     places = [base / folder for base in (root / FOLDERS[lists], root) for folder in LIST_FOLDERS]
-    found = {}
-    for name, split in LISTS[lists].items():
-        path = next((place / name for place in places if (place / name).is_file()), None)
-        if path is not None:
-            found[path] = split
-    return found
+    found = {name: [place / name for place in places if (place / name).is_file()] for name in LISTS[lists]}
+    return {paths[0]: LISTS[lists][name] for name, paths in found.items() if paths}
 
 
 def _read_list(path: Path) -> pl.DataFrame:

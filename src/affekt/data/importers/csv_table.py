@@ -69,11 +69,8 @@ class Csv:
         Raises:
             DataError: a column is missing, a name unknown, a number unreadable or out of range.
         """
-        if not self.root.is_file():
-            raise DataError(
-                f"expected a csv file at {self.root}, got no such file; type its path after: affekt data import csv"
-            )
-        table = read_text_table(self.root, "a csv with a header", "mend it and import again")
+        instead = "mend it, or type another path after: affekt data import csv"
+        table = read_text_table(self.root, "a csv with a header", instead)
         columns = {name: self._column(table, name) for name in COLUMNS}
         if columns["path"] is None or all(columns[name] is None for name in ("emotion", "valence", "arousal")):
             raise DataError(

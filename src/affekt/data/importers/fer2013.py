@@ -19,10 +19,10 @@ import numpy as np
 import polars as pl
 from tyro.conf import Positional
 
-from affekt.data.importers.listing import Listing, picture_folders
+from affekt.data.importers.folder import read_tree
+from affekt.data.importers.listing import Listing, name_labels
 from affekt.errors import DataError
 from affekt.faces.pictures import encode_png
-from affekt.labels import canonical_label
 from affekt.progress import progress_bar
 
 SIDE = 48
@@ -90,28 +90,12 @@ def _list_table(table: Path) -> Listing:
 
 def _list_folders(base: Path) -> Listing:
     """List Kaggle's pictures, which are read in place. Expressions come from the folders' names, never their order."""
-    rows = []
-    for split, folder, pictures in picture_folders(base, FOLDERS):
-        emotion = _label_of_folder(folder, base)
-        rows += [(str(path), split, f"{split}/{folder.name}/{path.name}", emotion) for path in pictures]
-    if not rows:
-        raise DataError(
-            f"expected pictures in {base}/train/angry and its neighbours, got none; give the folder that holds train/"
-        )
-    columns = ["path", "split", "source_id", "emotion"]
-    frame = pl.DataFrame(rows, schema=columns, orient="row").with_columns(source=pl.lit("fer2013"))
+    rows, dropped = read_tree(base.resolve())
+    instead = f"rename it or move it away, or type: affekt data import folder {base}"
+    rows, _ = name_labels(rows, "emotion", {}, f"folders of {base}", instead)
     notes = (MERGED_TEST,) if (base / "test").is_dir() else ()
-    return Listing(rows=frame, published=PUBLISHED_FOLDERS, notes=notes)
-
-
-def _label_of_folder(folder: Path, base: Path) -> str:
-    try:
-        return canonical_label(folder.name)
-    except DataError:
-        raise DataError(
-            f"expected a folder named after an expression, as angry or happy, got {folder}; rename it or move it away, "
-            f"or type: affekt data import folder {base} --map {folder.name}=anger"
-        ) from None
+    rows = rows.with_columns(source=pl.lit("fer2013"))
+    return Listing(rows=rows, dropped=dropped, published=PUBLISHED_FOLDERS, notes=notes)
 
 
 def find_table(path: Path) -> Path:

@@ -8,9 +8,6 @@ picture's name is not its row. The folders: `FER2013Train`, `FER2013Valid` and `
 out, and single votes stay. Single votes are removed only inside the rule that decides what is kept and named.
 """
 
-import csv
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -28,7 +25,7 @@ from affekt.labels import LABELS
 
 FOLDERS = {"FER2013Train": "train", "FER2013Valid": "val", "FER2013Test": "test"}
 """The folders of the FERPlus repository and the splits they hold."""
-WHOLE_PICTURE = (0, 0, 48, 48)
+WHOLE_PICTURE = [0.0, 0.0, 48.0, 48.0]
 """The box of every line of label.csv: the whole picture is the face."""
 
 
@@ -59,7 +56,8 @@ class FerPlus:
                     f"expected no label file with the folders in {self.pixels}, which have their own label.csv, got "
                     f"{self.labels}; leave it out, or give fer2013.csv instead of the folders"
                 )
-            rows, label_file = _read_folders(self.pixels), "label.csv"
+            folders = [self.pixels / folder for folder in FOLDERS if (self.pixels / folder).is_dir()]
+            rows, label_file = pl.concat(_read_folder(folder) for folder in folders), "label.csv"
         else:
             table = find_table(self.pixels)
             rows, label_file = _read_tables(table, self.labels or table.with_name("fer2013new.csv")), "fer2013new.csv"
@@ -82,30 +80,24 @@ def read_label_table(path: Path) -> pl.DataFrame:
     Raises:
         DataError: the file is missing, or its columns or votes are not FER+'s.
     """
-    if not path.is_file():
-        raise DataError(f"expected FER+'s fer2013new.csv at {path}, got no such file; give its path after the pixels")
-    frame = read_text_table(path, "FER+'s fer2013new.csv", "download it again")
-    try:
-        rows = frame.select(
-            pl.col("Usage").fill_null("").alias("usage"),
-            pl.col("Image name").alias("name"),
-            pl.concat_arr([pl.col(choice).cast(pl.Float64) for choice in CHOICES]).alias("counts"),
-        )
-    except pl.exceptions.PolarsError as error:
-        first_line = str(error).splitlines()[0]
-        raise DataError(f"expected FER+'s fer2013new.csv in {path}, got {first_line}; download it again") from error
-    are_votes = pl.Series([_are_votes(counts) for counts in rows["counts"].to_list()], dtype=pl.Boolean)
-    broken = (~rows["usage"].is_in(list(USAGES)) | ~are_votes).arg_true()
+    instead = "give its path after the pixels, or download it again"
+    rows = read_text_table(path, "FER+'s fer2013new.csv", instead, needed=("Usage", "Image name", *CHOICES))
+    expected = f"a Usage among {', '.join(USAGES)}"
+    counts = _counts(rows, pl.col("Usage").is_in(list(USAGES)), expected, path, first_line=2)
+    return rows.select(counts, usage="Usage", name="Image name")
+
+
+def _counts(rows: pl.DataFrame, is_sound: pl.Expr, expected: str, path: Path, first_line: int) -> pl.Series:
+    """Return the votes of rows that hold them as text; refuse rows without 10 votes, and those that are not sound."""
+    votes = [pl.col(choice).cast(pl.Float64, strict=False) for choice in CHOICES]
+    are_votes = pl.all_horizontal(vote.is_finite() & (vote >= 0) for vote in votes)
+    broken = rows.select((~(is_sound & are_votes)).fill_null(value=True)).to_series().arg_true()
     if len(broken):
         raise DataError(
-            f"expected a Usage among {', '.join(USAGES)} and 10 votes in row {broken[0]} of {path}, got "
-            f"{frame.row(broken[0])}; download it again"
+            f"expected {expected} and 10 votes in line {broken[0] + first_line} of {path}, got {rows.row(broken[0])}; "
+            "download it again"
         )
-    return rows
-
-
-def _are_votes(counts: Sequence[float | None]) -> bool:
-    return all(count is not None and 0 <= count < math.inf for count in counts)
+    return rows.select(counts=pl.concat_arr(votes)).to_series()
 
 
 def _read_tables(table: Path, label_table: Path) -> pl.DataFrame:
@@ -138,35 +130,27 @@ def _refuse_shuffled(pixels: pl.DataFrame, labels: pl.DataFrame, table: Path, la
         )
 
 
-def _read_folders(base: Path) -> pl.DataFrame:
-    """Read the `label.csv` of every FER+ folder in `base`; the pictures stay where they are."""
-    rows = [row for folder in FOLDERS if (base / folder).is_dir() for row in _folder_rows(base / folder)]
-    schema = {"path": pl.String, "name": pl.String, "split": pl.String, "box_xyxy": SCHEMA["box_xyxy"]}
-    return pl.DataFrame(rows, schema={**schema, "counts": pl.Array(pl.Float64, len(CHOICES))}, orient="row")
-
-
-def _folder_rows(folder: Path) -> list[tuple[str, str, str, list[float] | None, list[float]]]:
+def _read_folder(folder: Path) -> pl.DataFrame:
+    """Read the `label.csv` of a FER+ folder; the pictures stay where they are."""
     table = folder / "label.csv"
     if not table.is_file():
         raise DataError(f"expected label.csv in {folder}, got none; copy it from the FERPlus repository")
-    rows = []
-    # A byte that is not UTF-8 can only be in a name, whose picture is then not found and counted.
-    with table.open(encoding="utf-8-sig", errors="replace", newline="") as lines:
-        for number, fields in enumerate(csv.reader(lines), start=1):
-            try:
-                name, box, *votes = fields
-                left, top, right, bottom = (float(edge) for edge in box.strip("()").split(","))
-                counts = [float(count) for count in votes]
-                if len(counts) != len(CHOICES) or not _are_votes(counts):
-                    raise ValueError(f"the votes {' '.join(votes)}")
-            except ValueError as error:
-                raise DataError(
-                    f"expected a name, a box and 10 votes in line {number} of {table}, got {error}; download it again"
-                ) from error
-            box_xyxy = [left, top, right, bottom]
-            whole = tuple(box_xyxy) == WHOLE_PICTURE
-            rows.append((str(folder / name), name, FOLDERS[folder.name], None if whole else box_xyxy, counts))
-    return rows
+    columns = pl.Schema([(name, pl.String()) for name in ("name", "box", *CHOICES)])
+    try:
+        # A byte that is not UTF-8 can only be in a name, whose picture is then not found and counted.
+        rows = pl.read_csv(table, has_header=False, schema=columns, encoding="utf8-lossy")
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"expected a name, a box and 10 votes in {table}, got {error}; download it again") from error
+    edges = pl.col("box").str.extract_all("[^(), ]+").list.eval(pl.element().cast(pl.Float64, strict=False))
+    is_box = (edges.list.len() == 4) & (edges.list.drop_nulls().list.len() == 4)
+    counts = _counts(rows, is_box, "a name, a box", table, first_line=1)
+    return rows.select(
+        counts,
+        path=pl.lit(f"{folder}/") + pl.col("name"),
+        name="name",
+        split=pl.lit(FOLDERS[folder.name]),
+        box_xyxy=pl.when(edges != WHOLE_PICTURE).then(edges.list.to_array(4)),
+    )
 
 
 def keep_agreed(rows: pl.DataFrame, rule: str) -> tuple[pl.DataFrame, dict[str, int]]:

@@ -16,6 +16,8 @@ from affekt.errors import DataError
 from affekt.faces.pictures import PICTURE_ENDINGS
 
 LABEL_TABLE = "labels.csv"
+PASSED_OVER = (".", "@", "__MACOSX")
+"""What the names of folders begin with that systems leave among pictures."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,30 +43,31 @@ class Folder:
         """
         root = self.root.resolve()
         mapping = parse_map(self.map)
-        tree, dropped = _read_tree(root, self.split)
+        tree, dropped = read_tree(root, self.split)
         tree, meanings = name_labels(tree, "emotion", mapping, f"folders of {root}")
         notes = [f"Folders are read as {meanings}."]
-        if (root / LABEL_TABLE).is_file():
+        if (root / LABEL_TABLE).is_file() or self.labels == "csv":
             tree, note = _with_table(tree, root / LABEL_TABLE, mapping, self.labels)
             notes.append(note)
-        elif self.labels == "csv":
-            raise DataError(f"expected {root / LABEL_TABLE}, got no such file; type: --labels folder")
         dropped[f"not in {LABEL_TABLE}"] = tree["emotion"].null_count()
         dropped["mapped to skip"] = tree.filter(pl.col("emotion") == SKIP).height
-        rows = tree.filter(pl.col("emotion") != SKIP).select(
-            (pl.lit(f"{root}/") + pl.col("source_id")).alias("path"),
-            "split",
-            pl.lit(self.source or root.name).alias("source"),
-            "source_id",
-            "emotion",
-        )
+        rows = tree.filter(pl.col("emotion") != SKIP).with_columns(source=pl.lit(self.source or root.name))
         return Listing(rows=rows, dropped=dropped, notes=tuple(notes))
 
 
-def _read_tree(root: Path, split: str) -> tuple[pl.DataFrame, dict[str, int]]:
-    """Return each picture and what was left out.
+def read_tree(root: Path, split: str = "train") -> tuple[pl.DataFrame, dict[str, int]]:
+    """Find the pictures in folders, or in folders of train, val and test.
 
-    A picture's `source_id` is its path below the root, with slashes; its `emotion` is its folder's name.
+    Args:
+        root: the folder that holds them.
+        split: of all pictures where there are no folders of splits.
+
+    Returns:
+        `path`, `source_id` (the path below the root, with slashes), `split` and `emotion` (the name of the folder, as
+        it is) of each picture, sorted; how many files were left out, by reason.
+
+    Raises:
+        DataError: there are no pictures.
     """
     top = sorted(entry.name for entry in os.scandir(root) if entry.is_dir()) if root.is_dir() else []
     splits = {name: SPLIT_NAMES[name.lower()] for name in top if name.lower() in SPLIT_NAMES}
@@ -72,11 +75,11 @@ def _read_tree(root: Path, split: str) -> tuple[pl.DataFrame, dict[str, int]]:
     rows: list[tuple[str, str, str]] = []
     dropped = Counter[str]()
     for place, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
+        folders[:] = sorted(name for name in folders if not name.startswith(PASSED_OVER))
         parts = Path(place).relative_to(root).parts
         for file in sorted(files):
             if not file.lower().endswith(PICTURE_ENDINGS) or file.startswith("."):
-                dropped["not a picture by its ending"] += file != LABEL_TABLE
+                dropped["not a picture by its ending"] += not file.endswith(".csv")
             elif splits and parts[:1] and parts[0] not in splits:
                 dropped[f"in {parts[0]}, beside {' and '.join(splits)}"] += 1
             elif len(parts) <= labels_at:
@@ -88,20 +91,18 @@ def _read_tree(root: Path, split: str) -> tuple[pl.DataFrame, dict[str, int]]:
             f"expected pictures in folders named after expressions under {root}, got none; give the folder that holds "
             "them, as in: affekt data import folder faces --out faces.parquet"
         )
-    return pl.DataFrame(rows, schema=["source_id", "split", "emotion"], orient="row"), dict(dropped)
+    tree = pl.DataFrame(rows, schema=["source_id", "split", "emotion"], orient="row")
+    return tree.with_columns(path=pl.lit(f"{root}/") + pl.col("source_id")), dict(dropped)
 
 
 def _with_table(tree: pl.DataFrame, path: Path, mapping: dict[str, str], labels: str) -> tuple[pl.DataFrame, str]:
     """Compare the folders' labels with the table's, and use the ones asked for."""
-    table = read_text_table(path, "a csv with the columns pth and label", "mend or move it")
-    if not {"pth", "label"} <= set(table.columns):
-        raise DataError(
-            f"expected the columns pth and label in {path}, got {', '.join(table.columns)}; mend or move it"
-        )
+    what = "a csv with the columns pth and label"
+    table = read_text_table(path, what, "mend or move it, or type: --labels folder", needed=("pth", "label"))
     table = table.select(source_id="pth", listed="label").drop_nulls().unique("source_id")
     table, _ = name_labels(table, "listed", mapping, f"labels of {path}")
     both = tree.join(table, on="source_id", how="left", maintain_order="left")
     differing = both.select((pl.col("emotion") != pl.col("listed")).sum()).item()
     absent = both["listed"].null_count()
     note = f"Folder and {path.name} disagree for {differing:,} pictures, {absent:,} are not listed: {labels} was used."
-    return (both.with_columns(emotion=pl.col("listed")) if labels == "csv" else both), note
+    return both.with_columns(emotion="listed" if labels == "csv" else "emotion").drop("listed"), note

@@ -1,15 +1,13 @@
 """What an importer finds on disk before any picture is opened: rows, what was left out, and what names mean."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 import polars as pl
 
 from affekt.data.manifest import has_empty_box
 from affekt.errors import ConfigError, DataError
-from affekt.faces.pictures import PICTURE_ENDINGS
 from affekt.labels import ALIASES, LABELS, canonical_label
 
 SKIP = "skip"
@@ -58,25 +56,6 @@ def with_face_boxes(rows: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     return boxed, len(rows) - len(boxed)
 
 
-def picture_folders(base: Path, splits: Iterable[str]) -> Iterator[tuple[str, Path, list[Path]]]:
-    """Find the pictures of a tree such as `train/happy/1.jpg`.
-
-    Folders without pictures, and those whose names start with a dot or an @ as systems name theirs, are passed over.
-
-    Args:
-        base: the folder that holds the splits' folders.
-        splits: their names; one that is not there has no pictures.
-
-    Yields:
-        A split, a folder in it, and the pictures of that folder; all sorted by name.
-    """
-    for split in splits:
-        for folder in sorted(path for path in (base / split).glob("*") if path.is_dir() and path.name[0] not in ".@"):
-            pictures = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_ENDINGS)
-            if pictures:
-                yield split, folder, pictures
-
-
 def parse_map(pairs: Iterable[str]) -> dict[str, str]:
     """Read `name=label` pairs.
 
@@ -103,7 +82,9 @@ def parse_map(pairs: Iterable[str]) -> dict[str, str]:
     return mapping
 
 
-def name_labels(rows: pl.DataFrame, column: str, mapping: dict[str, str], where: str) -> tuple[pl.DataFrame, str]:
+def name_labels(
+    rows: pl.DataFrame, column: str, mapping: dict[str, str], where: str, instead: str = "say what each means, as in:"
+) -> tuple[pl.DataFrame, str]:
     """Replace a data set's own names for expressions: by the map first, then by affekt's names and their aliases.
 
     Args:
@@ -111,6 +92,7 @@ def name_labels(rows: pl.DataFrame, column: str, mapping: dict[str, str], where:
         column: its name.
         mapping: what `parse_map` returned.
         where: said in the error, as in "folders of faces/".
+        instead: said in the error before the option `--map`.
 
     Returns:
         The rows with one of the eight labels or `SKIP` in the column; the meaning of each name, as a text.
@@ -124,7 +106,7 @@ def name_labels(rows: pl.DataFrame, column: str, mapping: dict[str, str], where:
     if unknown:
         listed = ", ".join(map(repr, unknown[:20])) + (" ..." if len(unknown) > 20 else "")
         raise DataError(
-            f"expected names of expressions among the {where}, got {listed}; say what each means, as in: "
+            f"expected names of expressions among the {where}, got {listed}; {instead} "
             f"--map {unknown[0]}=anger, or {unknown[0]}={SKIP} to leave it out"
         )
     labels = {name: known[_key(name)] for name in names}

@@ -11,18 +11,12 @@ import polars as pl
 from tyro.conf import Positional
 
 from affekt.data.csv_text import read_text_table
-from affekt.data.importers.listing import Listing, picture_folders, with_face_boxes
+from affekt.data.importers.folder import read_tree
+from affekt.data.importers.listing import Listing, with_face_boxes
 from affekt.errors import DataError
 
-LABELS_BY_NUMBER = {
-    "1": "surprise",
-    "2": "fear",
-    "3": "disgust",
-    "4": "happiness",
-    "5": "sadness",
-    "6": "anger",
-    "7": "neutral",
-}
+EXPRESSIONS = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
+"""In RAF-DB's order, which starts at 1."""
 PUBLISHED = {"train": 12_271, "test": 3_068}
 LIST_FILE = "list_patition_label.txt"
 """The name is misspelled in the download."""
@@ -62,7 +56,7 @@ def _list_download(base: Path, pictures: str) -> Listing:
     text = path.read_text(encoding="utf-8-sig", errors="replace")
     lines = [line.split() for line in text.splitlines() if line.strip()]
     listed = [
-        (fields[0].removesuffix(".jpg"), _label(fields[1], path))
+        (fields[0].removesuffix(".jpg"), fields[1])
         for fields in lines
         if len(fields) == 2 and fields[0].startswith(("train_", "test_"))
     ]
@@ -70,7 +64,9 @@ def _list_download(base: Path, pictures: str) -> Listing:
     if not folder.is_dir():
         raise DataError(f"expected the pictures in {folder}, got no such folder; unpack Image/{pictures}.zip there")
     ending = "_aligned.jpg" if pictures == "aligned" else ".jpg"
-    rows = pl.DataFrame(listed, schema={"source_id": pl.String, "emotion": pl.String}, orient="row").with_columns(
+    rows = pl.DataFrame(listed, schema={"source_id": pl.String, "emotion": pl.String}, orient="row")
+    rows = rows.with_columns(
+        _named(rows["emotion"], path),
         (pl.lit(f"{folder}/") + pl.col("source_id") + pl.lit(ending)).alias("path"),
         pl.col("source_id").str.split("_").list.first().alias("split"),
         pl.lit("rafdb").alias("source"),
@@ -98,38 +94,42 @@ def _read_box(path: Path) -> list[float] | None:
 
 
 def _list_folders(base: Path) -> Listing:
-    labels = _read_kaggle_labels(base)
-    rows = []
-    differing = 0
-    for split, folder, pictures in picture_folders(base, PUBLISHED):
-        emotion = _label(folder.name, folder)
-        differing += sum(labels.get(path.name, emotion) != emotion for path in pictures)
-        rows += [(str(path), split, "rafdb", path.stem.removesuffix("_aligned"), emotion) for path in pictures]
-    columns = ["path", "split", "source", "source_id", "emotion"]
+    rows, dropped = read_tree(base)
+    rows = rows.with_columns(
+        _named(rows["emotion"], base),
+        source=pl.lit("rafdb"),
+        source_id=pl.col("source_id").str.extract(r"([^/]*?)(?:_aligned)?\.[^./]*$"),
+    )
     notes = [f"RAF-DB as Kaggle's folders, aligned pictures from {base}.", NO_VALIDATION]
-    if differing:
+    name = pl.col("path").str.extract("([^/]*)$")
+    both = rows.join(_read_kaggle_labels(base), left_on=name, right_on="name", how="inner")
+    if differing := both.filter(pl.col("emotion") != pl.col("listed")).height:
         notes.append(f"Folder and csv label differ for {differing:,} pictures: the folder was used.")
-    return Listing(rows=pl.DataFrame(rows, schema=columns, orient="row"), published=PUBLISHED, notes=tuple(notes))
+    return Listing(rows=rows, dropped=dropped, published=PUBLISHED, notes=tuple(notes))
 
 
-def _read_kaggle_labels(base: Path) -> dict[str, str]:
-    labels: dict[str, str] = {}
+def _read_kaggle_labels(base: Path) -> pl.DataFrame:
+    tables = [pl.DataFrame(schema={"name": pl.String, "listed": pl.String})]
     for path in (folder / f"{split}_labels.csv" for folder in (base, base.parent) for split in PUBLISHED):
         if path.is_file():
-            table = read_text_table(path, "a csv of pictures and labels", "download it again, or move it away")
+            instead = "download it again, or move it away"
+            table = read_text_table(path, "a csv of pictures and labels", instead)
             if table.width < 2:
                 raise DataError(
-                    f"expected columns of pictures and labels in {path}, got {', '.join(table.columns)}; "
-                    "download it again, or move it away"
+                    f"expected columns of pictures and labels in {path}, got {', '.join(table.columns)}; {instead}"
                 )
-            labels |= {name: _label(label, path) for name, label in table.select(table.columns[:2]).rows()}
-    return labels
+            names, numbers = table.get_columns()[:2]
+            tables.append(pl.DataFrame({"name": names, "listed": _named(numbers, path)}))
+    return pl.concat(tables).unique("name", keep="last")
 
 
-def _label(number: str, where: Path) -> str:
-    if number not in LABELS_BY_NUMBER:
+def _named(numbers: pl.Series, where: Path) -> pl.Series:
+    """Turn numbers from 1 to 7, as text, into names of expressions."""
+    names = {str(number): name for number, name in enumerate(EXPRESSIONS, start=1)}
+    unknown = numbers.filter(~numbers.is_in(list(names)).fill_null(value=False))
+    if len(unknown):
         raise DataError(
-            f"expected a label from 1 (surprise) to 7 (neutral), got {number!r} in {where}; if labels were renumbered, "
-            "import with: affekt data import csv --help"
+            f"expected a label from 1 (surprise) to 7 (neutral), got {unknown[0]!r} in {where}; if labels were "
+            "renumbered, import with: affekt data import csv --help"
         )
-    return LABELS_BY_NUMBER[number]
+    return numbers.replace_strict(names, return_dtype=pl.String)

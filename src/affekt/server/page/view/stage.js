@@ -111,40 +111,66 @@ export class Stage {
     this.#shown = shown;
     const scaleX = width / this.#size.width;
     const scaleY = height / this.#size.height;
-    // From the least sure to the surest face and the chosen one, so that their labels lie on top.
+    // From the least sure to the surest face and the chosen one, so that their boxes and labels lie on top.
     const chosenLast = (a, b) => (a.key === this.#selected) - (b.key === this.#selected);
-    for (const person of this.#people.toReversed().toSorted(chosenLast)) {
+    const faces = this.#people.toReversed().toSorted(chosenLast).map((person) => {
       const [left, top, right, bottom] = shown.get(person.key);
       const x = this.#mirror ? width - right * scaleX : left * scaleX;
       const box = { x, y: top * scaleY, width: (right - left) * scaleX, height: (bottom - top) * scaleY };
-      this.#drawFace(context, person, box, width);
+      return { person, box, paint: colourOf(person.emotion) };
+    });
+    for (const { person, box, paint } of faces) drawBox(context, box, paint, person.key === this.#selected);
+    const labels = [];
+    for (const { person, box, paint } of faces.toReversed()) {
+      const places = this.#texts(person).map((text) => placed(context, text, box, { width, height }));
+      // A word that would hide another is left out: its face keeps its number.
+      const place = places.find((one) => !labels.some((other) => areOverlapping(one, other))) ?? places.at(-1);
+      if (place) labels.push({ ...place, paint });
     }
+    for (const label of labels.toReversed()) drawLabel(context, label);
   }
 
-  #drawFace(context, person, box, stageWidth) {
-    const paint = colourOf(person.emotion);
-    const isSelected = person.key === this.#selected;
-    for (const [style, line] of [["#0009", isSelected ? 6 : 4], [paint, isSelected ? 3.5 : 2]]) {
-      context.strokeStyle = style;
-      context.lineWidth = line;
-      context.beginPath();
-      context.roundRect(box.x, box.y, box.width, box.height, 10);
-      context.stroke();
-    }
-    const number = this.#people.length > 1 ? `${person.key + 1}  ` : "";
-    const hasWord = person.emotion && (isSelected || this.#people.length < CROWD);
-    const word = hasWord ? `${person.emotion}  ${percent(person.confidence)}` : "";
-    if (number + word) drawLabel(context, (number + word).trim(), paint, box, stageWidth);
+  /** What may stand at a face, the best first. */
+  #texts(person) {
+    const number = this.#people.length > 1 ? String(person.key + 1) : "";
+    const word = person.emotion ? `${person.emotion}  ${percent(person.confidence)}` : "";
+    const hasWord = person.key === this.#selected || this.#people.length < CROWD;
+    return [hasWord ? `${number}  ${word}`.trim() : "", number].filter(Boolean);
   }
 }
 
-/** Above the box where there is room, else inside its upper edge; never beyond the picture. */
-function drawLabel(context, text, paint, box, stageWidth) {
+function drawBox(context, box, paint, isSelected) {
+  for (const [style, line] of [["#0009", isSelected ? 6 : 4], [paint, isSelected ? 3.5 : 2]]) {
+    context.strokeStyle = style;
+    context.lineWidth = line;
+    context.beginPath();
+    context.roundRect(box.x, box.y, box.width, box.height, 10);
+    context.stroke();
+  }
+}
+
+/** Place a label above the box, else below it, else inside its upper edge: where there is room in the picture. */
+function placed(context, text, box, stage) {
   context.font = font(LETTERS_PX, 600);
   const width = context.measureText(text).width + 16;
   const height = LETTERS_PX + 11;
-  const x = Math.max(2, Math.min(box.x, stageWidth - width - 2));
-  const y = box.y >= height + 6 ? box.y - height - 5 : Math.max(2, box.y + 6);
+  const x = Math.max(2, Math.min(box.x, stage.width - width - 2));
+  const above = box.y - height - 5;
+  const below = box.y + box.height + 5;
+  const inside = Math.max(2, box.y + 6);
+  const y = above >= 1 ? above : below + height <= stage.height - 1 ? below : inside;
+  return { text, x, y, width, height };
+}
+
+/** Whether two labels share a part of the picture. */
+export function areOverlapping(one, other) {
+  const isBeside = one.x + one.width <= other.x || other.x + other.width <= one.x;
+  const isAbove = one.y + one.height <= other.y || other.y + other.height <= one.y;
+  return !isBeside && !isAbove;
+}
+
+function drawLabel(context, { text, x, y, width, height, paint }) {
+  context.font = font(LETTERS_PX, 600);
   context.fillStyle = paint;
   context.beginPath();
   context.roundRect(x, y, width, height, height / 2);

@@ -10,7 +10,10 @@ const AXIS = 20;
 const GAP = 12;
 /** The chart is drawn in pieces where the face was not seen for longer. */
 const LONGEST_GAP_S = 1;
+/** Seconds between the numbers below, and where the page is too narrow for so many. */
 const TICK_S = 5;
+const NARROW_TICK_S = 10;
+const NARROW_PX = 400;
 
 export class Timeline {
   #canvas = document.getElementById("timeline");
@@ -71,7 +74,8 @@ function drawRules(context, { bands, lines, width, height, x, endS }) {
     context.fillText(text, LEFT - 6, y);
   }
   context.textAlign = "center";
-  for (let tickS = Math.ceil((endS - PAST_S) / TICK_S) * TICK_S; tickS <= endS; tickS += TICK_S) {
+  const everyS = width < NARROW_PX ? NARROW_TICK_S : TICK_S;
+  for (let tickS = Math.ceil((endS - PAST_S) / everyS) * everyS; tickS <= endS; tickS += everyS) {
     const at = Math.min(Math.max(x(tickS), LEFT + 10), width - RIGHT - 12);
     context.fillText(clock(tickS), at, height - 7);
   }
