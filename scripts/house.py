@@ -167,8 +167,8 @@ def plan(house: House) -> str:
 
 def planned_page() -> tuple[str, str, str]:
     """Return the page on the architecture: what stands before its plan, the plan, and what stands after it."""
-    before, start, rest = PAGE.read_text().partition("<!-- written by scripts/house.py --plan -->\n```\n")
-    found, end, after = rest.partition("\n```\n")
+    before, start, rest = PAGE.read_text().partition("<!-- the plan, written by scripts/house.py --plan -->\n```text\n")
+    found, end, after = rest.partition("\n```\n<!-- end of the plan -->\n")
     return before + start, found, end + after
 
 
