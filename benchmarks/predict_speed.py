@@ -193,7 +193,7 @@ def _stages(names: list[str], analyzer: Analyzer, work: Path) -> tuple[dict[str,
     detected_faces.decode = clock.timed("decode", plain_decode)
     detector.detect = clock.timed("detect", detector.detect)
     detected_faces.crop_faces = clock.timed("crop", plain_crop_faces)
-    analyzer._classify = clock.timed("classify", analyzer._classify)
+    analyzer.classify = clock.timed("classify", analyzer.classify)
     ledger = Ledger(work / "stages.parquet", {})
     add = clock.timed("write", ledger.add)
     start_s, start_cpu_s = time.perf_counter(), time.process_time()

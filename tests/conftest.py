@@ -56,7 +56,7 @@ def small_model(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def unmeasured(monkeypatch, request):
-    """Take onnxruntime for `auto`, so that no test measures speed or remembers it, but those that ask to."""
+    """Take onnxruntime for `auto`, so that no test measures or caches a speed, but those that ask to."""
     if "measured" not in request.fixturenames:
         monkeypatch.setattr("affekt.models.session.fastest_runtime", lambda *_, **__: "onnxruntime")
         monkeypatch.setattr("affekt.models.fastest.installed_runtimes", lambda: ["onnxruntime"])
@@ -64,7 +64,7 @@ def unmeasured(monkeypatch, request):
 
 @pytest.fixture
 def measured(monkeypatch, tmp_path):
-    """Let runtimes be measured, and their speeds be remembered in the test's own folder."""
+    """Let runtimes be measured, and their speeds be cached in the test's own folder."""
     monkeypatch.setenv("AFFEKT_HOME", str(tmp_path / "home"))
 
 

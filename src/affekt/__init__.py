@@ -30,6 +30,7 @@ if _typing.TYPE_CHECKING:
     from affekt.analysis.options import AnalyzerOptions
     from affekt.analysis.predict import predict
     from affekt.data.manifest import read_manifest
+    from affekt.evaluation.run import EvaluateOptions, evaluate
     from affekt.exporting import export
     from affekt.progress import show_progress
 
@@ -40,12 +41,14 @@ __all__ = [
     "AnalyzerOptions",
     "ConfigError",
     "DataError",
+    "EvaluateOptions",
     "MissingExtra",
     "ModelError",
     "PictureError",
     "__version__",
     "analyze",
     "draw",
+    "evaluate",
     "export",
     "load",
     "predict",
@@ -62,8 +65,10 @@ _os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 _MODULES = {
     "Analyzer": "affekt.analysis.analyzer",
     "AnalyzerOptions": "affekt.analysis.options",
+    "EvaluateOptions": "affekt.evaluation.run",
     "analyze": "affekt.analysis.analyzer",
     "draw": "affekt.analysis.drawing",
+    "evaluate": "affekt.evaluation.run",
     "export": "affekt.exporting",
     "load": "affekt.analysis.analyzer",
     "predict": "affekt.analysis.predict",

@@ -1,14 +1,14 @@
-"""Work ahead of whoever takes it: in order, bounded, and never later than it must be."""
+"""Work done before it is asked for: in order, bounded, and never later than it must be."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from affekt.analysis.prefetch import prefetch
+from affekt.analysis.analyzer import prefetch
 
 
-def test_results_come_in_order_with_their_items():
+def test_results_come_in_order():
     waits = [threading.Event() for _ in range(3)]
 
     def work(number):
@@ -20,7 +20,7 @@ def test_results_come_in_order_with_their_items():
         return number * 10
 
     with ThreadPoolExecutor(3) as pool:
-        assert list(prefetch(pool, work, range(3), most=3)) == [(0, 0), (1, 10), (2, 20)]
+        assert list(prefetch(pool, work, range(3), most=3)) == [0, 10, 20]
 
 
 def test_no_more_than_most_are_under_way():
@@ -35,7 +35,7 @@ def test_no_more_than_most_are_under_way():
 
     with ThreadPoolExecutor(1) as pool:
         stream = prefetch(pool, lambda number: gate.wait(10), items(), most=4)
-        assert next(stream) == (0, True)
+        assert next(stream) is True
         assert taken == [0, 1, 2, 3]
         assert len(list(stream)) == 9
 
@@ -57,15 +57,15 @@ def test_a_result_does_not_wait_for_items_to_come():
             return future
 
     with AtOnce(1) as pool:
-        for place, (item, _) in enumerate(prefetch(pool, str, items(), most=9)):
-            assert item == place
+        for place, result in enumerate(prefetch(pool, str, items(), most=9)):
+            assert result == str(place)
             done.set()
 
 
 def test_an_error_comes_where_its_result_would_and_the_rest_is_dropped():
     with ThreadPoolExecutor(1) as pool:
         stream = prefetch(pool, lambda number: 1 // number, [1, 0, 1], most=2)
-        assert next(stream) == (1, 1)
+        assert next(stream) == 1
         with pytest.raises(ZeroDivisionError):
             next(stream)
         with pytest.raises(StopIteration):

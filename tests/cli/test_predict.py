@@ -17,6 +17,8 @@ import pytest
 from PIL import Image
 
 from affekt.cli.main import main
+from affekt.cli.predict import in_seconds
+from affekt.errors import ConfigError
 
 
 @pytest.fixture
@@ -290,6 +292,24 @@ def test_wrong_times_and_timelines_without_a_table_are_refused(pictures, small_m
         run(pictures, "--model", small_model, *arguments)
     assert stop.value.code == 2
     assert capsys.readouterr().err.startswith(f"affekt: {sentence}")
+
+
+def test_times_may_have_units():
+    typed = ["a.mp4", "--every=200ms", "--smooth", "1s", "--stop-after", "60", "--draw", "marked"]
+    seconds = ["a.mp4", "--every-s", "0.2", "--smooth-s", "1.0", "--stop-after-s", "60.0", "--draw", "marked"]
+    assert in_seconds(typed) == seconds
+    assert in_seconds(seconds) == seconds
+    assert in_seconds(["--fps", "5"]) == ["--every-s", "0.2"]
+    with pytest.raises(ConfigError, match=r"expected a time such as 0.2s or 200ms, got ''; type: --smooth 0.2s"):
+        in_seconds(["a.mp4", "--smooth"])
+
+
+def test_help_loads_nothing_heavy():
+    code = "from affekt.cli.main import main\ntry:\n    main(['predict', '--help'])\nexcept SystemExit:\n    pass\n"
+    code += "import sys\nprint('\\n'.join(sys.modules))"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "Larger pictures are shrunk to this many pixels" in " ".join(told.replace("│", "").split())
+    assert not {"polars", "onnxruntime", "numpy", "PIL", "av", "jinja2"} & set(told.split())
 
 
 def test_a_runtime_that_is_not_installed_is_one_sentence(pictures, small_model, capsys, monkeypatch):

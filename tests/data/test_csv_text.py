@@ -40,6 +40,17 @@ def test_a_name_that_comes_twice_is_said_and_columns_without_a_name_are_not(tmp_
     assert read_text_table(tmp_path / "t.csv", "", "")["emotion"].to_list() == ["anger"]
 
 
+def test_what_is_missing_is_said(tmp_path):
+    with pytest.raises(DataError, match=r"a csv at .*none\.csv, got no such file; mend it"):
+        read_text_table(tmp_path / "none.csv", "a csv", "mend it")
+    with pytest.raises(DataError, match="got a folder; mend it"):
+        read_text_table(tmp_path, "a csv", "mend it")
+    (tmp_path / "t.csv").write_text(" path,emotion\n1.jpg,anger\n")
+    assert read_text_table(tmp_path / "t.csv", "a csv", "mend it", needed=["path"]).height == 1
+    with pytest.raises(DataError, match="got no label, split among path, emotion; mend it"):
+        read_text_table(tmp_path / "t.csv", "a csv", "mend it", needed=["path", "label", "split"])
+
+
 @pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED.keys())
 @pytest.mark.parametrize("name", ["csv", "folder", "rafdb"])
 def test_damaged_tables_are_one_sentence(tmp_path, name, content):

@@ -174,6 +174,8 @@ def test_a_failed_write_leaves_the_old_manifest(tmp_path, monkeypatch):
 def test_what_is_no_manifest_is_an_error(tmp_path):
     with pytest.raises(DataError, match="no such file; make one with"):
         read_manifest(tmp_path / "none.parquet")
+    with pytest.raises(DataError, match="got a folder; make one with"):
+        read_manifest(tmp_path)
     (tmp_path / "text.parquet").write_text("not parquet")
     with pytest.raises(DataError, match="expected a Parquet manifest"):
         read_manifest(tmp_path / "text.parquet")

@@ -12,7 +12,7 @@ import torch
 
 from affekt.data.manifest import write_manifest
 from affekt.errors import ConfigError, ModelError
-from affekt.evaluation.dimensional import concordance
+from affekt.evaluation.metrics import concordance
 from affekt.exporting import export, model_folder
 from affekt.exporting.model_folder import LARGEST_DIFFERENCE, largest_difference, random_pictures, write_model_folder
 from affekt.exporting.onnx_file import describe, write_onnx

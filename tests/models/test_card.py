@@ -143,7 +143,7 @@ def test_a_card_with_a_newer_field_asks_for_a_newer_affekt(tmp_path, fields):
     [
         ({"resize": "nearest"}, "update affekt to use this model"),
         ({"alignment": "eyes"}, "update affekt to use this model"),
-        ({"mean": [0.5]}, "give one a channel"),
+        ({"mean": [0.5]}, "give one per channel"),
     ],
 )
 def test_a_preprocessing_that_is_refused_keeps_its_advice(tmp_path, preprocessing, advice):

@@ -1,4 +1,4 @@
-"""The fastest runtime: measured once for a network and a processor, remembered, and measured anew where it must be."""
+"""The fastest runtime: measured once for a network and a processor, cached, and measured anew where it must be."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 
 from affekt.errors import ConfigError, ModelError
 from affekt.models import fastest
-from affekt.models.fastest import REMEMBERED_FILE, faces_per_s, fastest_runtime
+from affekt.models.fastest import CACHE_FILE, faces_per_s, fastest_runtime
 from affekt.models.session import Session
 
 EXAMPLE = np.zeros((4, 1, 32, 32), np.float32)
@@ -29,14 +29,14 @@ def speeds(measured, monkeypatch):
     return known, asked
 
 
-def test_the_fastest_is_taken_and_remembered(speeds, tmp_path):
+def test_the_fastest_is_taken_and_cached(speeds, tmp_path):
     known, asked = speeds
     assert fastest_runtime(b"network", EXAMPLE) == "openvino"
     assert asked == ["onnxruntime", "openvino"]
     known["openvino"] = 50
     assert fastest_runtime(b"network", EXAMPLE) == "openvino"
     assert len(asked) == 2
-    assert list(json.loads((tmp_path / "home" / REMEMBERED_FILE).read_text()).values()) == ["openvino"]
+    assert list(json.loads((tmp_path / "home" / CACHE_FILE).read_text()).values()) == ["openvino"]
 
 
 @pytest.mark.parametrize("change", ["network", "threads", "processor", "version"])
@@ -59,7 +59,7 @@ def test_networks_of_one_name_are_measured_once(speeds):
     assert speeds[1] == ["onnxruntime", "openvino"]
 
 
-def test_what_is_gone_is_not_taken_though_remembered(speeds):
+def test_what_is_gone_is_not_taken_though_cached(speeds):
     fastest_runtime(b"network", EXAMPLE)
     del speeds[0]["openvino"]
     assert fastest_runtime(b"network", EXAMPLE) == "onnxruntime"
@@ -115,7 +115,7 @@ def test_a_network_that_may_not_be_read_is_one_sentence(speeds, tmp_path):
 @pytest.mark.parametrize("content", ["[]", "{", "null"])
 def test_a_damaged_memory_is_measured_anew(speeds, tmp_path, content):
     (tmp_path / "home").mkdir()
-    (tmp_path / "home" / REMEMBERED_FILE).write_text(content)
+    (tmp_path / "home" / CACHE_FILE).write_text(content)
     assert fastest_runtime(b"network", EXAMPLE) == "openvino"
 
 
@@ -140,6 +140,6 @@ def test_speed_is_that_of_the_fastest_call(monkeypatch):
 def test_a_session_picks_its_runtime_without_being_told(measured, small_model, tmp_path):
     session = Session(small_model)
     assert session.runtime in fastest.installed_runtimes()
-    assert (tmp_path / "home" / REMEMBERED_FILE).is_file() == (len(fastest.installed_runtimes()) > 1)
+    assert (tmp_path / "home" / CACHE_FILE).is_file() == (len(fastest.installed_runtimes()) > 1)
     found = session.predict(np.full((2, 32, 32, 1), 255, np.uint8))
     assert found.probabilities.argmax(1).tolist() == [1, 1]

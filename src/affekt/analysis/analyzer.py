@@ -2,22 +2,23 @@
 
 import time
 import warnings
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
+from itertools import accumulate
 from pathlib import Path
 from threading import Event
-from typing import get_args
+from typing import TypeVar, get_args
 
 import numpy as np
 import polars as pl
 
 from affekt.analysis.detected_faces import DetectedFaces, Detector, detect_faces, number_people
-from affekt.analysis.frames import Frame, Picture, each_picture, frames_of
+from affekt.analysis.frames import Picture, each_picture, frames_of
 from affekt.analysis.inputs import is_video
 from affekt.analysis.options import AnalyzerOptions, FaceFinder, RuntimeChoice
-from affekt.analysis.prefetch import prefetch
 from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA, Row, origin_words, rows_of
 from affekt.analysis.tracking import Smoother
 from affekt.cores import core_count
@@ -35,6 +36,9 @@ LONGEST_WAIT_S = 0.25
 FRAMES_PER_CORE = 6
 """Pictures that are read before the network asks for them, for each core."""
 BATCHES_UNDER_WAY = 2
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -144,26 +148,26 @@ class Analyzer:
             detect = partial(detect_faces, detector=detector, preprocessing=preprocessing)
             detected = prefetch(pool, detect, frames, most=FRAMES_PER_CORE * core_count())
             batches = _batches(number_people(detected, preprocessing))
-            for batch, affect in prefetch(pool, self._classify, batches, most=BATCHES_UNDER_WAY):
-                start = 0
-                for frame, found in batch:
-                    stop = start + len(found.crops)
-                    yield self._answer(frame, found, affect[start:stop], smoother)
-                    start = stop
-                    if frame.ends:  # numbers of people start anew with each input, and so must what is known of them
+            for classified in prefetch(pool, self.classify, batches, most=BATCHES_UNDER_WAY):
+                for found, affect in classified:
+                    yield self._answer(found, affect, smoother)
+                    if found.frame.ends:
+                        # Numbers of people start anew with each input, and so must what is known of them.
                         smoother = Smoother(self.options.smooth_s)
 
     def stop(self) -> None:
         """End the video or the camera under way; what was seen of it is still answered. Any thread may call this."""
         self._stop.set()
 
-    def _classify(self, batch: list[tuple[Frame, DetectedFaces]]) -> Affect:
-        crops = np.concatenate([found.crops for _, found in batch])
-        return self.session.predict(crops, batch_size=CROPS_PER_BATCH)
+    def classify(self, batch: Sequence[DetectedFaces]) -> list[tuple[DetectedFaces, Affect]]:
+        """Return the faces of each picture with what the model says of them, in one pass over all."""
+        affect = self.session.predict(np.concatenate([found.crops for found in batch]), batch_size=CROPS_PER_BATCH)
+        stops = accumulate(len(found.crops) for found in batch)
+        return [(found, affect[stop - len(found.crops) : stop]) for found, stop in zip(batch, stops, strict=True)]
 
-    def _answer(self, frame: Frame, found: DetectedFaces, affect: Affect, smoother: Smoother) -> Answer:
-        is_end_of_video = frame.picture is None and frame.problem is None
-        if is_end_of_video:
+    def _answer(self, found: DetectedFaces, affect: Affect, smoother: Smoother) -> Answer:
+        frame = found.frame
+        if frame.is_end_of_video:
             return Answer(frame.name, [], frame.ends)
         options = self.options
         smoothing = smoother if options.smooth_s else None
@@ -202,14 +206,40 @@ class Analyzer:
             return cascade
 
 
-def _batches(detected: Iterator[tuple[Frame, DetectedFaces]]) -> Iterator[list[tuple[Frame, DetectedFaces]]]:
+def prefetch(
+    pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item], *, most: int
+) -> Iterator[Result]:
+    """Yield the function's result for each item, in order.
+
+    No result waits for items that come later, as long as they take: a camera's frame is answered before the next.
+
+    Args:
+        pool: where the function runs.
+        function: safe to call from several threads.
+        items: taken in this thread.
+        most: items under way; more wait in `items`.
+    """
+    waiting: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) >= most or waiting[0].done():
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def _batches(detected: Iterator[DetectedFaces]) -> Iterator[list[DetectedFaces]]:
     """Gather pictures until their faces fill a batch, or for as long as their rows may wait."""
-    batch: list[tuple[Frame, DetectedFaces]] = []
+    batch: list[DetectedFaces] = []
     faces, due_s = 0, 0.0
-    for frame, found in detected:
+    for found in detected:
         if not batch:
             faces, due_s = 0, time.monotonic() + LONGEST_WAIT_S
-        batch.append((frame, found))
+        batch.append(found)
         faces += len(found.crops)
         if faces >= CROPS_PER_BATCH or len(batch) >= FRAMES_PER_BATCH or time.monotonic() >= due_s:
             yield batch
@@ -239,17 +269,13 @@ def load(
 
     Args:
         model: name of a model that comes with affekt, or a model folder, as `affekt export` writes it.
-        longest_side: larger pictures are shrunk to this many pixels before faces are looked for; raise it for small
-            faces.
-        min_confidence: leave `emotion` empty where the best expression is less probable; the probabilities stay.
+        longest_side: pixels that larger pictures are shrunk to before faces are looked for.
+        min_confidence: probability below which `emotion` stays empty.
         every_s: seconds between the frames of a video that are looked at; 0 takes all.
-        stop_after_s: how many seconds of each video or camera are looked at; without it, all, and a camera until it is
-            stopped.
-        detect_every: look for faces on one frame of a video in so many, and follow them between: faster, and a little
-            less exact.
-        smooth_s: time constant, in seconds, of the filter on each person's scores in a video; 0 leaves them as they
-            are.
-        runtime: what executes the model; auto takes the fastest that is installed, measured once for each model.
+        stop_after_s: seconds of each video or camera that are looked at.
+        detect_every: faces are looked for on one frame of a video in so many, and followed between.
+        smooth_s: time constant, in seconds, of the filter on each person's scores; 0 smooths nothing.
+        runtime: what executes the model. `affekt.AnalyzerOptions` says more of each of these options.
 
     Returns:
         The model; call it, or its `analyze`, with pictures and videos.

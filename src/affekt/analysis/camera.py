@@ -24,7 +24,7 @@ from affekt.errors import PictureError
 DEVICE_FORMATS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
 """FFmpeg's name of each system's interface."""
 OPTIONS = {
-    # Macs refuse AVFoundation's own default of 29.97 frames a second.
+    # Macs refuse AVFoundation's own default of 29.97 frames per second.
     "avfoundation": {"framerate": "30"},
 }
 PACKETS = "nut"

@@ -8,7 +8,6 @@ import numpy as np
 from PIL import Image
 
 from affekt.analysis.frames import Frame
-from affekt.analysis.inputs import shown
 from affekt.analysis.tracking import FaceTracker
 from affekt.errors import PictureError
 from affekt.faces.detection import CascadeDetector, FaceDetector
@@ -25,20 +24,14 @@ Detector = FaceDetector | CascadeDetector
 class DetectedFaces:
     """The faces of a picture, or of a frame of a video, found and cut out, before they are classified."""
 
-    name: str
-    """What the rows call the input."""
+    frame: Frame
+    """Where they are, without the picture itself; `number` is 0 for the first of an animation."""
     crops: np.ndarray
     """(faces, size, size, channels) uint8."""
     box_xyxy: np.ndarray
     """(faces, 4) in pixels of the upright picture."""
     score: np.ndarray
     """(faces,) of the detector in 0-1, nan where it gives none."""
-    problem: str | None = None
-    """Why the picture could not be read; None where it could."""
-    frame: int | None = None
-    """Number of the frame in its video; None for a picture."""
-    time_s: float | None = None
-    """When the frame is shown, from the first one on."""
     track: np.ndarray | None = None
     """(faces,) numbers of the people, in a video."""
     followed_in: np.ndarray | None = None
@@ -61,25 +54,20 @@ def detect_faces(
     Raises:
         ConfigError: an array is no picture.
     """
-    nobody = DetectedFaces(
-        shown(frame.name),
-        crop_faces(np.zeros((1, 1, 3), np.uint8), np.zeros((0, 4), np.float32), preprocessing),
-        np.zeros((0, 4), np.float32),
-        np.zeros(0, np.float32),
-        problem=frame.problem,
-        frame=frame.number,
-        time_s=frame.time_s,
-    )
+    size = preprocessing.input_size
+    no_crops, no_boxes = np.zeros((0, size, size, preprocessing.channels), np.uint8), np.zeros((0, 4), np.float32)
+    seen = replace(frame, picture=None)  # which would fill the memory while its faces wait for the network
+    nobody = DetectedFaces(seen, no_crops, no_boxes, score=np.zeros(0, np.float32))
     if frame.picture is None:
         return nobody
     try:
         decoded = decode(frame.picture)
     except PictureError as error:
         source = frame.picture if isinstance(frame.picture, str) else "encoded picture"
-        return replace(nobody, problem=str(error).removeprefix(f"{source}: "))
+        return replace(nobody, frame=replace(seen, problem=str(error).removeprefix(f"{source}: ")))
     image_rgb = decoded.image_rgb
     if decoded.animated:
-        nobody = replace(nobody, frame=0)
+        nobody = replace(nobody, frame=replace(seen, number=0))
     if detector is None:
         height, width = image_rgb.shape[:2]
         boxes, score = np.array([[0, 0, width, height]], np.float32), np.full(1, np.nan, np.float32)
@@ -93,22 +81,21 @@ def detect_faces(
     return replace(nobody, crops=crops, box_xyxy=found.box_xyxy, score=found.score, left_out=left_out)
 
 
-def number_people(
-    detected: Iterator[tuple[Frame, DetectedFaces]], preprocessing: Preprocessing
-) -> Iterator[tuple[Frame, DetectedFaces]]:
+def number_people(detected: Iterator[DetectedFaces], preprocessing: Preprocessing) -> Iterator[DetectedFaces]:
     """Number the people of each video, and follow them through the frames in which nobody was looked for."""
     tracker = FaceTracker()
-    for frame, faces in detected:
-        if faces.followed_in is not None and faces.time_s is not None:
-            boxes, track = tracker.follow(faces.time_s)
+    for faces in detected:
+        time_s = faces.frame.time_s
+        if faces.followed_in is not None and time_s is not None:
+            boxes, track = tracker.follow(time_s)
             crops = crop_faces(faces.followed_in, boxes, preprocessing)
             score = np.full(len(boxes), np.nan, np.float32)
             faces = replace(faces, crops=crops, box_xyxy=boxes, score=score, track=track, followed_in=None)
-        elif faces.time_s is not None:
-            faces = replace(faces, track=tracker.update(faces.box_xyxy, faces.time_s))
-        if frame.ends:
+        elif time_s is not None:
+            faces = replace(faces, track=tracker.update(faces.box_xyxy, time_s))
+        if faces.frame.ends:
             tracker = FaceTracker()
-        yield frame, faces
+        yield faces
 
 
 def crop_faces(image_rgb: np.ndarray, box_xyxy: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:

@@ -65,19 +65,19 @@ def _rows_of_one(picture: DrawnPicture, rows: list[Row]) -> list[Row]:
 
 
 def _draw_face(picture: Image.Image, row: Row) -> None:
-    draw = ImageDraw.Draw(picture, "RGBA")
+    pen = ImageDraw.Draw(picture, "RGBA")
     left, top = row["x"], row["y"]
     right, bottom = left + row["width"], top + row["height"]
     colour = EXPRESSION_COLOURS.get(row["emotion"], UNSURE)
     line = max(2, round(row["height"] / 60))
-    draw.rounded_rectangle((left, top, right, bottom), radius=3 * line, outline=colour, width=line)
+    pen.rounded_rectangle((left, top, right, bottom), radius=3 * line, outline=colour, width=line)
     if row["valence"] is not None:
-        _draw_circumplex(picture, draw, row, line, colour)
+        _draw_circumplex(picture, pen, row, line, colour)
     if row["confidence"] is not None:
-        _draw_label(picture, draw, row, colour)
+        _draw_label(picture, pen, row, colour)
 
 
-def _draw_label(picture: Image.Image, draw: ImageDraw.ImageDraw, row: Row, colour: str) -> None:
+def _draw_label(picture: Image.Image, pen: ImageDraw.ImageDraw, row: Row, colour: str) -> None:
     person = "" if row["track"] is None else f"{row['track']}  "
     # No model is ever wholly sure, whatever rounding says.
     probability = f"{row['confidence']:.0%}" if row["confidence"] < 0.995 else "> 99%"
@@ -85,12 +85,12 @@ def _draw_label(picture: Image.Image, draw: ImageDraw.ImageDraw, row: Row, colou
     size = max(SMALLEST_TEXT, min(round(row["height"] / 9), round(picture.height / 20)))
     font = ImageFont.load_default(size)
     padding = size / 3
-    width, height = draw.textlength(text, font) + 2 * padding, size * 1.2 + padding
+    width, height = pen.textlength(text, font) + 2 * padding, size * 1.2 + padding
     # Above the box where there is room, else inside its upper edge; never beyond the picture.
     left = max(0, min(row["x"], picture.width - width))
     top = row["y"] - height if row["y"] >= height else max(0, row["y"])
-    draw.rounded_rectangle((left, top, left + width, top + height), radius=padding, fill=colour)
-    draw.text((left + padding, top + height / 2), text, _ink_on(colour), font, anchor="lm")
+    pen.rounded_rectangle((left, top, left + width, top + height), radius=padding, fill=colour)
+    pen.text((left + padding, top + height / 2), text, _ink_on(colour), font, anchor="lm")
 
 
 def _ink_on(colour: str) -> tuple[int, int, int]:
@@ -100,7 +100,7 @@ def _ink_on(colour: str) -> tuple[int, int, int]:
     return SHADE if linear @ (0.2126, 0.7152, 0.0722) > 0.2 else WHITE
 
 
-def _draw_circumplex(picture: Image.Image, draw: ImageDraw.ImageDraw, row: Row, line: int, colour: str) -> None:
+def _draw_circumplex(picture: Image.Image, pen: ImageDraw.ImageDraw, row: Row, line: int, colour: str) -> None:
     """Draw valence to the right and arousal upwards on a disc below the box, at its right."""
     radius = max(10, row["height"] / 7)
     # Below the box it hides nothing of the face; where the picture ends there, it moves into the picture.
@@ -108,11 +108,11 @@ def _draw_circumplex(picture: Image.Image, draw: ImageDraw.ImageDraw, row: Row, 
     centre_y = min(row["y"] + row["height"] + radius + 2 * line, picture.height - radius - line)
     thin = max(1, line // 2)
     disc = (centre_x - radius, centre_y - radius, centre_x + radius, centre_y + radius)
-    draw.ellipse(disc, fill=(*SHADE, 150), outline=(*WHITE, 200), width=thin)
-    draw.line((centre_x - radius, centre_y, centre_x + radius, centre_y), (*WHITE, 110), thin)
-    draw.line((centre_x, centre_y - radius, centre_x, centre_y + radius), (*WHITE, 110), thin)
+    pen.ellipse(disc, fill=(*SHADE, 150), outline=(*WHITE, 200), width=thin)
+    pen.line((centre_x - radius, centre_y, centre_x + radius, centre_y), (*WHITE, 110), thin)
+    pen.line((centre_x, centre_y - radius, centre_x, centre_y + radius), (*WHITE, 110), thin)
     valence, arousal = row["valence"], row["arousal"]
     # A point in a corner of the square lies outside the circle: it is drawn at its edge, in its own direction.
     reach = radius / max(1.0, float(np.hypot(valence, arousal)))
     x, y, dot = centre_x + valence * reach, centre_y - arousal * reach, max(3, radius / 5)
-    draw.ellipse((x - dot, y - dot, x + dot, y + dot), fill=colour, outline=WHITE, width=thin)
+    pen.ellipse((x - dot, y - dot, x + dot, y + dot), fill=colour, outline=WHITE, width=thin)

@@ -39,7 +39,9 @@ class Frame:
     time_s: float | None = None
     """When the frame is shown, from the first one on."""
     problem: str | None = None
-    """Why there is nothing to look at, unless it is the end of a video."""
+    """Why there is nothing to look at."""
+    is_end_of_video: bool = False
+    """Whether it is only said that a video has no further frames."""
     ends: bool = True
     """Whether this is the last of its input."""
     share: float = 1.0
@@ -131,4 +133,4 @@ def _video_frames(name: str, options: AnalyzerOptions, stop: Event) -> Iterator[
     except PictureError as error:
         yield Frame(name, problem=str(error).removeprefix(f"{name}: "))
     else:
-        yield Frame(name)
+        yield Frame(name, is_end_of_video=True)

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from affekt.analysis.detected_faces import DetectedFaces
+from affekt.analysis.inputs import shown
 from affekt.analysis.tracking import Smoother
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
 from affekt.models.session import Affect
@@ -62,14 +63,14 @@ def rows_of(
         min_confidence: below it `emotion` stays empty; the probabilities are kept.
         smoother: of the video that the frame is from; None leaves the scores as they are.
     """
-    if found.problem is not None:
-        return [empty_row(found.name, f"unreadable: {found.problem}")]
-    place = {"frame": found.frame, "time_s": found.time_s}
+    name, place = shown(found.frame.name), {"frame": found.frame.number, "time_s": found.frame.time_s}
+    if found.frame.problem is not None:
+        return [empty_row(name, f"unreadable: {found.frame.problem}")]
     if not len(found.box_xyxy):
-        return [{**empty_row(found.name, "no_face"), **place}]
+        return [{**empty_row(name, "no_face"), **place}]
     rows = []
     for face in range(len(found.box_xyxy)):
-        row = {**empty_row(found.name, "ok"), **place, "face": face, **_box(found, face)}
+        row = {**empty_row(name, "ok"), **place, "face": face, **_box(found, face)}
         row |= _scores(affect, face)
         if smoother is not None and found.track is not None:
             row |= _smoothed(row, smoother)

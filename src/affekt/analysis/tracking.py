@@ -8,7 +8,7 @@ import numpy as np
 POSITION_GAIN = 0.7
 """Share of a box's distance from its prediction that is believed: the alpha of an alpha-beta filter."""
 VELOCITY_GAIN = 0.2
-"""Share of that distance, a second, that is believed of the velocity: the beta."""
+"""Share of that distance per second that is believed of the velocity: the beta."""
 SHORTEST_S = 1 / 60
 """A velocity is taken over at least this time: frames may be a millisecond apart, and any miss would be a leap."""
 FARTHEST = 1.0

@@ -98,14 +98,21 @@ def train_one(name: str, recipe: "Recipe", data: Path, out: Path, seed: int) -> 
 
 def report(command: DemoCommand, data: Path, models: tuple[Path, ...]) -> None:
     """Evaluate all models on the people never seen, write the report, and show what they say of eight pictures."""
-    from affekt.cli.evaluate import EvaluateCommand, evaluate
     from affekt.data.manifest import read_manifest
+    from affekt.evaluation.run import evaluate
+    from affekt.evaluation.tables import summary
     from drawn_faces.sheet import write_sheet
 
     manifest, out = read_manifest(data), command.out / "report"
-    options = EvaluateCommand(
-        models=models, data=data, out=out, resamples=command.resamples, seed=command.seed, by="subject"
+    evaluation = evaluate(
+        models,
+        data=manifest,
+        out=out,
+        resamples=command.resamples,
+        seed=command.seed,
+        by="subject",
+        command="affekt demo",
     )
-    evaluate(options, manifest, "affekt demo")
+    print(summary(evaluation))
     write_sheet(models, manifest, out / "predictions", command.out / "samples.png")
     print(f"wrote {command.out / 'samples.png'}: eight of the test pictures with what the networks say of them")

@@ -26,7 +26,8 @@ def read_text_table(path: Path, what: str, instead: str, needed: Iterable[str] =
         DataError: it is missing, empty, not UTF-8, not a csv, lacks a column, or two columns have one name.
     """
     if not path.is_file():
-        raise DataError(f"expected {what} at {path}, got no such file; {instead}")
+        got = "a folder" if path.is_dir() else "no such file"
+        raise DataError(f"expected {what} at {path}, got {got}; {instead}")
     try:
         table = pl.read_csv(path, infer_schema=False)
         _refuse_repeated(table.columns, path, what, instead)

@@ -162,7 +162,8 @@ def read_manifest(path: str | Path, *, with_wrong_labels: bool = False) -> pl.Da
     """
     path = Path(path)
     if not path.is_file():
-        raise DataError(f"expected a manifest at {path}, got no such file; make one with: affekt data import --help")
+        got = "a folder" if path.is_dir() else "no such file"
+        raise DataError(f"expected a manifest at {path}, got {got}; make one with: affekt data import --help")
     try:
         frame = pl.read_parquet(path)
     except (pl.exceptions.PolarsError, OSError) as error:

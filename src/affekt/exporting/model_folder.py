@@ -13,7 +13,7 @@ from torch.nn.functional import interpolate
 
 from affekt.data.manifest import select_split
 from affekt.errors import ModelError
-from affekt.evaluation.dimensional import concordance
+from affekt.evaluation.metrics import concordance
 from affekt.exporting.onnx_file import Answers, describe, write_fp16, write_int8, write_onnx
 from affekt.faces.preprocessing import Preprocessing, normalise
 from affekt.files import written_whole

@@ -65,7 +65,7 @@ class FaceDetector:
                 with its square.
             score_threshold: faces below this score are left out.
             overlap_threshold: of two boxes that overlap by more than this (intersection over union), the surer stays.
-            threads: cores a picture.
+            threads: cores per picture.
 
         Raises:
             ConfigError: a value is out of its range.
@@ -150,7 +150,7 @@ def decode(
         bbox: (anchors, 4) centre x, centre y, log width, log height.
         kps: (anchors, 10) x and y of five landmarks.
         stride: pixels between anchors.
-        columns: anchors a row.
+        columns: anchors per row.
         score_threshold: anchors below it are left out.
     """
     score = np.sqrt(np.clip(cls[:, 0], 0, 1) * np.clip(obj[:, 0], 0, 1))

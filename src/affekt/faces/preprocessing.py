@@ -47,7 +47,7 @@ class Preprocessing:
             raise ConfigError(f"expected 1 or 3 channels, got {self.channels}; choose 3 for RGB or 1 for grey")
         if len(self.mean) != self.channels or len(self.std) != self.channels:
             raise ConfigError(
-                f"expected {self.channels} values in mean and std, got {self.mean} and {self.std}; give one a channel"
+                f"expected {self.channels} values in mean and std, got {self.mean} and {self.std}; give one per channel"
             )
         if self.resize != "triangle" or self.alignment != "none":
             raise ConfigError(
@@ -95,7 +95,7 @@ def crop_face(image_rgb: np.ndarray, preprocessing: Preprocessing, box_xyxy: np.
 
 
 def _resampled(lines: np.ndarray, places: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return weighted sums of lines, a tap at a time.
+    """Return weighted sums of lines, one tap after the other.
 
     As a product of matrices it is no faster, and BLAS would share each face out to all cores, which work on others.
     """

@@ -1,4 +1,4 @@
-"""Which runtime is fastest for a network on this machine: measured once, and remembered under `AFFEKT_HOME`."""
+"""Which runtime is fastest for a network on this machine: measured once, and cached under `AFFEKT_HOME`."""
 
 import hashlib
 import importlib.metadata
@@ -16,7 +16,7 @@ from affekt.errors import ConfigError, DataError, ModelError
 from affekt.files import affekt_home, written_whole
 from affekt.models.runtimes import Engine, RuntimeName, installed_runtimes, open_engine
 
-REMEMBERED_FILE = "runtimes.json"
+CACHE_FILE = "runtimes.json"
 MEASURED_S = 0.2
 """How long each runtime is given to show its speed."""
 WARNING, FATAL = 2, 4
@@ -33,8 +33,8 @@ def fastest_runtime(
     Args:
         model: an ONNX file or its content.
         example: (faces, channels, size, size) float32, as many faces as a usual call has.
-        threads: cores a call; None takes all that this process may use.
-        name: what the measurement is remembered under where the network's weights change and its speed does not;
+        threads: cores per call; None takes all that this process may use.
+        name: what the measurement is cached under where the network's weights change and its speed does not;
             empty takes the network's hash.
 
     Raises:
@@ -47,19 +47,19 @@ def fastest_runtime(
         installed.remove("cuda")
     if len(installed) == 1:
         return installed[0]
-    remembered = _remembered()
+    cached = _cached()
     key = _key(name or _hash(model), threads or core_count())
-    if remembered.get(key) not in installed:
+    if cached.get(key) not in installed:
         speeds = {runtime: _speed(model, runtime, example, threads) for runtime in installed}
-        remembered[key] = max(installed, key=speeds.__getitem__)
+        cached[key] = max(installed, key=speeds.__getitem__)
         # Where nothing can be kept, the next process measures again.
-        with suppress(ConfigError, DataError), written_whole(affekt_home() / REMEMBERED_FILE) as temporary:
-            temporary.write_text(json.dumps(remembered, indent=2) + "\n")
-    return remembered[key]
+        with suppress(ConfigError, DataError), written_whole(affekt_home() / CACHE_FILE) as temporary:
+            temporary.write_text(json.dumps(cached, indent=2) + "\n")
+    return cached[key]
 
 
 def _speed(model: Path | bytes, runtime: RuntimeName, example: np.ndarray, threads: int | None) -> float:
-    """Return the faces a second of a runtime, 0 where it cannot open the network and onnxruntime still may."""
+    """Return the faces per second of a runtime, 0 where it cannot open the network and onnxruntime still may."""
     try:
         engine = open_engine(model, runtime, threads=threads)
     except ModelError:
@@ -94,9 +94,9 @@ def faces_per_s(engine: Engine, example: np.ndarray, measured_s: float = MEASURE
     return len(example) / fastest_s
 
 
-def _remembered() -> dict[str, RuntimeName]:
+def _cached() -> dict[str, RuntimeName]:
     try:
-        read = json.loads((affekt_home() / REMEMBERED_FILE).read_text())
+        read = json.loads((affekt_home() / CACHE_FILE).read_text())
     except (ConfigError, OSError, ValueError):
         return {}
     return read if isinstance(read, dict) else {}

@@ -154,7 +154,7 @@ def open_engine(model: Path | bytes, runtime: RuntimeName, *, threads: int | Non
     Args:
         model: the file or its content.
         runtime: which one.
-        threads: cores a call; None takes all that this process may use.
+        threads: cores per call; None takes all that this process may use.
         half: OpenVINO may compute in bfloat16 where the processor can: enough for features to train on, while the
             probabilities of a shipped network came out up to .05 away.
 

@@ -13,7 +13,7 @@ from affekt.models.fastest import fastest_runtime
 from affekt.models.runtimes import RuntimeChoice, RuntimeName, open_engine
 
 BATCH_SIZE = 16
-"""Faces a pass: enough to keep the cores busy, few enough that what a layer made is still in the cache for the next."""
+"""Faces per pass: enough to keep the cores busy, few enough that what a layer made is still cached for the next."""
 
 ANSWERS = (("probabilities", "expression", len(LABELS)), ("valence_arousal", "valence_arousal", 2))
 """Each answer of a network, the head it comes from, and how many numbers it has for a face."""
@@ -43,7 +43,7 @@ class Session:
             folder: a model folder; a run becomes one with `affekt export`.
             runtime: what executes it; `auto` takes CUDA where it starts, else the fastest that is installed,
                 measured once for each model and processor.
-            threads: cores a batch; None takes all that this process may use.
+            threads: cores per batch; None takes all that this process may use.
 
         Raises:
             ModelError: the card or the ONNX file is missing or cannot be used, or they do not fit each other.
@@ -67,7 +67,7 @@ class Session:
 
         Args:
             crops: (faces, input_size, input_size, channels) uint8, as `crop_face` gives them.
-            batch_size: most faces a pass.
+            batch_size: most faces per pass.
 
         Raises:
             ConfigError: the crops are not uint8.

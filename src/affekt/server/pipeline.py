@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar, get_args
 
-import numpy as np
-
 from affekt.analysis.analyzer import CROPS_PER_BATCH, Analyzer
 from affekt.analysis.detected_faces import DetectedFaces, Detector, detect_faces
 from affekt.analysis.frames import Frame
@@ -118,41 +116,32 @@ class Pipeline:
         return Frame(job.name, Decoded(image_rgb, animated=False))
 
     def _classify_until_closed(self) -> None:
-        while (first := self._ready.get()) is not None:
-            batch, is_last = self._gathered(first)
+        """Classify what is ready, up to a batch at a time, until a None says that nothing more comes."""
+        is_open = True
+        while is_open:
+            batch: list[tuple[Job, DetectedFaces]] = []
+            while is_open and sum(len(detected.crops) for _, detected in batch) < CROPS_PER_BATCH:
+                # Nobody else takes from this queue: where it is not empty, there is no waiting.
+                if batch and self._ready.empty():
+                    break
+                taken = self._ready.get()
+                is_open = taken is not None
+                batch += [taken] if taken else []
             try:
-                self._classify(batch)
+                if batch:
+                    self._classify(batch)
             except BaseException as error:
                 for job, _ in batch:
                     if not job.answer.done():
                         job.answer.set_exception(error)
-            if is_last:
-                return
-
-    def _gathered(self, first: tuple[Job, DetectedFaces]) -> tuple[list[tuple[Job, DetectedFaces]], bool]:
-        """Take what is ready, up to a batch, and whether it was the last."""
-        batch = [first]
-        while sum(len(detected.crops) for _, detected in batch) < CROPS_PER_BATCH:
-            try:
-                another = self._ready.get_nowait()
-            except queue.Empty:
-                break
-            if another is None:
-                return batch, True
-            batch.append(another)
-        return batch, False
 
     def _classify(self, batch: list[tuple[Job, DetectedFaces]]) -> None:
-        crops = np.concatenate([detected.crops for _, detected in batch])
-        affect = self._analyzer.session.predict(crops, batch_size=CROPS_PER_BATCH)
-        if len(crops):
-            self._load.count_batch(len(crops))
-        start = 0
-        for job, detected in batch:
-            stop = start + len(detected.crops)
-            rows = rows_of(detected, affect[start:stop], min_confidence=job.min_confidence)
+        classified = self._analyzer.classify([detected for _, detected in batch])
+        if faces := sum(len(detected.crops) for detected, _ in classified):
+            self._load.count_batch(faces)
+        for (job, _), (detected, affect) in zip(batch, classified, strict=True):
+            rows = rows_of(detected, affect, min_confidence=job.min_confidence)
             job.answer.set_result(Answer(rows, detected.left_out))
-            start = stop
 
 
 def opened_once(open_it: Callable[[], Opened], *, retry_failed_s: float = RETRY_FAILED_S) -> Callable[[], Opened]:

@@ -36,7 +36,7 @@ def fast_features(network: Network, images: Tensor, *, name: str, precision: str
     Args:
         network: in evaluation mode, on the CPU; not changed.
         images: (faces, channels, height, width) normalised pixels of a usual call; they are tried on both.
-        name: what the speeds of the runtimes are remembered under, where there are several.
+        name: what the speeds of the runtimes are cached under, where there are several.
         precision: fp32 or bf16.
 
     Returns:

@@ -8,7 +8,7 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy
 from sklearn import metrics as sk
 
-from affekt.evaluation.probability import brier, jensen_shannon, kullback_leibler, log_loss
+from affekt.evaluation.metrics import brier, jensen_shannon, kullback_leibler, log_loss
 
 
 def rows(seed=0, n=200):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from affekt.evaluation.calibration import confidence_bins, expected_calibration_error, reliability
+from affekt.evaluation.metrics import confidence_bins, expected_calibration_error, reliability
 
 
 def rows(seed=0, n=500):

@@ -1,22 +1,23 @@
 """The tables: what stands in which row and column, and how it is written as Markdown or on a terminal."""
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from affekt.evaluation.bootstrap import Figure
-from affekt.evaluation.definitions import DEFINITIONS
-from affekt.evaluation.evaluate import Evaluation
+from affekt.evaluation.evaluate import FLOOR, Evaluation
+from affekt.evaluation.figures import DEFINITIONS, DIMENSIONS, Figure, interval, number, titled
 from affekt.evaluation.groups import SHOWN
-from affekt.evaluation.predictions import DIMENSIONS
+from affekt.evaluation.robustness import CLEAN, Robustness
 from affekt.evaluation.score import Scores
+from affekt.text_table import text_table
 
 STUDY = ("accuracy", "macro_f1", "roc_auc", "kappa", "pr_auc")
 """The columns of the study's table, in its order."""
 FURTHER = ("balanced_accuracy", "weighted_f1", "alpha", "log_loss", "brier", "ece", "votes_kl", "votes_js")
 DIMENSIONAL = ("rmse", "corr", "sagr", "ccc", "mae")
 CLASS_TITLES = {"precision": "Precision", "recall": "Recall", "f1": "F1", "roc_auc": "AUC", "pr_auc": "PR-AUC"}
+CORRUPTED = ("accuracy", "macro_f1", "ece", "valence_ccc", "arousal_ccc")
+"""The columns of a table of corruptions."""
 
 Cell = str | Figure | None
 
@@ -33,11 +34,15 @@ class Table:
     signed: bool = False
     """Whether the figures are differences, written with their sign."""
 
+    def is_floor(self, row: tuple[Cell, ...]) -> bool:
+        """Whether a row is the floor's."""
+        return row[0] == FLOOR
+
 
 def main_tables(evaluation: Evaluation) -> list[Table]:
     """Return the tables of all models: the study's columns, the further ones, and valence and arousal."""
     everyone = [*evaluation.scores, evaluation.floor]
-    where = f"{evaluation.data}, split {evaluation.split}, {evaluation.rows:,} rows"
+    where = f"{evaluation.where}, {evaluation.rows:,} rows"
     tables = []
     if any("accuracy" in scores.figures for scores in evaluation.scores):
         title = tagged("Expressions", evaluation.expression_tag)
@@ -67,7 +72,7 @@ def class_table(scores: Scores, tag: str = "") -> Table:
     return Table(tagged(f"Classes of {scores.name}", tag), ("expression", "rows", *CLASS_TITLES.values()), tuple(rows))
 
 
-def abstention_table(scores: Scores, tag: str = "") -> Table:
+def selective_table(scores: Scores, tag: str = "") -> Table:
     """Return how many rows one model answers, and how well, for each least confidence."""
     rows = [
         (f"at least {least:g}" if least else "always", figures["share"], figures["accuracy"])
@@ -81,32 +86,31 @@ def group_tables(evaluation: Evaluation, scores: Scores) -> list[Table]:
     """Return one model's figures of every group under those of all rows, and each group's difference."""
     tables = []
     keys = [key for key in SHOWN if key in scores.figures]
-    tag = ", ".join(filter(None, dict.fromkeys((evaluation.expression_tag, evaluation.dimension_tag))))
     for grouping in evaluation.groups[scores.name]:
-        header = (grouping.attribute, "rows", *(titled(key) for key in keys))
+        header = (grouping.attribute, "rows", *map(titled, keys))
+        named = [((value, f"{group.rows:,}"), group) for value, group in grouping.groups.items()]
         figures = [("all", f"{scores.rows:,}", *(scores.figures[key] for key in keys))]
-        figures += [
-            (value, f"{group.rows:,}", *(group.figures.get(key) for key in keys))
-            for value, group in grouping.groups.items()
-        ]
-        differences = [
-            (value, f"{group.rows:,}", *(group.differences.get(key) for key in keys))
-            for value, group in grouping.groups.items()
-            if group.differences
-        ]
+        figures += [(*name, *map(group.figures.get, keys)) for name, group in named]
+        differences = [(*name, *map(group.differences.get, keys)) for name, group in named if group.differences]
         title = f"{scores.name} by {grouping.attribute}"
-        tables.append(Table(tagged(title, tag), header, tuple(figures)))
+        tables.append(Table(tagged(title, _both_tags(evaluation)), header, tuple(figures)))
         if differences:
-            tables.append(
-                Table(tagged(f"{title}: each group minus the others", tag), header, tuple(differences), signed=True)
-            )
+            title = tagged(f"{title}: each group minus the others", _both_tags(evaluation))
+            tables.append(Table(title, header, tuple(differences), signed=True))
     return tables
 
 
-def titled(key: str) -> str:
-    """Return a figure's title, that of valence and arousal with the dimension behind it."""
-    dimension = next((name for name in DIMENSIONS if key.startswith(name)), "")
-    return f"{DEFINITIONS[key].title} {dimension}".strip()
+def robustness_tables(evaluation: Evaluation, found: Robustness) -> list[Table]:
+    """Return one model's figures under each corruption, and their change against the clean split."""
+    keys = [key for key in CORRUPTED if key in found.scores[CLEAN].figures]
+    header = ("corruption", *map(titled, keys))
+    figures = [(name, *(scores.figures[key] for key in keys)) for name, scores in found.scores.items()]
+    changes = [(name, *(change[key] for key in keys)) for name, change in found.changes.items()]
+    of, change = (
+        tagged(f"{title}: {found.name} on {evaluation.where}", _both_tags(evaluation))
+        for title in ("Corruptions", "Change against the clean split")
+    )
+    return [Table(of, header, tuple(figures)), Table(change, header, tuple(changes), signed=True)]
 
 
 def difference_tables(evaluation: Evaluation) -> list[Table]:
@@ -114,8 +118,10 @@ def difference_tables(evaluation: Evaluation) -> list[Table]:
     tables = []
     for title, tag, keys in (
         ("Paired differences", evaluation.expression_tag, (*STUDY, "brier", "ece")),
-        ("Paired differences of valence", evaluation.dimension_tag, [f"valence_{key}" for key in DIMENSIONAL]),
-        ("Paired differences of arousal", evaluation.dimension_tag, [f"arousal_{key}" for key in DIMENSIONAL]),
+        *(
+            (f"Paired differences of {name}", evaluation.dimension_tag, [f"{name}_{key}" for key in DIMENSIONAL])
+            for name in DIMENSIONS
+        ),
     ):
         rows = [
             (f"{first} - {second}", *(found.get(key) for key in keys))
@@ -133,29 +139,14 @@ def tagged(title: str, tag: str) -> str:
     return f"{title} ({tag})" if tag else title
 
 
+def _both_tags(evaluation: Evaluation) -> str:
+    return ", ".join(filter(None, dict.fromkeys((evaluation.expression_tag, evaluation.dimension_tag))))
+
+
 def _by_model(title: str, everyone: Sequence[Scores], keys: Sequence[str]) -> Table:
     keys = [key for key in keys if any(key in scores.figures for scores in everyone)]
-    rows = [(scores.name, *(scores.figures.get(key) for key in keys)) for scores in everyone]
+    rows = [(scores.name, *map(scores.figures.get, keys)) for scores in everyone]
     return Table(title, ("model", *(DEFINITIONS[key].title for key in keys)), tuple(rows))
-
-
-def number(value: float, signed: bool = False) -> str:
-    """Write a number to three decimals; NaN as a dash, and never minus zero."""
-    if math.isnan(value):
-        return "-"
-    return f"{round(value, 3) + 0.0:{'+' if signed else ''}.3f}"
-
-
-def interval(figure: Figure, signed: bool = False) -> str:
-    """Write a figure's interval in brackets; nothing where there is none."""
-    if math.isnan(figure.low):
-        return ""
-    return f"[{number(figure.low, signed)}, {number(figure.high, signed)}]"
-
-
-def is_clear(figure: Figure) -> bool:
-    """Whether the interval of a difference leaves 0 out."""
-    return figure.low > 0 or figure.high < 0
 
 
 def to_markdown(table: Table) -> str:
@@ -174,7 +165,7 @@ def _markdown_cell(cell: Cell, signed: bool) -> str:
     if not isinstance(cell, Figure):
         return (cell or "").replace("|", "\\|")
     written = f"{number(cell.value, signed)} {interval(cell, signed)}".rstrip()
-    return f"**{written}**" if signed and is_clear(cell) else written
+    return f"**{written}**" if signed and cell.is_clear else written
 
 
 def to_plain(table: Table) -> str:
@@ -185,24 +176,11 @@ def to_plain(table: Table) -> str:
         intervals = [_short(interval(cell, table.signed)) if isinstance(cell, Figure) else "" for cell in row]
         if any(intervals):
             lines.append(intervals)
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    aligned = ["<" if index < table.text_columns else ">" for index in range(len(widths))]
-    text = [
-        " ".join(f"{cell:{side}{width}}" for cell, side, width in zip(line, aligned, widths, strict=True)).rstrip()
-        for line in lines
-    ]
-    return "\n".join([table.title, "", *text]) + "\n"
+    return f"{table.title}\n\n{text_table(lines, left=table.text_columns, gap=' ')}\n"
 
 
 def _short(text: str) -> str:
     return re.sub(r"(?<!\d)0\.", ".", text)
-
-
-def summary(evaluation: Evaluation) -> str:
-    """Return what a terminal shows: the study's columns, valence and arousal, the groups, and the notes."""
-    tables = [table for table in main_tables(evaluation) if not table.title.endswith("further figures")]
-    tables += [table for scores in evaluation.scores for table in group_tables(evaluation, scores)]
-    return "\n".join([*map(to_plain, tables), *notes(evaluation)]) + "\n"
 
 
 def notes(evaluation: Evaluation) -> list[str]:
@@ -225,13 +203,27 @@ def group_notes(evaluation: Evaluation) -> list[str]:
     return notes
 
 
+def summary(evaluation: Evaluation) -> str:
+    """Return what a terminal shows: the study's columns, valence and arousal, groups, corruptions, and the notes."""
+    tables = [table for table in main_tables(evaluation) if not table.title.endswith("further figures")]
+    tables += [table for scores in evaluation.scores for table in group_tables(evaluation, scores)]
+    tables += [robustness_tables(evaluation, found)[0] for found in evaluation.robustness]
+    return "\n".join([*map(to_plain, tables), *notes(evaluation)]) + "\n"
+
+
 def document(evaluation: Evaluation) -> str:
-    """Return `table.md`: every table and the notes, as Markdown."""
-    tag = evaluation.expression_tag
-    per_model = []
+    """Return `table.md`: every table but those of corruptions, and the notes, as Markdown."""
+    tables = [*main_tables(evaluation), *difference_tables(evaluation)]
     for scores in evaluation.scores:
         if scores.classes:
-            per_model += [class_table(scores, tag), abstention_table(scores, tag)]
-        per_model += group_tables(evaluation, scores)
-    tables = [*main_tables(evaluation), *difference_tables(evaluation), *per_model]
+            tag = evaluation.expression_tag
+            tables += [class_table(scores, tag), selective_table(scores, tag)]
+        tables += group_tables(evaluation, scores)
     return "\n".join([*map(to_markdown, tables), *(f"* {note}" for note in notes(evaluation))]) + "\n"
+
+
+def robustness_document(evaluation: Evaluation) -> str:
+    """Return `corruptions.md`: the tables of corruptions, as Markdown."""
+    tables = [table for found in evaluation.robustness for table in robustness_tables(evaluation, found)]
+    told = [f"* {evaluation.intervals}", f"* Command: `{evaluation.command}`"]
+    return "\n".join([*map(to_markdown, tables), *told]) + "\n"

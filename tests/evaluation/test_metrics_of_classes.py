@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from affekt.evaluation import categorical
-from affekt.evaluation.ranking import areas_by_class, precision_recall_curve, ranked_counts, roc_auc, roc_curve
+from affekt.evaluation import metrics
+from affekt.evaluation.metrics import areas_by_class, precision_recall_curve, ranked_counts, roc_auc, roc_curve
 
 CLASSES = 8
 
@@ -23,19 +23,19 @@ def rows(seed=0, n=400, absent=(), ties=False):
 
 
 def matrix_of(truth, probabilities, weights=None):
-    return categorical.confusion_matrix(truth, probabilities.argmax(axis=1), CLASSES, weights)
+    return metrics.confusion_matrix(truth, probabilities.argmax(axis=1), CLASSES, weights)
 
 
 @pytest.mark.parametrize("absent", [(), (2,), (5, 7)])
 @pytest.mark.parametrize(
     ("ours", "reference"),
     [
-        (categorical.accuracy, sk.accuracy_score),
-        (categorical.macro_f1, lambda t, c: sk.f1_score(t, c, average="macro")),
-        (categorical.weighted_f1, lambda t, c: sk.f1_score(t, c, average="weighted")),
-        (categorical.cohen_kappa, sk.cohen_kappa_score),
+        (metrics.accuracy, sk.accuracy_score),
+        (metrics.macro_f1, lambda t, c: sk.f1_score(t, c, average="macro")),
+        (metrics.weighted_f1, lambda t, c: sk.f1_score(t, c, average="weighted")),
+        (metrics.cohen_kappa, sk.cohen_kappa_score),
         (
-            categorical.krippendorff_alpha,
+            metrics.krippendorff_alpha,
             lambda t, c: krippendorff.alpha(np.stack([t, c]), level_of_measurement="nominal"),
         ),
     ],
@@ -52,16 +52,16 @@ def test_balanced_accuracy_is_over_the_classes_in_the_truth():
     reference = sk.recall_score(
         truth, probabilities.argmax(axis=1), labels=np.unique(truth), average="macro", zero_division=0
     )
-    assert categorical.balanced_accuracy(matrix) == pytest.approx(reference, abs=1e-12)
+    assert metrics.balanced_accuracy(matrix) == pytest.approx(reference, abs=1e-12)
 
 
 def test_precision_recall_and_f1_by_class():
     truth, probabilities = rows()
     matrix = matrix_of(truth, probabilities)
     precision, recall, f1, _ = sk.precision_recall_fscore_support(truth, probabilities.argmax(axis=1))
-    np.testing.assert_allclose(categorical.precision(matrix), precision, atol=1e-12)
-    np.testing.assert_allclose(categorical.recall(matrix), recall, atol=1e-12)
-    np.testing.assert_allclose(categorical.f1(matrix), f1, atol=1e-12)
+    np.testing.assert_allclose(metrics.precision(matrix), precision, atol=1e-12)
+    np.testing.assert_allclose(metrics.recall(matrix), recall, atol=1e-12)
+    np.testing.assert_allclose(metrics.f1(matrix), f1, atol=1e-12)
 
 
 @pytest.mark.parametrize("ties", [False, True])
@@ -91,7 +91,7 @@ def test_an_absent_class_has_no_area_and_is_left_out_of_the_mean():
     assert np.isnan(pr[6])
     present = [index for index in range(CLASSES) if index != 6]
     expected = np.mean([sk.roc_auc_score(truth == index, probabilities[:, index]) for index in present])
-    assert categorical.mean_over_classes(roc) == pytest.approx(expected, abs=1e-12)
+    assert metrics.mean_over_classes(roc) == pytest.approx(expected, abs=1e-12)
 
 
 def test_curves_agree_with_scikit_learn():
@@ -115,26 +115,26 @@ def test_a_constant_score_ranks_at_chance():
 def test_one_class_throughout_is_nan_and_not_a_crash():
     truth = np.zeros(10, dtype=int)
     matrix = matrix_of(truth, np.eye(CLASSES)[truth])
-    assert categorical.accuracy(matrix) == 1
-    assert np.isnan(categorical.cohen_kappa(matrix))
-    assert np.isnan(categorical.krippendorff_alpha(matrix))
+    assert metrics.accuracy(matrix) == 1
+    assert np.isnan(metrics.cohen_kappa(matrix))
+    assert np.isnan(metrics.krippendorff_alpha(matrix))
     assert np.isnan(areas_by_class(truth, np.eye(CLASSES)[truth])[0]).all()
 
 
 def test_kappa_on_a_balanced_set_is_accuracy_above_chance():
     truth = np.repeat(np.arange(CLASSES), 50)
     chosen = np.where(np.random.default_rng(0).random(400) < 0.3636, truth, 0)
-    matrix = categorical.confusion_matrix(truth, chosen, CLASSES)
-    assert categorical.cohen_kappa(matrix) == pytest.approx((categorical.accuracy(matrix) - 0.125) / 0.875, abs=1e-12)
+    matrix = metrics.confusion_matrix(truth, chosen, CLASSES)
+    assert metrics.cohen_kappa(matrix) == pytest.approx((metrics.accuracy(matrix) - 0.125) / 0.875, abs=1e-12)
 
 
 FIGURES = (
-    categorical.accuracy,
-    categorical.balanced_accuracy,
-    categorical.macro_f1,
-    categorical.weighted_f1,
-    categorical.cohen_kappa,
-    categorical.krippendorff_alpha,
+    metrics.accuracy,
+    metrics.balanced_accuracy,
+    metrics.macro_f1,
+    metrics.weighted_f1,
+    metrics.cohen_kappa,
+    metrics.krippendorff_alpha,
 )
 
 

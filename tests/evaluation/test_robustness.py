@@ -6,22 +6,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from affekt.data.manifest import read_row_rgb
-from affekt.evaluation.corruptions import (
-    CONDITIONS,
+from affekt.evaluation.evaluate import Intervals, evaluate_tables, robustness_to_json
+from affekt.evaluation.predictions import match
+from affekt.evaluation.robustness import (
+    CLEAN,
+    CORRUPTIONS,
     Face,
+    Robustness,
     blurred,
     compressed,
+    corrupted,
     covered,
     covered_somewhere,
     few_pixels,
     lit,
+    measure_robustness,
     misplaced,
-    worsened,
 )
-from affekt.evaluation.evaluate import evaluate_tables
-from affekt.evaluation.predictions import match
-from affekt.evaluation.robustness import CLEAN, Robustness, measure_robustness, robustness_tables, robustness_to_json
 from affekt.evaluation.score import compare, score
+from affekt.evaluation.tables import robustness_tables
 from affekt.faces.preprocessing import Preprocessing, crop_face
 
 
@@ -96,23 +99,23 @@ def test_what_changes_nothing_leaves_a_picture_without_box_its_crop(manifest):
     rows = manifest.head(3)
     assert rows["box_xyxy"].null_count() == 3
     preprocessing = Preprocessing(input_size=16, channels=1, mean=(0.5,), std=(0.5,), crop_margin=0.2)
-    pairs = zip(rows.iter_rows(named=True), worsened(rows, partial(lit, gamma=1.0)).iter_rows(named=True), strict=True)
+    pairs = zip(rows.iter_rows(named=True), corrupted(rows, partial(lit, gamma=1.0)).iter_rows(named=True), strict=True)
     for before, after in pairs:
         crops = [crop_face(read_row_rgb(row), preprocessing, row["box_xyxy"]) for row in (before, after)]
         np.testing.assert_array_equal(*crops)
 
 
-@pytest.mark.parametrize("name", CONDITIONS)
+@pytest.mark.parametrize("name", CORRUPTIONS)
 def test_a_worsened_split_keeps_all_but_pictures_and_boxes(manifest, name):
     rows = manifest.head(6)
-    found = worsened(rows, CONDITIONS[name], seed=3)
+    found = corrupted(rows, CORRUPTIONS[name], seed=3)
     assert found.drop("image", "box_xyxy", "path").equals(rows.drop("image", "box_xyxy", "path"))
     assert found["box_xyxy"].null_count() == (0 if name.startswith("box") else 6)
-    assert found.equals(worsened(rows, CONDITIONS[name], seed=3))
+    assert found.equals(corrupted(rows, CORRUPTIONS[name], seed=3))
     pictures = [read_row_rgb(row) for row in found.iter_rows(named=True)]
     originals = [read_row_rgb(row) for row in rows.iter_rows(named=True)]
     boxes = found["box_xyxy"].fill_null([0.0, 0.0, 16.0, 20.0]).to_list()
-    # 20 x 16 pictures hold fewer pixels than the conditions leave.
+    # 20 x 16 pictures hold fewer pixels than the corruptions leave.
     if not name.startswith("face of"):
         moved = [box != [0, 0, 16, 20] for box in boxes]
         assert all(
@@ -130,19 +133,19 @@ def test_robustness_pairs_each_condition_with_the_clean_split(manifest, predicti
         return predictions
 
     found = measure_robustness(clean, manifest, manifest.filter(split="test"), predict)
-    assert list(found.scores) == [CLEAN, *CONDITIONS]
-    assert len(seen) == len(CONDITIONS)
+    assert list(found.scores) == [CLEAN, *CORRUPTIONS]
+    assert len(seen) == len(CORRUPTIONS)
     change = found.changes["mouth covered"]["accuracy"]
     assert (change.value, change.low, change.high) == (0, 0, 0)
-    assert robustness_to_json(found)["conditions"][CLEAN]["accuracy"]["value"] == clean.figures["accuracy"].value
+    assert robustness_to_json(found)["corruptions"][CLEAN]["accuracy"]["value"] == clean.figures["accuracy"].value
 
 
 @pytest.mark.parametrize(("origin", "tag"), [("projected", "projected, not rated"), ("synthetic", "synthetic")])
-def test_every_table_of_conditions_says_where_its_values_come_from(manifest_of, predictions_of, origin, tag):
+def test_every_table_of_corruptions_says_where_its_values_come_from(manifest_of, predictions_of, origin, tag):
     manifest = manifest_of(origin=origin)
-    evaluation = evaluate_tables({"m": predictions_of(manifest)}, manifest, "test", resamples=5, progress=False)
+    evaluation = evaluate_tables({"m": predictions_of(manifest)}, manifest, "test", Intervals(5))
     [clean] = evaluation.scores
     found = Robustness("m", {CLEAN: clean, "dark": clean}, {"dark": compare(clean, clean)})
-    titles = [table.title for table in robustness_tables(found, evaluation)]
+    titles = [table.title for table in robustness_tables(evaluation, found)]
     assert len(titles) == 2
     assert all(title.endswith(f"({tag})") for title in titles)

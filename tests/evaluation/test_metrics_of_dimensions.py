@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import pearsonr
 from sklearn import metrics as sk
 
-from affekt.evaluation.dimensional import MEASURES, concordance, correlation, mae, rmse, sign_agreement
+from affekt.evaluation.metrics import DIMENSIONAL, concordance, correlation, mae, rmse, sign_agreement
 
 
 def rows(seed=0, n=300):
@@ -81,7 +81,7 @@ def test_a_resample_of_one_repeated_value_has_no_correlation():
 def test_weights_are_repeated_rows():
     truth, predicted = rows(n=40)
     counts = np.random.default_rng(2).integers(0, 4, (6, 40))
-    for measure in MEASURES.values():
+    for measure in DIMENSIONAL.values():
         weighted = measure(truth, predicted, counts.astype(float))
         repeated = [measure(np.repeat(truth, count), np.repeat(predicted, count), None) for count in counts]
         np.testing.assert_allclose(weighted, repeated, atol=1e-12)
@@ -98,7 +98,7 @@ def test_digits_survive_far_from_zero():
 def test_properties(seed, n):
     truth, predicted = rows(seed, n)
     order = np.random.default_rng(seed).permutation(n)
-    for measure in MEASURES.values():
+    for measure in DIMENSIONAL.values():
         forward = measure(truth, predicted, None)
         assert forward == pytest.approx(measure(truth[order], predicted[order], None), abs=1e-12)
         assert forward == pytest.approx(measure(predicted, truth, None), abs=1e-12)
