@@ -19,8 +19,8 @@ from affekt.evaluation.run import EvaluateOptions
 from affekt.exporting import export
 from affekt.models.card import SHIPPED, read_card
 from affekt.server.settings import Settings
-from affekt.training.augmentation_settings import Augmentation
-from affekt.training.recipe import Recipe
+from affekt.training.generations import Chain
+from affekt.training.recipe import GROUPS, Augmentation
 from affekt.training.recipes import RECIPES
 
 ROOT = Path(__file__).parents[1]
@@ -39,8 +39,9 @@ def commands(page):
 
 
 def options_of(command, words):
-    classes = {"train": (TrainCommand, Recipe), "evaluate": (EvaluateOptions,), "models": (ModelsCommand,)}
-    classes |= {"demo": (DemoCommand,), "predict": (AnalyzerOptions,), "serve": (Settings,)}
+    classes = {"train": (TrainCommand, Chain, *GROUPS.values()), "evaluate": (EvaluateOptions,)}
+    classes |= {"models": (ModelsCommand,), "demo": (DemoCommand,)}
+    classes |= {"predict": (AnalyzerOptions,), "serve": (Settings,)}
     known = {field.name for each in classes.get(command, ()) for field in dataclasses.fields(each)}
     functions = {"export": export, "predict": predict}
     known |= set(inspect.signature(functions[command]).parameters) if command in functions else set()

@@ -33,6 +33,7 @@ if _typing.TYPE_CHECKING:
     from affekt.evaluation.run import EvaluateOptions, evaluate
     from affekt.exporting import export
     from affekt.progress import show_progress
+    from affekt.training.run import train
 
 __all__ = [
     "AffektError",
@@ -54,6 +55,7 @@ __all__ = [
     "predict",
     "read_manifest",
     "show_progress",
+    "train",
 ]
 
 __version__ = "0.1.0"
@@ -74,6 +76,7 @@ _MODULES = {
     "predict": "affekt.analysis.predict",
     "read_manifest": "affekt.data.manifest",
     "show_progress": "affekt.progress",
+    "train": "affekt.training.run",
 }
 """Where each name is; imported when it is first asked for, so that `import affekt` is instant."""
 

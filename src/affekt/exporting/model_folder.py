@@ -20,10 +20,9 @@ from affekt.files import written_whole
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
 from affekt.models.card import CARD_FILE, ONNX_FILE, WEIGHTS_FILE, Card, read_card
 from affekt.models.session import Session
-from affekt.networks.crops import Crops
 from affekt.networks.network import Network
-from affekt.networks.predictions import RowPredictor
-from affekt.networks.saving import load_model, save_model, write_half
+from affekt.networks.predictions import Crops, RowPredictor
+from affekt.networks.weights import load_model, save_model, write_half
 
 Precision = Literal["fp32", "fp16", "int8"]
 

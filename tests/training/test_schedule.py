@@ -5,9 +5,14 @@ import math
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
-from affekt.training.optimiser import Schedule, build_optimiser, moving_average, warmup_cosine
+from affekt.errors import ConfigError
+from affekt.training.recipe import Augmentation
+from affekt.training.recipes import AFFEKT
+from affekt.training.schedule import Schedule, build_optimiser, moving_average, size_and_augmentation, warmup_cosine
 
 
 @pytest.fixture
@@ -26,7 +31,7 @@ def rates(schedule, optimiser, steps):
 
 
 def test_biases_and_normalisation_never_decay(module, tiny):
-    optimiser = build_optimiser(module, tiny(optimiser="adamw", weight_decay=0.1))
+    optimiser = build_optimiser(module, tiny(optimiser="adamw", weight_decay=0.1).step)
     decayed, spared = optimiser.param_groups
     assert (decayed["weight_decay"], spared["weight_decay"]) == (0.1, 0)
     assert {id(p) for p in decayed["params"]} == {id(module[0].weight), id(module[3].weight)}
@@ -35,7 +40,7 @@ def test_biases_and_normalisation_never_decay(module, tiny):
 
 def test_frozen_parameters_are_left_to_themselves(module, tiny):
     module[0].requires_grad_(False)
-    optimiser = build_optimiser(module, tiny())
+    optimiser = build_optimiser(module, tiny().step)
     assert isinstance(optimiser, torch.optim.Adam)
     assert len(optimiser.param_groups[0]["params"]) == 4
     assert optimiser.param_groups[0]["eps"] == 1e-7
@@ -43,7 +48,7 @@ def test_frozen_parameters_are_left_to_themselves(module, tiny):
 
 def test_the_cosine_rises_from_a_tenth_and_falls_to_the_floor(module, tiny):
     recipe = tiny(schedule="cosine", learning_rate=0.1, learning_rate_floor=0.001, epochs=10, warmup_epochs=2)
-    optimiser = build_optimiser(module, recipe)
+    optimiser = build_optimiser(module, recipe.step)
     found = rates(Schedule(optimiser, recipe, steps_per_epoch=5), optimiser, 60)
     assert found[:11] == pytest.approx([0.01 + 0.009 * step for step in range(11)])
     half = [0.001 + 0.099 * (1 + math.cos(math.pi * step / 40)) / 2 for step in range(41)]
@@ -53,15 +58,15 @@ def test_the_cosine_rises_from_a_tenth_and_falls_to_the_floor(module, tiny):
 
 def test_the_cosine_of_a_single_step(tiny, module):
     recipe = tiny(schedule="cosine", epochs=1, warmup_epochs=0)
-    optimiser = build_optimiser(module, recipe)
+    optimiser = build_optimiser(module, recipe.step)
     assert rates(Schedule(optimiser, recipe, 1), optimiser, 3) == pytest.approx([3e-4, 3e-3, 1e-6])
     assert warmup_cosine(0, 1, 2, 0.0) == 0.1
 
 
 def test_the_plateau_is_keras_rule(module, tiny):
     """ReduceLROnPlateau(factor=0.5, patience=3, min_delta=1e-4): halved after the third epoch without a gain."""
-    recipe = tiny(schedule="plateau", plateau_patience=3, learning_rate=8e-3, learning_rate_floor=3e-3)
-    optimiser = build_optimiser(module, recipe)
+    recipe = tiny(schedule="plateau", learning_rate=8e-3, learning_rate_floor=3e-3)
+    optimiser = build_optimiser(module, recipe.step)
     schedule = Schedule(optimiser, recipe, 1)
     losses = [1.0, 0.9, 0.9, 0.89995, 0.95, 0.8, 0.85, 0.81, 0.8, 0.9, 0.9, 0.9]
     found = []
@@ -87,34 +92,24 @@ def _keras_plateau(losses, rate, floor):
     return rates_after
 
 
-def test_constant_stays(module, tiny):
-    recipe = tiny(schedule="constant", learning_rate=0.5)
-    optimiser = build_optimiser(module, recipe)
-    schedule = Schedule(optimiser, recipe, 3)
-    assert rates(schedule, optimiser, 5) == [0.5] * 5
-    schedule.after_epoch(1.0)
-    schedule.load_state_dict(schedule.state_dict())
-    assert optimiser.param_groups[0]["lr"] == 0.5
-
-
-@pytest.mark.parametrize("kind", ["cosine", "plateau", "constant"])
+@pytest.mark.parametrize("kind", ["cosine", "plateau"])
 def test_a_schedule_goes_on_where_its_state_stood(module, tiny, kind):
-    recipe = tiny(schedule=kind, learning_rate=0.1, epochs=8, plateau_patience=2)
+    recipe = tiny(schedule=kind, learning_rate=0.1, epochs=8)
 
     def advance(schedule, optimiser, epochs):
         found = []
         for epoch in epochs:
             found += rates(schedule, optimiser, 3)
-            schedule.after_epoch([1.0, 0.9, 0.95, 0.9, 0.9, 0.8, 0.9, 0.9][epoch])
+            schedule.after_epoch([1.0, 0.9, 0.95, 0.9, 0.9, 0.91, 0.9, 0.9][epoch])
         return found
 
-    optimiser = build_optimiser(module, recipe)
+    optimiser = build_optimiser(module, recipe.step)
     schedule = Schedule(optimiser, recipe, 3)
     advance(schedule, optimiser, range(3))
     kept = json.loads(json.dumps(schedule.state_dict()))
     kept_optimiser = optimiser.state_dict()
     whole = advance(schedule, optimiser, range(3, 8))
-    resumed_optimiser = build_optimiser(module, recipe)
+    resumed_optimiser = build_optimiser(module, recipe.step)
     resumed = Schedule(resumed_optimiser, recipe, 3)
     resumed_optimiser.load_state_dict(kept_optimiser)
     resumed.load_state_dict(kept)
@@ -142,3 +137,35 @@ def test_the_moving_average_is_the_one_computed_by_hand(module):
 
 def test_no_decay_is_no_average(module):
     assert moving_average(module, 0) is None
+
+
+def test_a_recipe_that_does_not_grow_is_whole_from_the_first_epoch():
+    recipe = AFFEKT.with_options(start_size=0, resizing_epochs=0)
+    assert size_and_augmentation(recipe, 0) == (recipe.network.input_size, recipe.augmentation)
+
+
+def test_the_first_epoch_has_small_pictures_and_flips_alone():
+    size, augmentation = size_and_augmentation(AFFEKT, 0)
+    assert size == AFFEKT.data.start_size
+    assert augmentation == Augmentation(flip=True)
+
+
+def test_half_way_the_changes_are_half_as_strong():
+    recipe = AFFEKT
+    size, augmentation = size_and_augmentation(recipe, recipe.data.resizing_epochs // 2)
+    assert recipe.data.start_size < size < recipe.network.input_size
+    assert augmentation.rotation_degrees == recipe.augmentation.rotation_degrees / 2
+    assert augmentation.jpeg == recipe.augmentation.jpeg / 2
+
+
+@given(st.integers(8, 224), st.integers(0, 216), st.integers(0, 30), st.integers(0, 40))
+def test_sides_never_shrink_and_end_at_the_input_size(start_size, more, resizing_epochs, epoch):
+    recipe = AFFEKT.with_options(input_size=start_size + more, start_size=start_size, resizing_epochs=resizing_epochs)
+    now, next_epoch = size_and_augmentation(recipe, epoch)[0], size_and_augmentation(recipe, epoch + 1)[0]
+    assert start_size <= now <= next_epoch <= recipe.network.input_size
+    assert size_and_augmentation(recipe, resizing_epochs) == (recipe.network.input_size, recipe.augmentation)
+
+
+def test_a_start_above_the_input_size_is_refused():
+    with pytest.raises(ConfigError, match="expected a start_size from 8 to the input_size 48, got 64"):
+        AFFEKT.with_options(start_size=64)

@@ -1,6 +1,8 @@
 """A backbone in another runtime: the same features, and torch's own where that cannot be had."""
 
 import copy
+import threading
+import time
 
 import pytest
 import torch
@@ -8,8 +10,8 @@ from torch import nn
 
 from affekt.models.runtimes import installed_runtimes, openvino_has_bf16
 from affekt.networks.network import Network
-from affekt.training import backbone
-from affekt.training.backbone import fast_features
+from affekt.training import frozen_features
+from affekt.training.frozen_features import fast_features, map_in_threads
 
 ARCHITECTURES = (
     *("mobilenetv2_100", "tf_efficientnetv2_b0", "legacy_xception", "vgg16"),
@@ -34,7 +36,7 @@ def lively(architecture):
 def test_features_of_a_runtime_are_torchs(architecture, runtime, monkeypatch):
     if runtime not in installed_runtimes():
         pytest.skip(f"{runtime} is not installed")
-    monkeypatch.setattr(backbone, "fastest_runtime", lambda *_, **__: runtime)
+    monkeypatch.setattr(frozen_features, "fastest_runtime", lambda *_, **__: runtime)
     network = lively(architecture)
     before = copy.deepcopy(network.state_dict())
     images = torch.randn(3, 3, 64, 64).contiguous(memory_format=torch.channels_last)
@@ -61,7 +63,7 @@ def test_features_at_bf16_are_openvinos_and_near_torchs(architecture):
 
 
 def test_features_at_bf16_are_torchs_where_openvino_cannot(monkeypatch):
-    monkeypatch.setattr(backbone, "openvino_has_bf16", lambda: False)
+    monkeypatch.setattr(frozen_features, "openvino_has_bf16", lambda: False)
     network, images = lively("mobilenetv2_100"), torch.randn(1, 3, 32, 32)
     assert fast_features(network, images, name="x", precision="bf16") == network.forward_features
 
@@ -79,7 +81,63 @@ def test_a_backbone_that_onnx_cannot_say_stays_in_torch():
 
 def test_features_that_differ_are_torchs(monkeypatch):
     network = lively("mobilenetv2_100")
-    monkeypatch.setattr(backbone, "open_engine", lambda *_, **__: lambda _: {"features": torch.zeros(2, 1280).numpy()})
+    monkeypatch.setattr(
+        frozen_features, "open_engine", lambda *_, **__: lambda _: {"features": torch.zeros(2, 1280).numpy()}
+    )
     images = torch.randn(2, 3, 32, 32)
     with torch.inference_mode():
         assert fast_features(network, images, name="x", precision="fp32") == network.forward_features
+
+
+def test_results_keep_the_order_of_the_items() -> None:
+    def slow_if_even(number: int) -> int:
+        time.sleep(0.01 if number % 2 == 0 else 0)
+        return number * number
+
+    assert map_in_threads(slow_if_even, iter(range(20)), threads=4) == [number * number for number in range(20)]
+
+
+def test_operations_run_on_one_core_without_gradients_and_the_setting_is_restored() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        seen = map_in_threads(lambda _: (torch.get_num_threads(), torch.is_inference_mode_enabled()), range(4), 2)
+        assert set(seen) == {(1, True)}
+        assert torch.get_num_threads() == 2
+        made_later: list[int] = []
+        later = threading.Thread(target=lambda: made_later.append(torch.get_num_threads()))
+        later.start()
+        later.join()
+        assert made_later == [2]
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_the_first_error_is_raised_and_nothing_more_is_taken() -> None:
+    taken = []
+
+    def items():
+        for number in range(1000):
+            taken.append(number)
+            yield number
+
+    def fail(number: int) -> None:
+        time.sleep(0.01)
+        raise ValueError(f"item {number}")
+
+    with pytest.raises(ValueError, match="item"):
+        map_in_threads(fail, items(), threads=2)
+    assert len(taken) <= 4
+
+
+def test_an_error_of_the_items_is_raised() -> None:
+    def items():
+        yield 1
+        raise OSError("gone")
+
+    with pytest.raises(OSError, match="gone"):
+        map_in_threads(lambda number: number, items(), threads=2)
+
+
+def test_no_items_give_no_results() -> None:
+    assert map_in_threads(lambda number: number, [], threads=2) == []
