@@ -81,7 +81,7 @@ def test_affekt_answers_a_face_and_its_mirror_image_alike(crops):
     network = Session(model_folder("affekt"))
     seen, mirrored = network.predict(crops), network.predict(np.ascontiguousarray(crops[:, :, ::-1]))
     np.testing.assert_allclose(mirrored.probabilities, seen.probabilities, atol=1e-4)
-    np.testing.assert_allclose(mirrored["valence_arousal"], seen["valence_arousal"], atol=1e-4)
+    np.testing.assert_allclose(mirrored.valence_arousal, seen.valence_arousal, atol=1e-4)
     assert np.ptp(seen.probabilities, axis=0).max() > 0.1, "and not because it answers all faces alike"
 
 
