@@ -109,7 +109,7 @@ def needs_extra(extra: str) -> Iterator[None]:
 
     Example:
         >>> with needs_extra("evaluate"):
-        ...     import scipy
+        ...     import matplotlib
     """
     try:
         yield
