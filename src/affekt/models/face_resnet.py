@@ -88,6 +88,7 @@ def _mirror(net: EnlargingResNet) -> None:
 
 
 FACE_RESNETS: dict[str, Callable[[int], ResNet]] = {
+    "face_resnet16_w32_mirrored": partial(face_resnet, width=32, layers=(1, 2, 2, 2), is_mirrored=True),
     "face_resnet18_w16": partial(face_resnet, width=16),
     "face_resnet18_w16_mirrored": partial(face_resnet, width=16, is_mirrored=True),
     "face_resnet18_w16_64px": partial(face_resnet, width=16, enlargement=4 / 3),
