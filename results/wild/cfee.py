@@ -14,7 +14,7 @@ from tarred import labelled_pictures, with_face, write
 
 def main() -> None:
     """Write the manifest; all its rows are of the split `dev`."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tar", type=Path)
     parser.add_argument("out", type=Path)
     options = parser.parse_args()

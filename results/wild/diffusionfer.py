@@ -17,7 +17,7 @@ EXPRESSIONS = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust",
 
 def main() -> None:
     """Write the manifest."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tar", type=Path)
     parser.add_argument("out", type=Path)
     options = parser.parse_args()

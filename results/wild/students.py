@@ -25,7 +25,7 @@ def person(source_id: str) -> str:
 
 def main() -> None:
     """Write the manifest."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tar", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--checked", type=Path, default=Path(__file__).with_name("students_checked.txt"))
