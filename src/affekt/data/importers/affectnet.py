@@ -71,13 +71,12 @@ class AffectNet:
 
     def list_rows(self) -> Listing:
         """List what the release's own files describe."""
-        if self._release() == "2017":
+        release = self._find_release() if self.release == "auto" else self.release
+        if release == "2017":
             return _list_2017(self.root, self.lists)
         return _list_2021(self.root, self.cache or affekt_home() / "annotations")
 
-    def _release(self) -> str:
-        if self.release != "auto":
-            return self.release
+    def _find_release(self) -> str:
         has_csv = bool(_find_lists(self.root, self.lists))
         has_npy = any((self.root / name / "annotations").is_dir() for name in SETS)
         if has_csv and has_npy:
@@ -114,7 +113,7 @@ def _name_expressions(rows: pl.DataFrame, origin: str) -> tuple[pl.DataFrame, di
         else f"expression {number:g} ({NO_EXPRESSION.get(number, 'unknown')})": count
         for number, count in others.iter_rows()
     }
-    rows = rows.filter(pl.col("emotion").is_not_null()).drop("expression")
+    rows = rows.drop_nulls("emotion").drop("expression")
     known = pl.any_horizontal(pl.col("valence", "arousal").is_not_null())
     rows = rows.with_columns(pl.when(known).then(pl.lit(origin)).alias("valence_arousal_origin"))
     nulls = rows.filter(pl.any_horizontal(pl.col("valence", "arousal").is_null())).height
