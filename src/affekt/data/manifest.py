@@ -79,10 +79,8 @@ LABEL_RULES: dict[str, pl.Expr] = {
 def to_manifest(rows: pl.DataFrame, *, with_wrong_labels: bool = False) -> pl.DataFrame:
     """Bring rows to the manifest's columns and types; absent columns become null, further ones are kept at the end.
 
-    `with_wrong_labels` lets unknown emotions and values out of range pass, for a check to count.
-
-    Raises:
-        DataError: a value breaks the contract; the message names the first such row.
+    A value that breaks the contract is refused; `with_wrong_labels` lets unknown emotions and values out of range pass,
+    for a check to count.
     """
     missing = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in SCHEMA.items() if name not in rows.columns]
     further = [name for name in rows.columns if name not in SCHEMA]

@@ -90,11 +90,9 @@ class AffectNet:
 
 
 def _name_expressions(rows: pl.DataFrame, origin: str) -> tuple[pl.DataFrame, dict[str, int], tuple[str, ...]]:
-    """Turn the text columns `expression`, `valence` and `arousal` into labels.
+    """Turn the text columns `expression`, `valence` and `arousal` into labels; points outside [-1, 1] become null.
 
-    Returns:
-        The rows that show one of the eight expressions, with `emotion`, `valence`, `arousal` (null outside [-1, 1]) and
-        `valence_arousal_origin`; how many were left out, by reason; notes.
+    Return the rows that show one of the eight expressions, how many were left out by reason, and notes.
     """
     names = {float(number): label for number, label in enumerate(LABELS)}
     number, valence, arousal = (
@@ -226,10 +224,9 @@ def _list_set(folder: Path, cache: Path, dropped: Counter[str]) -> pl.DataFrame:
 
 
 def read_annotations(folder: Path, ids: list[str], cache: Path) -> pl.DataFrame:
-    """Read the npy annotations of the given ids, using what an earlier import left in the folder's ledger in the cache.
+    """Read the npy annotations of the given ids, in their order, without those that cannot be read.
 
-    Returns:
-        `id`, `expression`, `valence`, `arousal` as text, in the order of `ids`, without those that cannot be read.
+    The cache has a ledger for each folder, with what an earlier import has read.
     """
     # A folder's time changes with the files that are put into it: another download at the same place is read afresh.
     header = {"annotations": str(folder), "unpacked": folder.stat().st_mtime_ns}
