@@ -37,17 +37,7 @@ def progress_bar(
     initial: float = 0,
     bar_format: str | None = None,
 ) -> "tqdm[Any]":
-    """Return a tqdm bar, hidden where standard error is no terminal or bars are turned off.
-
-    Args:
-        iterable: what is counted; None where the caller calls `update`.
-        total: how many there are.
-        description: what is done, before the bar.
-        unit: what is counted, in the singular.
-        initial: how many are done already.
-        bar_format: tqdm's own template, where the usual one does not fit.
-    """
-    hidden = None if _is_shown else True
+    """Return a tqdm bar, with the arguments of tqdm, hidden where standard error is no terminal or bars are off."""
     return tqdm(
         iterable,
         desc=description or None,
@@ -56,7 +46,7 @@ def progress_bar(
         initial=initial,
         bar_format=bar_format,
         leave=False,
-        disable=hidden,
+        disable=None if _is_shown else True,  # None: where standard error is no terminal
         miniters=0,  # a slow step after many fast ones is shown at once
     )
 

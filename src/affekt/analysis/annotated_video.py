@@ -46,10 +46,6 @@ def write_annotated_video(
         out: the file to write.
         stop_after_s: frames shown later were not looked at, and are left out.
         moved: told after each frame how much of the video has been copied, 0-1.
-
-    Raises:
-        PictureError: the video cannot be read any more.
-        DataError: the copy cannot be written.
     """
     last_number = rows["frame"].max() or 1
     assert isinstance(last_number, int)

@@ -36,7 +36,7 @@ TEMPLATES = jinja2.Environment(
 def write_timelines(
     name: str, rows: pl.DataFrame, folder: Path, *, origin: str | None = None, told_apart: bool = False
 ) -> list[Path]:
-    """Write a picture and a page of one video.
+    """Write a picture and a page of one video; return the files, none where nobody was seen for half a second.
 
     Args:
         name: the video's path.
@@ -44,12 +44,6 @@ def write_timelines(
         folder: where `NAME.svg` and `NAME.html` go, along the path of the video.
         origin: of valence and arousal, as in the model's card.
         told_apart: whether a checksum tells its files from another video's.
-
-    Returns:
-        The files written: none where nobody was seen for half a second.
-
-    Raises:
-        DataError: a file cannot be written.
     """
     people = people_of(rows)
     if not people:

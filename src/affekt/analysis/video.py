@@ -60,8 +60,7 @@ def read_frames(name: str, *, every_s: float = 0.0) -> Generator[VideoFrame, Non
         every_s: leave this much time between frames; 0 gives all.
 
     Raises:
-        PictureError: the file is missing or not a video, has no picture stream, or not one frame could be decoded; or
-            there is no such camera, or after its last frame, where it went away.
+        PictureError: not one frame could be decoded; or, after the last frame, the camera went away.
         IncompleteVideo: after the last frame, where packets were passed over or the file breaks off.
     """
     with _opened(name) as container:

@@ -28,11 +28,11 @@ def yunet_path() -> Path:
     """Return the detector's file, fetched on first use into `AFFEKT_HOME`; one already there is never fetched again.
 
     Where `AFFEKT_HOME` cannot be written, the file lasts as long as this process.
-
-    Raises:
-        ModelError: it cannot be fetched or read, or the file is not the one affekt was tested with.
     """
-    place = _place()
+    try:
+        place = affekt_home() / "detectors" / YUNET_FILE
+    except ConfigError as error:
+        raise ModelError(str(error)) from error
     try:
         content = place.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
@@ -44,13 +44,6 @@ def yunet_path() -> Path:
         ) from error
     _check(content, str(place))
     return place
-
-
-def _place() -> Path:
-    try:
-        return affekt_home() / "detectors" / YUNET_FILE
-    except ConfigError as error:
-        raise ModelError(str(error)) from error
 
 
 def _fetched(place: Path) -> Path:

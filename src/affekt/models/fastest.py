@@ -26,25 +26,20 @@ WARNING, FATAL = 2, 4
 def fastest_runtime(
     model: Path | bytes, example: np.ndarray, *, threads: int | None = None, name: str = ""
 ) -> RuntimeName:
-    """Return the runtime that is fastest for a network here.
+    """Return the runtime that is fastest for an ONNX file, or for its content, here.
 
     CUDA is taken unmeasured where it starts. With onnxruntime alone there is nothing to measure.
 
     Args:
-        model: an ONNX file or its content.
+        model: the file or its content.
         example: (faces, channels, size, size) float32, as many faces as a usual call has.
         threads: cores per call; None takes all that this process may use.
         name: what the measurement is cached under where the network's weights change and its speed does not;
             empty takes the network's hash.
-
-    Raises:
-        ModelError: the network cannot be opened.
     """
-    installed = installed_runtimes()
-    if "cuda" in installed:
-        if _cuda_starts(model, threads):
-            return "cuda"
-        installed.remove("cuda")
+    if "cuda" in installed_runtimes() and _cuda_starts(model, threads):
+        return "cuda"
+    installed: list[RuntimeName] = [runtime for runtime in installed_runtimes() if runtime != "cuda"]
     if len(installed) == 1:
         return installed[0]
     cached = _cached()
@@ -61,12 +56,11 @@ def fastest_runtime(
 def _speed(model: Path | bytes, runtime: RuntimeName, example: np.ndarray, threads: int | None) -> float:
     """Return the faces per second of a runtime, 0 where it cannot open the network and onnxruntime still may."""
     try:
-        engine = open_engine(model, runtime, threads=threads)
+        return faces_per_s(open_engine(model, runtime, threads=threads), example)
     except ModelError:
         if runtime == "onnxruntime":
             raise
         return 0.0
-    return faces_per_s(engine, example)
 
 
 def _cuda_starts(model: Path | bytes, threads: int | None) -> bool:

@@ -28,11 +28,7 @@ class Engine(Protocol):
     runtime: RuntimeName
 
     def __call__(self, faces: np.ndarray) -> dict[str, np.ndarray]:
-        """Map (faces, channels, size, size) float32 to the network's named outputs.
-
-        Raises:
-            ModelError: the network takes faces of another shape.
-        """
+        """Map (faces, channels, size, size) float32 to the network's named outputs."""
         ...
 
 
@@ -58,7 +54,7 @@ class OnnxRuntimeEngine:
         self._outputs = [output.name for output in self._session.get_outputs()]
 
     def __call__(self, faces: np.ndarray) -> dict[str, np.ndarray]:
-        """Map (faces, channels, size, size) float32 to the network's named outputs."""
+        """Answer as an `Engine` does."""
         _refuse_other_shape(faces, self._shape, self._where)
         answers = self._session.run(self._outputs, {self._input: faces})
         return {name: np.asarray(answer) for name, answer in zip(self._outputs, answers, strict=True)}
@@ -98,7 +94,7 @@ class OpenVinoEngine:
                 self._open()
 
     def __call__(self, faces: np.ndarray) -> dict[str, np.ndarray]:
-        """Map (faces, channels, size, size) float32 to the network's named outputs."""
+        """Answer as an `Engine` does."""
         if self._process != os.getpid():
             self._open_after_fork()
         _refuse_other_shape(faces, self._shape, self._where)
@@ -124,12 +120,9 @@ def _refuse_other_shape(faces: np.ndarray, wanted: list[int | None], where: str)
 
 def installed_runtimes() -> list[RuntimeName]:
     """Return the runtimes that can be opened here, onnxruntime first."""
-    found: list[RuntimeName] = ["onnxruntime"]
-    if importlib.util.find_spec("openvino") is not None:
-        found.append("openvino")
-    if CUDA_PROVIDER in onnxruntime.get_available_providers():
-        found.append("cuda")
-    return found
+    openvino: list[RuntimeName] = ["openvino"] if importlib.util.find_spec("openvino") is not None else []
+    cuda: list[RuntimeName] = ["cuda"] if CUDA_PROVIDER in onnxruntime.get_available_providers() else []
+    return ["onnxruntime", *openvino, *cuda]
 
 
 def _openvino() -> ModuleType:
@@ -149,19 +142,10 @@ def openvino_has_bf16() -> bool:
 
 
 def open_engine(model: Path | bytes, runtime: RuntimeName, *, threads: int | None = None, half: bool = False) -> Engine:
-    """Open an ONNX network in a runtime.
+    """Open an ONNX file, or its content, in a runtime; `threads` share each call, None takes all of this process.
 
-    Args:
-        model: the file or its content.
-        runtime: which one.
-        threads: cores per call; None takes all that this process may use.
-        half: OpenVINO may compute in bfloat16 where the processor can: enough for features to train on, while the
-            probabilities of a shipped network came out up to .05 away.
-
-    Raises:
-        MissingExtra: OpenVINO is not installed.
-        ConfigError: the runtime is unknown, or CUDA is asked for and does not start.
-        ModelError: the network cannot be opened.
+    With `half`, OpenVINO may compute in bfloat16 where the processor can: enough for features to train on, while the
+    probabilities of a shipped network came out up to .05 away.
     """
     if runtime not in get_args(RuntimeName):
         known = ", ".join(get_args(RuntimeChoice))
