@@ -27,12 +27,9 @@ class Ledger:
     """
 
     def __init__(self, out: Path, header: dict[str, Any], *, instead: str = "choose another --out") -> None:
-        """Find what an earlier run of the same job left.
+        """Find what an earlier run of the same job left: the ledger of `faces.csv` is `.faces.csv.ledger`.
 
-        Args:
-            out: what the job makes; the ledger of `faces.csv` is `.faces.csv.ledger`.
-            header: everything that the records depend on, as JSON. A ledger with another header is overwritten.
-            instead: what a user can do where the ledger cannot be written, for an error.
+        The header is everything that the records depend on, as JSON; a ledger with another header is overwritten.
         """
         self._out, self._instead = out, instead
         self.path = out.with_name(f".{out.name}.ledger")

@@ -31,23 +31,19 @@ def show_progress(shown: bool = True) -> None:
 def progress_bar(
     iterable: Iterable[Any] | None = None,
     *,
-    total: int | None = None,
     description: str = "",
     unit: str = "it",
-    initial: float = 0,
-    bar_format: str | None = None,
+    **options: Any,  # noqa: ANN401  tqdm's own
 ) -> "tqdm[Any]":
-    """Return a tqdm bar, with the arguments of tqdm, hidden where standard error is no terminal or bars are off."""
+    """Return a tqdm bar, hidden where standard error is no terminal or bars are turned off."""
     return tqdm(
         iterable,
         desc=description or None,
-        total=total,
         unit=f" {unit}",
-        initial=initial,
-        bar_format=bar_format,
         leave=False,
         disable=None if _is_shown else True,  # None: where standard error is no terminal
         miniters=0,  # a slow step after many fast ones is shown at once
+        **options,
     )
 
 

@@ -23,10 +23,8 @@ from affekt.errors import PictureError
 
 DEVICE_FORMATS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
 """FFmpeg's name of each system's interface."""
-OPTIONS = {
-    # Macs refuse AVFoundation's own default of 29.97 frames per second.
-    "avfoundation": {"framerate": "30"},
-}
+OPTIONS = {"avfoundation": {"framerate": "30"}}
+"""Macs refuse AVFoundation's own default of 29.97 frames per second."""
 PACKETS = "nut"
 """A container that takes any codec, raw frames too, and needs no end."""
 AT_ONCE = {"probesize": "32", "analyzeduration": "0"}

@@ -93,11 +93,8 @@ def number_people(detected: Iterator[DetectedFaces], preprocessing: Preprocessin
 
 def crop_faces(image_rgb: np.ndarray, box_xyxy: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
     """Cut (faces, 4) boxes out of a picture; return (faces, input_size, input_size, channels) uint8."""
-    size = preprocessing.input_size
-    crops = np.empty((len(box_xyxy), size, size, preprocessing.channels), np.uint8)
-    for face, box in enumerate(box_xyxy):
-        crops[face] = crop_face(image_rgb, preprocessing, box)
-    return crops
+    size, crops = preprocessing.input_size, [crop_face(image_rgb, preprocessing, box) for box in box_xyxy]
+    return np.array(crops, np.uint8).reshape(-1, size, size, preprocessing.channels)
 
 
 def decode(picture: "str | bytes | Image.Image | np.ndarray | Decoded | VideoFrame") -> Decoded:

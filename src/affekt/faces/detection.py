@@ -58,14 +58,9 @@ class FaceDetector:
     ) -> None:
         """Load the detector from its file; None takes the kept one, fetched on first use.
 
-        Args:
-            path: the file.
-            longest_side: larger pictures are shrunk to this many pixels before faces are looked for. YuNet finds faces
-                of about 10 to 300 pixels there: raise it to find small faces in large pictures, at a cost that grows
-                with its square.
-            score_threshold: faces below this score are left out.
-            overlap_threshold: of two boxes that overlap by more than this (intersection over union), the surer stays.
-            threads: cores per picture.
+        Larger pictures are shrunk to `longest_side` pixels. YuNet finds faces of about 10 to 300 pixels there: raise it
+        to find small faces in large pictures, at a cost that grows with its square. Of two boxes whose intersection
+        over union is above `overlap_threshold` the surer stays. `threads` are the cores per picture.
         """
         if longest_side < max(STRIDES):
             raise ConfigError(
@@ -77,9 +72,11 @@ class FaceDetector:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         self._session = onnxruntime.InferenceSession(path or yunet_path(), options, providers=["CPUExecutionProvider"])
-        self.longest_side = longest_side
-        self.score_threshold = score_threshold
-        self.overlap_threshold = overlap_threshold
+        self.longest_side, self.score_threshold, self.overlap_threshold = (
+            longest_side,
+            score_threshold,
+            overlap_threshold,
+        )
 
     def detect(self, image_rgb: np.ndarray) -> Faces:
         """Find the faces of a (height, width, 3) uint8 picture."""
@@ -104,11 +101,8 @@ class FaceDetector:
             parts = {part: np.asarray(named[f"{part}_{stride}"])[0] for part in ("cls", "obj", "bbox", "kps")}
             columns = padded.shape[3] // stride
             scales.append(decode(**parts, stride=stride, columns=columns, score_threshold=self.score_threshold))
-        faces = Faces(
-            np.concatenate([one.box_xyxy for one in scales]),
-            np.concatenate([one.landmarks_xy for one in scales]),
-            np.concatenate([one.score for one in scales]),
-        )
+        fields = zip(*((one.box_xyxy, one.landmarks_xy, one.score) for one in scales), strict=True)
+        faces = Faces(*map(np.concatenate, fields))
         return faces[without_overlaps(faces.box_xyxy, faces.score, self.overlap_threshold)]
 
 

@@ -47,7 +47,15 @@ def yunet_path() -> Path:
 
 
 def _fetched(place: Path) -> Path:
-    content = _downloaded(place)
+    try:
+        with urllib.request.urlopen(YUNET_URL, timeout=TIMEOUT_S) as answer:
+            content = answer.read()
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
+        raise ModelError(
+            f"expected the face detector at {place} or from {YUNET_URL}, got {reason}; put the file there by hand, "
+            "or take whole pictures as faces: --faces whole to predict, --faces given to import"
+        ) from error
     _check(content, YUNET_URL)
     try:
         with written_whole(place) as temporary:
@@ -70,18 +78,6 @@ def _kept_for_now(content: bytes) -> Path:
             f"expected a folder to write the face detector to, got {error}; set AFFEKT_HOME to one"
         ) from error
     return place
-
-
-def _downloaded(place: Path) -> bytes:
-    try:
-        with urllib.request.urlopen(YUNET_URL, timeout=TIMEOUT_S) as answer:
-            return answer.read()
-    except (OSError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", None) or error
-        raise ModelError(
-            f"expected the face detector at {place} or from {YUNET_URL}, got {reason}; put the file there by hand, "
-            "or take whole pictures as faces: --faces whole to predict, --faces given to import"
-        ) from error
 
 
 def _check(content: bytes, source: str) -> None:

@@ -55,10 +55,8 @@ def crop_face(image_rgb: np.ndarray, preprocessing: Preprocessing, box_xyxy: np.
     """Cut the square around a face out of a (height, width, 3) uint8 picture, resized to the network's input size.
 
     The square is centred on the box, in pixels, fractions allowed; what lies beyond the picture repeats its edge.
-    Without a box the whole picture is the face, and is stretched to the square without a margin.
-
-    Returns:
-        (input_size, input_size, channels) uint8.
+    Without a box the whole picture is the face, and is stretched to the square without a margin. The crop is
+    (input_size, input_size, channels) uint8.
     """
     height, width = image_rgb.shape[:2]
     size = preprocessing.input_size
@@ -128,12 +126,8 @@ def triangle_taps(length: int, start: float, stop: float, size: int) -> tuple[np
 def normalise(crops: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
     """Scale pixels to 0-1 once, subtract the mean and divide by the std.
 
-    Args:
-        crops: (faces, input_size, input_size, channels) uint8: pixels that were scaled before would be scaled twice.
-        preprocessing: the mean and std of the network.
-
-    Returns:
-        (faces, channels, input_size, input_size) float32.
+    From (faces, input_size, input_size, channels) uint8, for pixels that were scaled before would be scaled twice, to
+    (faces, channels, input_size, input_size) float32.
     """
     if crops.dtype != np.uint8:
         raise ConfigError(f"expected uint8 pixels in 0-255, got {crops.dtype}; pass crops as they come from crop_face")

@@ -31,7 +31,6 @@ class Card:
     """What a model knows about itself."""
 
     name: str
-    """The model's name in tables."""
     architecture: str
     """Name of the backbone: timm's, or one of affekt's own."""
     hidden_units: int
@@ -39,7 +38,6 @@ class Card:
     heads: tuple[str, ...]
     """`expression`, `valence_arousal`, or both."""
     preprocessing: Preprocessing
-    """What the network wants to see."""
     labels: tuple[str, ...] = LABELS
     """Names of the expression logits, in their order."""
     temperature: float = 1.0
@@ -61,7 +59,6 @@ class Card:
     limits: tuple[str, ...] = LIMITS
     """What is not known of the model, and what it must not be used for; a sentence each."""
     affekt_version: str = ""
-    """The affekt that wrote the card."""
 
     def __post_init__(self) -> None:
         """Refuse another label set."""

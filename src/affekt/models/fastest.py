@@ -28,14 +28,9 @@ def fastest_runtime(
 ) -> RuntimeName:
     """Return the runtime that is fastest for an ONNX file, or for its content, here.
 
-    CUDA is taken unmeasured where it starts. With onnxruntime alone there is nothing to measure.
-
-    Args:
-        model: the file or its content.
-        example: (faces, channels, size, size) float32, as many faces as a usual call has.
-        threads: cores per call; None takes all that this process may use.
-        name: what the measurement is cached under where the network's weights change and its speed does not;
-            empty takes the network's hash.
+    CUDA is taken unmeasured where it starts. With onnxruntime alone there is nothing to measure. The example is a usual
+    call, (faces, channels, size, size) float32. The measurement is cached under `name` where the network's weights
+    change and its speed does not, else under the network's hash.
     """
     if "cuda" in installed_runtimes() and _cuda_starts(model, threads):
         return "cuda"
@@ -43,7 +38,9 @@ def fastest_runtime(
     if len(installed) == 1:
         return installed[0]
     cached = _cached()
-    key = _key(name or _hash(model), threads or core_count())
+    # onnxruntime is asked itself: it is also packed as onnxruntime-gpu.
+    versions = (f"onnxruntime {onnxruntime.__version__}", f"openvino {importlib.metadata.version('openvino')}")
+    key = ", ".join((name or _hash(model), processor(), f"{threads or core_count()} threads", *versions))
     if cached.get(key) not in installed:
         speeds = {runtime: _speed(model, runtime, example, threads) for runtime in installed}
         cached[key] = max(installed, key=speeds.__getitem__)
@@ -102,9 +99,3 @@ def _hash(model: Path | bytes) -> str:
     except OSError as error:
         raise ModelError(f"expected to read {model}, got {error.strerror}; check who may read it") from error
     return hashlib.sha256(content).hexdigest()[:16]
-
-
-def _key(name: str, threads: int) -> str:
-    # onnxruntime is asked itself: it is also packed as onnxruntime-gpu.
-    versions = (f"onnxruntime {onnxruntime.__version__}", f"openvino {importlib.metadata.version('openvino')}")
-    return ", ".join((name, processor(), f"{threads} threads", *versions))

@@ -86,17 +86,14 @@ class OpenVinoEngine:
         self._shape = [side.get_length() if side.is_static else None for side in sides]
         self._process = os.getpid()
 
-    def _open_after_fork(self) -> None:
-        """Open the network again in a child process, into which its threads did not come along."""
-        with self._opening:
-            if self._process != os.getpid():
-                LEFT_BY_PARENT.append((self._compiled, self._of_thread))
-                self._open()
-
     def __call__(self, faces: np.ndarray) -> dict[str, np.ndarray]:
         """Answer as an `Engine` does."""
+        # Into a child process, a fork, the network's threads did not come along.
         if self._process != os.getpid():
-            self._open_after_fork()
+            with self._opening:
+                if self._process != os.getpid():
+                    LEFT_BY_PARENT.append((self._compiled, self._of_thread))
+                    self._open()
         _refuse_other_shape(faces, self._shape, self._where)
         request = getattr(self._of_thread, "request", None)
         if request is None:
