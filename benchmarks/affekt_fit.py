@@ -7,7 +7,6 @@ import json
 import sys
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,8 @@ import torch
 
 from affekt import __version__
 from affekt.data.manifest import to_manifest
-from affekt.training.recipes import RECIPES
-from affekt.training.run import Run, train
+from affekt.training.recipes import find_recipe
+from affekt.training.run import train
 
 WARM_UP_ROWS = 16
 
@@ -33,24 +32,12 @@ def manifest_of(job: dict[str, Any], rows: int | None = None) -> pl.DataFrame:
 
 def run(job: dict[str, Any], manifest: pl.DataFrame, epochs: int) -> float:
     """Train in a folder that is thrown away, and return the seconds."""
-    recipe = replace(
-        RECIPES[job["recipe"]](),
-        weights=("none",),
-        precision=job["precision"],
-        epochs=epochs,
-        early_stopping_patience=0,
+    recipe = find_recipe(job["recipe"]).recipe.with_options(
+        weights=("none",), precision=job["precision"], epochs=epochs, early_stopping_patience=0
     )
     with tempfile.TemporaryDirectory() as folder:
-        where = Run(
-            recipe_name=job["recipe"],
-            data=Path("drawn"),
-            out=Path(folder) / "run",
-            validation="val",
-            seed=job["seed"],
-            device="cpu",
-        )
         start = time.perf_counter()
-        train(recipe, manifest, where)
+        train(recipe, manifest, Path(folder) / "run", validation="val", seed=job["seed"], device="cpu")
         return time.perf_counter() - start
 
 

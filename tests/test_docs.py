@@ -11,16 +11,16 @@ from affekt.analysis.options import AnalyzerOptions
 from affekt.analysis.predict import predict
 from affekt.cli.data import IMPORTERS
 from affekt.cli.demo import DemoCommand
-from affekt.cli.evaluate import EvaluateCommand
 from affekt.cli.main import COMMANDS
 from affekt.cli.models import ModelsCommand
 from affekt.cli.predict import TIMES
 from affekt.cli.train import TrainCommand
+from affekt.evaluation.run import EvaluateOptions
 from affekt.exporting import export
 from affekt.models.card import SHIPPED, read_card
 from affekt.server.settings import Settings
-from affekt.training.augmentation_settings import Augmentation
-from affekt.training.recipe import Recipe
+from affekt.training.generations import Chain
+from affekt.training.recipe import GROUPS, Augmentation
 from affekt.training.recipes import RECIPES
 
 ROOT = Path(__file__).parents[1]
@@ -34,13 +34,14 @@ def names(page):
 
 def commands(page):
     text = page.read_text().replace("\\\n", " ")
-    blocks = text if page.suffix == ".sh" else "\n".join(re.findall(r"^```\n(.*?)^```", text, flags=re.M | re.S))
+    blocks = text if page.suffix == ".sh" else "\n".join(re.findall(r"^```\w*\n(.*?)^```$", text, flags=re.M | re.S))
     return re.findall(r"^ *affekt (.+)$", blocks, flags=re.M) + re.findall(r"`affekt ([^`\n]+)`", text)
 
 
 def options_of(command, words):
-    classes = {"train": (TrainCommand, Recipe), "evaluate": (EvaluateCommand,), "models": (ModelsCommand,)}
-    classes |= {"demo": (DemoCommand,), "predict": (AnalyzerOptions,), "serve": (Settings,)}
+    classes = {"train": (TrainCommand, Chain, *GROUPS.values()), "evaluate": (EvaluateOptions,)}
+    classes |= {"models": (ModelsCommand,), "demo": (DemoCommand,)}
+    classes |= {"predict": (AnalyzerOptions,), "serve": (Settings,)}
     known = {field.name for each in classes.get(command, ()) for field in dataclasses.fields(each)}
     functions = {"export": export, "predict": predict}
     known |= set(inspect.signature(functions[command]).parameters) if command in functions else set()
@@ -56,7 +57,7 @@ def test_every_command_in_the_pages_exists(page):
         assert words[0] in COMMANDS, line
         if words[:2] == ["data", "import"] and words[2] != "NAME":
             assert words[2] in IMPORTERS, line
-        if words[0] == "train" and words[1] != "RECIPE":
+        if words[0] == "train" and words[1:2] not in ([], ["RECIPE"]):
             assert words[1] in RECIPES, line
         if words[0] != "data" and "--help" not in words:
             used = {word.removeprefix("--") for word in words if word.startswith("--")}

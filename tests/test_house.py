@@ -1,9 +1,41 @@
-"""The shape of the source, so that a stranger can read it: sizes, signatures, imports."""
+"""The shape of the source, so that a stranger can read it: sizes, signatures, imports, and the page that shows it."""
 
-from house import HERE, LONGEST_FILE, House
+import re
+
+from house import HERE, LAYERS, LONGEST_FILE, House, plan, planned_page
 
 HOUSE = House(HERE / "src" / "affekt")
 
 
-def test_no_file_is_too_long():
+def test_no_file_and_no_function_is_too_long():
     assert not {name: lines for name, lines in HOUSE.lines.items() if lines > LONGEST_FILE}
+
+
+def test_at_most_five_functions_have_more_than_six_parameters():
+    assert len(HOUSE.long_signatures) <= 5, HOUSE.long_signatures
+
+
+def test_at_most_five_small_modules_have_a_single_importer():
+    assert len(HOUSE.small_modules) <= 5, HOUSE.small_modules
+
+
+def test_no_modules_import_one_another_not_even_for_type_checking():
+    assert not HOUSE.cycles
+
+
+def test_no_command_is_longer_than_what_a_command_does():
+    assert not {name: lines for name, lines in HOUSE.lines.items() if name.startswith("affekt.cli.") and lines > 120}
+
+
+def test_the_architecture_page_has_the_plan_of_today():
+    _, found, _ = planned_page()
+    assert found == plan(HOUSE), "type: python scripts/house.py --plan"
+
+
+def test_the_architecture_page_names_every_package_and_only_files_that_exist():
+    before, _, after = planned_page()
+    named = set(re.findall(r"`([\w/-]+\.(?:py|js|sh|jinja|html|css))`", before + after))
+    assert len(named) > 40
+    places = (HERE / "src" / "affekt", HERE / "src", HERE)
+    assert not [name for name in named if not any((place / name).exists() for place in places)]
+    assert all(re.search(rf"\b{room}\b", before) for room in (*LAYERS, "drawn_faces"))

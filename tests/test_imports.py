@@ -32,7 +32,9 @@ def test_a_module_never_imports_what_stands_above_it(module):
 
 
 def test_only_the_demo_imports_drawn_faces():
-    users = [name for name, path in HOUSE.files.items() if re.search(r"(from|import) drawn_faces", path.read_text())]
+    users = [
+        name for name, path in HOUSE.files.items() if re.search(r"^ *(from|import) drawn_faces", path.read_text(), re.M)
+    ]
     assert users == ["affekt.cli.demo"]
 
 

@@ -14,4 +14,4 @@ if [ ! -f "$out/runs/affekt/model.safetensors" ]; then
   affekt train affekt --data "$out/ferplus-wide.parquet" --validation held --out "$out/runs/affekt" --resume
 fi
 affekt export "$out/runs/affekt" --out "$out/models/affekt" --precision fp16
-affekt evaluate "$out/models/affekt" --data "$out/ferplus-clean.parquet" --split val --conditions --out "$out/report"
+affekt evaluate "$out/models/affekt" --data "$out/ferplus-clean.parquet" --split val --corruptions --out "$out/report"

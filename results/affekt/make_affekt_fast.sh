@@ -9,4 +9,4 @@ if [ ! -f "$out/runs/affekt-fast/model.safetensors" ]; then
       --out "$out/runs/affekt-fast" --resume
 fi
 affekt export "$out/runs/affekt-fast" --out "$out/models/affekt-fast"
-affekt evaluate "$out/models/affekt-fast" --data "$out/ferplus-clean.parquet" --split val --conditions --out "$out/report-fast"
+affekt evaluate "$out/models/affekt-fast" --data "$out/ferplus-clean.parquet" --split val --corruptions --out "$out/report-fast"

@@ -22,8 +22,10 @@ if _typing.TYPE_CHECKING:
     from affekt.analysis.options import AnalyzerOptions
     from affekt.analysis.predict import predict
     from affekt.data.manifest import read_manifest
+    from affekt.evaluation.run import EvaluateOptions, evaluate
     from affekt.exporting import export
     from affekt.progress import show_progress
+    from affekt.training.run import train
 
 __all__ = [
     "AffektError",
@@ -32,17 +34,20 @@ __all__ = [
     "AnalyzerOptions",
     "ConfigError",
     "DataError",
+    "EvaluateOptions",
     "MissingExtra",
     "ModelError",
     "PictureError",
     "__version__",
     "analyze",
     "draw",
+    "evaluate",
     "export",
     "load",
     "predict",
     "read_manifest",
     "show_progress",
+    "train",
 ]
 
 __version__ = "0.1.0"
@@ -54,13 +59,16 @@ _os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 _MODULES = {
     "Analyzer": "affekt.analysis.analyzer",
     "AnalyzerOptions": "affekt.analysis.options",
+    "EvaluateOptions": "affekt.evaluation.run",
     "analyze": "affekt.analysis.analyzer",
     "draw": "affekt.analysis.drawing",
+    "evaluate": "affekt.evaluation.run",
     "export": "affekt.exporting",
     "load": "affekt.analysis.analyzer",
     "predict": "affekt.analysis.predict",
     "read_manifest": "affekt.data.manifest",
     "show_progress": "affekt.progress",
+    "train": "affekt.training.run",
 }
 """Where each name is; imported when it is first asked for, so that `import affekt` is instant."""
 

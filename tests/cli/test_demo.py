@@ -21,10 +21,10 @@ def tiny_recipes(monkeypatch):
             "input_size": 32,
             "epochs": 1,
         }
-        return recipes.Recipe(**(fields | changes))
+        return recipes.NamedRecipe("tiny", recipes.Recipe.of(**(fields | changes)))
 
-    monkeypatch.setitem(recipes.RECIPES, "tiny-drawn", tiny)
-    monkeypatch.setitem(recipes.RECIPES, "tiny-va-drawn", lambda: tiny(heads=("valence_arousal",)))
+    monkeypatch.setitem(recipes.RECIPES, "tiny-drawn", tiny())
+    monkeypatch.setitem(recipes.RECIPES, "tiny-va-drawn", tiny(heads=("valence_arousal",)))
 
 
 def test_the_demo_trains_evaluates_and_shows(tiny_recipes, tmp_path, capsys):
@@ -45,7 +45,7 @@ def test_the_demo_trains_evaluates_and_shows(tiny_recipes, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--recipes", "tiny-drawn", "resnet"], "expected recipes among"),
+        (["--recipes", "tiny-drawn", "resnet"], "expected a recipe among"),
         (["--recipes", "tiny-drawn", "--epochs", "0"], "expected epochs above 0"),
     ],
 )
@@ -58,7 +58,7 @@ def test_a_mistake_is_one_sentence_before_anything_is_drawn_or_trained(tiny_reci
 
 
 def test_the_demo_trains_the_four_reference_networks():
-    built = {recipes.RECIPES[name]().architecture for name in demo.DEMO_RECIPES}
+    built = {recipes.RECIPES[name].recipe.network.architecture for name in demo.DEMO_RECIPES}
     assert built == {
-        recipes.RECIPES[name]().architecture for name in ("efficientnetv2b0", "mobilenetv2", "xception")
+        recipes.RECIPES[name].recipe.network.architecture for name in ("efficientnetv2b0", "mobilenetv2", "xception")
     } | {"vgg16"}

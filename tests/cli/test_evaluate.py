@@ -69,7 +69,7 @@ def test_a_model_is_run_and_its_predictions_are_kept(capsys, data, predictions, 
     main(["train", "mobilenetv2", *tiny, *map(str, options), "--validation", "0.25"])
     monkeypatch.chdir(run)
     evaluate(
-        ".", "--predictions", predictions, "--data", data, "--out", tmp_path / "report", "--conditions", "--record"
+        ".", "--predictions", predictions, "--data", data, "--out", tmp_path / "report", "--corruptions", "--record"
     )
     assert "<h3>Training</h3>" in (tmp_path / "report" / "report.html").read_text()
     kept = pl.read_parquet(tmp_path / "report" / "predictions" / "small.parquet")
@@ -80,18 +80,18 @@ def test_a_model_is_run_and_its_predictions_are_kept(capsys, data, predictions, 
     assert [(pair["first"], pair["second"]) for pair in metrics["differences"]] == [("small", "theirs")]
     card = json.loads((run / "card.json").read_text())
     assert card["metrics"]["random test"]["figures"] == metrics["models"]["small"]["figures"]
-    [found] = json.loads((tmp_path / "report" / "conditions.json").read_text())
+    [found] = json.loads((tmp_path / "report" / "corruptions.json").read_text())
     assert found["model"] == "small"
-    assert found["conditions"]["clean"]["accuracy"] == metrics["models"]["small"]["figures"]["accuracy"]
-    assert "| mouth covered |" in (tmp_path / "report" / "conditions.md").read_text()
+    assert found["corruptions"]["clean"]["accuracy"] == metrics["models"]["small"]["figures"]["accuracy"]
+    assert "| mouth covered |" in (tmp_path / "report" / "corruptions.md").read_text()
 
 
 def test_without_anything_to_score(capsys, data):
     assert "expected a model folder or --predictions" in refused(capsys, "--data", data)
 
 
-@pytest.mark.parametrize("option", ["--conditions", "--record"])
-def test_tables_alone_cannot_meet_conditions_nor_be_written_into_a_card(capsys, data, predictions, option):
+@pytest.mark.parametrize("option", ["--corruptions", "--record"])
+def test_tables_alone_cannot_be_corrupted_nor_be_written_into_a_card(capsys, data, predictions, option):
     said = refused(capsys, "--predictions", predictions, "--data", data, option)
     assert f"expected a model with {option}" in said
 

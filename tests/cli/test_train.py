@@ -14,8 +14,8 @@ from affekt.data.manifest import read_manifest, write_manifest
 from affekt.faces.pictures import encode_png
 from affekt.labels import LABELS
 from affekt.models.card import read_card
-from affekt.training.augmentation_settings import Augmentation
-from affekt.training.recipe import Recipe
+from affekt.training.generations import Chain
+from affekt.training.recipe import GROUPS, Augmentation
 from affekt.training.recipes import RECIPES
 
 TINY = [
@@ -54,9 +54,9 @@ def refused(capsys, *arguments):
 def test_help_lists_every_recipe_with_its_summary(arguments, capsys):
     main(["train", *arguments])
     printed = capsys.readouterr().out
-    for name, build in RECIPES.items():
+    for name, named in RECIPES.items():
         assert f"\n  {name} " in printed
-        assert build.__doc__.splitlines()[0] in printed
+        assert named.summary in printed
 
 
 @pytest.mark.parametrize("recipe", ["mobilenetv2", "vgg16-va"])
@@ -65,11 +65,13 @@ def test_every_field_of_the_recipe_is_an_option(recipe, capsys):
         main(["train", recipe, "--help"])
     assert caught.value.code == 0
     printed = capsys.readouterr().out
-    own = {field.name for field in fields(train.TrainCommand)} - {"recipe"}
-    options = own | {field.name for field in fields(Recipe)} - {"augmentation"}
+    options = {field.name for field in fields(train.TrainCommand)} - {"recipe", "chain"}
+    options |= {field.name for kind in (*GROUPS.values(), Chain) for field in fields(kind)}
     options |= {f"augmentation.{field.name}" for field in fields(Augmentation)}
     absent = {name for name in options if f"--{name.replace('_', '-')}" not in printed}
     assert not absent
+    for title in (*GROUPS, "augmentation", "chain"):
+        assert f" {title} options " in printed
 
 
 @pytest.mark.parametrize("arguments", ["train --help", "train mobilenetv2 --help"])
@@ -135,13 +137,13 @@ def test_a_run_from_end_to_end(data, tmp_path, capsys):
     printed = capsys.readouterr()
     assert f"next: affekt evaluate {out} --data {data} --split val --out" in printed.out, "there is no test"
     assert "the epoch was chosen on val" in printed.out
-    assert "epoch   1/1" in printed.out
+    assert "epoch   1/1" in printed.err
     assert "kept epoch 1: loss " in printed.err
     card = read_card(out)
     assert card.name == "mine"
     assert card.training["recipe_name"] == "mobilenetv2"
     assert card.training["seed"] == 7
-    assert card.training["recipe"]["precision"] == "bf16"
+    assert card.training["recipe"]["step"]["precision"] == "bf16"
     assert card.training["command"].startswith("affekt train mobilenetv2 --data")
     assert list((out / "tensorboard").glob("events*"))
     assert "without a finished model" in refused(capsys, *arguments, "--resume")

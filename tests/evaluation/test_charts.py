@@ -8,7 +8,6 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
 
-from affekt.evaluation.bootstrap import Figure
 from affekt.evaluation.charts import (
     paint_classes,
     paint_comparison,
@@ -16,10 +15,11 @@ from affekt.evaluation.charts import (
     paint_confusion,
     paint_curves,
     paint_reliability,
+    render,
 )
-from affekt.evaluation.drawing import render
+from affekt.evaluation.figures import Figure
+from affekt.evaluation.metrics import precision_recall_curve, roc_curve
 from affekt.evaluation.predictions import match
-from affekt.evaluation.ranking import precision_recall_curve, roc_curve
 from affekt.evaluation.score import score
 from affekt.labels import LABELS
 
@@ -28,18 +28,18 @@ from affekt.labels import LABELS
 def test_charts_of_absent_classes_keep_their_rows_and_need_no_curve(manifest, predictions):
     angry = score(match(predictions, manifest.with_columns(emotion=pl.lit("anger")), "test"), resamples=20)
     classes, curves = Canvas(), Canvas()
-    paint_classes(classes, angry)
+    paint_classes(classes.subplots(), angry)
     low, high = sorted(classes.axes[0].get_ylim())
     assert low <= -0.4
     assert high >= 7.4
-    paint_curves(curves, np.full(9, 6), np.full((9, 8), 1 / 8), angry, "roc_auc")
+    paint_curves(curves.subplots(), np.full(9, 6), np.full((9, 8), 1 / 8), angry, "roc_auc")
     assert curves.axes[0].get_legend() is None
 
 
 def test_the_histogram_of_confidence_has_the_bins_of_the_reliability_diagram():
     canvas = Canvas()
     confidence = np.linspace(0, 1, 16)[1:]
-    paint_confidence(canvas, confidence, np.arange(15) % 2 == 0)
+    paint_confidence(canvas.subplots(), confidence, np.arange(15) % 2 == 0)
     wrong, right = ([bar.get_height() for bar in bars] for bars in canvas.axes[0].containers)
     assert wrong == [0, 1] * 7 + [0]
     assert right == [1, 0] * 7 + [1]
@@ -49,7 +49,7 @@ def test_the_confusion_matrix_shows_shares_of_the_true_class():
     counts = np.zeros((8, 8), dtype=int)
     counts[0, :2], counts[1, 1] = (3, 1), 4
     canvas = Canvas()
-    paint_confusion(canvas, counts)
+    paint_confusion(canvas.subplots(), counts)
     shown: dict[tuple[int, int], list[str]] = {}
     for text in canvas.axes[0].texts:
         column, row = map(int, text.get_position())
@@ -59,7 +59,7 @@ def test_the_confusion_matrix_shows_shares_of_the_true_class():
 
 def test_the_reliability_diagram_has_accuracy_and_wilsons_interval():
     canvas = Canvas()
-    paint_reliability(canvas, np.full(20, 0.5), np.arange(20) < 5)
+    paint_reliability(canvas.subplots(), np.full(20, 0.5), np.arange(20) < 5)
     [bar] = canvas.axes[0].patches
     assert bar.get_height() == 0.25
     low, high = canvas.axes[0].lines[0].get_ydata()
@@ -73,7 +73,7 @@ def test_curves_are_of_their_own_class(manifest, predictions, kind, curve):
     matched = match(predictions, manifest, "test")
     assert matched.probabilities is not None
     canvas = Canvas()
-    paint_curves(canvas, matched.label, matched.probabilities, score(matched, resamples=0), kind)
+    paint_curves(canvas.subplots(), matched.label, matched.probabilities, score(matched, resamples=0), kind)
     for index, line in enumerate(canvas.axes[0].lines[:8]):
         x, y = curve(matched.label == index, matched.probabilities[:, index])
         np.testing.assert_array_equal(line.get_data(), [x, y])
@@ -81,12 +81,12 @@ def test_curves_are_of_their_own_class(manifest, predictions, kind, curve):
 
 
 def test_the_figures_on_the_axis_of_a_comparison_do_not_overlap():
-    def paint(canvas):
+    def paint(axes):
         paint_comparison(
-            canvas, [("affekt", Figure(0.939, 0.931, 0.946)), ("affekt-single", Figure(0.937, 0.929, 0.944))]
+            axes, [("affekt", Figure(0.939, 0.931, 0.946)), ("affekt-single", Figure(0.937, 0.929, 0.944))]
         )
-        FigureCanvasAgg(canvas).draw()
-        boxes = [label.get_window_extent() for label in canvas.axes[0].get_xticklabels()]
+        FigureCanvasAgg(axes.figure).draw()
+        boxes = [label.get_window_extent() for label in axes.get_xticklabels()]
         assert len(boxes) >= 3
         assert all(box.x1 < following.x0 for box, following in itertools.pairwise(boxes))
 

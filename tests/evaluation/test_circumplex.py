@@ -9,7 +9,7 @@ from affekt.evaluation.circumplex import paint_class_means, paint_residuals, spr
 
 def test_residuals_are_prediction_minus_truth():
     canvas = Canvas()
-    paint_residuals(canvas, np.array([-0.5, 0.25]), np.array([0.5, 0.0]), "valence")
+    paint_residuals(canvas.subplots(), np.array([-0.5, 0.25]), np.array([0.5, 0.0]), "valence")
     points = np.asarray(canvas.axes[0].collections[0].get_offsets())
     np.testing.assert_allclose(points, [[-0.5, 1.0], [0.25, -0.25]])
 
@@ -17,7 +17,7 @@ def test_residuals_are_prediction_minus_truth():
 def test_means_outside_the_circle_stay_in_the_chart():
     canvas = Canvas()
     ends = np.array([0.1, 0.2]), np.array([0.0, 0.1])
-    paint_class_means(canvas, ends, (np.array([1.6, 1.7]), np.array([0.1, 0.1])), np.array([1, 1]))
+    paint_class_means(canvas.subplots(), ends, (np.array([1.6, 1.7]), np.array([0.1, 0.1])), np.array([1, 1]))
     assert canvas.axes[0].get_xlim()[1] > 1.65
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from affekt.data.manifest import to_manifest
 from affekt.errors import ConfigError
-from affekt.evaluation.evaluate import evaluate_tables
+from affekt.evaluation.evaluate import Intervals, evaluate_tables
 from affekt.evaluation.groups import LEAST_OF_EXPRESSION, LEAST_PEOPLE, LEAST_ROWS, SHOWN, score_groups
 from affekt.evaluation.predictions import match
 from affekt.evaluation.report import write_report
@@ -227,7 +227,7 @@ def test_what_cannot_group_is_refused(manifest_of, predictions_of, attribute, me
 
 def test_the_report_shows_groups(tmp_path, grouped, predictions_of):
     evaluation = evaluate_tables(
-        {"one": predictions_of(grouped)}, grouped, "test", resamples=20, progress=False, groups=("age", "source")
+        {"one": predictions_of(grouped)}, grouped, "test", Intervals(20), groups=("age", "source")
     )
     write_report(evaluation, tmp_path, pictures=0)
     found = json.loads((tmp_path / "metrics.json").read_text())["models"]["one"]["groups"]
@@ -244,7 +244,7 @@ def test_the_report_shows_groups(tmp_path, grouped, predictions_of):
 
 
 def test_no_groups_no_section(tmp_path, manifest, predictions):
-    evaluation = evaluate_tables({"one": predictions}, manifest, "test", resamples=5, progress=False)
+    evaluation = evaluate_tables({"one": predictions}, manifest, "test", Intervals(5))
     write_report(evaluation, tmp_path, pictures=0)
     assert "Groups" not in (tmp_path / "report.html").read_text()
     assert json.loads((tmp_path / "metrics.json").read_text())["models"]["one"]["groups"] == {}

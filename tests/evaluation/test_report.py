@@ -3,25 +3,27 @@
 import json
 import re
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import polars as pl
 import pytest
 
 from affekt.errors import ConfigError, DataError, MissingExtra
-from affekt.evaluation.bootstrap import Figure
-from affekt.evaluation.drawing import render
-from affekt.evaluation.evaluate import evaluate_tables
-from affekt.evaluation.history import panels_of, read_log
-from affekt.evaluation.markup import table_html, typeset
-from affekt.evaluation.mistakes import worst_mistakes
+from affekt.evaluation.charts import panels_of, read_log, render
+from affekt.evaluation.evaluate import Intervals, evaluate_tables
+from affekt.evaluation.figures import Figure, interval, number
 from affekt.evaluation.predictions import match
-from affekt.evaluation.report import report_html, write_report
-from affekt.evaluation.table import Table, interval, is_clear, main_tables, number, summary, to_markdown, to_plain
+from affekt.evaluation.report import TEMPLATES, report_html, typeset, worst_mistakes, write_report
+from affekt.evaluation.tables import Table, main_tables, summary, to_markdown, to_plain
 
 
 def evaluated(manifest, tables, **options):
-    return evaluate_tables(tables, manifest, "test", **({"resamples": 40, "progress": False} | options))
+    return evaluate_tables(tables, manifest, "test", Intervals(40), **options)
+
+
+def table_html(table):
+    return TEMPLATES.get_template("pieces.html.jinja").module.table(table)
 
 
 @pytest.fixture
@@ -56,7 +58,7 @@ class Wellformed(HTMLParser):
 
 def test_everything_is_written_for_two_models(tmp_path, manifest, predictions, predictions_of, log):
     tables = {"one": predictions, "two <b>": predictions_of(manifest, skill=1.0, seed=7).drop("valence", "arousal")}
-    evaluation = evaluated(manifest, tables, command="affekt evaluate one two")
+    evaluation = replace(evaluated(manifest, tables), command="affekt evaluate one two")
     out = tmp_path / "deep" / "report"
     write_report(evaluation, out, logs={"one": log}, pictures=5)
     assert sorted(path.name for path in out.iterdir()) == ["metrics.json", "report.html", "table.md"]
@@ -146,7 +148,7 @@ def test_dimensions_known_for_different_rows_make_charts_of_what_there_is(manife
 
 @pytest.mark.parametrize(("low", "high", "clear"), [(0.1, 0.2, True), (-0.2, -0.1, True), (-0.1, 0.2, False)])
 def test_a_difference_is_clear_on_either_side_of_zero(low, high, clear):
-    assert is_clear(Figure(0, low, high)) is clear
+    assert Figure(0, low, high).is_clear is clear
     bold = "**+0.000" in to_markdown(Table("t", ("a", "b"), (("x - y", Figure(0, low, high)),), signed=True))
     assert bold is clear
 
@@ -169,7 +171,7 @@ def test_the_floors_name_and_no_model_are_refused(manifest, predictions):
 def test_without_matplotlib_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(MissingExtra, match=r"affekt\[evaluate\]"):
-        render(lambda canvas: None, "empty")
+        render(lambda axes: None, "empty")
 
 
 def test_the_worst_mistakes_come_first_and_a_lost_picture_says_why(manifest, predictions):

@@ -11,12 +11,11 @@ from scipy.stats import binomtest, entropy, pearsonr
 from sklearn import metrics as sk
 
 from affekt.errors import ConfigError, DataError
-from affekt.evaluation.baselines import floor_predictions
-from affekt.evaluation.bootstrap import Figure
-from affekt.evaluation.definitions import DEFINITIONS
+from affekt.evaluation.evaluate import floor_predictions
+from affekt.evaluation.figures import DEFINITIONS, Figure
 from affekt.evaluation.notes import notes_on
 from affekt.evaluation.predictions import match
-from affekt.evaluation.score import compare, score, to_json
+from affekt.evaluation.score import compare, score, scores_to_json
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
 
 
@@ -294,7 +293,7 @@ def test_no_resamples_leave_the_intervals_open(manifest, predictions):
 
 def test_json_holds_no_nan(manifest, predictions):
     constant = predictions.with_columns(valence=pl.lit(0.0))
-    plain = to_json(scored(constant, manifest))
+    plain = scores_to_json(scored(constant, manifest))
     json.dumps(plain, allow_nan=False)
     assert plain["figures"]["valence_corr"] == {"value": None, "low": None, "high": None}
     assert plain["classes"]["happiness"]["recall"]["value"] > 0

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from affekt.errors import ConfigError
-from affekt.evaluation.evaluate import evaluate_tables
+from affekt.evaluation.evaluate import Intervals, evaluate_tables
 from affekt.evaluation.predictions import match
 from affekt.evaluation.report import write_report
 from affekt.evaluation.robustness import measure_robustness
@@ -55,9 +55,7 @@ def test_figures_are_those_of_a_manifest_and_a_model_that_never_had_them(manifes
 
 
 def test_every_page_says_what_was_left_out(tmp_path, manifest, predictions):
-    evaluation = evaluate_tables(
-        {"one": predictions}, manifest, "test", resamples=10, progress=False, without=("contempt",)
-    )
+    evaluation = evaluate_tables({"one": predictions}, manifest, "test", Intervals(10), without=("contempt",))
     write_report(evaluation, tmp_path, pictures=3)
     assert "Expressions: made without contempt, split test" in (tmp_path / "table.md").read_text()
     assert "made without contempt" in (tmp_path / "report.html").read_text()
@@ -67,7 +65,7 @@ def test_every_page_says_what_was_left_out(tmp_path, manifest, predictions):
     assert metrics["floor"]["rows"] == metrics["rows"]
 
 
-def test_worse_conditions_leave_out_the_same(manifest, predictions):
+def test_corrupted_pictures_leave_out_the_same(manifest, predictions):
     clean = score(match(predictions, manifest, "test", without=WITHOUT), resamples=5)
     found = measure_robustness(clean, manifest, manifest.filter(split="test"), lambda rows: predictions)
     assert {scores.rows for scores in found.scores.values()} == {clean.rows}
@@ -76,4 +74,4 @@ def test_worse_conditions_leave_out_the_same(manifest, predictions):
 @pytest.mark.parametrize("without", [("rage",), LABELS[1:]])
 def test_what_cannot_be_left_out_is_refused(manifest, predictions, without):
     with pytest.raises(ConfigError, match="expected --without up to six"):
-        evaluate_tables({"one": predictions}, manifest, "test", progress=False, without=without)
+        evaluate_tables({"one": predictions}, manifest, "test", without=without)

@@ -12,7 +12,7 @@ import torch
 
 from affekt.data.manifest import write_manifest
 from affekt.errors import ConfigError, ModelError
-from affekt.evaluation.dimensional import concordance
+from affekt.evaluation.metrics import concordance
 from affekt.exporting import export, model_folder
 from affekt.exporting.model_folder import LARGEST_DIFFERENCE, largest_difference, random_pictures, write_model_folder
 from affekt.exporting.onnx_file import describe, write_onnx
@@ -20,9 +20,9 @@ from affekt.faces.preprocessing import Preprocessing, normalise
 from affekt.labels import LABELS
 from affekt.models.card import Card, read_card
 from affekt.models.session import Session
-from affekt.networks.crops import Crops
 from affekt.networks.network import Network
-from affekt.networks.saving import load_model, save_model
+from affekt.networks.predictions import Crops
+from affekt.networks.weights import load_model, save_model
 from drawn_faces import drawn_manifest
 
 BOTH = ("expression", "valence_arousal")

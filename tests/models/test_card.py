@@ -159,7 +159,7 @@ def test_heads_may_come_in_any_order(tmp_path, heads):
 
 
 def test_figures_that_could_not_be_measured_are_no_fault(tmp_path):
-    metrics = {"validation": {"val_ccc_valence": NAN}, "faces test": {"figures": {"macro_f1": {"value": None}}}}
+    metrics = {"validation": {"val_valence_ccc": NAN}, "faces test": {"figures": {"macro_f1": {"value": None}}}}
     changed(tmp_path, metrics=metrics)
     assert read_card(tmp_path).metrics["faces test"]["figures"] == {"macro_f1": {"value": None}}
 

@@ -28,9 +28,9 @@ def trainable(module):
     ],
 )
 def test_the_reference_recipes_have_the_studys_parameter_counts(name, total, trained):
-    recipe = RECIPES[name]()
+    options = RECIPES[name].recipe.network
     with torch.device("meta"):
-        network = Network(recipe.architecture, recipe.hidden_units, recipe.heads)
+        network = Network(options.architecture, options.hidden_units, options.heads)
     network.freeze_backbone()
     assert parameter_count(network) == total
     assert trainable(network) == trained
@@ -43,20 +43,20 @@ def test_both_heads_stand_on_one_backbone():
         both = Network("mobilenetv2_100", 256, ("expression", "valence_arousal"))
     assert parameter_count(both) - parameter_count(one) == 256 * 2 + 2
     outputs = both(torch.zeros(3, 3, 64, 64, device="meta"))
-    assert outputs.logits.shape == (3, 8)
-    assert outputs.valence_arousal.shape == (3, 2)
-    assert one(torch.zeros(1, 3, 64, 64, device="meta")).valence_arousal is None
+    assert outputs["expression"].shape == (3, 8)
+    assert outputs["valence_arousal"].shape == (3, 2)
+    assert one(torch.zeros(1, 3, 64, 64, device="meta")).keys() == {"expression"}
 
 
 @pytest.mark.parametrize("architecture", ["mobilenetv3_small_050", "test_resnet", "test_convnext", "test_efficientnet"])
 def test_any_convolutional_network_of_timm_is_a_backbone(architecture):
     network = Network(architecture, 16, ("expression",)).eval()
-    assert network(torch.zeros(2, 3, 48, 48)).logits.shape == (2, 8)
+    assert network(torch.zeros(2, 3, 48, 48))["expression"].shape == (2, 8)
 
 
 def test_grey_pictures_are_one_channel():
     network = Network("test_resnet", 16, ("expression",), channels=1).eval()
-    assert network(torch.zeros(2, 1, 48, 48)).logits.shape == (2, 8)
+    assert network(torch.zeros(2, 1, 48, 48))["expression"].shape == (2, 8)
 
 
 def test_an_unknown_architecture_names_a_near_one():
@@ -82,7 +82,7 @@ def test_valence_and_arousal_never_leave_their_range(seed, scale, weight, bias):
     with torch.no_grad():
         heads.valence_arousal.weight.copy_(torch.randn(2, 4, generator=generator) * weight)
         heads.valence_arousal.bias.fill_(bias)
-    points = heads(torch.randn(5, 6, generator=generator) * scale).valence_arousal
+    points = heads(torch.randn(5, 6, generator=generator) * scale)["valence_arousal"]
     assert points.isfinite().all()
     assert points.abs().max() <= 1
 
@@ -94,13 +94,13 @@ def test_an_untrained_head_answers_the_training_mean(valence, arousal, seed):
     heads.start_at(valence, arousal)
     features = torch.randn(3, 6, generator=torch.Generator().manual_seed(seed)) * 10
     expected = torch.tensor([[valence, arousal]]).expand(3, 2)
-    torch.testing.assert_close(heads(features).valence_arousal, expected, atol=1e-6, rtol=0)
+    torch.testing.assert_close(heads(features)["valence_arousal"], expected, atol=1e-6, rtol=0)
 
 
 def test_a_mean_at_the_edge_still_leaves_a_gradient():
     heads = Heads(6, 4, ("valence_arousal",))
     heads.start_at(1.0, -1.0)
-    points = heads(torch.zeros(1, 6)).valence_arousal
+    points = heads(torch.zeros(1, 6))["valence_arousal"]
     points.sum().backward()
     assert points.abs().max() < 1
     assert heads.valence_arousal.bias.grad.abs().min() > 0.01
@@ -112,7 +112,7 @@ def test_a_frozen_backbone_stays_as_it_is_whatever_train_says():
     before = {name: tensor.clone() for name, tensor in network.backbone.state_dict().items()}
     for mode in (True, False, True):
         network.train(mode)
-        network(torch.randn(4, 3, 32, 32)).logits.sum().backward()
+        network(torch.randn(4, 3, 32, 32))["expression"].sum().backward()
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.backbone.state_dict().items())
     assert network.heads.training
     assert network.heads.hidden.weight.grad is not None
@@ -133,12 +133,12 @@ def faces_of_unlike_light(count, size):
 def test_efficientnet_tells_pictures_apart_through_our_preprocessing():
     """The study fed EfficientNetV2 pixels scaled twice: all pictures became nearly one, and it stayed at chance."""
     torch.manual_seed(0)
-    recipe = RECIPES["efficientnetv2b0"]()
-    network = Network(recipe.architecture, recipe.hidden_units, recipe.heads).eval()
-    preprocessing = Preprocessing(input_size=64, mean=recipe.mean, std=recipe.std)
+    options = RECIPES["efficientnetv2b0"].recipe.network
+    network = Network(options.architecture, options.hidden_units, options.heads).eval()
+    preprocessing = Preprocessing(input_size=64, mean=options.mean, std=options.std)
     crops = faces_of_unlike_light(6, 64)
     right = torch.from_numpy(normalise(crops, preprocessing))
-    mean, std = (torch.tensor(value).view(1, 3, 1, 1) for value in (recipe.mean, recipe.std))
+    mean, std = (torch.tensor(value).view(1, 3, 1, 1) for value in (options.mean, options.std))
     twice = ((right * std + mean) / 255 - mean) / std
     with torch.inference_mode():
         spread, spread_twice = (_relative_spread(network.forward_features(images)) for images in (right, twice))
@@ -175,7 +175,7 @@ def test_our_own_networks_keep_small_faces_large(name, parameters):
     network = Network(name, 16, ("expression",), channels=1).eval()
     assert sum(tensor.numel() for tensor in network.backbone.parameters()) == pytest.approx(parameters, rel=0.01)
     assert network.backbone(torch.zeros(1, 1, 48, 48)).shape[2:] == (3, 3)
-    assert network(torch.zeros(2, 1, 40, 56)).logits.shape == (2, 8)
+    assert network(torch.zeros(2, 1, 40, 56))["expression"].shape == (2, 8)
 
 
 def test_an_enlarging_network_is_the_plain_one_on_a_larger_picture():
@@ -185,4 +185,4 @@ def test_an_enlarging_network_is_the_plain_one_on_a_larger_picture():
     images = torch.rand(2, 1, 48, 48)
     enlarged = F.interpolate(images, (64, 64), mode="bilinear")
     assert enlarging.backbone(images).shape[2:] == (4, 4)
-    torch.testing.assert_close(enlarging(images).logits, plain(enlarged).logits)
+    torch.testing.assert_close(enlarging(images)["expression"], plain(enlarged)["expression"])

@@ -18,7 +18,7 @@ from affekt.models.card import Card, read_card
 from affekt.networks import predictions
 from affekt.networks.network import Network
 from affekt.networks.predictions import open_model
-from affekt.networks.saving import load_model, save_model
+from affekt.networks.weights import load_model, save_model
 from drawn_faces import drawn_manifest
 
 BOTH = ("expression", "valence_arousal")
@@ -54,7 +54,7 @@ def test_each_row_is_the_network_on_its_own_crop(untrained, rows, monkeypatch):
     row = rows.row(13, named=True)
     crop = crop_face(read_row_rgb(row), card.preprocessing, row["box_xyxy"])
     with torch.inference_mode():
-        logits = network(torch.from_numpy(normalise(crop[None], card.preprocessing))).logits
+        logits = network(torch.from_numpy(normalise(crop[None], card.preprocessing)))["expression"]
     expected = softmax(logits.double().numpy()[0] / card.temperature)
     np.testing.assert_allclose(table.row(13)[1:], expected, atol=1e-5)
     assert table.columns == ["source_id", *PROBABILITY_COLUMNS]

@@ -8,13 +8,19 @@ import torch
 from affekt.data.manifest import to_manifest
 from affekt.faces.pictures import encode_png
 from affekt.labels import LABELS
+from affekt.training.generations import Chain, Run
 from affekt.training.recipe import Recipe
-from affekt.training.run import Run, train
+from affekt.training.run import train_chain
 
 
 @pytest.fixture(autouse=True, scope="session")
 def one_thread():
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def messages(caplog):
+    caplog.set_level("INFO", logger="affekt")
 
 
 def _picture(expression, rng):
@@ -64,7 +70,7 @@ def tiny():
             "batch_size": 16,
             "epochs": 2,
         }
-        return Recipe(**(fields | changes))
+        return Recipe.of(**(fields | changes))
 
     return build
 
@@ -86,7 +92,7 @@ def trained(manifest, tiny, run_in):
 
     def build(name="run", rows=manifest, *, seed=0, resume=False, validation="auto", **changes):
         run = run_in(name, seed=seed, resume=resume, validation=validation)
-        train(tiny(**changes), rows, run)
+        train_chain(tiny(**changes), Chain(), rows, run)
         return run.out
 
     return build

@@ -1,18 +1,21 @@
 """Feeds: the one normalisation on the device, and features that are what the backbone gives."""
 
-from dataclasses import replace
-
 import numpy as np
+import polars as pl
 import pytest
 import torch
 
-from affekt.faces.preprocessing import Preprocessing, normalise
+from affekt.data.manifest import read_row_rgb
+from affekt.errors import DataError
+from affekt.faces.pictures import encode_png
+from affekt.faces.preprocessing import Preprocessing, crop_face, normalise
 from affekt.networks.network import Network
+from affekt.training import batches as batches_module
 from affekt.training.augmentation import augment
-from affekt.training.augmentation_settings import Augmentation
-from affekt.training.batches import CropFeed, extract_features
-from affekt.training.inputs import CropStream, in_batches
-from affekt.training.recipes import affekt
+from affekt.training.batches import CropBatches, CropStream, in_batches
+from affekt.training.frozen_features import extract_features
+from affekt.training.recipe import Augmentation
+from affekt.training.recipes import AFFEKT
 
 CPU = torch.device("cpu")
 
@@ -22,20 +25,19 @@ def stream(manifest):
     return CropStream(manifest.head(12), Preprocessing(input_size=32), name="x")
 
 
-@pytest.mark.parametrize("channels_last", [False, True])
 @pytest.mark.parametrize("mean_std", [((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)), ((0.5,) * 3, (0.5,) * 3)])
-def test_the_feed_normalises_as_every_runtime_does(stream, channels_last, mean_std):
+def test_the_feed_normalises_as_every_runtime_does(stream, mean_std):
     preprocessing = Preprocessing(input_size=32, mean=mean_std[0], std=mean_std[1])
-    [images] = CropFeed(stream, preprocessing, CPU, channels_last).batches([torch.arange(12)])
+    [images] = CropBatches(stream, preprocessing, CPU).batches([torch.arange(12)])
     expected = normalise(stream.memory.numpy(), preprocessing)
     np.testing.assert_allclose(images.numpy(), expected, atol=1e-6, rtol=0)
-    assert images.is_contiguous(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
+    assert images.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_only_a_generator_turns_augmentation_on(stream):
     strengths = Augmentation(flip=True, brightness=0.3)
-    feed = CropFeed(stream, Preprocessing(input_size=32), CPU, augmentation=strengths)
-    plain = CropFeed(stream, Preprocessing(input_size=32), CPU)
+    feed = CropBatches(stream, Preprocessing(input_size=32), CPU, augmentation=strengths)
+    plain = CropBatches(stream, Preprocessing(input_size=32), CPU)
     rows = in_batches(12, 5)
     for changed, unchanged in zip(feed.batches(rows), plain.batches(rows), strict=True):
         assert torch.equal(changed, unchanged)
@@ -49,7 +51,7 @@ def test_only_a_generator_turns_augmentation_on(stream):
 
 def test_extracted_features_are_the_backbones_in_evaluation(stream):
     network = Network("test_efficientnet", 4, ("expression",))
-    feed = CropFeed(stream, Preprocessing(input_size=32), CPU)
+    feed = CropBatches(stream, Preprocessing(input_size=32), CPU)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     [features] = extract_features(network, [feed], precision="fp32", batch_size=5)
     [images] = feed.batches([torch.arange(12)])
@@ -63,7 +65,7 @@ def test_extracted_features_are_the_backbones_in_evaluation(stream):
 
 def test_features_at_half_precision_are_kept_in_float32(stream):
     network = Network("test_convnext", 4, ("expression",))
-    feed = CropFeed(stream, Preprocessing(input_size=32), CPU)
+    feed = CropBatches(stream, Preprocessing(input_size=32), CPU)
     full, half = (extract_features(network, [feed], precision=name)[0].features for name in ("fp32", "bf16"))
     assert half.dtype == torch.float32
     assert not torch.equal(full, half)
@@ -71,11 +73,82 @@ def test_features_at_half_precision_are_kept_in_float32(stream):
 
 
 def test_a_growing_recipe_is_fed_small_pictures_first(stream):
-    recipe = replace(affekt(), input_size=32, start_size=16, growth_epochs=2)
-    feed = CropFeed(stream, Preprocessing(input_size=32), CPU)
+    recipe = AFFEKT.with_options(input_size=32, start_size=16, resizing_epochs=2)
+    feed = CropBatches(stream, Preprocessing(input_size=32), CPU)
     sizes = []
     for epoch in range(3):
         generator = torch.Generator().manual_seed(0)
         [images] = feed.in_epoch(recipe, epoch).batches([torch.arange(4)], generator)
         sizes.append(images.shape)
     assert sizes == [(4, 3, 16, 16), (4, 3, 24, 24), (4, 3, 32, 32)]
+
+
+PREPROCESSING = Preprocessing(input_size=24)
+
+
+@pytest.fixture
+def rows(manifest):
+    return manifest.head(20)
+
+
+@pytest.fixture
+def streamed(monkeypatch):
+    monkeypatch.setattr(batches_module, "MEMORY_LIMIT_BYTES", 0)
+    monkeypatch.setattr(batches_module, "core_count", lambda: 1)
+
+
+def test_crops_are_those_of_the_one_preprocessing(rows):
+    [batch] = CropStream(rows, PREPROCESSING, name="x").batches([torch.tensor([5, 0])])
+    expected = [crop_face(read_row_rgb(rows.row(index, named=True)), PREPROCESSING) for index in (5, 0)]
+    np.testing.assert_array_equal(batch.numpy(), np.stack(expected))
+
+
+def test_the_box_is_cut_out(rows):
+    boxed = rows.with_columns(box_xyxy=pl.lit([4.0, 4.0, 20.0, 20.0], dtype=pl.Array(pl.Float32, 4)))
+    [batch] = CropStream(boxed, PREPROCESSING, name="x").batches([torch.tensor([3])])
+    image = read_row_rgb(rows.row(3, named=True))
+    expected = crop_face(image, PREPROCESSING, np.array([4, 4, 20, 20]))
+    np.testing.assert_array_equal(batch[0].numpy(), expected)
+
+
+def test_streaming_gives_the_same_batches_as_memory(rows, streamed):
+    stream = CropStream(rows, PREPROCESSING, name="x")
+    assert stream.memory is None
+    batches = [torch.tensor([3, 1, 4]), torch.tensor([19]), torch.tensor([], dtype=torch.int64), torch.tensor([7, 7])]
+    found = list(stream.batches(batches))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batches_module, "MEMORY_LIMIT_BYTES", 10**9)
+        expected = list(CropStream(rows, PREPROCESSING, name="x").batches(batches))
+    assert len(stream) == 20
+    assert all(torch.equal(ours, theirs) for ours, theirs in zip(found, expected, strict=True))
+
+
+def broken(rows, tmp_path, kind):
+    if kind == "missing":
+        return rows.with_columns(image=pl.lit(None, dtype=pl.Binary), path=pl.lit(str(tmp_path / "gone.png")))
+    whole = encode_png(np.zeros((40, 40, 3), dtype=np.uint8))
+    return rows.with_columns(image=pl.lit({"truncated": whole[:50], "not a picture": b"text"}[kind]))
+
+
+@pytest.mark.parametrize("kind", ["missing", "truncated", "not a picture"])
+def test_a_bad_picture_is_named(rows, tmp_path, kind):
+    with pytest.raises(DataError, match=r"picture of picture 0: .*; list all such pictures with: affekt data check"):
+        CropStream(broken(rows, tmp_path, kind), PREPROCESSING, name="x")
+
+
+def test_a_bad_picture_in_a_worker_process_is_one_sentence_too(rows, tmp_path, streamed):
+    stream = CropStream(broken(rows, tmp_path, "missing"), PREPROCESSING, name="x")
+    with pytest.raises(DataError) as caught:
+        list(stream.batches([torch.tensor([2])]))
+    assert str(caught.value).startswith("picture of picture 2: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_an_empty_box_is_named(rows):
+    boxed = rows.with_columns(box_xyxy=pl.lit([4.0, 4.0, 4.0, 20.0], dtype=pl.Array(pl.Float32, 4)))
+    with pytest.raises(DataError, match="picture of picture 0: expected a box with right > left"):
+        CropStream(boxed, PREPROCESSING, name="x")
+
+
+def test_batches_in_order():
+    assert [batch.tolist() for batch in in_batches(5, 2)] == [[0, 1], [2, 3], [4]]

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import polars as pl
@@ -18,13 +19,12 @@ from affekt.training.distributed import World, choose_device, joined_world
 
 RUNS = {
     "plain": {"architecture": "test_convnext", "epochs": 2, "batch_size": 16, "learning_rate": 1e-3},
-    "accumulated": {
+    "repeated": {
         "architecture": "test_convnext",
         "epochs": 2,
         "batch_size": 16,
-        "accumulate": 4,
         "learning_rate": 1e-3,
-        "class_balance": "weights",
+        "class_balance": "repeating",
     },
     "frozen": {"architecture": "test_efficientnet", "frozen": True, "heads": ("expression", "valence_arousal")},
     "batch_norm": {"architecture": "test_efficientnet", "epochs": 6, "learning_rate": 5e-3, "ema_decay": 0.9},
@@ -38,7 +38,7 @@ from affekt.data.manifest import read_manifest
 from affekt.errors import ConfigError
 from affekt.training.distributed import joined_world
 from affekt.training.recipe import Recipe
-from affekt.training.run import Run, train
+from affekt.training.run import train
 
 torch.set_num_threads(1)
 folder = Path(sys.argv[1])
@@ -49,12 +49,10 @@ with joined_world() as world:
     (folder / f"rank {world.rank}").write_text(json.dumps([world.size, same, [len(rows) for rows in gathered]]))
     manifest = read_manifest(folder / "faces.parquet")
     for name, fields in json.loads((folder / "recipes.json").read_text()).items():
-        fields |= {"heads": tuple(fields["heads"]), "weights": tuple(fields["weights"])}
-        train(Recipe(**fields), manifest, Run(recipe_name=name, data=folder, out=folder / "two" / name, device="cpu"))
+        recipe = Recipe.of(**{option: tuple(v) if isinstance(v, list) else v for option, v in fields.items()})
+        train(recipe, manifest, folder / "two" / name, device="cpu")
     try:
-        fields |= {"batch_size": 1, "accumulate": 1}
-        starved = Run(recipe_name=name, data=folder, out=folder / "two" / "starved", device="cpu")
-        train(Recipe(**fields), manifest, starved)
+        train(recipe.with_options(batch_size=1), manifest, folder / "two" / "starved", device="cpu")
     except ConfigError as error:
         (folder / "sentence").write_text(str(error))
 """
@@ -69,13 +67,13 @@ def odd_manifest(manifest):
 @pytest.fixture(scope="module")
 def two(tmp_path_factory, odd_manifest, tiny):
     """Train all runs once in two processes, and return the folder they lie in."""
-    from dataclasses import asdict
-
     folder = tmp_path_factory.mktemp("torchrun")
     write_manifest(odd_manifest, folder / "faces.parquet")
-    recipes = {name: asdict(tiny(**changes)) for name, changes in RUNS.items()}
-    for recipe in recipes.values():
-        del recipe["augmentation"]
+    recipes = {}
+    for name, changes in RUNS.items():
+        groups = asdict(tiny(**changes))
+        del groups["augmentation"]
+        recipes[name] = {option: value for group in groups.values() for option, value in group.items()}
     (folder / "recipes.json").write_text(json.dumps(recipes))
     (folder / "script.py").write_text(SCRIPT)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -100,9 +98,9 @@ def test_without_batch_norm_two_processes_train_the_same_weights(two, trained, o
     assert figures(two / "two" / name) == pytest.approx(figures(one), abs=1e-3)
 
 
-def test_accumulation_and_class_weights_in_two_processes_agree_within_noise(two, trained, odd_manifest):
-    one = trained("accumulated", odd_manifest, **RUNS["accumulated"])
-    assert figures(two / "two" / "accumulated")["val_loss"] == pytest.approx(figures(one)["val_loss"], rel=0.05)
+def test_repeated_rows_in_two_processes_agree_within_noise(two, trained, odd_manifest):
+    one = trained("repeated", odd_manifest, **RUNS["repeated"])
+    assert figures(two / "two" / "repeated")["val_loss"] == pytest.approx(figures(one)["val_loss"], rel=0.05)
 
 
 def test_with_batch_norm_two_processes_reach_the_same_result_within_noise(two, trained, odd_manifest):
@@ -127,7 +125,7 @@ def test_uneven_parts_are_gathered_in_order(two):
 
 
 def test_a_step_smaller_than_the_processes_is_refused(two):
-    assert (two / "sentence").read_text().startswith("expected at least 2 pictures a step, one for each of 2 processes")
+    assert (two / "sentence").read_text().startswith("expected at least 2 pictures per step, one for each process")
     assert not (two / "two" / "starved").exists()
 
 

@@ -11,15 +11,17 @@ import time
 import polars as pl
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 
 from affekt.data.manifest import SCHEMA, write_manifest
 from affekt.errors import ConfigError, ModelError
 from affekt.models.card import CARD_FILE, WEIGHTS_FILE
 from affekt.networks.network import Network
-from affekt.training import run
-from affekt.training.augmentation_settings import Augmentation
+from affekt.networks.weights import load_backbone, write_tensors
+from affekt.training import one_training
 from affekt.training.checkpoint import CHECKPOINT_FILE
+from affekt.training.recipe import Augmentation
 
 LONG = {
     "epochs": 10,
@@ -48,7 +50,7 @@ def epochs(folder):
 
 def killed_at(monkeypatch, trained, name, number, *, before, **changes):
     """Train until the given call of one of the run's functions, as if killed just before or after it."""
-    original, calls = getattr(run, name), []
+    original, calls = getattr(one_training, name), []
 
     def deadly(*arguments, **options):
         calls.append(1)
@@ -59,7 +61,7 @@ def killed_at(monkeypatch, trained, name, number, *, before, **changes):
             raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(run, name, deadly)
+        patch.setattr(one_training, name, deadly)
         with pytest.raises(Killed):
             trained("killed", **changes)
 
@@ -112,7 +114,7 @@ def test_wherever_a_run_is_killed_it_ends_the_same(trained, tmp_path, monkeypatc
 def test_a_run_killed_between_its_card_and_its_weights_is_finished(trained, monkeypatch):
     changes = {"epochs": 1, "frozen": True}
     with monkeypatch.context() as patch:
-        patch.setattr("affekt.networks.saving.write_tensors", lambda *_arguments: (_ for _ in ()).throw(Killed))
+        patch.setattr("affekt.networks.weights.write_tensors", lambda *_arguments: (_ for _ in ()).throw(Killed))
         with pytest.raises(Killed):
             trained("killed", **changes)
     resumed = trained("killed", resume=True, **changes)
@@ -121,7 +123,8 @@ def test_a_run_killed_between_its_card_and_its_weights_is_finished(trained, monk
 
 
 def test_early_stopping_and_plateau_go_on_too(trained, monkeypatch):
-    changes = {"epochs": 6, "frozen": True, "plateau_patience": 1, "early_stopping_patience": 2, "learning_rate": 0.3}
+    monkeypatch.setattr("affekt.training.schedule.PLATEAU_PATIENCE", 1)
+    changes = {"epochs": 6, "frozen": True, "early_stopping_patience": 2, "learning_rate": 0.3}
     uninterrupted = trained("uninterrupted", **changes)
     killed_at(monkeypatch, trained, "save_checkpoint", 2, before=False, **changes)
     resumed = trained("killed", resume=True, **changes)
@@ -174,8 +177,21 @@ def test_a_damaged_checkpoint_says_so(unfinished, trained):
 def test_the_best_epoch_of_an_unfinished_run_can_start_another(unfinished):
     network = Network("test_efficientnet", 4, ("expression",))
     before = network.backbone.state_dict()["conv_stem.weight"].clone()
-    network.load_backbone("test_efficientnet", str(unfinished / CHECKPOINT_FILE))
+    load_backbone(network, str(unfinished / CHECKPOINT_FILE))
     best = load_file(unfinished / CHECKPOINT_FILE)
     after = network.backbone.state_dict()
     assert not torch.equal(after["conv_stem.weight"], before)
     assert all(torch.equal(tensor, best[f"best.backbone.{name}"]) for name, tensor in after.items())
+
+
+def test_a_run_begun_by_an_older_affekt_starts_anew_and_says_so(unfinished, trained, caplog):
+    path = unfinished / CHECKPOINT_FILE
+    with safe_open(path, framework="pt") as file:
+        metadata = json.loads(file.metadata()["affekt"])
+    # The form of recipes, and of what a checkpoint says of its run, before recipes had groups.
+    metadata["identity"] = metadata.pop("fingerprint") | {"recipe": {"architecture": "test_efficientnet", "epochs": 2}}
+    write_tensors(load_file(path), path, {"affekt": json.dumps(metadata)})
+    resumed = trained("killed", resume=True, epochs=2)
+    assert (resumed / WEIGHTS_FILE).read_bytes() == (trained("whole", epochs=2) / WEIGHTS_FILE).read_bytes()
+    assert epochs(resumed) == [1, 2]
+    assert f"{path} was written by an older affekt, whose recipes had another form; training starts anew" in caplog.text

@@ -1,7 +1,6 @@
 """Whole runs: repeatable to the bit, the same with cached features, and bad input refused with nothing left behind."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +10,17 @@ import torch
 from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from affekt.data.manifest import write_manifest
 from affekt.errors import ConfigError, DataError, ModelError
 from affekt.models.card import CARD_FILE, WEIGHTS_FILE, model_folder, read_card
-from affekt.networks.saving import load_model
-from affekt.training import inputs, run
-from affekt.training.augmentation_settings import Augmentation
+from affekt.networks.weights import load_model
+from affekt.training import batches, run
 from affekt.training.checkpoint import CHECKPOINT_FILE
-from affekt.training.recipes import affekt_head
-from affekt.training.run import first_network, train
+from affekt.training.generations import Chain
+from affekt.training.one_training import first_network, train_network
+from affekt.training.recipe import Augmentation
+from affekt.training.recipes import AFFEKT_HEAD, find_recipe
+from affekt.training.run import train, train_chain
 
 BOTH = ("expression", "valence_arousal")
 FINISHED = [CARD_FILE, "log.jsonl", WEIGHTS_FILE, "tensorboard"]
@@ -38,13 +40,13 @@ def test_a_run_leaves_a_model_its_card_and_its_log(trained, tiny):
     _, card = load_model(folder)
     assert (card.name, card.heads, card.valence_arousal_origin) == ("run", BOTH, "synthetic")
     assert card.training["rows"] == 64
-    assert card.training["recipe"]["architecture"] == tiny().architecture
+    assert card.training["recipe"]["network"]["architecture"] == tiny().network.architecture
     lines = log(folder)
     assert [line["epoch"] for line in lines] == [1, 2]
     best = min(lines, key=lambda line: line["val_loss"])
     assert card.training["best_epoch"] == best["epoch"]
     assert card.metrics["validation"] == {name: value for name, value in best.items() if name.startswith("val_")}
-    assert set(card.metrics["validation"]) == {"val_loss", "val_accuracy", "val_ccc_valence", "val_ccc_arousal"}
+    assert set(card.metrics["validation"]) == {"val_loss", "val_accuracy", "val_valence_ccc", "val_arousal_ccc"}
     assert 0.05 <= card.temperature <= 20
     events = EventAccumulator(str(folder / "tensorboard")).Reload()
     assert [event.step for event in events.Scalars("val_accuracy")] == [1, 2]
@@ -58,7 +60,7 @@ def test_a_seed_that_is_none_is_refused(run_in, seed):
 
 def test_a_new_head_leaves_the_network_that_comes_with_affekt_as_it_is(manifest, run_in):
     run = run_in("head")
-    card = train(replace(affekt_head(), epochs=2), manifest, run)
+    card = train_network(AFFEKT_HEAD.with_options(epochs=2), manifest, run)
     assert card.architecture == read_card(model_folder("affekt")).architecture
     backbone, start = (
         {name: tensor for name, tensor in network.state_dict().items() if name.startswith("backbone.")}
@@ -68,12 +70,12 @@ def test_a_new_head_leaves_the_network_that_comes_with_affekt_as_it_is(manifest,
 
 
 def test_a_single_picture_a_pass_is_refused_where_batches_are_normalised(trained):
-    with pytest.raises(ConfigError, match="at least two pictures a pass for batch normalisation, got 1; type --batch"):
+    with pytest.raises(ConfigError, match="two pictures per process for batch normalisation, got 1; type --batch"):
         trained(batch_size=1)
 
 
 def test_a_network_learns(trained):
-    folder = trained(epochs=8, learning_rate=1e-2, expression_target="votes", schedule="constant")
+    folder = trained(epochs=8, learning_rate=1e-2, expression_target="votes")
     assert max(line["val_accuracy"] for line in log(folder)) > 0.8
 
 
@@ -85,7 +87,7 @@ def test_a_network_learns(trained):
             "ema_decay": 0.9,
             "schedule": "cosine",
         },
-        {"frozen": True, "class_balance": "sampling"},
+        {"frozen": True, "class_balance": "repeating"},
     ],
 )
 def test_a_seed_repeats_to_the_bit(trained, changes):
@@ -111,7 +113,7 @@ def test_cached_features_give_the_heads_of_training_through_the_frozen_backbone(
 def test_a_frozen_backbone_ends_as_it_started(trained, tiny, manifest, run_in):
     augmentation = Augmentation(flip=True)
     folder = trained(frozen=True, augmentation=augmentation, epochs=1, seed=3)
-    started = first_network(tiny(frozen=True), manifest, run_in(seed=3)).state_dict()
+    started = first_network(tiny(frozen=True), manifest, 3).state_dict()
     ended = load_file(folder / WEIGHTS_FILE)
     moved = {name for name, tensor in ended.items() if not torch.equal(tensor, started[name])}
     assert moved == {"heads.hidden.weight", "heads.hidden.bias", "heads.expression.weight", "heads.expression.bias"}
@@ -120,16 +122,16 @@ def test_a_frozen_backbone_ends_as_it_started(trained, tiny, manifest, run_in):
 def test_streamed_crops_train_the_same_network(trained):
     memory = trained("memory", epochs=1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(inputs, "MEMORY_LIMIT_BYTES", 0)
-        patch.setattr(inputs, "core_count", lambda: 1)
+        patch.setattr(batches, "MEMORY_LIMIT_BYTES", 0)
+        patch.setattr(batches, "core_count", lambda: 1)
         streamed = trained("streamed", epochs=1)
     assert weights(memory) == weights(streamed)
 
 
 def test_the_untrained_network_answers_the_training_mean(tiny, manifest, run_in):
     known = manifest.filter(pl.col("split") == "train")
-    network = first_network(tiny(heads=("valence_arousal",)), known, run_in()).eval()
-    points = network(torch.randn(3, 3, 32, 32)).valence_arousal
+    network = first_network(tiny(heads=("valence_arousal",)), known, 0).eval()
+    points = network(torch.randn(3, 3, 32, 32))["valence_arousal"]
     expected = known.select("valence", "arousal").mean().to_numpy()
     np.testing.assert_allclose(points.detach().numpy(), np.repeat(expected, 3, axis=0), atol=1e-6)
 
@@ -138,7 +140,7 @@ def test_half_precision_and_one_head(trained):
     folder = trained(precision="bf16", epochs=1, heads=("valence_arousal",), valence_arousal_loss="mse+ccc")
     card = read_card(folder)
     assert card.temperature == 1
-    assert set(card.metrics["validation"]) == {"val_loss", "val_ccc_valence", "val_ccc_arousal"}
+    assert set(card.metrics["validation"]) == {"val_loss", "val_valence_ccc", "val_arousal_ccc"}
     assert all(tensor.dtype != torch.bfloat16 for tensor in load_file(folder / WEIGHTS_FILE).values())
 
 
@@ -149,7 +151,7 @@ def test_a_tenth_is_carved_where_there_is_no_validation_split(trained, manifest)
 
 def test_a_run_starts_from_another_runs_backbone(trained, tiny, manifest, run_in):
     first = trained("first", epochs=1)
-    network = first_network(tiny(weights=(str(first),), hidden_units=4), manifest, run_in())
+    network = first_network(tiny(weights=(str(first),), hidden_units=4), manifest, 0)
     theirs = load_file(first / WEIGHTS_FILE)
     assert all(
         torch.equal(tensor, theirs[f"backbone.{name}"]) for name, tensor in network.backbone.state_dict().items()
@@ -169,10 +171,10 @@ in_train = pl.col("split") == "train"
         ([pl.lit("fear").alias("emotion")], {}, {}, DataError, "at least two expressions in the training rows, got 1"),
         (
             [without_emotions],
-            {"class_balance": "sampling", "expression_target": "votes"},
+            {"class_balance": "repeating", "expression_target": "votes"},
             {},
             DataError,
-            "labels in the training rows to balance classes by sampling, got none among 64 rows",
+            "labels in the training rows to balance classes by repeating, got none among 64 rows",
         ),
         ([without_points], {"heads": BOTH}, {}, DataError, "valence and arousal in the training rows, got none"),
         ([pl.lit("test").alias("split")], {}, {}, DataError, r"rows of the split 'train', got none among test \(96\)"),
@@ -196,7 +198,6 @@ in_train = pl.col("split") == "train"
         ([], {}, {"device": "gpu"}, ConfigError, "--device auto, cpu, cuda or mps, got 'gpu'"),
         ([], {"architecture": "mobilenet_v2"}, {}, ModelError, "name of a timm model, got 'mobilenet_v2'"),
         ([], {"weights": ("no/such",)}, {}, ModelError, "got 'no/such' and no such file"),
-        ([], {"batch_size": 128, "accumulate": 128}, {}, ConfigError, "at least 128 pictures a step"),
         ([], {"input_size": 8}, {}, ConfigError, "input size of at least 16 pixels, got 8"),
         ([pl.lit(b"text").alias("image")], {}, {}, DataError, "picture of picture 0: .*not a picture"),
     ],
@@ -204,7 +205,7 @@ in_train = pl.col("split") == "train"
 def test_bad_input_is_refused_and_leaves_nothing(manifest, tiny, run_in, change, recipe, options, error, sentence):
     asked = run_in(**options)
     with pytest.raises(error, match=f"{sentence}.*;") as caught:
-        train(tiny(**recipe), manifest.with_columns(change), asked)
+        train_chain(tiny(**recipe), Chain(), manifest.with_columns(change), asked)
     assert "\n" not in str(caught.value)
     assert not asked.out.exists()
 
@@ -212,7 +213,7 @@ def test_bad_input_is_refused_and_leaves_nothing(manifest, tiny, run_in, change,
 def test_a_missing_picture_is_named(manifest, tiny, run_in, tmp_path):
     gone = manifest.with_columns(path=pl.lit(str(tmp_path / "gone.png")), image=pl.lit(None, dtype=pl.Binary))
     with pytest.raises(DataError, match=r"picture of picture 0: .*gone.png: no such file"):
-        train(tiny(), gone, run_in())
+        train_chain(tiny(), Chain(), gone, run_in())
     assert not run_in().out.exists()
 
 
@@ -220,13 +221,13 @@ def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_read(tiny, r
     (tmp_path / "file").write_text("")
     for out in (tmp_path / "file", tmp_path / "file" / "deep" / "run"):
         with pytest.raises(ConfigError, match=f"expected a folder to write {out} in, got {tmp_path / 'file'}; choose"):
-            train(tiny(), None, run_in(out=out))
+            train_chain(tiny(), Chain(), None, run_in(out=out))
 
 
 def test_a_folder_without_the_right_to_write_is_refused(tiny, run_in, monkeypatch):
     monkeypatch.setattr(run.os, "access", lambda _folder, mode: mode != run.os.W_OK)
     with pytest.raises(ConfigError, match="expected a folder to write"):
-        train(tiny(), None, run_in())
+        train_chain(tiny(), Chain(), None, run_in())
 
 
 def test_a_disk_that_fills_up_is_an_error_and_leaves_nothing_half_written(trained, tmp_path, monkeypatch):
@@ -253,6 +254,28 @@ def test_a_finished_run_is_neither_overwritten_nor_resumed(trained):
 def test_the_name_of_the_folder_one_stands_in_is_the_models(manifest, tiny, run_in, tmp_path, monkeypatch):
     (tmp_path / "mine").mkdir()
     monkeypatch.chdir(tmp_path / "mine")
-    card = train(tiny(epochs=1), manifest, run_in(out=type(tmp_path)(".")))
+    card = train_chain(tiny(epochs=1), Chain(), manifest, run_in(out=type(tmp_path)(".")))
     assert card.name == "mine"
     assert not (tmp_path / "mine" / CHECKPOINT_FILE).exists()
+
+
+def test_a_python_user_trains_from_a_frame_or_a_file_as_the_command_does(tiny, manifest, trained, tmp_path):
+    write_manifest(manifest, tmp_path / "faces.parquet")
+    same = weights(trained("command", epochs=1, seed=3))
+    for name, data in {"frame": manifest, "file": str(tmp_path / "faces.parquet")}.items():
+        card = train(tiny(epochs=1), data, tmp_path / name, seed=3, device="cpu")
+        assert card == read_card(tmp_path / name)
+        assert weights(tmp_path / name) == same
+    assert card.training["data"] == "faces.parquet"
+
+
+def test_a_recipe_is_found_by_its_name_with_its_chain(manifest, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(run, "train_chain", lambda *given: asked.append(given))
+    train("affekt", manifest, tmp_path / "mine", seed=5)
+    train("affekt", manifest, tmp_path / "mine", chain=Chain(generations=2))
+    named = find_recipe("affekt")
+    assert [given[:2] for given in asked] == [(named.recipe, named.chain), (named.recipe, Chain(generations=2))]
+    assert (asked[0][3].recipe_name, asked[0][3].seed) == ("affekt", 5)
+    with pytest.raises(ConfigError, match="got 'afekt'; type: affekt train affekt"):
+        train("afekt", manifest, tmp_path / "mine")

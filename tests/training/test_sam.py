@@ -6,8 +6,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from affekt.errors import ConfigError
-from affekt.training.loop import climbs_in
-from affekt.training.sam import climbed
+from affekt.training.sam import climbed, sam_backward, sam_radius_in
 
 
 def test_it_climbs_along_the_gradient_and_comes_back():
@@ -29,6 +28,29 @@ def test_it_climbs_along_the_gradient_and_comes_back():
     for parameter, start in zip(module.parameters(), before, strict=True):
         torch.testing.assert_close(parameter.detach(), start)
         assert parameter.grad is not None
+
+
+@pytest.mark.parametrize("radius", [0.0, 0.3])
+def test_the_gradient_left_is_the_one_found_uphill(radius):
+    torch.manual_seed(0)
+    module, inputs = nn.Linear(3, 1), torch.randn(5, 3)
+
+    def backward():
+        loss = module(inputs).square().mean()
+        loss.backward()
+        return loss.detach()
+
+    first = backward()
+    uphill = [
+        p.detach() + radius * p.grad / torch.cat([q.grad.ravel() for q in module.parameters()]).norm()
+        for p in module.parameters()
+    ]
+    weight, bias = (value.requires_grad_() for value in uphill)
+    nn.functional.linear(inputs, weight, bias).square().mean().backward()
+    module.zero_grad()
+    assert sam_backward(backward, module, radius) == first
+    torch.testing.assert_close(module.weight.grad, weight.grad)
+    torch.testing.assert_close(module.bias.grad, bias.grad)
 
 
 def test_frozen_parameters_stay():
@@ -53,24 +75,19 @@ def test_batch_statistics_are_of_the_weights_that_are_kept():
 
 
 def test_it_may_come_in_the_last_epochs_only(tiny):
-    late = tiny(epochs=5, sharpness_radius=0.05, sharpness_epochs=2)
-    assert [climbs_in(late, epoch) for epoch in range(5)] == [False, False, False, True, True]
-    assert climbs_in(tiny(epochs=5, sharpness_radius=0.05), 0)
-    assert not climbs_in(tiny(epochs=5), 4)
+    late = tiny(epochs=5, sam_radius=0.05, sam_epochs=2)
+    assert [sam_radius_in(late, epoch) for epoch in range(5)] == [0, 0, 0, 0.05, 0.05]
+    assert sam_radius_in(tiny(epochs=5, sam_radius=0.05), 0) == 0.05
+    assert not sam_radius_in(tiny(epochs=5), 4)
 
 
 def test_last_epochs_need_a_radius(tiny):
-    with pytest.raises(ConfigError, match="--sharpness-radius"):
-        tiny(sharpness_epochs=2)
+    with pytest.raises(ConfigError, match="--sam-radius"):
+        tiny(sam_epochs=2)
 
 
 def test_a_recipe_with_it_trains_to_other_weights(trained):
     plain, sharp = (
-        load_file(trained(f"radius {r}", epochs=1, sharpness_radius=r) / "model.safetensors") for r in (0.0, 0.05)
+        load_file(trained(f"radius {r}", epochs=1, sam_radius=r) / "model.safetensors") for r in (0.0, 0.05)
     )
     assert any(not torch.equal(plain[name], sharp[name]) for name in plain)
-
-
-def test_it_excludes_accumulation(tiny):
-    with pytest.raises(ConfigError, match="--accumulate 1"):
-        tiny(sharpness_radius=0.05, accumulate=2)

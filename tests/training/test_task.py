@@ -1,92 +1,161 @@
-"""The task: which losses are summed, the class weights, and what a split must hold."""
+"""The task: which losses are summed against which targets, and the losses against their formulas."""
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import log_softmax
 from torch.nn import functional as F
 
-from affekt.errors import DataError
-from affekt.networks.network import Outputs
-from affekt.training.balance import class_weight
-from affekt.training.inputs import Targets
-from affekt.training.losses import concordance_loss, squared_error
-from affekt.training.task import Task, require_targets
+from affekt.training.recipe import LossOptions
+from affekt.training.task import Task, concordance, concordance_loss, soft_cross_entropy, squared_error
 
 HEADS = ("expression", "valence_arousal")
 
 
 def targets(label=(0, 1, 1, 3), votes=None, points=True):
-    count = len(label)
-    label = torch.tensor(label)
-    share = F.one_hot(label.clamp(min=0), 8).float() if votes is None else votes
+    count, label = len(label), torch.tensor(label)
+    expression = F.one_hot(label.clamp(min=0), 8).float().masked_fill((label < 0)[:, None], torch.nan)
     place = torch.linspace(-0.5, 0.5, count * 2).view(count, 2) if points else torch.full((count, 2), torch.nan)
-    return Targets(label, share, place)
+    return {"expression": expression if votes is None else votes, "valence_arousal": place}
 
 
-def outputs(count=4, seed=0):
+def outputs(*heads, count=4, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    return Outputs(torch.randn(count, 8, generator=generator), torch.randn(count, 2, generator=generator).tanh())
+    found = {
+        "expression": torch.randn(count, 8, generator=generator),
+        "valence_arousal": torch.randn(count, 2, generator=generator).tanh(),
+    }
+    return {head: values for head, values in found.items() if head in (heads or HEADS)}
 
 
-def test_labels_give_torchs_cross_entropy(tiny):
-    found = Task(tiny())(Outputs(outputs().logits, None), targets())
-    torch.testing.assert_close(found, F.cross_entropy(outputs().logits, targets().label))
+def task(**options):
+    return Task(LossOptions(**options), {})
 
 
-def test_label_smoothing_is_torchs(tiny):
-    found = Task(tiny(label_smoothing=0.2))(Outputs(outputs().logits, None), targets())
-    torch.testing.assert_close(found, F.cross_entropy(outputs().logits, targets().label, label_smoothing=0.2))
+LOGITS = outputs("expression")["expression"]
 
 
-def test_unlabelled_rows_are_left_out(tiny):
-    found = Task(tiny())(Outputs(outputs().logits, None), targets(label=(0, -1, 1, -1)))
-    torch.testing.assert_close(found, F.cross_entropy(outputs().logits[[0, 2]], torch.tensor([0, 1])))
+def test_labels_give_torchs_cross_entropy():
+    found = task().loss(outputs("expression"), targets())
+    torch.testing.assert_close(found, F.cross_entropy(LOGITS, torch.tensor([0, 1, 1, 3])))
 
 
-def test_votes_are_the_target_where_the_recipe_says_so(tiny):
+def test_unlabelled_rows_are_left_out():
+    found = task().loss(outputs("expression"), targets(label=(0, -1, 1, -1)))
+    torch.testing.assert_close(found, F.cross_entropy(LOGITS[[0, 2]], torch.tensor([0, 1])))
+
+
+def test_votes_are_the_target_where_they_are_given():
     votes = torch.from_numpy(np.random.default_rng(0).dirichlet(np.ones(8), 4)).float()
-    task = Task(tiny(expression_target="votes"))
-    expected = -(votes * outputs().logits.log_softmax(1)).sum(1).mean()
-    torch.testing.assert_close(task(Outputs(outputs().logits, None), targets(votes=votes)), expected)
+    expected = -(votes * LOGITS.log_softmax(1)).sum(1).mean()
+    torch.testing.assert_close(task().loss(outputs("expression"), targets(votes=votes)), expected)
 
 
-@pytest.mark.parametrize("loss", ["mse", "ccc", "mse+ccc"])
-def test_both_heads_add_up_with_their_weight(tiny, loss):
-    task = Task(tiny(heads=HEADS, valence_arousal_loss=loss, valence_arousal_weight=0.5))
-    points, place = outputs().valence_arousal, targets().valence_arousal
-    expected = F.cross_entropy(outputs().logits, targets().label)
-    expected = expected + 0.5 * squared_error(points, place) * ("mse" in loss)
+@pytest.mark.parametrize("loss", ["mse", "mse+ccc"])
+def test_both_heads_add_up_with_their_weight(loss):
+    points, place = outputs()["valence_arousal"], targets()["valence_arousal"]
+    expected = F.cross_entropy(LOGITS, torch.tensor([0, 1, 1, 3])) + 0.5 * squared_error(points, place)
     expected = expected + 0.5 * concordance_loss(points, place) * ("ccc" in loss)
-    torch.testing.assert_close(task(outputs(), targets()), expected)
+    found = task(valence_arousal_loss=loss, valence_arousal_weight=0.5).loss(outputs(), targets())
+    torch.testing.assert_close(found, expected)
 
 
-def test_half_precision_outputs_are_summed_in_float32(tiny):
-    half = Outputs(outputs().logits.bfloat16(), outputs().valence_arousal.bfloat16())
-    assert Task(tiny(heads=HEADS))(half, targets()).dtype == torch.float32
+def test_half_precision_outputs_are_summed_in_float32():
+    half = {head: values.bfloat16() for head, values in outputs().items()}
+    assert task().loss(half, targets()).dtype == torch.float32
 
 
-def test_class_weights_are_torchs(tiny):
-    weight = class_weight(tiny(class_balance="weights"), targets())
-    found = Task(tiny(class_balance="weights"), weight)(Outputs(outputs().logits, None), targets())
-    torch.testing.assert_close(found, F.cross_entropy(outputs().logits, targets().label, weight=weight))
+def test_a_batch_has_the_targets_of_its_rows():
+    images = torch.randn(2, 3, 4, 4)
+    batch = Task(LossOptions(), targets()).batch(torch.tensor([3, 0]), images, torch.Generator())
+    assert batch.images is images
+    assert torch.equal(batch.targets["expression"].argmax(1), torch.tensor([3, 0]))
+    assert torch.equal(batch.targets["valence_arousal"], targets()["valence_arousal"][[3, 0]])
 
 
-@pytest.mark.parametrize("label", [(2, 2, 2), (-1, -1, -1)])
-def test_one_class_or_none_is_refused(tiny, label):
-    found = len(set(label) - {-1})
-    with pytest.raises(DataError, match=f"at least two expressions in the training rows, got {found}"):
-        require_targets(tiny(), targets(label=label), "training")
+def drawn(seed, *shape):
+    return torch.from_numpy(np.random.default_rng(seed).normal(0, 1, shape))
 
 
-def test_votes_alone_are_enough_where_votes_are_the_target(tiny):
-    unlabelled = targets(label=(-1, -1), votes=torch.full((2, 8), 1 / 8))
-    require_targets(tiny(expression_target="votes"), unlabelled, "training")
-    with pytest.raises(DataError, match="at least two expressions"):
-        require_targets(tiny(), unlabelled, "training")
+def distributions(seed, count):
+    return torch.from_numpy(np.random.default_rng(seed).dirichlet(np.ones(8), count))
 
 
-def test_no_valence_and_arousal_is_refused(tiny):
-    recipe = tiny(heads=("valence_arousal",))
-    require_targets(recipe, targets(label=(-1, -1)), "validation")
-    with pytest.raises(DataError, match=r"valence and arousal in the validation rows, got none; .* projected"):
-        require_targets(recipe, targets(points=False), "validation")
+def test_cross_entropy_on_votes_is_its_formula():
+    logits, target = drawn(0, 20, 8), distributions(1, 20)
+    expected = -(target.numpy() * log_softmax(logits.numpy(), axis=1)).sum(axis=1).mean()
+    assert soft_cross_entropy(logits, target).item() == pytest.approx(expected, rel=1e-12)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**31), count=st.integers(1, 30))
+def test_cross_entropy_on_labels_is_torchs(seed, count):
+    logits, label = drawn(seed, count, 8), torch.from_numpy(np.random.default_rng(seed).integers(0, 8, count))
+    torch.testing.assert_close(soft_cross_entropy(logits, F.one_hot(label, 8).double()), F.cross_entropy(logits, label))
+
+
+def test_rows_without_a_target_are_left_out():
+    logits, target = drawn(0, 6, 8), distributions(1, 6)
+    target[[1, 4]] = torch.nan
+    kept = [0, 2, 3, 5]
+    torch.testing.assert_close(soft_cross_entropy(logits, target), soft_cross_entropy(logits[kept], target[kept]))
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**31), count=st.integers(2, 40), shift=st.floats(-2, 2))
+def test_concordance_is_lins(seed, count, shift):
+    predicted, target = drawn(seed, count, 2) + shift, drawn(seed + 1, count, 2)
+    p, t = predicted.numpy(), target.numpy()
+    expected = [
+        2
+        * np.cov(p[:, k], t[:, k], bias=True)[0, 1]
+        / (p[:, k].var() + t[:, k].var() + (p[:, k].mean() - t[:, k].mean()) ** 2)
+        for k in (0, 1)
+    ]
+    np.testing.assert_allclose(concordance(predicted, target).numpy(), expected, rtol=1e-9, atol=1e-12)
+    assert concordance_loss(predicted, target).item() == pytest.approx(1 - np.mean(expected), abs=1e-9)
+
+
+def test_concordance_of_perfect_opposite_and_constant_predictions():
+    target = drawn(0, 50, 2)
+    assert concordance(target, target).tolist() == pytest.approx([1, 1])
+    centred = target - target.mean(0)
+    assert concordance(-centred, centred).tolist() == pytest.approx([-1, -1])
+    assert concordance(torch.zeros(50, 2), torch.zeros(50, 2)).tolist() == [0, 0]
+
+
+def test_squared_error_is_over_known_values_only():
+    predicted, target = drawn(0, 10, 2), drawn(1, 10, 2)
+    target[3, 0] = target[5] = torch.nan
+    expected = np.nanmean((predicted.numpy() - target.numpy()) ** 2)
+    assert squared_error(predicted, target).item() == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("loss", "width"),
+    [(soft_cross_entropy, 8), (squared_error, 2), (concordance_loss, 2)],
+    ids=lambda value: str(value)[:30],
+)
+def test_a_batch_without_any_target_is_zero_with_a_gradient_of_zero(loss, width):
+    predicted = drawn(0, 4, width).requires_grad_()
+    value = loss(predicted, torch.full((4, width), torch.nan, dtype=torch.float64))
+    value.backward()
+    assert value.item() == 0
+    assert predicted.grad.tolist() == torch.zeros(4, width).tolist()
+
+
+@pytest.mark.parametrize("loss", [squared_error, concordance_loss])
+def test_unknown_values_do_not_poison_the_gradient(loss):
+    predicted, target = drawn(0, 6, 2).requires_grad_(), drawn(1, 6, 2)
+    target[2] = torch.nan
+    loss(predicted, target).backward()
+    assert predicted.grad.isfinite().all()
+    assert predicted.grad[2].tolist() == [0, 0]
+    assert predicted.grad[0].abs().min() > 0
+
+
+def test_the_gradient_of_the_concordance_loss_is_right():
+    target = drawn(1, 5, 2)
+    assert torch.autograd.gradcheck(lambda p: concordance_loss(p, target), drawn(0, 5, 2).requires_grad_())

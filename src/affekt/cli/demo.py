@@ -1,13 +1,13 @@
 """`affekt demo`: the whole job on drawn faces, with nothing to download."""
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tyro
 
-from affekt.errors import ConfigError, needs_extra
+from affekt.errors import needs_extra
 
 if TYPE_CHECKING:
     from affekt.training.recipe import Recipe
@@ -59,12 +59,10 @@ def recipe_of(name: str, epochs: int | None) -> "Recipe":
     Raises:
         ConfigError: there is no such recipe, or no such number of epochs.
     """
-    from affekt.training.recipes import RECIPES
+    from affekt.training.recipes import find_recipe
 
-    if name not in RECIPES:
-        raise ConfigError(f"expected recipes among {', '.join(RECIPES)}, got {name!r}; type: affekt train --help")
-    recipe = RECIPES[name]()
-    return recipe if epochs is None else replace(recipe, epochs=epochs)
+    recipe = find_recipe(name).recipe
+    return recipe if epochs is None else recipe.with_options(epochs=epochs)
 
 
 def draw_data(command: DemoCommand) -> Path:
@@ -87,25 +85,33 @@ def train_one(name: str, recipe: "Recipe", data: Path, out: Path, seed: int) -> 
     from affekt.data.manifest import read_manifest
     from affekt.models.card import CARD_FILE, WEIGHTS_FILE
     from affekt.training.checkpoint import CHECKPOINT_FILE
-    from affekt.training.run import Run, train
+    from affekt.training.generations import Chain, Run
+    from affekt.training.run import train_chain
 
     for written in (CARD_FILE, WEIGHTS_FILE, CHECKPOINT_FILE):
         (out / written).unlink(missing_ok=True)
-    print(f"\n{name}: {recipe.epochs} epochs at {recipe.input_size} px")
+    print(f"\n{name}: {recipe.schedule.epochs} epochs at {recipe.network.input_size} px")
     run = Run(recipe_name=name, data=data, out=out, validation="val", seed=seed, command="affekt demo")
-    train(recipe, read_manifest(data), run)
+    train_chain(recipe, Chain(), read_manifest(data), run)
 
 
 def report(command: DemoCommand, data: Path, models: tuple[Path, ...]) -> None:
     """Evaluate all models on the people never seen, write the report, and show what they say of eight pictures."""
-    from affekt.cli.evaluate import EvaluateCommand, evaluate
     from affekt.data.manifest import read_manifest
+    from affekt.evaluation.run import evaluate
+    from affekt.evaluation.tables import summary
     from drawn_faces.sheet import write_sheet
 
     manifest, out = read_manifest(data), command.out / "report"
-    options = EvaluateCommand(
-        models=models, data=data, out=out, resamples=command.resamples, seed=command.seed, by="subject"
+    evaluation = evaluate(
+        models,
+        data=manifest,
+        out=out,
+        resamples=command.resamples,
+        seed=command.seed,
+        by="subject",
+        command="affekt demo",
     )
-    evaluate(options, manifest, "affekt demo")
+    print(summary(evaluation))
     write_sheet(models, manifest, out / "predictions", command.out / "samples.png")
     print(f"wrote {command.out / 'samples.png'}: eight of the test pictures with what the networks say of them")

@@ -9,7 +9,8 @@ import tyro
 
 from affekt.errors import ModelError
 from affekt.models.card import CARD_FILE, SHIPPED, WEIGHTS_FILE, Card, read_card, shipped_models
-from affekt.training.study_models import REFERENCES
+from affekt.text_table import text_table
+from affekt.training.recipes import STUDY_MODELS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +27,7 @@ def main(arguments: list[str]) -> None:
     """Run the command."""
     command = tyro.cli(ModelsCommand, args=arguments, prog="affekt models")
     models, problems = found_models(command.folders)
-    listing = {"recipes": [asdict(reference) for reference in REFERENCES], "models": models, "problems": problems}
+    listing = {"recipes": [asdict(model) for model in STUDY_MODELS], "models": models, "problems": problems}
     print(json.dumps(listing, indent=2) if command.json else models_text(listing))
     if problems:
         raise SystemExit(2)
@@ -74,43 +75,31 @@ def _describe(folder: Path, card: Card) -> dict[str, Any]:
 
 def models_text(listing: dict[str, Any]) -> str:
     """Return the listing as two aligned tables."""
-    recipes = [("recipe", "parameters", "trainable", "published result")]
+    recipes = [("recipe", "published result", "parameters", "trainable")]
     for recipe in listing["recipes"]:
         published = ", ".join(f"{name} {value:.4f}" for name, value in list(recipe["published"].items())[:2])
-        recipes.append((recipe["recipe"], f"{recipe['parameters']:,}", f"{recipe['trainable']:,}", published))
-    models = [("model", "parameters", "size", "figures", "licence", "folder")]
+        recipes.append((recipe["recipe"], published, recipe["parameters"], recipe["trainable"]))
+    models = [("model", "figures", "licence", "folder", "parameters", "size")]
     for model in listing["models"]:
         size = f"{model['bytes'] / 1e6:.1f} MB" if model["bytes"] else "no weights"
         shown = figures_text(model["metrics"])
-        models.append((model["name"], f"{model['parameters']:,}", size, shown, model["licence"], model["folder"]))
-    found = aligned(models) if len(models) > 1 else "no trained models here; make one with: affekt train --help"
-    return "\n\n".join([aligned(recipes), found, *listing["problems"]])
+        models.append((model["name"], shown, model["licence"], model["folder"], model["parameters"], size))
+    found = text_table(models, left=4) if len(models) > 1 else "no trained models; make one with: affekt train --help"
+    return "\n\n".join([text_table(recipes, left=2), found, *listing["problems"]])
 
 
 def figures_text(metrics: dict[str, Any]) -> str:
     """Return the headline figures of the last evaluation that the card records, else those on validation."""
     recorded = [where for where, found in metrics.items() if "figures" in found]
-    if not recorded:
-        measured = {name: value for name, value in metrics.get("validation", {}).items() if name.startswith("val_")}
-        found = {name.removeprefix("val_"): value for name, value in measured.items()}
-        where = "validation"
-    else:
+    if recorded:
         where = recorded[-1]
         found = {name: figure["value"] for name, figure in metrics[where]["figures"].items()}
-    renamed = {"accuracy": "accuracy", "macro_f1": "F1", "valence_ccc": "CCC valence", "arousal_ccc": "CCC arousal"}
-    renamed |= {"ccc_valence": "CCC valence", "ccc_arousal": "CCC arousal"}
-    shown = ", ".join(f"{title} {found[name]:.3f}" for name, title in renamed.items() if found.get(name) is not None)
+    else:
+        where = "validation"
+        measured = metrics.get(where, {}).items()
+        found = {name.removeprefix("val_"): value for name, value in measured if name.startswith("val_")}
+    titles = {"accuracy": "accuracy", "macro_f1": "F1", "valence_ccc": "CCC valence", "arousal_ccc": "CCC arousal"}
+    # Runs of an older affekt name the concordances the other way round.
+    titles |= {"ccc_valence": "CCC valence", "ccc_arousal": "CCC arousal"}
+    shown = ", ".join(f"{title} {found[name]:.3f}" for name, title in titles.items() if found.get(name) is not None)
     return f"{shown} ({where})" if shown else ""
-
-
-def aligned(rows: list[tuple[str, ...]]) -> str:
-    """Return rows of text as columns; numbers stand to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = []
-    for row in rows:
-        cells = [
-            text.rjust(width) if text[:1].isdigit() and text[-1:] in "0123456789B" else text.ljust(width)
-            for text, width in zip(row, widths, strict=True)
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)

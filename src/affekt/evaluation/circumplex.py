@@ -1,66 +1,50 @@
-"""Charts of valence and arousal: the circumplex of affect, and what the predictions leave unexplained."""
+"""Charts of valence and arousal: the circumplex of affect, and what the predictions leave unexplained.
+
+Each `paint_` function draws on empty matplotlib axes. Valence, arousal and label are (n,); the label is a class index,
+-1 where the expression is unknown.
+"""
 
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from affekt.evaluation.drawing import ACCENT, FAINT, INK, SECOND
+from affekt.evaluation.charts import ACCENT, FAINT, INK, SECOND
 from affekt.labels import EXPRESSION_COLOURS, LABELS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Canvas
+
+Points = tuple[np.ndarray, np.ndarray]
+"""Valence and arousal."""
 
 
-def paint_points(canvas: "Canvas", valence: np.ndarray, arousal: np.ndarray, label: np.ndarray) -> None:
+def paint_points(axes: "Axes", points: Points, label: np.ndarray) -> None:
     """Draw every row as a point on the circumplex, coloured by its true expression.
-
-    Args:
-        canvas: an empty matplotlib figure.
-        valence: (n,).
-        arousal: (n,).
-        label: (n,) class indices, -1 where the expression is unknown.
 
     References:
         Russell (1980), A circumplex model of affect, J. Personality and Social Psychology 39(6), 1161-1178.
     """
-    axes = canvas.subplots()
-    _frame(axes, max(1.0, float(np.max(np.abs([valence, arousal])))))
+    _frame(axes, max(1.0, float(np.max(np.abs(points)))))
     order = np.random.default_rng(0).permutation(len(label))
     palette = np.array([*EXPRESSION_COLOURS.values(), ACCENT])
+    valence, arousal = points
     axes.scatter(valence[order], arousal[order], c=palette[label[order]], **_point_style(len(label)))
 
 
-def paint_class_means(
-    canvas: "Canvas",
-    truth: tuple[np.ndarray, np.ndarray],
-    predicted: tuple[np.ndarray, np.ndarray],
-    label: np.ndarray,
-) -> None:
-    """Draw, for every expression, a line from its mean true point (ring) to its mean predicted point (dot).
-
-    Args:
-        canvas: an empty matplotlib figure.
-        truth: valence and arousal, each (n,).
-        predicted: the same.
-        label: (n,) class indices, -1 where the expression is unknown.
-    """
-    axes = canvas.subplots()
+def paint_class_means(axes: "Axes", truth: Points, predicted: Points, label: np.ndarray) -> None:
+    """Draw, for every expression, a line from its mean true point (ring) to its mean predicted point (dot)."""
     rows_of = {name: label == index for index, name in enumerate(LABELS) if (label == index).any()}
-    ends = {
-        name: (float(predicted[0][rows].mean()), float(predicted[1][rows].mean())) for name, rows in rows_of.items()
-    }
+    starts, ends = (
+        {name: (float(sides[0][rows].mean()), float(sides[1][rows].mean())) for name, rows in rows_of.items()}
+        for sides in (truth, predicted)
+    )
     _frame(axes, max(1.2, *(abs(value) for end in ends.values() for value in end)))
-    starts = {}
     for name, end in ends.items():
-        rows = rows_of[name]
-        start = float(truth[0][rows].mean()), float(truth[1][rows].mean())
-        colour = EXPRESSION_COLOURS[name]
+        start, colour = starts[name], EXPRESSION_COLOURS[name]
         axes.plot([start[0], end[0]], [start[1], end[1]], color=colour, linewidth=1.5)
         axes.plot(*start, "o", markerfacecolor="none", markeredgecolor=colour, markersize=6, markeredgewidth=1.5)
         axes.plot(*end, "o", color=colour, markersize=5.5)
-        starts[name] = start
     for side, align, offset in ((-1, "right", -0.06), (1, "left", 0.06)):
         named = {name: start for name, start in starts.items() if (start[0] >= 0) == (side > 0)}
         heights = spread([start[1] for start in named.values()], 0.11)
@@ -77,24 +61,14 @@ def spread(heights: list[float], gap: float) -> list[float]:
     return moved
 
 
-def paint_residuals(canvas: "Canvas", truth: np.ndarray, predicted: np.ndarray, dimension: str) -> None:
-    """Draw prediction minus truth against the truth, with its mean in ten bins: a slope says the extremes are missed.
-
-    Args:
-        canvas: an empty matplotlib figure.
-        truth: (n,).
-        predicted: (n,).
-        dimension: its name, for the axes.
-    """
-    axes = canvas.subplots()
+def paint_residuals(axes: "Axes", truth: np.ndarray, predicted: np.ndarray, dimension: str) -> None:
+    """Draw prediction minus truth against the truth, with its mean in ten bins: a slope tells of missed extremes."""
     residual = predicted - truth
     axes.scatter(truth, residual, color=ACCENT, **_point_style(len(truth)))
     axes.axhline(0, color=INK, linewidth=0.9)
-    edges = np.linspace(-1, 1, 11)
-    index = np.clip(np.digitize(truth, edges) - 1, 0, 9)
+    index = np.clip(np.digitize(truth, np.linspace(-1, 1, 11)) - 1, 0, 9)
     filled = [number for number in range(10) if (index == number).sum() >= 5]
-    centres = [truth[index == number].mean() for number in filled]
-    means = [residual[index == number].mean() for number in filled]
+    centres, means = ([values[index == number].mean() for number in filled] for values in (truth, residual))
     axes.plot(centres, means, "o-", color=SECOND, markersize=4, label="mean in bins of 0.2")
     axes.legend(loc="upper right")
     axes.set_xlim(-1.03, 1.03)

@@ -1,28 +1,45 @@
-"""Score prediction tables side by side on one split, and write what was found."""
+"""An evaluation: prediction tables scored side by side on one split, above the floor, as Python values and as JSON."""
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-from tqdm import tqdm
 
 from affekt import __version__
-from affekt.errors import ConfigError
-from affekt.evaluation.baselines import FLOOR, floor_predictions
-from affekt.evaluation.bootstrap import LEVEL, Figure
-from affekt.evaluation.definitions import DEFINITIONS
+from affekt.errors import ConfigError, DataError
+from affekt.evaluation.figures import DEFINITIONS, DIMENSIONS, Figure, as_json
 from affekt.evaluation.groups import Grouping, grouping_to_json, score_groups
+from affekt.evaluation.intervals import FEW, LEVEL
 from affekt.evaluation.notes import origin_tag, picture_tag
 from affekt.evaluation.predictions import Matched, match
-from affekt.evaluation.proportion_intervals import FEW
-from affekt.evaluation.score import Scores, compare, figure_to_json, score, to_json
-from affekt.files import written_whole
-from affekt.labels import LABELS
+from affekt.evaluation.robustness import Robustness
+from affekt.evaluation.score import Scores, compare, score, scores_to_json
+from affekt.labels import LABELS, PROBABILITY_COLUMNS
 from affekt.models.card import read_card
+from affekt.progress import progress_bar
+
+FLOOR = "floor"
+TRAIN_SPLIT = "train"
+FLOOR_FROM = {"the class frequencies": ("emotion",), "the mean valence and arousal": DIMENSIONS}
+"""What the floor predicts from, and the columns that must be known for it."""
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """How the intervals of an evaluation are made."""
+
+    resamples: int = 1000
+    """Bootstrap resamples behind each interval; 0 leaves them out."""
+    seed: int = 0
+    """Decides the resamples."""
+    by: str = "row"
+    """`row` resamples rows, `subject` whole subjects."""
+
+
+DEFAULT_INTERVALS = Intervals()
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,12 +63,34 @@ class Evaluation:
     """`synthetic` for drawn pictures, else empty."""
     dimension_tag: str
     """`projected, not rated` or `synthetic` where valence and arousal are that, else empty."""
-    matched: dict[str, Matched] = field(repr=False)
+    matched: dict[str, Matched]
     """The joined rows of each model."""
     groups: dict[str, tuple[Grouping, ...]]
     """Each model's figures by the attributes asked for."""
+    robustness: tuple[Robustness, ...] = ()
+    """Figures under each corruption, of the models that were asked."""
     command: str = ""
     """The command that made it."""
+
+    def __repr__(self) -> str:
+        """Say what was scored on what."""
+        return f"Evaluation of {', '.join(one.name for one in self.scores)} on {self.where}, {self.rows:,} rows"
+
+    @property
+    def where(self) -> str:
+        """Data and split, as titles say it."""
+        return f"{self.data}, split {self.split}"
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """One row per model and figure, the floor last: `model`, `figure`, `value`, `low`, `high`."""
+        return pl.DataFrame(
+            [
+                {"model": scores.name, "figure": key, **vars(figure)}
+                for scores in (*self.scores, self.floor)
+                for key, figure in scores.figures.items()
+            ]
+        )
 
     @property
     def intervals(self) -> str:
@@ -65,59 +104,50 @@ class Evaluation:
 
 
 def evaluate_tables(
-    named_predictions: dict[str, pl.DataFrame],
+    tables: Mapping[str, pl.DataFrame],
     manifest: pl.DataFrame,
     split: str,
+    intervals: Intervals = DEFAULT_INTERVALS,
     *,
-    seed: int = 0,
-    resamples: int = 1000,
-    by: str = "row",
     groups: Sequence[str] = (),
     without: tuple[str, ...] = (),
-    command: str = "",
-    progress: bool = True,
 ) -> Evaluation:
     """Score prediction tables on one split of a manifest.
 
     Args:
-        named_predictions: a predictions table for each model's name.
+        tables: a predictions table for each model's name.
         manifest: the whole manifest; its train split gives the floor.
         split: the split to score.
-        seed: seed of the bootstrap.
-        resamples: number of bootstrap resamples.
-        by: `row` resamples rows, `subject` whole subjects.
+        intervals: how the intervals are made.
         groups: attributes of the manifest whose groups are scored too.
         without: expressions to leave out, rows and probabilities.
-        command: the command line, for the report.
-        progress: show a progress bar on standard error.
 
     Returns:
-        The evaluation; `write_report` writes it.
+        The evaluation; `affekt.evaluation.report.write_report` writes it.
 
     Raises:
         DataError: a predictions table does not fit the split.
         ConfigError: there is no predictions table, a model has the floor's name, rows cannot be grouped so, or fewer
             than two expressions would be left.
     """
-    if not named_predictions or FLOOR in named_predictions:
+    if not tables or FLOOR in tables:
         raise ConfigError(
-            f"expected one or more models, none named {FLOOR!r}, got {', '.join(named_predictions) or 'none'}; "
+            f"expected one or more models, none named {FLOOR!r}, got {', '.join(tables) or 'none'}; "
             "give a predictions table and another name"
         )
-    check_without(without)
+    refuse_without(without)
     floor_table, floor_note = floor_predictions(manifest, split)
-    matched = {name: match(table, manifest, split, name, without) for name, table in named_predictions.items()}
-    floor_matched = match(floor_table, manifest, split, FLOOR, without)
-    with tqdm(total=(len(matched) + 1) * resamples, desc="resampling", disable=not progress, leave=False) as bar:
-        options: dict[str, Any] = {"resamples": resamples, "seed": seed, "by": by, "step": bar.update}
-        scores = tuple(score(rows, name, **options) for name, rows in matched.items())
-        floor = score(floor_matched, FLOOR, **options)
-    rows = floor_matched.rows
+    matched = {
+        name: match(table, manifest, split, name, without) for name, table in {**tables, FLOOR: floor_table}.items()
+    }
+    with progress_bar(total=len(matched) * intervals.resamples, description="resampling", unit="resample") as bar:
+        *scores, floor = (score(rows, name, **vars(intervals), step=bar.update) for name, rows in matched.items())
+    rows = matched.pop(FLOOR).rows
     return Evaluation(
         data=", ".join(sorted(set(rows["source"]))) + (f" without {' and '.join(without)}" if without else ""),
         split=split,
         rows=len(rows),
-        scores=scores,
+        scores=tuple(scores),
         floor=floor,
         floor_note=floor_note,
         differences={(one.name, two.name): compare(one, two) for one, two in combinations(scores, 2)},
@@ -128,11 +158,10 @@ def evaluate_tables(
             name: tuple(score_groups(one, attribute, floor.resampling) for attribute in groups)
             for name, one in matched.items()
         },
-        command=command,
     )
 
 
-def check_without(without: Sequence[str]) -> None:
+def refuse_without(without: Sequence[str]) -> None:
     """Refuse to leave out what is no expression, or so many that no choice is left.
 
     Raises:
@@ -143,6 +172,56 @@ def check_without(without: Sequence[str]) -> None:
             f"expected --without up to six of {', '.join(LABELS)}, got {', '.join(without)}; the usual seven are "
             "--without contempt"
         )
+
+
+def floor_predictions(manifest: pl.DataFrame, split: str) -> tuple[pl.DataFrame, str]:
+    """Predict every row of a split without its picture: by the train split's class frequencies and mean values.
+
+    The chosen class is then the majority class. A part that the split knows and the train split does not, as where
+    there is no train split, comes from the scored split itself, which can only raise the floor.
+
+    Args:
+        manifest: the whole manifest.
+        split: the split to predict.
+
+    Returns:
+        A predictions table with the parts that are known in the split, and a sentence saying where they came from.
+
+    Raises:
+        DataError: neither an expression nor valence and arousal is known for any row of the split.
+    """
+    train, rows = (manifest.filter(pl.col("split") == name) for name in (TRAIN_SPLIT, split))
+    constants: dict[str, Any] = {}
+    origins: dict[str, list[str]] = {}
+    for part, columns in FLOOR_FROM.items():
+        wanted = [column for column in columns if _is_known(rows, column)]
+        if wanted:
+            learnt = all(_is_known(train, column) for column in wanted)
+            constants |= _constants(train if learnt else rows, wanted)
+            origins.setdefault(TRAIN_SPLIT if learnt else split, []).append(part)
+    if not constants:
+        raise DataError(
+            f"expected labels in the split {split!r}, got none in {len(rows)} rows; choose another --split, or import "
+            "a manifest with labels"
+        )
+    table = rows.select("source", "source_id", **{name: pl.lit(value) for name, value in constants.items()})
+    why = "there being no train split" if train.is_empty() else "where train has none"
+    sentences = [
+        f"{' and '.join(parts)} of the split {name!r}" + ("" if name == TRAIN_SPLIT else f", {why}")
+        for name, parts in origins.items()
+    ]
+    return table, f"Floor: {'; '.join(sentences)}."
+
+
+def _is_known(rows: pl.DataFrame, column: str) -> bool:
+    return rows[column].null_count() < len(rows)
+
+
+def _constants(rows: pl.DataFrame, columns: list[str]) -> dict[str, Any]:
+    if columns == ["emotion"]:
+        labelled = rows["emotion"].drop_nulls()
+        return dict(zip(PROBABILITY_COLUMNS, [(labelled == label).mean() for label in LABELS], strict=True))
+    return {name: rows[name].mean() if name in columns else None for name in DIMENSIONS}
 
 
 def evaluation_to_json(evaluation: Evaluation) -> dict[str, Any]:
@@ -158,17 +237,23 @@ def evaluation_to_json(evaluation: Evaluation) -> dict[str, Any]:
         "valence_arousal_origin": evaluation.dimension_tag or None,
         "intervals": {"level": LEVEL, "resamples": how.resamples, "resampled_by": how.by, "seed": how.seed},
         "models": {
-            scores.name: to_json(scores)
+            scores.name: scores_to_json(scores)
             | {"groups": {found.attribute: grouping_to_json(found) for found in evaluation.groups[scores.name]}}
             for scores in evaluation.scores
         },
-        "floor": to_json(evaluation.floor) | {"note": evaluation.floor_note},
+        "floor": scores_to_json(evaluation.floor) | {"note": evaluation.floor_note},
         "differences": [
-            {"first": first, "second": second, "figures": {key: figure_to_json(value) for key, value in found.items()}}
+            {"first": first, "second": second, "figures": as_json(found)}
             for (first, second), found in evaluation.differences.items()
         ],
         "definitions": {key: definition.text for key, definition in DEFINITIONS.items()},
     }
+
+
+def robustness_to_json(found: Robustness) -> dict[str, Any]:
+    """Return the figures and changes as plain values for JSON, NaN as None."""
+    corruptions = {name: scores.figures for name, scores in found.scores.items()}
+    return as_json({"model": found.name, "corruptions": corruptions, "changes": found.changes})
 
 
 def record_evaluation(folder: Path, evaluation: Evaluation, name: str) -> None:
@@ -184,13 +269,3 @@ def record_evaluation(folder: Path, evaluation: Evaluation, name: str) -> None:
     record |= {key: found["models"][name][key] for key in ("figures", "classes")}
     where = f"{evaluation.data} {evaluation.split}"
     replace(card, metrics={**card.metrics, where: record}).write(folder)
-
-
-def write_metrics(evaluation: Evaluation, path: Path) -> None:
-    """Write `metrics.json`, whole or not at all.
-
-    Raises:
-        DataError: the file cannot be written.
-    """
-    with written_whole(path) as temporary:
-        temporary.write_text(json.dumps(evaluation_to_json(evaluation), indent=2, allow_nan=False) + "\n")

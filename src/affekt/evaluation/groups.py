@@ -8,11 +8,11 @@ import polars as pl
 
 from affekt.data.manifest import SCHEMA
 from affekt.errors import ConfigError
-from affekt.evaluation.bootstrap import Figure, percentile_interval, resample_counts
+from affekt.evaluation.figures import Figure, as_json
+from affekt.evaluation.intervals import difference_of, mean_of, proportion_interval, wider, with_interval
 from affekt.evaluation.notes import LEAST_PEOPLE, LEAST_ROWS
 from affekt.evaluation.predictions import Matched
-from affekt.evaluation.proportion_intervals import difference_of, mean_of, share_interval, wider
-from affekt.evaluation.score import Resampling, figure_to_json, measure, resampled_units
+from affekt.evaluation.score import Resampling, measure, measure_resamples, resampled_units
 from affekt.labels import LABELS
 
 LEAST_OF_EXPRESSION = 5
@@ -83,7 +83,7 @@ def score_groups(matched: Matched, attribute: str, how: Resampling) -> Grouping:
 
     Returns:
         The figures in `SHOWN` that the predictions allow, each with its 95 % interval: that of the bootstrap, and for
-        the two accuracies the wider of that and the score interval (`affekt.evaluation.proportion_intervals`).
+        the two accuracies the wider of that and the score interval.
 
     Raises:
         ConfigError: there is no such attribute, or it has too many values.
@@ -97,12 +97,19 @@ def score_groups(matched: Matched, attribute: str, how: Resampling) -> Grouping:
     groups: dict[str, Group] = {}
     uncommon: dict[str, list[str]] = {}
     for name, mask in masks.items():
-        if name not in small:
-            mine, others = _side(matched, mask, how, units), _side(matched, known & ~mask, how, units)
-            groups[name] = Group(int(mask.sum()), mine.figures, _differences(mine, others))
-            if "balanced_accuracy" in groups[name].differences:
-                uncommon.setdefault(_uncommon(matched, mine, others), []).append(name)
-    notes = _notes(attribute, values.null_count(), len(values), small, how.by)
+        if name in small:
+            continue
+        group, others = _side(matched, mask, how, units), _side(matched, known & ~mask, how, units)
+        groups[name] = Group(int(mask.sum()), group.figures, _differences(group, others))
+        if "balanced_accuracy" in groups[name].differences:
+            uncommon.setdefault(_uncommon(matched, group, others), []).append(name)
+    notes = []
+    if unknown := values.null_count():
+        notes.append(f"{attribute} is not known for {unknown:,} of {len(values):,} rows.")
+    if small:
+        listed = ", ".join(f"{name} ({count})" for name, count in small.items())
+        kind = "rows" if units is None else "people"
+        notes.append(f"Fewer than {least} {kind} of {attribute}, so no figures: {listed}.")
     notes += [
         f"{attribute} {' and '.join(names)}: the difference in balanced accuracy is not over {labels}, of which one "
         f"side has fewer than {LEAST_OF_EXPRESSION}."
@@ -125,17 +132,16 @@ class _Side:
 
 def _side(matched: Matched, mask: np.ndarray, how: Resampling, units: np.ndarray | None) -> _Side:
     rows = matched.where(mask)
-    points = measure(rows, np.ones(len(rows.rows)))
-    chunks = [measure(rows, weights[:, mask]) for weights in resample_counts(how.rows, how.resamples, how.seed, units)]
-    draws = {key: np.concatenate([np.empty(0), *(chunk[key] for chunk in chunks)]) for key in points}
-    figures = {key: Figure(float(points[key]), *percentile_interval(draws[key])) for key in SHOWN if key in points}
+    points = {key: float(value) for key, value in measure(rows, np.ones(len(rows.rows))).items()}
+    draws = measure_resamples(rows, how, units, of=mask)
+    figures = {key: with_interval(points[key], draws[key]) for key in SHOWN if key in points}
     recalls = {}
     if rows.probabilities is not None:
         known = mask & (matched.label >= 0)
-        figures["accuracy"] = share_interval(float(points["accuracy"]), draws["accuracy"], known, units)
+        figures["accuracy"] = proportion_interval(points["accuracy"], draws["accuracy"], known, units)
         of_label = {label: known & (matched.label == index) for index, label in enumerate(LABELS)}
         recalls = {
-            label: share_interval(float(points[f"recall/{label}"]), draws[f"recall/{label}"], those, units)
+            label: proportion_interval(points[f"recall/{label}"], draws[f"recall/{label}"], those, units)
             for label, those in of_label.items()
             if _count(those, units) >= LEAST_OF_EXPRESSION
         }
@@ -148,56 +154,37 @@ def _balanced(recalls: dict[str, Figure], draws: dict[str, np.ndarray], labels: 
         return Figure(float("nan"), float("nan"), float("nan"))
     mean = mean_of([recalls[label] for label in labels])
     drawn = np.mean([draws[f"recall/{label}"] for label in labels], axis=0)
-    return wider(mean, Figure(mean.value, *percentile_interval(drawn)))
+    return wider(mean, with_interval(mean.value, drawn))
 
 
-def _differences(mine: _Side, others: _Side) -> dict[str, Figure]:
+def _differences(group: _Side, others: _Side) -> dict[str, Figure]:
     differences = {}
-    for key in mine.figures.keys() & others.figures.keys():
-        first, second = mine.figures[key], others.figures[key]
-        if key == "accuracy":
+    for key in [key for key in SHOWN if key in group.figures and key in others.figures]:
+        first, second = group.figures[key], others.figures[key]
+        if key == "balanced_accuracy":
+            labels = [label for label in group.recalls if label in others.recalls]
+            first, second = (_balanced(side.recalls, side.draws, labels) for side in (group, others))
+        if key in ("accuracy", "balanced_accuracy"):
             differences[key] = difference_of(first, second)
-        elif key == "balanced_accuracy":
-            labels = [label for label in mine.recalls if label in others.recalls]
-            sides = (_balanced(side.recalls, side.draws, labels) for side in (mine, others))
-            differences[key] = difference_of(*sides)
         else:
-            interval = percentile_interval(mine.draws[key] - others.draws[key])
-            differences[key] = Figure(first.value - second.value, *interval)
-    return {key: differences[key] for key in SHOWN if key in differences}
+            differences[key] = with_interval(first.value - second.value, group.draws[key] - others.draws[key])
+    return differences
 
 
 def _count(mask: np.ndarray, units: np.ndarray | None) -> int:
     return int(mask.sum()) if units is None else len(np.unique(units[mask]))
 
 
-def _uncommon(matched: Matched, mine: _Side, others: _Side) -> str:
+def _uncommon(matched: Matched, group: _Side, others: _Side) -> str:
     """Return the expressions of the split that a difference of balanced accuracies is not over."""
     there = [label for index, label in enumerate(LABELS) if (matched.label == index).any()]
-    return ", ".join(label for label in there if label not in mine.recalls or label not in others.recalls)
-
-
-def _notes(attribute: str, unknown: int, rows: int, small: dict[str, int], by: str) -> list[str]:
-    least = f"{LEAST_PEOPLE} people" if by == "subject" else f"{LEAST_ROWS} rows"
-    notes = []
-    if unknown:
-        notes.append(f"{attribute} is not known for {unknown:,} of {rows:,} rows.")
-    if small:
-        groups = ", ".join(f"{name} ({count})" for name, count in small.items())
-        notes.append(f"Fewer than {least} of {attribute}, so no figures: {groups}.")
-    return notes
+    return ", ".join(label for label in there if label not in group.recalls or label not in others.recalls)
 
 
 def grouping_to_json(grouping: Grouping) -> dict[str, Any]:
     """Return the figures and differences of each group as plain values for JSON, NaN as None."""
-    return {
-        "groups": {
-            name: {
-                "rows": group.rows,
-                "figures": {key: figure_to_json(figure) for key, figure in group.figures.items()},
-                "minus_others": {key: figure_to_json(figure) for key, figure in group.differences.items()},
-            }
-            for name, group in grouping.groups.items()
-        },
-        "notes": list(grouping.notes),
+    groups = {
+        name: {"rows": group.rows, "figures": group.figures, "minus_others": group.differences}
+        for name, group in grouping.groups.items()
     }
+    return as_json({"groups": groups, "notes": grouping.notes})

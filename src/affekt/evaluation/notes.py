@@ -5,9 +5,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import polars as pl
 
-from affekt.evaluation.bootstrap import Figure
-from affekt.evaluation.definitions import DEFINITIONS
-from affekt.evaluation.predictions import DIMENSIONS, Matched
+from affekt.evaluation.figures import DEFINITIONS, Figure, dimension_of
+from affekt.evaluation.predictions import Matched
 from affekt.labels import LABELS
 
 LEAST_ROWS = 30
@@ -110,10 +109,10 @@ def _on_resampling(rows: pl.DataFrame, by: str) -> Iterator[str]:
 def _on_intervals(figures: Mapping[str, Figure]) -> Iterator[str]:
     for key, figure in figures.items():
         if figure.value < figure.low - 1e-9 or figure.value > figure.high + 1e-9:
-            dimension = next((f" of {name}" for name in DIMENSIONS if key.startswith(name)), "")
+            of = f" of {dimension_of(key)}" if dimension_of(key) else ""
             why = (
                 "resampling adds its own noise to a figure that cannot fall below 0."
                 if key == "ece"
                 else "its resamples lie to one side of it, as with few rows or rare classes; trust neither far."
             )
-            yield f"{DEFINITIONS[key].title}{dimension} lies outside its percentile interval: {why}"
+            yield f"{DEFINITIONS[key].title}{of} lies outside its percentile interval: {why}"

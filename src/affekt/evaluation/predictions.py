@@ -19,9 +19,9 @@ import polars as pl
 from affekt.data.csv_text import read_text_table
 from affekt.data.manifest import select_split
 from affekt.errors import DataError
+from affekt.evaluation.figures import DIMENSIONS
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
 
-DIMENSIONS = ("valence", "arousal")
 SUM_TOLERANCE = 5e-3
 """Eight probabilities rounded to three decimals are off by less than this together."""
 WHAT, INSTEAD = "a predictions table", "write it as Parquet or csv"

@@ -1,33 +1,162 @@
-"""Robustness: one model's figures on the clean split and under each condition, and the paired change."""
+"""Robustness: one model's figures on the split as it is and under each corruption of its pictures, and the change.
 
-import json
+Corruptions are what real pictures do to a face before a model sees it, made one at a time. Strengths are given relative
+to the face, so that a corruption means the same in a portrait and in a crowd.
+"""
+
+import io
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from functools import partial
 
+import numpy as np
 import polars as pl
+from PIL import Image, ImageFilter
 
-from affekt.evaluation.bootstrap import Figure
-from affekt.evaluation.corruptions import CONDITIONS, worsened
-from affekt.evaluation.evaluate import Evaluation
+from affekt.data.manifest import SCHEMA, read_row_rgb, to_manifest
+from affekt.evaluation.figures import Figure
 from affekt.evaluation.predictions import match
-from affekt.evaluation.score import Scores, compare, figure_to_json, score
-from affekt.evaluation.table import Table, tagged, titled, to_markdown
-from affekt.files import written_whole
+from affekt.evaluation.score import Scores, compare, score
+from affekt.faces.pictures import encode_png
+from affekt.progress import progress_bar
 
 CLEAN = "clean"
-SHOWN = ("accuracy", "macro_f1", "ece", "valence_ccc", "arousal_ccc")
+
+
+@dataclass(frozen=True)
+class Face:
+    """A picture and where its face is."""
+
+    image_rgb: np.ndarray
+    """(height, width, 3) uint8."""
+    box_xyxy: np.ndarray
+    """(4,) pixels."""
+
+    @property
+    def side(self) -> float:
+        """The longer side of the box, in pixels."""
+        left, top, right, bottom = self.box_xyxy
+        return float(max(right - left, bottom - top))
+
+
+Corruption = Callable[[Face, np.random.Generator], Face]
+
+
+def few_pixels(face: Face, _: np.random.Generator, *, side: int) -> Face:
+    """Shrink the picture until the face is `side` pixels wide; smaller faces stay as they are."""
+    factor = min(1.0, side / face.side)
+    height, width = (max(1, round(length * factor)) for length in face.image_rgb.shape[:2])
+    small = Image.fromarray(face.image_rgb).resize((width, height), Image.Resampling.BILINEAR)
+    scale = np.array([width / face.image_rgb.shape[1], height / face.image_rgb.shape[0]] * 2)
+    return Face(np.asarray(small), face.box_xyxy * scale)
+
+
+def compressed(face: Face, _: np.random.Generator, *, quality: int) -> Face:
+    """Write and read the picture as JPEG at libjpeg's quality."""
+    stream = io.BytesIO()
+    Image.fromarray(face.image_rgb).save(stream, "JPEG", quality=quality)
+    return Face(np.asarray(Image.open(stream).convert("RGB")), face.box_xyxy)
+
+
+def blurred(face: Face, _: np.random.Generator, *, sigma: float) -> Face:
+    """Blur by a Gaussian whose standard deviation is `sigma` of the face's side."""
+    blur = ImageFilter.GaussianBlur(sigma * face.side)
+    return Face(np.asarray(Image.fromarray(face.image_rgb).filter(blur)), face.box_xyxy)
+
+
+def lit(face: Face, _: np.random.Generator, *, gamma: float = 1.0, contrast: float = 1.0) -> Face:
+    """Raise brightness to the power `gamma`, and multiply its distance from the middle by `contrast`."""
+    light = (face.image_rgb / 255) ** gamma
+    return Face(np.rint(255 * (0.5 + contrast * (light - 0.5))).astype(np.uint8), face.box_xyxy)
+
+
+def misplaced(face: Face, rng: np.random.Generator, *, shift: float = 0.0, scale: float = 1.0) -> Face:
+    """Move the box by `shift` of its side in a random direction, and make it `scale` times as large."""
+    angle = rng.uniform(0, 2 * math.pi)
+    left, top, right, bottom = face.box_xyxy
+    centre = np.array([left + right, top + bottom]) / 2 + shift * face.side * np.array([np.cos(angle), np.sin(angle)])
+    half = scale * np.array([right - left, bottom - top]) / 2
+    return Face(face.image_rgb, np.concatenate([centre - half, centre + half]))
+
+
+def covered(face: Face, _: np.random.Generator, *, top: float, bottom: float) -> Face:
+    """Paint the face grey from `top` to `bottom`, as fractions of its height."""
+    return _painted(face, 0.0, top, 1.0, bottom)
+
+
+def covered_somewhere(face: Face, rng: np.random.Generator, *, side: float) -> Face:
+    """Paint a square of `side` of the face's side grey, anywhere on the face."""
+    left, top = rng.uniform(0, 1 - side, 2)
+    return _painted(face, left, top, left + side, top + side)
+
+
+def _painted(face: Face, left: float, top: float, right: float, bottom: float) -> Face:
+    x0, y0, x1, y1 = face.box_xyxy
+    columns = slice(max(0, round(x0 + left * (x1 - x0))), max(0, round(x0 + right * (x1 - x0))))
+    rows = slice(max(0, round(y0 + top * (y1 - y0))), max(0, round(y0 + bottom * (y1 - y0))))
+    image_rgb = face.image_rgb.copy()
+    image_rgb[rows, columns] = 128
+    return Face(image_rgb, face.box_xyxy)
+
+
+CORRUPTIONS: dict[str, Corruption] = {
+    "face of 32 pixels": partial(few_pixels, side=32),
+    "face of 24 pixels": partial(few_pixels, side=24),
+    "face of 16 pixels": partial(few_pixels, side=16),
+    "JPEG, quality 30": partial(compressed, quality=30),
+    "JPEG, quality 10": partial(compressed, quality=10),
+    "blur, sigma 1/48 of the face": partial(blurred, sigma=1 / 48),
+    "blur, sigma 2/48 of the face": partial(blurred, sigma=2 / 48),
+    "dark, gamma 2.5": partial(lit, gamma=2.5),
+    "bright, gamma 0.4": partial(lit, gamma=0.4),
+    "half the contrast": partial(lit, contrast=0.5),
+    "box moved by a tenth": partial(misplaced, shift=0.1),
+    "box a fifth too large": partial(misplaced, scale=1.2),
+    "box a fifth too small": partial(misplaced, scale=0.8),
+    "eyes covered": partial(covered, top=0.2, bottom=0.5),
+    "mouth covered": partial(covered, top=0.65, bottom=1.0),
+    "a quarter covered, anywhere": partial(covered_somewhere, side=0.5),
+}
+"""By their name in tables."""
+
+
+def corrupted(rows: pl.DataFrame, corruption: Corruption, *, seed: int = 0, name: str = "") -> pl.DataFrame:
+    """Return manifest rows with corrupted pictures and boxes; all else is unchanged.
+
+    Args:
+        rows: manifest rows.
+        corruption: one of `CORRUPTIONS`.
+        seed: decides directions and places; a row meets the same ones in every corruption.
+        name: stands beside the progress bar.
+
+    Raises:
+        PictureError: a picture is missing or unreadable.
+    """
+    images, boxes = [], []
+    numbered = enumerate(progress_bar(rows.iter_rows(named=True), total=rows.height, description=name, unit="face"))
+    for number, row in numbered:
+        image_rgb = read_row_rgb(row)
+        height, width = image_rgb.shape[:2]
+        box_xyxy = np.asarray(row["box_xyxy"] if row["box_xyxy"] is not None else (0, 0, width, height), np.float64)
+        face = corruption(Face(image_rgb, box_xyxy), np.random.default_rng((seed, number)))
+        images.append(encode_png(face.image_rgb))
+        height, width = face.image_rgb.shape[:2]
+        is_whole = np.allclose(face.box_xyxy, (0, 0, width, height), atol=0.5)
+        # A picture without a box is cut otherwise than with one around all of it: only a corruption may change that.
+        boxes.append(None if row["box_xyxy"] is None and is_whole else face.box_xyxy.tolist())
+    changed = {"image": pl.Series(images), "box_xyxy": pl.Series(boxes, dtype=SCHEMA["box_xyxy"]), "path": pl.lit(None)}
+    return to_manifest(rows.with_columns(**changed))
 
 
 @dataclass(frozen=True, eq=False)
 class Robustness:
-    """Scores of one model by condition, the clean split first."""
+    """Scores of one model by corruption, the clean split first."""
 
     name: str
     scores: dict[str, Scores]
     changes: dict[str, dict[str, Figure]]
-    """Condition minus clean, by condition and figure."""
+    """Corrupted minus clean, by corruption and figure."""
 
 
 def measure_robustness(
@@ -36,7 +165,7 @@ def measure_robustness(
     rows: pl.DataFrame,
     predict: Callable[[pl.DataFrame], pl.DataFrame],
 ) -> Robustness:
-    """Score a model on each worsened copy of a split, on the resamples of its clean scores.
+    """Score a model on each corrupted copy of a split, on the resamples of its clean scores.
 
     Args:
         clean: the model's scores on the split as it is.
@@ -45,56 +174,13 @@ def measure_robustness(
         predict: from manifest rows to a predictions table.
 
     Returns:
-        The scores and changes of each condition.
+        The scores and changes of each corruption.
     """
     how = clean.resampling
     scores = {CLEAN: clean}
-    for condition, change in CONDITIONS.items():
-        table = predict(worsened(rows, change, seed=how.seed, name=condition))
-        matched = match(table, manifest, how.split, condition, how.without)
-        scores[condition] = score(matched, condition, resamples=how.resamples, seed=how.seed, by=how.by)
+    for name, corruption in CORRUPTIONS.items():
+        table = predict(corrupted(rows, corruption, seed=how.seed, name=name))
+        matched = match(table, manifest, how.split, name, how.without)
+        scores[name] = score(matched, name, resamples=how.resamples, seed=how.seed, by=how.by)
     changes = {name: compare(found, clean) for name, found in scores.items() if name != CLEAN}
     return Robustness(clean.name, scores, changes)
-
-
-def robustness_tables(found: Robustness, evaluation: Evaluation) -> list[Table]:
-    """Return the figures under each condition, and their change against the clean split."""
-    keys = [key for key in SHOWN if key in found.scores[CLEAN].figures]
-    header = ("condition", *(titled(key) for key in keys))
-    where = f"{found.name} on {evaluation.data}, split {evaluation.split}"
-    tag = ", ".join(filter(None, dict.fromkeys((evaluation.expression_tag, evaluation.dimension_tag))))
-    figures = [(name, *(scores.figures[key] for key in keys)) for name, scores in found.scores.items()]
-    changes = [(name, *(change[key] for key in keys)) for name, change in found.changes.items()]
-    return [
-        Table(tagged(f"Conditions: {where}", tag), header, tuple(figures)),
-        Table(tagged(f"Change against the clean split: {where}", tag), header, tuple(changes), signed=True),
-    ]
-
-
-def robustness_to_json(found: Robustness) -> dict[str, Any]:
-    """Return the figures and changes as plain values for JSON, NaN as None."""
-    return {
-        "model": found.name,
-        "conditions": {
-            name: {key: figure_to_json(figure) for key, figure in scores.figures.items()}
-            for name, scores in found.scores.items()
-        },
-        "changes": {
-            name: {key: figure_to_json(figure) for key, figure in change.items()}
-            for name, change in found.changes.items()
-        },
-    }
-
-
-def write_robustness(all_found: list[Robustness], evaluation: Evaluation, folder: Path) -> None:
-    """Write `conditions.md` and `conditions.json`, each whole or not at all.
-
-    Raises:
-        DataError: a file cannot be written.
-    """
-    tables = [table for found in all_found for table in robustness_tables(found, evaluation)]
-    document = "\n".join([*map(to_markdown, tables), f"* {evaluation.intervals}", f"* Command: `{evaluation.command}`"])
-    with written_whole(folder / "conditions.md") as temporary:
-        temporary.write_text(document + "\n")
-    with written_whole(folder / "conditions.json") as temporary:
-        temporary.write_text(json.dumps([robustness_to_json(found) for found in all_found], indent=2) + "\n")

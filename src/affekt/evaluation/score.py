@@ -1,7 +1,6 @@
 """Scores: every figure of one predictions table with its interval, and the paired difference of two tables."""
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,13 +8,12 @@ import numpy as np
 import polars as pl
 
 from affekt.errors import ConfigError
-from affekt.evaluation import categorical, dimensional, probability, selective_prediction
-from affekt.evaluation.bootstrap import Figure, percentile_interval, resample_counts, weighted_mean
-from affekt.evaluation.calibration import expected_calibration_error
+from affekt.evaluation import metrics
+from affekt.evaluation.figures import Figure, as_json
+from affekt.evaluation.intervals import is_of_few, proportion_interval, resample_counts, with_interval
+from affekt.evaluation.metrics import LEAST_CONFIDENCES, weighted_mean
 from affekt.evaluation.notes import notes_on
 from affekt.evaluation.predictions import Matched
-from affekt.evaluation.proportion_intervals import is_share_of_few, share_interval
-from affekt.evaluation.ranking import areas_by_class
 from affekt.labels import LABELS
 
 CLASS_MEASURES = ("precision", "recall", "f1", "roc_auc", "pr_auc")
@@ -43,7 +41,7 @@ class Scores:
     rows: int
     """Rows scored."""
     figures: dict[str, Figure]
-    """By name; the names are the keys of `affekt.evaluation.definitions.DEFINITIONS`."""
+    """By name; the names are the keys of `affekt.evaluation.figures.DEFINITIONS`."""
     classes: dict[str, dict[str, Figure]]
     """By label, then `precision`, `recall`, `f1`, `roc_auc` and `pr_auc`; empty without probabilities."""
     answered: dict[float, dict[str, Figure]]
@@ -65,12 +63,12 @@ def score(
     resamples: int = 1000,
     seed: int = 0,
     by: str = "row",
-    step: Callable[[int], object] | None = None,
+    step: Callable[[int], object] = lambda _: None,
 ) -> Scores:
     """Score predictions: every figure that their parts allow, each with its 95 % bootstrap interval.
 
-    A share of rows (accuracy, precision, recall) has the wider of that and its score interval where fewer than
-    `affekt.evaluation.proportion_intervals.FEW` rows are right, or fewer wrong.
+    A proportion of rows (accuracy, precision, recall) has the wider of that and its score interval where fewer than
+    `affekt.evaluation.intervals.FEW` rows are right, or fewer wrong.
 
     Args:
         matched: the predictions joined with the manifest.
@@ -86,61 +84,69 @@ def score(
     Raises:
         ConfigError: `by` is neither, or a row has no subject to resample by.
     """
-    count = len(matched.rows)
-    groups = resampled_units(matched.rows, by)
-    point = measure(matched, np.ones(count))
-    chunks = []
-    for weights in resample_counts(count, resamples, seed, groups):
-        chunks.append(measure(matched, weights))
-        if step is not None:
-            step(len(weights))
-    draws = {key: np.concatenate([np.empty(0), *(chunk[key] for chunk in chunks)]) for key in point}
-    every = {key: Figure(float(value), *percentile_interval(draws[key])) for key, value in point.items()}
+    how = Resampling(matched.split, len(matched.rows), resamples, seed, by, matched.without)
+    units = resampled_units(matched.rows, by)
+    point = measure(matched, np.ones(how.rows))
+    draws = measure_resamples(matched, how, units, step=step)
+    every = {key: with_interval(float(value), draws[key]) for key, value in point.items()}
     if resamples:
-        every |= _shares_of_few(matched, every, draws, groups)
+        every |= _proportions_of_few(matched, every, draws, units)
     figures = {key: figure for key, figure in every.items() if "/" not in key}
-    classes, answered = {}, {}
-    confusion = None
+    classes, answered, confusion = {}, {}, None
     if matched.probabilities is not None:
         classes = {label: {key: every[f"{key}/{label}"] for key in CLASS_MEASURES} for label in LABELS}
         answered = {
-            least: {"share": every[f"share/{least}"], "accuracy": every[f"accuracy/{least}"]}
-            for least in selective_prediction.LEAST_CONFIDENCES
+            least: {key: every[f"{key}/{least}"] for key in ("share", "accuracy")} for least in LEAST_CONFIDENCES
         }
         known = matched.label >= 0
-        confusion = categorical.confusion_matrix(
-            matched.label[known], matched.probabilities[known].argmax(axis=1), len(LABELS)
-        ).astype(int)
-    return Scores(
-        name=name,
-        rows=count,
-        figures=figures,
-        classes=classes,
-        answered=answered,
-        confusion=confusion,
-        notes=notes_on(matched, figures, by),
-        resampling=Resampling(matched.split, count, resamples, seed, by, matched.without),
-        draws=draws,
-    )
+        chosen = matched.probabilities[known].argmax(axis=1)
+        confusion = metrics.confusion_matrix(matched.label[known], chosen, len(LABELS)).astype(int)
+    notes = notes_on(matched, figures, by)
+    return Scores(name, how.rows, figures, classes, answered, confusion, notes, how, draws)
 
 
-def _shares_of_few(
+def measure_resamples(
+    matched: Matched,
+    how: Resampling,
+    units: np.ndarray | None,
+    *,
+    of: np.ndarray | None = None,
+    step: Callable[[int], object] = lambda _: None,
+) -> dict[str, np.ndarray]:
+    """Compute every figure in every resample.
+
+    Args:
+        matched: the predictions joined with the manifest.
+        how: the resamples.
+        units: (n,) what is drawn, see `resampled_units`.
+        of: (n,) bool, where `matched` holds only some of the rows that are resampled.
+        step: called with the number of resamples just done.
+
+    Returns:
+        (resamples,) by figure, named as in `measure`.
+    """
+    chunks = [measure(matched, np.empty((0, len(matched.rows))))]
+    for weights in resample_counts(how.rows, how.resamples, how.seed, units):
+        chunks.append(measure(matched, weights if of is None else weights[:, of]))
+        step(len(weights))
+    return {key: np.concatenate([chunk[key] for chunk in chunks]) for key in chunks[0]}
+
+
+def _proportions_of_few(
     matched: Matched, every: dict[str, Figure], draws: dict[str, np.ndarray], units: np.ndarray | None
-) -> dict[str, Figure]:
-    """Return the shares of which fewer than ten rows are right, or wrong, with the wider interval."""
+) -> Iterator[tuple[str, Figure]]:
+    """Yield the proportions of which fewer than ten rows are right, or wrong, with the wider interval."""
     if matched.probabilities is None:
-        return {}
+        return
     known = matched.label >= 0
     chosen, confidence = matched.probabilities.argmax(axis=1), matched.probabilities.max(axis=1)
     rows = {"accuracy": known}
     rows |= {f"recall/{label}": matched.label == index for index, label in enumerate(LABELS)}
     rows |= {f"precision/{label}": known & (chosen == index) for index, label in enumerate(LABELS)}
-    rows |= {f"accuracy/{least}": known & (confidence >= least) for least in selective_prediction.LEAST_CONFIDENCES}
-    return {
-        key: share_interval(every[key].value, draws[key], of, units)
-        for key, of in rows.items()
-        if of.any() and is_share_of_few(every[key].value, int(of.sum()))
-    }
+    rows |= {f"accuracy/{least}": known & (confidence >= least) for least in LEAST_CONFIDENCES}
+    for key, of in rows.items():
+        if of.any() and is_of_few(every[key].value, int(of.sum())):
+            yield key, proportion_interval(every[key].value, draws[key], of, units)
 
 
 def resampled_units(rows: pl.DataFrame, by: str) -> np.ndarray | None:
@@ -180,7 +186,7 @@ def measure(matched: Matched, weights: np.ndarray) -> dict[str, np.ndarray]:
     for name, truth in matched.truth.items():
         known = ~np.isnan(truth)
         sides = truth[known], matched.predicted[name][known], weights[..., known]
-        figures |= {f"{name}_{key}": function(*sides) for key, function in dimensional.MEASURES.items()}
+        figures |= {f"{name}_{key}": function(*sides) for key, function in metrics.DIMENSIONAL.items()}
     return figures
 
 
@@ -188,31 +194,31 @@ def _measure_expression(
     truth: np.ndarray, probabilities: np.ndarray, votes: np.ndarray, weights: np.ndarray
 ) -> dict[str, np.ndarray]:
     chosen, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    matrix = categorical.confusion_matrix(truth, chosen, len(LABELS), weights)
-    roc_auc, pr_auc = areas_by_class(truth, probabilities, weights)
+    matrix = metrics.confusion_matrix(truth, chosen, len(LABELS), weights)
+    roc_auc, pr_auc = metrics.areas_by_class(truth, probabilities, weights)
     figures = {
-        "accuracy": categorical.accuracy(matrix),
-        "balanced_accuracy": categorical.balanced_accuracy(matrix),
-        "macro_f1": categorical.macro_f1(matrix),
-        "weighted_f1": categorical.weighted_f1(matrix),
-        "roc_auc": categorical.mean_over_classes(roc_auc),
-        "pr_auc": categorical.mean_over_classes(pr_auc),
-        "kappa": categorical.cohen_kappa(matrix),
-        "alpha": categorical.krippendorff_alpha(matrix),
-        "log_loss": weighted_mean(probability.log_loss(truth, probabilities), weights),
-        "brier": weighted_mean(probability.brier(truth, probabilities), weights),
-        "ece": expected_calibration_error(confidence, chosen == truth, weights),
+        "accuracy": metrics.accuracy(matrix),
+        "balanced_accuracy": metrics.balanced_accuracy(matrix),
+        "macro_f1": metrics.macro_f1(matrix),
+        "weighted_f1": metrics.weighted_f1(matrix),
+        "roc_auc": metrics.mean_over_classes(roc_auc),
+        "pr_auc": metrics.mean_over_classes(pr_auc),
+        "kappa": metrics.cohen_kappa(matrix),
+        "alpha": metrics.krippendorff_alpha(matrix),
+        "log_loss": weighted_mean(metrics.log_loss(truth, probabilities), weights),
+        "brier": weighted_mean(metrics.brier(truth, probabilities), weights),
+        "ece": metrics.expected_calibration_error(confidence, chosen == truth, weights),
     }
     voted = ~np.isnan(votes).any(axis=1)
     if voted.any():
         pair = votes[voted], probabilities[voted]
-        figures["votes_kl"] = weighted_mean(probability.kullback_leibler(*pair), weights[..., voted])
-        figures["votes_js"] = weighted_mean(probability.jensen_shannon(*pair), weights[..., voted])
-    by_class = (categorical.precision(matrix), categorical.recall(matrix), categorical.f1(matrix), roc_auc, pr_auc)
+        figures["votes_kl"] = weighted_mean(metrics.kullback_leibler(*pair), weights[..., voted])
+        figures["votes_js"] = weighted_mean(metrics.jensen_shannon(*pair), weights[..., voted])
+    by_class = metrics.precision(matrix), metrics.recall(matrix), metrics.f1(matrix), roc_auc, pr_auc
     for key, values in zip(CLASS_MEASURES, by_class, strict=True):
         figures |= {f"{key}/{label}": values[..., index] for index, label in enumerate(LABELS)}
-    for least in selective_prediction.LEAST_CONFIDENCES:
-        share, accuracy = selective_prediction.answered(confidence, chosen == truth, least, weights)
+    for least in LEAST_CONFIDENCES:
+        share, accuracy = metrics.selective_prediction(confidence, chosen == truth, least, weights)
         figures |= {f"share/{least}": share, f"accuracy/{least}": accuracy}
     return figures
 
@@ -228,32 +234,16 @@ def compare(first: Scores, second: Scores) -> dict[str, Figure]:
             f"expected two scores of the same resamples, got {first.resampling} and {second.resampling}; "
             "score both on one split with one seed"
         )
-    differences = {}
-    for key in first.figures.keys() & second.figures.keys():
-        interval = percentile_interval(first.draws[key] - second.draws[key])
-        differences[key] = Figure(first.figures[key].value - second.figures[key].value, *interval)
-    return {key: differences[key] for key in first.figures if key in differences}
-
-
-def to_json(scores: Scores) -> dict[str, Any]:
-    """Return scores as plain values for JSON, NaN as None."""
     return {
-        "rows": scores.rows,
-        "figures": {key: figure_to_json(figure) for key, figure in scores.figures.items()},
-        "classes": {
-            label: {key: figure_to_json(figure) for key, figure in figures.items()}
-            for label, figures in scores.classes.items()
-        },
-        "answered": [
-            {"least_confidence": least} | {key: figure_to_json(figure) for key, figure in figures.items()}
-            for least, figures in scores.answered.items()
-        ],
-        "confusion": None if scores.confusion is None else scores.confusion.tolist(),
-        "notes": list(scores.notes),
+        key: with_interval(figure.value - second.figures[key].value, first.draws[key] - second.draws[key])
+        for key, figure in first.figures.items()
+        if key in second.figures
     }
 
 
-def figure_to_json(figure: Figure) -> dict[str, float | None]:
-    """Return a figure's value and interval, NaN as None."""
-    parts = {"value": figure.value, "low": figure.low, "high": figure.high}
-    return {key: None if math.isnan(value) else value for key, value in parts.items()}
+def scores_to_json(scores: Scores) -> dict[str, Any]:
+    """Return scores as plain values for JSON, NaN as None."""
+    answered = [{"least_confidence": least, **figures} for least, figures in scores.answered.items()]
+    found = {"rows": scores.rows, "figures": scores.figures, "classes": scores.classes, "answered": answered}
+    confusion = None if scores.confusion is None else scores.confusion.tolist()
+    return as_json(found | {"confusion": confusion, "notes": scores.notes})

@@ -13,17 +13,16 @@ from torch.nn.functional import interpolate
 
 from affekt.data.manifest import select_split
 from affekt.errors import ModelError
-from affekt.evaluation.dimensional import concordance
+from affekt.evaluation.metrics import concordance
 from affekt.exporting.onnx_file import Answers, describe, write_fp16, write_int8, write_onnx
 from affekt.faces.preprocessing import Preprocessing, normalise
 from affekt.files import written_whole
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
 from affekt.models.card import CARD_FILE, ONNX_FILE, WEIGHTS_FILE, Card, read_card
 from affekt.models.session import Session
-from affekt.networks.crops import Crops
 from affekt.networks.network import Network
-from affekt.networks.predictions import RowPredictor
-from affekt.networks.saving import load_model, save_model, write_half
+from affekt.networks.predictions import Crops, RowPredictor
+from affekt.networks.weights import load_model, save_model, write_half
 
 Precision = Literal["fp32", "fp16", "int8"]
 

@@ -45,10 +45,10 @@ class Answers(nn.Module):
         """Map (faces, channels, size, size) normalised pixels to named answers."""
         outputs = self.network(faces)
         answers = {}
-        if outputs.logits is not None:
-            answers["probabilities"] = (outputs.logits / self.temperature).softmax(1)
-        if outputs.valence_arousal is not None:
-            answers["valence_arousal"] = outputs.valence_arousal
+        if "expression" in outputs:
+            answers["probabilities"] = (outputs["expression"] / self.temperature).softmax(1)
+        if "valence_arousal" in outputs:
+            answers["valence_arousal"] = outputs["valence_arousal"]
         return answers
 
 

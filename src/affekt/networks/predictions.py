@@ -3,7 +3,8 @@
 Torch is imported only where it executes the model.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,12 +12,13 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
-from affekt.errors import DataError, needs_extra
-from affekt.faces.preprocessing import normalise
+from affekt.cores import core_count
+from affekt.data.manifest import read_row_rgb
+from affekt.errors import ConfigError, DataError, PictureError, needs_extra
+from affekt.faces.preprocessing import Preprocessing, crop_face, normalise
 from affekt.labels import PROBABILITY_COLUMNS
 from affekt.models.card import Card, model_folder
 from affekt.models.session import Affect, Session
-from affekt.networks.crops import Crops
 from affekt.progress import progress_bar
 
 ROWS_PER_BATCH = 128
@@ -24,6 +26,50 @@ ROWS_PER_BATCH = 128
 
 Executor = Literal["torch", "auto", "onnxruntime", "openvino", "cuda"]
 """`torch` executes `model.safetensors`; all others execute `model.onnx`."""
+
+
+class Crops:
+    """The face crops of manifest rows, as a sequence: `crops[3]` decodes the picture of the fourth row."""
+
+    def __init__(self, rows: pl.DataFrame, preprocessing: Preprocessing) -> None:
+        """Keep where the pictures are, not the pictures."""
+        wanted = [name for name in ("path", "image", "source_id", "box_xyxy") if name in rows.columns]
+        self.rows = rows.select(wanted)
+        self.preprocessing = preprocessing
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return self.rows.height
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        """Decode and crop one face to (input_size, input_size, channels) uint8.
+
+        Raises:
+            DataError: the picture is missing or unreadable, or its box is empty: a blank one never stands in for it.
+        """
+        row = self.rows.row(index, named=True)
+        try:
+            return crop_face(read_row_rgb(row), self.preprocessing, row["box_xyxy"])
+        except PictureError as error:
+            raise DataError(f"{error}; list all such pictures with: affekt data check") from error
+        except ConfigError as error:
+            raise DataError(f"picture of {row['source_id']}: {error}") from error
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """Shape of all crops together: (rows, input_size, input_size, channels)."""
+        size = self.preprocessing.input_size
+        return len(self), size, size, self.preprocessing.channels
+
+    def batches(self, batch_size: int) -> Iterator[np.ndarray]:
+        """Decode all crops in their order, on all cores; yield (batch_size or fewer, ...) uint8.
+
+        Raises:
+            DataError: a picture is missing or unreadable.
+        """
+        with ThreadPoolExecutor(core_count()) as pool:
+            for start in range(0, len(self), batch_size):
+                yield np.stack(list(pool.map(self.__getitem__, range(start, min(start + batch_size, len(self))))))
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,18 +144,17 @@ def _in_torch(folder: Path, device: str) -> RowPredictor:
     with needs_extra("train"):
         import torch
 
-        from affekt.networks.saving import load_model
+        from affekt.networks.weights import load_model
     network, card = load_model(folder)
     network = network.to(device)
 
     @torch.inference_mode()
     def answer(crops: np.ndarray) -> Affect:
         outputs = network(torch.from_numpy(normalise(crops, card.preprocessing)).to(device))
-        probabilities = points = None
-        if outputs.logits is not None:
-            probabilities = (outputs.logits.double() / card.temperature).softmax(1).cpu().numpy()
-        if outputs.valence_arousal is not None:
-            points = outputs.valence_arousal.cpu().numpy()
-        return Affect(probabilities, points)
+        logits, points = outputs.get("expression"), outputs.get("valence_arousal")
+        return Affect(
+            None if logits is None else (logits.double() / card.temperature).softmax(1).cpu().numpy(),
+            None if points is None else points.cpu().numpy(),
+        )
 
     return RowPredictor(card, answer)

@@ -43,8 +43,8 @@ class Load:
         )
         waiting = Gauge("affekt_requests_in_hand", "Requests that wait or are worked on.", registry=here)
         waiting.set_function(lambda: self.requests)
-        held = Gauge("affekt_bytes_in_hand", "Bytes of requests that are held.", registry=here)
-        held.set_function(lambda: self.bytes)
+        in_memory = Gauge("affekt_bytes_in_hand", "Bytes of requests in memory.", registry=here)
+        in_memory.set_function(lambda: self.bytes)
 
     def refuse_if_full(self) -> None:
         """Refuse a request for which the queue has no place.

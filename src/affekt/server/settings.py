@@ -39,7 +39,7 @@ class Settings:
     queue: int = 128
     """Most requests that wait or are worked on at once."""
     waiting_mb: float = 256.0
-    """Most bytes of all requests held at once, in millions."""
+    """Most bytes of all requests in memory at once, in millions."""
     connections: int = 1000
     """Most connections that are open at once."""
     upload_s: float = 30.0

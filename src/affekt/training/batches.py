@@ -1,39 +1,117 @@
-"""Feeds: what a trainee is given for a batch of rows, on its device: normalised crops, or features computed once."""
+"""What a network is given for a batch of rows, on its device: normalised crops, or features computed once."""
 
-import contextlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
+import numpy as np
+import polars as pl
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
-from tqdm import tqdm
+from torch.utils.data import DataLoader
 
+from affekt.cores import core_count
+from affekt.errors import DataError
 from affekt.faces.preprocessing import Preprocessing
-from affekt.networks.network import Network
+from affekt.networks.predictions import Crops
+from affekt.progress import progress_bar
 from affekt.training.augmentation import augment
-from affekt.training.augmentation_settings import Augmentation
-from affekt.training.backbone import fast_features
-from affekt.training.inputs import CropStream, in_batches
-from affekt.training.progressive_resizing import grown
-from affekt.training.recipe import Recipe
-from affekt.training.threads import map_in_threads
+from affekt.training.recipe import Augmentation, Recipe
+from affekt.training.schedule import size_and_augmentation
+
+MEMORY_LIMIT_BYTES = 6 * 2**30
+"""Crops that need less are decoded once and kept; larger splits are decoded anew each epoch by worker processes."""
+DECODED_AT_ONCE = 256
+"""Crops that the cores decode between two turns of the progress bar."""
+
+
+class Batches(Protocol):
+    """The inputs of a network for any rows."""
+
+    def batches(self, rows: list[Tensor], generator: Generator | None = None) -> Iterator[Tensor]:
+        """Yield the inputs for each tensor of row numbers; changed at random where a generator is given."""
+        ...
+
+    def in_epoch(self, recipe: Recipe, epoch: int) -> "Batches":
+        """Return the batches of a training epoch, counted from 0."""
+        ...
+
+
+class CropStream:
+    """Batches of crops in any order: from memory where they fit, else through worker processes."""
+
+    def __init__(self, rows: pl.DataFrame, preprocessing: Preprocessing, *, name: str) -> None:
+        """Decode all crops now if they fit into memory; `name` stands beside the progress bar."""
+        self.crops = Crops(rows, preprocessing)
+        fits = math.prod(self.crops.shape) <= MEMORY_LIMIT_BYTES
+        self.memory = torch.from_numpy(_decode_all(self.crops, name)) if fits else None
+
+    def __len__(self) -> int:
+        """Return the number of crops."""
+        return len(self.crops)
+
+    def batches(self, batches: list[Tensor]) -> Iterator[Tensor]:
+        """Yield (batch, input_size, input_size, channels) uint8 for each tensor of row numbers.
+
+        Raises:
+            DataError: a picture is missing or unreadable.
+        """
+        if self.memory is not None:
+            yield from (self.memory[index] for index in batches)
+            return
+        loader = DataLoader(
+            self.crops,  # pyright: ignore[reportArgumentType], any sequence will do
+            batch_sampler=[index.tolist() for index in batches],
+            collate_fn=self._stack,
+            num_workers=core_count(),
+            prefetch_factor=4,
+        )
+        try:
+            yield from loader
+        except DataError as error:
+            # From a worker process, the sentence arrives at the end of the worker's traceback.
+            raise DataError(str(error).rpartition(f"{DataError.__name__}: ")[2].strip()) from None
+
+    def _stack(self, crops: list[np.ndarray]) -> Tensor:
+        """Put crops together, also where there are none."""
+        return torch.from_numpy(np.stack(crops) if crops else np.empty((0, *self.crops.shape[1:]), dtype=np.uint8))
+
+
+def _decode_all(crops: Crops, name: str) -> np.ndarray:
+    decoded = np.empty(crops.shape, dtype=np.uint8)
+    done = 0
+    with progress_bar(total=len(crops), description=f"decode {name}", unit="face") as bar:
+        for batch in crops.batches(DECODED_AT_ONCE):
+            decoded[done : done + len(batch)] = batch
+            done += len(batch)
+            bar.update(len(batch))
+    return decoded
+
+
+def in_batches(rows: int, size: int) -> list[Tensor]:
+    """Return row numbers in order, in batches of at most `size`."""
+    return list(torch.arange(rows).split(size))
 
 
 @dataclass(frozen=True)
-class CropFeed:
+class CropBatches:
     """Crops, changed at random where a generator is given, then normalised."""
 
     stream: CropStream
     preprocessing: Preprocessing
     device: torch.device
-    channels_last: bool = False
     augmentation: Augmentation = field(default_factory=Augmentation)
     size: int | None = None
     """Side the crops are shrunk to after their changes, in pixels; None leaves them."""
 
+    def __len__(self) -> int:
+        """Return the number of crops."""
+        return len(self.stream)
+
     def batches(self, rows: list[Tensor], generator: Generator | None = None) -> Iterator[Tensor]:
-        """Yield (batch, channels, height, width) float32 for each tensor of row numbers."""
+        """Yield (batch, channels, height, width) float32, channels last, for each tensor of row numbers."""
         for crops in self.stream.batches(rows):
             images = crops.to(self.device).permute(0, 3, 1, 2).float() / 255
             if generator is not None:
@@ -42,82 +120,32 @@ class CropFeed:
                 images = F.interpolate(images, (self.size, self.size), mode="bilinear", antialias=True)
             yield self._normalise(images)
 
-    def __len__(self) -> int:
-        """Return the number of crops."""
-        return len(self.stream)
-
-    def in_epoch(self, recipe: Recipe, epoch: int) -> "CropFeed":
-        """Return the feed of a training epoch, counted from 0, with the size and the changes it has reached."""
-        size, augmentation = grown(recipe, epoch)
+    def in_epoch(self, recipe: Recipe, epoch: int) -> "CropBatches":
+        """Return the batches of a training epoch, counted from 0, with the size and the changes it has reached."""
+        size, augmentation = size_and_augmentation(recipe, epoch)
         return replace(self, size=size, augmentation=augmentation)
 
     def _normalise(self, images: Tensor) -> Tensor:
         """The arithmetic of `affekt.faces.preprocessing.normalise`, on the device; a test holds the two together."""
         mean = torch.tensor(self.preprocessing.mean, device=self.device).view(-1, 1, 1)
         std = torch.tensor(self.preprocessing.std, device=self.device).view(-1, 1, 1)
-        layout = torch.channels_last if self.channels_last else torch.contiguous_format
-        return ((images - mean) / std).contiguous(memory_format=layout)
+        # Channels last is twice as fast for depthwise convolutions on a CPU.
+        return ((images - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
 @dataclass(frozen=True)
-class FeatureFeed:
-    """Pooled features of a frozen backbone, computed once."""
+class FeatureBatches:
+    """Pooled features of a frozen backbone, computed once; nothing is left to draw."""
 
     features: Tensor
-
-    def in_epoch(self, recipe: Recipe, epoch: int) -> "FeatureFeed":
-        """Return itself: features do not change from epoch to epoch."""
-        del recipe, epoch
-        return self
+    """(rows, features) float32."""
 
     def batches(self, rows: list[Tensor], generator: Generator | None = None) -> Iterator[Tensor]:
-        """Yield (batch, features) float32 for each tensor of row numbers; nothing is left to draw."""
+        """Yield (batch, features) float32 for each tensor of row numbers."""
         del generator
         yield from (self.features[index] for index in rows)
 
-
-Feed = CropFeed | FeatureFeed
-
-
-@torch.inference_mode()
-def extract_features(
-    network: Network, feeds: list[CropFeed], *, precision: str, batch_size: int | None = None
-) -> list[FeatureFeed]:
-    """Run all crops of some feeds through the backbone, once, in evaluation mode.
-
-    On a CPU each core takes batches of its own, and the fastest runtime that is installed takes torch's place, at bf16
-    OpenVINO where it computes so, which changes features by rounding only.
-
-    Args:
-        network: the network; not changed.
-        feeds: the crops.
-        precision: fp32 or bf16.
-        batch_size: crops a pass; None takes few on a CPU, where what they need should stay in its cache.
-
-    Returns:
-        For each feed one of (rows, features) float32 on its device.
-    """
-    network.eval()
-    device = feeds[0].device
-    threads = torch.get_num_threads() if device.type == "cpu" else 1
-    batches = [in_batches(len(feed), batch_size or (8 if device.type == "cpu" else 128)) for feed in feeds]
-    features_of = network.forward_features
-    if device.type == "cpu":
-        example = next(feeds[0].batches(batches[0][:1]))
-        name = f"features of {network.architecture} at {example.shape[-1]} px"
-        features_of = fast_features(network, example, name=name, precision=precision)
-
-    def work(images: Tensor) -> Tensor:
-        with autocast(device, precision):
-            features = features_of(images).float()
-        bar.update(len(images))
-        return features
-
-    with tqdm(total=sum(map(len, feeds)), desc="features", unit="face", leave=False, disable=None) as bar:
-        parts = [map_in_threads(work, feed.batches(rows), threads) for feed, rows in zip(feeds, batches, strict=True)]
-    return [FeatureFeed(torch.cat(part).clone()) for part in parts]
-
-
-def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager[object]:
-    """Return the context in which a forward pass runs at the given precision."""
-    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else contextlib.nullcontext()
+    def in_epoch(self, recipe: Recipe, epoch: int) -> "FeatureBatches":
+        """Return itself: features do not change from epoch to epoch."""
+        del recipe, epoch
+        return self

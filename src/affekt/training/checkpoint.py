@@ -1,21 +1,35 @@
-"""Checkpoints: one safetensors file with everything a killed training needs, replaced whole after each epoch."""
+"""The state of a training, and what is written of it after each epoch: the log, and a checkpoint to go on from.
+
+The log is one JSON object per epoch in `log.jsonl`, and the same for TensorBoard. The checkpoint is one safetensors
+file with everything that a killed training needs, replaced whole.
+"""
 
 import json
+import logging
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
+from tensorboard.compat.proto.event_pb2 import Event  # pyright: ignore[reportAttributeAccessIssue]
+from tensorboard.summary.writer.record_writer import RecordWriter
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
+from torch.utils.tensorboard.summary import scalar
 
-from affekt.errors import ModelError
-from affekt.networks.saving import write_tensors
-from affekt.training.optimiser import Schedule
+from affekt.errors import DataError, ModelError
+from affekt.files import written_whole
+from affekt.networks.weights import write_tensors
+from affekt.training.recipe import Recipe
+from affekt.training.schedule import Schedule, build_optimiser, moving_average
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
+LOG_FILE = "log.jsonl"
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -29,19 +43,37 @@ class Progress:
     best_loss: float = float("inf")
     """The lowest validation loss."""
     history: list[dict[str, float]] = field(default_factory=list)
-    """One line of the log an epoch."""
+    """One line of the log per epoch."""
 
 
 @dataclass
-class Trainee:
+class TrainingState:
     """Everything that changes while a network trains."""
 
     module: nn.Module
     optimiser: Optimizer
     schedule: Schedule
     average: AveragedModel | None
-    best: dict[str, Tensor]
-    progress: Progress
+    best: dict[str, Tensor] = field(default_factory=dict)
+    """The weights of the best epoch."""
+    progress: Progress = field(default_factory=Progress)
+
+    @classmethod
+    def before_training(cls, module: nn.Module, recipe: Recipe, steps_per_epoch: int) -> "TrainingState":
+        """Return the state before the first step."""
+        optimiser = build_optimiser(module, recipe.step)
+        schedule = Schedule(optimiser, recipe, steps_per_epoch)
+        return cls(module, optimiser, schedule, moving_average(module, recipe.step.ema_decay))
+
+    def step(self, clip_norm: float) -> None:
+        """Change the weights by their gradients, scaled down to a norm where one is given."""
+        if clip_norm:
+            torch.nn.utils.clip_grad_norm_(self.module.parameters(), clip_norm)
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        self.schedule.after_step()
+        if self.average is not None:
+            self.average.update_parameters(self.module)
 
     @property
     def evaluated(self) -> nn.Module:
@@ -49,35 +81,43 @@ class Trainee:
         return self.average.module if self.average is not None else self.module
 
 
-def save_checkpoint(trainee: Trainee, folder: Path, identity: dict[str, Any]) -> None:
+def fingerprint(recipe: Recipe, seed: int, data: str) -> dict[str, Any]:
+    """Return what a checkpoint must share with the run that goes on from it; `data` is a `rows_digest`."""
+    return {"recipe": asdict(recipe), "seed": seed, "data": data}
+
+
+def save_checkpoint(state: TrainingState, folder: Path, fingerprint: dict[str, Any]) -> None:
     """Write the state of a training, whole or not at all.
 
     Args:
-        trainee: what to keep.
+        state: what to keep.
         folder: the run's folder.
-        identity: recipe, seed and data; `load_checkpoint` refuses a checkpoint of another identity.
+        fingerprint: recipe, seed and data; `load_checkpoint` refuses a checkpoint of another.
 
     Raises:
         DataError: the folder cannot be written, or the disk is full.
     """
-    tensors = {f"module.{name}": tensor for name, tensor in trainee.module.state_dict().items()}
-    tensors |= {f"best.{name}": tensor for name, tensor in trainee.best.items()}
-    if trainee.average is not None:
-        tensors |= {f"average.{name}": tensor for name, tensor in trainee.average.state_dict().items()}
-    optimiser = trainee.optimiser.state_dict()
-    for number, state in optimiser["state"].items():
-        tensors |= {f"optimiser.{number}.{name}": torch.as_tensor(value) for name, value in state.items()}
+    tensors = {f"module.{name}": tensor for name, tensor in state.module.state_dict().items()}
+    tensors |= {f"best.{name}": tensor for name, tensor in state.best.items()}
+    if state.average is not None:
+        tensors |= {f"average.{name}": tensor for name, tensor in state.average.state_dict().items()}
+    optimiser = state.optimiser.state_dict()
+    for number, moments in optimiser["state"].items():
+        tensors |= {f"optimiser.{number}.{name}": torch.as_tensor(value) for name, value in moments.items()}
     metadata = {
-        "identity": identity,
-        "progress": asdict(trainee.progress),
-        "schedule": trainee.schedule.state_dict(),
+        "fingerprint": fingerprint,
+        "progress": asdict(state.progress),
+        "schedule": state.schedule.state_dict(),
         "groups": optimiser["param_groups"],
     }
     write_tensors(tensors, folder / CHECKPOINT_FILE, {"affekt": json.dumps(metadata)})
 
 
-def load_checkpoint(trainee: Trainee, folder: Path, identity: dict[str, Any]) -> None:
-    """Put a trainee back to where its checkpoint stood.
+def load_checkpoint(state: TrainingState, folder: Path, fingerprint: dict[str, Any]) -> bool:
+    """Put a training back to where its checkpoint stood.
+
+    Returns:
+        Whether it was put back: a checkpoint of an older affekt, whose recipes had another form, is left alone.
 
     Raises:
         ModelError: the file is not a checkpoint, or of another recipe, seed or data.
@@ -89,34 +129,76 @@ def load_checkpoint(trainee: Trainee, folder: Path, identity: dict[str, Any]) ->
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise ModelError(f"expected a checkpoint in {path}, got {error}; delete it and start anew") from error
-    plain_identity = json.loads(json.dumps(identity))
-    different = [key for key, value in plain_identity.items() if metadata["identity"].get(key) != value]
+    if "fingerprint" not in metadata:
+        _logger.warning("%s was written by an older affekt, whose recipes had another form; training starts anew", path)
+        return False
+    plain = json.loads(json.dumps(fingerprint))
+    different = [key for key, value in plain.items() if metadata["fingerprint"].get(key) != value]
     if different:
         raise ModelError(
             f"expected the {' and '.join(different)} that {path} was started with, got another; "
             "repeat the first command with --resume, or choose a new --out"
         )
-    trainee.module.load_state_dict(_part(tensors, "module."))
-    trainee.best = _part(tensors, "best.")
-    if trainee.average is not None:
-        trainee.average.load_state_dict(_part(tensors, "average."))
-    state: dict[int, dict[str, Tensor]] = {}
+    state.module.load_state_dict(_part(tensors, "module."))
+    state.best = _part(tensors, "best.")
+    if state.average is not None:
+        state.average.load_state_dict(_part(tensors, "average."))
+    moments: dict[int, dict[str, Tensor]] = {}
     for name, tensor in _part(tensors, "optimiser.").items():
         number, key = name.split(".")
-        state.setdefault(int(number), {})[key] = tensor
-    trainee.optimiser.load_state_dict({"state": state, "param_groups": metadata["groups"]})
-    _restore_layout(trainee.optimiser)
-    trainee.schedule.load_state_dict(metadata["schedule"])
-    trainee.progress = Progress(**metadata["progress"])
+        moments.setdefault(int(number), {})[key] = tensor
+    state.optimiser.load_state_dict({"state": moments, "param_groups": metadata["groups"]})
+    _restore_layout(state.optimiser)
+    state.schedule.load_state_dict(metadata["schedule"])
+    state.progress = Progress(**metadata["progress"])
+    return True
 
 
 def _restore_layout(optimiser: Optimizer) -> None:
     """Give moments the strides of their parameters: fused optimisers walk memory and would pair the wrong elements."""
-    for parameter, state in optimiser.state.items():
-        for name, tensor in state.items():
+    for parameter, moments in optimiser.state.items():
+        for name, tensor in moments.items():
             if tensor.shape == parameter.shape:
-                state[name] = torch.empty_like(parameter).copy_(tensor)
+                moments[name] = torch.empty_like(parameter).copy_(tensor)
 
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def write_log(history: list[dict[str, float]], folder: Path) -> None:
+    """Write all epochs so far; a resumed run therefore never repeats or loses a line."""
+    with written_whole(folder / LOG_FILE) as temporary:
+        temporary.write_text("".join(f"{json.dumps(line)}\n" for line in history))
+
+
+def write_tensorboard(line: dict[str, float], folder: Path) -> None:
+    """Write one epoch's TensorBoard events; an epoch that is trained again replaces its own.
+
+    Raises:
+        DataError: the folder cannot be written, or the disk is full.
+    """
+    # TensorBoard reads files by name. A SummaryWriter's names do not sort by epoch where epochs last under a second.
+    events = folder / "tensorboard" / f"events.out.tfevents.epoch{int(line['epoch']):06d}"
+    figures = [scalar(name, value) for name, value in line.items() if name != "epoch"]
+    messages = [
+        Event(wall_time=time.time(), file_version="brain.Event:2"),
+        *(Event(wall_time=time.time(), step=int(line["epoch"]), summary=figure) for figure in figures),
+    ]
+    try:
+        events.parent.mkdir(parents=True, exist_ok=True)
+        with events.open("wb") as file:
+            writer = RecordWriter(file)
+            for message in messages:
+                writer.write(message.SerializeToString())
+    except OSError as error:
+        raise DataError(
+            f"expected to write {events}, got {error.strerror or error}; free some space or choose another folder"
+        ) from error
+
+
+def epoch_sentence(line: dict[str, float], epochs: int) -> str:
+    """Return one epoch as a line to print."""
+    figures = [f"{name.replace('_', ' ')} {line[name]:.4f}" for name in line if name.startswith(("train_", "val_"))]
+    rate = f"learning rate {line['learning_rate']:.2g}"
+    return "  ".join([f"epoch {int(line['epoch']):>3}/{epochs}", *figures, rate, f"{line['seconds']:.0f} s"])

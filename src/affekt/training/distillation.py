@@ -1,93 +1,122 @@
-"""Teachers: trained models whose answers a network learns beside its own targets.
+"""Distillation: a task in which a network learns the answers of trained models beside its own targets.
 
 Hinton, Vinyals and Dean (2015), "Distilling the Knowledge in a Neural Network". Teachers see the very crops the network
-sees, changed at random alike (Beyer et al. 2022, "Knowledge distillation: A good teacher is patient and consistent").
+sees, changed at random alike (Beyer et al. 2022, "Knowledge distillation: A good teacher is patient and consistent"),
+or are asked once.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from tqdm import tqdm
 
 from affekt.errors import ConfigError
 from affekt.faces.preprocessing import LUMA, Preprocessing
 from affekt.models.card import model_folder
 from affekt.networks.network import Network
-from affekt.networks.saving import load_model
-from affekt.training.augmentation_settings import Augmentation
-from affekt.training.batches import CropFeed
-from affekt.training.inputs import in_batches
+from affekt.networks.weights import load_model
+from affekt.progress import progress_bar
+from affekt.training.batches import CropBatches, in_batches
+from affekt.training.distributed import autocast
 from affekt.training.mixup import Mixing
+from affekt.training.recipe import Augmentation
+from affekt.training.task import TargetsByHead, Task
 
 
-@dataclass(frozen=True)
-class Lesson:
-    """What the teachers say of a batch."""
+class Teachers(Protocol):
+    """Whatever answers for a batch."""
 
-    probabilities: Tensor | None
-    """(faces, 8), None where no teacher has that head."""
-    valence_arousal: Tensor | None
-    """(faces, 2), None where no teacher has that head."""
-
-    def __getitem__(self, index: Tensor) -> "Lesson":
-        """Return what they say of some faces."""
-        return self._each(lambda part: part[index])
-
-    def mixed(self, mixing: Mixing) -> "Lesson":
-        """Return what they would say of mixed faces if their answers mixed as the pictures do."""
-        return self._each(mixing)
-
-    def _each(self, change: Callable[[Tensor], Tensor]) -> "Lesson":
-        return Lesson(*(None if part is None else change(part) for part in (self.probabilities, self.valence_arousal)))
-
-
-@dataclass(frozen=True)
-class Teachers:
-    """Models in evaluation mode, and the preprocessing of the network they teach."""
-
-    members: tuple[tuple[Network, Preprocessing], ...]
-    student: Preprocessing
-
-    @torch.no_grad()
-    def __call__(self, images: Tensor) -> Lesson:
-        """Average the teachers' answers to the student's inputs.
+    def answers(self, rows: Tensor, images: Tensor, mixing: Mixing | None) -> TargetsByHead:
+        """Return what the teachers say of a batch, by head; a head that no teacher has is left out.
 
         Args:
-            images: (faces, channels, height, width), normalised as the student wants them.
+            rows: numbers of the training rows, on the CPU.
+            images: what the network is given of them, changed and mixed.
+            mixing: how the images were mixed.
         """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class DistillationTask(Task):
+    """Learn a mixture of the rows' own targets and the teachers' answers."""
+
+    teachers: Teachers
+    precision: str = "fp32"
+    """At which teachers that see the images compute."""
+
+    def targets_of(self, rows: Tensor, images: Tensor, mixing: Mixing | None) -> TargetsByHead:
+        """Return the mixture of targets and answers; rows without a target (NaN) have the answers alone."""
+        own = super().targets_of(rows, images, mixing)
+        with autocast(images.device, self.precision):
+            answers = self.teachers.answers(rows, images, mixing)
+        weight = self.options.teacher_weight
+        return own | {
+            head: torch.where(own[head].isnan(), said, torch.lerp(own[head], said, weight))
+            for head, said in answers.items()
+        }
+
+
+@dataclass(frozen=True)
+class NetworkTeachers:
+    """Networks that see what the network they teach sees."""
+
+    members: tuple[tuple[Network, Preprocessing], ...]
+    """Each in evaluation mode, and what it wants to see."""
+    student: Preprocessing
+    """What the network that is taught wants to see."""
+
+    def answers(self, rows: Tensor, images: Tensor, mixing: Mixing | None) -> TargetsByHead:
+        """Average the teachers' answers to the images."""
+        del rows, mixing
+        return self.answers_to(images)
+
+    @torch.no_grad()
+    def answers_to(self, images: Tensor) -> TargetsByHead:
+        """Average the teachers' answers to (faces, channels, height, width), normalised as the student wants them."""
         pixels = images * _column(self.student.std, images) + _column(self.student.mean, images)
-        answers = [network(seen_by(preprocessing, pixels)) for network, preprocessing in self.members]
-        # Before the card's temperature: it is fitted to labels, and what is taught are distributions like the votes'.
-        logits = [answer.logits.float().softmax(1) for answer in answers if answer.logits is not None]
-        points = [answer.valence_arousal.float() for answer in answers if answer.valence_arousal is not None]
-        return Lesson(torch.stack(logits).mean(0) if logits else None, torch.stack(points).mean(0) if points else None)
+        said: dict[str, list[Tensor]] = {}
+        for network, preprocessing in self.members:
+            for head, answer in network(seen_by(preprocessing, pixels)).items():
+                # Before the card's temperature: it is fitted to labels, and what is taught are distributions.
+                value = answer.float().softmax(1) if head == "expression" else answer.float()
+                said.setdefault(head, []).append(value)
+        return {head: torch.stack(values).mean(0) for head, values in said.items()}
 
 
-def asked_once(teachers: Teachers, feed: CropFeed) -> Lesson:
+@dataclass(frozen=True)
+class AnswerTable:
+    """Teachers that were asked once: their answers for all training rows."""
+
+    by_head: TargetsByHead
+
+    def answers(self, rows: Tensor, images: Tensor, mixing: Mixing | None) -> TargetsByHead:
+        """Return what they said of the rows, mixed as the images were."""
+        said = {head: values[rows.to(images.device)] for head, values in self.by_head.items()}
+        return said if mixing is None else {head: mixing(values) for head, values in said.items()}
+
+
+def asked_once(teachers: NetworkTeachers, crops: CropBatches) -> AnswerTable:
     """Ask teachers about each unchanged crop and its mirror image, and average the two.
 
-    Costs two passes for the whole training instead of one an epoch, and what is taught no longer depends on how a
+    Costs two passes for the whole training instead of one per epoch, and what is taught no longer depends on how a
     crop was changed.
-
-    Returns:
-        The lesson for all rows of the feed, on its device.
     """
-    plain = replace(feed, augmentation=Augmentation(), size=None)
-    probabilities, points = [], []
-    with tqdm(total=len(feed), desc="ask teachers", unit="face", leave=False, disable=None) as bar:
-        for images in plain.batches(in_batches(len(feed), 128)):
-            seen, mirrored = teachers(images), teachers(images.flip(-1))
-            probabilities.append(_mean(seen.probabilities, mirrored.probabilities))
-            points.append(_mean(seen.valence_arousal, mirrored.valence_arousal))
+    plain = replace(crops, augmentation=Augmentation(), size=None)
+    said: dict[str, list[Tensor]] = {}
+    with progress_bar(total=len(crops), description="ask teachers", unit="face") as bar:
+        for images in plain.batches(in_batches(len(crops), 128)):
+            mirrored = teachers.answers_to(images.flip(-1))
+            for head, answer in teachers.answers_to(images).items():
+                said.setdefault(head, []).append((answer + mirrored[head]) / 2)
             bar.update(len(images))
-    return Lesson(*(None if part[0] is None else torch.cat(part) for part in (probabilities, points)))
+    return AnswerTable({head: torch.cat(values) for head, values in said.items()})
 
 
-def load_teachers(folders: tuple[str, ...], student: Preprocessing, device: torch.device) -> Teachers | None:
-    """Load the models that teach, by folder or by the name of one that comes with affekt; None where there are none.
+def load_teachers(folders: tuple[str, ...], student: Preprocessing, device: torch.device) -> NetworkTeachers:
+    """Load the models that teach, by folder or by the name of one that comes with affekt.
 
     Raises:
         ModelError: a folder holds no usable model.
@@ -102,7 +131,7 @@ def load_teachers(folders: tuple[str, ...], student: Preprocessing, device: torc
                 f"in {folder}; type --crop-margin {card.preprocessing.crop_margin}"
             )
         members.append((network.to(device), card.preprocessing))
-    return Teachers(tuple(members), student) if members else None
+    return NetworkTeachers(tuple(members), student)
 
 
 def seen_by(preprocessing: Preprocessing, pixels: Tensor) -> Tensor:
@@ -115,10 +144,6 @@ def seen_by(preprocessing: Preprocessing, pixels: Tensor) -> Tensor:
     if pixels.shape[-1] != size:
         pixels = F.interpolate(pixels, (size, size), mode="bilinear", antialias=True)
     return (pixels - _column(preprocessing.mean, pixels)) / _column(preprocessing.std, pixels)
-
-
-def _mean(one: Tensor | None, other: Tensor | None) -> Tensor | None:
-    return None if one is None or other is None else (one + other) / 2
 
 
 def _column(values: tuple[float, ...], like: Tensor) -> Tensor:

@@ -1,8 +1,11 @@
-"""One training over several processes: nothing to configure, torchrun's environment says it all."""
+"""One training over several processes, and the device and precision of each.
+
+Nothing is to be configured: torchrun's environment says it all.
+"""
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from affekt.errors import ConfigError
+from affekt.progress import show_progress
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ def joined_world() -> Iterator[World]:
     already_joined = dist.is_initialized()
     if not already_joined:
         dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+    show_progress(dist.get_rank() == 0)
     try:
         yield World(dist.get_rank(), dist.get_world_size(), int(os.environ.get("LOCAL_RANK", "0")))
     finally:
@@ -88,3 +93,8 @@ def choose_device(device: str, world: World) -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda", world.local_rank)
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
+    """Return the context in which a forward pass runs at the given precision."""
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()

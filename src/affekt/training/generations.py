@@ -1,84 +1,117 @@
-"""Generations: a network, others that go on from it and learn from its answers, and new heads on averages of them.
+"""The chain of trainings around a recipe: generations that learn from those before, and new heads on their averages.
 
 Furlanello et al. (2018), "Born-Again Neural Networks"; Wortsman et al. (2022), "Model soups"; Kang et al. (2020),
-"Decoupling Representation and Classifier for Long-Tailed Recognition", which trains the head anew too.
+"Decoupling Representation and Classifier for Long-Tailed Recognition", which trains the head anew too. No torch here.
 """
 
-import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import polars as pl
+from affekt.errors import ConfigError, require_seed
+from affekt.training.recipe import Recipe, require_not_negative, require_positive
 
-from affekt.errors import ConfigError
-from affekt.models.card import WEIGHTS_FILE, Card, read_card
-from affekt.training.distributed import joined_world
-from affekt.training.fingerprint import rows_digest
-from affekt.training.recipe import Recipe
-from affekt.training.run import Run, refuse_overwriting, train, training_rows
+
+@dataclass(frozen=True, kw_only=True)
+class Chain:
+    """How many trainings stand around a recipe; by default the recipe alone."""
+
+    generations: int = 1
+    """Train this many networks one after another; all but the first go on from the one before, taught by all before."""
+    generation_epochs: int = 12
+    """Passes over the training split of each generation but the first."""
+    generation_mixup: float = 0.0
+    """`mixup` of each generation but the first; 0: as the first."""
+    generation_seeds: int = 1
+    """Networks of each generation but the first, with the seeds that follow; where there are several, their average
+    under a new head is the generation."""
+    head_epochs: int = 0
+    """Passes in which a new head is trained: on the average of each generation's networks or, where each is a single
+    one, at the end on that of all generations but the first; 0 keeps the last as it is."""
+
+    def __post_init__(self) -> None:
+        """Refuse chains that cannot be trained."""
+        require_positive(self, "generations", "generation_epochs", "generation_seeds")
+        require_not_negative(self, "generation_mixup", "head_epochs")
+        if self.generations > 1 and self.generation_seeds > 1 and not self.head_epochs:
+            raise ConfigError(
+                f"expected head_epochs above 0 with {self.generation_seeds} generation_seeds, got 0, and an average "
+                "needs a new head; type --head-epochs 4, or --generation-seeds 1 for one network per generation"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """Where a training reads and writes, and what makes it repeatable."""
+
+    data: Path
+    """The manifest: its split `train` is learnt from."""
+    out: Path
+    """Folder for the model, its card, the log and the checkpoint."""
+    validation: str = "auto"
+    """A split's name, a fraction of `train` to carve, or `auto`: the split `val`, else a tenth of `train`."""
+    seed: int = 0
+    """Decides the first weights, the order, the augmentation and the carved validation rows."""
+    resume: bool = False
+    """Continue an interrupted run of the same command: at most one epoch is lost."""
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
+
+    def __post_init__(self) -> None:
+        """Refuse a seed that is negative or too large."""
+        require_seed(self.seed)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(RunOptions):
+    """One training of a chain, as its card describes it."""
+
+    recipe_name: str = ""
+    """Name of the recipe, for the card and tables."""
+    validation_seed: int | None = None
+    """Decides the carved validation rows alone; None: `seed` does."""
+    command: str = ""
+    """The command line, for the card."""
 
 
 @dataclass(frozen=True)
-class Step:
-    """One training of several."""
+class Training:
+    """One training of a chain."""
 
     name: str
+    """What it is called in messages."""
     recipe: Recipe
     run: Run
 
 
-def train_generations(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
-    """Train all generations of a recipe, and their new heads; all but the last training go to folders inside the run's.
-
-    Returns:
-        The card of the last, which is the run's model.
-
-    Raises:
-        ConfigError: as `train`, or a finished generation that is to be resumed was trained otherwise.
-        DataError, ModelError: as `train`.
-    """
-    refuse_overwriting(run)
-    steps = planned_steps(recipe, run)
-    with joined_world() as world:
-        for step in steps:
-            if world.is_main and len(steps) > 1:
-                print(step.name, flush=True)
-            if run.resume and (step.run.out / WEIGHTS_FILE).exists():
-                _require_same(step.recipe, manifest, step.run)
-            else:
-                train(step.recipe, manifest, step.run)
-    return read_card(run.out)
-
-
-def planned_steps(recipe: Recipe, run: Run) -> list[Step]:
-    """Return the trainings of a recipe in their order; the last has the run's own folder."""
+def planned_trainings(recipe: Recipe, chain: Chain, run: Run) -> list[Training]:
+    """Return the trainings of a chain in their order; the last has the run's own folder, the others lie inside it."""
     earlier: list[Path] = []
-    steps: list[Step] = []
-    for number in range(1, recipe.generations + 1):
-        name = f"generation {number} of {recipe.generations}"
+    trainings: list[Training] = []
+    for number in range(1, chain.generations + 1):
+        name = f"generation {number} of {chain.generations}"
         nth = replace(run, out=run.out / f"generation-{number}")
-        if number == 1 or recipe.generation_seeds == 1:
-            steps.append(Step(name, generation(recipe, tuple(earlier)), nth))
+        if number == 1 or chain.generation_seeds == 1:
+            trainings.append(Training(name, generation(recipe, chain, tuple(earlier)), nth))
         else:
-            steps += _averaged(name, recipe, tuple(earlier), nth)
+            trainings += _averaged(name, recipe, chain, tuple(earlier), nth)
         earlier.append(nth.out)
-    if recipe.head_epochs and (recipe.generations == 1 or recipe.generation_seeds == 1):
-        steps.append(Step("new head", new_head(recipe, tuple(earlier[1:] or earlier)), run))
-    return [*steps[:-1], replace(steps[-1], run=run)]
+    if chain.head_epochs and (chain.generations == 1 or chain.generation_seeds == 1):
+        trainings.append(Training("new head", new_head(recipe, chain, tuple(earlier[1:] or earlier)), run))
+    return [*trainings[:-1], replace(trainings[-1], run=run)]
 
 
-def _averaged(name: str, recipe: Recipe, earlier: tuple[Path, ...], run: Run) -> list[Step]:
-    """Return the steps of a generation of several networks: they differ by their seeds, and their average follows."""
-    parts = [
-        replace(run, out=run.out.with_name(f"{run.out.name}-{part}"), seed=run.seed + part, validation_seed=run.seed)
-        for part in range(recipe.generation_seeds)
+def _averaged(name: str, recipe: Recipe, chain: Chain, earlier: tuple[Path, ...], run: Run) -> list[Training]:
+    """Return a generation of several networks: they differ by their seeds, and a new head on their average follows."""
+    several = [
+        replace(run, out=run.out.with_name(f"{run.out.name}-{n}"), seed=run.seed + n, validation_seed=run.seed)
+        for n in range(chain.generation_seeds)
     ]
-    nth = generation(recipe, earlier)
-    steps = [Step(f"{name}, network {place} of {len(parts)}", nth, part) for place, part in enumerate(parts, start=1)]
-    return [*steps, Step(f"{name}, new head", new_head(recipe, tuple(part.out for part in parts)), run)]
+    nth = generation(recipe, chain, earlier)
+    networks = [Training(f"{name}, network {n} of {len(several)}", nth, one) for n, one in enumerate(several, start=1)]
+    return [*networks, Training(f"{name}, new head", new_head(recipe, chain, tuple(one.out for one in several)), run)]
 
 
-def generation(recipe: Recipe, earlier: tuple[Path, ...]) -> Recipe:
+def generation(recipe: Recipe, chain: Chain, earlier: tuple[Path, ...]) -> Recipe:
     """Return the recipe of the generation that follows some others.
 
     It goes on from the backbone of the last at full size, for `generation_epochs`, and all of them teach it. It may mix
@@ -86,50 +119,29 @@ def generation(recipe: Recipe, earlier: tuple[Path, ...]) -> Recipe:
     """
     if not earlier:
         return recipe
-    return replace(
-        recipe,
+    return recipe.with_options(
         weights=(str(earlier[-1]),),
-        teachers=(*recipe.teachers, *map(str, earlier)),
-        epochs=recipe.generation_epochs,
-        mixup=recipe.generation_mixup or recipe.mixup,
+        teachers=(*recipe.loss.teachers, *map(str, earlier)),
+        epochs=chain.generation_epochs,
+        mixup=chain.generation_mixup or recipe.data.mixup,
         start_size=0,
-        growth_epochs=0,
+        resizing_epochs=0,
     )
 
 
-def new_head(recipe: Recipe, models: tuple[Path, ...]) -> Recipe:
+def new_head(recipe: Recipe, chain: Chain, models: tuple[Path, ...]) -> Recipe:
     """Return the recipe of a head that is trained anew on the frozen average of some models' backbones.
 
     The head learns from the targets alone, and as the networks did from changed crops and repeated rows: it is for
     rare expressions, too.
     """
-    return replace(
-        recipe,
+    return recipe.with_options(
         weights=tuple(map(str, models)),
         frozen=True,
         teachers=(),
-        epochs=recipe.head_epochs,
+        epochs=chain.head_epochs,
         start_size=0,
-        growth_epochs=0,
-        sharpness_radius=0.0,
-        sharpness_epochs=0,
+        resizing_epochs=0,
+        sam_radius=0.0,
+        sam_epochs=0,
     )
-
-
-def _require_same(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> None:
-    written = read_card(run.out).training
-    wanted = json.loads(json.dumps(asdict(recipe)))
-    # What comes later may change, and a card of an older affekt lacks fields, which then have no say.
-    later = {"generations", "generation_epochs", "generation_mixup", "generation_seeds", "head_epochs"}
-    decided = written["recipe"].keys() - later
-    changed = sorted(name for name in decided if wanted.get(name) != written["recipe"][name])
-    if written["seed"] != run.seed:
-        changed.append("seed")
-    data = rows_digest(*training_rows(recipe, manifest, run))
-    if written.get("rows_sha256", data) != data:
-        changed.append("training or validation data")
-    if changed:
-        raise ConfigError(
-            f"expected {run.out} to be of this recipe, seed and data, got another {', '.join(changed)}; "
-            "type the command it was trained with, or choose another --out"
-        )

@@ -1,47 +1,26 @@
-"""What decides a training, as one frozen dataclass; the command line is generated from it. No torch here."""
+"""What decides one training: the recipe, in groups of options. No torch here.
 
-from dataclasses import dataclass, field
-from typing import Literal
+The command line is made from these frozen dataclasses: each field is an option, and the text below it is its help.
+"""
+
+import difflib
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal
+
+import tyro
 
 from affekt.errors import ConfigError
-from affekt.training.augmentation_settings import Augmentation
+from affekt.faces.preprocessing import Preprocessing
 
 Head = Literal["expression", "valence_arousal"]
 
-POSITIVE = (
-    "hidden_units",
-    "input_size",
-    "learning_rate",
-    "batch_size",
-    "accumulate",
-    "epochs",
-    "generations",
-    "generation_epochs",
-    "generation_seeds",
-    "plateau_patience",
-    "repeat_threshold",
-)
-NOT_NEGATIVE = (
-    "weight_decay",
-    "clip_norm",
-    "warmup_epochs",
-    "early_stopping_patience",
-    "growth_epochs",
-    "head_epochs",
-    "valence_arousal_weight",
-    "sharpness_radius",
-    "sharpness_epochs",
-    "mixup",
-    "generation_mixup",
-)
-
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """One training, from the network to the last epoch."""
+class NetworkOptions:
+    """The network, and the pictures it wants to see."""
 
     architecture: str
-    """Name of the backbone: timm's, or one of affekt's own (`affekt.networks.face_resnet`)."""
+    """Name of the backbone: timm's, or one of affekt's own (`affekt.networks.network.FACE_RESNETS`)."""
     heads: tuple[Head, ...] = ("expression",)
     """What is predicted: the eight expressions, valence and arousal, or both on one backbone."""
     hidden_units: int = 256
@@ -60,116 +39,9 @@ class Recipe:
     crop_margin: float = 0.0
     """How much the square crop exceeds the longer side of the face box, as a fraction of it."""
 
-    expression_target: Literal["labels", "votes"] = "labels"
-    """Cross-entropy against the label, or against the distribution of the annotators' votes."""
-    label_smoothing: float = 0.0
-    """Share of the target spread evenly over the eight expressions."""
-    class_balance: Literal["none", "weights", "sampling", "repeating"] = "none"
-    """Against rare classes: weigh their loss by inverse frequency, draw them as often as the others, repeat them
-    within an epoch, or nothing. Rows without a label are never drawn by `sampling`; `repeating` leaves out none."""
-    repeat_threshold: float = 0.1
-    """With `repeating`: an expression whose share is below this is taken sqrt(threshold / share) times an epoch."""
-    valence_arousal_loss: Literal["mse", "ccc", "mse+ccc"] = "mse"
-    """Mean squared error, one minus the concordance of the batch, or their sum."""
-    valence_arousal_weight: float = 1.0
-    """Weight of the valence-arousal loss beside the expression loss."""
-    augmentation: Augmentation = field(default_factory=Augmentation)
-    """Random changes of the training crops."""
-    mixup: float = 0.0
-    """Mix each crop and its target with another's, by a share from the beta distribution with both parameters this:
-    0.2 leaves most crops nearly whole, 1 draws all shares alike; 0 is off."""
-    teachers: tuple[str, ...] = ()
-    """Models whose averaged answers are learnt too: folders, or names of those that come with affekt."""
-    teacher_view: Literal["changed", "plain"] = "changed"
-    """Teachers see the crops as the network does, or are asked once, about each unchanged crop and its mirror image."""
-    teacher_weight: float = 0.5
-    """Share of the teachers in the target; labels or votes have the rest; rows without either, the teachers alone."""
-
-    optimiser: Literal["adam", "adamw"] = "adam"
-    """Adam, or Adam with decoupled weight decay (none on biases and normalisation)."""
-    learning_rate: float = 1e-3
-    """Learning rate at its highest."""
-    weight_decay: float = 0.0
-    """Weight decay; with AdamW only."""
-    batch_size: int = 128
-    """Pictures a step, over all processes."""
-    start_size: int = 0
-    """Height and width of the pictures in the first epoch, in pixels; 0 is `input_size`."""
-    growth_epochs: int = 0
-    """Epochs over which pictures, and their random changes but for the flip, grow to full size and strength."""
-    accumulate: int = 1
-    """Split each step into this many smaller passes, where memory is short."""
-    sharpness_radius: float = 0.0
-    """Sharpness-aware minimisation: step by the gradient found this far uphill, at twice the cost; 0 is off."""
-    sharpness_epochs: int = 0
-    """Take such steps in this many last epochs only; 0 is all."""
-    clip_norm: float = 0.0
-    """Scale gradients down to this norm; 0 leaves them."""
-    epochs: int = 15
-    """Passes over the training split."""
-    generations: int = 1
-    """Train this many networks one after another; all but the first go on from the one before, taught by all before."""
-    generation_epochs: int = 12
-    """Passes over the training split of each generation but the first."""
-    generation_mixup: float = 0.0
-    """`mixup` of each generation but the first; 0: as the first."""
-    generation_seeds: int = 1
-    """Networks of each generation but the first, with the seeds that follow; where there are several, their average
-    under a new head is the generation."""
-    head_epochs: int = 0
-    """Passes in which a new head is trained: on the average of each generation's networks or, where each is a single
-    one, at the end on that of all generations but the first; 0 keeps the last as it is."""
-    schedule: Literal["constant", "plateau", "cosine"] = "plateau"
-    """Constant, halved when the validation loss has not fallen for `plateau_patience` epochs, or warm-up and cosine."""
-    plateau_patience: int = 3
-    """Epochs without a lower validation loss before the learning rate is halved."""
-    learning_rate_floor: float = 1e-6
-    """The learning rate never falls below this."""
-    warmup_epochs: float = 1.0
-    """Epochs over which the cosine schedule rises from a tenth to the full learning rate."""
-    early_stopping_patience: int = 5
-    """Epochs without a lower validation loss before training stops; 0 never does. The best epoch is kept anyway."""
-    ema_decay: float = 0.0
-    """Decay a step of the moving average of the weights, which is validated and kept instead of them; 0 is off."""
-    precision: Literal["fp32", "bf16"] = "fp32"
-    """bf16 runs convolutions and products in bfloat16: worth it on a GPU, on a CPU with AMX and large convolutions,
-    and for a frozen backbone on any CPU that computes in it."""
-    channels_last: bool = True
-    """Store pictures channel by channel within each pixel: twice as fast for depthwise convolutions on a CPU."""
-
     def __post_init__(self) -> None:
-        """Refuse values no training can use.
-
-        Raises:
-            ConfigError: a field is out of its range.
-        """
-        self._refuse_ranges()
-        self._refuse_contradictions()
-
-    def _refuse_ranges(self) -> None:
-        for name in POSITIVE:
-            if not 0 < getattr(self, name) < float("inf"):
-                raise ConfigError(f"expected {name} above 0, got {getattr(self, name)}; choose a positive number")
-        for name in NOT_NEGATIVE:
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ConfigError(f"expected {name} of at least 0, got {getattr(self, name)}; 0 is the least")
-        for name in ("label_smoothing", "ema_decay"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ConfigError(f"expected {name} from 0 to below 1, got {getattr(self, name)}; 0 turns it off")
-        if not 0 <= self.teacher_weight <= 1:
-            raise ConfigError(f"expected a teacher_weight from 0 to 1, got {self.teacher_weight}; 0.5 shares alike")
-        if self.start_size and not 8 <= self.start_size <= self.input_size:
-            raise ConfigError(
-                f"expected a start_size from 8 to the input_size {self.input_size}, got {self.start_size}; "
-                "0 starts at the input_size"
-            )
-
-    def _refuse_contradictions(self) -> None:
-        if not 0 <= self.learning_rate_floor <= self.learning_rate:
-            raise ConfigError(
-                f"expected a learning_rate_floor between 0 and the learning_rate, got {self.learning_rate_floor} and "
-                f"{self.learning_rate}; lower the floor"
-            )
+        """Refuse values that no network can have."""
+        require_positive(self, "hidden_units", "input_size")
         if not self.weights:
             raise ConfigError("expected --weights imagenet, none, or models, got nothing; type --weights none")
         if sorted(self.heads) not in (["expression"], ["valence_arousal"], ["expression", "valence_arousal"]):
@@ -177,26 +49,284 @@ class Recipe:
                 f"expected the heads expression, valence_arousal or both, got {' '.join(self.heads)!r}; "
                 "type --heads expression valence_arousal"
             )
-        if self.sharpness_radius and self.accumulate > 1:
-            raise ConfigError(
-                f"expected --accumulate 1 with a sharpness_radius, got {self.accumulate}; choose one of the two"
-            )
-        if self.sharpness_epochs and not self.sharpness_radius:
-            raise ConfigError("expected a sharpness_radius with sharpness_epochs, got 0; type --sharpness-radius 0.05")
-        if self.generations > 1 and self.generation_seeds > 1 and not self.head_epochs:
-            raise ConfigError(
-                f"expected head_epochs above 0 with {self.generation_seeds} generation_seeds, got 0, and an average "
-                "needs a new head; type --head-epochs 4, or --generation-seeds 1 for one network a generation"
-            )
-        if self.batch_size % self.accumulate:
-            raise ConfigError(
-                f"expected a batch_size that accumulate divides, got {self.batch_size} and {self.accumulate}; "
-                "choose a multiple"
-            )
-        if self.weight_decay and self.optimiser != "adamw":
-            raise ConfigError("expected --optimiser adamw with a weight decay, got adam; type --optimiser adamw")
         if len(self.mean) not in (1, 3) or len(self.std) != len(self.mean) or min(self.std) <= 0:
             raise ConfigError(
                 f"expected a mean and a std above 0 for each of 1 or 3 channels, got {self.mean} and {self.std}; "
                 "type --mean 0.5 --std 0.25 for grey, or three of each"
             )
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What the network wants to see, as its card says it."""
+        return Preprocessing(
+            input_size=self.input_size,
+            channels=len(self.mean),
+            mean=self.mean,
+            std=self.std,
+            crop_margin=self.crop_margin,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataOptions:
+    """The batches of training pictures."""
+
+    batch_size: int = 128
+    """Pictures per step, over all processes."""
+    class_balance: Literal["none", "repeating"] = "none"
+    """Against rare expressions: repeat their rows within an epoch, or nothing."""
+    repeat_threshold: float = 0.1
+    """With `repeating`: an expression whose fraction of the rows is below this comes sqrt(threshold / fraction) times
+    per epoch."""
+    mixup: float = 0.0
+    """Mix each crop and its target with another's, by a fraction from the beta distribution with both parameters this:
+    0.2 leaves most crops nearly whole, 1 draws all fractions alike; 0 is off."""
+    start_size: int = 0
+    """Progressive resizing: height and width of the pictures in the first epoch, in pixels; 0 is `input_size`."""
+    resizing_epochs: int = 0
+    """Epochs over which pictures, and their random changes but for the flip, grow to full size and strength."""
+
+    def __post_init__(self) -> None:
+        """Refuse values that no batch can have."""
+        require_positive(self, "batch_size", "repeat_threshold")
+        require_not_negative(self, "mixup", "resizing_epochs")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Augmentation:
+    """Random changes of the training crops, drawn anew for each picture in each epoch; all off by default."""
+
+    flip: bool = False
+    """Mirror half of the crops left to right."""
+    rotation_degrees: float = 0.0
+    """Rotate by up to this angle either way."""
+    scale: float = 0.0
+    """Zoom by a factor of up to 1 + this, in or out."""
+    shift: float = 0.0
+    """Move by up to this fraction of the side, along each axis."""
+    brightness: float = 0.0
+    """Add up to this fraction of the full range, lighter or darker."""
+    contrast: float = 0.0
+    """Multiply the distance from the crop's mean by up to 1 + this, or divide."""
+    gamma: float = 0.0
+    """Raise brightness to a power between exp(-this) and exp(this)."""
+    erase: float = 0.0
+    """Probability that a random rectangle (2-20 % of the crop) is replaced by noise."""
+    resolution: float = 0.0
+    """Probability that the crop is shrunk to a third or more of its side and enlarged again."""
+    blur: float = 0.0
+    """Probability of a Gaussian blur."""
+    jpeg: float = 0.0
+    """Probability that what JPEG drops is dropped, at quality 15 to 90."""
+
+    def __post_init__(self) -> None:
+        """Refuse a strength that is negative, or a fraction above 1."""
+        unbounded = ("rotation_degrees", "scale", "contrast", "gamma")
+        for name in (each.name for each in fields(self) if each.name != "flip"):
+            value, most = getattr(self, name), float("inf") if name in unbounded else 1
+            if not 0 <= value <= most:
+                raise ConfigError(
+                    f"expected augmentation.{name} between 0 and {most}, got {value}; choose one in between"
+                )
+
+    @property
+    def is_off(self) -> bool:
+        """Whether the crops reach the network unchanged."""
+        return self == Augmentation()
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossOptions:
+    """What is learnt: targets, losses and teachers."""
+
+    expression_target: Literal["labels", "votes"] = "labels"
+    """Cross-entropy against the label, or against the distribution of the annotators' votes."""
+    valence_arousal_loss: Literal["mse", "mse+ccc"] = "mse"
+    """Mean squared error, or its sum with one minus the concordance of the batch."""
+    valence_arousal_weight: float = 1.0
+    """Weight of the valence-arousal loss beside the expression loss."""
+    teachers: tuple[str, ...] = ()
+    """Models whose averaged answers are learnt too: folders, or names of those that come with affekt."""
+    teacher_view: Literal["changed", "plain"] = "changed"
+    """Teachers see the crops as the network does, or are asked once, about each unchanged crop and its mirror image."""
+    teacher_weight: float = 0.5
+    """Weight of the teachers in the target, from 0 to 1; labels or votes have the rest. Rows without either learn from
+    the teachers alone."""
+
+    def __post_init__(self) -> None:
+        """Refuse weights that no loss can have."""
+        require_not_negative(self, "valence_arousal_weight")
+        if not 0 <= self.teacher_weight <= 1:
+            raise ConfigError(
+                f"expected a teacher_weight from 0 to 1, got {self.teacher_weight}; 0.5 weighs both alike"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepOptions:
+    """How one step changes the weights."""
+
+    optimiser: Literal["adam", "adamw"] = "adam"
+    """Adam, or Adam with decoupled weight decay (none on biases and normalisation)."""
+    learning_rate: float = 1e-3
+    """Learning rate at its highest."""
+    weight_decay: float = 0.0
+    """Weight decay; with AdamW only."""
+    clip_norm: float = 0.0
+    """Scale gradients down to this norm; 0 leaves them."""
+    sam_radius: float = 0.0
+    """Sharpness-aware minimisation (SAM): step by the gradient found this far uphill, at twice the cost; 0 is off."""
+    sam_epochs: int = 0
+    """Take SAM steps in this many last epochs only; 0 is all."""
+    ema_decay: float = 0.0
+    """Decay per step of the moving average of the weights, which is validated and kept instead of them; 0 is off."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """bf16 runs convolutions and products in bfloat16: worth it on a GPU, on a CPU with AMX and large convolutions,
+    and for a frozen backbone on any CPU that computes in it."""
+
+    def __post_init__(self) -> None:
+        """Refuse values that no step can have."""
+        require_positive(self, "learning_rate")
+        require_not_negative(self, "weight_decay", "clip_norm", "sam_radius", "sam_epochs")
+        if not 0 <= self.ema_decay < 1:
+            raise ConfigError(f"expected ema_decay from 0 to below 1, got {self.ema_decay}; 0 turns it off")
+        if self.sam_epochs and not self.sam_radius:
+            raise ConfigError("expected a sam_radius with sam_epochs, got 0; type --sam-radius 0.05")
+        if self.weight_decay and self.optimiser != "adamw":
+            raise ConfigError("expected --optimiser adamw with a weight decay, got adam; type --optimiser adamw")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduleOptions:
+    """How long a training lasts, and the learning rate over its epochs."""
+
+    epochs: int = 15
+    """Passes over the training split."""
+    schedule: Literal["plateau", "cosine"] = "plateau"
+    """Halve the learning rate when the validation loss has not fallen for three epochs, or warm up and then follow a
+    cosine."""
+    learning_rate_floor: float = 1e-6
+    """The learning rate never falls below this."""
+    warmup_epochs: float = 1.0
+    """Epochs over which the cosine schedule rises from a tenth to the full learning rate."""
+    early_stopping_patience: int = 5
+    """Epochs without a lower validation loss before training stops; 0 never does. The best epoch is kept anyway."""
+
+    def __post_init__(self) -> None:
+        """Refuse values that no schedule can have."""
+        require_positive(self, "epochs")
+        require_not_negative(self, "warmup_epochs", "early_stopping_patience")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """One training, from the network to the last epoch, in groups of options."""
+
+    network: tyro.conf.OmitArgPrefixes[NetworkOptions]
+    """The network, and the pictures it wants to see."""
+    data: tyro.conf.OmitArgPrefixes[DataOptions] = field(default_factory=DataOptions)
+    """The batches of training pictures."""
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    """Random changes of the training crops."""
+    loss: tyro.conf.OmitArgPrefixes[LossOptions] = field(default_factory=LossOptions)
+    """What is learnt: targets, losses and teachers."""
+    step: tyro.conf.OmitArgPrefixes[StepOptions] = field(default_factory=StepOptions)
+    """How one step changes the weights."""
+    schedule: tyro.conf.OmitArgPrefixes[ScheduleOptions] = field(default_factory=ScheduleOptions)
+    """How long a training lasts, and the learning rate over its epochs."""
+
+    def __post_init__(self) -> None:
+        """Refuse options of several groups that contradict each other.
+
+        Raises:
+            ConfigError: the floor lies above the learning rate, or the pictures begin larger than they end.
+        """
+        floor, rate = self.schedule.learning_rate_floor, self.step.learning_rate
+        if not 0 <= floor <= rate:
+            raise ConfigError(
+                f"expected a learning_rate_floor between 0 and the learning_rate, got {floor} and {rate}; "
+                "lower the floor"
+            )
+        start, full = self.data.start_size, self.network.input_size
+        if start and not 8 <= start <= full:
+            raise ConfigError(
+                f"expected a start_size from 8 to the input_size {full}, got {start}; 0 starts at the input_size"
+            )
+
+    @classmethod
+    def of(cls, **options: object) -> "Recipe":
+        """Build a recipe from options of any group, by their names.
+
+        Raises:
+            ConfigError: there is no such option, or a value is out of its range.
+
+        Example:
+            >>> Recipe.of(architecture="mobilenetv2_100", epochs=3).schedule.epochs
+            3
+        """
+        groups = _by_group(options)
+        built: dict[str, Any] = {name: kind(**groups.get(name, {})) for name, kind in GROUPS.items()}
+        return cls(**built, **_augmentation_in(options))
+
+    def with_options(self, **options: object) -> "Recipe":
+        """Return the recipe with some options changed, whichever group they belong to.
+
+        Raises:
+            ConfigError: there is no such option, or a value is out of its range.
+
+        Example:
+            >>> Recipe.of(architecture="mobilenetv2_100").with_options(batch_size=64, epochs=3).data.batch_size
+            64
+        """
+        groups = _by_group(options)
+        changed: dict[str, Any] = {name: replace(getattr(self, name), **group) for name, group in groups.items()}
+        return replace(self, **changed, **_augmentation_in(options))
+
+
+GROUPS: dict[str, type] = {
+    "network": NetworkOptions,
+    "data": DataOptions,
+    "loss": LossOptions,
+    "step": StepOptions,
+    "schedule": ScheduleOptions,
+}
+"""The groups of a recipe whose options have names of their own, without the group's."""
+
+
+def _by_group(options: dict[str, object]) -> dict[str, dict[str, Any]]:
+    """Sort options by their group, but for the augmentation, which is one by itself."""
+    group_of = {each.name: name for name, kind in GROUPS.items() for each in fields(kind)}
+    found: dict[str, dict[str, Any]] = {}
+    for option, value in options.items():
+        if option in group_of:
+            found.setdefault(group_of[option], {})[option] = value
+        elif option != "augmentation":
+            close = difflib.get_close_matches(option, [*group_of, "augmentation"], n=1) or ["epochs"]
+            raise ConfigError(f"expected an option of a recipe, got {option!r}; did you mean {close[0]}?")
+    return found
+
+
+def _augmentation_in(options: dict[str, object]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name == "augmentation"}
+
+
+def require_positive(options: object, *names: str) -> None:
+    """Refuse fields of a group of options that are not above 0, or not finite.
+
+    Raises:
+        ConfigError: says which field it is.
+    """
+    for name in names:
+        if not 0 < getattr(options, name) < float("inf"):
+            raise ConfigError(f"expected {name} above 0, got {getattr(options, name)}; choose a positive number")
+
+
+def require_not_negative(options: object, *names: str) -> None:
+    """Refuse fields of a group of options that are below 0, or not finite.
+
+    Raises:
+        ConfigError: says which field it is.
+    """
+    for name in names:
+        if not 0 <= getattr(options, name) < float("inf"):
+            raise ConfigError(f"expected {name} of at least 0, got {getattr(options, name)}; 0 is the least")

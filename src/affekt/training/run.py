@@ -1,132 +1,123 @@
-"""A run: from a recipe and a manifest to a folder with a model, its card and its log."""
+"""A run: what `affekt train` does, from a recipe and a manifest to a folder with a model, its card and its log.
 
+Torch is imported only when the training begins.
+"""
+
+import json
+import logging
 import os
-from dataclasses import dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import polars as pl
-import torch
 
-from affekt.data.manifest import select_split
-from affekt.data.splits import carve_validation
-from affekt.errors import ConfigError, require_seed
-from affekt.models.card import WEIGHTS_FILE, Card
-from affekt.networks.network import Network
-from affekt.networks.saving import save_model
-from affekt.networks.temperature import fit_temperature
-from affekt.training.augmentation_settings import Augmentation
-from affekt.training.balance import class_weight, require_labels_to_balance, steps_in_epoch
-from affekt.training.batches import CropFeed, extract_features
-from affekt.training.checkpoint import CHECKPOINT_FILE, Progress, Trainee, load_checkpoint, save_checkpoint
-from affekt.training.distillation import asked_once, load_teachers
-from affekt.training.distributed import World, choose_device, joined_world
-from affekt.training.fingerprint import identity, rows_digest
-from affekt.training.inputs import CropStream, Targets, targets_of
-from affekt.training.log import epoch_sentence, write_log, write_tensorboard
-from affekt.training.loop import Split, fit, predict
-from affekt.training.optimiser import Schedule, build_optimiser, moving_average
+from affekt.data.manifest import read_manifest, to_manifest
+from affekt.errors import ConfigError, needs_extra
+from affekt.models.card import WEIGHTS_FILE, Card, read_card
+from affekt.training.generations import Chain, Run, Training, planned_trainings
 from affekt.training.recipe import Recipe
-from affekt.training.run_card import make_card, preprocessing_of, require_one_origin
-from affekt.training.task import Task, require_targets
+from affekt.training.recipes import find_recipe
+
+_logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """Where a training reads and writes, and what makes it repeatable."""
-
-    recipe_name: str
-    """Name of the recipe, for the card and tables."""
-    data: Path
-    """The manifest, for the card."""
-    out: Path
-    """Folder of the run."""
-    validation: str = "auto"
-    """A split, a fraction of the training split to carve, or `auto`: the split `val`, else a tenth of `train`."""
-    seed: int = 0
-    """Decides the first weights, the order, the augmentation and the carved validation rows."""
-    validation_seed: int | None = None
-    """Decides the carved validation rows alone; None: `seed` does."""
-    resume: bool = False
-    """Continue from the checkpoint in `out`."""
-    device: str = "auto"
-    """`auto`, `cpu`, `cuda` or `mps`."""
-    command: str = ""
-    """The command line, for the card."""
-
-    def __post_init__(self) -> None:
-        """Refuse a seed that is none.
-
-        Raises:
-            ConfigError: it is negative or too large.
-        """
-        require_seed(self.seed)
-
-
-def train(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
-    """Train a recipe and write the model, its card and its log into the run's folder.
+def train(
+    recipe: str | Recipe,
+    data: str | Path | pl.DataFrame,
+    out: str | Path,
+    *,
+    chain: Chain | None = None,
+    validation: str = "auto",
+    seed: int = 0,
+    resume: bool = False,
+    device: str = "auto",
+) -> Card:
+    """Train a recipe and write the model, its card and its log: what `affekt train` does.
 
     Under torchrun all processes call this alike; the first writes.
 
+    Args:
+        recipe: a recipe, or the name of one; `find_recipe(name).recipe.with_options(epochs=3)` changes options.
+        data: the manifest, or its file: the split `train` is learnt from.
+        out: folder for the model, its card, the log and the checkpoint.
+        chain: the trainings around the recipe; None takes those of the named recipe, or the recipe alone.
+        validation: a split's name, a fraction of `train` to carve, or `auto`: the split `val`, else a tenth of `train`.
+        seed: decides the first weights, the order, the augmentation and the carved validation rows.
+        resume: continue an interrupted run of the same recipe, seed and data: at most one epoch is lost.
+        device: auto, cpu, cuda or mps.
+
     Returns:
-        The card that was written.
+        The card of the model that was written.
 
     Raises:
         ConfigError: the folder holds another run, or an option is wrong.
-        DataError: a split is empty, lacks what the recipe learns, or holds an unreadable picture.
+        DataError: the manifest cannot be used, a split is empty, lacks what the recipe learns, or holds an unreadable
+            picture.
         ModelError: the first weights or the checkpoint cannot be used.
+
+    Example:
+        >>> import polars
+        >>> from affekt.training.recipes import find_recipe
+        >>> faces = polars.DataFrame({"path": ["portrait.png", "empty.png"] * 6}).with_columns(
+        ...     source=polars.lit("mine"),
+        ...     source_id=polars.int_range(12).cast(str),
+        ...     split=polars.Series(["train"] * 8 + ["val"] * 4),
+        ...     emotion=polars.Series(["happiness", "neutral"] * 6),
+        ... )
+        >>> small = find_recipe("mobilenetv2-drawn").recipe.with_options(input_size=32, batch_size=4, epochs=1)
+        >>> affekt.train(small, faces, "runs/mine").training["best_epoch"]
+        1
     """
-    refuse_overwriting(run)
-    with joined_world() as world:
-        device = choose_device(run.device, world)
-        rows, validation_rows = training_rows(recipe, manifest, run)
-        refuse_empty_passes(recipe, rows.height, world)
-        network = first_network(recipe, rows, run).to(device)
-        training = load_split(recipe, rows, device, name="training", augmented=True)
-        validation = load_split(recipe, validation_rows, device, name="validation", augmented=False)
-        trainee = _trainee(recipe, network, training)
-        if recipe.frozen and recipe.augmentation.is_off and not recipe.teachers:
-            training, validation = _cached(network, [training, validation], recipe)
-            trainee = _trainee(recipe, network.heads, training)
-        data = rows_digest(rows, validation_rows)
-        same = identity(recipe, run.seed, data)
-        if run.resume and (run.out / CHECKPOINT_FILE).is_file():
-            load_checkpoint(trainee, run.out, same)
-        weights = class_weight(recipe, training.targets)
-        teachers = load_teachers(recipe.teachers, preprocessing_of(recipe), device)
-        task = Task(recipe, weights.to(device) if weights is not None else None, teachers)
-        if teachers is not None and recipe.teacher_view == "plain" and isinstance(training.feed, CropFeed):
-            training = replace(training, lesson=asked_once(teachers, training.feed))
-
-        def after_epoch(line: dict[str, float]) -> None:
-            if world.is_main:
-                print(epoch_sentence(line, recipe.epochs), flush=True)
-                # The checkpoint comes last: if killed before it, the epoch is trained again and its line replaced.
-                write_log(trainee.progress.history, run.out)
-                write_tensorboard(line, run.out)
-                save_checkpoint(trainee, run.out, same)
-            world.wait()
-
-        fit(trainee, task, training, validation, seed=run.seed, world=world, device=device, after_epoch=after_epoch)
-        trainee.module.load_state_dict(trainee.best)
-        outputs = predict(trainee.module, validation, world=world, device=device, precision=recipe.precision)
-        card = make_card(recipe, network, run, rows, data, trainee.progress, world)
-        if outputs.logits is not None:
-            card = _calibrated(card, outputs.logits, validation.targets)
-        if world.is_main:
-            save_model(network, card, run.out)
-            (run.out / CHECKPOINT_FILE).unlink(missing_ok=True)
-            for leftover in run.out.glob(".*.tmp"):  # of processes that were killed while they wrote
-                leftover.unlink()
-        world.wait()
-    return card
+    if isinstance(recipe, str):
+        name, named = recipe, find_recipe(recipe)
+        recipe, chain = named.recipe, chain or named.chain
+    else:
+        name = "own"
+    if isinstance(data, pl.DataFrame):
+        manifest, place = to_manifest(data), Path("frame")
+    else:
+        manifest, place = read_manifest(Path(data)), Path(data)
+    run = Run(
+        recipe_name=name,
+        data=place,
+        out=Path(out),
+        validation=validation,
+        seed=seed,
+        resume=resume,
+        device=device,
+    )
+    return train_chain(recipe, chain or Chain(), manifest, run)
 
 
-def refuse_overwriting(run: Run) -> None:
-    """Refuse a folder that holds a run already, unless it is to be resumed, or that cannot be written.
+def train_chain(recipe: Recipe, chain: Chain, manifest: pl.DataFrame, run: Run) -> Card:
+    """Train all generations of a recipe, and their new heads; all but the last training go to folders inside the run's.
+
+    Returns:
+        The card of the last, which is the run's model.
 
     Raises:
-        ConfigError: there is a finished model, or a checkpoint without `resume`, or the folder cannot be made.
+        ConfigError: as `train`, or a finished generation that is to be resumed was trained otherwise.
+        DataError, ModelError: as `train`.
     """
+    with needs_extra("train"):
+        from affekt.training.distributed import joined_world
+        from affekt.training.one_training import train_network
+    _refuse_overwriting(run)
+    trainings = planned_trainings(recipe, chain, run)
+    with joined_world() as world:
+        for training in trainings:
+            if world.is_main and len(trainings) > 1:
+                _logger.info("%s", training.name)
+            if not _is_finished(training, manifest):
+                train_network(training.recipe, manifest, training.run)
+    return read_card(run.out)
+
+
+def _refuse_overwriting(run: Run) -> None:
+    """Refuse a folder that holds a run already, unless it is to be resumed, or that cannot be written."""
+    from affekt.training.checkpoint import CHECKPOINT_FILE
+
     existing = next(folder for folder in (run.out.absolute(), *run.out.absolute().parents) if folder.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         raise ConfigError(f"expected a folder to write {run.out} in, got {existing}; choose another --out")
@@ -139,106 +130,33 @@ def refuse_overwriting(run: Run) -> None:
         )
 
 
-def refuse_empty_passes(recipe: Recipe, rows: int, world: World) -> None:
-    """Refuse steps of fewer pictures than there are processes and passes to share them.
+def _is_finished(training: Training, manifest: pl.DataFrame) -> bool:
+    """Whether an interrupted run did this training to its end, by the same recipe, seed and data."""
+    from affekt.training.rows import rows_digest, training_rows
 
-    Raises:
-        ConfigError: a pass would have no picture.
-    """
-    shares, pictures = world.size * recipe.accumulate, min(recipe.batch_size, rows)
-    if pictures < shares:
+    run = training.run
+    if not run.resume or not (run.out / WEIGHTS_FILE).exists():
+        return False
+    written = read_card(run.out).training
+    if "network" not in written["recipe"]:
+        _logger.warning("%s was trained by an older affekt, whose recipes had another form; it starts anew", run.out)
+        (run.out / WEIGHTS_FILE).unlink(missing_ok=True)
+        return False
+    wanted, had = _options(json.loads(json.dumps(asdict(training.recipe)))), _options(written["recipe"])
+    # A card of an older affekt lacks options, which then have no say.
+    changed = sorted(name for name in had if wanted.get(name) != had[name])
+    if written["seed"] != run.seed:
+        changed.append("seed")
+    data = rows_digest(*training_rows(training.recipe, manifest, run))
+    if written.get("rows_sha256", data) != data:
+        changed.append("training or validation data")
+    if changed:
         raise ConfigError(
-            f"expected at least {shares} pictures a step, one for each of {world.size} processes and "
-            f"{recipe.accumulate} passes, got {pictures}; type --accumulate 1, or use fewer processes"
+            f"expected {run.out} to be of this recipe, seed and data, got another {', '.join(changed)}; "
+            "type the command it was trained with, or choose another --out"
         )
+    return True
 
 
-def training_rows(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Return the rows to learn from and those to choose the epoch on; rows without any target are left out.
-
-    Raises:
-        ConfigError: the validation option is neither a split nor a fraction.
-        DataError: a side is empty or lacks what the recipe learns, or mixes valence and arousal of several origins.
-    """
-    usable = pl.any_horizontal(
-        *([pl.col("emotion").is_not_null() | pl.col("votes").is_not_null()] if "expression" in recipe.heads else []),
-        *([pl.col("valence").is_not_null()] if "valence_arousal" in recipe.heads else []),
-    )
-    rows = select_split(manifest, "train")
-    splits = manifest["split"].unique().to_list()
-    chosen = run.validation
-    if chosen == "auto":
-        chosen = "val" if "val" in splits else "0.1"
-    if chosen in splits:
-        if chosen == "train":
-            raise ConfigError("expected a validation split apart from train, got train; type --validation 0.1")
-        sides = rows, select_split(manifest, chosen)
-    else:
-        try:
-            fraction = float(chosen)
-        except ValueError:
-            raise ConfigError(
-                f"expected --validation to be a fraction or one of the splits {', '.join(sorted(splits))}, "
-                f"got {chosen!r}; type --validation 0.1"
-            ) from None
-        sides = carve_validation(rows, fraction, run.seed if run.validation_seed is None else run.validation_seed)
-    for side, name in zip(sides, ("training", "validation"), strict=True):
-        require_targets(recipe, targets_of(side), name)
-    require_labels_to_balance(recipe, targets_of(sides[0]))
-    if "valence_arousal" in recipe.heads:
-        require_one_origin(sides[0])
-    return sides[0].filter(usable), sides[1].filter(usable)
-
-
-def first_network(recipe: Recipe, rows: pl.DataFrame, run: Run) -> Network:
-    """Build the network as it stands before the first step: seeded, its backbone loaded, its means set.
-
-    Raises:
-        ModelError: the weights cannot be had.
-    """
-    torch.manual_seed(run.seed)
-    network = Network(recipe.architecture, recipe.hidden_units, recipe.heads, channels=len(recipe.mean))
-    if recipe.weights != ("none",):
-        network.load_backbone(recipe.architecture, *recipe.weights)
-    if network.heads.valence_arousal is not None:
-        known = rows.select("valence", "arousal").drop_nulls()
-        network.heads.start_at(*(float(known[name].mean()) for name in known.columns))  # pyright: ignore
-    if recipe.frozen:
-        network.freeze_backbone()
-    layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
-    return network.to(memory_format=layout)  # pyright: ignore[reportCallIssue]
-
-
-def load_split(recipe: Recipe, rows: pl.DataFrame, device: torch.device, *, name: str, augmented: bool) -> Split:
-    """Open the pictures and targets of manifest rows."""
-    preprocessing = preprocessing_of(recipe)
-    stream = CropStream(rows, preprocessing, name=name)
-    augmentation = recipe.augmentation if augmented else Augmentation()
-    feed = CropFeed(stream, preprocessing, device, recipe.channels_last, augmentation)
-    return Split(feed, targets_of(rows))
-
-
-def _cached(network: Network, splits: list[Split], recipe: Recipe) -> list[Split]:
-    crops = [split.feed for split in splits if isinstance(split.feed, CropFeed)]
-    features = extract_features(network, crops, precision=recipe.precision)
-    return [Split(feed, split.targets) for feed, split in zip(features, splits, strict=True)]
-
-
-def _trainee(recipe: Recipe, module: torch.nn.Module, training: Split) -> Trainee:
-    optimiser = build_optimiser(module, recipe)
-    steps = steps_in_epoch(training.targets, recipe)
-    return Trainee(
-        module=module,
-        optimiser=optimiser,
-        schedule=Schedule(optimiser, recipe, steps),
-        average=moving_average(module, recipe.ema_decay),
-        best={},
-        progress=Progress(),
-    )
-
-
-def _calibrated(card: Card, logits: torch.Tensor, targets: Targets) -> Card:
-    known = targets.label >= 0
-    if not known.any():
-        return card
-    return replace(card, temperature=fit_temperature(logits[known].numpy(), targets.label[known].numpy()))
+def _options(recipe: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return {name: value for group in recipe.values() for name, value in group.items()}

@@ -1,11 +1,37 @@
 """Sharpness-aware minimisation (Foret et al. 2021, ICLR): the gradient is taken where the loss nearby is worst."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+
+from affekt.training.recipe import Recipe
+
+
+def sam_radius_in(recipe: Recipe, epoch: int) -> float:
+    """Return how far uphill the gradients of an epoch, counted from 0, are taken; 0 where its steps are plain."""
+    late = epoch >= recipe.schedule.epochs - recipe.step.sam_epochs
+    return recipe.step.sam_radius if late or not recipe.step.sam_epochs else 0.0
+
+
+def sam_backward(backward: Callable[[], Tensor], module: nn.Module, radius: float) -> Tensor:
+    """Leave the gradient of a SAM step in the parameters, or with a radius of 0 the plain one.
+
+    Args:
+        backward: computes the loss of a batch and adds its gradients.
+        module: whose parameters they are.
+        radius: how far uphill.
+
+    Returns:
+        The loss before the climb.
+    """
+    loss = backward()
+    if radius:
+        with climbed(module, radius):
+            backward()
+    return loss
 
 
 @contextmanager

@@ -41,9 +41,9 @@ export class BrowserEngine {
   /**
    * Find and read the faces of a picture.
    *
-   * @param {{bitmap: ImageBitmap, longestSide: number}} looked the bitmap is handed over and closed.
+   * @param {{bitmap: ImageBitmap, longestSide: number}} given the bitmap is handed over and closed.
    * @returns {Promise<{width: number, height: number, faces: object[], tookMs: number}>} each face with `boxXyxy`,
-   * `score`, `probabilities` (eight or none) and `point` (valence and arousal, or none).
+   * `score`, `probabilities` (one per label, or none) and `point` (valence and arousal, or none).
    */
   analyse({ bitmap, longestSide }) {
     return this.#call("analyse", { bitmap, longestSide }, [bitmap]);

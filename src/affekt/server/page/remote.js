@@ -30,7 +30,7 @@ export class ServerEngine {
   /**
    * As BrowserEngine.analyse does.
    *
-   * @param {{bitmap: ImageBitmap, file: Blob | undefined}} looked the file is sent as it is where there is one.
+   * @param {{bitmap: ImageBitmap, file: Blob | undefined}} given the file is sent as it is where there is one.
    */
   async analyse({ bitmap, file }) {
     const startedMs = performance.now();

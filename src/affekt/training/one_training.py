@@ -1,0 +1,190 @@
+"""One training: from a recipe and the rows of a manifest to a network, its card and its log."""
+
+import logging
+from dataclasses import asdict, replace
+
+import polars as pl
+import torch
+
+from affekt import __version__
+from affekt.errors import ConfigError
+from affekt.models.card import Card
+from affekt.networks.network import Network, parameter_count
+from affekt.networks.temperature import fit_temperature
+from affekt.networks.weights import load_backbone, save_model
+from affekt.training.batches import CropBatches, CropStream
+from affekt.training.checkpoint import (
+    CHECKPOINT_FILE,
+    Progress,
+    TrainingState,
+    epoch_sentence,
+    fingerprint,
+    load_checkpoint,
+    save_checkpoint,
+    write_log,
+    write_tensorboard,
+)
+from affekt.training.distillation import DistillationTask, asked_once, load_teachers
+from affekt.training.distributed import World, choose_device, joined_world
+from affekt.training.frozen_features import extract_features
+from affekt.training.generations import Run
+from affekt.training.loop import Split, Trainer
+from affekt.training.recipe import Augmentation, Recipe
+from affekt.training.rows import Targets, require_one_origin, rows_digest, steps_in_epoch, targets_of, training_rows
+from affekt.training.task import Task
+
+_logger = logging.getLogger(__name__)
+
+
+def train_network(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
+    """Train a recipe once and write the model, its card and its log into the run's folder.
+
+    Under torchrun all processes call this alike; the first writes.
+
+    Returns:
+        The card that was written.
+
+    Raises:
+        ConfigError: an option is wrong.
+        DataError: a split is empty, lacks what the recipe learns, or holds an unreadable picture.
+        ModelError: the first weights or the checkpoint cannot be used.
+    """
+    with joined_world() as world:
+        device = choose_device(run.device, world)
+        rows, validation_rows = training_rows(recipe, manifest, run)
+        _refuse_fewer_pictures_than_processes(recipe, rows.height, world)
+        network = first_network(recipe, rows, run.seed).to(device)
+        training = load_split(recipe, rows, device, name="training", augmented=True)
+        validation = load_split(recipe, validation_rows, device, name="validation", augmented=False)
+        task = _task(recipe, training, device)
+        module: torch.nn.Module = network
+        if recipe.network.frozen and recipe.augmentation.is_off and not recipe.loss.teachers:
+            module = network.heads
+            training, validation = _with_features(network, [training, validation], recipe)
+        state = TrainingState.before_training(module, recipe, steps_in_epoch(training.targets, recipe.data))
+        data = rows_digest(rows, validation_rows)
+        same = fingerprint(recipe, run.seed, data)
+        if run.resume and (run.out / CHECKPOINT_FILE).is_file():
+            load_checkpoint(state, run.out, same)
+
+        def after_epoch(line: dict[str, float]) -> None:
+            if world.is_main:
+                _logger.info("%s", epoch_sentence(line, recipe.schedule.epochs))
+                # The checkpoint comes last: if killed before it, the epoch is trained again and its line replaced.
+                write_log(state.progress.history, run.out)
+                write_tensorboard(line, run.out)
+                save_checkpoint(state, run.out, same)
+            world.wait()
+
+        trainer = Trainer(recipe, task, training, validation, device, run.seed, world)
+        trainer.fit(state, after_epoch)
+        state.module.load_state_dict(state.best)
+        outputs = trainer.predict(state.module, validation)
+        card = _card(recipe, network, run, rows, state.progress)
+        card.training.update(rows_sha256=data, processes=world.size)
+        if "expression" in outputs:
+            card = _calibrated(card, outputs["expression"], validation.targets)
+        if world.is_main:
+            save_model(network, card, run.out)
+            (run.out / CHECKPOINT_FILE).unlink(missing_ok=True)
+            for leftover in run.out.glob(".*.tmp"):  # of processes that were killed while they wrote
+                leftover.unlink()
+        world.wait()
+    return card
+
+
+def first_network(recipe: Recipe, rows: pl.DataFrame, seed: int) -> Network:
+    """Build the network as it stands before the first step: seeded, its backbone loaded, its means set.
+
+    Args:
+        recipe: the recipe.
+        rows: the training rows.
+        seed: decides the first weights.
+
+    Raises:
+        ModelError: the weights cannot be had.
+    """
+    options = recipe.network
+    torch.manual_seed(seed)
+    network = Network(options.architecture, options.hidden_units, options.heads, channels=len(options.mean))
+    if options.weights != ("none",):
+        load_backbone(network, *options.weights)
+    if network.heads.valence_arousal is not None:
+        known = rows.select("valence", "arousal").drop_nulls()
+        network.heads.start_at(*(float(known[name].mean()) for name in known.columns))  # pyright: ignore
+    if options.frozen:
+        network.freeze_backbone()
+    return network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+
+def load_split(recipe: Recipe, rows: pl.DataFrame, device: torch.device, *, name: str, augmented: bool) -> Split:
+    """Open the pictures and targets of manifest rows."""
+    preprocessing = recipe.network.preprocessing
+    stream = CropStream(rows, preprocessing, name=name)
+    augmentation = recipe.augmentation if augmented else Augmentation()
+    crops = CropBatches(stream, preprocessing, device, augmentation)
+    return Split(crops, targets_of(rows, recipe.loss.expression_target))
+
+
+def _refuse_fewer_pictures_than_processes(recipe: Recipe, rows: int, world: World) -> None:
+    pictures = min(recipe.data.batch_size, rows)
+    if pictures < world.size:
+        raise ConfigError(
+            f"expected at least {world.size} pictures per step, one for each process, got {pictures}; "
+            f"type --batch-size {world.size} or more, or use fewer processes"
+        )
+
+
+def _task(recipe: Recipe, training: Split, device: torch.device) -> Task:
+    """Return what is learnt, with the teachers opened and, where they are asked once, asked."""
+    targets, mixup = training.targets.by_head, recipe.data.mixup
+    if not recipe.loss.teachers:
+        return Task(recipe.loss, targets, mixup)
+    teachers = load_teachers(recipe.loss.teachers, recipe.network.preprocessing, device)
+    if recipe.loss.teacher_view == "plain":
+        assert isinstance(training.batches, CropBatches)
+        teachers = asked_once(teachers, training.batches)
+    return DistillationTask(recipe.loss, targets, mixup, teachers=teachers, precision=recipe.step.precision)
+
+
+def _with_features(network: Network, splits: list[Split], recipe: Recipe) -> list[Split]:
+    crops = [split.batches for split in splits if isinstance(split.batches, CropBatches)]
+    features = extract_features(network, crops, precision=recipe.step.precision)
+    return [Split(batches, split.targets) for batches, split in zip(features, splits, strict=True)]
+
+
+def _card(recipe: Recipe, network: Network, run: Run, rows: pl.DataFrame, progress: Progress) -> Card:
+    """Write down what the trained network knows about itself."""
+    chosen = progress.history[progress.best_epoch - 1]
+    return Card(
+        name=run.out.absolute().name,
+        architecture=recipe.network.architecture,
+        hidden_units=recipe.network.hidden_units,
+        heads=recipe.network.heads,
+        preprocessing=recipe.network.preprocessing,
+        valence_arousal_origin=require_one_origin(rows) if "valence_arousal" in recipe.network.heads else None,
+        parameters=parameter_count(network),
+        training={
+            "recipe_name": run.recipe_name,
+            "recipe": asdict(recipe),
+            "data": run.data.name,
+            "sources": rows["source"].unique().sort().to_list(),
+            "rows": rows.height,
+            "validation": run.validation,
+            "seed": run.seed,
+            "epochs": progress.epoch,
+            "best_epoch": progress.best_epoch,
+            "seconds": round(sum(line["seconds"] for line in progress.history), 1),
+            "torch": torch.__version__,
+            "command": run.command,
+        },
+        metrics={"validation": {name: value for name, value in chosen.items() if name.startswith("val_")}},
+        affekt_version=__version__,
+    )
+
+
+def _calibrated(card: Card, logits: torch.Tensor, targets: Targets) -> Card:
+    known = targets.label >= 0
+    if not known.any():
+        return card
+    return replace(card, temperature=fit_temperature(logits[known].numpy(), targets.label[known].numpy()))

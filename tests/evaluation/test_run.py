@@ -1,0 +1,64 @@
+"""`affekt.evaluate` from Python: what may be given for models, data and tables, and what comes back."""
+
+import dataclasses
+import inspect
+import json
+
+import polars as pl
+import pytest
+
+from affekt.data.manifest import write_manifest
+from affekt.errors import ConfigError
+from affekt.evaluation.run import EvaluateOptions, evaluate
+
+QUICK = {"resamples": 10, "mistakes": 0}
+
+
+def test_tables_and_manifest_may_be_frames(tmp_path, manifest, predictions, predictions_of):
+    tables = {"one": predictions, "two": predictions_of(manifest, skill=1.0, seed=7)}
+    found = evaluate(data=manifest, predictions=tables, out=tmp_path / "report", command="a notebook", **QUICK)
+    assert [scores.name for scores in found.scores] == ["one", "two"]
+    assert repr(found) == f"Evaluation of one, two on made, split test, {found.rows} rows"
+    metrics = json.loads((tmp_path / "report" / "metrics.json").read_text())
+    assert metrics["command"] == "a notebook"
+    row = found.frame.row(by_predicate=(pl.col("model") == "two") & (pl.col("figure") == "macro_f1"), named=True)
+    assert {key: row[key] for key in ("value", "low", "high")} == metrics["models"]["two"]["figures"]["macro_f1"]
+    assert found.frame["model"].unique(maintain_order=True).to_list() == ["one", "two", "floor"]
+
+
+def test_paths_may_be_text_and_one_model_needs_no_list(tmp_path, manifest, small_model):
+    write_manifest(manifest, tmp_path / "faces.parquet")
+    out = tmp_path / "report"
+    found = evaluate(
+        str(small_model), data=str(tmp_path / "faces.parquet"), out=str(out), runtime="onnxruntime", **QUICK
+    )
+    again = evaluate([small_model], data=manifest, out=out, runtime="onnxruntime", names={"by-light": "grey"}, **QUICK)
+    assert found.scores[0].figures == again.scores[0].figures
+    assert (found.scores[0].name, again.scores[0].name) == ("by-light", "grey")
+
+
+def test_a_model_is_opened_once_also_for_corruptions(tmp_path, manifest, small_model, monkeypatch):
+    from affekt.networks import predictions as asked
+
+    opened = []
+    open_model = asked.open_model
+    monkeypatch.setattr(
+        asked, "open_model", lambda *args, **options: opened.append(args) or open_model(*args, **options)
+    )
+    few = manifest.filter((pl.col("split") == "train") | (pl.int_range(pl.len()) < 60))
+    found = evaluate(small_model, data=few, out=tmp_path, runtime="onnxruntime", corruptions=True, **QUICK)
+    assert opened == [(small_model,)]
+    assert len(found.robustness[0].changes) == 16
+
+
+def test_a_frame_and_a_model_of_one_name_are_refused(tmp_path, manifest, predictions, small_model):
+    with pytest.raises(ConfigError, match="different names"):
+        evaluate(small_model, data=manifest, predictions={"by-light": predictions}, out=tmp_path)
+
+
+def test_the_function_is_the_options():
+    taken = inspect.signature(evaluate).parameters
+    assert list(taken) == [field.name for field in dataclasses.fields(EvaluateOptions)]
+    assert taken["models"].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+    assert {each.kind for name, each in taken.items() if name != "models"} == {inspect.Parameter.KEYWORD_ONLY}
+    assert evaluate.__doc__ == EvaluateOptions.__doc__
