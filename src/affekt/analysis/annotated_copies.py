@@ -79,21 +79,18 @@ class AnnotatedCopies:
         with written_whole(place) as temporary:
             copy.save(temporary, "JPEG", quality=JPEG_QUALITY)
 
-    def write_timeline(self, name: str, rows: pl.DataFrame, *, origin: str | None) -> None:
-        """Write the timeline of a video, if timelines are wanted; arguments as of `write_timelines`."""
+    def draw_video(
+        self, name: str, rows: pl.DataFrame, *, origin: str | None, stop_after_s: float, moved: Callable[[float], None]
+    ) -> None:
+        """Write the timeline of a video as `write_timelines` does, and its copy as `write_annotated_video` does."""
+        from affekt.analysis.annotated_video import write_annotated_video
         from affekt.analysis.timeline import write_timelines
 
-        if self.timelines is None:
-            return
-        told_apart = name in self._told_apart
-        written = write_timelines(name, rows, self.timelines, origin=origin, told_apart=told_apart)
-        why = "not one frame of it was read" if rows.is_empty() else "nobody stays in it"
-        logger.info(f"wrote {' and '.join(map(str, written))}" if written else f"no timeline of {name}: {why}")
-
-    def draw_video(self, name: str, rows: pl.DataFrame, *, stop_after_s: float, moved: Callable[[float], None]) -> None:
-        """Write the annotated copy of a video, if copies are wanted; arguments as of `write_annotated_video`."""
-        from affekt.analysis.annotated_video import write_annotated_video
-
+        if self.timelines is not None:
+            told_apart = name in self._told_apart
+            written = write_timelines(name, rows, self.timelines, origin=origin, told_apart=told_apart)
+            why = "not one frame of it was read" if rows.is_empty() else "nobody stays in it"
+            logger.info(f"wrote {' and '.join(map(str, written))}" if written else f"no timeline of {name}: {why}")
         if self.folder is not None and not rows.is_empty():
             write_annotated_video(name, rows, self._place(self.folder, name), stop_after_s=stop_after_s, moved=moved)
 

@@ -139,10 +139,9 @@ class PredictionRun:
                 place = videos.index(name)
                 bar.set_postfix_str(f"drawing video {place + 1} of {len(videos)}")
                 rows = (row for (_, rows), _ in records for row in rows if row["frame"] is not None)
-                table = _frame(rows, schema)
-                self.copies.write_timeline(name, table, origin=self.origin)
-                moved = partial(_move_to, bar, place)
-                self.copies.draw_video(name, table, stop_after_s=self.analyzer.options.stop_after_s, moved=moved)
+                table, moved = _frame(rows, schema), partial(_move_to, bar, place)
+                stop_after_s = self.analyzer.options.stop_after_s
+                self.copies.draw_video(name, table, origin=self.origin, stop_after_s=stop_after_s, moved=moved)
                 moved(1.0)
 
     def _report(self) -> None:

@@ -69,11 +69,10 @@ def rows_of(
         return [{**empty_row(name, "no_face"), **place}]
     rows = []
     for face in range(len(found.box_xyxy)):
-        row = {**empty_row(name, "ok"), **place, "face": face, **_box(found, face)}
-        row |= _scores(affect, face)
+        row = {**empty_row(name, "ok"), **place, "face": face, **_box(found, face), **_scores(affect, face)}
         if smoother is not None and found.track is not None:
             row |= _smoothed(row, smoother)
-        rows.append({**row, **_expression(row, min_confidence)})
+        rows.append(row | _expression(row, min_confidence))
     return rows
 
 

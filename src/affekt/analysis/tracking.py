@@ -56,11 +56,9 @@ class FaceTracker:
         self._updated_s = float("-inf")
 
     def update(self, box_xyxy: np.ndarray, time_s: float) -> np.ndarray:
-        """Return the (faces,) numbers of the next frame's faces, counted from 0 in the order of appearance.
+        """Return the numbers of the next frame's faces, (faces, 4) boxes: from 0, in the order of appearance.
 
-        Args:
-            box_xyxy: (faces, 4) in pixels.
-            time_s: when the frame is shown; never earlier than the one before.
+        Times never go back.
         """
         earliest_s = min(time_s - self.longest_gap_s, self._updated_s)
         self._tracks = [track for track in self._tracks if track.time_s >= earliest_s]
@@ -129,13 +127,10 @@ class Smoother:
         self._state: dict[int, tuple[float, np.ndarray]] = {}
 
     def __call__(self, track: int, time_s: float, probabilities: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """Filter the newest answer of a track: its probabilities and points, returned one after the other.
+        """Filter the newest answer of a track, and return its probabilities and points one after the other.
 
-        Args:
-            track: its number.
-            time_s: when; never earlier than the track's one before.
-            probabilities: (8,) summing to 1, or (0,) where the model has none.
-            points: (2,) valence and arousal, or (0,).
+        Probabilities are (8,), summing to 1, or (0,) where the model has none; points are (2,) valence and arousal, or
+        (0,). Times never go back.
         """
         value = np.concatenate([np.log(np.maximum(probabilities, SMALLEST_PROBABILITY)), points]).astype(float)
         if self.time_constant_s and track in self._state:

@@ -55,10 +55,6 @@ def read_frames(name: str, *, every_s: float = 0.0) -> Generator[VideoFrame, Non
     Packets that cannot be decoded are passed over; of a video, not of a camera, the last thing told is that some were.
     Where times go back, as in recordings that were joined, the frame is taken for the next one after the one before.
 
-    Args:
-        name: the file, or a camera as `opened_camera` takes it.
-        every_s: leave this much time between frames; 0 gives all.
-
     Raises:
         PictureError: not one frame could be decoded; or, after the last frame, the camera went away.
         IncompleteVideo: after the last frame, where packets were passed over or the file breaks off.

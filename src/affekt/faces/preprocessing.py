@@ -106,11 +106,7 @@ def triangle_taps(length: int, start: float, stop: float, size: int) -> tuple[np
     """Which pixels count, and how much, for `size` points between `start` and `stop` on a line of `length` pixels.
 
     A triangle filter whose half-width is the larger of one source pixel and one step, as in Pillow's bilinear resize;
-    pixels beyond the line repeat its ends.
-
-    Returns:
-        (size, taps) indices of pixels, one of which may come several times, and (size, taps) float32 weights, each row
-        summing to 1.
+    pixels beyond the line repeat its ends. Indices and float32 weights are (size, taps); each row of weights sums to 1.
     """
     step = (stop - start) / size
     support = max(step, 1.0)

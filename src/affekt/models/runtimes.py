@@ -7,7 +7,7 @@ import sys
 import threading
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import onnxruntime
@@ -22,18 +22,8 @@ LEFT_BY_PARENT: list[Any] = []
 """What OpenVINO had open when this process was forked: freed here, it would wait for threads that are not."""
 
 
-class Engine(Protocol):
-    """A network opened in a runtime, safe to call from several threads at once."""
-
-    runtime: RuntimeName
-
-    def __call__(self, faces: np.ndarray) -> dict[str, np.ndarray]:
-        """Map (faces, channels, size, size) float32 to the network's named outputs."""
-        ...
-
-
 class OnnxRuntimeEngine:
-    """onnxruntime, on the processor or on a CUDA device."""
+    """A network in onnxruntime, on the processor or on a CUDA device; threads may share it."""
 
     def __init__(self, model: Path | bytes, *, threads: int, runtime: RuntimeName = "onnxruntime") -> None:
         """Open a network; `threads` share each call."""
@@ -54,14 +44,14 @@ class OnnxRuntimeEngine:
         self._outputs = [output.name for output in self._session.get_outputs()]
 
     def __call__(self, faces: np.ndarray) -> dict[str, np.ndarray]:
-        """Answer as an `Engine` does."""
+        """Map (faces, channels, size, size) float32 to the network's named outputs."""
         _refuse_other_shape(faces, self._shape, self._where)
         answers = self._session.run(self._outputs, {self._input: faces})
         return {name: np.asarray(answer) for name, answer in zip(self._outputs, answers, strict=True)}
 
 
 class OpenVinoEngine:
-    """OpenVINO on the processor."""
+    """A network in OpenVINO on the processor; threads may share it."""
 
     runtime: RuntimeName = "openvino"
 
@@ -87,7 +77,7 @@ class OpenVinoEngine:
         self._process = os.getpid()
 
     def __call__(self, faces: np.ndarray) -> dict[str, np.ndarray]:
-        """Answer as an `Engine` does."""
+        """Map (faces, channels, size, size) float32 to the network's named outputs."""
         # Into a child process, a fork, the network's threads did not come along.
         if self._process != os.getpid():
             with self._opening:
@@ -100,6 +90,9 @@ class OpenVinoEngine:
             request = self._of_thread.request = self._compiled.create_infer_request()
         answers = request.infer([faces], share_inputs=True)
         return {output.get_any_name(): np.array(answers[output]) for output in self._compiled.outputs}
+
+
+Engine = OnnxRuntimeEngine | OpenVinoEngine
 
 
 def _where(model: Path | bytes) -> str:
