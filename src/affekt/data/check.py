@@ -1,12 +1,13 @@
 """What a manifest holds, and what in it would spoil a result: leaks between splits, bad pictures, bad labels."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import polars as pl
 
 from affekt.cores import core_count
-from affekt.data.manifest import has_unknown_emotion, is_out_of_range
+from affekt.data.manifest import LABEL_RULES
 from affekt.data.splits import SPLITS, ordered_splits
 from affekt.errors import PictureError
 from affekt.faces.pictures import picture_size
@@ -29,7 +30,6 @@ class CheckReport:
     """What was found in a manifest."""
 
     rows: int
-    """Rows of the manifest."""
     counts: pl.DataFrame
     """`emotion` (null: unknown) and a count for each split, in the order of labels and splits."""
     without_valence_arousal: int
@@ -52,7 +52,6 @@ class CheckReport:
     conflicting: int
     """Pictures whose copies carry different emotions."""
     subjects: int
-    """People named in the manifest."""
     shared_subjects: pl.DataFrame
     """`source`, `subject` and `splits` of people who are in more than one split."""
 
@@ -74,28 +73,27 @@ class CheckReport:
 
     def _labels(self) -> list[Finding]:
         known, wrong = self.rows - self.without_valence_arousal, self.wrong_labels.height
-        examples = [
-            f"{split}: {name}, {emotion or 'no emotion'}, valence {_value(valence)}, arousal {_value(arousal)}"
-            for split, name, emotion, valence, arousal in self.wrong_labels.head(EXAMPLES_SHOWN).rows()
-        ]
+
+        def line(split: str, name: str, emotion: str | None, *point: float | None) -> str:
+            valence, arousal = ("unknown" if value is None else f"{value:g}" for value in point)
+            return f"{split}: {name}, {emotion or 'no emotion'}, valence {valence}, arousal {arousal}"
+
         return [
             ("valence, arousal", f"{known:,} rows have both, {self.without_valence_arousal:,} do not"),
             ("LABELS", f"{wrong:,} unknown or out of range") if wrong else ("labels", "all known and in range"),
-            *_with_rest(examples, wrong),
+            *_examples(self.wrong_labels, line),
         ]
 
     def _pictures(self) -> list[Finding]:
         if not self.opened:
             return [("pictures", "not opened")]
-        unreadable, tiny = self.unreadable.head(EXAMPLES_SHOWN).rows(), self.tiny.head(EXAMPLES_SHOWN).rows()
-        count = f"{self.unreadable.height:,} unreadable" if unreadable else "all readable"
+        unreadable, tiny = self.unreadable.height, self.tiny.height
+        count = f"{unreadable:,} unreadable" if unreadable else "all readable"
         return [
             ("pictures", f"{self.opened:,} opened, {count}"),
-            *_with_rest([f"{split}: {why}" for split, _, why in unreadable], self.unreadable.height),
-            ("tiny pictures", f"{self.tiny.height:,}" if tiny else "none"),
-            *_with_rest(
-                [f"{split}: {name}, {width}x{height}" for split, name, width, height in tiny], self.tiny.height
-            ),
+            *_examples(self.unreadable, "{0}: {2}".format),
+            ("tiny pictures", f"{tiny:,}" if tiny else "none"),
+            *_examples(self.tiny, "{}: {}, {}x{}".format),
         ]
 
     def _copies(self) -> list[Finding]:
@@ -115,18 +113,14 @@ class CheckReport:
         findings = [("people", f"{self.subjects:,} named" if self.subjects else "none named")]
         if shared := self.shared_subjects.height:
             findings.append(("LEAK", f"{_plural(shared, 'person is', 'people are')} in more than one split"))
-            examples = self.shared_subjects.head(EXAMPLES_SHOWN).rows()
-            findings += _with_rest([f"{name}: {', '.join(splits)}" for _, name, splits in examples], shared)
+            findings += _examples(self.shared_subjects, lambda _, name, splits: f"{name}: {', '.join(splits)}")
         return findings
 
 
-def _value(number: float | None) -> str:
-    return "unknown" if number is None else f"{number:g}"
-
-
-def _with_rest(examples: list[str], found: int) -> list[Finding]:
-    rest = [f"and {found - EXAMPLES_SHOWN:,} more"] if found > EXAMPLES_SHOWN else []
-    return [("", line) for line in (*examples, *rest)]
+def _examples(frame: pl.DataFrame, line: Callable[..., str]) -> list[Finding]:
+    shown = [("", line(*row)) for row in frame.head(EXAMPLES_SHOWN).rows()]
+    rest = frame.height - EXAMPLES_SHOWN
+    return [*shown, ("", f"and {rest:,} more")] if rest > 0 else shown
 
 
 def _plural(count: int, singular: str, plural: str | None = None) -> str:
@@ -134,16 +128,11 @@ def _plural(count: int, singular: str, plural: str | None = None) -> str:
 
 
 def count_emotions(frame: pl.DataFrame) -> pl.DataFrame:
-    """Count the rows of each emotion in each split.
-
-    Returns:
-        `emotion`, every label and then null, and one column of counts for each split, in the order of splits.
-    """
+    """Count the rows of each `emotion`, every label and then null, in a column for each split in their order."""
     counts = pl.DataFrame({"emotion": [*LABELS, None]}, schema={"emotion": pl.String})
-    for split in ordered_splits(frame["split"].unique()):
-        found = frame.filter(pl.col("split") == split).group_by("emotion").agg(pl.len().cast(pl.Int64).alias(split))
-        counts = counts.join(found, on="emotion", how="left", nulls_equal=True, maintain_order="left")
-    return counts.with_columns(pl.exclude("emotion").fill_null(0))
+    found = frame.group_by("emotion", "split").len().pivot("split", index="emotion", values="len")
+    counts = counts.join(found, on="emotion", how="left", nulls_equal=True, maintain_order="left")
+    return counts.select("emotion", pl.col(ordered_splits(frame["split"].unique())).fill_null(0).cast(pl.Int64))
 
 
 def emotion_table(counts: pl.DataFrame) -> str:
@@ -156,16 +145,11 @@ def emotion_table(counts: pl.DataFrame) -> str:
 
 
 def check_manifest(frame: pl.DataFrame, *, pictures: bool = True) -> CheckReport:
-    """Look for everything in a manifest that would spoil a result, as `affekt data check` does.
+    """Look for everything in a manifest that would spoil a result, as `affekt data check` does; change nothing.
 
-    Args:
-        frame: a manifest, as `affekt.read_manifest` returns it.
-        pictures: whether to open every picture, which takes most of the time.
-
-    Returns:
-        What was found, `print(report.text())` shows it; nothing is changed.
+    `pictures=False` opens none, which takes most of the time; `print(report.text())` shows what was found.
     """
-    wrong = pl.any_horizontal(has_unknown_emotion(), is_out_of_range("valence"), is_out_of_range("arousal"))
+    wrong = frame.filter(pl.any_horizontal(LABEL_RULES.values()))
     hashed = frame.filter(pl.col("pixel_sha256").is_not_null())
     people = (
         frame.filter(pl.col("subject").is_not_null())
@@ -179,7 +163,7 @@ def check_manifest(frame: pl.DataFrame, *, pictures: bool = True) -> CheckReport
         rows=frame.height,
         counts=count_emotions(frame),
         without_valence_arousal=frame.filter(pl.any_horizontal(pl.col("valence", "arousal").is_null())).height,
-        wrong_labels=frame.filter(wrong).select("split", "source_id", "emotion", "valence", "arousal"),
+        wrong_labels=wrong.select("split", "source_id", "emotion", "valence", "arousal"),
         opened=frame.height if pictures else 0,
         unreadable=unreadable,
         tiny=tiny,
@@ -201,12 +185,6 @@ def drop_leaks(frame: pl.DataFrame) -> pl.DataFrame:
 
     Each picture stays in the earliest of train, val, test and then the other splits by name, and its copies in later
     splits go; then the same for each person. Copies within one split stay.
-
-    Args:
-        frame: a manifest.
-
-    Returns:
-        The rows that stay, in their order.
     """
     for keys in (["pixel_sha256"], ["source", "subject"]):
         rank = _rank(frame)
@@ -232,14 +210,10 @@ def _copies_across(hashed: pl.DataFrame) -> pl.DataFrame:
     return leaked.sort("rank", "kept").select("kept", pl.col("split").alias("leaked"), "pictures")
 
 
-Size = tuple[int | None, int | None, str | None]
-"""Width and height of a picture in pixels, or why it cannot be read."""
-
-
 def _open_pictures(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the pictures that cannot be read, and the tiny ones."""
     slices = frame.select("path", "image", "source_id").iter_slices(ROWS_PER_SLICE)
-    found: list[Size] = []
+    found: list[tuple[int | None, int | None, str | None]] = []
     with (
         ThreadPoolExecutor(core_count()) as pool,
         progress_bar(total=frame.height, description="opening pictures", unit="pictures") as progress,
@@ -253,7 +227,8 @@ def _open_pictures(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     return opened.filter(pl.col("why").is_not_null()).select("split", "source_id", "why"), tiny.drop("why")
 
 
-def _size(path: str | None, image: bytes | None, source_id: str) -> Size:
+def _size(path: str | None, image: bytes | None, source_id: str) -> tuple[int | None, int | None, str | None]:
+    """Return the width and height of a picture in pixels, or why it cannot be read."""
     source = path if image is None else image
     assert source is not None
     try:

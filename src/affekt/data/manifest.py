@@ -16,12 +16,14 @@
 Any further column is a group attribute.
 """
 
+import re
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from affekt.data.csv_text import read_text_table
 from affekt.errors import DataError, PictureError
 from affekt.faces.pictures import read_rgb
 from affekt.files import written_whole
@@ -46,16 +48,6 @@ SCHEMA: dict[str, pl.DataType] = {
 ORIGINS = ("rated", "projected", "predicted", "synthetic")
 
 
-def has_unknown_emotion() -> pl.Expr:
-    """Whether a row's emotion is none of the eight labels."""
-    return ~pl.col("emotion").is_in(LABELS)
-
-
-def is_out_of_range(name: str) -> pl.Expr:
-    """Whether a row's valence or arousal, by name, is outside [-1, 1] or NaN."""
-    return ~pl.col(name).is_between(-1, 1) | pl.col(name).is_nan()
-
-
 def has_empty_box() -> pl.Expr:
     """Whether a row's box is there but has no area, or an edge that is no finite number."""
     left, top, right, bottom = (pl.col("box_xyxy").arr.get(edge) for edge in range(4))
@@ -75,9 +67,11 @@ STRUCTURE_RULES: dict[str, pl.Expr] = {
     "each (source, source_id) once": pl.struct("source", "source_id").is_duplicated(),
 }
 LABEL_RULES: dict[str, pl.Expr] = {
-    f"an emotion among {', '.join(LABELS)} or null": has_unknown_emotion(),
-    "valence in [-1, 1] or null": is_out_of_range("valence"),
-    "arousal in [-1, 1] or null": is_out_of_range("arousal"),
+    f"an emotion among {', '.join(LABELS)} or null": ~pl.col("emotion").is_in(LABELS),
+    **{
+        f"{name} in [-1, 1] or null": ~pl.col(name).is_between(-1, 1) | pl.col(name).is_nan()
+        for name in ("valence", "arousal")
+    },
 }
 """What is expected of a row, and whether it breaks that."""
 
@@ -85,12 +79,8 @@ LABEL_RULES: dict[str, pl.Expr] = {
 def to_manifest(rows: pl.DataFrame, *, with_wrong_labels: bool = False) -> pl.DataFrame:
     """Bring rows to the manifest's columns and types; absent columns become null, further ones are kept at the end.
 
-    Args:
-        rows: with any of the manifest's columns, and further ones.
-        with_wrong_labels: let unknown emotions and values out of range pass, for a check to count.
-
-    Raises:
-        DataError: a value breaks the contract; the message names the first such row.
+    A value that breaks the contract is refused; `with_wrong_labels` lets unknown emotions and values out of range pass,
+    for a check to count.
     """
     missing = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in SCHEMA.items() if name not in rows.columns]
     further = [name for name in rows.columns if name not in SCHEMA]
@@ -111,20 +101,12 @@ def to_manifest(rows: pl.DataFrame, *, with_wrong_labels: bool = False) -> pl.Da
 
 
 def write_manifest(frame: pl.DataFrame, path: Path) -> None:
-    """Write a manifest whole or not at all.
-
-    Raises:
-        DataError: a value breaks the contract, or the file cannot be written.
-    """
+    """Write a manifest whole or not at all; refuse values that break the contract."""
     write_table(to_manifest(frame), path)
 
 
 def write_table(frame: pl.DataFrame, path: Path) -> None:
-    """Write any table as Parquet, whole or not at all.
-
-    Raises:
-        DataError: the file cannot be written.
-    """
+    """Write any table as Parquet, whole or not at all."""
     with written_whole(path) as temporary:
         try:
             frame.write_parquet(temporary)
@@ -161,9 +143,7 @@ def read_manifest(path: str | Path, *, with_wrong_labels: bool = False) -> pl.Da
         [('train', 'fear', None)]
     """
     path = Path(path)
-    if not path.is_file():
-        got = "a folder" if path.is_dir() else "no such file"
-        raise DataError(f"expected a manifest at {path}, got {got}; make one with: affekt data import --help")
+    _refuse_absent(path, "a manifest", "make one with: affekt data import --help")
     try:
         frame = pl.read_parquet(path)
     except (pl.exceptions.PolarsError, OSError) as error:
@@ -182,11 +162,7 @@ def read_manifest(path: str | Path, *, with_wrong_labels: bool = False) -> pl.Da
 
 
 def select_split(frame: pl.DataFrame, split: str) -> pl.DataFrame:
-    """Return the rows of one split.
-
-    Raises:
-        DataError: there are none; the message lists the splits there are.
-    """
+    """Return the rows of one split; refuse a split without rows."""
     rows = frame.filter(pl.col("split") == split)
     if rows.is_empty():
         counts = ", ".join(f"{name} ({count})" for name, count in frame["split"].value_counts(sort=True).iter_rows())
@@ -197,16 +173,7 @@ def select_split(frame: pl.DataFrame, split: str) -> pl.DataFrame:
 def with_attributes(manifest: pl.DataFrame, path: Path) -> pl.DataFrame:
     """Join the columns of a csv to a manifest as group attributes; rows of neither side need a partner in the other.
 
-    Args:
-        manifest: the manifest.
-        path: a csv with `source_id`, with `source` too where data sets share names, and one further column or more.
-
-    Returns:
-        The manifest, in its order, with the csv's further columns as text, null where the csv has no such row.
-
-    Raises:
-        DataError: the file cannot be read, a column is missing or one of the manifest's own, a name comes twice, or no
-            row of the manifest is named.
+    The csv has `source_id`, `source` too where data sets share names, and further columns, which are joined as text.
     """
     table = read_text_table(path, "a csv of attributes", "write source_id,age,gender in it")
     keys = [name for name in ("source", "source_id") if name in table.columns]
@@ -229,14 +196,40 @@ def with_attributes(manifest: pl.DataFrame, path: Path) -> pl.DataFrame:
 
 
 def read_row_rgb(row: dict[str, object]) -> np.ndarray:
-    """Decode the picture of one manifest row to (height, width, 3) uint8 RGB.
-
-    Raises:
-        PictureError: the picture is missing or unreadable; the message names the row.
-    """
+    """Decode the picture of one manifest row to (height, width, 3) uint8 RGB; an error names the row."""
     source = row.get("image") or row["path"]
     assert isinstance(source, bytes | str)
     try:
         return read_rgb(source)
     except PictureError as error:
         raise PictureError(f"picture of {row.get('source_id')}: {error}") from error
+
+
+def read_text_table(path: Path, what: str, instead: str, needed: Iterable[str] = ()) -> pl.DataFrame:
+    """Read a csv file with a header as text: what a cell becomes is decided where its meaning is known.
+
+    Spaces around names and cells, which Kaggle's tables have, are left out; empty cells are null. Errors say `what` the
+    file should be, as in "a predictions table", and what to do `instead`; the `needed` columns must be there.
+    """
+    _refuse_absent(path, what, instead)
+    try:
+        table = pl.read_csv(path, infer_schema=False)
+        # polars appends this to the second of two equal names.
+        counts = Counter(re.sub(r"_duplicated_[0-9]+$", "", name).strip() for name in table.columns)
+        if repeated := [name for name, count in counts.items() if name and count > 1]:
+            raise DataError(f"expected {what} in {path}, got several columns named {repeated[0]!r}; {instead}")
+        table = table.rename(str.strip)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        raise DataError(f"expected {what} in {path}, got {reason}; {instead}") from error
+    if absent := [name for name in needed if name not in table.columns]:
+        raise DataError(
+            f"expected {what} in {path}, got no {', '.join(absent)} among {', '.join(table.columns)}; {instead}"
+        )
+    return table.with_columns(pl.all().str.strip_chars().replace("", None))
+
+
+def _refuse_absent(path: Path, what: str, instead: str) -> None:
+    if not path.is_file():
+        got = "a folder" if path.is_dir() else "no such file"
+        raise DataError(f"expected {what} at {path}, got {got}; {instead}")

@@ -27,19 +27,8 @@ def carve_validation(train: pl.DataFrame, fraction: float, seed: int) -> tuple[p
     """Divide training rows in two, so that no person and no copy of a picture stands on both sides.
 
     Rows of one subject stay together, as do rows of the same pixels, and whatever these two join. Within each
-    expression the same fraction of groups goes to validation.
-
-    Args:
-        train: manifest rows.
-        fraction: share of the groups wanted for validation.
-        seed: decides which groups.
-
-    Returns:
-        Training rows and validation rows, each in the order given.
-
-    Raises:
-        ConfigError: the fraction is not between 0 and 1.
-        DataError: one side would be empty.
+    expression the same fraction of groups goes to validation. Returns the rows of training and of validation, each in
+    the order given.
     """
     if not 0 < fraction < 1:
         raise ConfigError(f"expected a validation fraction between 0 and 1, got {fraction}; type --validation 0.1")

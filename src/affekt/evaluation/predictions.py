@@ -16,8 +16,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from affekt.data.csv_text import read_text_table
-from affekt.data.manifest import select_split
+from affekt.data.manifest import read_text_table, select_split
 from affekt.errors import DataError
 from affekt.evaluation.figures import DIMENSIONS
 from affekt.labels import LABELS, PROBABILITY_COLUMNS

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from affekt.data.importers import engine
 from affekt.data.importers.engine import ImportOptions, found_box, import_dataset, import_listing, run_in_processes
-from affekt.data.importers.listing import Listing
-from affekt.data.importers.report import NO_FACE
+from affekt.data.importers.listing import NO_FACE, Listing
 from affekt.data.manifest import read_manifest
 from affekt.errors import ConfigError, DataError, ModelError
 from affekt.faces.detection import Faces

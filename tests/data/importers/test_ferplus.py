@@ -9,8 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from affekt.data.importers.engine import ImportOptions, import_listing
-from affekt.data.importers.ferplus import FerPlus, keep_agreed, read_label_table
-from affekt.data.importers.votes import CHOICES, NORMS, PUBLISHED, RULES
+from affekt.data.importers.ferplus import CHOICES, NORMS, PUBLISHED, RULES, FerPlus, keep_agreed, read_label_table
 from affekt.errors import DataError
 from affekt.faces.pictures import encode_png, read_rgb
 from affekt.labels import LABELS

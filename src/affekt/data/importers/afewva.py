@@ -37,11 +37,7 @@ class AfewVa:
     """Fraction of the frames that goes to test, whole actors at a time."""
 
     def __post_init__(self) -> None:
-        """Refuse fractions that leave nothing to train on, and seeds that are none.
-
-        Raises:
-            ConfigError: a fraction is negative, the two reach 1, or the seed is negative or too large.
-        """
+        """Refuse fractions that leave nothing to train on, and seeds that are none."""
         require_seed(self.seed)
         if min(self.val, self.test) < 0 or self.val + self.test >= 1:
             raise ConfigError(f"expected --val and --test of 0 or more, below 1 together, got {self.val}, {self.test}")
@@ -50,12 +46,13 @@ class AfewVa:
         """List the frames of every clip, with the bounds of the 68 landmarks as face box.
 
         Frames without landmarks are left out: a null box would say that the whole film frame is the face.
-
-        Raises:
-            DataError: there are no clips, an annotation file is damaged, or no frame has landmarks.
         """
         root = self.root.resolve()
-        files = _find_annotations(root)
+        found = [*root.glob("*/*.json"), *root.glob("*/*/*.json")]
+        # Copies in folders named *_cropped are passed over.
+        files = sorted(
+            path for path in found if path.stem == path.parent.name and "_cropped" not in str(path.relative_to(root))
+        )
         if not files:
             raise DataError(
                 f"expected clips as 001/001.json with 001/00000.png under {root}, got none; give the folder that "
@@ -75,11 +72,8 @@ class AfewVa:
             pl.lit("afewva").alias("source"),
             pl.lit("rated").alias("valence_arousal_origin"),
         )
-        return Listing(
-            rows=rows,
-            dropped={"no landmarks, and so no face box": without},
-            notes=tuple(self._notes(rows, splits, len(files))),
-        )
+        notes = tuple(self._notes(rows, splits, len(files)))
+        return Listing(rows=rows, dropped={"no landmarks, and so no face box": without}, notes=notes)
 
     def _notes(self, rows: pl.DataFrame, splits: dict[str, str], clips: int) -> list[str]:
         unknown = sum(person.startswith(UNKNOWN_ACTOR) for person in splits)
@@ -97,26 +91,8 @@ class AfewVa:
         return notes
 
 
-def _find_annotations(root: Path) -> list[Path]:
-    """Return every `NNN/NNN.json` one or two folders below the root; copies in `*_cropped` folders are passed over."""
-    found = [*root.glob("*/*.json"), *root.glob("*/*/*.json")]
-    return sorted(
-        path for path in found if path.stem == path.parent.name and "_cropped" not in str(path.relative_to(root))
-    )
-
-
 def split_by_person(people: list[str], val: float, test: float, seed: int) -> dict[str, str]:
-    """Deal whole people to train, val and test, so that each split holds about its fraction of the frames.
-
-    Args:
-        people: the person of each frame.
-        val: fraction of the frames for val.
-        test: fraction of the frames for test.
-        seed: shuffles the people.
-
-    Returns:
-        The split of each person.
-    """
+    """Return the split of each person, given the person of each frame: each split holds about its fraction of them."""
     frames = Counter(people)
     names = sorted(frames)
     shuffled = [names[index] for index in np.random.default_rng(seed).permutation(len(names))]

@@ -29,14 +29,7 @@ NO_EXPRESSION = {8: "none", 9: "uncertain", 10: "no face"}
 NO_TEST_SET = "There is no public test set: validation doubles as test, so choose models on a part of train."
 
 BOX_COLUMNS = ("face_x", "face_y", "face_width", "face_height")
-COLUMNS: tuple[str, ...] = (
-    "subDirectory_filePath",
-    *BOX_COLUMNS,
-    "facial_landmarks",
-    "expression",
-    "valence",
-    "arousal",
-)
+COLUMNS = ("subDirectory_filePath", *BOX_COLUMNS, "facial_landmarks", "expression", "valence", "arousal")
 """Of the 2017 lists, some of which have no header."""
 NEEDED = [name for name in COLUMNS if name != "facial_landmarks"]
 LISTS = {
@@ -58,10 +51,9 @@ REMARKS_2017 = {
 SETS = {"train_set": "train", "val_set": "val"}
 PUBLISHED_2021 = {"train": 287_651, "val": 3_999}
 FACES_PER_CHUNK = 2048
-ANNOTATION_SCHEMA = [(name, pl.String) for name in ("id", "expression", "valence", "arousal")]
-
+ANNOTATION_SCHEMA = pl.Schema({name: pl.String() for name in ("id", "expression", "valence", "arousal")})
+"""All four are text in the npy files."""
 Annotation = tuple[str, str, str, str]
-"""id, expression, valence and arousal, as the npy files have them: text."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,18 +70,13 @@ class AffectNet:
     """Folder that keeps the 2021 annotations once read; by default annotations in AFFEKT_HOME or ~/.cache/affekt."""
 
     def list_rows(self) -> Listing:
-        """List what the release's own files describe.
-
-        Raises:
-            DataError: the folder is of neither release or of both, or its release is not whole.
-        """
-        if self._release() == "2017":
+        """List what the release's own files describe."""
+        release = self._find_release() if self.release == "auto" else self.release
+        if release == "2017":
             return _list_2017(self.root, self.lists)
         return _list_2021(self.root, self.cache or affekt_home() / "annotations")
 
-    def _release(self) -> str:
-        if self.release != "auto":
-            return self.release
+    def _find_release(self) -> str:
         has_csv = bool(_find_lists(self.root, self.lists))
         has_npy = any((self.root / name / "annotations").is_dir() for name in SETS)
         if has_csv and has_npy:
@@ -103,15 +90,9 @@ class AffectNet:
 
 
 def _name_expressions(rows: pl.DataFrame, origin: str) -> tuple[pl.DataFrame, dict[str, int], tuple[str, ...]]:
-    """Turn AffectNet's text columns into labels, and leave out what is no expression.
+    """Turn the text columns `expression`, `valence` and `arousal` into labels; points outside [-1, 1] become null.
 
-    Args:
-        rows: `expression`, `valence` and `arousal` as text, and any further columns.
-        origin: where valence and arousal come from, one of `affekt.data.manifest.ORIGINS`.
-
-    Returns:
-        The rows that show one of the eight expressions, with `emotion`, `valence`, `arousal` (null outside [-1, 1]) and
-        `valence_arousal_origin`; how many were left out, by reason; notes.
+    Return the rows that show one of the eight expressions, how many were left out by reason, and notes.
     """
     names = {float(number): label for number, label in enumerate(LABELS)}
     number, valence, arousal = (
@@ -130,7 +111,7 @@ def _name_expressions(rows: pl.DataFrame, origin: str) -> tuple[pl.DataFrame, di
         else f"expression {number:g} ({NO_EXPRESSION.get(number, 'unknown')})": count
         for number, count in others.iter_rows()
     }
-    rows = rows.filter(pl.col("emotion").is_not_null()).drop("expression")
+    rows = rows.drop_nulls("emotion").drop("expression")
     known = pl.any_horizontal(pl.col("valence", "arousal").is_not_null())
     rows = rows.with_columns(pl.when(known).then(pl.lit(origin)).alias("valence_arousal_origin"))
     nulls = rows.filter(pl.any_horizontal(pl.col("valence", "arousal").is_null())).height
@@ -139,12 +120,7 @@ def _name_expressions(rows: pl.DataFrame, origin: str) -> tuple[pl.DataFrame, di
 
 
 def _list_2017(root: Path, lists: str) -> Listing:
-    """List the rows of the csv lists.
-
-    Args:
-        root: the folder that holds `Manually_Annotated` or `Automatically_Annotated`, or one of these two.
-        lists: `manual` or `automatic`.
-    """
+    """List the rows of the csv lists; the root may also be `Manually_Annotated` or `Automatically_Annotated` itself."""
     found = _find_lists(root, lists)
     wanted = f"{FOLDERS[lists]}_Images"
     bases = [base for base in (root / FOLDERS[lists], root) if base.is_dir()]
@@ -160,23 +136,19 @@ def _list_2017(root: Path, lists: str) -> Listing:
     listed = len(rows)
     rows, dropped, notes = _name_expressions(rows, "rated" if lists == "manual" else "predicted")
     left, top, width, height = (pl.col(name).cast(pl.Float32, strict=False) for name in BOX_COLUMNS)
-    box = pl.concat_list(left, top, left + width, top + height).list.to_array(4)
+    box = pl.concat_arr(left, top, left + width, top + height)
     boxed = rows.with_columns(box_xyxy=pl.when((width >= 1) & (height >= 1)).then(box))
     rows, dropped["no face box (a width or height below 1)"] = with_face_boxes(boxed)
     unique = rows.unique("subDirectory_filePath", keep="first", maintain_order=True)
     dropped["picture listed again (the first row is kept)"] = len(rows) - len(unique)
-    name = pl.col("subDirectory_filePath")
-    return Listing(
-        rows=unique.drop(BOX_COLUMNS).select(
-            pl.exclude("subDirectory_filePath"),
-            path=pl.lit(f"{pictures}/") + name,
-            source=pl.lit("affectnet" if lists == "manual" else "affectnet-automatic"),
-            source_id=name,
-        ),
-        dropped=dropped,
-        published=PUBLISHED_2017[lists],
-        notes=(f"AffectNet 2017, {lists} lists, {listed:,} rows.", *notes, *REMARKS_2017[lists]),
+    rows = unique.select(
+        pl.exclude("subDirectory_filePath", *BOX_COLUMNS),
+        path=pl.lit(f"{pictures}/") + pl.col("subDirectory_filePath"),
+        source=pl.lit("affectnet" if lists == "manual" else "affectnet-automatic"),
+        source_id="subDirectory_filePath",
     )
+    notes = (f"AffectNet 2017, {lists} lists, {listed:,} rows.", *notes, *REMARKS_2017[lists])
+    return Listing(rows=rows, dropped=dropped, published=PUBLISHED_2017[lists], notes=notes)
 
 
 def _find_lists(root: Path, lists: str) -> dict[Path, str]:
@@ -190,7 +162,7 @@ def _read_list(path: Path) -> pl.DataFrame:
     with path.open(encoding="utf-8-sig") as file:
         first = [name.strip() for name in file.readline().split(",")]
     has_header = COLUMNS[0] in first
-    names = first if has_header else list(COLUMNS)
+    names: list[str] = first if has_header else list(COLUMNS)
     if not set(NEEDED) <= set(names) or (not has_header and len(first) != len(COLUMNS)):
         raise DataError(
             f"expected the columns {', '.join(COLUMNS)} in {path}, got {', '.join(first[:9])}; "
@@ -208,12 +180,7 @@ def _read_list(path: Path) -> pl.DataFrame:
 
 
 def _list_2021(root: Path, cache: Path) -> Listing:
-    """List the faces of the npy annotations.
-
-    Args:
-        root: the folder that holds `train_set` and `val_set`.
-        cache: where annotations are kept once read, outside the data set, which may be read-only.
-    """
+    """List the faces of the npy annotations; the cache is outside the data set, which may be read-only."""
     folders = [root / name for name in SETS if (root / name / "annotations").is_dir()]
     if not folders:
         raise DataError(
@@ -224,19 +191,15 @@ def _list_2021(root: Path, cache: Path) -> Listing:
     rows, no_expression, notes = _name_expressions(
         pl.concat([_list_set(folder.resolve(), cache, dropped) for folder in folders]), "rated"
     )
-    absent = [name for name in SETS if root / name not in folders]
-    return Listing(
-        rows=rows.drop("id"),
-        dropped={**dropped, **no_expression},
-        published=PUBLISHED_2021,
-        notes=(
-            "AffectNet 2021: faces are already cropped, so the whole picture is the face.",
-            *notes,
-            *(f"{name} is not there." for name in absent),
-            f"Annotations are kept in {cache}; delete that folder to read them afresh.",
-            NO_TEST_SET,
-        ),
+    notes = (
+        "AffectNet 2021: faces are already cropped, so the whole picture is the face.",
+        *notes,
+        *(f"{name} is not there." for name in SETS if root / name not in folders),
+        f"Annotations are kept in {cache}; delete that folder to read them afresh.",
+        NO_TEST_SET,
     )
+    dropped.update(no_expression)
+    return Listing(rows=rows.drop("id"), dropped=dropped, published=PUBLISHED_2021, notes=notes)
 
 
 def _list_set(folder: Path, cache: Path, dropped: Counter[str]) -> pl.DataFrame:
@@ -261,18 +224,9 @@ def _list_set(folder: Path, cache: Path, dropped: Counter[str]) -> pl.DataFrame:
 
 
 def read_annotations(folder: Path, ids: list[str], cache: Path) -> pl.DataFrame:
-    """Read the npy annotations of the given ids, using what an earlier import left in the cache.
+    """Read the npy annotations of the given ids, in their order, without those that cannot be read.
 
-    Args:
-        folder: where `<id>_exp.npy`, `<id>_val.npy` and `<id>_aro.npy` lie.
-        ids: the faces wanted.
-        cache: a ledger for each folder is kept here; what could not be read is not kept.
-
-    Returns:
-        `id`, `expression`, `valence`, `arousal` as text, in the order of `ids`, without those that cannot be read.
-
-    Raises:
-        DataError: the cache cannot be written.
+    The cache has a ledger for each folder, with what an earlier import has read.
     """
     # A folder's time changes with the files that are put into it: another download at the same place is read afresh.
     header = {"annotations": str(folder), "unpacked": folder.stat().st_mtime_ns}

@@ -7,9 +7,8 @@ from typing import Literal
 import polars as pl
 from tyro.conf import Positional
 
-from affekt.data.csv_text import read_text_table
 from affekt.data.importers.listing import SKIP, Listing, name_labels, parse_map
-from affekt.data.manifest import SCHEMA, has_empty_box
+from affekt.data.manifest import SCHEMA, has_empty_box, read_text_table
 from affekt.data.splits import SPLIT_NAMES
 from affekt.errors import ConfigError, DataError
 
@@ -55,20 +54,12 @@ class Csv:
     """Name of the data set; by default the csv's name."""
 
     def __post_init__(self) -> None:
-        """Refuse a scale that cannot divide.
-
-        Raises:
-            ConfigError: the scale is not above 0.
-        """
+        """Refuse a scale that cannot divide."""
         if not self.scale > 0:
             raise ConfigError(f"expected --scale above 0, got {self.scale}; type 10 for ratings in [-10, 10]")
 
     def list_rows(self) -> Listing:
-        """Read the csv.
-
-        Raises:
-            DataError: a column is missing, a name unknown, a number unreadable or out of range.
-        """
+        """Read the csv."""
         instead = "mend it, or type another path after: affekt data import csv"
         table = read_text_table(self.root, "a csv with a header", instead)
         columns = {name: self._column(table, name) for name in COLUMNS}
@@ -77,14 +68,8 @@ class Csv:
                 f"expected a column of paths and one of emotion, valence or arousal in {self.root}, got "
                 f"{', '.join(table.columns)}; name them with --path-column, --emotion-column, --valence-column ..."
             )
-        rows = table.select(
-            *(
-                pl.lit(None, pl.String).alias(name) if column is None else pl.col(column).alias(name)
-                for name, column in columns.items()
-            ),
-            *self._boxes(table),
-            *self._groups(table),
-        )
+        named = {name: pl.col(column) if column else pl.lit(None, pl.String) for name, column in columns.items()}
+        rows = table.select(*self._boxes(table), *self._groups(table), **named)
         rows, meanings = name_labels(rows, "emotion", parse_map(self.map), f"expressions in {self.root}")
         rows = rows.with_columns(self._rating(rows, "valence"), self._rating(rows, "arousal"))
         rated = pl.any_horizontal(pl.col("valence", "arousal").is_not_null())

@@ -1,8 +1,7 @@
 """The import engine: opens every picture of a listing once, hashes its pixels and writes the manifest.
 
-Where faces are wanted, they are looked for while the picture is open. Pictures are opened in chunks by one process per
-core; only hashes and boxes come back. Finished chunks are kept in a ledger, so that the same command continues where a
-stopped one ended. The ledger goes when the manifest is written.
+One process per core opens chunks of pictures and looks for faces where they are wanted; only hashes and boxes come
+back. A ledger keeps finished chunks until the manifest is written, so that the same command continues a stopped one.
 """
 
 import hashlib
@@ -27,8 +26,7 @@ import polars as pl
 from tyro.conf import arg
 
 from affekt.cores import core_count
-from affekt.data.importers.listing import DataSet, Listing
-from affekt.data.importers.report import NO_FACE, ImportReport
+from affekt.data.importers.listing import NO_FACE, DataSet, ImportReport, Listing
 from affekt.data.manifest import SCHEMA, to_manifest, write_manifest
 from affekt.errors import ConfigError, DataError, PictureError
 from affekt.faces.pictures import pixel_sha256, read_rgb
@@ -63,20 +61,9 @@ class ImportOptions:
 
 
 def import_dataset(dataset: DataSet, options: ImportOptions) -> ImportReport:
-    """Turn a data set on disk into a manifest, as `affekt data import` does.
+    """Turn a data set on disk into a manifest, as `affekt data import` does; `print(report.text())` shows the report.
 
-    Args:
-        dataset: an importer, as `FerPlus(pixels=Path("fer2013.tar.gz"))` of `affekt.data.importers.ferplus`.
-        options: where to write, and how.
-
-    Returns:
-        What was kept and left out; `print(report.text())` shows it.
-
-    Raises:
-        ConfigError: an option is out of its range.
-        DataError: the data set is not there or not whole, or as `import_listing`.
-        ModelError: the detector is wanted and cannot be had.
-        KeyboardInterrupt: stopped by the user; its message says how to continue.
+    The data set is an importer, as `FerPlus(pixels=Path("fer2013.tar.gz"))` of `affekt.data.importers.ferplus`.
     """
     if options.jobs is not None and options.jobs < 1:
         raise ConfigError(f"expected at least one process, got --jobs {options.jobs}; leave it out for one per core")
@@ -91,9 +78,6 @@ def import_listing(listing: Listing, options: ImportOptions) -> ImportReport:
     made absolute.
 
     Raises:
-        DataError: there is nothing to import, a row breaks the manifest's contract, not one picture can be read, or the
-            manifest cannot be written.
-        ModelError: the detector is wanted and cannot be had.
         KeyboardInterrupt: stopped by the user; its message says how to continue.
     """
     started = time.monotonic()
@@ -109,8 +93,8 @@ def import_listing(listing: Listing, options: ImportOptions) -> ImportReport:
     ledger = _ledger(rows, options)
     opened, resumed = _open_all(rows, ledger, options)
     problems = rows.select(opened["problem"], name=pl.coalesce("path", "source_id")).drop_nulls("problem")
-    grouped = problems.group_by("problem", maintain_order=True).agg("name")
-    unreadable = {reason: tuple(names) for reason, names in grouped.iter_rows()}
+    by_problem = problems.group_by("problem", maintain_order=True).agg("name").iter_rows()
+    unreadable = {reason: tuple(names) for reason, names in by_problem}
     filled = ["pixel_sha256", "box_xyxy"] if options.faces == "yunet" else ["pixel_sha256"]
     kept = rows.with_columns(opened[filled]).drop_nulls("pixel_sha256")
     if kept.is_empty():
@@ -146,16 +130,13 @@ def _ledger(rows: pl.DataFrame, options: ImportOptions) -> Ledger:
 
 
 def _open_all(rows: pl.DataFrame, ledger: Ledger, options: ImportOptions) -> tuple[pl.DataFrame, int]:
-    """Open the pictures that no earlier run has opened.
-
-    Returns:
-        What came of each picture, in the order of the rows; how many an earlier run had opened.
-    """
+    """Return what came of each picture, in the order of the rows, and how many of them an earlier run had opened."""
     chunks = list(rows.iter_slices(PICTURES_PER_CHUNK))
     opened: dict[int, list[Opened]] = dict(chunk for chunk, _ in ledger.records())
     missing = [chunk for chunk in range(len(chunks)) if chunk not in opened]
     resumed = sum(map(len, opened.values()))
-    arguments = (_to_open(chunks[chunk], options) for chunk in missing)
+    finds = options.faces == "yunet"
+    arguments = ((_sources(chunks[place]), chunks[place]["box_xyxy"].to_list() if finds else None) for place in missing)
     jobs = max(1, min(options.jobs or core_count(), len(missing)))
     progress = progress_bar(total=rows.height, initial=resumed, description="opening pictures", unit="pictures")
     with ledger.writing(), progress:
@@ -173,9 +154,8 @@ def _open_all(rows: pl.DataFrame, ledger: Ledger, options: ImportOptions) -> tup
     return pl.DataFrame(pictures, schema=OPENED_SCHEMA, orient="row"), resumed
 
 
-def _to_open(rows: pl.DataFrame, options: ImportOptions) -> tuple[list[str | bytes], list[list[float] | None] | None]:
-    sources = [path if image is None else image for path, image in rows.select("path", "image").iter_rows()]
-    return sources, rows["box_xyxy"].to_list() if options.faces == "yunet" else None
+def _sources(rows: pl.DataFrame) -> list[str | bytes]:
+    return [path if image is None else image for path, image in rows.select("path", "image").iter_rows()]
 
 
 def run_in_processes(
@@ -183,11 +163,7 @@ def run_in_processes(
 ) -> Iterator[tuple[int, Result]]:
     """Call a function once for each tuple of arguments, in some processes, or in this one if one is enough.
 
-    Yields:
-        The number of each call and what it returned, in the order in which the calls end.
-
-    Raises:
-        DataError: a process died.
+    Yield the number of each call and what it returned, in the order in which the calls end.
     """
     calls = enumerate(arguments)
     if jobs == 1:
@@ -222,12 +198,7 @@ def _follow_parent() -> None:
 
 
 def open_pictures(sources: list[str | bytes], boxes: list[list[float] | None] | None) -> list[Opened]:
-    """Open pictures one by one.
-
-    Args:
-        sources: paths or encoded pictures.
-        boxes: the data set's box of each, in pixels, if faces are to be looked for; None looks for none.
-    """
+    """Open paths or encoded pictures; look for the face on the data set's box of each, or for none without `boxes`."""
     opened: list[Opened] = []
     for place, source in enumerate(sources):
         try:
@@ -245,26 +216,16 @@ def open_pictures(sources: list[str | bytes], boxes: list[list[float] | None] | 
 
 @cache
 def detector() -> "FaceDetector":
-    """Return this process's detector, the one of predict, so that models learn from the crops they will meet.
-
-    Raises:
-        ModelError: its file cannot be had.
-    """
+    """Return this process's detector, the one of predict, so that models learn from the crops they will meet."""
     from affekt.faces.detection import FaceDetector
 
     return FaceDetector()
 
 
 def found_box(image_rgb: np.ndarray, given_xyxy: list[float] | None) -> list[float] | None:
-    """Find the face that a picture's labels are of.
+    """Find the face that a picture's labels are of; None where there is no such face.
 
-    Args:
-        image_rgb: (height, width, 3) uint8.
-        given_xyxy: the data set's own box in pixels, None where it has none.
-
-    Returns:
-        The box of the largest face or, where one is given, of the face that overlaps it most (intersection over
-        union); None where there is no such face.
+    It is the largest face or, where the data set gives a box, the one that overlaps it most (intersection over union).
     """
     boxes = detector().detect(image_rgb).box_xyxy
     if not len(boxes):

@@ -52,11 +52,7 @@ class Fer2013:
     Or the folder that holds Kaggle's train/ and test/ with a folder for each expression."""
 
     def list_rows(self) -> Listing:
-        """Read the table, or list the pictures of the folders.
-
-        Raises:
-            DataError: nothing of FER2013 is there, or it is damaged.
-        """
+        """Read the table, or list the pictures of the folders."""
         if any((self.path / folder).is_dir() for folder in FOLDERS):
             return _list_folders(self.path)
         return _list_table(find_table(self.path))
@@ -99,11 +95,7 @@ def _list_folders(base: Path) -> Listing:
 
 
 def find_table(path: Path) -> Path:
-    """Return the table to read: `path` itself, or the FER2013 table inside the folder `path`.
-
-    Raises:
-        DataError: there is none.
-    """
+    """Return the table to read: `path` itself, or the FER2013 table inside the folder `path`."""
     if path.is_file():
         return path
     for name in TABLE_NAMES:
@@ -113,21 +105,14 @@ def find_table(path: Path) -> Path:
     raise DataError(f"expected {' or '.join(TABLE_NAMES)} at {path}, got {got}; give the path of your download")
 
 
-def read_pixel_table(path: Path) -> pl.DataFrame:
+def read_pixel_table(table: Path) -> pl.DataFrame:
     """Read every row of a FER2013 table, in its order.
-
-    Args:
-        path: the table, or a folder with one.
 
     Returns:
         `row` (its number, from 0), `emotion` (a name, null if the table does not say), `usage` (Training, PublicTest or
         PrivateTest; null where the table has no such column) and `image` (a 48x48 grey PNG, null where the pixels are
         not 2,304 whole numbers in 0-255).
-
-    Raises:
-        DataError: the file is missing, damaged, or has no `pixels` column, or an emotion or usage is unknown.
     """
-    table = find_table(path)
     try:
         with _opened(table) as text:
             rows = list(_rows(csv.reader(text, skipinitialspace=True), table))
@@ -184,8 +169,6 @@ def _rows(records: Iterator[list[str]], table: Path) -> Iterator[tuple[int, str 
 def _png(pixels: str) -> bytes | None:
     try:
         greys = bytes(map(int, pixels.split()))
-    except ValueError:
+        return encode_png(np.frombuffer(greys, dtype=np.uint8).reshape(SIDE, SIDE))
+    except ValueError:  # no numbers from 0 to 255, or not so many
         return None
-    if len(greys) != SIDE * SIDE:
-        return None
-    return encode_png(np.frombuffer(greys, dtype=np.uint8).reshape(SIDE, SIDE))

@@ -5,21 +5,41 @@ picture's name is not its row. The folders: `FER2013Train`, `FER2013Valid` and `
 `label.csv`. The two forms carry different votes for 1,602 pictures, so the notes say which was read.
 
 `votes` are the raw votes for the eight expressions divided by their sum: votes for unknown and for no face are left
-out, and single votes stay. Single votes are removed only inside the rule that decides what is kept and named.
+out, and single votes stay. Single votes are removed only inside the rule that decides what is kept and named. The rules
+`majority`, `probability`, `crossentropy` and `multi_target` are the training modes of Microsoft's `src/ferplus.py`,
+which scores validation and test by majority whatever it trains on; `argmax` is what other projects use.
+
+Valence and arousal can be projected from votes: a row's point is the mean of the published points of the emotion words,
+weighted by its votes. It says what the words mean on average, not what anybody saw in this face, so such rows carry the
+origin `projected`.
+
+Sources of `NORMS`, pleasure and arousal on scales from -1 to 1:
+
+* Russell, J. A. and Mehrabian, A. (1977). Evidence for a three-factor theory of emotions. Journal of Research in
+  Personality 11, 273-294, the table of means of 151 emotion terms: joyful (.76, .48), sad (-.63, -.27), surprised
+  (.40, .67), fearful (-.64, .60), disgusted (-.60, .35), angry (-.51, .59). The paper itself could not be opened when
+  this was written. All six pairs stand together, dominance included (.35, -.33, -.13, -.43, .11, .25), in several
+  independent public programs that quote the table. Other programs differ in one word: anger (-.43, .67), fear
+  (-.62, .82), sadness with the sign of its arousal lost. The copies also have happy (.81, .51); joyful is used here.
+* Warriner, A. B., Kuperman, V. and Brysbaert, M. (2013). Norms of valence, arousal, and dominance for 13,915 English
+  lemmas. Behavior Research Methods 45, 1191-1207: contempt has valence 3.22 and arousal 4.61 on scales from 1 to 9,
+  read in the published table (Ratings_Warriner_et_al.csv, row 2639) and rescaled by (x - 5) / 4 to (-.445, -.0975).
+  The raters, words and scales differ from 1977, so contempt is the least comparable of the eight points.
+* Neutral is (0, 0) by definition: the middle of both scales.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 import polars as pl
 from tyro.conf import Positional, arg
 
-from affekt.data.csv_text import read_text_table
 from affekt.data.importers.fer2013 import USAGES, find_table, read_pixel_table
 from affekt.data.importers.listing import Listing
-from affekt.data.importers.votes import CHOICES, NOTE, PUBLISHED, chosen, projected
-from affekt.data.manifest import SCHEMA, has_empty_box
+from affekt.data.manifest import SCHEMA, has_empty_box, read_text_table
 from affekt.errors import DataError
 from affekt.labels import LABELS
 
@@ -27,6 +47,44 @@ FOLDERS = {"FER2013Train": "train", "FER2013Valid": "val", "FER2013Test": "test"
 """The folders of the FERPlus repository and the splits they hold."""
 WHOLE_PICTURE = [0.0, 0.0, 48.0, 48.0]
 """The box of every line of label.csv: the whole picture is the face."""
+CHOICES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
+"""What a tagger could choose, in FER+'s order: eight expressions, unknown, and no face."""
+EXPRESSIONS = 8
+"""The first eight choices are expressions."""
+NO_AGREEMENT = -1
+PUBLISHED: dict[tuple[str, str], tuple[int, int, int]] = {
+    ("fer2013new.csv", "majority"): (25_057, 3_199, 3_152),
+    ("fer2013new.csv", "probability"): (27_956, 3_505, 3_505),
+    ("fer2013new.csv", "crossentropy"): (27_956, 3_505, 3_505),
+    ("fer2013new.csv", "multi_target"): (27_671, 3_472, 3_472),
+    ("fer2013new.csv", "argmax"): (28_389, 3_553, 3_546),
+    ("label.csv", "majority"): (25_045, 3_191, 3_137),
+    ("label.csv", "probability"): (27_947, 3_508, 3_507),
+    ("label.csv", "crossentropy"): (27_947, 3_508, 3_507),
+    ("label.csv", "multi_target"): (27_667, 3_472, 3_466),
+    ("label.csv", "argmax"): (28_385, 3_555, 3_545),
+}
+"""Pictures each rule keeps of train, val and test of the original files.
+
+Those of `fer2013new.csv`, majority apart, include the four rows that reuse a name, which the importer leaves out: it
+keeps three fewer of train, and up to one fewer of test.
+"""
+NORMS: dict[str, tuple[float, float]] = {
+    "neutral": (0.0, 0.0),
+    "happiness": (0.76, 0.48),
+    "sadness": (-0.63, -0.27),
+    "surprise": (0.40, 0.67),
+    "fear": (-0.64, 0.60),
+    "disgust": (-0.60, 0.35),
+    "anger": (-0.51, 0.59),
+    "contempt": (-0.445, -0.0975),
+}
+"""Valence and arousal of the word for each expression; the module says where each comes from."""
+NOTE = (
+    "Valence and arousal are projected from the votes with word norms (Russell and Mehrabian 1977; contempt from "
+    "Warriner et al. 2013; neutral 0/0): nobody rated these faces."
+)
+"""What must be said wherever projected values are shown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,11 +103,7 @@ class FerPlus:
     """projected: compute valence and arousal from the votes with published norms of the emotion words."""
 
     def list_rows(self) -> Listing:
-        """Read pixels and votes, and keep what the rule keeps.
-
-        Raises:
-            DataError: a file is missing or damaged, or the two tables do not describe the same rows.
-        """
+        """Read pixels and votes, and keep what the rule keeps."""
         if any((self.pixels / folder).is_dir() for folder in FOLDERS):
             if self.labels is not None:
                 raise DataError(
@@ -71,15 +125,7 @@ class FerPlus:
 
 
 def read_label_table(path: Path) -> pl.DataFrame:
-    """Read `fer2013new.csv`, in its order.
-
-    Returns:
-        `usage` (Training, PublicTest or PrivateTest), `name` (null for rows without a picture) and `counts` (10 votes,
-        in the order of `CHOICES`).
-
-    Raises:
-        DataError: the file is missing, or its columns or votes are not FER+'s.
-    """
+    """Read `fer2013new.csv`: `usage`, `name` (null for rows without a picture), `counts` (votes for each choice)."""
     instead = "give its path after the pixels, or download it again"
     rows = read_text_table(path, "FER+'s fer2013new.csv", instead, needed=("Usage", "Image name", *CHOICES))
     expected = f"a Usage among {', '.join(USAGES)}"
@@ -116,11 +162,6 @@ def _read_tables(table: Path, label_table: Path) -> pl.DataFrame:
             f"expected the same Usage in row {row} of {table} and {label_table}, got {pixels['usage'][row]} and "
             f"{labels['usage'][row]}; give the two files that belong together, in their original order"
         )
-    _refuse_shuffled(pixels, labels, table, label_table)
-    return labels.select("name", "counts", pixels["image"], split=pl.col("usage").replace(USAGES))
-
-
-def _refuse_shuffled(pixels: pl.DataFrame, labels: pl.DataFrame, table: Path, label_table: Path) -> None:
     agree = (pixels["emotion"] == chosen(labels["counts"], "majority")).drop_nulls()
     # In their order FER2013's classes agree with FER+'s in about 80 % of rows, in any other order in about 20 %.
     if len(agree) >= 200 and agree.sum() < 0.4 * len(agree):
@@ -128,6 +169,7 @@ def _refuse_shuffled(pixels: pl.DataFrame, labels: pl.DataFrame, table: Path, la
             f"expected the rows of {table} in the order of {label_table}, got classes that agree in only "
             f"{agree.sum() / len(agree):.0%} of them; give fer2013.csv with its rows in their original order"
         )
+    return labels.select("name", "counts", pixels["image"], split=pl.col("usage").replace(USAGES))
 
 
 def _read_folder(folder: Path) -> pl.DataFrame:
@@ -154,16 +196,9 @@ def _read_folder(folder: Path) -> pl.DataFrame:
 
 
 def keep_agreed(rows: pl.DataFrame, rule: str) -> tuple[pl.DataFrame, dict[str, int]]:
-    """Apply a counting rule and name what is left.
+    """Name what taggers agreed on by a rule of `RULES`: return manifest rows, and how many were dropped by reason.
 
     Of rows that share a name the last is kept: in the FER+ folders its picture has overwritten the earlier one's.
-
-    Args:
-        rows: `name`, `counts`, `split` and `path` or `image`, with or without `box_xyxy`.
-        rule: a name in `RULES`.
-
-    Returns:
-        Manifest rows, and how many were dropped by reason.
     """
     rows = rows.with_columns(emotion=chosen(rows["counts"], rule))
     reasons = {
@@ -183,3 +218,84 @@ def keep_agreed(rows: pl.DataFrame, rule: str) -> tuple[pl.DataFrame, dict[str, 
     votes = pl.Series("votes", votes / votes.sum(axis=1, keepdims=True), dtype=SCHEMA["votes"])
     kept = kept.with_columns(votes, source=pl.lit("ferplus"), source_id=pl.col("name"))
     return kept.drop("name", "counts", "reason"), {reason: dropped.get(reason, 0) for reason in reasons}
+
+
+def without_single_votes(votes: np.ndarray) -> np.ndarray:
+    """Set every choice that got a single vote to none, as Microsoft does first; unknown and no face too."""
+    return np.where(votes <= 1, 0, votes)
+
+
+def majority(votes: np.ndarray) -> np.ndarray:
+    """Return the choice with more than half of what is left when single votes are removed; a tie can never win."""
+    left = without_single_votes(votes)
+    return np.where(2 * left.max(axis=1) > left.sum(axis=1), left.argmax(axis=1), NO_AGREEMENT)
+
+
+def probability(votes: np.ndarray) -> np.ndarray:
+    """Return the first of the leading choices that together hold more than half of the votes.
+
+    Single votes are removed. Then choices are taken from the most voted down, equals together, until they hold three
+    quarters of what is left or there are three of them. Unknown or no face ends the taking, and is taken only if it
+    comes first. The picture is kept if at most three were taken and they hold more than half of what was left.
+    """
+    return np.array([_first_of_leading(row) for row in without_single_votes(votes).tolist()], dtype=int)
+
+
+def _first_of_leading(left: list[float]) -> int:
+    total = sum(left)
+    taken: dict[int, float] = {}
+    ended = False
+    while sum(taken.values()) < 0.75 * total and len(taken) < 3 and not ended:
+        highest = max(count for choice, count in enumerate(left) if choice not in taken)
+        equals = [choice for choice, count in enumerate(left) if count == highest and choice not in taken]
+        for choice in equals:
+            ended = choice >= EXPRESSIONS
+            if not (ended and taken):
+                taken[choice] = highest
+            if ended:
+                break
+    if len(taken) > 3 or 2 * sum(taken.values()) <= total:
+        return NO_AGREEMENT
+    return next(iter(taken))
+
+
+def multi_target(votes: np.ndarray) -> np.ndarray:
+    """Return the most voted of the choices with 30 % or more, where these together hold more than half.
+
+    Single votes are removed first; ties go to the lowest index.
+    """
+    left = without_single_votes(votes)
+    total = left.sum(axis=1)
+    targets = np.where(left >= 0.3 * total[:, None], left, 0)
+    return np.where(2 * targets.sum(axis=1) > total, targets.argmax(axis=1), NO_AGREEMENT)
+
+
+RULES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "majority": majority,
+    "probability": probability,
+    "crossentropy": probability,
+    "multi_target": multi_target,
+    "argmax": lambda votes: votes.argmax(axis=1),
+}
+"""What takes votes of shape (pictures, 10) and returns (pictures,) indices into `CHOICES` or `NO_AGREEMENT`.
+
+`argmax` counts single votes too; ties go to the lowest index.
+"""
+
+
+def chosen(counts: pl.Series, rule: str) -> pl.Series:
+    """Name the one of `CHOICES` that each picture's taggers agreed on, null where they do not agree enough."""
+    winners = pl.Series("chosen", RULES[rule](counts.to_numpy()))
+    return winners.replace_strict(dict(enumerate(CHOICES)), default=None, return_dtype=pl.String)
+
+
+def projected(rows: pl.DataFrame) -> pl.DataFrame:
+    """Fill `valence`, `arousal` and `valence_arousal_origin` from `votes`; rows without votes get null in all three."""
+    votes = rows["votes"].cast(pl.Array(pl.Float64, len(LABELS))).to_numpy()
+    points = votes @ np.array([NORMS[label] for label in LABELS])
+    known = pl.col("votes").is_not_null()
+    return rows.with_columns(
+        pl.when(known).then(pl.Series(points[:, 0])).alias("valence"),
+        pl.when(known).then(pl.Series(points[:, 1])).alias("arousal"),
+        pl.when(known).then(pl.lit("projected")).alias("valence_arousal_origin"),
+    )

@@ -9,8 +9,8 @@ from typing import Literal
 import polars as pl
 from tyro.conf import Positional
 
-from affekt.data.csv_text import read_text_table
 from affekt.data.importers.listing import SKIP, Listing, name_labels, parse_map
+from affekt.data.manifest import read_text_table
 from affekt.data.splits import SPLIT_NAMES
 from affekt.errors import DataError
 from affekt.faces.pictures import PICTURE_ENDINGS
@@ -36,11 +36,7 @@ class Folder:
     """Name of the data set; by default the root folder's."""
 
     def list_rows(self) -> Listing:
-        """List the pictures in the tree.
-
-        Raises:
-            DataError: there are no pictures, or folder names that no map explains.
-        """
+        """List the pictures in the tree."""
         root = self.root.resolve()
         mapping = parse_map(self.map)
         tree, dropped = read_tree(root, self.split)
@@ -56,18 +52,11 @@ class Folder:
 
 
 def read_tree(root: Path, split: str = "train") -> tuple[pl.DataFrame, dict[str, int]]:
-    """Find the pictures in folders, or in folders of train, val and test.
-
-    Args:
-        root: the folder that holds them.
-        split: of all pictures where there are no folders of splits.
+    """Find the pictures in folders, or in folders of train, val and test; without these, all are of the given split.
 
     Returns:
         `path`, `source_id` (the path below the root, with slashes), `split` and `emotion` (the name of the folder, as
         it is) of each picture, sorted; how many files were left out, by reason.
-
-    Raises:
-        DataError: there are no pictures.
     """
     top = sorted(entry.name for entry in os.scandir(root) if entry.is_dir()) if root.is_dir() else []
     splits = {name: SPLIT_NAMES[name.lower()] for name in top if name.lower() in SPLIT_NAMES}

@@ -1,17 +1,26 @@
-"""What an importer finds on disk before any picture is opened: rows, what was left out, and what names mean."""
+"""What an importer finds on disk before any picture is opened, what names mean, and the report of an import."""
 
+import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import polars as pl
 
+from affekt.data.check import count_emotions, emotion_table
 from affekt.data.manifest import has_empty_box
+from affekt.data.splits import ordered_splits
 from affekt.errors import ConfigError, DataError
 from affekt.labels import ALIASES, LABELS, canonical_label
+from affekt.text_table import Cell, text_table
 
 SKIP = "skip"
 """Maps a name to nothing: its pictures are left out and counted."""
+NAMES_SHOWN = 3
+"""So many unreadable pictures are named for each reason."""
+NO_FACE = "no face found"
+"""The reason for which a picture is left out that can be read and shows no face."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,38 +45,21 @@ class DataSet(Protocol):
     """A data set on disk: a dataclass whose fields are its options."""
 
     def list_rows(self) -> Listing:
-        """List the rows that its files describe, without opening pictures.
-
-        Raises:
-            DataError: the data set is not there, not whole, or damaged.
-        """
+        """List the rows that its files describe, without opening pictures."""
         ...
 
 
 def with_face_boxes(rows: pl.DataFrame) -> tuple[pl.DataFrame, int]:
-    """Leave out rows without a face box that has an area, for pictures that show more than the face.
+    """Return the rows whose face box has an area, and how many have none, for pictures that show more than the face.
 
     A null box would say that the whole picture is the face.
-
-    Returns:
-        The rows with a box, and how many have none.
     """
     boxed = rows.filter(pl.col("box_xyxy").is_not_null() & ~has_empty_box())
     return boxed, len(rows) - len(boxed)
 
 
 def parse_map(pairs: Iterable[str]) -> dict[str, str]:
-    """Read `name=label` pairs.
-
-    Args:
-        pairs: as in `("wütend=anger", "0=neutral", "blurred=skip")`.
-
-    Returns:
-        Each name, in lower case, with one of the eight labels or `SKIP`.
-
-    Raises:
-        ConfigError: a pair has no `=`, its label is unknown, or a name comes twice.
-    """
+    """Read pairs as `wütend=anger`: each name, in lower case, with one of the eight labels or `SKIP`."""
     mapping: dict[str, str] = {}
     for pair in pairs:
         name, equals, label = pair.rpartition("=")
@@ -87,18 +79,8 @@ def name_labels(
 ) -> tuple[pl.DataFrame, str]:
     """Replace a data set's own names for expressions: by the map first, then by affekt's names and their aliases.
 
-    Args:
-        rows: with the names in the column; null stays null.
-        column: its name.
-        mapping: what `parse_map` returned.
-        where: said in the error, as in "folders of faces/".
-        instead: said in the error before the option `--map`.
-
-    Returns:
-        The rows with one of the eight labels or `SKIP` in the column; the meaning of each name, as a text.
-
-    Raises:
-        DataError: a name is known to neither; the message lists all such names.
+    Return the rows with one of the eight labels or `SKIP` in the column, null where it was null, and the meaning of
+    each name as a text. The error about unknown names says `where` they are, and what to do `instead` of `--map`.
     """
     known = {label: label for label in LABELS} | ALIASES | mapping
     names = sorted(rows[column].drop_nulls().unique())
@@ -116,3 +98,70 @@ def name_labels(
 
 def _key(name: str) -> str:
     return name.strip().lower()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportReport:
+    """What an import kept and left out."""
+
+    path: Path
+    """The manifest that was written."""
+    manifest: pl.DataFrame
+    listing: Listing
+    unreadable: dict[str, tuple[str, ...]]
+    """The paths of the pictures that could not be read, or in which no face was found, by reason."""
+    resumed: int
+    """Pictures that an earlier, stopped run had opened."""
+    seconds: float
+    """How long opening and writing took."""
+
+    def text(self) -> str:
+        """Lay the report out as plain text, in blocks parted by blank lines."""
+        blocks = [
+            self._headline(),
+            self._split_table(),
+            emotion_table(count_emotions(self.manifest)),
+            self._valence_arousal_table(),
+            self._left_out(),
+            "\n".join(textwrap.fill(f"Note: {note}", 100, subsequent_indent="      ") for note in self.listing.notes),
+            f"Next, look for leaks and bad labels:\n  affekt data check {self.path}",
+        ]
+        return "\n\n".join(block for block in blocks if block)
+
+    def _headline(self) -> str:
+        sources = ", ".join(self.manifest["source"].unique(maintain_order=True))
+        size = self.path.stat().st_size
+        size_text = f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{size / 1e3:,.1f} kB"
+        resumed = f" ({self.resumed:,} were opened by an earlier run)" if self.resumed else ""
+        pictures = f"{self.manifest.height:,} pictures of {sources}"
+        return f"{self.path}: {pictures}, {size_text}, in {self.seconds:,.1f} s{resumed}"
+
+    def _split_table(self) -> str:
+        kept, published = dict(self.manifest["split"].value_counts().iter_rows()), self.listing.published
+        rows: list[tuple[Cell, ...]] = [("split", "kept", "published")]
+        rows += [(name, kept.get(name, 0), published.get(name, "-")) for name in ordered_splits({*kept, *published})]
+        rows.append(("total", self.manifest.height, sum(published.values())))
+        return text_table(rows if published else [row[:2] for row in rows])
+
+    def _valence_arousal_table(self) -> str:
+        known = self.manifest.drop_nulls(["valence", "arousal"])
+        if known.is_empty():
+            return ""
+        origins = known["valence_arousal_origin"].drop_nulls().unique(maintain_order=True)
+        rows: list[tuple[Cell, ...]] = [(", ".join(origins) or "origin unknown", "rows", "mean", "std", "min", "max")]
+        for name in ("valence", "arousal"):
+            values = known[name].to_numpy()
+            spread = values.std(ddof=1) if len(values) > 1 else 0.0
+            figures = (f"{values.mean():+.2f}", f"{spread:.2f}", f"{values.min():+.2f}", f"{values.max():+.2f}")
+            rows.append((name, known.height, *figures))
+        return text_table(rows)
+
+    def _left_out(self) -> str:
+        rows, lines = list(self.listing.dropped.items()), list[str]()
+        for reason, names in self.unreadable.items():
+            rows.append((reason if reason == NO_FACE else f"unreadable: {reason}", len(names)))
+            more = ", ..." if len(names) > NAMES_SHOWN else ""
+            lines.append(f"{reason}: {', '.join(names[:NAMES_SHOWN])}{more}")
+        if not rows:
+            return "left out: nothing"
+        return "\n".join([text_table([("left out", sum(count for _, count in rows)), *rows]), *lines])

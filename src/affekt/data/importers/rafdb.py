@@ -10,9 +10,9 @@ from typing import Literal
 import polars as pl
 from tyro.conf import Positional
 
-from affekt.data.csv_text import read_text_table
 from affekt.data.importers.folder import read_tree
 from affekt.data.importers.listing import Listing, with_face_boxes
+from affekt.data.manifest import SCHEMA, read_text_table
 from affekt.errors import DataError
 
 EXPRESSIONS = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
@@ -33,11 +33,7 @@ class RafDb:
     """Faces aligned and cropped to 100 px, or the original pictures with their face boxes; Kaggle has aligned ones."""
 
     def list_rows(self) -> Listing:
-        """List the pictures with their expressions.
-
-        Raises:
-            DataError: neither layout is there, a label is not within 1 to 7, or face boxes are missing.
-        """
+        """List the pictures with their expressions."""
         for base in (self.root, self.root / "basic"):
             if (base / "EmoLabel" / LIST_FILE).is_file():
                 return _list_download(base.resolve(), self.pictures)
@@ -73,16 +69,16 @@ def _list_download(base: Path, pictures: str) -> Listing:
     )
     dropped = {"line is not a picture's name and its label": len(lines) - len(listed)}
     if pictures == "original":
-        boxes = _read_boxes(base / "Annotation" / "boundingbox", rows["source_id"].to_list())
-        rows, dropped["no face box"] = with_face_boxes(rows.with_columns(boxes))
+        places = base / "Annotation" / "boundingbox"
+        if not places.is_dir():
+            raise DataError(
+                f"expected face boxes in {places}, got no such folder; unpack it, or add: --pictures aligned"
+            )
+        boxes = [_read_box(places / f"{name}_boundingbox.txt") for name in rows["source_id"]]
+        boxed = rows.with_columns(box_xyxy=pl.Series(boxes, dtype=SCHEMA["box_xyxy"]))
+        rows, dropped["no face box"] = with_face_boxes(boxed)
     notes = (f"RAF-DB basic, {pictures} pictures.", NO_VALIDATION)
     return Listing(rows=rows, dropped=dropped, published=PUBLISHED, notes=notes)
-
-
-def _read_boxes(folder: Path, names: list[str]) -> pl.Series:
-    if not folder.is_dir():
-        raise DataError(f"expected face boxes in {folder}, got no such folder; unpack it, or add: --pictures aligned")
-    return pl.Series("box_xyxy", [_read_box(folder / f"{name}_boundingbox.txt") for name in names], pl.Array(float, 4))
 
 
 def _read_box(path: Path) -> list[float] | None:

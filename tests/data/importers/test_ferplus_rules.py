@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from affekt.data.importers.votes import NORMS, RULES, chosen, projected
+from affekt.data.importers.ferplus import NORMS, RULES, chosen, projected
 from affekt.labels import LABELS
 
 
