@@ -14,15 +14,7 @@ import importlib as _importlib
 import os as _os
 import typing as _typing
 
-from affekt.errors import (
-    AffektError,
-    AffektWarning,
-    ConfigError,
-    DataError,
-    MissingExtra,
-    ModelError,
-    PictureError,
-)
+from affekt.errors import AffektError, AffektWarning, ConfigError, DataError, MissingExtra, ModelError, PictureError
 
 if _typing.TYPE_CHECKING:
     from affekt.analysis.analyzer import Analyzer, analyze, load

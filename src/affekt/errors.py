@@ -1,14 +1,6 @@
 """Every error affekt raises on purpose, and the two checks that all rooms share.
 
-AffektError
-├── ConfigError      an option or a recipe field is wrong
-├── DataError        a data set, manifest or predictions table is wrong
-│   └── PictureError one picture cannot be read
-├── ModelError       a card, weights file or model name is wrong
-└── MissingExtra     a library of an optional install is absent
-
 Each message is one sentence: what was expected, what arrived, where, and what to type next.
-The command line prints it without a traceback and exits with code 2.
 """
 
 from collections.abc import Iterator
@@ -99,18 +91,7 @@ class AffektWarning(UserWarning):
 
 @contextmanager
 def needs_extra(extra: str) -> Iterator[None]:
-    """Turn the absence of an optional library, inside the block, into the sentence that says how to get it.
-
-    Args:
-        extra: name of the extra that brings the library, as in `pip install 'affekt[train]'`.
-
-    Raises:
-        MissingExtra: a library that is imported in the block is not installed.
-
-    Example:
-        >>> with needs_extra("evaluate"):
-        ...     import matplotlib
-    """
+    """Raise MissingExtra where a library that is imported in the block is absent, and the extra would bring it."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -122,10 +103,6 @@ SEEDS = 2**32
 
 
 def require_seed(seed: int) -> None:
-    """Refuse what numpy and torch cannot start from.
-
-    Raises:
-        ConfigError: the seed is negative or too large.
-    """
+    """Refuse what numpy and torch cannot start from."""
     if not 0 <= seed < SEEDS:
         raise ConfigError(f"expected a seed from 0 to {SEEDS - 1:,}, got {seed}; type --seed 0")

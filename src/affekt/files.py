@@ -11,11 +11,7 @@ from affekt.errors import ConfigError, DataError
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`, renamed over it when the block ends well, deleted when it does not.
-
-    Raises:
-        DataError: the folder cannot be made or written, or the disk is full.
-    """
+    """Yield a temporary path beside `path`, renamed over it when the block ends well, deleted when it does not."""
     # Not the name itself: it may already be as long as a name can be.
     temporary = path.with_name(f".{zlib.crc32(os.fsencode(path.name)):08x}.{os.getpid()}.tmp")
     try:
@@ -33,11 +29,7 @@ def written_whole(path: Path) -> Iterator[Path]:
 
 
 def affekt_home() -> Path:
-    """Return the folder that keeps what affekt needs again: `AFFEKT_HOME`, or `~/.cache/affekt`.
-
-    Raises:
-        ConfigError: it begins with `~`, and the user has no home folder.
-    """
+    """Return the folder that keeps what affekt needs again: `AFFEKT_HOME`, or `~/.cache/affekt`."""
     folder = os.environ.get("AFFEKT_HOME") or "~/.cache/affekt"
     try:
         return Path(folder).expanduser()

@@ -30,11 +30,7 @@ UNSURE = "#59636e"
 
 
 def canonical_label(name: str) -> str:
-    """Return the canonical name of an expression, whatever its case or its common alias.
-
-    Raises:
-        DataError: the name is none of the eight expressions nor a known alias.
-    """
+    """Return the canonical name of an expression, whatever its case or its common alias."""
     lowered = name.strip().lower()
     label = ALIASES.get(lowered, lowered)
     if label not in LABELS:

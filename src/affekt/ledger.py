@@ -1,9 +1,4 @@
-"""A ledger: a file of records that a long job adds to, so that the job goes on where it was stopped.
-
-Its first line says what all records depend on. Each further line is a record, and says whether a unit of work ends with
-it: a picture is a unit of one record, a video a unit of many. What a kill cuts short is dropped, back to the last whole
-unit, and done again.
-"""
+"""A ledger: a file of records that a long job adds to, so that the job goes on where it was stopped."""
 
 import json
 import sys
@@ -26,25 +21,15 @@ _ENDS_UNIT, _GOES_ON = b".", b"+"
 class Ledger:
     """The records of one job, in a hidden file beside what the job makes.
 
-    Example:
-        >>> import tempfile
-        >>> out = Path(tempfile.mkdtemp()) / "squares.csv"
-        >>> with Ledger(out, {"power": 2}).writing() as ledger:
-        ...     for number in range(3):
-        ...         ledger.add([number, number**2])
-        >>> again = Ledger(out, {"power": 2})
-        >>> again.units, [record for record, _ in again.records()]
-        (3, [[0, 0], [1, 1], [2, 4]])
-        >>> again.remove()
+    Its first line says what all records depend on. Each further line is a record, and says whether a unit of work ends
+    with it: a picture is a unit of one record, a video a unit of many. What a kill cuts short is dropped, back to the
+    last whole unit, and done again.
     """
 
     def __init__(self, out: Path, header: dict[str, Any], *, instead: str = "choose another --out") -> None:
-        """Find what an earlier run of the same job left.
+        """Find what an earlier run of the same job left: the ledger of `faces.csv` is `.faces.csv.ledger`.
 
-        Args:
-            out: what the job makes; the ledger of `faces.csv` is `.faces.csv.ledger`.
-            header: everything that the records depend on, as JSON. A ledger with another header is overwritten.
-            instead: what a user can do where the ledger cannot be written, for an error.
+        The header is everything that the records depend on, as JSON; a ledger with another header is overwritten.
         """
         self._out, self._instead = out, instead
         self.path = out.with_name(f".{out.name}.ledger")
@@ -75,11 +60,7 @@ class Ledger:
 
     @contextmanager
     def writing(self) -> Iterator[Self]:
-        """Open the ledger for adding, behind its last whole unit.
-
-        Raises:
-            DataError: it cannot be written, or another run is writing it.
-        """
+        """Open the ledger for adding, behind its last whole unit; while it is open, no other run can."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # Neither mode cuts anything off before it is known that nobody else writes.

@@ -31,33 +31,19 @@ def show_progress(shown: bool = True) -> None:
 def progress_bar(
     iterable: Iterable[Any] | None = None,
     *,
-    total: int | None = None,
     description: str = "",
     unit: str = "it",
-    initial: float = 0,
-    bar_format: str | None = None,
+    **options: Any,  # noqa: ANN401  tqdm's own
 ) -> "tqdm[Any]":
-    """Return a tqdm bar, hidden where standard error is no terminal or bars are turned off.
-
-    Args:
-        iterable: what is counted; None where the caller calls `update`.
-        total: how many there are.
-        description: what is done, before the bar.
-        unit: what is counted, in the singular.
-        initial: how many are done already.
-        bar_format: tqdm's own template, where the usual one does not fit.
-    """
-    hidden = None if _is_shown else True
+    """Return a tqdm bar, hidden where standard error is no terminal or bars are turned off."""
     return tqdm(
         iterable,
         desc=description or None,
-        total=total,
         unit=f" {unit}",
-        initial=initial,
-        bar_format=bar_format,
         leave=False,
-        disable=hidden,
+        disable=None if _is_shown else True,  # None: where standard error is no terminal
         miniters=0,  # a slow step after many fast ones is shown at once
+        **options,
     )
 
 

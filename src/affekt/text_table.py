@@ -6,21 +6,9 @@ Cell = str | int | float | None
 
 
 def text_table(rows: Sequence[Sequence[Cell]], *, left: int = 1, gap: str = "  ") -> str:
-    """Align rows of cells in columns.
+    """Align rows of cells, all of one length, in columns: the first `left` to the left, the others to the right.
 
-    Args:
-        rows: the header, if there is one, and the rows; all of one length. Whole numbers get marks at thousands;
-            None is an empty cell.
-        left: how many columns, from the first, are aligned to the left; the others are aligned to the right.
-        gap: what stands between two columns.
-
-    Returns:
-        The lines of the table, without spaces at their ends.
-
-    Example:
-        >>> print(text_table([("split", "faces"), ("train", 28000)]))
-        split   faces
-        train  28,000
+    Whole numbers get marks at thousands; None is an empty cell. No line ends in spaces.
     """
     cells = [[_text(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]

@@ -140,20 +140,21 @@ class Analyzer:
             pictures: as of `analyze`, but one by one: no folders, patterns, lists or batches.
             faces: as of `analyze`.
         """
-        detector = self.detector(faces)
-        preprocessing = self.session.card.preprocessing
-        smoother = Smoother(self.options.smooth_s)
+        options, detector, preprocessing = self.options, self.detector(faces), self.session.card.preprocessing
+        new_smoother = partial(Smoother, options.smooth_s) if options.smooth_s else lambda: None
+        smoother = new_smoother()
         with ThreadPoolExecutor(core_count()) as pool:
-            frames = frames_of(pictures, self.options, self._stop)
+            frames = frames_of(pictures, options, self._stop)
             detect = partial(detect_faces, detector=detector, preprocessing=preprocessing)
             detected = prefetch(pool, detect, frames, most=FRAMES_PER_CORE * core_count())
             batches = _batches(number_people(detected, preprocessing))
             for classified in prefetch(pool, self.classify, batches, most=BATCHES_UNDER_WAY):
                 for found, affect in classified:
-                    yield self._answer(found, affect, smoother)
+                    rows = rows_of(found, affect, min_confidence=options.min_confidence, smoother=smoother)
+                    yield Answer(found.frame.name, rows, found.frame.ends, found.frame.share)
                     if found.frame.ends:
                         # Numbers of people start anew with each input, and so must what is known of them.
-                        smoother = Smoother(self.options.smooth_s)
+                        smoother = new_smoother()
 
     def stop(self) -> None:
         """End the video or the camera under way; what was seen of it is still answered. Any thread may call this."""
@@ -165,22 +166,8 @@ class Analyzer:
         stops = accumulate(len(found.crops) for found in batch)
         return [(found, affect[stop - len(found.crops) : stop]) for found, stop in zip(batch, stops, strict=True)]
 
-    def _answer(self, found: DetectedFaces, affect: Affect, smoother: Smoother) -> Answer:
-        frame = found.frame
-        if frame.is_end_of_video:
-            return Answer(frame.name, [], frame.ends)
-        options = self.options
-        smoothing = smoother if options.smooth_s else None
-        rows = rows_of(found, affect, min_confidence=options.min_confidence, smoother=smoothing)
-        return Answer(frame.name, rows, frame.ends, frame.share)
-
     def detector(self, faces: FaceFinder) -> Detector | None:
-        """Return who finds the faces, opened on first use; None for `whole`.
-
-        Raises:
-            ConfigError: `faces` is unknown.
-            ModelError: the detector cannot be had.
-        """
+        """Return who finds the faces, opened on first use; None for `whole`."""
         if faces == "whole":
             return None
         if faces not in get_args(FaceFinder):
@@ -211,13 +198,8 @@ def prefetch(
 ) -> Iterator[Result]:
     """Yield the function's result for each item, in order.
 
-    No result waits for items that come later, as long as they take: a camera's frame is answered before the next.
-
-    Args:
-        pool: where the function runs.
-        function: safe to call from several threads.
-        items: taken in this thread.
-        most: items under way; more wait in `items`.
+    No result waits for items that come later, as long as they take: a camera's frame is answered before the next. Items
+    are taken in this thread, and at most so many are under way.
     """
     waiting: deque[Future[Result]] = deque()
     try:
@@ -329,6 +311,4 @@ def analyze(pictures: Picture | Iterable[Picture], *, faces: FaceFinder = "auto"
     return _default().analyze(pictures, faces=faces)
 
 
-@cache
-def _default() -> Analyzer:
-    return load()
+_default = cache(load)

@@ -27,14 +27,9 @@ class AnnotatedCopies:
     def __init__(self, names: tuple[str, ...], *, folder: Path | None, timelines: Path | None) -> None:
         """Find the inputs whose copies would take each other's place; a checksum tells all but the first apart.
 
-        Args:
-            names: all inputs.
-            folder: of annotated copies; None makes none.
-            timelines: the folder of timelines; None makes none.
+        Without a folder of copies, or of timelines, none are made.
         """
-        self._names = names
-        self.folder = folder
-        self.timelines = timelines
+        self._names, self.folder, self.timelines = names, folder, timelines
         self._files = [] if folder is None and timelines is None else list(filter(os.path.isfile, names))
         first: dict[Path, str] = {}
         self._told_apart: set[str] = set()
@@ -48,12 +43,7 @@ class AnnotatedCopies:
         return tuple(dict.fromkeys(filter(is_video, self._names)))
 
     def check(self, *, has_table: bool) -> None:
-        """Refuse what cannot be made, or would be written over its original, before any work is done.
-
-        Raises:
-            ConfigError: a copy of a camera, or of a video without a table, is wanted; a copy would take its original's
-                place; or a folder cannot be written.
-        """
+        """Refuse what cannot be made, or would be written over its original, before any work is done."""
         if self.folder is not None and any(map(is_camera, self._names)):
             raise ConfigError(
                 "expected pictures and videos with --draw, got a camera; record a video of it and name that"
@@ -75,16 +65,7 @@ class AnnotatedCopies:
             _check_folder(self.timelines, "--timeline overview")
 
     def draw_picture(self, answer: Answer, *, only_missing: bool = False) -> None:
-        """Write the annotated copy of a picture as JPEG, if copies are wanted and the picture could be read.
-
-        Args:
-            answer: its rows; those of a video draw nothing here.
-            only_missing: whether a copy that is there is left as it is.
-
-        Raises:
-            PictureError: the picture cannot be read any more.
-            DataError: the copy cannot be written.
-        """
+        """Write the annotated copy of a picture as JPEG, if copies are wanted and the picture could be read."""
         rows = answer.rows
         is_picture = rows and rows[0]["time_s"] is None and not rows[0]["status"].startswith("unreadable")
         if self.folder is None or not is_picture:
@@ -98,21 +79,18 @@ class AnnotatedCopies:
         with written_whole(place) as temporary:
             copy.save(temporary, "JPEG", quality=JPEG_QUALITY)
 
-    def write_timeline(self, name: str, rows: pl.DataFrame, *, origin: str | None) -> None:
-        """Write the timeline of a video, if timelines are wanted; arguments and errors as of `write_timelines`."""
+    def draw_video(
+        self, name: str, rows: pl.DataFrame, *, origin: str | None, stop_after_s: float, moved: Callable[[float], None]
+    ) -> None:
+        """Write the timeline of a video as `write_timelines` does, and its copy as `write_annotated_video` does."""
+        from affekt.analysis.annotated_video import write_annotated_video
         from affekt.analysis.timeline import write_timelines
 
-        if self.timelines is None:
-            return
-        told_apart = name in self._told_apart
-        written = write_timelines(name, rows, self.timelines, origin=origin, told_apart=told_apart)
-        why = "not one frame of it was read" if rows.is_empty() else "nobody stays in it"
-        logger.info(f"wrote {' and '.join(map(str, written))}" if written else f"no timeline of {name}: {why}")
-
-    def draw_video(self, name: str, rows: pl.DataFrame, *, stop_after_s: float, moved: Callable[[float], None]) -> None:
-        """Write the annotated copy of a video, if copies are wanted; arguments as of `write_annotated_video`."""
-        from affekt.analysis.annotated_video import write_annotated_video
-
+        if self.timelines is not None:
+            told_apart = name in self._told_apart
+            written = write_timelines(name, rows, self.timelines, origin=origin, told_apart=told_apart)
+            why = "not one frame of it was read" if rows.is_empty() else "nobody stays in it"
+            logger.info(f"wrote {' and '.join(map(str, written))}" if written else f"no timeline of {name}: {why}")
         if self.folder is not None and not rows.is_empty():
             write_annotated_video(name, rows, self._place(self.folder, name), stop_after_s=stop_after_s, moved=moved)
 

@@ -40,16 +40,8 @@ def write_annotated_video(
 ) -> None:
     """Write the copy as MP4, whole or not at all; frames that were passed over keep the marks of the one before.
 
-    Args:
-        name: the video's path.
-        rows: its rows in the order of frames, at least the columns in MARKED_COLUMNS.
-        out: the file to write.
-        stop_after_s: frames shown later were not looked at, and are left out.
-        moved: told after each frame how much of the video has been copied, 0-1.
-
-    Raises:
-        PictureError: the video cannot be read any more.
-        DataError: the copy cannot be written.
+    The rows come in the order of frames, with at least MARKED_COLUMNS. Frames shown after `stop_after_s` were not
+    looked at, and are left out. `moved` is told after each frame how much of the video has been copied, 0-1.
     """
     last_number = rows["frame"].max() or 1
     assert isinstance(last_number, int)

@@ -23,10 +23,8 @@ from affekt.errors import PictureError
 
 DEVICE_FORMATS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
 """FFmpeg's name of each system's interface."""
-OPTIONS = {
-    # Macs refuse AVFoundation's own default of 29.97 frames per second.
-    "avfoundation": {"framerate": "30"},
-}
+OPTIONS = {"avfoundation": {"framerate": "30"}}
+"""Macs refuse AVFoundation's own default of 29.97 frames per second."""
 PACKETS = "nut"
 """A container that takes any codec, raw frames too, and needs no end."""
 AT_ONCE = {"probesize": "32", "analyzeduration": "0"}
@@ -37,14 +35,10 @@ STOPPING_S = 5.0
 
 @contextmanager
 def opened_camera(name: str) -> Iterator[InputContainer]:
-    """Open a camera. It has no end: who has seen enough leaves it by an exception, as closing a generator raises one.
+    """Open `camera:0`, or `camera:` and what the system calls it: `/dev/video2`, or its name on macOS and Windows.
 
-    Args:
-        name: `camera:0`, or `camera:` and what the system calls it: `/dev/video2`, or its name on macOS and Windows.
-
-    Raises:
-        PictureError: there is none, it may not be used, or what reads it is not installed; or its frames were read to
-            their end, for the camera went away.
+    A camera has no end: who has seen enough leaves it by an exception, as closing a generator raises one. Where its
+    frames were read to their end, the camera went away, and a PictureError says so.
     """
     device = name.removeprefix(CAMERA)
     system = DEVICE_FORMATS.get(sys.platform)

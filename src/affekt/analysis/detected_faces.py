@@ -45,14 +45,7 @@ def detect_faces(
 ) -> DetectedFaces:
     """Read one picture or frame, find its faces and cut them out; may be called from several threads at once.
 
-    Args:
-        frame: what there is to look at.
-        detector: who finds the faces; None takes the whole picture for a face.
-        preprocessing: how the network wants its faces.
-        most_faces: of more, the surest are kept; None keeps all.
-
-    Raises:
-        ConfigError: an array is no picture.
+    Without a detector the whole picture is taken for a face. Of more than `most_faces` the surest are kept.
     """
     size = preprocessing.input_size
     no_crops, no_boxes = np.zeros((0, size, size, preprocessing.channels), np.uint8), np.zeros((0, 4), np.float32)
@@ -99,30 +92,13 @@ def number_people(detected: Iterator[DetectedFaces], preprocessing: Preprocessin
 
 
 def crop_faces(image_rgb: np.ndarray, box_xyxy: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
-    """Cut faces out of a picture.
-
-    Args:
-        image_rgb: (height, width, 3) uint8.
-        box_xyxy: (faces, 4) in pixels.
-        preprocessing: how the network wants its faces.
-
-    Returns:
-        (faces, input_size, input_size, channels) uint8.
-    """
-    size = preprocessing.input_size
-    crops = np.empty((len(box_xyxy), size, size, preprocessing.channels), np.uint8)
-    for face, box in enumerate(box_xyxy):
-        crops[face] = crop_face(image_rgb, preprocessing, box)
-    return crops
+    """Cut (faces, 4) boxes out of a picture; return (faces, input_size, input_size, channels) uint8."""
+    size, crops = preprocessing.input_size, [crop_face(image_rgb, preprocessing, box) for box in box_xyxy]
+    return np.array(crops, np.uint8).reshape(-1, size, size, preprocessing.channels)
 
 
 def decode(picture: "str | bytes | Image.Image | np.ndarray | Decoded | VideoFrame") -> Decoded:
-    """Return a picture's pixels, whatever it is.
-
-    Raises:
-        PictureError: it cannot be read.
-        ConfigError: an array is no picture.
-    """
+    """Return a picture's pixels, whatever it is."""
     if isinstance(picture, str | bytes):
         return read_picture(picture)
     if isinstance(picture, Image.Image):

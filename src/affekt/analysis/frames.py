@@ -55,9 +55,6 @@ def each_picture(given: "Picture | Iterable[Picture]") -> Iterator[Picture]:
 
     Paths are resolved as `affekt predict` resolves them: folders, patterns and lists of paths stand for what they hold.
     A batch, an array (pictures, height, width, channels), stands for its pictures.
-
-    Raises:
-        DataError: paths were given, and nothing was found at all.
     """
     found, empty, passed_over = False, [], Counter[str]()
     for thing in cast("Iterable[Picture]", [given] if _is_one(given) else given):
@@ -80,15 +77,9 @@ def _is_one(given: Any) -> bool:  # noqa: ANN401  anything may arrive here
 
 
 def frames_of(pictures: Iterable[Picture], options: AnalyzerOptions, stop: Event) -> Iterator[Frame]:
-    """Yield what there is to look at, input by input.
+    """Yield what there is to look at, input by input; what has no path is called by its position.
 
-    Args:
-        pictures: one by one, as from `each_picture`; what has no path is called by its position.
-        options: which frames of videos are wanted.
-        stop: ends the video or camera under way once it is set, and is cleared then.
-
-    Raises:
-        ConfigError: something is no picture at all.
+    Once `stop` is set, the video or camera under way ends; the next one clears it.
     """
     for position, picture in enumerate(pictures):
         if isinstance(picture, PATH):

@@ -67,11 +67,7 @@ def told_of_passed_over(passed_over: Counter[str]) -> list[str]:
 def place_below(folder: Path, name: str, ending: str, *, told_apart: bool = False) -> Path:
     """Return where something made from an input goes: below a folder, along the input's own path, never outside.
 
-    Args:
-        folder: where all of it goes.
-        name: the input's path; what leads out of the folder is left out of it.
-        ending: what is put behind it.
-        told_apart: whether the checksum of the whole path goes before the ending, for a place that another input has.
+    `told_apart` puts the checksum of the whole path before the ending, for a place that another input has.
     """
     # Windows allows no colon in a file's name.
     path = PurePath(name.replace(":", "-") if is_camera(name) else name)
@@ -99,15 +95,8 @@ def find_inputs(arguments: Iterable[str], standard_input: Iterable[str] = (), *,
     A folder stands for the pictures and videos in it and below it, sorted; links to folders are followed, each folder
     once; one that may not be read stays itself, to become a row that says so. A name with `*`, `?` or `[` that is no
     file is a pattern (`**` matches any depth). A `.txt` file and `-`, the standard input, hold a path a line, relative
-    to the working folder. `camera:0` is a camera. What does not exist stays: it becomes a row.
-
-    Args:
-        arguments: what was typed.
-        standard_input: its lines, for `-`.
-        copies: a folder of copies that were drawn earlier, which are not meant where a folder above it is.
-
-    Raises:
-        DataError: a list cannot be read, or nothing was found at all.
+    to the working folder. `camera:0` is a camera. What does not exist stays: it becomes a row. `copies` is a folder of
+    copies that were drawn earlier, which are not meant where a folder above it is.
     """
     arguments = list(arguments)
     passed_over: Counter[str] = Counter()
@@ -123,28 +112,19 @@ def find_inputs(arguments: Iterable[str], standard_input: Iterable[str] = (), *,
 
 
 def resolve(argument: str, standard_input: Iterable[str] = (), *, passed_over: Counter[str]) -> list[str]:
-    """Return the pictures and videos that one argument means, as `find_inputs` has it.
-
-    Args:
-        argument: what was typed.
-        standard_input: its lines, for `-`.
-        passed_over: counts files in folders that are neither, by their ending.
-
-    Raises:
-        DataError: a list cannot be read.
-    """
+    """Return the pictures and videos that one argument means, as `find_inputs` has it; others are counted by ending."""
     names: list[str] = []
     for name in _listed(argument, standard_input):
         if not os.path.isdir(name):  # noqa: PTH112  pathlib's raises where a folder on the way is locked
             names.append(name)
             continue
         locked: list[str] = []
-        for path in _files_below(name, locked):
-            ending = Path(path).suffix.lower()
-            if ending in FOUND_ENDINGS:
-                names.append(path)
-            else:
-                passed_over[ending] += 1
+        for place, files in _folders_below(name, locked):
+            for file in sorted(files):
+                if (ending := Path(file).suffix.lower()) in FOUND_ENDINGS:
+                    names.append(os.path.join(place, file))  # noqa: PTH118  a str keeps odd names
+                else:
+                    passed_over[ending] += 1
         names += locked
     return names
 
@@ -196,14 +176,11 @@ def _lines(path: Path) -> list[str]:
     return [line for line in text.split("\n") if line.strip()]
 
 
-def _files_below(folder: str, locked: list[str]) -> Iterator[str]:
-    """Yield files sorted folder by folder; folders that may not be read are added to `locked`."""
-    for place, files in _folders_below(folder, locked):
-        yield from (os.path.join(place, name) for name in sorted(files))  # noqa: PTH118  a str keeps odd names
-
-
 def _folders_below(folder: str, locked: list[str] | None = None) -> Iterator[tuple[str, list[str]]]:
-    """Yield a folder and those below it, each with its files; a link back to one already seen is not followed again."""
+    """Yield a folder and those below it, each with its files; a link back to one already seen is not followed again.
+
+    Folders that may not be read are added to `locked`.
+    """
     seen: set[str] = set()
     told = [] if locked is None else locked
     walk = os.walk(folder or os.curdir, followlinks=True, onerror=lambda error: told.append(error.filename))

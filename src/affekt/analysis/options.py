@@ -37,11 +37,7 @@ class AnalyzerOptions:
     """What executes the model; auto takes the fastest that is installed, measured once for each model."""
 
     def __post_init__(self) -> None:
-        """Refuse values that are out of their range.
-
-        Raises:
-            ConfigError: says which one it is.
-        """
+        """Refuse values that are out of their range."""
         if self.longest_side < SMALLEST_LONGEST_SIDE:
             raise ConfigError(
                 f"expected longest_side of at least {SMALLEST_LONGEST_SIDE} pixels, got {self.longest_side}; "

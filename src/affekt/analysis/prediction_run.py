@@ -8,7 +8,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import chain, groupby, islice
 from pathlib import Path
@@ -79,7 +79,7 @@ class PredictionRun:
         check_table(out)
         self.copies.check(has_table=True)
         described, names = self._description(), self.inputs.names
-        digest = _sha256("\0".join(names).encode("utf-8", "surrogateescape"))
+        digest = hashlib.sha256("\0".join(names).encode("utf-8", "surrogateescape")).hexdigest()
         # Where a run goes on, the copies of what is done already are there, and are this model's.
         draw = None if self.copies.folder is None else str(self.copies.folder)
         ledger = Ledger(out, {**described, "inputs_sha256": digest, "draw": draw})
@@ -117,8 +117,8 @@ class PredictionRun:
         return {
             "affekt_version": __version__,
             "model": self.analyzer.session.card.name,
-            "card_sha256": _sha256((folder / CARD_FILE).read_bytes()),
-            "model_sha256": _sha256((folder / ONNX_FILE).read_bytes()),
+            "card_sha256": hashlib.sha256((folder / CARD_FILE).read_bytes()).hexdigest(),
+            "model_sha256": hashlib.sha256((folder / ONNX_FILE).read_bytes()).hexdigest(),
             "detector": "whole" if detector is None else detector.name,
             **{name: str(value) for name, value in options.items() if value not in (None, float("inf"))},
         }
@@ -139,10 +139,9 @@ class PredictionRun:
                 place = videos.index(name)
                 bar.set_postfix_str(f"drawing video {place + 1} of {len(videos)}")
                 rows = (row for (_, rows), _ in records for row in rows if row["frame"] is not None)
-                table = _frame(rows, schema)
-                self.copies.write_timeline(name, table, origin=self.origin)
-                moved = partial(_move_to, bar, place)
-                self.copies.draw_video(name, table, stop_after_s=self.analyzer.options.stop_after_s, moved=moved)
+                table, moved = _frame(rows, schema), partial(_move_to, bar, place)
+                stop_after_s = self.analyzer.options.stop_after_s
+                self.copies.draw_video(name, table, origin=self.origin, stop_after_s=stop_after_s, moved=moved)
                 moved(1.0)
 
     def _report(self) -> None:
@@ -152,10 +151,6 @@ class PredictionRun:
             logger.info("--timeline is of videos, and none is among the inputs")
         for line in self.summary.lines(self.origin, told_of_passed_over(self.inputs.passed_over)):
             logger.info("%s", line)
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
 
 
 def _until_interrupted(answers: Iterator[Answer], analyzer: Analyzer) -> Iterator[Answer]:
@@ -210,11 +205,7 @@ def _tell_start(ledger: Ledger, out: Path, inputs: int) -> None:
 
 
 def check_table(out: Path) -> None:
-    """Refuse a table that no format belongs to, or that a folder stands in the place of.
-
-    Raises:
-        ConfigError: the name ends in none of the known endings, or is a folder's.
-    """
+    """Refuse a table that no format belongs to, or that a folder stands in the place of."""
     if out.suffix.lower() not in FORMATS:
         raise ConfigError(f"expected a table ending in {', '.join(FORMATS)}, got {out}; type: --out {out.stem}.csv")
     if out.is_dir():
@@ -222,17 +213,10 @@ def check_table(out: Path) -> None:
 
 
 def write_table(ledger: Ledger, out: Path, schema: pl.Schema, metadata: dict[str, str]) -> None:
-    """Make the table of a finished run, whole or not at all, in constant memory.
+    """Make the table of a finished run from a ledger of inputs and rows, whole or not at all, in constant memory.
 
-    Args:
-        ledger: its records are pairs of an input and rows.
-        out: the table, its format by its ending.
-        schema: the table's columns.
-        metadata: kept inside a Parquet file; for the others, which have no place for it, in a file beside them named as
-            the W3C's "CSV on the Web" names it.
-
-    Raises:
-        DataError: the table cannot be written.
+    A Parquet file holds the metadata; the others, which have no place for it, get a file beside them named as the W3C's
+    "CSV on the Web" names it.
     """
 
     def pieces(*_: object) -> Iterator[pl.DataFrame]:  # of the whole table: a sink asks for all rows and columns
@@ -263,17 +247,16 @@ def _frame(rows: Iterator[Row], schema: pl.Schema) -> pl.DataFrame:
     return pl.concat([pl.DataFrame(schema=schema), *_pieces(rows, schema)])
 
 
+@dataclass
 class Summary:
     """What a run tells the person who started it: counts over the rows of many inputs."""
 
-    def __init__(self) -> None:
-        """Start with nothing counted."""
-        self.counts: Counter[str] = Counter()
-        """Inputs, frames of videos, faces, pictures without a face, and animations whose first frame was looked at."""
-        self.problems: Counter[str] = Counter()
-        """Inputs that could not be read, by cause."""
-        self.expressions: Counter[str] = Counter()
-        """Faces by expression, or `unsure`; a model that names none counts nothing here."""
+    counts: Counter[str] = field(default_factory=Counter)
+    """Inputs, frames of videos, faces, pictures without a face, and animations whose first frame was looked at."""
+    problems: Counter[str] = field(default_factory=Counter)
+    """Inputs that could not be read, by cause."""
+    expressions: Counter[str] = field(default_factory=Counter)
+    """Faces by expression, or `unsure`; a model that names none counts nothing here."""
 
     def add(self, answer: Answer) -> None:
         """Count the rows of one picture or frame."""

@@ -55,14 +55,13 @@ Row = dict[str, Any]
 def rows_of(
     found: DetectedFaces, affect: Affect, *, min_confidence: float, smoother: Smoother | None = None
 ) -> list[Row]:
-    """Return the rows of one picture or frame.
+    """Return the rows of one picture or frame, with what the model says of its faces, in their order.
 
-    Args:
-        found: the picture and its faces.
-        affect: what the model says of these faces, in their order.
-        min_confidence: below it `emotion` stays empty; the probabilities are kept.
-        smoother: of the video that the frame is from; None leaves the scores as they are.
+    Below `min_confidence` the `emotion` stays empty. The smoother is that of the frame's video; None leaves the scores
+    as they are.
     """
+    if found.frame.is_end_of_video:
+        return []
     name, place = shown(found.frame.name), {"frame": found.frame.number, "time_s": found.frame.time_s}
     if found.frame.problem is not None:
         return [empty_row(name, f"unreadable: {found.frame.problem}")]
@@ -70,20 +69,15 @@ def rows_of(
         return [{**empty_row(name, "no_face"), **place}]
     rows = []
     for face in range(len(found.box_xyxy)):
-        row = {**empty_row(name, "ok"), **place, "face": face, **_box(found, face)}
-        row |= _scores(affect, face)
+        row = {**empty_row(name, "ok"), **place, "face": face, **_box(found, face), **_scores(affect, face)}
         if smoother is not None and found.track is not None:
             row |= _smoothed(row, smoother)
-        rows.append({**row, **_expression(row, min_confidence)})
+        rows.append(row | _expression(row, min_confidence))
     return rows
 
 
 def origin_words(valence_arousal_origin: str | None) -> str:
-    """Return what is said beside valence and arousal: `projected, not rated`; nothing of rated ones.
-
-    Args:
-        valence_arousal_origin: as in the model's card.
-    """
+    """Return what is said beside valence and arousal: `projected, not rated`; nothing of rated ones."""
     return "" if valence_arousal_origin in (None, "rated") else f"{valence_arousal_origin}, not rated"
 
 
@@ -114,12 +108,9 @@ def _scores(affect: Affect, face: int) -> Row:
 def _smoothed(row: Row, smoother: Smoother) -> Row:
     names = [name for name in SCORES if row[name] is not None]
     raw = np.array([row[name] for name in names])
-    parts = (raw[: -2 if "valence" in names else None], raw[-2:] if "valence" in names else raw[:0])
-    smooth = smoother(row["track"], row["time_s"], *parts)
-    return {
-        **{f"raw_{name}": row[name] for name in SCORES},
-        **dict(zip(names, map(float, smooth), strict=True)),
-    }
+    probabilities = sum(name in PROBABILITY_COLUMNS for name in names)
+    smooth = smoother(row["track"], row["time_s"], raw[:probabilities], raw[probabilities:])
+    return {**{f"raw_{name}": row[name] for name in SCORES}, **dict(zip(names, map(float, smooth), strict=True))}
 
 
 def _expression(row: Row, min_confidence: float) -> Row:

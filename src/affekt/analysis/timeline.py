@@ -36,20 +36,10 @@ TEMPLATES = jinja2.Environment(
 def write_timelines(
     name: str, rows: pl.DataFrame, folder: Path, *, origin: str | None = None, told_apart: bool = False
 ) -> list[Path]:
-    """Write a picture and a page of one video.
+    """Write a picture and a page of one video, from at least TIMELINE_COLUMNS; return their files.
 
-    Args:
-        name: the video's path.
-        rows: its rows, at least the columns in TIMELINE_COLUMNS.
-        folder: where `NAME.svg` and `NAME.html` go, along the path of the video.
-        origin: of valence and arousal, as in the model's card.
-        told_apart: whether a checksum tells its files from another video's.
-
-    Returns:
-        The files written: none where nobody was seen for half a second.
-
-    Raises:
-        DataError: a file cannot be written.
+    There are none where nobody was seen for half a second. They are called as `place_below` has it; `origin` is that of
+    valence and arousal in the model's card.
     """
     people = people_of(rows)
     if not people:
@@ -96,7 +86,11 @@ def _person(person: pl.DataFrame, per_s: float) -> dict[str, object]:
     return {
         "title": f"person {person['track'][0]}, {person['time_s'][0]:.1f} to {person['time_s'][-1]:.1f} s",
         "bands": [band for piece in pieces for band in _bands(piece, per_s)],
-        "lines": [(name, _line(piece, name, per_s)) for name in LINE_COLOURS for piece in pieces],
+        "lines": [
+            (name, _path(piece["time_s"].to_numpy() * per_s, (1 - piece[name].to_numpy()) * LINES / 2))
+            for name in LINE_COLOURS
+            for piece in pieces
+        ],
     }
 
 
@@ -122,10 +116,6 @@ def _bands(piece: pl.DataFrame, per_s: float) -> list[tuple[str, str]]:
     x = np.concatenate([time_s, time_s[::-1]]) * per_s
     outlines = (np.concatenate([edges[:, place + 1], edges[::-1, place]]) for place in range(len(LABELS)))
     return [(label, f"{_path(x, y)}Z") for label, y in zip(LABELS, outlines, strict=True)]
-
-
-def _line(piece: pl.DataFrame, column: str, per_s: float) -> str:
-    return _path(piece["time_s"].to_numpy() * per_s, (1 - piece[column].to_numpy()) * LINES / 2)
 
 
 def _path(x: np.ndarray, y: np.ndarray) -> str:

@@ -46,11 +46,9 @@ class FaceTracker:
     """
 
     def __init__(self, *, longest_gap_s: float = 1.0) -> None:
-        """Start without tracks.
+        """Start without tracks; a face that is hidden for longer than the gap comes back under another number.
 
-        Args:
-            longest_gap_s: a face that is hidden for longer comes back under another number; one that was there at the
-                last look is known however long ago that was.
+        One that was there at the last look is known however long ago that was.
         """
         self.longest_gap_s = longest_gap_s
         self._tracks: list[_Track] = []
@@ -58,14 +56,9 @@ class FaceTracker:
         self._updated_s = float("-inf")
 
     def update(self, box_xyxy: np.ndarray, time_s: float) -> np.ndarray:
-        """Number the faces of the next frame.
+        """Return the numbers of the next frame's faces, (faces, 4) boxes: from 0, in the order of appearance.
 
-        Args:
-            box_xyxy: (faces, 4) in pixels.
-            time_s: when the frame is shown; never earlier than the one before.
-
-        Returns:
-            (faces,) numbers, counted from 0 in the order of appearance.
+        Times never go back.
         """
         earliest_s = min(time_s - self.longest_gap_s, self._updated_s)
         self._tracks = [track for track in self._tracks if track.time_s >= earliest_s]
@@ -86,22 +79,12 @@ class FaceTracker:
         return numbers
 
     def follow(self, time_s: float) -> tuple[np.ndarray, np.ndarray]:
-        """Say where the faces of the newest update are now, from how they moved.
-
-        Args:
-            time_s: when; never earlier than that update.
-
-        Returns:
-            (faces, 4) boxes in pixels, left, top, right, bottom, and (faces,) numbers.
-        """
+        """Say where the faces of the newest update are now, from how they moved: (faces, 4) boxes, (faces,) numbers."""
         seen = [track for track in self._tracks if track.time_s == self._updated_s]
-        boxes = [
-            np.concatenate(
-                [track.predicted_xy(time_s) - track.size_xy / 2, track.predicted_xy(time_s) + track.size_xy / 2]
-            )
-            for track in seen
-        ]
-        return np.array(boxes, np.float32).reshape(-1, 4), np.array([track.number for track in seen], int)
+        centres = np.array([track.predicted_xy(time_s) for track in seen]).reshape(-1, 2)
+        halves = np.array([track.size_xy for track in seen]).reshape(-1, 2) / 2
+        boxes = np.concatenate([centres - halves, centres + halves], axis=1).astype(np.float32)
+        return boxes, np.array([track.number for track in seen], int)
 
     def _closest_pairs(self, centres: np.ndarray, sides: np.ndarray, time_s: float) -> list[tuple[int, int]]:
         """Return pairs of a track's place and a face's, each at most once, the closest first."""
@@ -139,25 +122,15 @@ class Smoother:
     """
 
     def __init__(self, time_constant_s: float) -> None:
-        """Start without tracks.
-
-        Args:
-            time_constant_s: after this time a sudden change shows by 63 %; 0 smooths nothing.
-        """
+        """Start without tracks; after the time constant a sudden change shows by 63 %, and 0 smooths nothing."""
         self.time_constant_s = time_constant_s
         self._state: dict[int, tuple[float, np.ndarray]] = {}
 
     def __call__(self, track: int, time_s: float, probabilities: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """Filter the newest answer of a track.
+        """Filter the newest answer of a track, and return its probabilities and points one after the other.
 
-        Args:
-            track: its number.
-            time_s: when; never earlier than the track's one before.
-            probabilities: (8,) summing to 1, or (0,) where the model has none.
-            points: (2,) valence and arousal, or (0,).
-
-        Returns:
-            The filtered probabilities and points, one after the other, in the shapes given.
+        Probabilities are (8,), summing to 1, or (0,) where the model has none; points are (2,) valence and arousal, or
+        (0,). Times never go back.
         """
         value = np.concatenate([np.log(np.maximum(probabilities, SMALLEST_PROBABILITY)), points]).astype(float)
         if self.time_constant_s and track in self._state:

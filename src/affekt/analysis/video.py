@@ -55,13 +55,8 @@ def read_frames(name: str, *, every_s: float = 0.0) -> Generator[VideoFrame, Non
     Packets that cannot be decoded are passed over; of a video, not of a camera, the last thing told is that some were.
     Where times go back, as in recordings that were joined, the frame is taken for the next one after the one before.
 
-    Args:
-        name: the file, or a camera as `opened_camera` takes it.
-        every_s: leave this much time between frames; 0 gives all.
-
     Raises:
-        PictureError: the file is missing or not a video, has no picture stream, or not one frame could be decoded; or
-            there is no such camera, or after its last frame, where it went away.
+        PictureError: not one frame could be decoded; or, after the last frame, the camera went away.
         IncompleteVideo: after the last frame, where packets were passed over or the file breaks off.
     """
     with _opened(name) as container:

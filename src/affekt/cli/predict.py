@@ -47,11 +47,7 @@ def _predict(*, out: str | Path | None, **options: Any) -> bool:  # noqa: ANN401
 
 
 def in_seconds(arguments: list[str]) -> list[str]:
-    """Replace times with a unit by options in seconds: `--every 200ms` by `--every-s 0.2`, and so `--fps 5`.
-
-    Raises:
-        ConfigError: a time is none, or there are two for the same thing.
-    """
+    """Replace times with a unit by options in seconds: `--every 200ms` by `--every-s 0.2`, and so `--fps 5`."""
     words, replaced = iter(arguments), list[str]()
     for word in words:
         option, has_value, value = word.partition("=")

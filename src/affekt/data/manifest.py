@@ -79,10 +79,8 @@ LABEL_RULES: dict[str, pl.Expr] = {
 def to_manifest(rows: pl.DataFrame, *, with_wrong_labels: bool = False) -> pl.DataFrame:
     """Bring rows to the manifest's columns and types; absent columns become null, further ones are kept at the end.
 
-    `with_wrong_labels` lets unknown emotions and values out of range pass, for a check to count.
-
-    Raises:
-        DataError: a value breaks the contract; the message names the first such row.
+    A value that breaks the contract is refused; `with_wrong_labels` lets unknown emotions and values out of range pass,
+    for a check to count.
     """
     missing = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in SCHEMA.items() if name not in rows.columns]
     further = [name for name in rows.columns if name not in SCHEMA]
@@ -210,14 +208,8 @@ def read_row_rgb(row: dict[str, object]) -> np.ndarray:
 def read_text_table(path: Path, what: str, instead: str, needed: Iterable[str] = ()) -> pl.DataFrame:
     """Read a csv file with a header as text: what a cell becomes is decided where its meaning is known.
 
-    Args:
-        path: the file.
-        what: what it should be, for an error, as in "a predictions table".
-        instead: what to do if it is not, for an error.
-        needed: names of columns that must be there.
-
-    Returns:
-        The table without the spaces around names and cells, which Kaggle's tables have; empty cells are null.
+    Spaces around names and cells, which Kaggle's tables have, are left out; empty cells are null. Errors say `what` the
+    file should be, as in "a predictions table", and what to do `instead`; the `needed` columns must be there.
     """
     _refuse_absent(path, what, instead)
     try:

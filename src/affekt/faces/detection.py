@@ -56,20 +56,11 @@ class FaceDetector:
         overlap_threshold: float = 0.3,
         threads: int = 1,
     ) -> None:
-        """Load the detector.
+        """Load the detector from its file; None takes the kept one, fetched on first use.
 
-        Args:
-            path: its file; None takes the kept one, fetched on first use.
-            longest_side: larger pictures are shrunk to this many pixels before faces are looked for. YuNet finds faces
-                of about 10 to 300 pixels there: raise it to find small faces in large pictures, at a cost that grows
-                with its square.
-            score_threshold: faces below this score are left out.
-            overlap_threshold: of two boxes that overlap by more than this (intersection over union), the surer stays.
-            threads: cores per picture.
-
-        Raises:
-            ConfigError: a value is out of its range.
-            ModelError: the file cannot be had.
+        Larger pictures are shrunk to `longest_side` pixels. YuNet finds faces of about 10 to 300 pixels there: raise it
+        to find small faces in large pictures, at a cost that grows with its square. Of two boxes whose intersection
+        over union is above `overlap_threshold` the surer stays. `threads` are the cores per picture.
         """
         if longest_side < max(STRIDES):
             raise ConfigError(
@@ -81,19 +72,16 @@ class FaceDetector:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         self._session = onnxruntime.InferenceSession(path or yunet_path(), options, providers=["CPUExecutionProvider"])
-        self.longest_side = longest_side
-        self.score_threshold = score_threshold
-        self.overlap_threshold = overlap_threshold
+        self.longest_side, self.score_threshold, self.overlap_threshold = (
+            longest_side,
+            score_threshold,
+            overlap_threshold,
+        )
 
     def detect(self, image_rgb: np.ndarray) -> Faces:
-        """Find the faces of a picture.
-
-        Args:
-            image_rgb: (height, width, 3) uint8.
-        """
+        """Find the faces of a (height, width, 3) uint8 picture."""
         height, width = image_rgb.shape[:2]
-        scale = min(1.0, self.longest_side / max(height, width))
-        shrunk = _shrunk(image_rgb, scale)
+        shrunk = _shrunk(image_rgb, min(1.0, self.longest_side / max(height, width)))
         faces = self._detect_as_it_is(shrunk)
         # Rounding to whole pixels stretches the two axes a little differently.
         back = np.array([width / shrunk.shape[1], height / shrunk.shape[0]], dtype=np.float32)
@@ -113,11 +101,8 @@ class FaceDetector:
             parts = {part: np.asarray(named[f"{part}_{stride}"])[0] for part in ("cls", "obj", "bbox", "kps")}
             columns = padded.shape[3] // stride
             scales.append(decode(**parts, stride=stride, columns=columns, score_threshold=self.score_threshold))
-        faces = Faces(
-            np.concatenate([one.box_xyxy for one in scales]),
-            np.concatenate([one.landmarks_xy for one in scales]),
-            np.concatenate([one.score for one in scales]),
-        )
+        fields = zip(*((one.box_xyxy, one.landmarks_xy, one.score) for one in scales), strict=True)
+        faces = Faces(*map(np.concatenate, fields))
         return faces[without_overlaps(faces.box_xyxy, faces.score, self.overlap_threshold)]
 
 
@@ -142,16 +127,8 @@ def decode(
     """Turn the answers of one of YuNet's scales into faces.
 
     Anchors stand `stride` pixels apart, row by row; centres and landmarks are offsets from them in strides, widths and
-    heights are logarithms in strides, and the score is the geometric mean of class and object scores.
-
-    Args:
-        cls: (anchors, 1) class score.
-        obj: (anchors, 1) object score.
-        bbox: (anchors, 4) centre x, centre y, log width, log height.
-        kps: (anchors, 10) x and y of five landmarks.
-        stride: pixels between anchors.
-        columns: anchors per row.
-        score_threshold: anchors below it are left out.
+    heights are logarithms in strides, and the score is the geometric mean of class and object scores. `cls` and `obj`
+    are (anchors, 1), `bbox` is (anchors, 4), `kps` (anchors, 10) x and y of five landmarks.
     """
     score = np.sqrt(np.clip(cls[:, 0], 0, 1) * np.clip(obj[:, 0], 0, 1))
     kept = np.flatnonzero(score >= score_threshold)
@@ -163,15 +140,9 @@ def decode(
 
 
 def without_overlaps(box_xyxy: np.ndarray, score: np.ndarray, threshold: float) -> np.ndarray:
-    """Choose boxes greedily from the surest on, leaving out those that overlap a chosen one too much.
+    """Return the indices of the boxes that stay, (boxes, 4) given, the surest first.
 
-    Args:
-        box_xyxy: (boxes, 4).
-        score: (boxes,).
-        threshold: largest intersection over union of two boxes that both stay.
-
-    Returns:
-        Indices of the chosen boxes, the surest first.
+    They are chosen greedily, and of two whose intersection over union is above the threshold the surer stays.
     """
     waiting = np.argsort(-score, kind="stable")
     area = np.prod(box_xyxy[:, 2:] - box_xyxy[:, :2], axis=1)
@@ -192,11 +163,7 @@ class CascadeDetector:
     name = "cascade"
 
     def __init__(self) -> None:
-        """Load the cascade.
-
-        Raises:
-            MissingExtra: scikit-image is absent.
-        """
+        """Load the cascade."""
         with needs_extra("cascade"):
             from skimage.data import lbp_frontal_face_cascade_filename
             from skimage.feature import Cascade
@@ -208,12 +175,9 @@ class CascadeDetector:
         scale = min(1.0, CASCADE_LONGEST_SIDE / max(height, width))
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         grey = np.asarray(Image.fromarray(image_rgb).convert("L").resize(size, Image.Resampling.BILINEAR))
-        if min(size) < CASCADE_SMALLEST_FACE:
-            found = []
-        else:
-            largest = (min(size), min(size))
-            smallest = (CASCADE_SMALLEST_FACE, CASCADE_SMALLEST_FACE)
-            found = self._cascade.detect_multi_scale(grey, 1.2, 1, min_size=smallest, max_size=largest)
+        smallest, largest = (CASCADE_SMALLEST_FACE,) * 2, (min(size),) * 2
+        fits = largest >= smallest
+        found = self._cascade.detect_multi_scale(grey, 1.2, 1, min_size=smallest, max_size=largest) if fits else []
         found = sorted(found, key=lambda box: -box["width"])
         boxes = [(box["c"], box["r"], box["c"] + box["width"], box["r"] + box["height"]) for box in found]
         back = np.array([width / size[0], height / size[1]] * 2, dtype=np.float32)

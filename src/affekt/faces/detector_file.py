@@ -28,11 +28,11 @@ def yunet_path() -> Path:
     """Return the detector's file, fetched on first use into `AFFEKT_HOME`; one already there is never fetched again.
 
     Where `AFFEKT_HOME` cannot be written, the file lasts as long as this process.
-
-    Raises:
-        ModelError: it cannot be fetched or read, or the file is not the one affekt was tested with.
     """
-    place = _place()
+    try:
+        place = affekt_home() / "detectors" / YUNET_FILE
+    except ConfigError as error:
+        raise ModelError(str(error)) from error
     try:
         content = place.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
@@ -46,15 +46,16 @@ def yunet_path() -> Path:
     return place
 
 
-def _place() -> Path:
-    try:
-        return affekt_home() / "detectors" / YUNET_FILE
-    except ConfigError as error:
-        raise ModelError(str(error)) from error
-
-
 def _fetched(place: Path) -> Path:
-    content = _downloaded(place)
+    try:
+        with urllib.request.urlopen(YUNET_URL, timeout=TIMEOUT_S) as answer:
+            content = answer.read()
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
+        raise ModelError(
+            f"expected the face detector at {place} or from {YUNET_URL}, got {reason}; put the file there by hand, "
+            "or take whole pictures as faces: --faces whole to predict, --faces given to import"
+        ) from error
     _check(content, YUNET_URL)
     try:
         with written_whole(place) as temporary:
@@ -77,18 +78,6 @@ def _kept_for_now(content: bytes) -> Path:
             f"expected a folder to write the face detector to, got {error}; set AFFEKT_HOME to one"
         ) from error
     return place
-
-
-def _downloaded(place: Path) -> bytes:
-    try:
-        with urllib.request.urlopen(YUNET_URL, timeout=TIMEOUT_S) as answer:
-            return answer.read()
-    except (OSError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", None) or error
-        raise ModelError(
-            f"expected the face detector at {place} or from {YUNET_URL}, got {reason}; put the file there by hand, "
-            "or take whole pictures as faces: --faces whole to predict, --faces given to import"
-        ) from error
 
 
 def _check(content: bytes, source: str) -> None:

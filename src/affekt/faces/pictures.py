@@ -49,18 +49,9 @@ class Decoded:
 def read_rgb(
     source: Path | str | bytes, *, max_pixels: int = MAX_PIXELS, formats: tuple[str, ...] | None = None
 ) -> np.ndarray:
-    """Decode a picture, turned upright by its EXIF orientation.
+    """Decode a file, or encoded bytes, to (height, width, 3) uint8, turned upright by its EXIF orientation.
 
-    Args:
-        source: a file's path, or the encoded bytes of a picture.
-        max_pixels: larger pictures are refused before they are decoded.
-        formats: Pillow's names of the formats that are taken; None takes all.
-
-    Returns:
-        (height, width, 3) uint8, RGB. Grey is repeated, alpha is dropped over black, 16-bit is scaled to 8.
-
-    Raises:
-        PictureError: the file is missing, empty, truncated, too large or not a picture.
+    Grey is repeated, alpha is dropped over black, 16-bit is scaled to 8. `formats` are Pillow's names; None takes all.
     """
     return read_picture(source, max_pixels=max_pixels, formats=formats).image_rgb
 
@@ -77,29 +68,14 @@ def read_picture(
 
 
 def refuse_pipe(path: Path | str) -> None:
-    """Refuse what is no file: opening a pipe would wait for its writer for ever.
-
-    Raises:
-        PictureError: it is a pipe or a device.
-        OSError: it cannot be looked up.
-    """
+    """Refuse what is no file: opening a pipe would wait for its writer for ever."""
     mode = Path(path).stat().st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise PictureError(f"{path}: a pipe or a device, not a file")
 
 
 def picture_size(source: Path | str | bytes) -> tuple[int, int]:
-    """Decode a picture at the smallest scale its format offers, to learn its size and that all of it can be read.
-
-    Args:
-        source: a file's path, or the encoded bytes of a picture.
-
-    Returns:
-        Width and height in pixels, as stored.
-
-    Raises:
-        PictureError: as `read_rgb` does.
-    """
+    """Return a picture's width and height, as stored; all of it is read, at the smallest scale its format offers."""
     with _opened(source) as image:
         size = image.size
         image.draft(None, (1, 1))
@@ -160,11 +136,7 @@ def _ends_in(source: Path | str | bytes, endings: tuple[str, ...]) -> bool:
 
 
 def rgb_of_image(image: Image.Image) -> np.ndarray:
-    """Return a picture that Pillow has opened, or made, as `read_rgb` returns a file's; the picture stays as it is.
-
-    Raises:
-        PictureError: its pixels cannot be read; the message does not name it.
-    """
+    """Return a picture that Pillow has opened, or made, as `read_rgb` returns a file's; the picture stays as it is."""
     if _is_deep(image):
         raise PictureError(TOO_DEEP)
     try:
@@ -174,15 +146,7 @@ def rgb_of_image(image: Image.Image) -> np.ndarray:
 
 
 def rgb_of_array(pixels: np.ndarray) -> np.ndarray:
-    """Return a picture that is given as an array as `read_rgb` returns a file's.
-
-    Args:
-        pixels: (height, width) or (height, width, 1) grey, (height, width, 3) RGB, or (height, width, 4) with alpha,
-            which is dropped; uint8, uint16, or floats from 0 to 1.
-
-    Raises:
-        ConfigError: the shape, the type or the values are others, or the channels may come first as well as last.
-    """
+    """Return a picture that is given as an array, as `Analyzer.analyze` takes it, as `read_rgb` returns a file's."""
     shape = pixels.shape
     is_grey = len(shape) == 2
     if 0 in shape or not (is_grey or (len(shape) == 3 and shape[2] in CHANNELS)):

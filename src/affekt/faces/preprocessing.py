@@ -1,7 +1,6 @@
 """The one preprocessing: an RGB picture and a face box in, a network's input out.
 
-Training, evaluation and every runtime call these functions, so that no model ever sees
-pixels scaled or resized in two ways.
+Training, evaluation and every runtime call these functions: no model ever sees pixels scaled or resized in two ways.
 """
 
 from dataclasses import dataclass
@@ -34,11 +33,7 @@ class Preprocessing:
     """`none`: the crop is upright in the picture."""
 
     def __post_init__(self) -> None:
-        """Refuse values no network input can have.
-
-        Raises:
-            ConfigError: a field is out of range.
-        """
+        """Refuse values no network input can have."""
         if self.input_size < 16:
             raise ConfigError(
                 f"expected an input size of at least 16 pixels, got {self.input_size}; choose a larger one"
@@ -57,21 +52,11 @@ class Preprocessing:
 
 
 def crop_face(image_rgb: np.ndarray, preprocessing: Preprocessing, box_xyxy: np.ndarray | None = None) -> np.ndarray:
-    """Cut the square around a face and resize it to the network's input size.
+    """Cut the square around a face out of a (height, width, 3) uint8 picture, resized to the network's input size.
 
-    The square is centred on the box; what lies beyond the picture repeats its edge.
-
-    Args:
-        image_rgb: (height, width, 3) uint8.
-        preprocessing: the size, channels and margin wanted.
-        box_xyxy: left, top, right, bottom of the face in pixels, fractions allowed; None says the whole picture is the
-            face, and stretches it to the square without a margin.
-
-    Returns:
-        (input_size, input_size, channels) uint8.
-
-    Raises:
-        ConfigError: the box is empty.
+    The square is centred on the box, in pixels, fractions allowed; what lies beyond the picture repeats its edge.
+    Without a box the whole picture is the face, and is stretched to the square without a margin. The crop is
+    (input_size, input_size, channels) uint8.
     """
     height, width = image_rgb.shape[:2]
     size = preprocessing.input_size
@@ -108,11 +93,7 @@ def _resampled(lines: np.ndarray, places: np.ndarray, weights: np.ndarray) -> np
 
 
 def square_around(box_xyxy: np.ndarray, margin: float) -> tuple[float, float, float, float]:
-    """Return left, top, right, bottom of the square around a box, its side (1 + margin) times the box's longer side.
-
-    Raises:
-        ConfigError: the box has no area.
-    """
+    """Return left, top, right, bottom of the square around a box, its side (1 + margin) times the box's longer side."""
     left, top, right, bottom = (float(edge) for edge in box_xyxy)
     if not (right > left and bottom > top):
         raise ConfigError(f"expected a box with right > left and bottom > top, got {box_xyxy}; mend or drop this face")
@@ -125,11 +106,7 @@ def triangle_taps(length: int, start: float, stop: float, size: int) -> tuple[np
     """Which pixels count, and how much, for `size` points between `start` and `stop` on a line of `length` pixels.
 
     A triangle filter whose half-width is the larger of one source pixel and one step, as in Pillow's bilinear resize;
-    pixels beyond the line repeat its ends.
-
-    Returns:
-        (size, taps) indices of pixels, one of which may come several times, and (size, taps) float32 weights, each row
-        summing to 1.
+    pixels beyond the line repeat its ends. Indices and float32 weights are (size, taps); each row of weights sums to 1.
     """
     step = (stop - start) / size
     support = max(step, 1.0)
@@ -145,15 +122,8 @@ def triangle_taps(length: int, start: float, stop: float, size: int) -> tuple[np
 def normalise(crops: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
     """Scale pixels to 0-1 once, subtract the mean and divide by the std.
 
-    Args:
-        crops: (faces, input_size, input_size, channels) uint8.
-        preprocessing: the mean and std of the network.
-
-    Returns:
-        (faces, channels, input_size, input_size) float32.
-
-    Raises:
-        ConfigError: the crops are not uint8: pixels that were scaled before would be scaled twice.
+    From (faces, input_size, input_size, channels) uint8, for pixels that were scaled before would be scaled twice, to
+    (faces, channels, input_size, input_size) float32.
     """
     if crops.dtype != np.uint8:
         raise ConfigError(f"expected uint8 pixels in 0-255, got {crops.dtype}; pass crops as they come from crop_face")

@@ -3,9 +3,9 @@
 import json
 import reprlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from affekt.errors import ConfigError, ModelError
 from affekt.faces.preprocessing import Preprocessing
@@ -31,7 +31,6 @@ class Card:
     """What a model knows about itself."""
 
     name: str
-    """The model's name in tables."""
     architecture: str
     """Name of the backbone: timm's, or one of affekt's own."""
     hidden_units: int
@@ -39,7 +38,6 @@ class Card:
     heads: tuple[str, ...]
     """`expression`, `valence_arousal`, or both."""
     preprocessing: Preprocessing
-    """What the network wants to see."""
     labels: tuple[str, ...] = LABELS
     """Names of the expression logits, in their order."""
     temperature: float = 1.0
@@ -61,14 +59,9 @@ class Card:
     limits: tuple[str, ...] = LIMITS
     """What is not known of the model, and what it must not be used for; a sentence each."""
     affekt_version: str = ""
-    """The affekt that wrote the card."""
 
     def __post_init__(self) -> None:
-        """Refuse another label set.
-
-        Raises:
-            ModelError: the labels are not affekt's eight, in their order.
-        """
+        """Refuse another label set."""
         if tuple(self.labels) != LABELS:
             raise ModelError(
                 f"expected a model of the labels {', '.join(LABELS)}, got {', '.join(self.labels)} in the card of "
@@ -105,14 +98,10 @@ def _has_card(folder: Path) -> bool:
 
 
 def read_card(folder: Path) -> Card:
-    """Read the card in a model's folder.
-
-    Raises:
-        ModelError: there is none, it is not JSON, or its fields are not a card's.
-    """
+    """Read the card in a model's folder, which anyone may have edited: every field is checked."""
     path = folder / CARD_FILE
     try:
-        fields = json.loads(path.read_text())
+        found = json.loads(path.read_text())
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise ModelError(
             f"expected a model folder with {CARD_FILE}, got {folder} without one; `affekt models` lists what there is, "
@@ -122,40 +111,35 @@ def read_card(folder: Path) -> Card:
         raise ModelError(f"expected to read {path}, got {error.strerror}; check who may read it") from error
     except (ValueError, RecursionError) as error:
         raise ModelError(f"expected a card in {path}, got {error}; export or train the model again") from error
-    if not isinstance(fields, dict):
-        raise ModelError(f"expected a card in {path}, got {reprlib.repr(fields)}; export or train the model again")
-    _check_fields(fields, _CARD_FIELDS, ("name", "architecture", "hidden_units", "heads", "preprocessing"), str(path))
-    preprocessing = fields.pop("preprocessing")
-    _check_fields(preprocessing, _PREPROCESSING_FIELDS, ("input_size",), str(path))
+    if not isinstance(found, dict):
+        raise ModelError(f"expected a card in {path}, got {reprlib.repr(found)}; export or train the model again")
+    _check_fields(found, Card, _CARD_FIELDS, path)
+    preprocessing = found.pop("preprocessing")
+    _check_fields(preprocessing, Preprocessing, _PREPROCESSING_FIELDS, path)
     try:
-        return Card(preprocessing=Preprocessing(**_with_tuples(preprocessing)), **_with_tuples(fields))
+        return Card(preprocessing=Preprocessing(**_with_tuples(preprocessing)), **_with_tuples(found))
     except ConfigError as error:
         raise ModelError(f"{path}: {error}") from error
 
 
-def _with_tuples(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
-class _Check(NamedTuple):
-    """What a field of a card must be: a card is a file that anyone may have edited."""
-
-    expected: str
-    """In words."""
-    holds: Callable[[Any], bool]
-    """Whether a value, as JSON gives it, is that."""
+_Holds = Callable[[Any], bool]
+"""Whether a value, as JSON gives it, is what a field must be."""
 
 
-def _number(low: float, high: float) -> Callable[[Any], bool]:
+def _number(low: float, high: float) -> _Holds:
     """Return a check of numbers in a range; NaN is in none."""
     return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
 
 
-def _whole(low: int, high: int) -> Callable[[Any], bool]:
+def _whole(low: int, high: int) -> _Holds:
     return lambda value: isinstance(value, int) and _number(low, high)(value)
 
 
-def _list_of(holds: Callable[[Any], bool]) -> Callable[[Any], bool]:
+def _list_of(holds: _Holds) -> _Holds:
     return lambda value: isinstance(value, list) and all(map(holds, value))
 
 
@@ -165,10 +149,6 @@ def _is_text(value: object) -> bool:
 
 def _is_object(value: object) -> bool:
     return isinstance(value, dict)
-
-
-def _are_metrics(value: object) -> bool:
-    return isinstance(value, dict) and all(map(_are_figures, value.values()))
 
 
 def _are_figures(found: object) -> bool:
@@ -183,68 +163,58 @@ def _are_figures(found: object) -> bool:
     return all(value is None or isinstance(value, int | float) for value in shown)
 
 
-_HEADS = (
-    ["expression"],
-    ["valence_arousal"],
-    ["expression", "valence_arousal"],
-    ["valence_arousal", "expression"],
-)
-_TEXT, _OBJECT = _Check("text", _is_text), _Check("an object", _is_object)
-_CARD_FIELDS = {
+_HEADS = (["expression"], ["valence_arousal"], ["expression", "valence_arousal"], ["valence_arousal", "expression"])
+_TEXT, _OBJECT = ("text", _is_text), ("an object", _is_object)
+_CARD_FIELDS: dict[str, tuple[str, _Holds]] = {
     "name": _TEXT,
     "architecture": _TEXT,
-    "hidden_units": _Check("a whole number from 1", _whole(1, 1_000_000)),
-    "heads": _Check("a list of expression, valence_arousal or both", lambda value: value in _HEADS),
+    "hidden_units": ("a whole number from 1", _whole(1, 1_000_000)),
+    "heads": ("a list of expression, valence_arousal or both", lambda value: value in _HEADS),
     "preprocessing": _OBJECT,
-    "labels": _Check("a list of words", _list_of(_is_text)),
-    "temperature": _Check("a number from 0.001 to 1000", _number(1e-3, 1e3)),
-    "valence_arousal_origin": _Check("text or null", lambda value: value is None or _is_text(value)),
+    "labels": ("a list of words", _list_of(_is_text)),
+    "temperature": ("a number from 0.001 to 1000", _number(1e-3, 1e3)),
+    "valence_arousal_origin": ("text or null", lambda value: value is None or _is_text(value)),
     "precision": _TEXT,
-    "parameters": _Check("a whole number from 0", _whole(0, 10**15)),
+    "parameters": ("a whole number from 0", _whole(0, 10**15)),
     "training": _OBJECT,
-    "metrics": _Check("an object of numbers for each split", _are_metrics),
+    "metrics": (
+        "an object of numbers for each split",
+        lambda value: _is_object(value) and all(map(_are_figures, value.values())),
+    ),
     "export": _OBJECT,
     "licence": _TEXT,
-    "limits": _Check("a list of sentences", _list_of(_is_text)),
+    "limits": ("a list of sentences", _list_of(_is_text)),
     "affekt_version": _TEXT,
 }
-_PREPROCESSING_FIELDS = {
-    "input_size": _Check("a whole number from 16 to 2048", _whole(16, 2048)),
-    "channels": _Check("1 or 3", lambda value: _whole(1, 3)(value) and value != 2),
-    "mean": _Check("a list of numbers from -100 to 100", _list_of(_number(-100, 100))),
-    "std": _Check("a list of numbers from 0.0001 to 100", _list_of(_number(1e-4, 100))),
+_PREPROCESSING_FIELDS: dict[str, tuple[str, _Holds]] = {
+    "input_size": ("a whole number from 16 to 2048", _whole(16, 2048)),
+    "channels": ("1 or 3", lambda value: _whole(1, 3)(value) and value != 2),
+    "mean": ("a list of numbers from -100 to 100", _list_of(_number(-100, 100))),
+    "std": ("a list of numbers from 0.0001 to 100", _list_of(_number(1e-4, 100))),
     "resize": _TEXT,
-    "crop_margin": _Check("a number from -0.9 to 10", _number(-0.9, 10)),
+    "crop_margin": ("a number from -0.9 to 10", _number(-0.9, 10)),
     "alignment": _TEXT,
 }
 
 
-def _check_fields(fields: dict[str, Any], checks: dict[str, _Check], needed: tuple[str, ...], where: str) -> None:
-    """Refuse a field that is unknown or missing, or that does not hold what it must.
-
-    Args:
-        fields: what the card, or a part of it, holds.
-        checks: what it may hold.
-        needed: the fields that it must hold.
-        where: the card's file, for the message.
-
-    Raises:
-        ModelError: says which field it is.
-    """
-    unknown = sorted(fields.keys() - checks.keys())
-    if unknown:
+def _check_fields(
+    found: dict[str, Any], kind: type[Card | Preprocessing], checks: dict[str, tuple[str, _Holds]], path: Path
+) -> None:
+    """Refuse a field that is unknown, or missing though it has no default, or that does not hold what it must."""
+    if unknown := sorted(found.keys() - checks.keys()):
         raise ModelError(
-            f"expected a card that this affekt knows in {where}, got one with {', '.join(unknown)}; update affekt to "
+            f"expected a card that this affekt knows in {path}, got one with {', '.join(unknown)}; update affekt to "
             "use this model"
         )
-    missing = [name for name in needed if name not in fields]
-    if missing:
+    needed = [each.name for each in fields(kind) if each.default is MISSING and each.default_factory is MISSING]
+    if missing := [name for name in needed if name not in found]:
         raise ModelError(
-            f"expected a card in {where}, got one without {', '.join(missing)}; export or train the model again"
+            f"expected a card in {path}, got one without {', '.join(missing)}; export or train the model again"
         )
-    for name, value in fields.items():
-        if not checks[name].holds(value):
+    for name, value in found.items():
+        expected, holds = checks[name]
+        if not holds(value):
             raise ModelError(
-                f"expected {checks[name].expected} as {name} of the card in {where}, got {reprlib.repr(value)}; "
+                f"expected {expected} as {name} of the card in {path}, got {reprlib.repr(value)}; "
                 "export or train the model again"
             )

@@ -26,29 +26,21 @@ WARNING, FATAL = 2, 4
 def fastest_runtime(
     model: Path | bytes, example: np.ndarray, *, threads: int | None = None, name: str = ""
 ) -> RuntimeName:
-    """Return the runtime that is fastest for a network here.
+    """Return the runtime that is fastest for an ONNX file, or for its content, here.
 
-    CUDA is taken unmeasured where it starts. With onnxruntime alone there is nothing to measure.
-
-    Args:
-        model: an ONNX file or its content.
-        example: (faces, channels, size, size) float32, as many faces as a usual call has.
-        threads: cores per call; None takes all that this process may use.
-        name: what the measurement is cached under where the network's weights change and its speed does not;
-            empty takes the network's hash.
-
-    Raises:
-        ModelError: the network cannot be opened.
+    CUDA is taken unmeasured where it starts. With onnxruntime alone there is nothing to measure. The example is a usual
+    call, (faces, channels, size, size) float32. The measurement is cached under `name` where the network's weights
+    change and its speed does not, else under the network's hash.
     """
-    installed = installed_runtimes()
-    if "cuda" in installed:
-        if _cuda_starts(model, threads):
-            return "cuda"
-        installed.remove("cuda")
+    if "cuda" in installed_runtimes() and _cuda_starts(model, threads):
+        return "cuda"
+    installed: list[RuntimeName] = [runtime for runtime in installed_runtimes() if runtime != "cuda"]
     if len(installed) == 1:
         return installed[0]
     cached = _cached()
-    key = _key(name or _hash(model), threads or core_count())
+    # onnxruntime is asked itself: it is also packed as onnxruntime-gpu.
+    versions = (f"onnxruntime {onnxruntime.__version__}", f"openvino {importlib.metadata.version('openvino')}")
+    key = ", ".join((name or _hash(model), processor(), f"{threads or core_count()} threads", *versions))
     if cached.get(key) not in installed:
         speeds = {runtime: _speed(model, runtime, example, threads) for runtime in installed}
         cached[key] = max(installed, key=speeds.__getitem__)
@@ -61,12 +53,11 @@ def fastest_runtime(
 def _speed(model: Path | bytes, runtime: RuntimeName, example: np.ndarray, threads: int | None) -> float:
     """Return the faces per second of a runtime, 0 where it cannot open the network and onnxruntime still may."""
     try:
-        engine = open_engine(model, runtime, threads=threads)
+        return faces_per_s(open_engine(model, runtime, threads=threads), example)
     except ModelError:
         if runtime == "onnxruntime":
             raise
         return 0.0
-    return faces_per_s(engine, example)
 
 
 def _cuda_starts(model: Path | bytes, threads: int | None) -> bool:
@@ -108,9 +99,3 @@ def _hash(model: Path | bytes) -> str:
     except OSError as error:
         raise ModelError(f"expected to read {model}, got {error.strerror}; check who may read it") from error
     return hashlib.sha256(content).hexdigest()[:16]
-
-
-def _key(name: str, threads: int) -> str:
-    # onnxruntime is asked itself: it is also packed as onnxruntime-gpu.
-    versions = (f"onnxruntime {onnxruntime.__version__}", f"openvino {importlib.metadata.version('openvino')}")
-    return ", ".join((name, processor(), f"{threads} threads", *versions))

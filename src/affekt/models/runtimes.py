@@ -7,7 +7,7 @@ import sys
 import threading
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, Protocol, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import onnxruntime
@@ -22,22 +22,8 @@ LEFT_BY_PARENT: list[Any] = []
 """What OpenVINO had open when this process was forked: freed here, it would wait for threads that are not."""
 
 
-class Engine(Protocol):
-    """A network opened in a runtime, safe to call from several threads at once."""
-
-    runtime: RuntimeName
-
-    def __call__(self, faces: np.ndarray) -> dict[str, np.ndarray]:
-        """Map (faces, channels, size, size) float32 to the network's named outputs.
-
-        Raises:
-            ModelError: the network takes faces of another shape.
-        """
-        ...
-
-
 class OnnxRuntimeEngine:
-    """onnxruntime, on the processor or on a CUDA device."""
+    """A network in onnxruntime, on the processor or on a CUDA device; threads may share it."""
 
     def __init__(self, model: Path | bytes, *, threads: int, runtime: RuntimeName = "onnxruntime") -> None:
         """Open a network; `threads` share each call."""
@@ -65,7 +51,7 @@ class OnnxRuntimeEngine:
 
 
 class OpenVinoEngine:
-    """OpenVINO on the processor."""
+    """A network in OpenVINO on the processor; threads may share it."""
 
     runtime: RuntimeName = "openvino"
 
@@ -90,23 +76,23 @@ class OpenVinoEngine:
         self._shape = [side.get_length() if side.is_static else None for side in sides]
         self._process = os.getpid()
 
-    def _open_after_fork(self) -> None:
-        """Open the network again in a child process, into which its threads did not come along."""
-        with self._opening:
-            if self._process != os.getpid():
-                LEFT_BY_PARENT.append((self._compiled, self._of_thread))
-                self._open()
-
     def __call__(self, faces: np.ndarray) -> dict[str, np.ndarray]:
         """Map (faces, channels, size, size) float32 to the network's named outputs."""
+        # Into a child process, a fork, the network's threads did not come along.
         if self._process != os.getpid():
-            self._open_after_fork()
+            with self._opening:
+                if self._process != os.getpid():
+                    LEFT_BY_PARENT.append((self._compiled, self._of_thread))
+                    self._open()
         _refuse_other_shape(faces, self._shape, self._where)
         request = getattr(self._of_thread, "request", None)
         if request is None:
             request = self._of_thread.request = self._compiled.create_infer_request()
         answers = request.infer([faces], share_inputs=True)
         return {output.get_any_name(): np.array(answers[output]) for output in self._compiled.outputs}
+
+
+Engine = OnnxRuntimeEngine | OpenVinoEngine
 
 
 def _where(model: Path | bytes) -> str:
@@ -124,12 +110,9 @@ def _refuse_other_shape(faces: np.ndarray, wanted: list[int | None], where: str)
 
 def installed_runtimes() -> list[RuntimeName]:
     """Return the runtimes that can be opened here, onnxruntime first."""
-    found: list[RuntimeName] = ["onnxruntime"]
-    if importlib.util.find_spec("openvino") is not None:
-        found.append("openvino")
-    if CUDA_PROVIDER in onnxruntime.get_available_providers():
-        found.append("cuda")
-    return found
+    openvino: list[RuntimeName] = ["openvino"] if importlib.util.find_spec("openvino") is not None else []
+    cuda: list[RuntimeName] = ["cuda"] if CUDA_PROVIDER in onnxruntime.get_available_providers() else []
+    return ["onnxruntime", *openvino, *cuda]
 
 
 def _openvino() -> ModuleType:
@@ -149,19 +132,10 @@ def openvino_has_bf16() -> bool:
 
 
 def open_engine(model: Path | bytes, runtime: RuntimeName, *, threads: int | None = None, half: bool = False) -> Engine:
-    """Open an ONNX network in a runtime.
+    """Open an ONNX file, or its content, in a runtime; `threads` share each call, None takes all of this process.
 
-    Args:
-        model: the file or its content.
-        runtime: which one.
-        threads: cores per call; None takes all that this process may use.
-        half: OpenVINO may compute in bfloat16 where the processor can: enough for features to train on, while the
-            probabilities of a shipped network came out up to .05 away.
-
-    Raises:
-        MissingExtra: OpenVINO is not installed.
-        ConfigError: the runtime is unknown, or CUDA is asked for and does not start.
-        ModelError: the network cannot be opened.
+    With `half`, OpenVINO may compute in bfloat16 where the processor can: enough for features to train on, while the
+    probabilities of a shipped network came out up to .05 away.
     """
     if runtime not in get_args(RuntimeName):
         known = ", ".join(get_args(RuntimeChoice))

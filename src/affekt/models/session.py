@@ -37,19 +37,7 @@ class Session:
     """A model folder opened for prediction, safe to share between threads."""
 
     def __init__(self, folder: Path, *, runtime: RuntimeChoice = "auto", threads: int | None = None) -> None:
-        """Open `model.onnx` beside its card.
-
-        Args:
-            folder: a model folder; a run becomes one with `affekt export`.
-            runtime: what executes it; `auto` takes CUDA where it starts, else the fastest that is installed,
-                measured once for each model and processor.
-            threads: cores per batch; None takes all that this process may use.
-
-        Raises:
-            ModelError: the card or the ONNX file is missing or cannot be used, or they do not fit each other.
-            MissingExtra: the runtime is not installed.
-            ConfigError: the runtime is unknown, or there is no CUDA.
-        """
+        """Open `model.onnx` beside its card; `threads` are the cores per batch, None takes all of this process."""
         self.card: Card = read_card(folder)
         path = folder / ONNX_FILE
         if not path.is_file():
@@ -60,35 +48,19 @@ class Session:
             runtime = fastest_runtime(path, example, threads=threads)
         self._engine = open_engine(path, runtime, threads=threads)
         self.runtime: RuntimeName = self._engine.runtime
-        self._refuse_other_answers(self._engine(example[:1]), path)
-
-    def predict(self, crops: np.ndarray, *, batch_size: int = BATCH_SIZE) -> Affect:
-        """Classify face crops.
-
-        Args:
-            crops: (faces, input_size, input_size, channels) uint8, as `crop_face` gives them.
-            batch_size: most faces per pass.
-
-        Raises:
-            ConfigError: the crops are not uint8.
-        """
-        if not len(crops):
-            # OpenVINO 2026.4 answers a pass without faces as if there was one, and the next pass wrongly.
-            return self._of_nobody()
-        batches = np.split(crops, range(batch_size, len(crops), batch_size))
-        answers = [self._engine(normalise(batch, self.card.preprocessing)) for batch in batches]
-        found = {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
-        return Affect(found.get("probabilities"), found.get("valence_arousal"))
-
-    def _refuse_other_answers(self, found: dict[str, np.ndarray], path: Path) -> None:
-        """Refuse a network without the card's heads, or with others."""
-        wanted = {name: (1, width) for name, head, width in ANSWERS if head in self.card.heads}
-        shapes = {name: answer.shape for name, answer in found.items()}
-        if shapes != wanted:
+        self._widths = {name: width for name, head, width in ANSWERS if head in self.card.heads}
+        shapes = {name: answer.shape for name, answer in self._engine(example[:1]).items()}
+        if shapes != (expected := {name: (1, width) for name, width in self._widths.items()}):
             raise ModelError(
-                f"expected {wanted} for a face from {path}, as its card says, got {shapes}; export the model again"
+                f"expected {expected} for a face from {path}, as its card says, got {shapes}; export the model again"
             )
 
-    def _of_nobody(self) -> Affect:
-        parts = {name: np.zeros((0, width), np.float32) for name, head, width in ANSWERS if head in self.card.heads}
-        return Affect(parts.get("probabilities"), parts.get("valence_arousal"))
+    def predict(self, crops: np.ndarray, *, batch_size: int = BATCH_SIZE) -> Affect:
+        """Classify crops, (faces, input_size, input_size, channels) uint8, at most `batch_size` faces per pass."""
+        # OpenVINO 2026.4 answers a pass without faces as if there was one, and the next pass wrongly.
+        found = {name: np.zeros((0, width), np.float32) for name, width in self._widths.items()}
+        if len(crops):
+            batches = np.split(crops, range(batch_size, len(crops), batch_size))
+            answers = [self._engine(normalise(batch, self.card.preprocessing)) for batch in batches]
+            found = {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
+        return Affect(found.get("probabilities"), found.get("valence_arousal"))

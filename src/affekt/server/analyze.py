@@ -38,14 +38,7 @@ class Options(BaseModel):
 
 
 def analyze_route(settings: Settings, pipeline: Pipeline, load: Load, card: Card) -> APIRouter:
-    """Return the route that analyzes.
-
-    Args:
-        settings: limits of requests and of time.
-        pipeline: turns pictures into rows.
-        load: says whether there is a place and room, and counts pictures and faces.
-        card: of the model in use.
-    """
+    """Return the route that analyzes, with the card of the model in use."""
     router = APIRouter()
     model = {"model": card.name, "valence_arousal_origin": card.valence_arousal_origin}
 
@@ -74,14 +67,11 @@ def analyze_route(settings: Settings, pipeline: Pipeline, load: Load, card: Card
             why = rows[0]["status"].removeprefix("unreadable: ")
             detail = f"expected pictures that can be read, got: {why}; send JPEG, PNG or WebP, for instance"
             return problem_answer(HTTPStatus.UNPROCESSABLE_ENTITY, detail, rows=rows)
-        notes = [
-            *(pipeline.notes if options.faces == "auto" else ()),
-            *(
-                f"{answer.rows[0]['input']}: only the surest {settings.faces} of "
-                f"{settings.faces + answer.left_out} faces"
-                for answer in answers
-                if answer.left_out
-            ),
+        most, notes = settings.faces, pipeline.notes if options.faces == "auto" else []
+        notes += [
+            f"{answer.rows[0]['input']}: only the surest {most} of {most + answer.left_out} faces"
+            for answer in answers
+            if answer.left_out
         ]
         return JSONResponse({**model, "rows": rows, "notes": notes})
 
@@ -100,16 +90,11 @@ def _body(settings: Settings) -> dict[str, Any]:
 
 
 def _refuse_repeated(request: Request) -> None:
-    """Refuse an option that comes several times, of which FastAPI would take the last.
-
-    Raises:
-        HTTPException: 422.
-    """
+    """Refuse an option that comes several times, of which FastAPI would take the last."""
     for name, times in Counter(name for name, _ in request.query_params.multi_items()).items():
         if times > 1:
-            raise HTTPException(
-                HTTPStatus.UNPROCESSABLE_ENTITY, f"expected {name} once, got it {times} times; choose one"
-            )
+            sentence = f"expected {name} once, got it {times} times; choose one"
+            raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, sentence)
 
 
 async def _answers(request: Request, jobs: list[Job], pipeline: Pipeline, answer_s: float) -> list[Answer]:

@@ -86,14 +86,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def problem_answer(status: int, detail: str, headers: Mapping[str, str] | None = None, **more: object) -> JSONResponse:
-    """Return the answer that tells of a problem.
-
-    Args:
-        status: of HTTP.
-        detail: one sentence: what was expected, what arrived, what to do.
-        headers: sent with the answer.
-        more: further members of the problem details.
-    """
+    """Return the answer that tells of a problem, with further members of the problem details."""
     content = {"title": HTTPStatus(status).phrase, "status": int(status), "detail": detail, **more}
     return JSONResponse(content, int(status), headers, media_type="application/problem+json")
 

@@ -71,15 +71,7 @@ HEADERS = {
 
 
 def make_app(settings: Settings, *, page: Path = PAGE) -> ASGIApp:
-    """Return the service, with its model opened.
-
-    Args:
-        settings: what it was told.
-        page: folder of the live page.
-
-    Raises:
-        ModelError: the model cannot be used.
-    """
+    """Return the service, with its model opened."""
     folder = model_folder(settings.model)
     analyzer = Analyzer(folder, AnalyzerOptions(longest_side=settings.longest_side))
     card = analyzer.session.card
@@ -134,9 +126,8 @@ def _about_routes(card: Card, pipeline: Pipeline) -> APIRouter:
     @router.get("/v1/health", responses=problems(503), summary="Whether the service answers.")
     async def health() -> Health:
         if not pipeline.is_alive:
-            raise HTTPException(
-                HTTPStatus.SERVICE_UNAVAILABLE, "expected a network that answers, got none; start it again"
-            )
+            sentence = "expected a network that answers, got none; start it again"
+            raise HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, sentence)
         return Health(status="ok", model=card.name, version=__version__)
 
     @router.get("/v1/model", summary="The card of the model: labels, preprocessing, training, figures, licence.")

@@ -20,12 +20,7 @@ class Load:
     """
 
     def __init__(self, *, max_requests: int, max_bytes: int) -> None:
-        """Start with nothing taken on.
-
-        Args:
-            max_requests: most requests that have arrived and are not answered.
-            max_bytes: most bytes of bodies that are arriving or have arrived.
-        """
+        """Start with nothing taken on, of so many unanswered requests and bytes of bodies at most."""
         self.max_requests = max_requests
         self.max_bytes = max_bytes
         self.requests = 0
@@ -47,21 +42,13 @@ class Load:
         in_memory.set_function(lambda: self.bytes)
 
     def refuse_if_full(self) -> None:
-        """Refuse a request for which the queue has no place.
-
-        Raises:
-            HTTPException: 503 with Retry-After.
-        """
+        """Refuse a request for which the queue has no place."""
         if self.requests >= self.max_requests:
             raise busy(f"expected a place among {self.max_requests} requests, got a full queue; try again shortly")
 
     @contextmanager
     def place_in_queue(self) -> Iterator[None]:
-        """Hold a place in the queue for as long as the block takes.
-
-        Raises:
-            HTTPException: 503 with Retry-After where there is none.
-        """
+        """Hold a place in the queue for as long as the block takes; refuse where there is none."""
         self.refuse_if_full()
         self.requests += 1
         try:

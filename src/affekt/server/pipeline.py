@@ -56,13 +56,7 @@ class Pipeline:
     """The analyzer, shared by all requests; safe to use from several threads."""
 
     def __init__(self, analyzer: Analyzer, settings: Settings, load: Load) -> None:
-        """Start the threads.
-
-        Args:
-            analyzer: the model and the detectors.
-            settings: limits of pixels and of faces per picture.
-            load: counts the passes of the network.
-        """
+        """Start the threads."""
         self._analyzer = analyzer
         self._settings = settings
         self._load = load

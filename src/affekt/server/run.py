@@ -28,17 +28,9 @@ DRAIN_S = 5.0
 
 
 def serve(settings: Settings, *, report: Callable[[str], None] = logger.info) -> None:
-    """Serve until the process is told to stop (SIGINT, SIGTERM); requests that were taken on are answered first.
+    """Serve until SIGINT or SIGTERM, which ends the process with 0; requests that were taken on are answered first.
 
-    Either signal ends the process with 0.
-
-    Args:
-        settings: where to listen, what to predict with, and how much to take on.
-        report: is told the address in a sentence once it can be reached.
-
-    Raises:
-        ConfigError: the address cannot be listened on.
-        ModelError: the model cannot be used.
+    `report` is told the address in a sentence once it can be reached.
     """
     # uvicorn raises a signal again once it is done; a service that stopped as it was told to ends with 0.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -51,11 +43,7 @@ def serve(settings: Settings, *, report: Callable[[str], None] = logger.info) ->
 
 
 def make_server(settings: Settings) -> uvicorn.Server:
-    """Return the server, with its model opened.
-
-    Raises:
-        ModelError: the model cannot be used.
-    """
+    """Return the server, with its model opened."""
     config = uvicorn.Config(
         drained(make_app(settings)),
         http=_HeadTimeoutProtocol,
@@ -70,11 +58,7 @@ def make_server(settings: Settings) -> uvicorn.Server:
 
 
 def listen(settings: Settings) -> socket.socket:
-    """Open the socket.
-
-    Raises:
-        ConfigError: the address is not this machine's, or the port is taken.
-    """
+    """Open the socket; refuse an address that is not this machine's, and a port that is taken."""
     try:
         family, *_, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=2048)

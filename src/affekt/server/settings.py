@@ -50,11 +50,7 @@ class Settings:
     """Log one line per request: address, path and status."""
 
     def __post_init__(self) -> None:
-        """Refuse limits that nothing can pass, and keys that can be guessed.
-
-        Raises:
-            ConfigError: a value is out of its range.
-        """
+        """Refuse limits that nothing can pass, and keys that can be guessed."""
         if not 0 <= self.port <= 65_535:
             raise ConfigError(f"expected a port from 0 to 65535, got {self.port}; type: --port 8000")
         for name in ("pictures", "faces", "queue", "connections"):

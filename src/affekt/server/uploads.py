@@ -76,22 +76,14 @@ class _FormParser(MultiPartParser):
 
 
 async def read_uploads(request: Request, settings: Settings, take_room: Callable[[int], None]) -> list[Upload]:
-    """Read the pictures of a request.
+    """Read the pictures of a request within its limits of size, number and time.
 
-    Args:
-        request: whose body was not read yet.
-        settings: limits of size, number and time.
-        take_room: is told the size of each piece that arrives, and may raise.
-
-    Raises:
-        HTTPException: 400, 408, 413, 415 or 422, each with its sentence.
+    `take_room` is told the size of each piece that arrives, and may raise.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if not (media_type in ("", "application/octet-stream", MULTIPART) or media_type.startswith("image/")):
-        raise HTTPException(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-            f"expected a picture, got {media_type}; {HOW_TO_SEND} (addresses are not fetched)",
-        )
+        sentence = f"expected a picture, got {media_type}; {HOW_TO_SEND} (addresses are not fetched)"
+        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, sentence)
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         sentence = f"expected a body as it is, got one in {request.headers['content-encoding']}; send it uncompressed"
         raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, sentence)
@@ -103,10 +95,8 @@ async def read_uploads(request: Request, settings: Settings, take_room: Callable
                 return await _files_of_form(request, pieces, settings)
             content = b"".join([piece async for piece in pieces])
     except TimeoutError:
-        raise HTTPException(
-            HTTPStatus.REQUEST_TIMEOUT,
-            f"expected the request within {settings.upload_s:g} s, got a part of it; send smaller pictures",
-        ) from None
+        sentence = f"expected the request within {settings.upload_s:g} s, got a part of it; send smaller pictures"
+        raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, sentence) from None
     except ClientDisconnect:
         # Nobody will read this; it is counted.
         raise HTTPException(HTTPStatus.BAD_REQUEST, "expected the whole request, got a part of it") from None
@@ -117,10 +107,8 @@ async def read_uploads(request: Request, settings: Settings, take_room: Callable
 
 def _check_size(size: int, settings: Settings) -> None:
     if size > settings.body_mb * 1e6:
-        raise HTTPException(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            f"expected at most {settings.body_mb:g} MB per request, got more; send fewer or smaller pictures",
-        )
+        sentence = f"expected at most {settings.body_mb:g} MB per request, got more; send fewer or smaller pictures"
+        raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, sentence)
 
 
 async def _limited(
@@ -138,9 +126,8 @@ async def _files_of_form(request: Request, pieces: AsyncGenerator[bytes, None], 
     _, parameters = parse_options_header(request.headers["content-type"])
     charset = parameters.get(b"charset", b"utf-8").decode("latin-1")
     if charset.lower() not in CHARSETS:
-        raise HTTPException(
-            HTTPStatus.BAD_REQUEST, f"expected a form in UTF-8, got one in {charset}; leave the charset out"
-        )
+        sentence = f"expected a form in UTF-8, got one in {charset}; leave the charset out"
+        raise HTTPException(HTTPStatus.BAD_REQUEST, sentence)
     try:
         form = await _FormParser(request.headers, pieces, settings.pictures).parse()
     except (MultiPartException, FormParserError) as error:
@@ -167,17 +154,9 @@ async def _files(form: FormData) -> list[Upload]:
 
 
 def decode_untrusted(content: bytes, *, max_pixels: int) -> np.ndarray:
-    """Decode a picture whose sender is not known.
+    """Decode a picture whose sender is not known to (height, width, 3) uint8 RGB; no error names it.
 
-    Args:
-        content: the encoded picture.
-        max_pixels: larger pictures are refused before they are decoded.
-
-    Returns:
-        (height, width, 3) uint8, RGB, upright.
-
-    Raises:
-        PictureError: it is none, is broken, or would take too much; the message says why, without a name.
+    What has more than `max_pixels` is refused before it is decoded.
     """
     if scans(content) > MAX_SCANS:
         raise PictureError(f"a JPEG of more than {MAX_SCANS} scans")
@@ -188,10 +167,7 @@ def decode_untrusted(content: bytes, *, max_pixels: int) -> np.ndarray:
 
 
 def scans(content: bytes) -> int:
-    """Count the scans of a JPEG, without those of the thumbnails inside it; 0 for other formats.
-
-    Counting stops beyond MAX_SCANS.
-    """
+    """Count the scans of a JPEG, without those of its thumbnails, until beyond MAX_SCANS; 0 for other formats."""
     if not content.startswith(b"\xff\xd8"):
         return 0
     count, place = 0, 2

@@ -71,13 +71,12 @@ class AffectNet:
 
     def list_rows(self) -> Listing:
         """List what the release's own files describe."""
-        if self._release() == "2017":
+        release = self._find_release() if self.release == "auto" else self.release
+        if release == "2017":
             return _list_2017(self.root, self.lists)
         return _list_2021(self.root, self.cache or affekt_home() / "annotations")
 
-    def _release(self) -> str:
-        if self.release != "auto":
-            return self.release
+    def _find_release(self) -> str:
         has_csv = bool(_find_lists(self.root, self.lists))
         has_npy = any((self.root / name / "annotations").is_dir() for name in SETS)
         if has_csv and has_npy:
@@ -91,11 +90,9 @@ class AffectNet:
 
 
 def _name_expressions(rows: pl.DataFrame, origin: str) -> tuple[pl.DataFrame, dict[str, int], tuple[str, ...]]:
-    """Turn the text columns `expression`, `valence` and `arousal` into labels.
+    """Turn the text columns `expression`, `valence` and `arousal` into labels; points outside [-1, 1] become null.
 
-    Returns:
-        The rows that show one of the eight expressions, with `emotion`, `valence`, `arousal` (null outside [-1, 1]) and
-        `valence_arousal_origin`; how many were left out, by reason; notes.
+    Return the rows that show one of the eight expressions, how many were left out by reason, and notes.
     """
     names = {float(number): label for number, label in enumerate(LABELS)}
     number, valence, arousal = (
@@ -114,7 +111,7 @@ def _name_expressions(rows: pl.DataFrame, origin: str) -> tuple[pl.DataFrame, di
         else f"expression {number:g} ({NO_EXPRESSION.get(number, 'unknown')})": count
         for number, count in others.iter_rows()
     }
-    rows = rows.filter(pl.col("emotion").is_not_null()).drop("expression")
+    rows = rows.drop_nulls("emotion").drop("expression")
     known = pl.any_horizontal(pl.col("valence", "arousal").is_not_null())
     rows = rows.with_columns(pl.when(known).then(pl.lit(origin)).alias("valence_arousal_origin"))
     nulls = rows.filter(pl.any_horizontal(pl.col("valence", "arousal").is_null())).height
@@ -227,10 +224,9 @@ def _list_set(folder: Path, cache: Path, dropped: Counter[str]) -> pl.DataFrame:
 
 
 def read_annotations(folder: Path, ids: list[str], cache: Path) -> pl.DataFrame:
-    """Read the npy annotations of the given ids, using what an earlier import left in the folder's ledger in the cache.
+    """Read the npy annotations of the given ids, in their order, without those that cannot be read.
 
-    Returns:
-        `id`, `expression`, `valence`, `arousal` as text, in the order of `ids`, without those that cannot be read.
+    The cache has a ledger for each folder, with what an earlier import has read.
     """
     # A folder's time changes with the files that are put into it: another download at the same place is read afresh.
     header = {"annotations": str(folder), "unpacked": folder.stat().st_mtime_ns}

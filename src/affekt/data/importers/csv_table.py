@@ -68,14 +68,8 @@ class Csv:
                 f"expected a column of paths and one of emotion, valence or arousal in {self.root}, got "
                 f"{', '.join(table.columns)}; name them with --path-column, --emotion-column, --valence-column ..."
             )
-        rows = table.select(
-            *(
-                pl.lit(None, pl.String).alias(name) if column is None else pl.col(column).alias(name)
-                for name, column in columns.items()
-            ),
-            *self._boxes(table),
-            *self._groups(table),
-        )
+        named = {name: pl.col(column) if column else pl.lit(None, pl.String) for name, column in columns.items()}
+        rows = table.select(*self._boxes(table), *self._groups(table), **named)
         rows, meanings = name_labels(rows, "emotion", parse_map(self.map), f"expressions in {self.root}")
         rows = rows.with_columns(self._rating(rows, "valence"), self._rating(rows, "arousal"))
         rated = pl.any_horizontal(pl.col("valence", "arousal").is_not_null())

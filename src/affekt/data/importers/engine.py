@@ -163,8 +163,7 @@ def run_in_processes(
 ) -> Iterator[tuple[int, Result]]:
     """Call a function once for each tuple of arguments, in some processes, or in this one if one is enough.
 
-    Yields:
-        The number of each call and what it returned, in the order in which the calls end.
+    Yield the number of each call and what it returned, in the order in which the calls end.
     """
     calls = enumerate(arguments)
     if jobs == 1:

@@ -270,19 +270,17 @@ def multi_target(votes: np.ndarray) -> np.ndarray:
     return np.where(2 * targets.sum(axis=1) > total, targets.argmax(axis=1), NO_AGREEMENT)
 
 
-def argmax(votes: np.ndarray) -> np.ndarray:
-    """Return the most voted of the ten choices, single votes included; ties go to the lowest index."""
-    return votes.argmax(axis=1)
-
-
 RULES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "majority": majority,
     "probability": probability,
     "crossentropy": probability,
     "multi_target": multi_target,
-    "argmax": argmax,
+    "argmax": lambda votes: votes.argmax(axis=1),
 }
-"""What takes votes of shape (pictures, 10) and returns (pictures,) indices into `CHOICES` or `NO_AGREEMENT`."""
+"""What takes votes of shape (pictures, 10) and returns (pictures,) indices into `CHOICES` or `NO_AGREEMENT`.
+
+`argmax` counts single votes too; ties go to the lowest index.
+"""
 
 
 def chosen(counts: pl.Series, rule: str) -> pl.Series:

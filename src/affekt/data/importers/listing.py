@@ -79,15 +79,8 @@ def name_labels(
 ) -> tuple[pl.DataFrame, str]:
     """Replace a data set's own names for expressions: by the map first, then by affekt's names and their aliases.
 
-    Args:
-        rows: with the names in the column; null stays null.
-        column: its name.
-        mapping: what `parse_map` returned.
-        where: said in the error about unknown names, as in "folders of faces/".
-        instead: said in the error before the option `--map`.
-
-    Returns:
-        The rows with one of the eight labels or `SKIP` in the column; the meaning of each name, as a text.
+    Return the rows with one of the eight labels or `SKIP` in the column, null where it was null, and the meaning of
+    each name as a text. The error about unknown names says `where` they are, and what to do `instead` of `--map`.
     """
     known = {label: label for label in LABELS} | ALIASES | mapping
     names = sorted(rows[column].drop_nulls().unique())
