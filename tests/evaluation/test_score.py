@@ -11,11 +11,11 @@ from scipy.stats import binomtest, entropy, pearsonr
 from sklearn import metrics as sk
 
 from affekt.errors import ConfigError, DataError
-from affekt.evaluation.evaluate import floor_predictions
+from affekt.evaluation.evaluate import floor_predictions, scores_to_json
 from affekt.evaluation.figures import DEFINITIONS, Figure
 from affekt.evaluation.notes import notes_on
 from affekt.evaluation.predictions import match
-from affekt.evaluation.score import compare, score, scores_to_json
+from affekt.evaluation.score import compare, score
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
 
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from affekt.evaluation.evaluate import scores_to_json
 from affekt.evaluation.metrics import LEAST_CONFIDENCES, selective_prediction
 from affekt.evaluation.predictions import match
-from affekt.evaluation.score import score, scores_to_json
+from affekt.evaluation.score import score
 from affekt.evaluation.tables import selective_table, to_markdown
 
 CONFIDENCE = np.array([0.3, 0.5, 0.7, 0.9])

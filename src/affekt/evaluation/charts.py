@@ -59,15 +59,9 @@ Paint = Callable[["Axes"], None]
 
 
 def render(paint: Paint, name: str, size: tuple[float, float] = (4.4, 3.6)) -> str:
-    """Draw a chart and return it as an SVG element for a page.
+    """Draw a chart and return it as an SVG element; `name`, unique in the page, prefixes the ids in it.
 
-    Args:
-        paint: draws the chart.
-        name: unique in the page; it prefixes the ids in the SVG.
-        size: width and height in inches of 72 CSS pixels; the page scales the chart to its column.
-
-    Raises:
-        MissingExtra: matplotlib is not installed.
+    `size` is width and height in inches of 72 CSS pixels; the page scales the chart to its column.
     """
     with needs_extra("evaluate"):
         import matplotlib as mpl
@@ -226,16 +220,9 @@ Epoch = dict[str, float]
 
 
 def read_log(path: Path) -> list[Epoch]:
-    """Read the epochs of a run; a repeated epoch replaces the earlier one, as after a resumed run.
+    """Read the epochs of a run, in order, from its log or its folder; a last line that was cut off is left out.
 
-    Args:
-        path: the log, or the run's folder.
-
-    Returns:
-        The numbers of every epoch, in order; a last line that was cut off is left out.
-
-    Raises:
-        DataError: there is no such file, or a line is not a JSON object with an epoch.
+    A repeated epoch replaces the earlier one, as after a resumed run.
     """
     path = path / "log.jsonl" if path.is_dir() else path
     if not path.is_file():

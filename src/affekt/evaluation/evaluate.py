@@ -11,12 +11,12 @@ import polars as pl
 from affekt import __version__
 from affekt.errors import ConfigError, DataError
 from affekt.evaluation.figures import DEFINITIONS, DIMENSIONS, Figure, as_json
-from affekt.evaluation.groups import Grouping, grouping_to_json, score_groups
+from affekt.evaluation.groups import Grouping, score_groups
 from affekt.evaluation.intervals import FEW, LEVEL
 from affekt.evaluation.notes import origin_tag, picture_tag
 from affekt.evaluation.predictions import Matched, match
 from affekt.evaluation.robustness import Robustness
-from affekt.evaluation.score import Scores, compare, score, scores_to_json
+from affekt.evaluation.score import Scores, compare, score
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
 from affekt.models.card import read_card
 from affekt.progress import progress_bar
@@ -50,9 +50,8 @@ class Evaluation:
     """Names of the data sets, and the expressions that were left out."""
     split: str
     rows: int
-    """Rows of the split that have a label."""
+    """With a label."""
     scores: tuple[Scores, ...]
-    """One for each model, in the order given."""
     floor: Scores
     """The majority-class and mean predictor's."""
     floor_note: str
@@ -64,13 +63,10 @@ class Evaluation:
     dimension_tag: str
     """`projected, not rated` or `synthetic` where valence and arousal are that, else empty."""
     matched: dict[str, Matched]
-    """The joined rows of each model."""
     groups: dict[str, tuple[Grouping, ...]]
-    """Each model's figures by the attributes asked for."""
+    """Of each model, one per attribute."""
     robustness: tuple[Robustness, ...] = ()
-    """Figures under each corruption, of the models that were asked."""
     command: str = ""
-    """The command that made it."""
 
     def __repr__(self) -> str:
         """Say what was scored on what."""
@@ -112,23 +108,10 @@ def evaluate_tables(
     groups: Sequence[str] = (),
     without: tuple[str, ...] = (),
 ) -> Evaluation:
-    """Score prediction tables on one split of a manifest.
+    """Score prediction tables, by model name, on one split of a whole manifest, whose train split gives the floor.
 
-    Args:
-        tables: a predictions table for each model's name.
-        manifest: the whole manifest; its train split gives the floor.
-        split: the split to score.
-        intervals: how the intervals are made.
-        groups: attributes of the manifest whose groups are scored too.
-        without: expressions to leave out, rows and probabilities.
-
-    Returns:
-        The evaluation; `affekt.evaluation.report.write_report` writes it.
-
-    Raises:
-        DataError: a predictions table does not fit the split.
-        ConfigError: there is no predictions table, a model has the floor's name, rows cannot be grouped so, or fewer
-            than two expressions would be left.
+    The groups of the attributes in `groups` are scored too; expressions in `without` are left out, rows and
+    probabilities.
     """
     if not tables or FLOOR in tables:
         raise ConfigError(
@@ -162,11 +145,7 @@ def evaluate_tables(
 
 
 def refuse_without(without: Sequence[str]) -> None:
-    """Refuse to leave out what is no expression, or so many that no choice is left.
-
-    Raises:
-        ConfigError: it is so.
-    """
+    """Refuse to leave out what is no expression, or so many that no choice is left."""
     if not set(without) <= set(LABELS) or len(set(LABELS) - set(without)) < 2:
         raise ConfigError(
             f"expected --without up to six of {', '.join(LABELS)}, got {', '.join(without)}; the usual seven are "
@@ -178,17 +157,7 @@ def floor_predictions(manifest: pl.DataFrame, split: str) -> tuple[pl.DataFrame,
     """Predict every row of a split without its picture: by the train split's class frequencies and mean values.
 
     The chosen class is then the majority class. A part that the split knows and the train split does not, as where
-    there is no train split, comes from the scored split itself, which can only raise the floor.
-
-    Args:
-        manifest: the whole manifest.
-        split: the split to predict.
-
-    Returns:
-        A predictions table with the parts that are known in the split, and a sentence saying where they came from.
-
-    Raises:
-        DataError: neither an expression nor valence and arousal is known for any row of the split.
+    there is no train split, comes from the scored split itself, which can only raise the floor. The sentence says so.
     """
     train, rows = (manifest.filter(pl.col("split") == name) for name in (TRAIN_SPLIT, split))
     constants: dict[str, Any] = {}
@@ -250,6 +219,23 @@ def evaluation_to_json(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
+def scores_to_json(scores: Scores) -> dict[str, Any]:
+    """Return scores as plain values for JSON, NaN as None."""
+    answered = [{"least_confidence": least, **figures} for least, figures in scores.answered.items()]
+    found = {"rows": scores.rows, "figures": scores.figures, "classes": scores.classes, "answered": answered}
+    confusion = None if scores.confusion is None else scores.confusion.tolist()
+    return as_json(found | {"confusion": confusion, "notes": scores.notes})
+
+
+def grouping_to_json(grouping: Grouping) -> dict[str, Any]:
+    """Return the figures and differences of each group as plain values for JSON, NaN as None."""
+    groups = {
+        name: {"rows": group.rows, "figures": group.figures, "minus_others": group.differences}
+        for name, group in grouping.groups.items()
+    }
+    return as_json({"groups": groups, "notes": grouping.notes})
+
+
 def robustness_to_json(found: Robustness) -> dict[str, Any]:
     """Return the figures and changes as plain values for JSON, NaN as None."""
     corruptions = {name: scores.figures for name, scores in found.scores.items()}
@@ -257,12 +243,7 @@ def robustness_to_json(found: Robustness) -> dict[str, Any]:
 
 
 def record_evaluation(folder: Path, evaluation: Evaluation, name: str) -> None:
-    """Write a model's figures, with their intervals, into its card under the data and split they were found on.
-
-    Raises:
-        DataError: the card cannot be written.
-        ModelError: the folder holds no usable card.
-    """
+    """Write a model's figures, with their intervals, into its card under the data and split they were found on."""
     card = read_card(folder)
     found = evaluation_to_json(evaluation)
     record = {key: found[key] for key in ("data", "split", "rows", "valence_arousal_origin", "intervals", "command")}

@@ -1,14 +1,13 @@
 """Groups: one model's figures for each value of an attribute of the rows, and how far each is from the others."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
 
 from affekt.data.manifest import SCHEMA
 from affekt.errors import ConfigError
-from affekt.evaluation.figures import Figure, as_json
+from affekt.evaluation.figures import Figure
 from affekt.evaluation.intervals import difference_of, mean_of, proportion_interval, wider, with_interval
 from affekt.evaluation.notes import LEAST_PEOPLE, LEAST_ROWS
 from affekt.evaluation.predictions import Matched
@@ -45,15 +44,7 @@ class Grouping:
 
 
 def group_values(rows: pl.DataFrame, attribute: str) -> pl.Series:
-    """Return the group of each row as text, null where it is not known.
-
-    Args:
-        rows: manifest rows.
-        attribute: one of the manifest's further columns, or `source`.
-
-    Raises:
-        ConfigError: there is no such attribute, or it has too many values.
-    """
+    """Return the group of each row as text, null where it is not known."""
     there = [*(name for name in rows.columns if name not in SCHEMA), "source"]
     if attribute not in there:
         raise ConfigError(
@@ -76,17 +67,8 @@ def score_groups(matched: Matched, attribute: str, how: Resampling) -> Grouping:
     The balanced accuracy is the mean recall of the expressions of which the group has `LEAST_OF_EXPRESSION` rows, and
     in a difference of those of which both sides have: means over different expressions differ by themselves.
 
-    Args:
-        matched: the predictions joined with the manifest.
-        attribute: one of the manifest's further columns, or `source`.
-        how: the resamples that the whole split was scored on.
-
-    Returns:
-        The figures in `SHOWN` that the predictions allow, each with its 95 % interval: that of the bootstrap, and for
-        the two accuracies the wider of that and the score interval.
-
-    Raises:
-        ConfigError: there is no such attribute, or it has too many values.
+    Figures are those in `SHOWN` that the predictions allow, each with its 95 % interval: that of the bootstrap, and for
+    the two accuracies the wider of that and the score interval. `how` are the resamples of the whole split.
     """
     values = group_values(matched.rows, attribute)
     known = values.is_not_null().to_numpy()
@@ -179,12 +161,3 @@ def _uncommon(matched: Matched, group: _Side, others: _Side) -> str:
     """Return the expressions of the split that a difference of balanced accuracies is not over."""
     there = [label for index, label in enumerate(LABELS) if (matched.label == index).any()]
     return ", ".join(label for label in there if label not in group.recalls or label not in others.recalls)
-
-
-def grouping_to_json(grouping: Grouping) -> dict[str, Any]:
-    """Return the figures and differences of each group as plain values for JSON, NaN as None."""
-    groups = {
-        name: {"rows": group.rows, "figures": group.figures, "minus_others": group.differences}
-        for name, group in grouping.groups.items()
-    }
-    return as_json({"groups": groups, "notes": grouping.notes})

@@ -29,19 +29,8 @@ def resample_counts(
     """Yield the counts of bootstrap resamples, a chunk at a time.
 
     Rows are drawn with replacement; with groups, whole groups are drawn (the cluster bootstrap), because rows of one
-    person are not independent. The counts do not depend on the size of the chunks.
-
-    Args:
-        n: number of rows.
-        resamples: number of resamples.
-        seed: the same seed gives the same resamples.
-        groups: (n,) the group of each row, of any sortable type, or None to draw rows.
-
-    Yields:
-        (chunk, n) float64 counts; together `resamples` of them.
-
-    Raises:
-        ConfigError: the seed is negative or too large.
+    person are not independent. The counts, (chunk, n) float64, do not depend on the size of the chunks;
+    `groups` is (n,) of any sortable type.
 
     References:
         Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapters 6 and 13.
@@ -71,11 +60,7 @@ def with_interval(value: float, draws: np.ndarray) -> Figure:
 
 
 def score_interval(proportion: float, rows: float) -> Figure:
-    """Return a proportion with its score interval.
-
-    Args:
-        proportion: what share of the rows is right, 0-1.
-        rows: how many rows, over 0; `effective_rows` of them where they are not independent.
+    """Return a proportion, 0-1, of some rows with its score interval; `effective_rows` if they are not independent.
 
     References:
         Wilson (1927), Probable inference, J. Am. Stat. Assoc. 22(158), 209-212.
@@ -90,13 +75,9 @@ def score_interval(proportion: float, rows: float) -> Figure:
 def proportion_interval(
     proportion: float, draws: np.ndarray, of: np.ndarray, units: np.ndarray | None = None
 ) -> Figure:
-    """Return a proportion with the wider of its bootstrap interval and its score interval.
+    """Return a proportion of the rows `of`, (n,) bool, with the wider of its bootstrap interval and its score interval.
 
-    Args:
-        proportion: what share of the rows is right, 0-1.
-        draws: (resamples,) the proportion in each resample.
-        of: (n,) bool, the rows that it is a share of.
-        units: (n,) the person of each row where people were resampled, None where rows were.
+    `draws` is (resamples,); `units` is (n,), the person of each row where people were resampled, None where rows were.
     """
     rows = int(of.sum())
     independent = rows if units is None else effective_rows(proportion, rows, len(np.unique(units[of])), draws)
@@ -112,14 +93,7 @@ def is_of_few(proportion: float, rows: int) -> bool:
 def effective_rows(proportion: float, rows: int, people: int, draws: np.ndarray) -> float:
     """Return how many independent rows would spread as a proportion does: the rows by their design effect.
 
-    Args:
-        proportion: what share of the rows is right, 0-1.
-        rows: how many rows there are.
-        people: how many people they show.
-        draws: (resamples,) the proportion in resamples of people.
-
-    Returns:
-        Up to `rows`; the number of people where the resamples do not differ, as when all rows are right.
+    It is the number of people where the resamples of people, (resamples,), do not differ, as when all rows are right.
 
     References:
         Kish (1965), Survey Sampling, section 8.2.

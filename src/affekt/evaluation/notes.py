@@ -16,13 +16,7 @@ LEAST_PEOPLE = 20
 
 
 def notes_on(matched: Matched, figures: Mapping[str, Figure], by: str) -> tuple[str, ...]:
-    """Say what a reader of the figures must know.
-
-    Args:
-        matched: the predictions joined with the manifest.
-        figures: the figures by name.
-        by: `row` or `subject`, how the intervals were resampled.
-    """
+    """Say what a reader of the figures must know, whose intervals resample by `row` or `subject`."""
     return (
         *_on_expression(matched),
         *_on_dimensions(matched),

@@ -63,11 +63,7 @@ class Matched:
 
 
 def read_predictions(path: Path) -> pl.DataFrame:
-    """Read a predictions table from .parquet or .csv.
-
-    Raises:
-        DataError: the file is missing, unreadable or not a predictions table.
-    """
+    """Read a predictions table from .parquet or .csv."""
     if not path.is_file():
         raise DataError(f"expected a predictions table at {path}, got no such file; give a .parquet or .csv file")
     if path.suffix.lower() != ".parquet":
@@ -80,18 +76,7 @@ def read_predictions(path: Path) -> pl.DataFrame:
 
 
 def validate_predictions(frame: pl.DataFrame, name: str = "the predictions") -> pl.DataFrame:
-    """Bring a predictions table to its types; probabilities are divided by their sum.
-
-    Args:
-        frame: a predictions table; see the module's table of columns.
-        name: what to call it in an error.
-
-    Returns:
-        `source_id`, `source` if there, and the parts that are there.
-
-    Raises:
-        DataError: a column is absent or not numeric, a value is out of range, or a source_id comes twice.
-    """
+    """Bring a predictions table, called `name` in errors, to its types; probabilities are divided by their sum."""
     if "source_id" not in frame.columns or frame.is_empty():
         raise DataError(
             f"expected a column source_id and rows in {name}, got {len(frame)} rows of {', '.join(frame.columns)}; "
@@ -157,22 +142,9 @@ def match(
     """Join predictions with the labelled rows of a split.
 
     A part (probabilities, or valence and arousal) is scored on the rows where its truth is known. Predictions of the
-    manifest's other rows are left out.
-
-    Args:
-        predictions: a predictions table.
-        manifest: the whole manifest, so that a mistaken split can be told.
-        split: the split to score.
-        name: what to call the predictions in an error.
-        without: expressions to leave out: their rows are not scored, and the probabilities of the others are divided by
-            their sum, as in the protocols of seven expressions.
-
-    Returns:
-        The joined arrays.
-
-    Raises:
-        DataError: a labelled row has no prediction, a prediction belongs to no row of the manifest, names are
-            ambiguous, or nothing that is predicted is known for the split.
+    manifest's other rows are left out; the manifest is whole, so that a mistaken split can be told. Rows of expressions
+    in `without` are not scored, and the probabilities of the others are divided by their sum, as in the protocols of
+    seven expressions.
     """
     predictions = validate_predictions(predictions, name)
     keys = [column for column in ("source", "source_id") if column in predictions.columns]

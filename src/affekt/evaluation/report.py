@@ -58,17 +58,8 @@ def write_report(
 ) -> None:
     """Write `report.html`, `metrics.json` and `table.md` into a folder, each whole or not at all.
 
-    Where the evaluation has corruptions, `corruptions.md` and `corruptions.json` are written too.
-
-    Args:
-        evaluation: what `evaluate_tables` found.
-        out: the folder; it is made.
-        logs: a run's folder or `log.jsonl` by model name, for the training curves.
-        pictures: how many of each model's worst mistakes to show; 0 keeps pictures out of the report.
-
-    Raises:
-        DataError: a log cannot be read, or a file cannot be written.
-        MissingExtra: matplotlib is not installed.
+    Where the evaluation has corruptions, `corruptions.md` and `corruptions.json` are written too. The training curves
+    come from `logs`, a run's folder or `log.jsonl` by model name; of each model's worst mistakes `pictures` are shown.
     """
     _write_json(evaluation_to_json(evaluation), out / "metrics.json")
     _write(tables.document(evaluation), out / "table.md")
@@ -88,7 +79,7 @@ def _write_json(value: object, path: Path) -> None:
 
 
 def report_html(evaluation: Evaluation, *, logs: Mapping[str, Path] | None = None, pictures: int = 24) -> str:
-    """Return the report as one HTML document; arguments and errors as for `write_report`."""
+    """Return the report as one HTML document."""
     warnings = []
     if evaluation.expression_tag:
         warnings.append("The pictures are synthetic: these figures say nothing about real faces.")
@@ -239,12 +230,7 @@ class Mistake:
 
 
 def worst_mistakes(matched: Matched, count: int = 24) -> list[Mistake]:
-    """Return the most confident wrong expressions, or without probabilities the points farthest from the truth.
-
-    Args:
-        matched: the predictions joined with the manifest.
-        count: at most this many.
-    """
+    """Return the most confident wrong expressions, or without probabilities the points farthest from the truth."""
     if matched.probabilities is not None:
         chosen, confidence = matched.probabilities.argmax(axis=1), matched.probabilities.max(axis=1)
         wrong = np.flatnonzero((matched.label >= 0) & (chosen != matched.label))

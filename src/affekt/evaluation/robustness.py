@@ -124,14 +124,7 @@ CORRUPTIONS: dict[str, Corruption] = {
 def corrupted(rows: pl.DataFrame, corruption: Corruption, *, seed: int = 0, name: str = "") -> pl.DataFrame:
     """Return manifest rows with corrupted pictures and boxes; all else is unchanged.
 
-    Args:
-        rows: manifest rows.
-        corruption: one of `CORRUPTIONS`.
-        seed: decides directions and places; a row meets the same ones in every corruption.
-        name: stands beside the progress bar.
-
-    Raises:
-        PictureError: a picture is missing or unreadable.
+    The seed decides directions and places; a row meets the same ones in every corruption.
     """
     images, boxes = [], []
     numbered = enumerate(progress_bar(rows.iter_rows(named=True), total=rows.height, description=name, unit="face"))
@@ -165,17 +158,7 @@ def measure_robustness(
     rows: pl.DataFrame,
     predict: Callable[[pl.DataFrame], pl.DataFrame],
 ) -> Robustness:
-    """Score a model on each corrupted copy of a split, on the resamples of its clean scores.
-
-    Args:
-        clean: the model's scores on the split as it is.
-        manifest: the whole manifest.
-        rows: its rows of the split.
-        predict: from manifest rows to a predictions table.
-
-    Returns:
-        The scores and changes of each corruption.
-    """
+    """Score a model on each corrupted copy of a split's rows, on the resamples of its clean scores."""
     how = clean.resampling
     scores = {CLEAN: clean}
     for name, corruption in CORRUPTIONS.items():

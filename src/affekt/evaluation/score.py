@@ -1,15 +1,14 @@
 """Scores: every figure of one predictions table with its interval, and the paired difference of two tables."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import polars as pl
 
 from affekt.errors import ConfigError
 from affekt.evaluation import metrics
-from affekt.evaluation.figures import Figure, as_json
+from affekt.evaluation.figures import Figure
 from affekt.evaluation.intervals import is_of_few, proportion_interval, resample_counts, with_interval
 from affekt.evaluation.metrics import LEAST_CONFIDENCES, weighted_mean
 from affekt.evaluation.notes import notes_on
@@ -39,7 +38,6 @@ class Scores:
 
     name: str
     rows: int
-    """Rows scored."""
     figures: dict[str, Figure]
     """By name; the names are the keys of `affekt.evaluation.figures.DEFINITIONS`."""
     classes: dict[str, dict[str, Figure]]
@@ -68,29 +66,20 @@ def score(
     """Score predictions: every figure that their parts allow, each with its 95 % bootstrap interval.
 
     A proportion of rows (accuracy, precision, recall) has the wider of that and its score interval where fewer than
-    `affekt.evaluation.intervals.FEW` rows are right, or fewer wrong.
-
-    Args:
-        matched: the predictions joined with the manifest.
-        name: the model's name in tables.
-        resamples: bootstrap resamples; 0 leaves the intervals NaN.
-        seed: seed of the resamples.
-        by: `row` resamples rows, `subject` whole subjects.
-        step: called with the number of resamples just done.
-
-    Returns:
-        The scores.
-
-    Raises:
-        ConfigError: `by` is neither, or a row has no subject to resample by.
+    `affekt.evaluation.intervals.FEW` rows are right, or fewer wrong. 0 resamples leave the intervals NaN; `step` is
+    called with the number of resamples just done.
     """
     how = Resampling(matched.split, len(matched.rows), resamples, seed, by, matched.without)
     units = resampled_units(matched.rows, by)
-    point = measure(matched, np.ones(how.rows))
+    rows_of = _rows_of_proportions(matched) if resamples else {}
     draws = measure_resamples(matched, how, units, step=step)
-    every = {key: with_interval(float(value), draws[key]) for key, value in point.items()}
-    if resamples:
-        every |= _proportions_of_few(matched, every, draws, units)
+    every: dict[str, Figure] = {}
+    for key, value in measure(matched, np.ones(how.rows)).items():
+        of = rows_of.get(key)
+        if of is not None and of.any() and is_of_few(float(value), int(of.sum())):
+            every[key] = proportion_interval(float(value), draws[key], of, units)
+        else:
+            every[key] = with_interval(float(value), draws[key])
     figures = {key: figure for key, figure in every.items() if "/" not in key}
     classes, answered, confusion = {}, {}, None
     if matched.probabilities is not None:
@@ -113,17 +102,9 @@ def measure_resamples(
     of: np.ndarray | None = None,
     step: Callable[[int], object] = lambda _: None,
 ) -> dict[str, np.ndarray]:
-    """Compute every figure in every resample.
+    """Compute every figure in every resample, (resamples,) by figure, named as in `measure`.
 
-    Args:
-        matched: the predictions joined with the manifest.
-        how: the resamples.
-        units: (n,) what is drawn, see `resampled_units`.
-        of: (n,) bool, where `matched` holds only some of the rows that are resampled.
-        step: called with the number of resamples just done.
-
-    Returns:
-        (resamples,) by figure, named as in `measure`.
+    Where `matched` holds only some of the rows that are resampled, `of` says which, (n,) bool.
     """
     chunks = [measure(matched, np.empty((0, len(matched.rows))))]
     for weights in resample_counts(how.rows, how.resamples, how.seed, units):
@@ -132,29 +113,20 @@ def measure_resamples(
     return {key: np.concatenate([chunk[key] for chunk in chunks]) for key in chunks[0]}
 
 
-def _proportions_of_few(
-    matched: Matched, every: dict[str, Figure], draws: dict[str, np.ndarray], units: np.ndarray | None
-) -> Iterator[tuple[str, Figure]]:
-    """Yield the proportions of which fewer than ten rows are right, or wrong, with the wider interval."""
+def _rows_of_proportions(matched: Matched) -> dict[str, np.ndarray]:
+    """Return, for each figure that is a share of rows, the rows that it is a share of, (n,) bool."""
     if matched.probabilities is None:
-        return
+        return {}
     known = matched.label >= 0
     chosen, confidence = matched.probabilities.argmax(axis=1), matched.probabilities.max(axis=1)
     rows = {"accuracy": known}
     rows |= {f"recall/{label}": matched.label == index for index, label in enumerate(LABELS)}
     rows |= {f"precision/{label}": known & (chosen == index) for index, label in enumerate(LABELS)}
-    rows |= {f"accuracy/{least}": known & (confidence >= least) for least in LEAST_CONFIDENCES}
-    for key, of in rows.items():
-        if of.any() and is_of_few(every[key].value, int(of.sum())):
-            yield key, proportion_interval(every[key].value, draws[key], of, units)
+    return rows | {f"accuracy/{least}": known & (confidence >= least) for least in LEAST_CONFIDENCES}
 
 
 def resampled_units(rows: pl.DataFrame, by: str) -> np.ndarray | None:
-    """Return what is drawn in a resample: (n,) the person of each row, or None for the rows themselves.
-
-    Raises:
-        ConfigError: `by` is neither `row` nor `subject`, or a row has no subject.
-    """
+    """Return what is drawn in a resample: (n,) the person of each row, or None for the rows themselves."""
     if by == "row":
         return None
     if by != "subject":
@@ -168,14 +140,9 @@ def resampled_units(rows: pl.DataFrame, by: str) -> np.ndarray | None:
 
 
 def measure(matched: Matched, weights: np.ndarray) -> dict[str, np.ndarray]:
-    """Compute every figure under each vector of weights.
+    """Compute every figure, (...), under each vector of weights, (..., n) counts of the rows.
 
-    Args:
-        matched: the predictions joined with the manifest.
-        weights: (..., n) counts of the rows.
-
-    Returns:
-        (...) by figure; those of one class are named `figure/label`, those of the surest rows `figure/confidence`.
+    Figures of one class are named `figure/label`, those of the surest rows `figure/confidence`.
     """
     figures = {}
     if matched.probabilities is not None:
@@ -224,11 +191,7 @@ def _measure_expression(
 
 
 def compare(first: Scores, second: Scores) -> dict[str, Figure]:
-    """Difference of every figure both have, first minus second, with the interval of the paired resamples.
-
-    Raises:
-        ConfigError: the two were not scored on the same resamples of the same number of rows.
-    """
+    """Difference of every figure both have, first minus second, with the interval of the paired resamples."""
     if first.resampling != second.resampling:
         raise ConfigError(
             f"expected two scores of the same resamples, got {first.resampling} and {second.resampling}; "
@@ -239,11 +202,3 @@ def compare(first: Scores, second: Scores) -> dict[str, Figure]:
         for key, figure in first.figures.items()
         if key in second.figures
     }
-
-
-def scores_to_json(scores: Scores) -> dict[str, Any]:
-    """Return scores as plain values for JSON, NaN as None."""
-    answered = [{"least_confidence": least, **figures} for least, figures in scores.answered.items()]
-    found = {"rows": scores.rows, "figures": scores.figures, "classes": scores.classes, "answered": answered}
-    confusion = None if scores.confusion is None else scores.confusion.tolist()
-    return as_json(found | {"confusion": confusion, "notes": scores.notes})

@@ -59,16 +59,7 @@ def write_model_folder(
     split: str = "auto",
     force: bool = False,
 ) -> Exported:
-    """Write `model.safetensors`, `model.onnx` and `card.json` into a folder; see `affekt.export`, which calls this.
-
-    Args:
-        run: a trained run or a model folder.
-        out: the folder to write; it may be the same one.
-        precision: of `model.onnx`; fp16 halves `model.safetensors` too.
-        manifest: faces like those the model was trained on; int8 needs it.
-        split: where the loss against fp32 is measured; `auto` takes `val`, else `test`.
-        force: keep the export whatever it loses.
-    """
+    """Write `model.safetensors`, `model.onnx` and `card.json` into a folder; see `affekt.export`, which calls this."""
     network, card = load_model(run)
     with tempfile.TemporaryDirectory(prefix="affekt-export-") as staging:
         folder = Path(staging) / "fp32"
@@ -126,17 +117,8 @@ def random_pictures(preprocessing: Preprocessing, count: int = 9) -> np.ndarray:
 def lost_points(full: Session, small: Session, rows: pl.DataFrame) -> dict[str, float]:
     """Return how many points a model in fewer bits falls behind the full one; a negative number is a gain.
 
-    Args:
-        full: the model in fp32.
-        small: the same in fewer bits.
-        rows: manifest rows; those without a label say nothing.
-
-    Returns:
-        `accuracy`, in percentage points, and `ccc`, valence and arousal averaged and times 100; those that the model's
-        heads and the rows allow.
-
-    Raises:
-        DataError: a picture is missing or unreadable.
+    `accuracy` is in percentage points, `ccc` that of valence and arousal averaged and times 100; those are there that
+    the model's heads and the labels of the rows allow.
     """
     before, after = (
         _points(RowPredictor(session.card, session.predict).predict_rows(rows), rows) for session in (full, small)

@@ -53,11 +53,7 @@ class Answers(nn.Module):
 
 
 def write_onnx(network: Network, card: Card, path: Path) -> None:
-    """Write a network as ONNX with any number of faces a batch.
-
-    Raises:
-        MissingExtra: onnxscript is not installed.
-    """
+    """Write a network as ONNX with any number of faces per batch."""
     with needs_extra("train"):
         import onnxscript as _onnxscript  # noqa: F401
     answers = Answers(without_mirroring(network.eval()), card).eval()
@@ -114,12 +110,8 @@ def write_int8(source: Path, target: Path, faces: np.ndarray) -> None:
     """Write a network whose convolutions, but the first, work on 8-bit integers (static, QDQ).
 
     The first sees pixels, and the few dense layers decide: both are cheap and lose most. Weights have a scale a channel
-    and 7 bits: with 8, sums of two products overflow on processors without VNNI.
-
-    Args:
-        source: the network in fp32.
-        target: the file to write.
-        faces: (faces, channels, size, size) float32, typical input; the range of every layer is read off them.
+    and 7 bits: with 8, sums of two products overflow on processors without VNNI. The range of every layer is read off
+    `faces`, (faces, channels, size, size) float32, typical input.
     """
     with tempfile.TemporaryDirectory(prefix="affekt-int8-") as folder:
         prepared = Path(folder) / "prepared.onnx"
