@@ -25,6 +25,12 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.parametrize("given", [b"abc", np.zeros((8, 8, 3), np.uint8), None, ["faces/0.png", 3]])
+def test_what_is_no_path_is_refused_in_one_sentence(given):
+    with pytest.raises(ConfigError, match="expected paths of pictures and videos, got"):
+        predict(given)
+
+
 @pytest.fixture(autouse=True)
 def told(caplog):
     """Record what is told."""

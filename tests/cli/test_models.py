@@ -46,6 +46,14 @@ def test_a_folder_of_runs_is_listed(capsys, run_folder):
     assert model["licence"] == "Apache-2.0"
 
 
+def test_a_folder_that_is_typed_and_not_there_is_named(capsys, tmp_path):
+    with pytest.raises(SystemExit) as stop:
+        main([str(tmp_path / "nope")])
+    assert stop.value.code == 2
+    shown = capsys.readouterr()
+    assert "nope, which is none" in shown.out + shown.err
+
+
 def test_the_table_shows_accuracy_and_a_missing_weights_file(capsys, run_folder):
     main([str(run_folder)])
     printed = capsys.readouterr().out

@@ -86,7 +86,7 @@ def test_probabilities_carry_the_cards_temperature(model, tmp_path):
     network, card = load_model(folder)
     crops = np.random.default_rng(1).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
     with torch.inference_mode():
-        logits = network(torch.from_numpy(normalise(crops, card.preprocessing))).logits
+        logits = network(torch.from_numpy(normalise(crops, card.preprocessing)))["expression"]
     found = Session(tmp_path / "out").predict(crops).probabilities
     assert found == pytest.approx((logits / 0.7).softmax(1).numpy(), abs=1e-5)
     assert found.sum(1) == pytest.approx(np.ones(4), abs=1e-5)

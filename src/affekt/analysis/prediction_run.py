@@ -53,8 +53,13 @@ class PredictionRun:
         self, paths: Paths, draw: Place, timeline: Place, model: str | Path, faces: FaceFinder, options: AnalyzerOptions
     ) -> None:
         """Open the model and find the inputs; arguments and errors are those of `predict`."""
-        self.analyzer = Analyzer(model, options)
         typed = [paths] if isinstance(paths, str | Path) else paths
+        if isinstance(typed, bytes) or not isinstance(typed, Iterable):
+            raise _no_path(typed)
+        typed = list(typed)
+        if strangers := [path for path in typed if not isinstance(path, str | Path)]:
+            raise _no_path(strangers[0])
+        self.analyzer = Analyzer(model, options)
         folder, timelines = (None if place is None else Path(place) for place in (draw, timeline))
         self.inputs = find_inputs(map(str, typed), sys.stdin, copies=folder)
         self.copies = AnnotatedCopies(self.inputs.names, folder=folder, timelines=timelines)
@@ -151,6 +156,13 @@ class PredictionRun:
             logger.info("--timeline is of videos, and none is among the inputs")
         for line in self.summary.lines(self.origin, told_of_passed_over(self.inputs.passed_over)):
             logger.info("%s", line)
+
+
+def _no_path(given: object) -> ConfigError:
+    return ConfigError(
+        f"expected paths of pictures and videos, got {type(given).__name__}; "
+        "call affekt.analyze for pictures that are in memory"
+    )
 
 
 def _until_interrupted(answers: Iterator[Answer], analyzer: Analyzer) -> Iterator[Answer]:

@@ -45,7 +45,8 @@ def found_models(folders: tuple[Path, ...]) -> tuple[list[dict[str, Any]], list[
         try:
             places += [folder, *sorted(folder.iterdir())]
         except (FileNotFoundError, NotADirectoryError):
-            continue
+            if folder != Path("runs"):
+                problems.append(f"expected a folder of models, got {folder}, which is none; type: affekt models runs")
         except OSError as error:
             problems.append(f"expected to look into {folder}, got {error.strerror}; check who may read it")
     for place in places:

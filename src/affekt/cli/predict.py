@@ -55,7 +55,7 @@ def in_seconds(arguments: list[str]) -> list[str]:
             value = value if has_value else next(words, "")
             option, value = TIMES.get(option, "--every-s"), _seconds(option, value)
             if option in replaced:
-                raise ConfigError(f"expected --every or --fps, got both or one twice; leave out {word}")
+                raise ConfigError(f"expected the time of {option} once, got it twice; leave out {word}")
             replaced += [option, value]
         else:
             replaced.append(word)

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from affekt.errors import DataError, PictureError
+from affekt.errors import ConfigError, DataError, PictureError
 from affekt.faces.pictures import read_rgb
 from affekt.files import written_whole
 from affekt.labels import LABELS
@@ -113,6 +113,25 @@ def write_table(frame: pl.DataFrame, path: Path) -> None:
         except pl.exceptions.ComputeError as error:
             # polars reports a full disk so, not as an OSError.
             raise OSError(str(error).rpartition("IO error: ")[2]) from error
+
+
+def manifest_of(data: object) -> pl.DataFrame:
+    """Return the manifest that was given, checked: its file, or a frame of its rows.
+
+    Raises:
+        ConfigError: it is neither.
+        DataError: the file cannot be read, or a row breaks the manifest's rules.
+    """
+    if isinstance(data, str | Path):
+        return read_manifest(data)
+    if isinstance(data, pl.LazyFrame):
+        data = data.collect()
+    if not isinstance(data, pl.DataFrame):
+        raise ConfigError(
+            f"expected a manifest as a path or a polars frame, got {type(data).__name__}; give the file that "
+            "affekt data import wrote"
+        )
+    return to_manifest(data)
 
 
 def read_manifest(path: str | Path, *, with_wrong_labels: bool = False) -> pl.DataFrame:

@@ -134,7 +134,7 @@ class EvaluateOptions:
         tables = self._asked(models, rows) | tables
         intervals = Intervals(self.resamples, self.seed, self.by)
         found = evaluate_tables(
-            tables, manifest, self.split, intervals, groups=self.groups, without=tuple(self.without)
+            tables, manifest, self.split, intervals, groups=_words(self.groups), without=_words(self.without)
         )
         found = replace(found, command=self.command)
         if self.corruptions:
@@ -178,16 +178,16 @@ class EvaluateOptions:
 
     def _rows(self) -> "tuple[pl.DataFrame, pl.DataFrame]":
         """Return the manifest and its rows of the split; what cannot be grouped or left out is refused."""
-        from affekt.data.manifest import read_manifest, select_split, with_attributes
+        from affekt.data.manifest import manifest_of, select_split, with_attributes
         from affekt.evaluation.evaluate import refuse_without
         from affekt.evaluation.groups import group_values
 
-        manifest = read_manifest(self.data) if isinstance(self.data, str | Path) else self.data
+        manifest = manifest_of(self.data)
         if self.attributes is not None:
             manifest = with_attributes(manifest, Path(self.attributes))
         rows = select_split(manifest, self.split)
-        refuse_without(self.without)
-        for attribute in self.groups:
+        refuse_without(_words(self.without))
+        for attribute in _words(self.groups):
             group_values(rows, attribute)
         return manifest, rows
 
@@ -222,6 +222,10 @@ def _paths(given: "Predictions") -> list[Path]:
     if isinstance(given, Mapping):
         return []
     return [Path(given)] if isinstance(given, str | Path) else [Path(path) for path in given]
+
+
+def _words(given: "Names") -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def _stem(path: Path) -> str:

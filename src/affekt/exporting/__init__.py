@@ -57,14 +57,16 @@ def export(
         >>> found.difference < 5e-3
         True
     """
+    if precision not in ("fp32", "fp16", "int8"):
+        raise ConfigError(f"expected the precision fp32, fp16 or int8, got {precision!r}; fp32 is usual")
     if precision == "int8" and data is None:
         raise ConfigError("expected --data with int8, to calibrate it, got none; type: --data faces.parquet")
     with needs_extra("train"):
         from affekt.exporting.model_folder import write_model_folder
-    from affekt.data.manifest import read_manifest
+    from affekt.data.manifest import manifest_of
     from affekt.models.card import model_folder
 
-    manifest = read_manifest(Path(data)) if isinstance(data, str | Path) else data
+    manifest = None if data is None else manifest_of(data)
     return write_model_folder(
         model_folder(run), Path(out), precision=precision, manifest=manifest, split=split, force=force
     )

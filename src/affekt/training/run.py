@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from affekt.data.manifest import read_manifest, to_manifest
+from affekt.data.manifest import manifest_of
 from affekt.errors import ConfigError, needs_extra
 from affekt.models.card import WEIGHTS_FILE, Card, read_card
 from affekt.training.generations import Chain, Run, Training, planned_trainings
@@ -70,8 +70,8 @@ def train(
         1
     """
     named = find_recipe(recipe) if isinstance(recipe, str) else NamedRecipe("", recipe)
-    manifest = to_manifest(data) if isinstance(data, pl.DataFrame) else read_manifest(Path(data))
-    place = Path("frame") if isinstance(data, pl.DataFrame) else Path(data)
+    manifest = manifest_of(data)
+    place = Path(data) if isinstance(data, str | Path) else Path("frame")
     run = Run(data=place, out=Path(out), validation=validation, seed=seed, resume=resume, device=device)
     run = replace(run, recipe_name=recipe if isinstance(recipe, str) else "own")
     return train_chain(named.recipe, chain or named.chain, manifest, run)

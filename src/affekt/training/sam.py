@@ -54,9 +54,11 @@ def climbed(module: nn.Module, radius: float) -> Iterator[None]:
     norms = [(layer, layer.momentum) for layer in module.modules() if isinstance(layer, _BatchNorm)]
     for layer, _ in norms:
         layer.momentum = 0.0
-    yield
-    for layer, momentum in norms:
-        layer.momentum = momentum
-    with torch.no_grad():
-        for parameter, step in steps:
-            parameter.sub_(step)
+    try:
+        yield
+    finally:
+        for layer, momentum in norms:
+            layer.momentum = momentum
+        with torch.no_grad():
+            for parameter, step in steps:
+                parameter.sub_(step)

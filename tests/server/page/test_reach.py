@@ -1,7 +1,6 @@
 """The page for everybody: keyboard, screen reader, phone, dark, calm; and nothing that its policy forbids."""
 
 import io
-import json
 import re
 
 import numpy as np
@@ -157,18 +156,6 @@ def test_the_notice_names_the_law(visit):
     text = visit(ready=False).tab.locator("body").inner_text()
     for words in ("An expression is not a feeling", "Article 5(1)(f)", "at work or in education", "Not for diagnosis"):
         assert words in text
-
-
-def test_the_names_of_expressions_come_from_the_card(visit, model):
-    card = json.loads((model / "card.json").read_text())
-    card["labels"] = [f"expression {number}" for number in range(8)]
-    body = json.dumps(card)
-
-    def with_other_names(visit):
-        visit.context.route("**/card.json", lambda route: route.fulfill(content_type="application/json", body=body))
-
-    opened = visit(before=with_other_names)
-    assert opened.tab.locator("#bars th").all_inner_texts() == card["labels"]
 
 
 def test_names_colours_and_columns_are_pythons(visit):

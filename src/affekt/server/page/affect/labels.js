@@ -1,10 +1,4 @@
-/** The expressions, in the order of the model's card, and a colour for each, the same as in affekt's labels.py. */
-
-// Where the card does not come, the worker, which needs it too, says why.
-const card = await fetch("/model/card.json")
-  .then((answer) => answer.json())
-  .catch(() => ({}));
-export const LABELS = card.labels ?? [];
+/** The expressions in affekt's order, each with its colour: the counterpart of labels.py, to which a test holds it. */
 
 export const EXPRESSION_COLOURS = {
   neutral: "#8a8f98",
@@ -16,6 +10,8 @@ export const EXPRESSION_COLOURS = {
   anger: "#d9503f",
   contempt: "#a5714a",
 };
+export const LABELS = Object.keys(EXPRESSION_COLOURS);
+
 /** Of a face whose expression is not named. */
 export const UNSURE = "#59636e";
 
