@@ -103,7 +103,7 @@ def test_a_face_below_the_least_confidence_has_no_emotion_but_its_probabilities(
 
 
 def test_nothing_gives_an_empty_table(small_model):
-    table = Analyzer(small_model).analyze([])
+    table = Analyzer(small_model).analyze([], faces="whole")
     assert table.is_empty()
     assert table.schema == SCHEMA
 
