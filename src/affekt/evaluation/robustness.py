@@ -18,7 +18,7 @@ from affekt.data.manifest import SCHEMA, encode_png, read_row_rgb, to_manifest
 from affekt.evaluation.figures import Figure
 from affekt.evaluation.predictions import match
 from affekt.evaluation.score import Scores, compare, score
-from affekt.progress import progress_bar
+from affekt.terminal import progress_bar
 
 CLEAN = "clean"
 
