@@ -46,6 +46,12 @@ def _predict(*, out: str | Path | None, **options: Any) -> bool:  # noqa: ANN401
     return bool(run.summary.problems)
 
 
+# Single options by name are for Python: the command has them all.
+_predict.__signature__ = inspect.signature(predict).replace(  # pyright: ignore[reportAttributeAccessIssue]
+    parameters=[each for each in inspect.signature(predict).parameters.values() if each.kind != each.VAR_KEYWORD]
+)
+
+
 def in_seconds(arguments: list[str]) -> list[str]:
     """Replace times with a unit by options in seconds: `--every 200ms` by `--every-s 0.2`, and so `--fps 5`."""
     words, replaced = iter(arguments), list[str]()
