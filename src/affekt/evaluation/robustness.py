@@ -19,7 +19,7 @@ from affekt.evaluation.figures import Figure
 from affekt.evaluation.predictions import match
 from affekt.evaluation.score import Scores, compare, score
 from affekt.faces.pictures import encode_png
-from affekt.progress import progress_bar
+from affekt.terminal import progress_bar
 
 CLEAN = "clean"
 

@@ -31,7 +31,7 @@ from affekt.data.manifest import SCHEMA, to_manifest, write_manifest
 from affekt.errors import ConfigError, DataError, PictureError
 from affekt.faces.pictures import pixel_sha256, read_rgb
 from affekt.ledger import Ledger
-from affekt.progress import progress_bar
+from affekt.terminal import progress_bar
 
 if TYPE_CHECKING:
     from affekt.faces.detection import FaceDetector

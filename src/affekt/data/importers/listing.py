@@ -9,11 +9,10 @@ from typing import Protocol
 import polars as pl
 
 from affekt.data.check import count_emotions, emotion_table
-from affekt.data.manifest import has_empty_box
-from affekt.data.splits import ordered_splits
+from affekt.data.manifest import has_empty_box, ordered_splits
 from affekt.errors import ConfigError, DataError
 from affekt.labels import ALIASES, LABELS, canonical_label
-from affekt.text_table import Cell, text_table
+from affekt.terminal import Cell, text_table
 
 SKIP = "skip"
 """Maps a name to nothing: its pictures are left out and counted."""
