@@ -1,4 +1,4 @@
-"""Batches: what a network is given, normalised crops, by progressive resizing small ones first, or features computed once."""
+"""Batches: what a network is given, crops that progressive resizing shows small at first, or features computed once."""
 
 import math
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Optimisation: Adam, sharpness-aware steps (SAM), the learning rate over time, and the weights' moving average (EMA)."""
+"""Optimisation: Adam, sharpness-aware steps (SAM), learning rate over time, and moving average of the weights (EMA)."""
 
 import math
 from collections.abc import Callable, Iterator
