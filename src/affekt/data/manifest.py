@@ -16,6 +16,8 @@
 Any further column is a group attribute.
 """
 
+import hashlib
+import io
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -23,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from PIL import Image
 
 from affekt.errors import ConfigError, DataError, PictureError
 from affekt.faces.pictures import read_rgb
@@ -318,3 +321,17 @@ def _refuse_absent(path: Path, what: str, instead: str) -> None:
     if not path.is_file():
         got = "a folder" if path.is_dir() else "no such file"
         raise DataError(f"expected {what} at {path}, got {got}; {instead}")
+
+
+def encode_png(pixels: np.ndarray) -> bytes:
+    """Encode (height, width) or (height, width, 3) uint8 pixels as PNG bytes."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def pixel_sha256(image_rgb: np.ndarray) -> str:
+    """Hash the decoded (height, width, 3) uint8 pixels, so that re-encoded exact copies are found too."""
+    digest = hashlib.sha256(str(image_rgb.shape).encode())
+    digest.update(np.ascontiguousarray(image_rgb).data)
+    return digest.hexdigest()

@@ -21,8 +21,8 @@ from tyro.conf import Positional
 
 from affekt.data.importers.folder import read_tree
 from affekt.data.importers.listing import Listing, name_labels
+from affekt.data.manifest import encode_png
 from affekt.errors import DataError
-from affekt.faces.pictures import encode_png
 from affekt.terminal import progress_bar
 
 SIDE = 48
