@@ -1,10 +1,11 @@
 """`affekt.predict`, and with it the options of the command `affekt predict`: nothing heavy is imported for its help."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
-from affekt.analysis.options import AnalyzerOptions, FaceFinder
+from affekt.analysis.options import AnalyzerOptions, FaceFinder, Options
 
 if TYPE_CHECKING:
     import polars as pl
@@ -21,6 +22,7 @@ def predict(
     model: str | Path = "affekt",
     faces: FaceFinder = "auto",
     options: AnalyzerOptions = USUAL,
+    **changes: Unpack[Options],
 ) -> "pl.DataFrame | pl.LazyFrame":
     """Find the faces of pictures and videos: their expressions, valence and arousal, one row per face.
 
@@ -38,6 +40,7 @@ def predict(
         faces: Who finds the faces: YuNet, scikit-image's cascade, the first that can be had, or nobody: `whole` says
             that each picture is a face already.
         options: How faces are looked for, and what becomes of their scores.
+        changes: Single options by name, as of `affekt.AnalyzerOptions`: `min_confidence=0.6, every_s=0.2`.
 
     Returns:
         A polars frame of the rows; with `out`, a lazy frame over the finished table, which may be larger than memory.
@@ -52,12 +55,13 @@ def predict(
         >>> import affekt
         >>> from PIL import Image
         >>> Image.new("RGB", (64, 64), "grey").save("grey.png")
-        >>> affekt.predict("grey.png", faces="whole").select("input", "status").row(0)
-        ('grey.png', 'ok')
+        >>> affekt.predict("grey.png", faces="whole", min_confidence=1).select("input", "emotion", "status").row(0)
+        ('grey.png', None, 'ok')
         >>> affekt.predict("grey.png", out="faces.parquet", faces="whole").collect().height
         1
     """
     from affekt.analysis.prediction_run import PredictionRun
 
+    options = replace(options, **changes)
     run = PredictionRun(paths, draw=draw, timeline=timeline, model=model, faces=faces, options=options)
     return run.frame() if out is None else run.write(Path(out))

@@ -18,6 +18,8 @@ def as_command(function: Callable[..., Result], **types: Any) -> Callable[..., R
 
     parameters: list[inspect.Parameter] = []
     for name, parameter in inspect.signature(function).parameters.items():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            continue  # single options by name are for Python; a command has them all
         given = types.get(name, parameter.annotation)
         kind, default = given if isinstance(given, tuple) else (given, parameter.default)
         parameters.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default))
