@@ -3,28 +3,27 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Unpack
-
-from tyro.conf import Positional, arg
+from typing import TYPE_CHECKING, Unpack
 
 from affekt.analysis.options import AnalyzerOptions, FaceFinder, Options
 
-Paths = str | Path | Iterable[str | Path]
-Place = Annotated[str | Path | None, arg(metavar="PATH")]
+if TYPE_CHECKING:
+    import polars as pl
+
 USUAL = AnalyzerOptions()
 
 
 def predict(
-    paths: Annotated[Paths, Positional, arg(constructor=tuple[str, ...], metavar="PATH ...", help_behavior_hint="")],
+    paths: str | Path | Iterable[str | Path],
     *,
-    out: Place = None,
-    draw: Place = None,
-    timeline: Place = None,
-    model: Annotated[str | Path, arg(metavar="MODEL")] = "affekt",
+    out: str | Path | None = None,
+    draw: str | Path | None = None,
+    timeline: str | Path | None = None,
+    model: str | Path = "affekt",
     faces: FaceFinder = "auto",
-    options: Annotated[AnalyzerOptions, arg(name="")] = USUAL,
+    options: AnalyzerOptions = USUAL,
     **changes: Unpack[Options],
-) -> Any:  # noqa: ANN401  a polars frame, lazy with `out`: tyro must not look up its type
+) -> "pl.DataFrame | pl.LazyFrame":
     """Find the faces of pictures and videos: their expressions, valence and arousal, one row per face.
 
     What cannot be read becomes a row that says why, and the exit code of the command is then 1. Stop it while it writes
