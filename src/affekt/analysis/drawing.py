@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
-from affekt.analysis.detected_faces import decode
+from affekt.analysis.frames import decode
 from affekt.analysis.inputs import shown
 from affekt.analysis.rows import Row
 from affekt.errors import DataError
