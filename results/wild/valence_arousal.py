@@ -3,9 +3,9 @@
     python results/wild/valence_arousal.py MODEL --rated diffusionfer.parquet --manifests ferplus-wide.parquet:held \
         cfee.parquet:dev students.parquet:dev diffusionfer.parquet:dev --picture circle.png
 
-A ridge regression maps the eight log probabilities to valence and arousal. Fitted to the model's own values, its R2 says
-how much of the columns the probabilities hold already. Fitted to the ratings of the training split, its concordance on
-the split `dev` is what a user would get without the columns.
+A ridge regression maps the probabilities and their logarithms to valence and arousal. Fitted to the model's own values,
+its R2 says how much of the columns the probabilities hold already. Fitted to the ratings of the training split, its
+concordance on the split `dev` is what a user would get without the columns.
 """
 
 import argparse
