@@ -26,13 +26,16 @@ class NamedRecipe:
 
 
 def find_recipe(name: str) -> NamedRecipe:
-    """Return the recipe of a name.
+    """Return the recipe of a name, and the chain of trainings around it.
+
+    Args:
+        name: as `affekt train` lists them.
 
     Raises:
         ConfigError: there is no such recipe.
 
     Example:
-        >>> find_recipe("affekt").chain.generations
+        >>> affekt.find_recipe("affekt").chain.generations
         3
     """
     if name not in RECIPES:
