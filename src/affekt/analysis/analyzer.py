@@ -2,15 +2,14 @@
 
 import time
 import warnings
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import accumulate
 from pathlib import Path
 from threading import Event
-from typing import TypeVar, Unpack, get_args
+from typing import Unpack, get_args
 
 import numpy as np
 import polars as pl
@@ -21,7 +20,7 @@ from affekt.analysis.inputs import is_video
 from affekt.analysis.options import AnalyzerOptions, FaceFinder, Options
 from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA, Row, origin_words, rows_of
 from affekt.analysis.tracking import Smoother
-from affekt.cores import core_count
+from affekt.cores import core_count, prefetch
 from affekt.errors import AffektError, AffektWarning, ConfigError, ModelError
 from affekt.faces.detection import CascadeDetector, FaceDetector
 from affekt.models.card import model_folder
@@ -36,9 +35,6 @@ LONGEST_WAIT_S = 0.25
 FRAMES_PER_CORE = 6
 """Pictures that are read before the network asks for them, for each core."""
 BATCHES_UNDER_WAY = 2
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -191,27 +187,6 @@ class Analyzer:
             self.notes.append(f"faces found with scikit-image's cascade, which misses more: {error}")
             warnings.warn(self.notes[-1], AffektWarning, stacklevel=2)
             return cascade
-
-
-def prefetch(
-    pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item], *, most: int
-) -> Iterator[Result]:
-    """Yield the function's result for each item, in order.
-
-    No result waits for items that come later, as long as they take: a camera's frame is answered before the next. Items
-    are taken in this thread, and at most so many are under way.
-    """
-    waiting: deque[Future[Result]] = deque()
-    try:
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) >= most or waiting[0].done():
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()
 
 
 def _batches(detected: Iterator[DetectedFaces]) -> Iterator[list[DetectedFaces]]:

@@ -78,7 +78,9 @@ def rows_of(
 
 def origin_words(valence_arousal_origin: str | None) -> str:
     """Return what is said beside valence and arousal: `projected, not rated`; nothing of rated ones."""
-    return "" if valence_arousal_origin in (None, "rated") else f"{valence_arousal_origin}, not rated"
+    if valence_arousal_origin in (None, "rated"):
+        return ""
+    return valence_arousal_origin + ("" if "rated" in valence_arousal_origin else ", not rated")
 
 
 def empty_row(name: str, status: str) -> Row:

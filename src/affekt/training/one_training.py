@@ -29,7 +29,7 @@ from affekt.training.frozen_features import extract_features
 from affekt.training.generations import Run
 from affekt.training.loop import Split, Trainer
 from affekt.training.recipe import Augmentation, Recipe
-from affekt.training.rows import Targets, require_one_origin, rows_digest, steps_in_epoch, targets_of, training_rows
+from affekt.training.rows import Targets, rows_digest, steps_in_epoch, targets_of, training_rows, valence_arousal_origin
 from affekt.training.task import Task
 
 _logger = logging.getLogger(__name__)
@@ -162,7 +162,7 @@ def _card(recipe: Recipe, network: Network, run: Run, rows: pl.DataFrame, state:
         hidden_units=recipe.network.hidden_units,
         heads=recipe.network.heads,
         preprocessing=recipe.network.preprocessing,
-        valence_arousal_origin=require_one_origin(rows) if "valence_arousal" in recipe.network.heads else None,
+        valence_arousal_origin=valence_arousal_origin(rows) if "valence_arousal" in recipe.network.heads else None,
         parameters=parameter_count(network),
         training={
             "recipe_name": run.recipe_name,
