@@ -14,8 +14,15 @@ from typing import Unpack, get_args
 import numpy as np
 import polars as pl
 
-from affekt.analysis.detected_faces import DetectedFaces, Detector, detect_faces, number_people
-from affekt.analysis.frames import Picture, each_picture, frames_of
+from affekt.analysis.frames import (
+    DetectedFaces,
+    Detector,
+    Picture,
+    detect_faces,
+    each_picture,
+    frames_of,
+    number_people,
+)
 from affekt.analysis.inputs import is_video
 from affekt.analysis.options import AnalyzerOptions, FaceFinder, Options
 from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA, Row, origin_words, rows_of

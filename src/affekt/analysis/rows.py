@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from affekt.analysis.detected_faces import DetectedFaces
+from affekt.analysis.frames import DetectedFaces
 from affekt.analysis.inputs import shown
 from affekt.analysis.tracking import Smoother
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
