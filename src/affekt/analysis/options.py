@@ -40,6 +40,7 @@ class AnalyzerOptions:
 
     def __post_init__(self) -> None:
         """Refuse values that are out of their range."""
+        # A side below 32 pixels holds no anchor of YuNet's coarsest scale.
         for name, is_in_range, expected, hint in (
             ("longest_side", self.longest_side >= 32, "longest_side of at least 32 pixels", "640 is usual"),
             ("min_confidence", 0 <= self.min_confidence <= 1, "a min_confidence from 0 to 1", "0 names every face"),

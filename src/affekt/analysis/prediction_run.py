@@ -285,7 +285,9 @@ class Summary:
         """Return the summary for a person; `origin` as in the card, and sentences on the files passed over."""
         counts, told = self.counts, list[str]()
         if counts["no_face"]:
-            told.append(f"{counts['no_face']:,} without a face (if each is a face already, choose whole for faces)")
+            told.append(
+                f"{counts['no_face']:,} without a face (if each is a face already: --faces whole, or faces='whole')"
+            )
         if self.problems:
             told.append(f"{self.problems.total()} unreadable")
             told += [f"  {count} {cause}" for cause, count in self.problems.most_common()]
