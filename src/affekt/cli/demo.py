@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import tyro
 
-from affekt.errors import needs_extra
+from affekt.errors import ConfigError, needs_extra
 
 if TYPE_CHECKING:
     from affekt.training.recipe import Recipe
@@ -39,6 +39,7 @@ class DemoCommand:
 def main(arguments: list[str]) -> None:
     """Run the command."""
     command = tyro.cli(DemoCommand, args=arguments, prog="affekt demo")
+    _refuse_what_fails_late(command)
     with needs_extra("train"):
         import matplotlib as _matplotlib  # noqa: F401
         import torch as _torch  # noqa: F401
@@ -51,6 +52,14 @@ def main(arguments: list[str]) -> None:
     print(f"\ntrained {len(recipes)} networks; {time.perf_counter() - start:.0f} s so far\n")
     report(command, data, tuple(folders.values()))
     print(f"\neverything above is synthetic: drawn faces, not photographs. {time.perf_counter() - start:.0f} s in all.")
+
+
+def _refuse_what_fails_late(command: DemoCommand) -> None:
+    if command.people < 3:
+        raise ConfigError(f"expected at least 3 people, one for each split, got {command.people}; type: --people 320")
+    place = next(folder for folder in (command.out.absolute(), *command.out.absolute().parents) if folder.exists())
+    if not place.is_dir():
+        raise ConfigError(f"expected a folder for the demo, got the file {place}; type: --out demo")
 
 
 def recipe_of(name: str, epochs: int | None) -> "Recipe":
