@@ -6,11 +6,11 @@ from pathlib import Path
 
 import tyro
 
-from affekt.evaluation.run import EvaluateOptions
-
 
 def main(arguments: list[str]) -> None:
     """Run the command."""
+    from affekt.evaluation.run import EvaluateOptions
+
     options = tyro.cli(EvaluateOptions, args=arguments, prog="affekt evaluate")
     evaluation = replace(options, command=shlex.join(["affekt", "evaluate", *arguments])).run()
 

@@ -4,12 +4,16 @@ Each `paint_` function draws on empty matplotlib axes. Valence, arousal and labe
 -1 where the expression is unknown.
 """
 
+from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from affekt.evaluation.charts import ACCENT, FAINT, INK, SECOND
+from affekt.evaluation.charts import ACCENT, FAINT, INK, SECOND, Chart, as_remark, draw_chart
+from affekt.evaluation.figures import DIMENSIONS
+from affekt.evaluation.predictions import Matched
 from affekt.labels import EXPRESSION_COLOURS, LABELS
 
 if TYPE_CHECKING:
@@ -17,6 +21,31 @@ if TYPE_CHECKING:
 
 Points = tuple[np.ndarray, np.ndarray]
 """Valence and arousal."""
+
+
+def dimension_charts(matched: Matched, name: str, tag: str) -> Iterator[Chart]:
+    """Draw the charts of one model's valence and arousal; `name` is unique in the page, `tag` is of the evaluation."""
+    drawn = []
+    if len(matched.truth) == len(DIMENSIONS):
+        # Charts of the plane show the rows of which both dimensions are known.
+        known = ~np.isnan(list(matched.truth.values())).any(axis=0)
+        label = matched.label[known]
+        truth, predicted = (
+            (sides["valence"][known], sides["arousal"][known]) for sides in (matched.truth, matched.predicted)
+        )
+        if known.any():
+            for title, points in (("Truth", truth), ("Predicted", predicted)):
+                drawn.append((title.lower(), title, "", partial(paint_points, points=points, label=label)))
+        if (label >= 0).any():
+            means = partial(paint_class_means, truth=truth, predicted=predicted, label=label)
+            drawn.append(("means", "Mean of each expression", "Ring: truth. Dot: prediction.", means))
+    for dimension, truth in matched.truth.items():
+        known = ~np.isnan(truth)
+        sides: Any = {"truth": truth[known], "predicted": matched.predicted[dimension][known]}
+        residuals = partial(paint_residuals, **sides, dimension=dimension)
+        drawn.append((f"residual-{dimension}", f"Residuals of {dimension}", "Prediction minus truth.", residuals))
+    for key, title, remark, paint in drawn:
+        yield draw_chart(paint, f"{name}-{key}", (3.5, 3.4), title, as_remark(tag), remark)
 
 
 def paint_points(axes: "Axes", points: Points, label: np.ndarray) -> None:

@@ -1,36 +1,31 @@
 """What `affekt evaluate` and `affekt.evaluate` do: ask models for predictions, score everything, write the report.
 
-Only here does evaluation open a model; all that scores reads predictions tables. No command's help needs more than this
-file, which therefore imports the rest when it runs.
+Only here does evaluation open a model; all that scores reads predictions tables. The command's help needs no more than
+this file, which therefore imports the rest when it runs.
 """
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Literal, ParamSpec, get_type_hints
 
-from tyro.conf import Positional, Suppress
+from tyro.conf import Positional, Suppress, arg
 
 from affekt.errors import ConfigError, needs_extra, require_seed
+from affekt.files import require_folder
+from affekt.labels import LABELS
 
 if TYPE_CHECKING:
-    import polars as pl
+    from polars import DataFrame
 
     from affekt.evaluation.evaluate import Evaluation
-    from affekt.networks.predictions import RowPredictor
-
-    PathLike = str | Path
-    Paths = str | Path | Sequence[str | Path]
-    Manifest = str | Path | pl.DataFrame
-    Predictions = Paths | Mapping[str, pl.DataFrame]
-    Names = Sequence[str]
 else:
-    # What the command line can give, which is all that tyro needs to know: its help loads neither polars nor torch.
-    PathLike = Manifest = Path
-    Paths = Predictions = tuple[Path, ...]
-    Names = tuple[str, ...]
+    # Help names it so, and loads no polars.
+    DataFrame = type("DataFrame", (), {"__module__": "polars"})
 
+Paths = str | Path | Sequence[str | Path]
+Words = Annotated[str | Sequence[str], arg(constructor=tuple[str, ...])]
 Options = ParamSpec("Options")
 
 
@@ -81,18 +76,18 @@ class EvaluateOptions:
         0.0
     """
 
-    models: Positional[Paths] = ()
+    models: Annotated[Paths, Positional, arg(constructor=tuple[Path, ...])] = ()
     _: KW_ONLY
-    data: Manifest
-    predictions: Predictions = ()
+    data: Annotated[str | Path | DataFrame, arg(constructor=Path)]
+    predictions: Annotated[Paths | Mapping[str, DataFrame], arg(constructor=tuple[Path, ...])] = ()
     split: str = "test"
-    out: PathLike = Path("report")
+    out: Annotated[str | Path, arg(metavar="PATH")] = "report"
     seed: int = 0
     resamples: int = 1000
     by: Literal["row", "subject"] = "row"
-    without: Names = ()
-    groups: Names = ()
-    attributes: PathLike | None = None
+    without: Words = ()
+    groups: Words = ()
+    attributes: Annotated[str | Path | None, arg(metavar="PATH")] = None
     mistakes: int = 24
     corruptions: bool = False
     record: bool = False
@@ -101,59 +96,65 @@ class EvaluateOptions:
     names: dict[str, str] = field(default_factory=dict)
     command: Suppress[str] = ""
 
-    def __post_init__(self) -> None:
-        """Refuse numbers out of range and new names of nothing.
+    def run(self) -> "Evaluation":
+        """Ask the models for predictions, score everything, and write the report; errors are those of the options."""
+        models = {self._name(path): path for path in _paths(self.models)}
+        self._refuse_what_does_not_fit()
+        from affekt.data.manifest import manifest_of, select_split, with_attributes, write_table
+        from affekt.evaluation.evaluate import evaluate_tables
+        from affekt.evaluation.groups import group_values
+        from affekt.evaluation.predictions import read_predictions
+        from affekt.evaluation.report import record_evaluation, write_report
+        from affekt.evaluation.robustness import measure_robustness
+        from affekt.evaluation.score import Resampling
+        from affekt.networks.predictions import open_model
 
-        Raises:
-            ConfigError: it is so.
-        """
-        require_seed(self.seed)
+        manifest = manifest_of(self.data)
+        if self.attributes is not None:
+            manifest = with_attributes(manifest, Path(self.attributes))
+        rows = select_split(manifest, self.split)
+        groups, without = _words(self.groups), _words(self.without)
+        for attribute in groups:
+            group_values(rows, attribute)
+        # All are opened before the first model is asked, so that a useless one costs no time.
+        given = dict(self.predictions) if isinstance(self.predictions, Mapping) else {}
+        given |= {self._name(path): read_predictions(path) for path in _paths(self.predictions)}
+        opened = {name: open_model(path, device=self.device, runtime=self.runtime) for name, path in models.items()}
+        tables = {}
+        for name, model in opened.items():
+            tables[name] = model.predict_rows(rows)
+            write_table(tables[name], Path(self.out) / "predictions" / f"{_stem(models[name])}.parquet")
+        how = Resampling(self.resamples, self.seed, self.by)
+        found = evaluate_tables(tables | given, manifest, self.split, how, groups=groups, without=without)
+        if self.corruptions:
+            measured = [
+                measure_robustness(scores, manifest, rows, opened[scores.name].predict_rows)
+                for scores in found.scores
+                if scores.name in opened
+            ]
+            found = replace(found, robustness=tuple(measured))
+        found = replace(found, command=self.command)
+        logs = {name: path for name, path in models.items() if (path / "log.jsonl").is_file()}
+        write_report(found, Path(self.out), logs=logs, pictures=self.mistakes)
+        if self.record:
+            for name, path in models.items():
+                record_evaluation(path, found, name)
+        return found
+
+    def _refuse_what_does_not_fit(self) -> None:
+        models, tables = _paths(self.models), _paths(self.predictions)
         if min(self.resamples, self.mistakes) < 0:
             raise ConfigError(
                 f"expected --resamples and --mistakes of at least 0, got {self.resamples} and {self.mistakes}; "
                 "0 turns either off"
             )
-        found = sorted(map(_stem, [*_paths(self.models), *_paths(self.predictions)]))
-        strangers = [name for name in self.names if name not in found]
-        if strangers:
+        stems = sorted(map(_stem, [*models, *tables]))
+        if strangers := [name for name in self.names if name not in stems]:
             raise ConfigError(
-                f"expected --names of {', '.join(found) or 'a model or table'}, got {strangers[0]!r}; "
+                f"expected --names of {', '.join(stems) or 'a model or table'}, got {strangers[0]!r}; "
                 "give the name of a model's folder, or of a table's file without its ending"
             )
-
-    def run(self) -> "Evaluation":
-        """Ask the models for predictions, score everything, and write the report; errors are those of the options."""
-        self._refuse_what_does_not_fit()
-        from affekt.evaluation.evaluate import Intervals, evaluate_tables, record_evaluation
-        from affekt.evaluation.report import write_report
-        from affekt.evaluation.robustness import measure_robustness
-        from affekt.models.card import model_folder
-
-        manifest, rows = self._rows()
-        models, tables = self._opened()
-        tables = self._asked(models, rows) | tables
-        intervals = Intervals(self.resamples, self.seed, self.by)
-        found = evaluate_tables(
-            tables, manifest, self.split, intervals, groups=_words(self.groups), without=_words(self.without)
-        )
-        found = replace(found, command=self.command)
-        if self.corruptions:
-            clean = {scores.name: scores for scores in found.scores}
-            measured = [
-                measure_robustness(clean[self._name(path)], manifest, rows, model.predict_rows)
-                for path, model in models.items()
-            ]
-            found = replace(found, robustness=tuple(measured))
-        logs = {self._name(path): path for path in models if (path / "log.jsonl").is_file()}
-        write_report(found, Path(self.out), logs=logs, pictures=self.mistakes)
-        if self.record:
-            for path in models:
-                record_evaluation(model_folder(path), found, self._name(path))
-        return found
-
-    def _refuse_what_does_not_fit(self) -> None:
-        models, predictions = _paths(self.models), self.predictions
-        if not models and not predictions:
+        if not models and not self.predictions:
             raise ConfigError(
                 "expected a model folder or --predictions, got neither; type: affekt evaluate runs/NAME ..."
             )
@@ -166,65 +167,35 @@ class EvaluateOptions:
             raise ConfigError(
                 f"expected --groups with --attributes, got none; name columns of {self.attributes}: --groups age gender"
             )
-        names = [self._name(path) for path in [*models, *_paths(predictions)]]
-        names += predictions if isinstance(predictions, Mapping) else ()
-        repeated = sorted({name for name in names if names.count(name) > 1})
-        if repeated:
+        without = _words(self.without)
+        if not set(without) <= set(LABELS) or len(set(LABELS) - set(without)) < 2:
+            raise ConfigError(
+                f"expected --without up to six of {', '.join(LABELS)}, got {', '.join(without)}; the usual seven are "
+                "--without contempt"
+            )
+        names = [self._name(path) for path in [*models, *tables]]
+        names += self.predictions if isinstance(self.predictions, Mapping) else ()
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
             raise ConfigError(f"expected models of different names, got {repeated[0]} twice; rename one folder or file")
-        if self.record and self.runtime == "torch":
-            _refuse_weights_before_int8(models)
+        require_seed(self.seed)
         with needs_extra("evaluate"):
             import matplotlib as _matplotlib  # noqa: F401
-
-    def _rows(self) -> "tuple[pl.DataFrame, pl.DataFrame]":
-        """Return the manifest and its rows of the split; what cannot be grouped or left out is refused."""
-        from affekt.data.manifest import manifest_of, select_split, with_attributes
-        from affekt.evaluation.evaluate import refuse_without
-        from affekt.evaluation.groups import group_values
-
-        manifest = manifest_of(self.data)
-        if self.attributes is not None:
-            manifest = with_attributes(manifest, Path(self.attributes))
-        rows = select_split(manifest, self.split)
-        refuse_without(_words(self.without))
-        for attribute in _words(self.groups):
-            group_values(rows, attribute)
-        return manifest, rows
-
-    def _opened(self) -> "tuple[dict[Path, RowPredictor], dict[str, pl.DataFrame]]":
-        """Open all models and tables before the first model is asked, so that a useless one costs no time."""
-        from affekt.evaluation.predictions import read_predictions
-        from affekt.networks.predictions import open_model
-
-        if isinstance(self.predictions, Mapping):
-            tables = dict(self.predictions)
-        else:
-            tables = {self._name(path): read_predictions(path) for path in _paths(self.predictions)}
-        models = {path: open_model(path, device=self.device, runtime=self.runtime) for path in _paths(self.models)}
-        return models, tables
-
-    def _asked(self, models: "dict[Path, RowPredictor]", rows: "pl.DataFrame") -> "dict[str, pl.DataFrame]":
-        """Return the models' predictions by name; they are kept beside the report."""
-        from affekt.data.manifest import write_table
-
-        tables = {}
-        for path, model in models.items():
-            tables[self._name(path)] = table = model.predict_rows(rows)
-            write_table(table, Path(self.out) / "predictions" / f"{_stem(path)}.parquet")
-        return tables
+        require_folder(Path(self.out))
+        if self.record and self.runtime == "torch":
+            _refuse_weights_before_int8(models)
 
     def _name(self, path: Path) -> str:
         """Return what a model or a table is called: the name it was given, or its folder's or file's own."""
         return self.names.get(_stem(path), _stem(path))
 
 
-def _paths(given: "Predictions") -> list[Path]:
+def _paths(given: Paths | Mapping[str, DataFrame]) -> list[Path]:
     if isinstance(given, Mapping):
         return []
     return [Path(given)] if isinstance(given, str | Path) else [Path(path) for path in given]
 
 
-def _words(given: "Names") -> tuple[str, ...]:
+def _words(given: str | Sequence[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
 
 
@@ -251,7 +222,12 @@ def _function_of(options: Callable[Options, EvaluateOptions]) -> "Callable[Optio
         return options(*args, **kwargs).run()
 
     evaluate.__doc__ = options.__doc__
-    evaluate.__signature__ = inspect.signature(options)  # pyright: ignore[reportFunctionMemberAccess]
+    # As Python is to see it: without what only tyro reads.
+    types, signature = get_type_hints(options), inspect.signature(options)
+    taken = [each.replace(annotation=types[name]) for name, each in signature.parameters.items()]
+    evaluate.__signature__ = signature.replace(  # pyright: ignore[reportFunctionMemberAccess]
+        parameters=taken, return_annotation="affekt.evaluation.evaluate.Evaluation"
+    )
     return evaluate
 
 

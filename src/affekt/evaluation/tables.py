@@ -1,11 +1,12 @@
 """The tables: what stands in which row and column, and how it is written as Markdown or on a terminal."""
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from affekt.evaluation.evaluate import FLOOR, Evaluation
-from affekt.evaluation.figures import DEFINITIONS, DIMENSIONS, Figure, interval, number, titled
+from affekt.evaluation.evaluate import Evaluation
+from affekt.evaluation.figures import DEFINITIONS, DIMENSIONS, Figure
 from affekt.evaluation.groups import SHOWN
 from affekt.evaluation.robustness import CLEAN, Robustness
 from affekt.evaluation.score import Scores
@@ -34,9 +35,24 @@ class Table:
     signed: bool = False
     """Whether the figures are differences, written with their sign."""
 
-    def is_floor(self, row: tuple[Cell, ...]) -> bool:
-        """Whether a row is the floor's."""
-        return row[0] == FLOOR
+
+def number(value: float, signed: bool = False) -> str:
+    """Write a number to three decimals; NaN as a dash, and never minus zero."""
+    if math.isnan(value):
+        return "-"
+    return f"{round(value, 3) + 0.0:{'+' if signed else ''}.3f}"
+
+
+def interval(figure: Figure, signed: bool = False) -> str:
+    """Write a figure's interval in brackets; nothing where there is none."""
+    if math.isnan(figure.low):
+        return ""
+    return f"[{number(figure.low, signed)}, {number(figure.high, signed)}]"
+
+
+def typeset(text: str) -> str:
+    """Write hyphens as a page does: a lone one as a dash, one before a digit as a minus sign."""
+    return "\N{EN DASH}" if text == "-" else re.sub(r"-(?=\d)", "\N{MINUS SIGN}", text)
 
 
 def main_tables(evaluation: Evaluation) -> list[Table]:
@@ -87,9 +103,9 @@ def group_tables(evaluation: Evaluation, scores: Scores) -> list[Table]:
     tables = []
     keys = [key for key in SHOWN if key in scores.figures]
     for grouping in evaluation.groups[scores.name]:
-        header = (grouping.attribute, "rows", *map(titled, keys))
+        header = (grouping.attribute, "rows", *(DEFINITIONS[key].full_title for key in keys))
         named = [((value, f"{group.rows:,}"), group) for value, group in grouping.groups.items()]
-        figures = [("all", f"{scores.rows:,}", *(scores.figures[key] for key in keys))]
+        figures = [("all", f"{evaluation.rows:,}", *(scores.figures[key] for key in keys))]
         figures += [(*name, *map(group.figures.get, keys)) for name, group in named]
         differences = [(*name, *map(group.differences.get, keys)) for name, group in named if group.differences]
         title = f"{scores.name} by {grouping.attribute}"
@@ -103,7 +119,7 @@ def group_tables(evaluation: Evaluation, scores: Scores) -> list[Table]:
 def robustness_tables(evaluation: Evaluation, found: Robustness) -> list[Table]:
     """Return one model's figures under each corruption, and their change against the clean split."""
     keys = [key for key in CORRUPTED if key in found.scores[CLEAN].figures]
-    header = ("corruption", *map(titled, keys))
+    header = ("corruption", *(DEFINITIONS[key].full_title for key in keys))
     figures = [(name, *(scores.figures[key] for key in keys)) for name, scores in found.scores.items()]
     changes = [(name, *(change[key] for key in keys)) for name, change in found.changes.items()]
     of, change = (
