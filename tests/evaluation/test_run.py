@@ -62,15 +62,3 @@ def test_the_function_is_the_options():
     assert taken["models"].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
     assert {each.kind for name, each in taken.items() if name != "models"} == {inspect.Parameter.KEYWORD_ONLY}
     assert evaluate.__doc__ == EvaluateOptions.__doc__
-
-
-def test_help_shows_the_types_that_python_may_pass():
-    signature = inspect.signature(evaluate)
-    shown = {name: inspect.formatannotation(each.annotation) for name, each in signature.parameters.items()}
-    paths = "str | pathlib.Path | collections.abc.Sequence[str | pathlib.Path]"
-    assert shown["models"] == paths
-    assert shown["data"] == "str | pathlib.Path | polars.DataFrame"
-    assert shown["predictions"] == f"{paths} | collections.abc.Mapping[str, polars.DataFrame]"
-    assert shown["attributes"] == "str | pathlib.Path | None"
-    assert signature.return_annotation == "affekt.evaluation.evaluate.Evaluation"
-    assert "Annotated" not in str(signature)

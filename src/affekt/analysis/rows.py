@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from affekt.analysis.detected_faces import DetectedFaces
+from affekt.analysis.frames import DetectedFaces
 from affekt.analysis.inputs import shown
 from affekt.analysis.tracking import Smoother
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
@@ -27,8 +27,8 @@ _COLUMNS: dict[str, tuple[pl.DataType, str]] = {
     "emotion": (pl.Enum(LABELS), "the most probable expression; empty below the least confidence that was asked for"),
     "frame": (pl.Int64(), "number of the frame in its video, from 0; 0 for the first of an animation, empty else"),
     "face": (pl.Int64(), "number of the face within its picture or frame, from 0, the surest first"),
-    "x": (pl.Float64(), "left edge of the face's box, in pixels of the upright picture; may lie beyond it"),
-    "y": (pl.Float64(), "upper edge of the face's box, in pixels of the upright picture; may lie beyond it"),
+    "x": (pl.Float64(), "left edge of the face's box, in pixels of the picture as it is displayed; may lie beyond it"),
+    "y": (pl.Float64(), "upper edge of the face's box, in pixels of the picture as it is displayed; may lie beyond it"),
     "width": (pl.Float64(), "width of the face's box, in pixels"),
     "height": (pl.Float64(), "height of the face's box, in pixels"),
     "face_score": (pl.Float64(), "how sure the detector is that this is a face, 0-1; empty where it does not say"),
@@ -78,7 +78,9 @@ def rows_of(
 
 def origin_words(valence_arousal_origin: str | None) -> str:
     """Return what is said beside valence and arousal: `projected, not rated`; nothing of rated ones."""
-    return "" if valence_arousal_origin in (None, "rated") else f"{valence_arousal_origin}, not rated"
+    if valence_arousal_origin in (None, "rated"):
+        return ""
+    return valence_arousal_origin + ("" if "rated" in valence_arousal_origin else ", not rated")
 
 
 def empty_row(name: str, status: str) -> Row:

@@ -15,7 +15,7 @@ from affekt.evaluation.predictions import match
 from affekt.evaluation.robustness import Robustness
 from affekt.evaluation.score import DEFAULT_RESAMPLING, Resampling, Scores, compare, score
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
-from affekt.progress import progress_bar
+from affekt.terminal import progress_bar
 
 FLOOR = "floor"
 TRAIN_SPLIT = "train"

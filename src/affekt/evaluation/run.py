@@ -6,26 +6,19 @@ this file, which therefore imports the rest when it runs.
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, ParamSpec, get_type_hints
-
-from tyro.conf import Positional, Suppress, arg
+from typing import TYPE_CHECKING, Literal, ParamSpec
 
 from affekt.errors import ConfigError, needs_extra, require_seed
 from affekt.files import require_folder
 from affekt.labels import LABELS
 
 if TYPE_CHECKING:
-    from polars import DataFrame
+    import polars as pl
 
     from affekt.evaluation.evaluate import Evaluation
-else:
-    # Help names it so, and loads no polars.
-    DataFrame = type("DataFrame", (), {"__module__": "polars"})
 
-Paths = str | Path | Sequence[str | Path]
-Words = Annotated[str | Sequence[str], arg(constructor=tuple[str, ...])]
 Options = ParamSpec("Options")
 
 
@@ -76,25 +69,25 @@ class EvaluateOptions:
         0.0
     """
 
-    models: Annotated[Paths, Positional, arg(constructor=tuple[Path, ...])] = ()
+    models: str | Path | Sequence[str | Path] = ()
     _: KW_ONLY
-    data: Annotated[str | Path | DataFrame, arg(constructor=Path)]
-    predictions: Annotated[Paths | Mapping[str, DataFrame], arg(constructor=tuple[Path, ...])] = ()
+    data: "str | Path | pl.DataFrame"
+    predictions: "str | Path | Sequence[str | Path] | Mapping[str, pl.DataFrame]" = ()
     split: str = "test"
-    out: Annotated[str | Path, arg(metavar="PATH")] = "report"
+    out: str | Path = Path("report")
     seed: int = 0
     resamples: int = 1000
     by: Literal["row", "subject"] = "row"
-    without: Words = ()
-    groups: Words = ()
-    attributes: Annotated[str | Path | None, arg(metavar="PATH")] = None
+    without: str | Sequence[str] = ()
+    groups: str | Sequence[str] = ()
+    attributes: str | Path | None = None
     mistakes: int = 24
     corruptions: bool = False
     record: bool = False
     device: str = "cpu"
     runtime: Literal["torch", "auto", "onnxruntime", "openvino", "cuda"] = "torch"
-    names: dict[str, str] = field(default_factory=dict)
-    command: Suppress[str] = ""
+    names: Mapping[str, str] | None = None
+    command: str = ""
 
     def run(self) -> "Evaluation":
         """Ask the models for predictions, score everything, and write the report; errors are those of the options."""
@@ -149,7 +142,7 @@ class EvaluateOptions:
                 "0 turns either off"
             )
         stems = sorted(map(_stem, [*models, *tables]))
-        if strangers := [name for name in self.names if name not in stems]:
+        if strangers := [name for name in self.names or {} if name not in stems]:
             raise ConfigError(
                 f"expected --names of {', '.join(stems) or 'a model or table'}, got {strangers[0]!r}; "
                 "give the name of a model's folder, or of a table's file without its ending"
@@ -186,10 +179,10 @@ class EvaluateOptions:
 
     def _name(self, path: Path) -> str:
         """Return what a model or a table is called: the name it was given, or its folder's or file's own."""
-        return self.names.get(_stem(path), _stem(path))
+        return (self.names or {}).get(_stem(path), _stem(path))
 
 
-def _paths(given: Paths | Mapping[str, DataFrame]) -> list[Path]:
+def _paths(given: "str | Path | Sequence[str | Path] | Mapping[str, pl.DataFrame]") -> list[Path]:
     if isinstance(given, Mapping):
         return []
     return [Path(given)] if isinstance(given, str | Path) else [Path(path) for path in given]
@@ -222,12 +215,7 @@ def _function_of(options: Callable[Options, EvaluateOptions]) -> "Callable[Optio
         return options(*args, **kwargs).run()
 
     evaluate.__doc__ = options.__doc__
-    # As Python is to see it: without what only tyro reads.
-    types, signature = get_type_hints(options), inspect.signature(options)
-    taken = [each.replace(annotation=types[name]) for name, each in signature.parameters.items()]
-    evaluate.__signature__ = signature.replace(  # pyright: ignore[reportFunctionMemberAccess]
-        parameters=taken, return_annotation="affekt.evaluation.evaluate.Evaluation"
-    )
+    evaluate.__signature__ = inspect.signature(options).replace(return_annotation="Evaluation")  # pyright: ignore[reportFunctionMemberAccess]
     return evaluate
 
 

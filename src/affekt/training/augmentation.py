@@ -17,6 +17,8 @@ SHRINKING = (0.75, 0.5, 0.35)
 """Sides a crop may be shrunk to before it is enlarged again, as fractions."""
 LARGEST_BLUR = 1.5
 """Standard deviation of the strongest blur, in pixels of a 48-pixel crop."""
+STRONGEST_NOISE = 0.06
+"""Standard deviation of the strongest noise, pixels in 0-1."""
 JPEG_QUALITY = (15, 90)
 """Worst and best quality, on libjpeg's scale."""
 LUMINANCE_TABLE = torch.tensor(
@@ -51,6 +53,8 @@ def augment(images: Tensor, augmentation: Augmentation, generator: Generator) ->
     images = _warp(images, augmentation, generator)
     images = _light(images, augmentation, generator)
     images = degrade(images, augmentation, generator)
+    if augmentation.noise:
+        images = _noisy(images, augmentation.noise, generator)
     return _erase(images, augmentation.erase, generator) if augmentation.erase else images
 
 
@@ -66,8 +70,12 @@ def _warp(images: Tensor, augmentation: Augmentation, generator: Generator) -> T
     shift_y = _uniform(n, 2 * augmentation.shift, generator, device)
     mirrored = (torch.rand(n, generator=generator) < 0.5).to(device) & augmentation.flip
     mirror = 1 - 2 * mirrored.float()
+    stretch = torch.ones(n, device=device)
+    if augmentation.aspect:
+        stretch = torch.exp(_uniform(n, math.log1p(augmentation.aspect) / 2, generator, device))
     cos, sin = torch.cos(angle) / zoom, torch.sin(angle) / zoom
-    rows = torch.stack([cos * mirror, -sin, shift_x, sin * mirror, cos, shift_y], dim=1)
+    rows = [cos * mirror * stretch, -sin / stretch, shift_x, sin * mirror * stretch, cos / stretch, shift_y]
+    rows = torch.stack(rows, dim=1)
     grid = F.affine_grid(rows.view(n, 2, 3), list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
@@ -77,10 +85,30 @@ def _light(images: Tensor, augmentation: Augmentation, generator: Generator) -> 
     brightness = _uniform(n, augmentation.brightness, generator, device).view(n, 1, 1, 1)
     contrast = torch.exp(_uniform(n, math.log1p(augmentation.contrast), generator, device)).view(n, 1, 1, 1)
     mean = images.mean((1, 2, 3), keepdim=True)
-    lit = ((images - mean) * contrast + mean + brightness).clamp_(0, 1)
+    lit = (images - mean) * contrast + mean + brightness
+    if augmentation.shading:
+        lit = lit * _gradient(n, images.shape[-2:], augmentation.shading, generator).to(device)
+    lit = lit.clamp_(0, 1)
     if not augmentation.gamma:
         return lit
     return lit ** torch.exp(_uniform(n, augmentation.gamma, generator, device)).view(n, 1, 1, 1)
+
+
+def _gradient(n: int, side: torch.Size, limit: float, generator: Generator) -> Tensor:
+    """Return factors of a light from any side: (n, 1, height, width), 1 in the middle."""
+    strength, angle = torch.rand(2, n, 1, 1, 1, generator=generator) * torch.tensor([limit, 2 * math.pi]).view(
+        2, 1, 1, 1, 1
+    )
+    down, right = (torch.linspace(-1, 1, length) for length in side)
+    return 1 + strength * (torch.cos(angle) * right + torch.sin(angle) * down[:, None])
+
+
+def _noisy(images: Tensor, probability: float, generator: Generator) -> Tensor:
+    n = len(images)
+    chosen = torch.rand(n, generator=generator) < probability
+    deviation = STRONGEST_NOISE * torch.rand(n, generator=generator) * chosen
+    noise = torch.randn(images.shape, generator=generator) * deviation.view(n, 1, 1, 1)
+    return (images + noise.to(images.device)).clamp_(0, 1)
 
 
 def _erase(images: Tensor, probability: float, generator: Generator) -> Tensor:

@@ -1,8 +1,8 @@
-"""What a network is given for a batch of rows, on its device: normalised crops, or features computed once."""
+"""Batches: what a network is given, crops that progressive resizing shows small at first, or features computed once."""
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 import polars as pl
@@ -15,13 +15,14 @@ from affekt.cores import core_count
 from affekt.errors import DataError
 from affekt.faces.preprocessing import Preprocessing
 from affekt.networks.predictions import Crops
-from affekt.progress import progress_bar
+from affekt.terminal import progress_bar
 from affekt.training.augmentation import augment
 from affekt.training.recipe import Augmentation, Recipe
-from affekt.training.schedule import size_and_augmentation
 
 MEMORY_LIMIT_BYTES = 6 * 2**30
 """Crops that need less are decoded once and kept; larger splits are decoded anew each epoch by worker processes."""
+SIDE_STEP = 8
+"""Progressive resizing: sides grow by this many pixels."""
 DECODED_AT_ONCE = 256
 """Crops that the cores decode between two turns of the progress bar."""
 
@@ -39,6 +40,10 @@ class CropStream:
         """Return the number of crops."""
         return len(self.crops)
 
+    def take(self, rows: Tensor) -> Tensor:
+        """Return the crops of some row numbers, decoded in this thread where they are not in memory."""
+        return self._stack([self.crops[row] for row in rows.tolist()]) if self.memory is None else self.memory[rows]
+
     def batches(self, batches: list[Tensor]) -> Iterator[Tensor]:
         """Yield (batch, input_size, input_size, channels) uint8 for each tensor of row numbers.
 
@@ -46,7 +51,7 @@ class CropStream:
             DataError: a picture is missing or unreadable.
         """
         if self.memory is not None:
-            yield from (self.memory[index] for index in batches)
+            yield from map(self.take, batches)
             return
         loader = DataLoader(
             self.crops,  # pyright: ignore[reportArgumentType], any sequence will do
@@ -99,13 +104,19 @@ class CropBatches:
 
     def batches(self, rows: list[Tensor], generator: Generator | None = None) -> Iterator[Tensor]:
         """Yield (batch, channels, height, width) float32, channels last, for each tensor of row numbers."""
-        for crops in self.stream.batches(rows):
-            images = crops.to(self.device).permute(0, 3, 1, 2).float() / 255
-            if generator is not None:
-                images = augment(images, self.augmentation, generator)
-            if self.size not in (None, images.shape[-1]):
-                images = F.interpolate(images, (self.size, self.size), mode="bilinear", antialias=True)
-            yield self._normalise(images)
+        yield from (self._prepare(crops, generator) for crops in self.stream.batches(rows))
+
+    def take(self, rows: Tensor) -> Tensor:
+        """Return one such batch, unchanged, which this thread prepares by itself."""
+        return self._prepare(self.stream.take(rows))
+
+    def _prepare(self, crops: Tensor, generator: Generator | None = None) -> Tensor:
+        images = crops.to(self.device).permute(0, 3, 1, 2).float() / 255
+        if generator is not None:
+            images = augment(images, self.augmentation, generator)
+        if self.size not in (None, images.shape[-1]):
+            images = F.interpolate(images, (self.size, self.size), mode="bilinear", antialias=True)
+        return self._normalise(images)
 
     def in_epoch(self, recipe: Recipe, epoch: int) -> "CropBatches":
         """Return the batches of a training epoch, counted from 0, with the size and the changes it has reached."""
@@ -118,6 +129,22 @@ class CropBatches:
         std = torch.tensor(self.preprocessing.std, device=self.device).view(-1, 1, 1)
         # Channels last is twice as fast for depthwise convolutions on a CPU.
         return ((images - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+def size_and_augmentation(recipe: Recipe, epoch: int) -> tuple[int, Augmentation]:
+    """Progressive resizing: the side of the pictures in an epoch, counted from 0, and the random changes made to them.
+
+    Small pictures with few changes come first, which cost little while the network knows little: Tan and Le (2021,
+    ICML), "EfficientNetV2: Smaller Models and Faster Training", section 4.
+    """
+    full, data = recipe.network.input_size, recipe.data
+    reached = min(1.0, epoch / data.resizing_epochs) if data.resizing_epochs else 1.0
+    if reached == 1:
+        return full, recipe.augmentation
+    start = data.start_size or full
+    size = start + SIDE_STEP * int(reached * (full - start) / SIDE_STEP)
+    names = [each.name for each in fields(Augmentation) if each.name != "flip"]
+    return size, replace(recipe.augmentation, **{name: getattr(recipe.augmentation, name) * reached for name in names})
 
 
 @dataclass(frozen=True)

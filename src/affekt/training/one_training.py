@@ -15,7 +15,6 @@ from affekt.networks.weights import load_backbone, save_model
 from affekt.training.batches import CropBatches, CropStream
 from affekt.training.checkpoint import (
     CHECKPOINT_FILE,
-    Progress,
     TrainingState,
     epoch_sentence,
     fingerprint,
@@ -24,13 +23,13 @@ from affekt.training.checkpoint import (
     write_log,
     write_tensorboard,
 )
-from affekt.training.distillation import DistillationTask, asked_once, load_teachers
+from affekt.training.distillation import DistillationTask, asked_each_time, asked_once, from_table, load_teachers
 from affekt.training.distributed import World, choose_device, joined_world
 from affekt.training.frozen_features import extract_features
 from affekt.training.generations import Run
 from affekt.training.loop import Split, Trainer
 from affekt.training.recipe import Augmentation, Recipe
-from affekt.training.rows import Targets, require_one_origin, rows_digest, steps_in_epoch, targets_of, training_rows
+from affekt.training.rows import Targets, rows_digest, steps_in_epoch, targets_of, training_rows, valence_arousal_origin
 from affekt.training.task import Task
 
 _logger = logging.getLogger(__name__)
@@ -71,7 +70,7 @@ def train_network(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
             if world.is_main:
                 _logger.info("%s", epoch_sentence(line, recipe.schedule.epochs))
                 # The checkpoint comes last: if killed before it, the epoch is trained again and its line replaced.
-                write_log(state.progress.history, run.out)
+                write_log(state.history, run.out)
                 write_tensorboard(line, run.out)
                 save_checkpoint(state, run.out, same)
             world.wait()
@@ -80,7 +79,7 @@ def train_network(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
         trainer.fit(state, after_epoch)
         state.module.load_state_dict(state.best)
         outputs = trainer.predict(state.module, validation)
-        card = _card(recipe, network, run, rows, state.progress)
+        card = _card(recipe, network, run, rows, state)
         card.training.update(rows_sha256=data, processes=world.size)
         if "expression" in outputs:
             card = _calibrated(card, outputs["expression"], validation.targets)
@@ -141,10 +140,11 @@ def _task(recipe: Recipe, training: Split, device: torch.device) -> Task:
     if not recipe.loss.teachers:
         return Task(recipe.loss, targets, mixup)
     teachers = load_teachers(recipe.loss.teachers, recipe.network.preprocessing, device)
+    answers = asked_each_time(teachers)
     if recipe.loss.teacher_view == "plain":
         assert isinstance(training.batches, CropBatches)
-        teachers = asked_once(teachers, training.batches)
-    return DistillationTask(recipe.loss, targets, mixup, teachers=teachers, precision=recipe.step.precision)
+        answers = from_table(asked_once(teachers, training.batches))
+    return DistillationTask(recipe.loss, targets, mixup, answers=answers, precision=recipe.step.precision)
 
 
 def _with_features(network: Network, splits: list[Split], recipe: Recipe) -> list[Split]:
@@ -153,16 +153,16 @@ def _with_features(network: Network, splits: list[Split], recipe: Recipe) -> lis
     return [Split(batches, split.targets) for batches, split in zip(features, splits, strict=True)]
 
 
-def _card(recipe: Recipe, network: Network, run: Run, rows: pl.DataFrame, progress: Progress) -> Card:
+def _card(recipe: Recipe, network: Network, run: Run, rows: pl.DataFrame, state: TrainingState) -> Card:
     """Write down what the trained network knows about itself."""
-    chosen = progress.history[progress.best_epoch - 1]
+    chosen = state.history[state.best_epoch - 1]
     return Card(
         name=run.out.absolute().name,
         architecture=recipe.network.architecture,
         hidden_units=recipe.network.hidden_units,
         heads=recipe.network.heads,
         preprocessing=recipe.network.preprocessing,
-        valence_arousal_origin=require_one_origin(rows) if "valence_arousal" in recipe.network.heads else None,
+        valence_arousal_origin=valence_arousal_origin(rows) if "valence_arousal" in recipe.network.heads else None,
         parameters=parameter_count(network),
         training={
             "recipe_name": run.recipe_name,
@@ -172,9 +172,9 @@ def _card(recipe: Recipe, network: Network, run: Run, rows: pl.DataFrame, progre
             "rows": rows.height,
             "validation": run.validation,
             "seed": run.seed,
-            "epochs": progress.epoch,
-            "best_epoch": progress.best_epoch,
-            "seconds": round(sum(line["seconds"] for line in progress.history), 1),
+            "epochs": len(state.history),
+            "best_epoch": state.best_epoch,
+            "seconds": round(sum(line["seconds"] for line in state.history), 1),
             "torch": torch.__version__,
             "command": run.command,
         },

@@ -104,12 +104,16 @@ class Augmentation:
     """Zoom by a factor of up to 1 + this, in or out."""
     shift: float = 0.0
     """Move by up to this fraction of the side, along each axis."""
+    aspect: float = 0.0
+    """Stretch width against height by a factor of up to 1 + this, either way."""
     brightness: float = 0.0
     """Add up to this fraction of the full range, lighter or darker."""
     contrast: float = 0.0
     """Multiply the distance from the crop's mean by up to 1 + this, or divide."""
     gamma: float = 0.0
     """Raise brightness to a power between exp(-this) and exp(this)."""
+    shading: float = 0.0
+    """Light from one side: brightness changes across the crop by up to this fraction either way."""
     erase: float = 0.0
     """Probability that a random rectangle (2-20 % of the crop) is replaced by noise."""
     resolution: float = 0.0
@@ -118,10 +122,12 @@ class Augmentation:
     """Probability of a Gaussian blur."""
     jpeg: float = 0.0
     """Probability that what JPEG drops is dropped, at quality 15 to 90."""
+    noise: float = 0.0
+    """Probability of Gaussian noise, with a standard deviation of up to 0.06."""
 
     def __post_init__(self) -> None:
         """Refuse a strength that is negative, or a fraction above 1."""
-        unbounded = ("rotation_degrees", "scale", "contrast", "gamma")
+        unbounded = ("rotation_degrees", "scale", "aspect", "contrast", "gamma")
         for name in (each.name for each in fields(self) if each.name != "flip"):
             value, most = getattr(self, name), float("inf") if name in unbounded else 1
             if not 0 <= value <= most:
@@ -220,7 +226,15 @@ class ScheduleOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """One training, from the network to the last epoch, in groups of options."""
+    """One training, from the network to the last epoch, in groups of options.
+
+    Example:
+        >>> recipe = affekt.find_recipe("mobilenetv2-drawn").recipe.with_options(epochs=3, learning_rate=4e-3)
+        >>> recipe.schedule.epochs, recipe.step.learning_rate
+        (3, 0.004)
+        >>> affekt.Recipe.of(architecture="mobilenetv2_100").network.frozen
+        True
+    """
 
     network: tyro.conf.OmitArgPrefixes[NetworkOptions]
     """The network, and the pictures it wants to see."""

@@ -26,13 +26,16 @@ class NamedRecipe:
 
 
 def find_recipe(name: str) -> NamedRecipe:
-    """Return the recipe of a name.
+    """Return the recipe of a name, and the chain of trainings around it.
+
+    Args:
+        name: as `affekt train` lists them.
 
     Raises:
         ConfigError: there is no such recipe.
 
     Example:
-        >>> find_recipe("affekt").chain.generations
+        >>> affekt.find_recipe("affekt").chain.generations
         3
     """
     if name not in RECIPES:
@@ -133,6 +136,42 @@ AFFEKT_FAST = AFFEKT.with_options(
     weight_decay=0.02,
     epochs=50,
 )
+# Learns one soft label per face of four sources (results/wild), and what a teacher says of each changed crop; what
+# differs between cameras, lights and detectors is drawn at random.
+AFFEKT_WORLD = AFFEKT.with_options(
+    architecture="face_resnet18_w32_stem8_mirrored",
+    weights=("affekt",),
+    crop_margin=-0.1,
+    augmentation=Augmentation(
+        flip=True,
+        rotation_degrees=15,
+        scale=0.15,
+        shift=0.06,
+        aspect=0.15,
+        brightness=0.15,
+        contrast=0.4,
+        gamma=0.3,
+        shading=0.25,
+        erase=0.25,
+        resolution=0.15,
+        blur=0.15,
+        jpeg=0.15,
+        noise=0.15,
+    ),
+    teacher_weight=0.5,
+    learning_rate=1e-3,
+    batch_size=128,
+    mixup=0.2,
+    epochs=16,
+    warmup_epochs=0.3,
+    clip_norm=5.0,
+    start_size=0,
+    resizing_epochs=0,
+    precision="bf16",
+)
+AFFEKT_WORLD_FAST = AFFEKT_WORLD.with_options(
+    architecture="face_resnet18_w16", weights=("affekt-fast",), input_size=64, learning_rate=2e-3, epochs=24
+)
 # Nothing is changed at random, so that the features are computed once.
 AFFEKT_HEAD = AFFEKT.with_options(
     heads=("expression",),
@@ -162,6 +201,10 @@ RECIPES = {
         AFFEKT_FAST,
         replace(AFFEKT_CHAIN, generations=1),
     ),
+    "affekt-world": NamedRecipe(
+        "The network of affekt for any camera: learns one soft label per face of four sources.", AFFEKT_WORLD
+    ),
+    "affekt-world-fast": NamedRecipe("The fast network for any camera: half as wide, at 64 pixels.", AFFEKT_WORLD_FAST),
     "affekt-head": NamedRecipe(
         "A new head on the frozen network of affekt: for few labelled pictures, in minutes, with no download.",
         AFFEKT_HEAD,

@@ -8,8 +8,7 @@ import polars as pl
 import torch
 from torch import Generator, Tensor
 
-from affekt.data.manifest import select_split
-from affekt.data.splits import carve_validation
+from affekt.data.manifest import carve_validation, select_split
 from affekt.errors import ConfigError, DataError
 from affekt.labels import LABELS
 from affekt.training.generations import Run
@@ -56,7 +55,7 @@ def training_rows(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> tuple[pl.
 
     Raises:
         ConfigError: the validation option is neither a split nor a fraction.
-        DataError: a side is empty or lacks what the recipe learns, or mixes valence and arousal of several origins.
+        DataError: a side is empty or lacks what the recipe learns.
     """
     heads = recipe.network.heads
     usable = pl.any_horizontal(
@@ -71,8 +70,6 @@ def training_rows(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> tuple[pl.
             f"expected labels in the training rows to balance classes by {recipe.data.class_balance}, got none among "
             f"{sides[0].height:,} rows; fill the manifest's column emotion, or type --class-balance none"
         )
-    if "valence_arousal" in heads:
-        require_one_origin(sides[0])
     return sides[0].filter(usable), sides[1].filter(usable)
 
 
@@ -113,19 +110,13 @@ def _require_targets(recipe: Recipe, targets: Targets, side: str) -> None:
         )
 
 
-def require_one_origin(rows: pl.DataFrame) -> str | None:
-    """Return where the valence and arousal of rows come from.
-
-    Raises:
-        DataError: several origins are mixed, which no card could name.
-    """
-    origins = rows.filter(pl.col("valence").is_not_null())["valence_arousal_origin"].unique().sort().to_list()
-    if len(origins) > 1:
-        raise DataError(
-            f"expected valence and arousal of one origin, got {' and '.join(map(str, origins))}; "
-            "make a manifest of rows of one valence_arousal_origin"
-        )
-    return origins[0]
+def valence_arousal_origin(rows: pl.DataFrame) -> str | None:
+    """Return where the valence and arousal of rows come from: one origin, or each with its share of the rows."""
+    known = rows.filter(pl.col("valence").is_not_null())
+    counts = known["valence_arousal_origin"].drop_nulls().value_counts(sort=True).rows()
+    if len(counts) < 2:
+        return counts[0][0] if counts else None
+    return ", ".join(f"{origin} {count / known.height:.0%}" for origin, count in counts)
 
 
 def rows_digest(training: pl.DataFrame, validation: pl.DataFrame) -> str:
