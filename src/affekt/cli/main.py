@@ -38,8 +38,7 @@ def main(arguments: list[str] | None = None) -> None:
     end = None
     try:
         try:
-            with messages_shown():
-                _run(sys.argv[1:] if arguments is None else arguments)
+            _run(sys.argv[1:] if arguments is None else arguments)
         except SystemExit as stop:
             end = stop
         # Not left to Python's own end, which has nobody to tell that it failed.
@@ -71,7 +70,8 @@ def _run(arguments: list[str]) -> None:
         instead = close[0] if close else "--help"
         fail(f"expected a command among {', '.join(COMMANDS)}, got {name!r}; type: affekt {instead}")
     try:
-        importlib.import_module(COMMANDS[name][0]).main(rest)
+        with messages_shown():
+            importlib.import_module(COMMANDS[name][0]).main(rest)
     except AffektError as error:
         if debug:
             raise

@@ -61,13 +61,11 @@ SPLIT_NAMES = {
 ORIGINS = ("rated", "projected", "predicted", "synthetic")
 
 
-def has_empty_box() -> pl.Expr:
-    """Whether a row's box is there but has no area, or an edge that is no finite number."""
-    left, top, right, bottom = (pl.col("box_xyxy").arr.get(edge) for edge in range(4))
-    finite = pl.all_horizontal(edge.is_finite() for edge in (left, top, right, bottom))
-    sound = finite & (right > left) & (bottom > top)
-    return pl.col("box_xyxy").is_not_null() & ~sound.fill_null(value=False)
-
+_BOX = pl.col("box_xyxy")
+_LEFT, _TOP, _RIGHT, _BOTTOM = (_BOX.arr.get(edge) for edge in range(4))
+_FINITE = pl.all_horizontal(edge.is_finite() for edge in (_LEFT, _TOP, _RIGHT, _BOTTOM))
+HAS_EMPTY_BOX = _BOX.is_not_null() & ~(_FINITE & (_RIGHT > _LEFT) & (_BOTTOM > _TOP)).fill_null(value=False)
+"""Whether a row's box is there but has no area, or an edge that is no finite number."""
 
 STRUCTURE_RULES: dict[str, pl.Expr] = {
     "exactly one of path and image": pl.col("path").is_null() == pl.col("image").is_null(),
@@ -76,7 +74,7 @@ STRUCTURE_RULES: dict[str, pl.Expr] = {
     f"an origin among {', '.join(ORIGINS)} or null": ~pl.col("valence_arousal_origin").is_in(ORIGINS),
     "votes that sum to 1 and are not negative": ((pl.col("votes").arr.sum() - 1).abs() > 1e-3)
     | (pl.col("votes").arr.min() < 0),
-    "a box_xyxy with right > left and bottom > top, or null": has_empty_box(),
+    "a box_xyxy with right > left and bottom > top, or null": HAS_EMPTY_BOX,
     "each (source, source_id) once": pl.struct("source", "source_id").is_duplicated(),
 }
 LABEL_RULES: dict[str, pl.Expr] = {

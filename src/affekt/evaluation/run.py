@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, ParamSpec
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
 from affekt.errors import ConfigError, needs_extra, require_seed
 from affekt.files import require_folder
@@ -208,15 +208,15 @@ def _refuse_weights_before_int8(models: list[Path]) -> None:
             )
 
 
-def _function_of(options: Callable[Options, EvaluateOptions]) -> "Callable[Options, Evaluation]":
-    """Return the function that takes the options as its arguments, so that these are written down once."""
+if TYPE_CHECKING:
+    # A type checker sees the options as the function's parameters.
+    def _with_options_of(_: Callable[Options, EvaluateOptions]) -> Callable[Options, Evaluation]: ...
 
-    def evaluate(*args: Options.args, **kwargs: Options.kwargs) -> "Evaluation":
-        return options(*args, **kwargs).run()
+    evaluate = _with_options_of(EvaluateOptions)
+else:
 
-    evaluate.__doc__ = options.__doc__
-    evaluate.__signature__ = inspect.signature(options).replace(return_annotation="Evaluation")  # pyright: ignore[reportFunctionMemberAccess]
-    return evaluate
+    def evaluate(*args: Any, **options: Any) -> "Evaluation":  # noqa: ANN401, D103  those of EvaluateOptions
+        return EvaluateOptions(*args, **options).run()
 
-
-evaluate = _function_of(EvaluateOptions)
+    evaluate.__doc__ = EvaluateOptions.__doc__
+    evaluate.__signature__ = inspect.signature(EvaluateOptions).replace(return_annotation="Evaluation")
