@@ -93,7 +93,7 @@ class EvaluateOptions:
         """Ask the models for predictions, score everything, and write the report; errors are those of the options."""
         models = {self._name(path): path for path in _paths(self.models)}
         self._refuse_what_does_not_fit()
-        from affekt.data.manifest import manifest_of, select_split, with_attributes, write_table
+        from affekt.data.manifest import read_manifest, select_split, with_attributes, write_table
         from affekt.evaluation.evaluate import evaluate_tables
         from affekt.evaluation.groups import group_values
         from affekt.evaluation.predictions import read_predictions
@@ -102,7 +102,7 @@ class EvaluateOptions:
         from affekt.evaluation.score import Resampling
         from affekt.networks.predictions import open_model
 
-        manifest = manifest_of(self.data)
+        manifest = read_manifest(self.data)
         if self.attributes is not None:
             manifest = with_attributes(manifest, Path(self.attributes))
         rows = select_split(manifest, self.split)

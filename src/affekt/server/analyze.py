@@ -59,7 +59,7 @@ def analyze_route(settings: Settings, pipeline: Pipeline, load: Load, card: Card
         with load.room_for_body() as take_room:
             uploads = await read_uploads(request, settings, take_room)
             with load.place_in_queue():
-                jobs = [Job(one.name, one.content, options.faces, options.min_confidence) for one in uploads]
+                jobs = [Job(*upload, options.faces, options.min_confidence) for upload in uploads]
                 answers = await _answers(request, jobs, pipeline, settings.answer_s)
         load.count_pictures(answer.rows for answer in answers)
         rows = [row for answer in answers for row in answer.rows]
