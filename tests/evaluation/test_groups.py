@@ -55,7 +55,7 @@ def test_differences_are_from_the_others_whose_group_is_known_small_groups_inclu
     ages = matched.rows["age"].to_numpy()
     others = right[(ages == "young") | (ages == "child")].mean()
     expected = right[ages == "old"].mean() - others
-    assert grouping.groups["old"].differences["accuracy"].value == pytest.approx(expected, abs=1e-12)
+    assert grouping.groups["old"].minus_others["accuracy"].value == pytest.approx(expected, abs=1e-12)
 
 
 def test_a_model_that_is_wrong_for_one_group_is_found_out(manifest_of, predictions_of):
@@ -65,15 +65,17 @@ def test_a_model_that_is_wrong_for_one_group_is_found_out(manifest_of, predictio
     mixed = pl.concat([good.filter(is_left), bad.filter(~is_left)])
     matched = match(mixed, manifest, "test")
     groups = score_groups(matched, "side", Resampling(100)).groups
-    assert groups["left"].differences["accuracy"].low > 0.5
-    assert groups["right"].differences["accuracy"].high < -0.5
-    assert groups["left"].differences["accuracy"].value == pytest.approx(-groups["right"].differences["accuracy"].value)
+    assert groups["left"].minus_others["accuracy"].low > 0.5
+    assert groups["right"].minus_others["accuracy"].high < -0.5
+    assert groups["left"].minus_others["accuracy"].value == pytest.approx(
+        -groups["right"].minus_others["accuracy"].value
+    )
 
 
 def test_a_fair_model_is_not_accused(manifest_of, predictions_of):
     manifest = manifest_of(n=400, side=["left" if index % 4 < 2 else "right" for index in range(400)])
     matched = match(predictions_of(manifest), manifest, "test")
-    difference = score_groups(matched, "side", Resampling(100)).groups["left"].differences
+    difference = score_groups(matched, "side", Resampling(100)).groups["left"].minus_others
     assert difference["accuracy"].low < 0 < difference["accuracy"].high
 
 
@@ -99,7 +101,7 @@ def faces(truth, **columns):
 
 def share_accused(draws, key, **how):
     """Return the share of differences that leave 0 out."""
-    found = [score_groups(matched, "side", Resampling(**how)).groups["few"].differences[key] for matched in draws]
+    found = [score_groups(matched, "side", Resampling(**how)).groups["few"].minus_others[key] for matched in draws]
     return np.mean([figure.low > 0 or figure.high < 0 for figure in found])
 
 
@@ -110,7 +112,7 @@ def test_expressions_that_one_side_lacks_make_no_difference(manifest_of):
     manifest = faces(truth, side=["few"] * 400 + ["many"] * 1600)
     matched = match(answers(random, manifest, recalls), manifest, "test")
     grouping = score_groups(matched, "side", Resampling(100))
-    difference = grouping.groups["few"].differences["balanced_accuracy"]
+    difference = grouping.groups["few"].minus_others["balanced_accuracy"]
     assert difference.low < 0 < difference.high
     own = [grouping.groups[name].figures["balanced_accuracy"].value for name in ("few", "many")]
     assert own[0] - own[1] > 0.1
@@ -193,7 +195,7 @@ def test_a_group_without_rated_points_has_no_concordance(manifest_of, prediction
     groups = score_groups(matched, "side", Resampling(10)).groups
     assert "valence_ccc" in groups["left"].figures
     assert "valence_ccc" not in groups["right"].figures
-    assert "valence_ccc" not in groups["left"].differences
+    assert "valence_ccc" not in groups["left"].minus_others
 
 
 def test_people_are_resampled_whole_where_the_split_was(manifest_of, predictions_of):

@@ -124,33 +124,22 @@ def paint_comparison(axes: "Axes", rows: list[tuple[str, Figure]]) -> None:
 
 def expression_charts(scores: Scores, name: str, tag: str) -> Iterator[Chart]:
     """Draw the charts of one model's expressions; `name` is unique in the page, `tag` is of the evaluation."""
-    if scores.matched.probabilities is None:
+    if scores.matched.probabilities is None or scores.confusion is None:
         return
     known = scores.matched.label >= 0
     truth, probabilities = scores.matched.label[known], scores.matched.probabilities[known]
     bins = right_and_wrong(probabilities.max(axis=1), probabilities.argmax(axis=1) == truth)
     curves = partial(paint_curves, truth=truth, probabilities=probabilities, scores=scores)
-    by_bin = {paint: partial(paint, right=bins[0], wrong=bins[1]) for paint in (paint_reliability, paint_confidence)}
+    reliable, stated = (partial(paint, right=bins[0], wrong=bins[1]) for paint in (paint_reliability, paint_confidence))
+    confused, by_class = partial(paint_confusion, counts=scores.confusion), partial(paint_classes, scores=scores)
     against = "Each class against the rest."
     for key, title, remark, height, paint in (
-        (
-            "confusion",
-            "Confusion matrix",
-            "Share of the true class, and rows.",
-            4.7,
-            partial(paint_confusion, counts=np.asarray(scores.confusion)),
-        ),
-        (
-            "classes",
-            "Precision, recall and F1",
-            "Each with its 95 % interval.",
-            4.7,
-            partial(paint_classes, scores=scores),
-        ),
+        ("confusion", "Confusion matrix", "Share of the true class, and rows.", 4.7, confused),
+        ("classes", "Precision, recall and F1", "Each with its 95 % interval.", 4.7, by_class),
         ("roc", "ROC curves", against, 3.3, partial(curves, kind="roc_auc")),
         ("pr", "Precision-recall curves", against, 3.3, partial(curves, kind="pr_auc")),
-        ("reliability", "Reliability", "15 bins, each with its 95 % interval.", 3.3, by_bin[paint_reliability]),
-        ("confidence", "Confidence", "Right and wrong rows in the same bins.", 3.3, by_bin[paint_confidence]),
+        ("reliability", "Reliability", "15 bins, each with its 95 % interval.", 3.3, reliable),
+        ("confidence", "Confidence", "Right and wrong rows in the same bins.", 3.3, stated),
     ):
         yield draw_chart(paint, f"{name}-{key}", (4.8, height), title, as_remark(tag), remark)
 
@@ -170,17 +159,13 @@ def paint_confusion(axes: "Axes", counts: np.ndarray) -> None:
             colour = "#ffffff" if share > 0.5 else INK
             axes.text(column + 0.5, row + 0.42, f"{share:.0%}", ha="center", va="center", fontsize=8.5, color=colour)
             axes.text(column + 0.5, row + 0.74, f"{count:,}", ha="center", va="center", fontsize=6, color=colour)
-    axes.set_xlim(0, len(LABELS))
-    axes.set_ylim(len(LABELS), 0)
-    axes.set_aspect("equal")
+    axes.set(xlim=(0, len(LABELS)), ylim=(len(LABELS), 0), aspect="equal", xlabel="predicted", ylabel="truth")
     ticks = np.arange(len(LABELS)) + 0.5
     axes.set_xticks(ticks, LABELS, rotation=40, ha="right", rotation_mode="anchor")
     axes.set_yticks(ticks, LABELS)
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("truth")
     axes.tick_params(length=0)
-    axes.hlines(np.arange(9), 0, 8, colors=FAINT, linewidth=0.5)
-    axes.vlines(np.arange(9), 0, 8, colors=FAINT, linewidth=0.5)
+    for lines in (axes.hlines, axes.vlines):
+        lines(np.arange(9), 0, 8, colors=FAINT, linewidth=0.5)
     axes.spines[:].set_visible(False)
 
 
@@ -198,11 +183,8 @@ def paint_curves(axes: "Axes", truth: np.ndarray, probabilities: np.ndarray, sco
             axes.plot(x, y, color=EXPRESSION_COLOURS[label], label=f"{label} {area:.3f}", drawstyle=steps)
     if is_roc:
         axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
-    axes.set_xlabel("false positive rate" if is_roc else "recall")
-    axes.set_ylabel("true positive rate" if is_roc else "precision")
-    axes.set_xlim(-0.01, 1.01)
-    axes.set_ylim(-0.01, 1.01)
-    axes.set_aspect("equal")
+    x_label, y_label = ("false positive rate", "true positive rate") if is_roc else ("recall", "precision")
+    axes.set(xlabel=x_label, ylabel=y_label, xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
     axes.grid()
     if axes.get_legend_handles_labels()[0]:
         title = "area" if is_roc else "average precision"
@@ -239,10 +221,7 @@ def paint_reliability(axes: "Axes", right: np.ndarray, wrong: np.ndarray) -> Non
             axes.plot([(start + end) / 2] * 2, [interval.low, interval.high], color=INK, linewidth=0.9)
     axes.plot([0, 1], [0, 1], color=SECOND, linewidth=1.2, linestyle=(0, (4, 3)), label="perfectly calibrated")
     axes.legend(loc="upper left")
-    axes.set_xlabel("confidence (largest probability)")
-    axes.set_ylabel("accuracy")
-    axes.set_xlim(0, 1)
-    axes.set_ylim(0, 1.02)
+    axes.set(xlabel="confidence (largest probability)", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1.02))
     axes.grid(axis="y")
 
 
@@ -252,9 +231,7 @@ def paint_confidence(axes: "Axes", right: np.ndarray, wrong: np.ndarray) -> None
     axes.bar(EDGES[:-1], wrong, np.diff(EDGES), color=SECOND, label=f"wrong ({wrong.sum():,})", **style)
     axes.bar(EDGES[:-1], right, np.diff(EDGES), wrong, color=ACCENT, label=f"right ({right.sum():,})", **style)
     axes.legend(loc="upper left", reverse=True)
-    axes.set_xlabel("confidence (largest probability)")
-    axes.set_ylabel("rows")
-    axes.set_xlim(0, 1)
+    axes.set(xlabel="confidence (largest probability)", ylabel="rows", xlim=(0, 1))
     axes.grid(axis="y")
 
 
@@ -269,11 +246,10 @@ def paint_classes(axes: "Axes", scores: Scores) -> None:
     assert scores.confusion is not None
     support = zip(LABELS, scores.confusion.sum(axis=1), strict=True)
     axes.set_yticks(range(len(LABELS)), [f"{label}\n{count:,} rows" for label, count in support])
-    axes.set_ylim(len(LABELS) - 0.5, -0.5)
-    axes.set_xlim(0, 1)
+    axes.set(xlim=(0, 1), ylim=(len(LABELS) - 0.5, -0.5))
+    axes.set_xlabel("precision (pale), recall (middle), F1 (full), with 95 % intervals")
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
-    axes.set_xlabel("precision (pale), recall (middle), F1 (full), with 95 % intervals")
 
 
 PANELS: dict[str, dict[str, str]] = {
@@ -336,8 +312,7 @@ def paint_training(axes: "Axes", epochs: list[Epoch], panel: str) -> None:
         points = [(epoch["epoch"], epoch[key]) for epoch in epochs if key in epoch]
         if points:
             axes.plot(*zip(*points, strict=True), "o-", color=colour, markersize=2.5, label=name)
-    axes.set_xlabel("epoch")
-    axes.set_ylabel(panel)
+    axes.set(xlabel="epoch", ylabel=panel)
     axes.grid()
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if panel != "learning rate":

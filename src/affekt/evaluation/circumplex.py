@@ -19,6 +19,8 @@ from affekt.labels import EXPRESSION_COLOURS, LABELS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+TICKS = [-1, -0.5, 0, 0.5, 1]
+
 Points = tuple[np.ndarray, np.ndarray]
 """Valence and arousal."""
 
@@ -100,12 +102,9 @@ def paint_residuals(axes: "Axes", truth: np.ndarray, predicted: np.ndarray, dime
     centres, means = ([values[index == number].mean() for number in filled] for values in (truth, residual))
     axes.plot(centres, means, "o-", color=SECOND, markersize=4, label="mean in bins of 0.2")
     axes.legend(loc="upper right")
-    axes.set_xlim(-1.03, 1.03)
-    axes.set_xticks([-1, -0.5, 0, 0.5, 1])
     reach = max(1.0, float(np.abs(residual).max()) * 1.05)
-    axes.set_ylim(-reach, reach)
-    axes.set_xlabel(f"true {dimension}")
-    axes.set_ylabel("prediction - truth")
+    axes.set(xlabel=f"true {dimension}", ylabel="prediction - truth")
+    axes.set(xticks=TICKS, xlim=(-1.03, 1.03), ylim=(-reach, reach))
     axes.grid()
 
 
@@ -121,13 +120,7 @@ def _frame(axes: "Axes", reach: float) -> None:
     axes.add_patch(Circle((0, 0), 1, facecolor="none", edgecolor=FAINT, linewidth=1))
     axes.axhline(0, color=FAINT, linewidth=0.8)
     axes.axvline(0, color=FAINT, linewidth=0.8)
-    axes.set_xlim(-1.06 * reach, 1.06 * reach)
-    axes.set_ylim(-1.06 * reach, 1.06 * reach)
-    axes.set_aspect("equal")
-    axes.set_xlabel("valence")
-    axes.set_ylabel("arousal")
-    ticks = [-1, -0.5, 0, 0.5, 1]
-    axes.set_xticks(ticks)
-    axes.set_yticks(ticks)
+    ends = (-1.06 * reach, 1.06 * reach)
+    axes.set(xlim=ends, ylim=ends, aspect="equal", xlabel="valence", ylabel="arousal", xticks=TICKS, yticks=TICKS)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)

@@ -24,7 +24,7 @@ from affekt.evaluation.charts import comparison_charts, expression_charts, train
 from affekt.evaluation.circumplex import dimension_charts
 from affekt.evaluation.evaluate import FLOOR, Evaluation
 from affekt.evaluation.figures import DEFINITIONS, Figure
-from affekt.evaluation.groups import Grouping
+from affekt.evaluation.groups import Group
 from affekt.evaluation.intervals import LEVEL
 from affekt.evaluation.predictions import Matched
 from affekt.evaluation.robustness import Robustness
@@ -181,9 +181,9 @@ def evaluation_to_json(evaluation: Evaluation) -> dict[str, Any]:
         "valence_arousal_origin": evaluation.dimension_tag or None,
         "intervals": {"level": LEVEL, "resamples": how.resamples, "resampled_by": how.by, "seed": how.seed},
         "models": {
-            scores.name: scores_to_json(scores)
-            | {"groups": {found.attribute: grouping_to_json(found) for found in evaluation.groups[scores.name]}}
-            for scores in evaluation.scores
+            name: scores_to_json(scores)
+            | {"groups": {one.attribute: as_json({"groups": one.groups, "notes": one.notes}) for one in groupings}}
+            for scores, (name, groupings) in zip(evaluation.scores, evaluation.groups.items(), strict=True)
         },
         "floor": scores_to_json(evaluation.floor) | {"note": evaluation.floor_note},
         "differences": [
@@ -202,15 +202,6 @@ def scores_to_json(scores: Scores) -> dict[str, Any]:
     return as_json(found | {"answered": answered, "confusion": confusion, "notes": scores.notes})
 
 
-def grouping_to_json(grouping: Grouping) -> dict[str, Any]:
-    """Return the figures and differences of each group as plain values for JSON, NaN as None."""
-    groups = {
-        name: {"rows": group.rows, "figures": group.figures, "minus_others": group.differences}
-        for name, group in grouping.groups.items()
-    }
-    return as_json({"groups": groups, "notes": grouping.notes})
-
-
 def robustness_to_json(found: Robustness) -> dict[str, Any]:
     """Return the figures and changes as plain values for JSON, NaN as None."""
     corruptions = {name: scores.figures for name, scores in found.scores.items()}
@@ -218,8 +209,8 @@ def robustness_to_json(found: Robustness) -> dict[str, Any]:
 
 
 def as_json(value: Any) -> Any:  # noqa: ANN401, JSON may hold anything
-    """Return figures, and dicts and sequences of them, as plain values for JSON: NaN becomes None."""
-    if isinstance(value, Figure):
+    """Return figures and groups, and dicts and sequences of them, as plain values for JSON: NaN becomes None."""
+    if isinstance(value, Figure | Group):
         value = vars(value)
     if isinstance(value, dict):
         return {key: as_json(one) for key, one in value.items()}
