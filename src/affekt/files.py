@@ -29,17 +29,19 @@ def written_whole(path: Path) -> Iterator[Path]:
 
 
 def require_folder(out: Path) -> None:
-    """Refuse an `--out` that cannot become a folder: a file is in its way, or nobody may write there.
+    """Refuse an `out` that cannot become a folder: a file is in its way, or nobody may write there.
 
     Raises:
         ConfigError: it is so.
     """
     existing = next(place for place in (out.absolute(), *out.absolute().parents) if place.exists())
     if not existing.is_dir():
-        raise ConfigError(f"expected a folder as --out {out}, got the file {existing}; type: --out {existing}-folder")
+        raise ConfigError(
+            f"expected a folder as out, {out}, got the file {existing}; type another one, as in: --out {existing}-folder"
+        )
     if not os.access(existing, os.W_OK):
         raise ConfigError(
-            f"expected a folder that can be written as --out {out}, got {existing}; type another: --out NAME"
+            f"expected a folder that can be written as out, {out}, got {existing}; type another one: --out NAME"
         )
 
 

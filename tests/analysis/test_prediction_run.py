@@ -95,7 +95,7 @@ def test_the_summary_counts_each_kind_of_row():
         summary.add(answer)
     assert summary.lines("projected", ["passed over 1 file"]) == [
         "4 inputs with 1 frame of video: 3 faces",
-        "  1 without a face (if each is a face already, choose whole for faces)",
+        "  1 without a face (if each is a face already: --faces whole, or faces='whole')",
         "  1 unreadable",
         "    1 not a picture",
         "  of 1 picture with several frames or pages the first was looked at",

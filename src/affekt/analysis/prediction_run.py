@@ -64,11 +64,11 @@ class PredictionRun:
             )
         self.analyzer = Analyzer(model, options)
         folder, timelines = (None if place is None else Path(place) for place in (draw, timeline))
-        self.inputs = find_inputs(map(str, typed), sys.stdin, copies=folder)
-        self.copies = AnnotatedCopies(self.inputs.names, folder=folder, timelines=timelines)
+        self.names, self.passed_over = find_inputs(map(str, typed), sys.stdin, copies=folder)
+        self.copies = AnnotatedCopies(self.names, folder=folder, timelines=timelines)
         self.faces: FaceFinder = faces
         self.origin = self.analyzer.session.card.valence_arousal_origin
-        is_smoothed = options.smooth_s and any(map(is_video, self.inputs.names))
+        is_smoothed = options.smooth_s and any(map(is_video, self.names))
         self.schema = SMOOTHED_SCHEMA if is_smoothed else SCHEMA
         self.summary = Summary()
 
@@ -86,7 +86,7 @@ class PredictionRun:
         """Write the table and, after it, what is drawn of whole videos; the ledger goes when all is there."""
         check_table(out)
         self.copies.check(has_table=True)
-        described, names = self._description(), self.inputs.names
+        described, names = self._description(), self.names
         digest = hashlib.sha256("\0".join(names).encode("utf-8", "surrogateescape")).hexdigest()
         # Where a run goes on, the copies of what is done already are there, and are this model's.
         draw = None if self.copies.folder is None else str(self.copies.folder)
@@ -105,7 +105,7 @@ class PredictionRun:
 
     def _answers(self, ledger: Ledger | None = None) -> Iterator[Answer]:
         """Yield all answers, those in the ledger first; each is counted and drawn, and added to the ledger if new."""
-        names, done = self.inputs.names, ledger.units if ledger is not None else 0
+        names, done = self.names, ledger.units if ledger is not None else 0
         records = ledger.records() if ledger is not None else ()
         kept = ((Answer(name, rows, ends), True) for (name, rows), ends in records)
         answers = _until_interrupted(self.analyzer.answers(names[done:], faces=self.faces), self.analyzer)
@@ -152,7 +152,7 @@ class PredictionRun:
             logger.info("wrote annotated copies into %s", self.copies.folder)
         if self.copies.timelines is not None and not self.copies.videos:
             logger.info("a timeline is of videos, and none is among the inputs")
-        for line in self.summary.lines(self.origin, told_of_passed_over(self.inputs.passed_over)):
+        for line in self.summary.lines(self.origin, told_of_passed_over(self.passed_over)):
             logger.info("%s", line)
 
 
@@ -285,7 +285,9 @@ class Summary:
         """Return the summary for a person; `origin` as in the card, and sentences on the files passed over."""
         counts, told = self.counts, list[str]()
         if counts["no_face"]:
-            told.append(f"{counts['no_face']:,} without a face (if each is a face already, choose whole for faces)")
+            told.append(
+                f"{counts['no_face']:,} without a face (if each is a face already: --faces whole, or faces='whole')"
+            )
         if self.problems:
             told.append(f"{self.problems.total()} unreadable")
             told += [f"  {count} {cause}" for cause, count in self.problems.most_common()]

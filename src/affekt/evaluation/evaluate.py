@@ -135,7 +135,7 @@ def floor_predictions(manifest: pl.DataFrame, split: str) -> tuple[pl.DataFrame,
             origins.setdefault(TRAIN_SPLIT if learnt else split, []).append(part)
     if not constants:
         raise DataError(
-            f"expected labels in the split {split!r}, got none in {len(rows)} rows; choose another --split, or import "
+            f"expected labels in the split {split!r}, got none in {len(rows)} rows; choose another split, or import "
             "a manifest with labels"
         )
     table = rows.select("source", "source_id", **{name: pl.lit(value) for name, value in constants.items()})

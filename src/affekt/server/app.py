@@ -29,8 +29,7 @@ from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA
 from affekt.errors import AffektError
 from affekt.faces.detection import yunet_path
 from affekt.models.card import CARD_FILE, ONNX_FILE, Card, model_folder
-from affekt.server.analyze import RETRY_LATER, analyze_route
-from affekt.server.answers import EXCEPTION_HANDLERS, Health, problems
+from affekt.server.analyze import EXCEPTION_HANDLERS, RETRY_LATER, Health, analyze_route, problems
 from affekt.server.load import Load
 from affekt.server.pipeline import Pipeline, opened_once
 from affekt.server.settings import Settings
