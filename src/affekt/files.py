@@ -36,13 +36,9 @@ def require_folder(out: Path) -> None:
     """
     existing = next(place for place in (out.absolute(), *out.absolute().parents) if place.exists())
     if not existing.is_dir():
-        raise ConfigError(
-            f"expected a folder as out, {out}, got the file {existing}; type another one, as in: --out {existing}-folder"
-        )
+        raise ConfigError(f"expected a folder as out, {out}, got the file {existing}; type: --out {existing}-folder")
     if not os.access(existing, os.W_OK):
-        raise ConfigError(
-            f"expected a folder that can be written as out, {out}, got {existing}; type another one: --out NAME"
-        )
+        raise ConfigError(f"expected a folder that can be written as out, {out}, got {existing}; type: --out NAME")
 
 
 def affekt_home() -> Path:

@@ -115,7 +115,7 @@ def test_an_out_that_is_a_file_is_refused_before_anything_is_read(capsys, predic
     options = ["--data", tmp_path / "none.parquet", "--out", predictions / below]
     said = refused(capsys, "--predictions", predictions, *options)
     assert f"expected a folder as out, {predictions / below}, got the file {predictions}" in said
-    assert f"as in: --out {predictions}-folder" in said
+    assert f"type: --out {predictions}-folder" in said
 
 
 def test_a_split_that_is_not_there_lists_those_that_are(capsys, data, predictions):

@@ -214,7 +214,7 @@ def test_a_missing_picture_is_named(manifest, tiny, run_in, tmp_path):
 def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_read(tiny, run_in, tmp_path):
     (tmp_path / "file").write_text("")
     for out in (tmp_path / "file", tmp_path / "file" / "deep" / "run"):
-        with pytest.raises(ConfigError, match=f"as out, {out}, got the file {tmp_path / 'file'}; type another"):
+        with pytest.raises(ConfigError, match=f"as out, {out}, got the file {tmp_path / 'file'}; type: --out"):
             train_chain(tiny(), Chain(), None, run_in(out=out))
 
 

@@ -162,7 +162,7 @@ class EvaluateOptions:
         if not set(without) <= set(LABELS) or len(set(LABELS) - set(without)) < 2:
             raise ConfigError(
                 f"expected without to name up to six of {', '.join(LABELS)}, got {', '.join(without)}; the usual seven "
-                "are contempt (--without contempt)"
+                "leave out contempt (--without contempt)"
             )
         names = [self._name(path) for path in [*models, *tables]]
         names += self.predictions if isinstance(self.predictions, Mapping) else ()
