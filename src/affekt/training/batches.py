@@ -37,7 +37,6 @@ class CropStream:
         self.memory = torch.from_numpy(_decode_all(self.crops, name)) if fits else None
 
     def __len__(self) -> int:
-        """Return the number of crops."""
         return len(self.crops)
 
     def take(self, rows: Tensor) -> Tensor:
@@ -45,11 +44,7 @@ class CropStream:
         return self._stack([self.crops[row] for row in rows.tolist()]) if self.memory is None else self.memory[rows]
 
     def batches(self, batches: list[Tensor]) -> Iterator[Tensor]:
-        """Yield (batch, input_size, input_size, channels) uint8 for each tensor of row numbers.
-
-        Raises:
-            DataError: a picture is missing or unreadable.
-        """
+        """Yield (batch, input_size, input_size, channels) uint8 for each tensor of row numbers."""
         if self.memory is not None:
             yield from map(self.take, batches)
             return
@@ -99,7 +94,6 @@ class CropBatches:
     """Side the crops are shrunk to after their changes, in pixels; None leaves them."""
 
     def __len__(self) -> int:
-        """Return the number of crops."""
         return len(self.stream)
 
     def batches(self, rows: list[Tensor], generator: Generator | None = None) -> Iterator[Tensor]:

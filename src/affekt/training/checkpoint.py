@@ -166,8 +166,9 @@ def write_tensorboard(line: dict[str, float], folder: Path) -> None:
     figures = [scalar(name, value) for name, value in line.items() if name != "epoch"]
     events = [Event(wall_time=now, step=int(line["epoch"]), summary=figure) for figure in figures]
     with written_whole(path) as temporary, temporary.open("wb") as file:
+        writer = RecordWriter(file)
         for event in (Event(wall_time=now, file_version="brain.Event:2"), *events):
-            RecordWriter(file).write(event.SerializeToString())
+            writer.write(event.SerializeToString())
 
 
 def epoch_sentence(line: dict[str, float], epochs: int) -> str:

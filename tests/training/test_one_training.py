@@ -8,7 +8,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 
 from affekt.errors import DataError
-from affekt.networks.temperature import fit_temperature
+from affekt.training.one_training import fit_temperature
 
 
 def drawn(temperature, count=20_000, seed=0):
