@@ -45,9 +45,6 @@ def write_half(source: Path, target: Path) -> None:
     """Write a safetensors file again with its matrices and filters in 16 bits.
 
     Vectors stay as they are: they weigh nothing, and variances may lie beyond what 16 bits hold.
-
-    Raises:
-        DataError: the folder cannot be written, or the disk is full.
     """
     tensors = load_file(source)
     halved = {name: tensor.half() if tensor.ndim > 1 else tensor for name, tensor in tensors.items()}
@@ -130,10 +127,11 @@ def backbone_weights(architecture: str, weights: str) -> dict[str, Tensor]:
             "--weights RUN/checkpoint.safetensors"
         )
     tensors = _read(path)
-    return _inside(tensors, "backbone.") or _inside(tensors, "best.backbone.") or tensors
+    return inside(tensors, "backbone.") or inside(tensors, "best.backbone.") or tensors
 
 
-def _inside(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def inside(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the tensors whose name begins so, by the rest of their name."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 

@@ -139,10 +139,9 @@ def _coarsened(images: Tensor, strength: Tensor) -> Tensor:
     level = (strength * len(SHRINKING)).long().clamp(max=len(SHRINKING) - 1).to(images.device)
     result = images.clone()
     for number, fraction in enumerate(SHRINKING):
-        these = level == number
-        small = [max(1, round(length * fraction)) for length in side]
-        shrunk = F.interpolate(images[these], small, mode="bilinear", antialias=True) if these.any() else None
-        if shrunk is not None:
+        if (these := level == number).any():
+            small = [max(1, round(length * fraction)) for length in side]
+            shrunk = F.interpolate(images[these], small, mode="bilinear", antialias=True)
             result[these] = F.interpolate(shrunk, side, mode="bilinear")
     return result
 

@@ -22,7 +22,7 @@ from torch.utils.tensorboard.summary import scalar
 
 from affekt.errors import ModelError
 from affekt.files import written_whole
-from affekt.networks.weights import write_tensors
+from affekt.networks.weights import inside, write_tensors
 from affekt.training.optimisation import Schedule, build_optimiser, moving_average
 from affekt.training.recipe import Recipe
 
@@ -126,12 +126,12 @@ def load_checkpoint(state: TrainingState, folder: Path, fingerprint: dict[str, A
             f"expected the {' and '.join(different)} that {path} was started with, got another; "
             "repeat the first command with --resume, or choose a new --out"
         )
-    state.module.load_state_dict(_part(tensors, "module."))
-    state.best = _part(tensors, "best.")
+    state.module.load_state_dict(inside(tensors, "module."))
+    state.best = inside(tensors, "best.")
     if state.average is not None:
-        state.average.load_state_dict(_part(tensors, "average."))
+        state.average.load_state_dict(inside(tensors, "average."))
     moments: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in _part(tensors, "optimiser.").items():
+    for name, tensor in inside(tensors, "optimiser.").items():
         number, key = name.split(".")
         moments.setdefault(int(number), {})[key] = tensor
     state.optimiser.load_state_dict({"state": moments, "param_groups": metadata["groups"]})
@@ -147,10 +147,6 @@ def _restore_layout(optimiser: Optimizer) -> None:
         for name, tensor in moments.items():
             if tensor.shape == parameter.shape:
                 moments[name] = torch.empty_like(parameter).copy_(tensor)
-
-
-def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def write_log(history: list[dict[str, float]], folder: Path) -> None:

@@ -14,7 +14,7 @@ from affekt.errors import ConfigError, DataError
 from affekt.models.card import Card
 from affekt.networks.network import Network, parameter_count
 from affekt.networks.weights import load_backbone, save_model
-from affekt.training.batches import CropBatches, CropStream
+from affekt.training.batches import CropBatches, CropStream, extract_features
 from affekt.training.checkpoint import (
     CHECKPOINT_FILE,
     TrainingState,
@@ -27,7 +27,6 @@ from affekt.training.checkpoint import (
 )
 from affekt.training.distillation import DistillationTask, asked_each_time, asked_once, from_table, load_teachers
 from affekt.training.distributed import World, choose_device, joined_world
-from affekt.training.frozen_features import extract_features
 from affekt.training.generations import Run
 from affekt.training.loop import Split, Trainer
 from affekt.training.recipe import Augmentation, Recipe

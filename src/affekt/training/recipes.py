@@ -45,6 +45,8 @@ def find_recipe(name: str) -> NamedRecipe:
     return RECIPES[name]
 
 
+FLIPS = Augmentation(flip=True)
+WARPS = replace(FLIPS, rotation_degrees=12, scale=0.12, shift=0.06, brightness=0.12, contrast=0.2)
 EFFICIENTNETV2B0 = Recipe.of(architecture="tf_efficientnetv2_b0", learning_rate=1e-5)
 MOBILENETV2 = Recipe.of(architecture="mobilenetv2_100")
 XCEPTION = Recipe.of(architecture="legacy_xception", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
@@ -58,9 +60,7 @@ def from_scratch(reference: Recipe, **changes: object) -> Recipe:
         frozen=False,
         input_size=48,
         expression_target="votes",
-        augmentation=Augmentation(
-            flip=True, rotation_degrees=12, scale=0.12, shift=0.06, brightness=0.12, contrast=0.2
-        ),
+        augmentation=WARPS,
         optimiser="adamw",
         learning_rate=4e-3,
         weight_decay=0.02,
@@ -81,7 +81,7 @@ def for_drawn_faces(reference: Recipe, **changes: object) -> Recipe:
         reference,
         expression_target="labels",
         valence_arousal_loss="mse+ccc",
-        augmentation=Augmentation(flip=True),
+        augmentation=FLIPS,
         batch_size=16,
         warmup_epochs=0.3,
         ema_decay=0.95,
@@ -102,19 +102,7 @@ AFFEKT = Recipe.of(
     valence_arousal_loss="mse+ccc",
     valence_arousal_weight=0.25,
     # The changes that crops of a detector show: a shifted and turned box, light, occlusion, few pixels, JPEG.
-    augmentation=Augmentation(
-        flip=True,
-        rotation_degrees=12,
-        scale=0.12,
-        shift=0.06,
-        brightness=0.12,
-        contrast=0.2,
-        gamma=0.2,
-        erase=0.25,
-        resolution=0.1,
-        blur=0.1,
-        jpeg=0.1,
-    ),
+    augmentation=replace(WARPS, gamma=0.2, erase=0.25, resolution=0.1, blur=0.1, jpeg=0.1),
     optimiser="adamw",
     learning_rate=2e-3,
     weight_decay=0.05,
@@ -188,7 +176,6 @@ AFFEKT_HEAD = AFFEKT.with_options(
     ema_decay=0,
 )
 AFFEKT_CHAIN = Chain(generations=3, generation_epochs=10, generation_mixup=0.2, generation_seeds=3, head_epochs=4)
-FLIPS = Augmentation(flip=True)
 
 RECIPES = {
     "affekt": NamedRecipe(
