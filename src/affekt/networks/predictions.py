@@ -125,13 +125,9 @@ def open_model(model: str | Path, *, runtime: Executor = "torch", device: str = 
         ConfigError: the runtime or the device cannot be used here.
     """
     folder = model_folder(model)
-    if runtime == "torch":
-        return _in_torch(folder, device)
-    session = Session(folder, runtime=runtime)
-    return RowPredictor(session.card, session.predict)
-
-
-def _in_torch(folder: Path, device: str) -> RowPredictor:
+    if runtime != "torch":
+        session = Session(folder, runtime=runtime)
+        return RowPredictor(session.card, session.predict)
     with needs_extra("train"):
         import torch
 

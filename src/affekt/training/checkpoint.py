@@ -7,7 +7,7 @@ file with everything that a killed training needs, replaced whole.
 import json
 import logging
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -78,13 +78,11 @@ class TrainingState:
         return self.average.module if self.average is not None else self.module
 
 
-def fingerprint(recipe: Recipe, seed: int, data: str) -> dict[str, Any]:
-    """Return what a checkpoint must share with the run that goes on from it; `data` is a `rows_digest`."""
-    return {"recipe": asdict(recipe), "seed": seed, "data": data}
-
-
 def save_checkpoint(state: TrainingState, folder: Path, fingerprint: dict[str, Any]) -> None:
-    """Write the state of a training into its folder, whole or not at all."""
+    """Write the state of a training into its folder, whole or not at all.
+
+    The fingerprint is what a run that goes on from it must share: recipe, seed and `rows_digest`.
+    """
     tensors = {f"module.{name}": tensor for name, tensor in state.module.state_dict().items()}
     tensors |= {f"best.{name}": tensor for name, tensor in state.best.items()}
     if state.average is not None:

@@ -19,7 +19,6 @@ from affekt.training.checkpoint import (
     CHECKPOINT_FILE,
     TrainingState,
     epoch_sentence,
-    fingerprint,
     load_checkpoint,
     save_checkpoint,
     write_log,
@@ -55,7 +54,7 @@ def train_network(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
             training, validation = _with_features(network, [training, validation], recipe)
         state = TrainingState.before_training(module, recipe, steps_in_epoch(training.targets, recipe.data))
         data = rows_digest(rows, validation_rows)
-        same = fingerprint(recipe, run.seed, data)
+        same = {"recipe": asdict(recipe), "seed": run.seed, "data": data}
         if run.resume and (run.out / CHECKPOINT_FILE).is_file():
             load_checkpoint(state, run.out, same)
 
