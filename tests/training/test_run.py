@@ -57,7 +57,7 @@ def test_a_seed_that_is_none_is_refused(run_in, seed):
 
 
 def test_a_single_picture_a_pass_is_refused_where_batches_are_normalised(trained):
-    with pytest.raises(ConfigError, match="two pictures per process for batch normalisation, got 1; type --batch"):
+    with pytest.raises(ConfigError, match="two pictures per process for batch normalisation, got 1; raise batch_size"):
         trained(batch_size=1)
 
 
@@ -200,7 +200,7 @@ def test_a_finished_run_is_neither_overwritten_nor_resumed(trained):
     folder = trained(epochs=1)
     before = weights(folder)
     for resume in (False, True):
-        with pytest.raises(ConfigError, match=r"without a finished model, got .*run; choose another --out"):
+        with pytest.raises(ConfigError, match=r"without a finished model, got .*run; choose another out"):
             trained(epochs=1, resume=resume)
     assert weights(folder) == before
 
