@@ -149,7 +149,7 @@ in_train = pl.col("split") == "train"
         ([], {}, {"validation": "valid"}, ConfigError, "a fraction or one of the splits test, train, val, got 'valid'"),
         ([], {}, {"validation": "train"}, ConfigError, "a validation split apart from train"),
         ([], {}, {"validation": "1.5"}, ConfigError, "a validation fraction between 0 and 1"),
-        ([], {}, {"device": "gpu"}, ConfigError, "--device auto, cpu, cuda or mps, got 'gpu'"),
+        ([], {}, {"device": "gpu"}, ConfigError, "a device auto, cpu, cuda or mps, got 'gpu'"),
         ([], {"architecture": "mobilenet_v2"}, {}, ModelError, "name of a timm model, got 'mobilenet_v2'"),
         ([], {"weights": ("no/such",)}, {}, ModelError, "got 'no/such' and no such file"),
         ([], {"input_size": 8}, {}, ConfigError, "input size of at least 16 pixels, got 8"),
