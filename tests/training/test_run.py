@@ -1,6 +1,7 @@
 """Whole runs: repeatable to the bit, the same with cached features, and bad input refused with nothing left behind."""
 
 import json
+import os
 from pathlib import Path
 
 import polars as pl
@@ -174,13 +175,13 @@ def test_a_missing_picture_is_named(manifest, tiny, run_in, tmp_path):
 def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_read(tiny, run_in, tmp_path):
     (tmp_path / "file").write_text("")
     for out in (tmp_path / "file", tmp_path / "file" / "deep" / "run"):
-        with pytest.raises(ConfigError, match=f"expected a folder to write {out} in, got {tmp_path / 'file'}; choose"):
+        with pytest.raises(ConfigError, match=f"as out, {out}, got the file {tmp_path / 'file'}; type: --out"):
             train_chain(tiny(), Chain(), None, run_in(out=out))
 
 
 def test_a_folder_without_the_right_to_write_is_refused(tiny, run_in, monkeypatch):
-    monkeypatch.setattr(run.os, "access", lambda _folder, mode: mode != run.os.W_OK)
-    with pytest.raises(ConfigError, match="expected a folder to write"):
+    monkeypatch.setattr("affekt.files.os.access", lambda _folder, mode: mode != os.W_OK)
+    with pytest.raises(ConfigError, match="expected a folder that can be written"):
         train_chain(tiny(), Chain(), None, run_in())
 
 

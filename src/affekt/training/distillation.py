@@ -13,7 +13,6 @@ from torch import Tensor
 
 from affekt.errors import ConfigError
 from affekt.faces.preprocessing import LUMA, Preprocessing
-from affekt.models.card import model_folder
 from affekt.networks.weights import load_model
 from affekt.terminal import progress_bar
 from affekt.training.batches import CropBatches, in_batches, normalised, per_channel
@@ -84,7 +83,7 @@ def load_teachers(folders: tuple[str, ...], student: Preprocessing, device: torc
     """
     members = []
     for folder in folders:
-        network, card = load_model(model_folder(folder))
+        network, card = load_model(folder)
         if card.preprocessing.crop_margin != student.crop_margin:
             raise ConfigError(
                 f"expected teachers with the crop margin {student.crop_margin}, got {card.preprocessing.crop_margin} "
