@@ -54,10 +54,11 @@ class Peer:
         """Read the weights from a package's file."""
         self.weights = type(self).read(package)
 
-    def preprocessing(self, margin: float) -> Preprocessing:
-        """Return how affekt cuts a crop for it."""
-        grey = (0.5,) * self.channels
-        return Preprocessing(input_size=self.side, channels=self.channels, mean=grey, std=grey, crop_margin=margin)
+    @classmethod
+    def preprocessing(cls, margin: float) -> Preprocessing:
+        """Return how affekt cuts a crop for it; mean and standard deviation are never used."""
+        unused = (0.5,) * cls.channels
+        return Preprocessing(input_size=cls.side, channels=cls.channels, mean=unused, std=unused, crop_margin=margin)
 
     @torch.inference_mode()
     def logits(self, crops: np.ndarray) -> np.ndarray:
