@@ -9,7 +9,7 @@ import pytest
 from house import HERE, LAYERS, House
 
 HOUSE = House(HERE / "src" / "affekt")
-BASE = ("errors", "labels", "files", "ledger", "cores", "progress", "text_table")
+BASE = ("errors", "labels", "files", "ledger", "cores", "terminal")
 
 
 def layer(module: str) -> int:

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-from affekt.data.manifest import read_manifest, select_split, to_manifest, write_manifest
-from affekt.data.splits import carve_validation
+from affekt.data.manifest import carve_validation, read_manifest, select_split, to_manifest, write_manifest
 
 
 def main() -> None:

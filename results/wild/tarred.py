@@ -10,8 +10,8 @@ from pathlib import Path
 import polars as pl
 
 from affekt.data.importers.engine import found_box
-from affekt.data.manifest import write_manifest
-from affekt.faces.pictures import pixel_sha256, read_rgb
+from affekt.data.manifest import pixel_sha256, write_manifest
+from affekt.faces.pictures import read_rgb
 
 Row = dict[str, object]
 

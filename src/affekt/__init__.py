@@ -24,7 +24,7 @@ if _typing.TYPE_CHECKING:
     from affekt.data.manifest import read_manifest
     from affekt.evaluation.run import EvaluateOptions, evaluate
     from affekt.exporting import export
-    from affekt.progress import show_progress
+    from affekt.terminal import show_progress
     from affekt.training.run import train
 
 __all__ = [
@@ -67,7 +67,7 @@ _MODULES = {
     "load": "affekt.analysis.analyzer",
     "predict": "affekt.analysis.predict",
     "read_manifest": "affekt.data.manifest",
-    "show_progress": "affekt.progress",
+    "show_progress": "affekt.terminal",
     "train": "affekt.training.run",
 }
 """Where each name is; imported when it is first asked for, so that `import affekt` is instant."""

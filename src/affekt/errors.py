@@ -105,4 +105,4 @@ SEEDS = 2**32
 def require_seed(seed: int) -> None:
     """Refuse what numpy and torch cannot start from."""
     if not 0 <= seed < SEEDS:
-        raise ConfigError(f"expected a seed from 0 to {SEEDS - 1:,}, got {seed}; type --seed 0")
+        raise ConfigError(f"expected a seed from 0 to {SEEDS - 1:,}, got {seed}; 0 is usual")

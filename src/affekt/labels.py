@@ -1,23 +1,10 @@
-"""The eight expressions, in AffectNet's order, the names other data sets give them, and their colours.
+"""The eight expressions, in AffectNet's order, and their colours.
 
 Names cross file boundaries, indices never do.
 """
 
-from affekt.errors import DataError
-
 LABELS = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt")
 
-ALIASES = {
-    "happy": "happiness",
-    "joy": "happiness",
-    "sad": "sadness",
-    "surprised": "surprise",
-    "fearful": "fear",
-    "scared": "fear",
-    "disgusted": "disgust",
-    "angry": "anger",
-    "contemptuous": "contempt",
-}
 
 PROBABILITY_COLUMNS = tuple(f"p_{label}" for label in LABELS)
 
@@ -27,14 +14,3 @@ EXPRESSION_COLOURS: dict[str, str] = dict(
 """One colour per expression, the same in every picture and report, legible on white and on black."""
 UNSURE = "#59636e"
 """Colour of a face whose expression is not named."""
-
-
-def canonical_label(name: str) -> str:
-    """Return the canonical name of an expression, whatever its case or its common alias."""
-    lowered = name.strip().lower()
-    label = ALIASES.get(lowered, lowered)
-    if label not in LABELS:
-        raise DataError(
-            f"expected one of {', '.join(LABELS)}, got the expression {name!r}; map it to one of these names"
-        )
-    return label

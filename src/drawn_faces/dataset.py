@@ -9,9 +9,8 @@ import numpy as np
 import polars as pl
 
 from affekt.cores import core_count
-from affekt.data.manifest import to_manifest
+from affekt.data.manifest import encode_png, pixel_sha256, to_manifest
 from affekt.errors import ConfigError, require_seed
-from affekt.faces.pictures import encode_png, pixel_sha256
 from affekt.labels import LABELS
 from drawn_faces.capture import random_capture
 from drawn_faces.expressions import valence_arousal, varied_units

@@ -12,8 +12,7 @@ import pytest
 from affekt.cli import data
 from affekt.cli.main import main
 from affekt.data.importers.engine import ImportOptions
-from affekt.data.manifest import read_manifest
-from affekt.faces.pictures import encode_png
+from affekt.data.manifest import encode_png, read_manifest
 
 HEADER = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
 

@@ -7,8 +7,7 @@ import polars as pl
 import pytest
 
 from affekt.cli.main import main
-from affekt.data.manifest import write_manifest
-from affekt.faces.pictures import encode_png
+from affekt.data.manifest import encode_png, write_manifest
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
 from affekt.networks.predictions import RowPredictor
 

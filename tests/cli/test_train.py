@@ -10,8 +10,7 @@ import pytest
 
 from affekt.cli import train
 from affekt.cli.main import main
-from affekt.data.manifest import read_manifest, write_manifest
-from affekt.faces.pictures import encode_png
+from affekt.data.manifest import encode_png, read_manifest, write_manifest
 from affekt.labels import LABELS
 from affekt.models.card import read_card
 from affekt.training.generations import Chain

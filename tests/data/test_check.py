@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from affekt.data.check import check_manifest, drop_leaks
-from affekt.data.manifest import to_manifest
-from affekt.faces.pictures import encode_png
+from affekt.data.manifest import encode_png, to_manifest
 
 SHARED = Path(__file__).resolve().parents[2] / ".." / "shared" / "data"
 

@@ -14,6 +14,8 @@ from affekt.data.importers.rafdb import RafDb
 from affekt.data.manifest import (
     ORIGINS,
     SCHEMA,
+    encode_png,
+    pixel_sha256,
     read_manifest,
     read_row_rgb,
     read_text_table,
@@ -23,7 +25,7 @@ from affekt.data.manifest import (
     write_manifest,
 )
 from affekt.errors import DataError, PictureError
-from affekt.faces.pictures import encode_png
+from affekt.faces.pictures import read_rgb
 from affekt.labels import LABELS
 
 unit = st.none() | st.floats(-1, 1, width=32)
@@ -320,3 +322,13 @@ def test_rafdb_needs_two_columns(tmp_path):
     table.write_text("image;label\ntrain_00001_aligned.jpg;5\n")
     with pytest.raises(DataError, match="columns of pictures and labels"):
         importer.list_rows()
+
+
+def test_the_hash_is_of_pixels_and_shape():
+    noise = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
+    assert pixel_sha256(noise) == pixel_sha256(read_rgb(encode_png(noise)))
+    assert pixel_sha256(noise) == pixel_sha256(np.asfortranarray(noise))
+    assert pixel_sha256(noise) != pixel_sha256(noise.reshape(30, 40, 3))
+    changed = noise.copy()
+    changed[0, 0, 0] ^= 1
+    assert pixel_sha256(noise) != pixel_sha256(changed)

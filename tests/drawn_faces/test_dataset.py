@@ -2,9 +2,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from affekt.data.manifest import read_manifest, read_row_rgb, to_manifest, write_manifest
+from affekt.data.manifest import pixel_sha256, read_manifest, read_row_rgb, to_manifest, write_manifest
 from affekt.errors import ConfigError
-from affekt.faces.pictures import pixel_sha256
 from affekt.labels import LABELS
 from drawn_faces.dataset import drawn_manifest, identity_splits
 

@@ -4,8 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from affekt.data.manifest import to_manifest
-from affekt.faces.pictures import encode_png
+from affekt.data.manifest import encode_png, to_manifest
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
 
 CENTRES = np.array([[0, 0], [0.8, 0.5], [-0.6, -0.3], [0.3, 0.7], [-0.6, 0.6], [-0.6, 0.3], [-0.5, 0.6], [-0.3, 0.1]])

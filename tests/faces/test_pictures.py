@@ -14,15 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from affekt.errors import ConfigError, PictureError
-from affekt.faces.pictures import (
-    encode_png,
-    picture_size,
-    pixel_sha256,
-    read_picture,
-    read_rgb,
-    rgb_of_array,
-    rgb_of_image,
-)
+from affekt.faces.pictures import picture_size, read_picture, read_rgb, rgb_of_array, rgb_of_image
 
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
 
@@ -37,13 +29,13 @@ def encoded(image, kind="PNG", **options):
 @settings(max_examples=30, deadline=None)
 def test_png_keeps_every_pixel(height, width, seed):
     pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
-    assert np.array_equal(read_rgb(encode_png(pixels)), pixels)
-    assert np.array_equal(read_rgb(encode_png(pixels[..., 0])), np.repeat(pixels[..., :1], 3, axis=2))
+    assert np.array_equal(read_rgb(encoded(Image.fromarray(pixels))), pixels)
+    assert np.array_equal(read_rgb(encoded(Image.fromarray(pixels[..., 0]))), np.repeat(pixels[..., :1], 3, axis=2))
 
 
 def test_a_path_and_its_bytes_give_the_same(tmp_path):
     path = tmp_path / "a.png"
-    path.write_bytes(encode_png(NOISE))
+    path.write_bytes(encoded(Image.fromarray(NOISE)))
     for source in (path, str(path), path.read_bytes()):
         found = read_rgb(source)
         assert found.dtype == np.uint8
@@ -54,7 +46,7 @@ def test_a_path_and_its_bytes_give_the_same(tmp_path):
 def test_red_stays_in_channel_zero():
     red = np.zeros((8, 8, 3), np.uint8)
     red[..., 0] = 255
-    assert read_rgb(encode_png(red))[0, 0].tolist() == [255, 0, 0]
+    assert read_rgb(encoded(Image.fromarray(red)))[0, 0].tolist() == [255, 0, 0]
     jpeg = read_rgb(encoded(Image.fromarray(red), "JPEG"))[0, 0]
     assert jpeg[0] > 250
     assert jpeg[1:].max() < 5
@@ -132,9 +124,9 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(side):
 
 def test_large_pictures_are_read_without_a_warning():
     program = (
-        "import io\nfrom PIL import Image\nfrom affekt.faces.pictures import encode_png, read_rgb\n"
-        "import numpy as np\nImage.MAX_IMAGE_PIXELS = 1000\n"
-        "print(read_rgb(encode_png(np.zeros((40, 30, 3), np.uint8))).shape)"
+        "import io\nfrom PIL import Image\nfrom affekt.faces.pictures import read_rgb\n"
+        "file = io.BytesIO()\nImage.MAX_IMAGE_PIXELS = 1000\nImage.new('RGB', (30, 40)).save(file, 'PNG')\n"
+        "print(read_rgb(file.getvalue()).shape)"
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "(40, 30, 3)"
@@ -143,15 +135,6 @@ def test_large_pictures_are_read_without_a_warning():
 
 def test_jpeg_size_is_that_of_the_whole_picture():
     assert picture_size(encoded(Image.new("RGB", (333, 222)), "JPEG")) == (333, 222)
-
-
-def test_the_hash_is_of_pixels_and_shape():
-    assert pixel_sha256(NOISE) == pixel_sha256(read_rgb(encoded(Image.fromarray(NOISE), "BMP")))
-    assert pixel_sha256(NOISE) == pixel_sha256(np.asfortranarray(NOISE))
-    assert pixel_sha256(NOISE) != pixel_sha256(NOISE.reshape(30, 40, 3))
-    changed = NOISE.copy()
-    changed[0, 0, 0] ^= 1
-    assert pixel_sha256(NOISE) != pixel_sha256(changed)
 
 
 def test_the_16_bits_of_a_ppm_are_scaled_too():
@@ -202,7 +185,7 @@ def test_photographs_of_telephones_and_cameras_say_to_convert_them(tmp_path, nam
 
 
 def test_what_a_picture_is_called_does_not_matter_where_it_can_be_read(tmp_path):
-    (tmp_path / "a.heic").write_bytes(encode_png(NOISE))
+    (tmp_path / "a.heic").write_bytes(encoded(Image.fromarray(NOISE)))
     assert np.array_equal(read_rgb(tmp_path / "a.heic"), NOISE)
     with pytest.raises(PictureError, match="encoded picture: a HEIC photograph"):
         read_rgb(b"\0\0\0\x18ftypheic" + bytes(100))
@@ -221,7 +204,7 @@ def test_a_link_to_itself_says_so(tmp_path):
 
 
 def test_a_file_without_permission_says_so(tmp_path, monkeypatch):
-    (tmp_path / "a.png").write_bytes(encode_png(NOISE))
+    (tmp_path / "a.png").write_bytes(encoded(Image.fromarray(NOISE)))
 
     def denied(*arguments, **named):
         raise PermissionError(13, "Permission denied")
@@ -233,9 +216,9 @@ def test_a_file_without_permission_says_so(tmp_path, monkeypatch):
 
 def test_limits_are_the_callers(tmp_path):
     with pytest.raises(PictureError, match="30x40 pixels, over the limit of 1,000"):
-        read_rgb(encode_png(NOISE), max_pixels=1000)
+        read_rgb(encoded(Image.fromarray(NOISE)), max_pixels=1000)
     with pytest.raises(PictureError, match="not a picture"):
-        read_rgb(encode_png(NOISE), formats=("JPEG",))
+        read_rgb(encoded(Image.fromarray(NOISE)), formats=("JPEG",))
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])

@@ -5,8 +5,7 @@ import polars as pl
 import pytest
 import torch
 
-from affekt.data.manifest import to_manifest
-from affekt.faces.pictures import encode_png
+from affekt.data.manifest import encode_png, to_manifest
 from affekt.labels import LABELS
 from affekt.training.generations import Chain, Run
 from affekt.training.recipe import Recipe

@@ -5,9 +5,8 @@ import polars as pl
 import pytest
 import torch
 
-from affekt.data.manifest import read_row_rgb
+from affekt.data.manifest import encode_png, read_row_rgb
 from affekt.errors import DataError
-from affekt.faces.pictures import encode_png
 from affekt.faces.preprocessing import Preprocessing, crop_face, normalise
 from affekt.networks.network import Network
 from affekt.training import batches as batches_module

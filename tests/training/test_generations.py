@@ -209,18 +209,23 @@ def test_a_finished_run_is_not_overwritten_by_its_first_generation(chained):
     assert weights(folder / "generation-1") == before
 
 
-def test_a_generation_that_an_older_affekt_trained_is_trained_anew(chained, caplog):
+def test_a_generation_that_an_older_affekt_finished_is_kept_under_another_name_and_trained_anew(chained, caplog):
     folder = chained(generations=2)
     before = {place: weights(place) for place in (folder / "generation-1", folder)}
     path = folder / "generation-1" / CARD_FILE
     card = json.loads(path.read_text())
     # The form of recipes before they had groups.
     card["training"]["recipe"] = {"architecture": "test_efficientnet", "epochs": 2, "generations": 2}
-    path.write_text(json.dumps(card))
-    (folder / "generation-1" / WEIGHTS_FILE).write_bytes(b"weights of then")
-    (folder / WEIGHTS_FILE).unlink()
-    chained(generations=2, resume=True)
-    assert {place: weights(place) for place in before} == before
-    [sentence] = [record.message for record in caplog.records if record.levelname == "WARNING"]
-    assert sentence.startswith(f"{folder / 'generation-1'} was trained by an older affekt")
-    assert sentence.endswith("it starts anew")
+    (folder / "generation-1-older").mkdir()
+    for kept in ("generation-1-older2", "generation-1-older3"):
+        path.write_text(json.dumps(card))
+        (folder / "generation-1" / WEIGHTS_FILE).write_bytes(kept.encode())
+        (folder / WEIGHTS_FILE).unlink()
+        chained(generations=2, resume=True)
+        assert {place: weights(place) for place in before} == before
+        assert weights(folder / kept) == kept.encode()
+        assert json.loads((folder / kept / CARD_FILE).read_text()) == card
+        assert (folder / kept / "log.jsonl").is_file()
+        [*_, sentence] = [record.message for record in caplog.records if record.levelname == "WARNING"]
+        assert sentence.startswith(f"{folder / 'generation-1'} was trained by an older affekt")
+        assert sentence.endswith(f"kept as {folder / kept}, it is trained anew")

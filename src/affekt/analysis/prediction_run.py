@@ -28,8 +28,7 @@ from affekt.files import written_whole
 from affekt.labels import LABELS
 from affekt.ledger import Ledger
 from affekt.models.card import CARD_FILE, ONNX_FILE
-from affekt.progress import progress_bar
-from affekt.text_table import text_table
+from affekt.terminal import progress_bar, text_table
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, make_dataclass
 from pathlib import Path
 
 from affekt.errors import ConfigError
-from affekt.text_table import text_table
+from affekt.terminal import text_table
 
 IMPORTERS = {
     "affectnet": ("affectnet", "AffectNet", "AffectNet, the 2017 csv release or the 2021 npy release"),

@@ -8,8 +8,7 @@ import sys
 
 from affekt import __version__
 from affekt.errors import AffektError
-from affekt.progress import messages_shown
-from affekt.text_table import text_table
+from affekt.terminal import messages_shown, text_table
 
 COMMANDS = {
     "data": ("affekt.cli.data", "import a data set into a manifest, or check one"),

@@ -9,7 +9,7 @@ import tyro
 
 from affekt.errors import ModelError
 from affekt.models.card import CARD_FILE, SHIPPED, WEIGHTS_FILE, Card, read_card, shipped_models
-from affekt.text_table import text_table
+from affekt.terminal import text_table
 from affekt.training.recipes import STUDY_MODELS
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from affekt.text_table import text_table
+from affekt.terminal import text_table
 from affekt.training.generations import Chain, Run, RunOptions
 from affekt.training.recipe import Recipe
 from affekt.training.recipes import RECIPES, find_recipe

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 import polars as pl
 
 from affekt.cores import core_count
-from affekt.data.manifest import LABEL_RULES
-from affekt.data.splits import SPLITS, ordered_splits
+from affekt.data.manifest import LABEL_RULES, SPLITS, ordered_splits
 from affekt.errors import PictureError
 from affekt.faces.pictures import picture_size
 from affekt.labels import LABELS
-from affekt.progress import progress_bar
-from affekt.text_table import text_table
+from affekt.terminal import progress_bar, text_table
 
 TINY_SIDE = 32
 """Pictures with a side below this many pixels are reported as tiny."""

@@ -19,7 +19,7 @@ from affekt.evaluation.robustness import Robustness
 from affekt.evaluation.score import Scores, compare, score
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
 from affekt.models.card import read_card
-from affekt.progress import progress_bar
+from affekt.terminal import progress_bar
 
 FLOOR = "floor"
 TRAIN_SPLIT = "train"

@@ -14,12 +14,11 @@ import numpy as np
 import polars as pl
 from PIL import Image, ImageFilter
 
-from affekt.data.manifest import SCHEMA, read_row_rgb, to_manifest
+from affekt.data.manifest import SCHEMA, encode_png, read_row_rgb, to_manifest
 from affekt.evaluation.figures import Figure
 from affekt.evaluation.predictions import match
 from affekt.evaluation.score import Scores, compare, score
-from affekt.faces.pictures import encode_png
-from affekt.progress import progress_bar
+from affekt.terminal import progress_bar
 
 CLEAN = "clean"
 

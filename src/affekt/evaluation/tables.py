@@ -9,7 +9,7 @@ from affekt.evaluation.figures import DEFINITIONS, DIMENSIONS, Figure, interval,
 from affekt.evaluation.groups import SHOWN
 from affekt.evaluation.robustness import CLEAN, Robustness
 from affekt.evaluation.score import Scores
-from affekt.text_table import text_table
+from affekt.terminal import text_table
 
 STUDY = ("accuracy", "macro_f1", "roc_auc", "kappa", "pr_auc")
 """The columns of the study's table, in its order."""

@@ -1,6 +1,5 @@
 """Decode a picture to an RGB array, the only place where pictures become pixels."""
 
-import hashlib
 import io
 import re
 import stat
@@ -199,17 +198,3 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         return Image.fromarray((np.clip(np.asarray(image, dtype=np.float64) / 257, 0, 255) + 0.5).astype(np.uint8))
     return image
-
-
-def encode_png(pixels: np.ndarray) -> bytes:
-    """Encode (height, width) or (height, width, 3) uint8 pixels as PNG bytes."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def pixel_sha256(image_rgb: np.ndarray) -> str:
-    """Hash the decoded (height, width, 3) uint8 pixels, so that re-encoded exact copies are found too."""
-    digest = hashlib.sha256(str(image_rgb.shape).encode())
-    digest.update(np.ascontiguousarray(image_rgb).data)
-    return digest.hexdigest()

@@ -19,7 +19,7 @@ from affekt.faces.preprocessing import Preprocessing, crop_face, normalise
 from affekt.labels import PROBABILITY_COLUMNS
 from affekt.models.card import Card, model_folder
 from affekt.models.session import Affect, Session
-from affekt.progress import progress_bar
+from affekt.terminal import progress_bar
 
 ROWS_PER_BATCH = 128
 """Crops that are decoded, and given to the model, at a time."""

@@ -15,7 +15,7 @@ from affekt.cores import core_count
 from affekt.errors import DataError
 from affekt.faces.preprocessing import Preprocessing
 from affekt.networks.predictions import Crops
-from affekt.progress import progress_bar
+from affekt.terminal import progress_bar
 from affekt.training.augmentation import augment
 from affekt.training.recipe import Augmentation, Recipe
 from affekt.training.schedule import size_and_augmentation

@@ -17,7 +17,7 @@ from affekt.faces.preprocessing import LUMA, Preprocessing
 from affekt.models.card import model_folder
 from affekt.networks.network import Network
 from affekt.networks.weights import load_model
-from affekt.progress import progress_bar
+from affekt.terminal import progress_bar
 from affekt.training.batches import CropBatches, in_batches
 from affekt.training.distributed import autocast
 from affekt.training.mixup import Mixing

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from affekt.errors import ConfigError
-from affekt.progress import show_progress
+from affekt.terminal import show_progress
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from affekt.models.fastest import fastest_runtime
 from affekt.models.runtimes import open_engine, openvino_has_bf16
 from affekt.networks.mirror_equivariant import without_mirroring
 from affekt.networks.network import Network
-from affekt.progress import progress_bar
+from affekt.terminal import progress_bar
 from affekt.training.batches import CropBatches, FeatureBatches, in_batches
 from affekt.training.distributed import autocast
 

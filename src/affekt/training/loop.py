@@ -11,7 +11,7 @@ from torch import Tensor
 
 from affekt.errors import ConfigError, DataError
 from affekt.networks.network import Outputs
-from affekt.progress import progress_bar
+from affekt.terminal import progress_bar
 from affekt.training.batches import Batches, in_batches
 from affekt.training.checkpoint import TrainingState
 from affekt.training.distributed import World, autocast

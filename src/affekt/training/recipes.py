@@ -133,8 +133,8 @@ AFFEKT_FAST = AFFEKT.with_options(
     weight_decay=0.02,
     epochs=50,
 )
-# Learns one soft label per face of four sources (results/wild): teachers were asked once, and what differs between
-# cameras, lights and detectors is drawn at random.
+# Learns one soft label per face of four sources (results/wild), and what a teacher says of each changed crop; what
+# differs between cameras, lights and detectors is drawn at random.
 AFFEKT_WORLD = AFFEKT.with_options(
     architecture="face_resnet18_w32_mirrored",
     weights=("affekt",),
@@ -147,16 +147,17 @@ AFFEKT_WORLD = AFFEKT.with_options(
         shift=0.06,
         aspect=0.15,
         brightness=0.15,
-        contrast=0.5,
-        gamma=0.4,
-        shading=0.3,
+        contrast=0.4,
+        gamma=0.3,
+        shading=0.25,
         erase=0.25,
-        resolution=0.2,
+        resolution=0.15,
         blur=0.15,
-        jpeg=0.2,
-        noise=0.2,
+        jpeg=0.15,
+        noise=0.15,
     ),
-    learning_rate=1.5e-3,
+    teacher_weight=0.5,
+    learning_rate=1e-3,
     batch_size=128,
     mixup=0.2,
     epochs=20,

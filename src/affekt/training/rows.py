@@ -8,8 +8,7 @@ import polars as pl
 import torch
 from torch import Generator, Tensor
 
-from affekt.data.manifest import select_split
-from affekt.data.splits import carve_validation
+from affekt.data.manifest import carve_validation, select_split
 from affekt.errors import ConfigError, DataError
 from affekt.labels import LABELS
 from affekt.training.generations import Run

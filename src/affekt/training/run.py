@@ -93,6 +93,9 @@ def train_chain(recipe: Recipe, chain: Chain, manifest: pl.DataFrame, run: Run) 
     _refuse_overwriting(run)
     trainings = planned_trainings(recipe, chain, run)
     with joined_world() as world:
+        if world.is_main:
+            _keep_older_models(trainings)
+        world.wait()
         for training in trainings:
             if world.is_main and len(trainings) > 1:
                 _logger.info("%s", training.name)
@@ -117,6 +120,18 @@ def _refuse_overwriting(run: Run) -> None:
         )
 
 
+def _keep_older_models(trainings: list[Training]) -> None:
+    """Rename the folders of models that an older affekt finished: what took hours is not deleted."""
+    for run in (training.run for training in trainings):
+        if run.resume and (run.out / WEIGHTS_FILE).exists() and "network" not in read_card(run.out).training["recipe"]:
+            names = (run.out.with_name(f"{run.out.name}-older{number}") for number in ("", *range(2, 1000)))
+            kept = run.out.rename(next(name for name in names if not name.exists()))
+            _logger.warning(
+                "%s was trained by an older affekt, whose recipes had another form; kept as %s, it is trained anew",
+                *(run.out, kept),
+            )
+
+
 def _is_finished(training: Training, manifest: pl.DataFrame) -> bool:
     """Whether an interrupted run did this training to its end, by the same recipe, seed and data."""
     from affekt.training.rows import rows_digest, training_rows
@@ -125,10 +140,6 @@ def _is_finished(training: Training, manifest: pl.DataFrame) -> bool:
     if not run.resume or not (run.out / WEIGHTS_FILE).exists():
         return False
     written = read_card(run.out).training
-    if "network" not in written["recipe"]:
-        _logger.warning("%s was trained by an older affekt, whose recipes had another form; it starts anew", run.out)
-        (run.out / WEIGHTS_FILE).unlink(missing_ok=True)
-        return False
     wanted, had = _options(json.loads(json.dumps(asdict(training.recipe)))), _options(written["recipe"])
     # A card of an older affekt lacks options, which then have no say.
     changed = sorted(name for name in had if wanted.get(name) != had[name])

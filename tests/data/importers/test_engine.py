@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from affekt.data.importers import engine
 from affekt.data.importers.engine import ImportOptions, found_box, import_dataset, import_listing, run_in_processes
 from affekt.data.importers.listing import NO_FACE, Listing
-from affekt.data.manifest import read_manifest
+from affekt.data.manifest import encode_png, pixel_sha256, read_manifest
 from affekt.errors import ConfigError, DataError, ModelError
 from affekt.faces.detection import Faces
 from affekt.faces.detector_file import YUNET_FILE
-from affekt.faces.pictures import encode_png, pixel_sha256, read_rgb
+from affekt.faces.pictures import read_rgb
 
 SMALL, LARGE = [10.0, 10.0, 20.0, 20.0], [40.0, 40.0, 80.0, 80.0]
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "models" / YUNET_FILE

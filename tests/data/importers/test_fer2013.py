@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from affekt.data.importers.fer2013 import Fer2013, read_pixel_table
+from affekt.data.manifest import encode_png
 from affekt.errors import DataError
-from affekt.faces.pictures import encode_png, read_rgb
+from affekt.faces.pictures import read_rgb
 
 ROWS = [(0, "Training"), (1, "Training"), (3, "PublicTest"), (6, "PrivateTest"), (4, "Training")]
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from affekt.data.importers.engine import ImportOptions, import_listing
 from affekt.data.importers.ferplus import CHOICES, NORMS, PUBLISHED, RULES, FerPlus, keep_agreed, read_label_table
+from affekt.data.manifest import encode_png
 from affekt.errors import DataError
-from affekt.faces.pictures import encode_png, read_rgb
+from affekt.faces.pictures import read_rgb
 from affekt.labels import LABELS
 
 HEADER = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"

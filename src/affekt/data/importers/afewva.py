@@ -11,8 +11,7 @@ import polars as pl
 from tyro.conf import Positional
 
 from affekt.data.importers.listing import Listing, with_face_boxes
-from affekt.data.manifest import SCHEMA
-from affekt.data.splits import SPLITS
+from affekt.data.manifest import SCHEMA, SPLITS
 from affekt.errors import ConfigError, DataError, require_seed
 
 SCALE = 10

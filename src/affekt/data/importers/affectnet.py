@@ -22,7 +22,7 @@ from affekt.errors import DataError
 from affekt.files import affekt_home
 from affekt.labels import LABELS
 from affekt.ledger import Ledger
-from affekt.progress import progress_bar
+from affekt.terminal import progress_bar
 
 NO_EXPRESSION = {8: "none", 9: "uncertain", 10: "no face"}
 """Numbers of the 2017 lists that are no expression; training on them as three more classes is a known mistake."""

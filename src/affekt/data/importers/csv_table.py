@@ -8,8 +8,7 @@ import polars as pl
 from tyro.conf import Positional
 
 from affekt.data.importers.listing import SKIP, Listing, name_labels, parse_map
-from affekt.data.manifest import SCHEMA, has_empty_box, read_text_table
-from affekt.data.splits import SPLIT_NAMES
+from affekt.data.manifest import SCHEMA, SPLIT_NAMES, has_empty_box, read_text_table
 from affekt.errors import ConfigError, DataError
 
 COLUMNS = ("path", "emotion", "valence", "arousal", "split", "subject")

@@ -27,11 +27,11 @@ from tyro.conf import arg
 
 from affekt.cores import core_count
 from affekt.data.importers.listing import NO_FACE, DataSet, ImportReport, Listing
-from affekt.data.manifest import SCHEMA, to_manifest, write_manifest
+from affekt.data.manifest import SCHEMA, pixel_sha256, to_manifest, write_manifest
 from affekt.errors import ConfigError, DataError, PictureError
-from affekt.faces.pictures import pixel_sha256, read_rgb
+from affekt.faces.pictures import read_rgb
 from affekt.ledger import Ledger
-from affekt.progress import progress_bar
+from affekt.terminal import progress_bar
 
 if TYPE_CHECKING:
     from affekt.faces.detection import FaceDetector

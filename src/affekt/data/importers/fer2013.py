@@ -21,9 +21,9 @@ from tyro.conf import Positional
 
 from affekt.data.importers.folder import read_tree
 from affekt.data.importers.listing import Listing, name_labels
+from affekt.data.manifest import encode_png
 from affekt.errors import DataError
-from affekt.faces.pictures import encode_png
-from affekt.progress import progress_bar
+from affekt.terminal import progress_bar
 
 SIDE = 48
 """Height and width of every FER2013 picture, in pixels."""

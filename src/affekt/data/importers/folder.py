@@ -10,8 +10,7 @@ import polars as pl
 from tyro.conf import Positional
 
 from affekt.data.importers.listing import SKIP, Listing, name_labels, parse_map
-from affekt.data.manifest import read_text_table
-from affekt.data.splits import SPLIT_NAMES
+from affekt.data.manifest import SPLIT_NAMES, read_text_table
 from affekt.errors import DataError
 from affekt.faces.pictures import PICTURE_ENDINGS
 

@@ -9,11 +9,10 @@ from typing import Protocol
 import polars as pl
 
 from affekt.data.check import count_emotions, emotion_table
-from affekt.data.manifest import has_empty_box
-from affekt.data.splits import ordered_splits
+from affekt.data.manifest import has_empty_box, ordered_splits
 from affekt.errors import ConfigError, DataError
-from affekt.labels import ALIASES, LABELS, canonical_label
-from affekt.text_table import Cell, text_table
+from affekt.labels import LABELS
+from affekt.terminal import Cell, text_table
 
 SKIP = "skip"
 """Maps a name to nothing: its pictures are left out and counted."""
@@ -21,6 +20,18 @@ NAMES_SHOWN = 3
 """So many unreadable pictures are named for each reason."""
 NO_FACE = "no face found"
 """The reason for which a picture is left out that can be read and shows no face."""
+ALIASES = {
+    "happy": "happiness",
+    "joy": "happiness",
+    "sad": "sadness",
+    "surprised": "surprise",
+    "fearful": "fear",
+    "scared": "fear",
+    "disgusted": "disgust",
+    "angry": "anger",
+    "contemptuous": "contempt",
+}
+"""Other names of the expressions, in lower case."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +83,17 @@ def parse_map(pairs: Iterable[str]) -> dict[str, str]:
         except DataError as error:
             raise ConfigError(f"{error}, or to {SKIP!r}, in {pair!r}") from error
     return mapping
+
+
+def canonical_label(name: str) -> str:
+    """Return the canonical name of an expression, whatever its case or its common alias."""
+    lowered = name.strip().lower()
+    label = ALIASES.get(lowered, lowered)
+    if label not in LABELS:
+        raise DataError(
+            f"expected one of {', '.join(LABELS)}, got the expression {name!r}; map it to one of these names"
+        )
+    return label
 
 
 def name_labels(

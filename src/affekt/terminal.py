@@ -1,9 +1,9 @@
-"""What a person sees of the work, on standard error: the one progress bar, and messages above it."""
+"""What a person sees on a terminal: tables of plain text, the progress bar, and messages above it."""
 
 import logging
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,7 +11,24 @@ from tqdm import tqdm
 
 from affekt.errors import AffektWarning
 
+Cell = str | int | float | None
+
 _is_shown = True
+
+
+def text_table(rows: Sequence[Sequence[Cell]], *, left: int = 1, gap: str = "  ") -> str:
+    """Align rows of cells, all of one length, in columns: the first `left` to the left, the others to the right.
+
+    Whole numbers get marks at thousands; None is an empty cell. No line ends in spaces.
+    """
+    cells = [
+        ["" if cell is None else f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows
+    ]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    aligned = (
+        [f"{cell:{'<' if place < left else '>'}{widths[place]}}" for place, cell in enumerate(row)] for row in cells
+    )
+    return "\n".join(gap.join(row).rstrip() for row in aligned)
 
 
 def show_progress(shown: bool = True) -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from affekt.data.splits import carve_validation
+from affekt.data.manifest import carve_validation
 from affekt.errors import ConfigError, DataError
 
 

@@ -1,0 +1,45 @@
+"""A model with another prior: FER+'s vote shares are divided out of its answers, which changes its last layer alone.
+
+    python results/wild/folded.py MODEL --ferplus ferplus-wide.parquet --power 0.75 --scale 0.8 --out folded
+
+Probabilities are divided by the mean vote shares of FER+ Training to a power, and the logits are then multiplied by the
+scale. Both are linear in the logits, so they go into the weights and the bias of the expression head.
+"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import torch
+
+from affekt.data.manifest import read_manifest
+from affekt.models.card import model_folder
+from affekt.networks.weights import load_model, save_model
+
+
+def main() -> None:
+    """Write the model folder."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model")
+    parser.add_argument("--ferplus", type=Path, required=True)
+    parser.add_argument("--power", type=float, default=0.75)
+    parser.add_argument("--scale", type=float, default=0.8)
+    parser.add_argument("--crop-margin", type=float, default=-0.1)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    network, card = load_model(model_folder(options.model))
+    head = network.heads.expression
+    assert head is not None
+    training = read_manifest(options.ferplus).filter(pl.col("split") == "train")
+    prior = torch.from_numpy(training["votes"].to_numpy().mean(0)).log()
+    prior -= prior[:7].mean()
+    with torch.no_grad():
+        head.weight.mul_(options.scale / card.temperature)
+        head.bias.div_(card.temperature).sub_(options.power * prior).mul_(options.scale)
+    preprocessing = replace(card.preprocessing, crop_margin=options.crop_margin)
+    save_model(network, replace(card, temperature=1.0, preprocessing=preprocessing, name=options.out.name), options.out)
+
+
+if __name__ == "__main__":
+    main()
