@@ -17,7 +17,7 @@ COPY src src
 COPY --from=page /build/src/affekt/server/page src/affekt/server/page
 RUN pip install --no-cache-dir --constraint requirements.txt '.[serve]' \
  && rm -r /build/* \
- && python -c "from affekt.faces.detector_file import yunet_path; yunet_path()"
+ && python -c "from affekt.faces.detection import yunet_path; yunet_path()"
 WORKDIR /
 USER 10001:10001
 EXPOSE 8000

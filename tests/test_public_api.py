@@ -5,6 +5,7 @@ import inspect
 import subprocess
 import sys
 import types
+import typing
 import warnings
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import affekt
 from drawn_faces import draw_face, prototype_units, random_identity
 
 NAMES = sorted(set(affekt.__all__) - {"__version__"})
+FUNCTIONS = {name for name in NAMES if inspect.isfunction(getattr(affekt, name))}
 YUNET = Path(__file__).resolve().parents[1] / ".." / "shared" / "models" / "face_detection_yunet_2026may.onnx"
 
 
@@ -66,6 +68,22 @@ def test_each_name_is_documented(name):
         missing = [each for each in given if f"\n    {each}: " not in documented]
         assert not missing
         assert len(given) <= 6 or name in ("load", "predict", "train", "evaluate")
+
+
+@pytest.mark.parametrize("name", [*sorted(FUNCTIONS), "Analyzer", "AnalyzerOptions", "EvaluateOptions"])
+def test_help_shows_what_a_python_caller_passes_and_gets(name):
+    signature = inspect.signature(getattr(affekt, name))
+    assert "Annotated" not in str(signature)
+    if name in FUNCTIONS - {"show_progress", "write_manifest"}:
+        assert signature.return_annotation not in (signature.empty, typing.Any, object, None)
+
+
+def test_a_path_may_be_a_string_wherever_a_python_caller_names_one():
+    for name in ("data", "out", "attributes", "models", "predictions"):
+        assert "str | " in str(inspect.signature(affekt.evaluate).parameters[name].annotation)
+    assert inspect.signature(affekt.evaluate).return_annotation == "Evaluation"
+    assert inspect.signature(affekt.export).parameters["data"].annotation == "str | Path | pl.DataFrame | None"
+    assert inspect.signature(affekt.predict).return_annotation == "pl.DataFrame | pl.LazyFrame"
 
 
 @pytest.fixture

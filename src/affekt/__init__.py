@@ -21,10 +21,12 @@ if _typing.TYPE_CHECKING:
     from affekt.analysis.drawing import draw
     from affekt.analysis.options import AnalyzerOptions
     from affekt.analysis.predict import predict
-    from affekt.data.manifest import read_manifest
+    from affekt.data.manifest import read_manifest, write_manifest
     from affekt.evaluation.run import EvaluateOptions, evaluate
     from affekt.exporting import export
     from affekt.terminal import show_progress
+    from affekt.training.recipe import Recipe
+    from affekt.training.recipes import find_recipe
     from affekt.training.run import train
 
 __all__ = [
@@ -38,16 +40,19 @@ __all__ = [
     "MissingExtra",
     "ModelError",
     "PictureError",
+    "Recipe",
     "__version__",
     "analyze",
     "draw",
     "evaluate",
     "export",
+    "find_recipe",
     "load",
     "predict",
     "read_manifest",
     "show_progress",
     "train",
+    "write_manifest",
 ]
 
 __version__ = "0.1.0"
@@ -56,28 +61,28 @@ __version__ = "0.1.0"
 # is nobody's business; who wants to report sets the variable to 0.
 _os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-_MODULES = {
-    "Analyzer": "affekt.analysis.analyzer",
-    "AnalyzerOptions": "affekt.analysis.options",
-    "EvaluateOptions": "affekt.evaluation.run",
-    "analyze": "affekt.analysis.analyzer",
-    "draw": "affekt.analysis.drawing",
-    "evaluate": "affekt.evaluation.run",
-    "export": "affekt.exporting",
-    "load": "affekt.analysis.analyzer",
-    "predict": "affekt.analysis.predict",
-    "read_manifest": "affekt.data.manifest",
-    "show_progress": "affekt.terminal",
-    "train": "affekt.training.run",
+_PLACES = {
+    "analysis.analyzer": ("Analyzer", "analyze", "load"),
+    "analysis.drawing": ("draw",),
+    "analysis.options": ("AnalyzerOptions",),
+    "analysis.predict": ("predict",),
+    "data.manifest": ("read_manifest", "write_manifest"),
+    "evaluation.run": ("EvaluateOptions", "evaluate"),
+    "exporting": ("export",),
+    "terminal": ("show_progress",),
+    "training.recipe": ("Recipe",),
+    "training.recipes": ("find_recipe",),
+    "training.run": ("train",),
 }
 """Where each name is; imported when it is first asked for, so that `import affekt` is instant."""
 
 
 def __getattr__(name: str) -> object:
-    if name not in _MODULES:
-        raise AttributeError(f"module 'affekt' has no attribute {name!r}")
-    value = globals()[name] = getattr(_importlib.import_module(_MODULES[name]), name)
-    return value
+    for module, names in _PLACES.items():
+        if name in names:
+            value = globals()[name] = getattr(_importlib.import_module(f"affekt.{module}"), name)
+            return value
+    raise AttributeError(f"module 'affekt' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

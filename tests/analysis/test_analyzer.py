@@ -1,7 +1,6 @@
 """Pictures in, rows out: in order, whatever each of them is."""
 
 import dataclasses
-import inspect
 import multiprocessing
 import os
 import pickle
@@ -15,7 +14,7 @@ from PIL import Image
 
 from affekt.analysis import analyzer as analyzer_module
 from affekt.analysis.analyzer import Analyzer, load
-from affekt.analysis.options import AnalyzerOptions, RuntimeChoice
+from affekt.analysis.options import AnalyzerOptions, Options, RuntimeChoice
 from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA
 from affekt.errors import AffektWarning, ConfigError, MissingExtra, ModelError
 from affekt.faces.detection import Faces
@@ -335,11 +334,13 @@ def test_a_pickle_names_the_runtime_that_was_chosen_and_the_folder_from_anywhere
     assert again.options == AnalyzerOptions(runtime="onnxruntime")
 
 
-def test_load_takes_the_options_of_an_analyzer_with_their_defaults():
-    fields = {field.name: field for field in dataclasses.fields(AnalyzerOptions)}
-    given = {name: parameter for name, parameter in inspect.signature(load).parameters.items() if name != "model"}
-    assert list(given) == list(fields)
-    assert {name: one.default for name, one in given.items()} == {name: one.default for name, one in fields.items()}
+def test_load_takes_the_options_of_an_analyzer_by_name(small_model):
+    assert list(Options.__annotations__) == [field.name for field in dataclasses.fields(AnalyzerOptions)]
+    assert Options.__annotations__ == AnalyzerOptions.__annotations__
+    assert load(small_model).options == AnalyzerOptions()
+    assert load(small_model, every_s=2, detect_every=3).options == AnalyzerOptions(every_s=2, detect_every=3)
+    with pytest.raises(TypeError, match="min_conf"):
+        load(small_model, min_conf=0.6)
 
 
 def test_runtimes_to_choose_are_those_there_are():

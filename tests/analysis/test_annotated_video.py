@@ -1,12 +1,14 @@
 """An annotated copy of a video."""
 
 from dataclasses import replace
+from fractions import Fraction
 
 import av
 import numpy as np
 import polars as pl
 import pytest
 
+from affekt.analysis.analyzer import Analyzer
 from affekt.analysis.annotated_video import CODECS, write_annotated_video
 from affekt.analysis.rows import SCHEMA, empty_row
 from affekt.analysis.video import read_frames
@@ -86,3 +88,23 @@ def test_a_video_that_went_away_leaves_nothing_behind(tmp_path):
     with pytest.raises(PictureError, match="no such file"):
         write_annotated_video(str(tmp_path / "gone.mp4"), rows([0]), tmp_path / "copy.mp4")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("aspect", "width"), [(Fraction(64, 45), 1024), (Fraction(1), 720)])
+def test_a_video_whose_pixels_are_not_square_is_marked_as_it_is_shown(small_model, tmp_path, aspect, width):
+    path, copy = str(tmp_path / "dvd.mkv"), tmp_path / "copy.mp4"
+    with av.open(path, "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 720, 576, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = aspect
+        grey = np.full((576, 720, 3), 100, np.uint8)
+        for _ in range(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(grey, format="rgb24")))
+        container.mux(stream.encode())
+    found = Analyzer(small_model).analyze(path, faces="whole")
+    assert found.select("x", "y", "width", "height").unique().rows() == [(0, 0, width, 576)]
+    write_annotated_video(path, rows(range(3)).with_columns(x=pl.lit(width - 200.0)), copy)
+    image_rgb = next(read_frames(str(copy))).image_rgb
+    assert image_rgb.shape == (576, width, 3)
+    columns = np.flatnonzero((np.abs(image_rgb[40:100].astype(int) - 100).max(axis=2) > 60).any(axis=0))
+    assert columns[0] == pytest.approx(width - 200, abs=4)

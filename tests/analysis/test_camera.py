@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from affekt.analysis import camera
+from affekt.analysis import video
 from affekt.analysis.analyzer import Analyzer, load
 from affekt.analysis.inputs import CAMERA
 from affekt.analysis.video import read_frames
@@ -20,7 +20,7 @@ PATTERN = "testsrc=size=64x48:rate=25"
 @pytest.fixture
 def drawn_camera(monkeypatch):
     """Let FFmpeg's own test picture stand for cameras; it never ends."""
-    monkeypatch.setattr(camera, "DEVICE_FORMATS", dict.fromkeys(camera.DEVICE_FORMATS, "lavfi"))
+    monkeypatch.setattr(video, "DEVICE_FORMATS", dict.fromkeys(video.DEVICE_FORMATS, "lavfi"))
     return CAMERA + PATTERN
 
 
@@ -35,7 +35,7 @@ def filmed(tmp_path, monkeypatch):
             image_rgb = np.full((48, 64, 3), value, np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image_rgb, format="rgb24")))
         container.mux(stream.encode())
-    monkeypatch.setattr(camera, "DEVICE_FORMATS", dict.fromkeys(camera.DEVICE_FORMATS, "avi"))
+    monkeypatch.setattr(video, "DEVICE_FORMATS", dict.fromkeys(video.DEVICE_FORMATS, "avi"))
     monkeypatch.setattr(av, "formats_available", av.formats_available - {"avi"})
     return CAMERA + str(path)
 
@@ -60,14 +60,14 @@ def test_the_ffmpeg_program_ends_with_the_reading(filmed, monkeypatch):
     pytest.importorskip("imageio_ffmpeg")
     started = []
 
-    class Noted(camera.subprocess.Popen):
+    class Noted(video.subprocess.Popen):
         def __init__(self, *arguments, **named):
             super().__init__(*arguments, **named)
             started.append(self)
 
-    program = camera._ffmpeg()
-    monkeypatch.setattr(camera, "_ffmpeg", lambda: program)
-    monkeypatch.setattr(camera.subprocess, "Popen", Noted)
+    program = video._ffmpeg()
+    monkeypatch.setattr(video, "_ffmpeg", lambda: program)
+    monkeypatch.setattr(video.subprocess, "Popen", Noted)
     frames = read_frames(filmed)
     next(frames)
     frames.close()
@@ -91,7 +91,7 @@ def unplugged(folder, last_line):
     return program.parent
 
 
-@pytest.mark.skipif(camera.sys.platform == "win32", reason="the program is a shell script")
+@pytest.mark.skipif(video.sys.platform == "win32", reason="the program is a shell script")
 @pytest.mark.parametrize(
     ("last_line", "why"),
     [
@@ -100,7 +100,7 @@ def unplugged(folder, last_line):
     ],
 )
 def test_a_camera_that_goes_away_is_told_of_after_its_last_frame(tmp_path, monkeypatch, small_model, last_line, why):
-    monkeypatch.setattr(camera, "DEVICE_FORMATS", dict.fromkeys(camera.DEVICE_FORMATS, "v4l2"))
+    monkeypatch.setattr(video, "DEVICE_FORMATS", dict.fromkeys(video.DEVICE_FORMATS, "v4l2"))
     monkeypatch.setattr(av, "formats_available", av.formats_available - {"v4l2"})
     monkeypatch.setenv("PATH", str(unplugged(tmp_path, last_line)), prepend=os.pathsep)
     status = f"unreadable: the camera went away ({why}); its rows go as far as it was seen"
@@ -129,14 +129,14 @@ def test_a_missing_camera_of_pyavs_own_is_told_alike(drawn_camera):
 
 
 def test_without_the_program_it_says_what_to_install(filmed, monkeypatch):
-    monkeypatch.setattr(camera.shutil, "which", lambda name: None)
-    monkeypatch.setitem(camera.sys.modules, "imageio_ffmpeg", None)
+    monkeypatch.setattr(video.shutil, "which", lambda name: None)
+    monkeypatch.setitem(video.sys.modules, "imageio_ffmpeg", None)
     with pytest.raises(PictureError, match=r"type: pip install 'affekt\[camera\]', or sudo apt install ffmpeg"):
         next(read_frames(filmed))
 
 
 def test_a_system_without_cameras_says_so(monkeypatch):
-    monkeypatch.setattr(camera.sys, "platform", "sunos5")
+    monkeypatch.setattr(video.sys, "platform", "sunos5")
     with pytest.raises(PictureError, match="affekt knows no cameras on sunos5; record a video"):
         next(read_frames("camera:0"))
 
@@ -151,7 +151,7 @@ def test_a_system_without_cameras_says_so(monkeypatch):
     ],
 )
 def test_each_system_calls_cameras_its_own_way(device, system, address):
-    assert camera._address(device, system) == address
+    assert video._address(device, system) == address
 
 
 def test_a_number_on_windows_counts_the_cameras(monkeypatch):
@@ -161,6 +161,6 @@ def test_a_number_on_windows_counts_the_cameras(monkeypatch):
 
     found = [Found("Microphone", "audio"), Found("First", "video"), Found("Second", "video", "audio")]
     monkeypatch.setattr("av.device.enumerate_input_devices", lambda system: found)
-    assert camera._address("1", "dshow") == "video=Second"
+    assert video._address("1", "dshow") == "video=Second"
     with pytest.raises(PictureError, match=r"no camera 2 \(2 connected\)"):
-        camera._address("2", "dshow")
+        video._address("2", "dshow")

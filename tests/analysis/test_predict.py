@@ -66,6 +66,11 @@ def test_options_are_those_of_the_analyzer(small_model, write_video):
     assert rows["frame"].to_list() == [0, 5, 10, 15, 20]
     assert rows["emotion"].is_null().all()
     assert "raw_valence" not in rows.columns
+    named = predict("video.mp4", model=small_model, faces="whole", every_s=0.2, smooth_s=0, min_confidence=1)
+    assert named.equals(rows)
+    assert predict("video.mp4", model=small_model, faces="whole", options=options, every_s=0.4).height < rows.height
+    with pytest.raises(ConfigError, match="expected a min_confidence from 0 to 1, got 60"):
+        predict("video.mp4", model=small_model, min_confidence=60)
 
 
 def interrupted_after(monkeypatch, inputs):

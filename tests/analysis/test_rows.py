@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from affekt.analysis.rows import COLUMN_DESCRIPTIONS, SCHEMA, SCORES, SMOOTHED_SCHEMA, empty_row
+from affekt.analysis.rows import COLUMN_DESCRIPTIONS, SCHEMA, SCORES, SMOOTHED_SCHEMA, empty_row, origin_words
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
 
 BEFORE = ("input", "time_s", "track", "emotion", "frame", "face", "x", "y", "width", "height", "face_score")
@@ -41,3 +41,16 @@ def test_each_column_is_described_and_in_the_documentation():
     table = page.partition("| column | is |")[2].partition("\n\n")[0]
     places = [table.index(word) for word in words]
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("origin", "words"),
+    [
+        ("rated", ""),
+        (None, ""),
+        ("projected", "projected, not rated"),
+        ("projected 75%, rated 25%", "projected 75%, rated 25%"),
+    ],
+)
+def test_what_is_not_rated_by_people_is_said(origin, words):
+    assert origin_words(origin) == words

@@ -1,6 +1,7 @@
 """Frames with their true times, upright, from good and bad files."""
 
 import os
+from fractions import Fraction
 
 import av
 import numpy as np
@@ -168,3 +169,45 @@ def test_what_cannot_be_opened_says_why(tmp_path, name):
         (tmp_path / name).symlink_to(name)
     with pytest.raises(PictureError, match=r"a pipe|Too many levels|too long|null"):
         next(read_frames(str(tmp_path / name)))
+
+
+def disc(width, height, aspect):
+    """Draw a disc that is round where the pixels are shown as wide as they are."""
+    y, x = np.mgrid[:height, :width]
+    inside = ((x - width / 2) * float(aspect or 1)) ** 2 + (y - height / 2) ** 2 < 100**2
+    return np.repeat(np.where(inside, 255, 0).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def with_pixels(path, aspect, picture):
+    """Write a video whose pixels are stored so many times as wide as high."""
+    with av.open(path, "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"crf": "10"})
+        stream.height, stream.width = picture.shape[:2]
+        stream.pix_fmt, stream.codec_context.sample_aspect_ratio = "yuv420p", aspect
+        for _ in range(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+    return str(path)
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+@pytest.mark.parametrize(
+    ("aspect", "size"),
+    [((64, 45), (1024, 576)), ((1, 1), (720, 576)), ((8, 9), (720, 648)), ((1, 5), (720, 576)), ((0, 1), (720, 576))],
+)
+def test_frames_have_square_pixels_whatever_the_file_has(tmp_path, ending, aspect, size):
+    frame = next(
+        read_frames(with_pixels(tmp_path / f"a.{ending}", Fraction(*aspect), disc(720, 576, Fraction(*aspect))))
+    )
+    width, height = size
+    image_rgb = frame.image_rgb
+    assert image_rgb.shape == (height, width, 3)
+    if aspect == (64, 45):
+        rows, columns = np.nonzero(image_rgb[..., 0] > 128)
+        assert np.ptp(columns) == pytest.approx(np.ptp(rows), abs=3)
+
+
+def test_square_pixels_are_the_codecs_own(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    frame = next(read_frames(with_pixels(tmp_path / "a.mp4", Fraction(1), noise)))
+    assert np.array_equal(frame.image_rgb, frame.decoded.to_ndarray(format="rgb24"))

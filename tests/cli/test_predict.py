@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from affekt.cli.main import main
-from affekt.cli.predict import in_seconds
+from affekt.cli.predict import TIMES, in_seconds
 from affekt.errors import ConfigError
 
 
@@ -309,6 +309,7 @@ def test_help_loads_nothing_heavy():
     code += "import sys\nprint('\\n'.join(sys.modules))"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert "Larger pictures are shrunk to this many pixels" in " ".join(told.replace("│", "").split())
+    assert all(f"{short} FLOAT, {long} FLOAT" in told for short, long in TIMES.items())
     assert not {"polars", "onnxruntime", "numpy", "PIL", "av", "jinja2"} & set(told.split())
 
 

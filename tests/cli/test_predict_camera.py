@@ -14,8 +14,8 @@ from affekt.cli.main import main
 FILMING = """
 import sys
 from affekt.cli.main import main
-from affekt.analysis import camera
-camera.DEVICE_FORMATS = dict.fromkeys(camera.DEVICE_FORMATS, "lavfi")
+from affekt.analysis import video
+video.DEVICE_FORMATS = dict.fromkeys(video.DEVICE_FORMATS, "lavfi")
 main(["predict", "camera:testsrc=size=64x48:rate=25,realtime", "--faces", "whole", *sys.argv[1:]])
 """
 

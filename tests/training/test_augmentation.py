@@ -11,7 +11,16 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from affekt.errors import ConfigError
-from affekt.training.augmentation import JPEG_QUALITY, LARGEST_BLUR, _blurred, _coarsened, _compressed, augment, degrade
+from affekt.training.augmentation import (
+    JPEG_QUALITY,
+    LARGEST_BLUR,
+    STRONGEST_NOISE,
+    _blurred,
+    _coarsened,
+    _compressed,
+    augment,
+    degrade,
+)
 from affekt.training.recipe import Augmentation
 
 EVERYTHING = Augmentation(flip=True, rotation_degrees=20, scale=0.2, shift=0.1, brightness=0.2, contrast=0.3, erase=0.5)
@@ -138,6 +147,32 @@ def test_brightness_adds_and_contrast_multiplies():
     factor = (stretched[:, 0, 3, 0] - stretched[:, 0, 0, 0]) / 0.2
     assert 1.7 < factor.max() <= 2 + 1e-4
     assert 0.5 - 1e-4 <= factor.min() < 0.6
+
+
+def test_aspect_stretches_one_side_against_the_other():
+    changed = augment(blob().expand(300, -1, -1, -1), Augmentation(aspect=0.5), generator())
+    place = torch.arange(64.0)
+    spread = [(changed.sum((1, side)) * (place - 31.5).square()).sum(1) / changed.sum((1, 2, 3)) for side in (2, 3)]
+    ratio = (spread[1] / spread[0]).sqrt()
+    assert 1.4 < ratio.max() <= 1.5 + 0.02
+    assert 1 / 1.5 - 0.02 <= ratio.min() < 1 / 1.4
+    torch.testing.assert_close(changed.sum((1, 2, 3)), blob().sum().expand(300), rtol=0.01, atol=0)
+
+
+def test_shading_lights_one_side_and_keeps_the_middle():
+    changed = augment(torch.full((300, 1, 33, 33), 0.5), Augmentation(shading=0.4), generator())
+    torch.testing.assert_close(changed[:, 0, 16, 16], torch.full((300,), 0.5))
+    left, right = changed[:, 0, 16, 0], changed[:, 0, 16, -1]
+    torch.testing.assert_close(left + right, torch.ones(300))
+    assert 0.15 < (left - right).abs().max() / 2 <= 0.2 + 1e-5
+    assert (left > right).float().mean() == pytest.approx(0.5, abs=0.1)
+
+
+def test_noise_reaches_its_share_of_pictures_at_any_strength_up_to_the_limit():
+    changed = augment(torch.full((400, 1, 32, 32), 0.5), Augmentation(noise=0.25), generator()) - 0.5
+    deviation = changed.std((1, 2, 3))
+    assert 70 < (deviation > 0).sum() < 130
+    assert 0.9 * STRONGEST_NOISE < deviation.max() < 1.05 * STRONGEST_NOISE
 
 
 def test_erase_takes_its_share_of_pictures_and_of_their_area():

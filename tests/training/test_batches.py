@@ -4,14 +4,16 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from affekt.data.manifest import encode_png, read_row_rgb
-from affekt.errors import DataError
+from affekt.errors import ConfigError, DataError
 from affekt.faces.preprocessing import Preprocessing, crop_face, normalise
 from affekt.networks.network import Network
 from affekt.training import batches as batches_module
 from affekt.training.augmentation import augment
-from affekt.training.batches import CropBatches, CropStream, in_batches
+from affekt.training.batches import CropBatches, CropStream, in_batches, size_and_augmentation
 from affekt.training.frozen_features import extract_features
 from affekt.training.recipe import Augmentation
 from affekt.training.recipes import AFFEKT
@@ -151,3 +153,35 @@ def test_an_empty_box_is_named(rows):
 
 def test_batches_in_order():
     assert [batch.tolist() for batch in in_batches(5, 2)] == [[0, 1], [2, 3], [4]]
+
+
+def test_a_recipe_that_does_not_grow_is_whole_from_the_first_epoch():
+    recipe = AFFEKT.with_options(start_size=0, resizing_epochs=0)
+    assert size_and_augmentation(recipe, 0) == (recipe.network.input_size, recipe.augmentation)
+
+
+def test_the_first_epoch_has_small_pictures_and_flips_alone():
+    size, augmentation = size_and_augmentation(AFFEKT, 0)
+    assert size == AFFEKT.data.start_size
+    assert augmentation == Augmentation(flip=True)
+
+
+def test_half_way_the_changes_are_half_as_strong():
+    recipe = AFFEKT
+    size, augmentation = size_and_augmentation(recipe, recipe.data.resizing_epochs // 2)
+    assert recipe.data.start_size < size < recipe.network.input_size
+    assert augmentation.rotation_degrees == recipe.augmentation.rotation_degrees / 2
+    assert augmentation.jpeg == recipe.augmentation.jpeg / 2
+
+
+@given(st.integers(8, 224), st.integers(0, 216), st.integers(0, 30), st.integers(0, 40))
+def test_sides_never_shrink_and_end_at_the_input_size(start_size, more, resizing_epochs, epoch):
+    recipe = AFFEKT.with_options(input_size=start_size + more, start_size=start_size, resizing_epochs=resizing_epochs)
+    now, next_epoch = size_and_augmentation(recipe, epoch)[0], size_and_augmentation(recipe, epoch + 1)[0]
+    assert start_size <= now <= next_epoch <= recipe.network.input_size
+    assert size_and_augmentation(recipe, resizing_epochs) == (recipe.network.input_size, recipe.augmentation)
+
+
+def test_a_start_above_the_input_size_is_refused():
+    with pytest.raises(ConfigError, match="expected a start_size from 8 to the input_size 48, got 64"):
+        AFFEKT.with_options(start_size=64)

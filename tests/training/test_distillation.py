@@ -13,9 +13,9 @@ from affekt.faces.preprocessing import Preprocessing, normalise
 from affekt.models.card import model_folder
 from affekt.networks.weights import load_model
 from affekt.training.batches import CropBatches, CropStream
-from affekt.training.distillation import AnswerTable, DistillationTask, asked_once, load_teachers, seen_by
+from affekt.training.distillation import DistillationTask, asked_once, from_table, load_teachers, seen_by
 from affekt.training.recipe import Augmentation, LossOptions
-from affekt.training.task import soft_cross_entropy
+from affekt.training.task import soft_cross_entropy, unmixed
 
 CPU = torch.device("cpu")
 STUDENT = Preprocessing(input_size=32, channels=1, mean=(0.5,), std=(0.25,))
@@ -41,7 +41,7 @@ def test_the_answer_is_the_teachers_mean(trained):
     teachers = load_teachers(folders, student, CPU)
     images = torch.randn(4, 3, 32, 32)
     expected = torch.stack([load_model_logits(folder, images).softmax(1) for folder in folders]).mean(0)
-    answers = teachers.answers(torch.arange(4), images, None)
+    answers = teachers(images)
     torch.testing.assert_close(answers["expression"], expected, atol=1e-5, rtol=0)
     assert answers.keys() == {"expression"}
 
@@ -55,8 +55,8 @@ def test_asked_once_they_see_each_unchanged_crop_and_its_mirror_image(trained, m
     images = next(replace(feed, augmentation=Augmentation(), size=None).batches([torch.arange(5)]))
     expected = (load_model_logits(folder, images).softmax(1) + load_model_logits(folder, images.flip(3)).softmax(1)) / 2
     table = asked_once(teachers, feed)
-    torch.testing.assert_close(table.by_head["expression"], expected, atol=1e-5, rtol=0)
-    answers = table.answers(torch.tensor([3, 1]), torch.zeros(2, 3, 16, 16), None)
+    torch.testing.assert_close(table["expression"], expected, atol=1e-5, rtol=0)
+    answers = from_table(table)(torch.tensor([3, 1]), torch.zeros(2, 3, 16, 16), unmixed)
     torch.testing.assert_close(answers["expression"], expected[[3, 1]], atol=1e-5, rtol=0)
     assert answers.keys() == {"expression"}
 
@@ -68,9 +68,9 @@ def load_model_logits(folder, images):
 
 def taught(own, said, weight):
     """Return the targets of a batch of all rows, whose teachers said so."""
-    task = DistillationTask(LossOptions(teacher_weight=weight), own, teachers=AnswerTable(said))
+    task = DistillationTask(LossOptions(teacher_weight=weight), own, answers=from_table(said))
     rows = len(next(iter(own.values())))
-    return task, task.batch(torch.arange(rows), torch.zeros(rows, 3, 4, 4), torch.Generator()).targets
+    return task, task.batch(torch.arange(rows), torch.zeros(rows, 3, 4, 4), torch.Generator())[1]
 
 
 def test_rows_without_a_target_learn_from_the_teachers_alone():
@@ -93,7 +93,7 @@ def test_the_loss_is_cross_entropy_against_the_mixture():
 def test_the_model_that_comes_with_affekt_teaches_by_its_name():
     shipped = load_model(model_folder("affekt"))[1].preprocessing
     teachers = load_teachers(("affekt",), shipped, CPU)
-    answers = teachers.answers(torch.arange(2), torch.zeros(2, 1, 48, 48), None)
+    answers = teachers(torch.zeros(2, 1, 48, 48))
     assert {head: tuple(said.shape) for head, said in answers.items()} == {
         "expression": (2, 8),
         "valence_arousal": (2, 2),

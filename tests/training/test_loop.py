@@ -159,13 +159,12 @@ def test_teachers_are_asked_about_the_mixed_pictures_that_the_network_is_given(t
     recipe, state, training = tiny(), state_of(tiny()), split()
     state.module.register_forward_pre_hook(lambda _module, inputs: given.append(inputs[0]))
 
-    class Asked:
-        def answers(self, rows, images, mixing):
-            assert len(rows) == len(images) == len(mixing.other)
-            asked.append(images)
-            return {"expression": torch.full((len(images), 8), 1 / 8)}
+    def answers(rows, images, mixing):
+        assert len(rows) == len(images) == len(mixing.other)
+        asked.append(images)
+        return {"expression": torch.full((len(images), 8), 1 / 8)}
 
-    task = DistillationTask(recipe.loss, training.targets.by_head, 1.0, teachers=Asked())
+    task = DistillationTask(recipe.loss, training.targets.by_head, 1.0, answers=answers)
     trainer_of(recipe, training, task=task).train_epoch(state.module, state)
     assert len(asked) == len(given) == 2
     assert all(torch.equal(one, other) for one, other in zip(asked, given, strict=True))

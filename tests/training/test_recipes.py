@@ -11,9 +11,9 @@ import pytest
 from affekt.errors import ConfigError
 from affekt.training import generations, recipe
 from affekt.training.generations import Chain, RunOptions
+from affekt.training.optimisation import PLATEAU_PATIENCE
 from affekt.training.recipe import GROUPS, Augmentation, Recipe
 from affekt.training.recipes import MOBILENETV2, RECIPES, STUDY_MODELS, find_recipe, from_scratch
-from affekt.training.schedule import PLATEAU_PATIENCE
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ def test_a_run_killed_between_its_card_and_its_weights_is_finished(trained, monk
 
 
 def test_early_stopping_and_plateau_go_on_too(trained, monkeypatch):
-    monkeypatch.setattr("affekt.training.schedule.PLATEAU_PATIENCE", 1)
+    monkeypatch.setattr("affekt.training.optimisation.PLATEAU_PATIENCE", 1)
     changes = {"epochs": 6, "frozen": True, "early_stopping_patience": 2, "learning_rate": 0.3}
     uninterrupted = trained("uninterrupted", **changes)
     killed_at(monkeypatch, trained, "save_checkpoint", 2, before=False, **changes)

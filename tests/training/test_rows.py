@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from affekt.data.manifest import to_manifest
 from affekt.errors import ConfigError, DataError
 from affekt.labels import LABELS
-from affekt.training.rows import Targets, epoch_batches, repeat_factors, steps_in_epoch, targets_of, training_rows
+from affekt.training.rows import (
+    Targets,
+    epoch_batches,
+    repeat_factors,
+    steps_in_epoch,
+    targets_of,
+    training_rows,
+    valence_arousal_origin,
+)
 
 
 def labelled(*label):
@@ -55,6 +63,23 @@ def test_unknown_targets_are_minus_one_and_nan():
     assert expression[2].isnan().all()
     assert targets.by_head["valence_arousal"].isnan().tolist() == [[True, True], [False, True], [True, True]]
     assert targets_of(rows).by_head["expression"].isnan().all(1).tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("origins", "told"),
+    [
+        (["rated", "rated", "rated", "rated"], "rated"),
+        (["rated", "projected", "projected", "projected"], "projected 75%, rated 25%"),
+        ([None, None, None, None], None),
+    ],
+)
+def test_a_card_says_where_valence_and_arousal_come_from(origins, told):
+    rows = pl.DataFrame(
+        {"valence": [0.1] * 4, "valence_arousal_origin": origins},
+        schema_overrides={"valence_arousal_origin": pl.String},
+    )
+    unrated = rows.head(1).with_columns(valence=None, valence_arousal_origin=pl.lit("synthetic"))
+    assert valence_arousal_origin(pl.concat([rows, unrated], how="vertical_relaxed")) == told
 
 
 def test_votes_alone_are_enough_where_votes_are_the_target(tiny, manifest, run_in):

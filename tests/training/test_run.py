@@ -185,13 +185,6 @@ in_train = pl.col("split") == "train"
             DataError,
             "at least two expressions in the validation rows, got 0",
         ),
-        (
-            [pl.Series("valence_arousal_origin", ["rated", "projected"] * 48)],
-            {"heads": BOTH},
-            {},
-            DataError,
-            "valence and arousal of one origin, got projected and rated",
-        ),
         ([], {}, {"validation": "valid"}, ConfigError, "a fraction or one of the splits test, train, val, got 'valid'"),
         ([], {}, {"validation": "train"}, ConfigError, "a validation split apart from train"),
         ([], {}, {"validation": "1.5"}, ConfigError, "a validation fraction between 0 and 1"),

@@ -2,15 +2,14 @@
 
 import time
 import warnings
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import accumulate
 from pathlib import Path
 from threading import Event
-from typing import TypeVar, get_args
+from typing import Unpack, get_args
 
 import numpy as np
 import polars as pl
@@ -18,10 +17,10 @@ import polars as pl
 from affekt.analysis.detected_faces import DetectedFaces, Detector, detect_faces, number_people
 from affekt.analysis.frames import Picture, each_picture, frames_of
 from affekt.analysis.inputs import is_video
-from affekt.analysis.options import AnalyzerOptions, FaceFinder, RuntimeChoice
+from affekt.analysis.options import AnalyzerOptions, FaceFinder, Options
 from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA, Row, origin_words, rows_of
 from affekt.analysis.tracking import Smoother
-from affekt.cores import core_count
+from affekt.cores import core_count, prefetch
 from affekt.errors import AffektError, AffektWarning, ConfigError, ModelError
 from affekt.faces.detection import CascadeDetector, FaceDetector
 from affekt.models.card import model_folder
@@ -36,9 +35,6 @@ LONGEST_WAIT_S = 0.25
 FRAMES_PER_CORE = 6
 """Pictures that are read before the network asks for them, for each core."""
 BATCHES_UNDER_WAY = 2
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -193,27 +189,6 @@ class Analyzer:
             return cascade
 
 
-def prefetch(
-    pool: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item], *, most: int
-) -> Iterator[Result]:
-    """Yield the function's result for each item, in order.
-
-    No result waits for items that come later, as long as they take: a camera's frame is answered before the next. Items
-    are taken in this thread, and at most so many are under way.
-    """
-    waiting: deque[Future[Result]] = deque()
-    try:
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) >= most or waiting[0].done():
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()
-
-
 def _batches(detected: Iterator[DetectedFaces]) -> Iterator[list[DetectedFaces]]:
     """Gather pictures until their faces fill a batch, or for as long as their rows may wait."""
     batch: list[DetectedFaces] = []
@@ -236,28 +211,12 @@ def _opened_here(folder: Path, options: AnalyzerOptions) -> Analyzer:
     return Analyzer(folder, options)
 
 
-def load(
-    model: str | Path = "affekt",
-    *,
-    longest_side: int = 640,
-    min_confidence: float = 0.0,
-    every_s: float = 0.0,
-    stop_after_s: float = float("inf"),
-    detect_every: int = 1,
-    smooth_s: float = 0.5,
-    runtime: RuntimeChoice = "auto",
-) -> Analyzer:
+def load(model: str | Path = "affekt", **options: Unpack[Options]) -> Analyzer:
     """Open a model for prediction.
 
     Args:
         model: name of a model that comes with affekt, or a model folder, as `affekt export` writes it.
-        longest_side: pixels that larger pictures are shrunk to before faces are looked for.
-        min_confidence: probability below which `emotion` stays empty.
-        every_s: seconds between the frames of a video that are looked at; 0 takes all.
-        stop_after_s: seconds of each video or camera that are looked at.
-        detect_every: faces are looked for on one frame of a video in so many, and followed between.
-        smooth_s: time constant, in seconds, of the filter on each person's scores; 0 smooths nothing.
-        runtime: what executes the model. `affekt.AnalyzerOptions` says more of each of these options.
+        options: those of `affekt.AnalyzerOptions`, which says what each means: `min_confidence=0.6, every_s=0.2`.
 
     Returns:
         The model; call it, or its `analyze`, with pictures and videos.
@@ -271,16 +230,7 @@ def load(
         >>> affekt.load("affekt-fast", min_confidence=0.6, runtime="onnxruntime")
         <affekt.Analyzer 'affekt-fast': 8 expressions and valence and arousal (projected, not rated), ...>
     """
-    options = AnalyzerOptions(
-        longest_side=longest_side,
-        min_confidence=min_confidence,
-        every_s=every_s,
-        stop_after_s=stop_after_s,
-        detect_every=detect_every,
-        smooth_s=smooth_s,
-        runtime=runtime,
-    )
-    return Analyzer(model, options)
+    return Analyzer(model, AnalyzerOptions(**options))
 
 
 def analyze(pictures: Picture | Iterable[Picture], *, faces: FaceFinder = "auto") -> pl.DataFrame:

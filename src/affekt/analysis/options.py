@@ -1,12 +1,11 @@
-"""The options of an analyzer, the same for `affekt.load` and for `affekt predict`."""
+"""The options of an analyzer, the same for `affekt.load`, `affekt.predict` and the command `affekt predict`."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypedDict
 
 from affekt.errors import ConfigError
 
 FaceFinder = Literal["auto", "yunet", "cascade", "whole"]
-"""Who finds the faces: YuNet, scikit-image's cascade, the first that can be had, or nobody: each picture is a face."""
 RuntimeChoice = Literal["auto", "onnxruntime", "openvino", "cuda"]
 SMALLEST_LONGEST_SIDE = 32
 """Pixels between the anchors of YuNet's coarsest scale: a smaller picture holds none of them."""
@@ -16,25 +15,30 @@ SMALLEST_LONGEST_SIDE = 32
 class AnalyzerOptions:
     """How faces are looked for, which frames of a video are looked at, and what becomes of the scores.
 
+    Args:
+        longest_side: Larger pictures are shrunk to this many pixels for the search; raise it for small faces.
+        min_confidence: Leave `emotion` empty where the best expression is less probable; the probabilities stay.
+        every_s: Seconds between the frames of a video that are looked at; 0 takes all.
+        stop_after_s: Seconds of each video or camera that are looked at; inf takes all, a camera until it is stopped.
+        detect_every: Look for faces on one frame of a video in so many, and follow them between: faster, less exact.
+        smooth_s: Time constant, in seconds, of the filter on each person's scores in a video; 0 smooths nothing.
+        runtime: What executes the model; auto takes the fastest that is installed, measured once for each model.
+
+    Raises:
+        ConfigError: a value is out of its range.
+
     Example:
         >>> affekt.AnalyzerOptions(every_s=0.2, smooth_s=1).stop_after_s
         inf
     """
 
     longest_side: int = 640
-    """Larger pictures are shrunk to this many pixels before faces are looked for; raise it for small faces."""
     min_confidence: float = 0.0
-    """Leave `emotion` empty where the best expression is less probable; the probabilities stay."""
     every_s: float = 0.0
-    """Seconds between the frames of a video that are looked at; 0 takes all."""
     stop_after_s: float = float("inf")
-    """How many seconds of each video or camera are looked at; without it, all, and a camera until it is stopped."""
     detect_every: int = 1
-    """Look for faces on one frame of a video in so many, and follow them between: faster, and a little less exact."""
     smooth_s: float = 0.5
-    """Time constant, in seconds, of the filter on each person's scores in a video; 0 leaves them as they are."""
     runtime: RuntimeChoice = "auto"
-    """What executes the model; auto takes the fastest that is installed, measured once for each model."""
 
     def __post_init__(self) -> None:
         """Refuse values that are out of their range."""
@@ -54,3 +58,15 @@ class AnalyzerOptions:
             )
         if self.detect_every < 1:
             raise ConfigError(f"expected detect_every of at least 1 frame, got {self.detect_every}; 1 looks at each")
+
+
+class Options(TypedDict, total=False):
+    """The options of an analyzer as keywords."""
+
+    longest_side: int
+    min_confidence: float
+    every_s: float
+    stop_after_s: float
+    detect_every: int
+    smooth_s: float
+    runtime: RuntimeChoice

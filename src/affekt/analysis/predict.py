@@ -1,28 +1,29 @@
 """`affekt.predict`, and with it the options of the command `affekt predict`: nothing heavy is imported for its help."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Unpack
 
-from tyro.conf import Positional, arg
+from affekt.analysis.options import AnalyzerOptions, FaceFinder, Options
 
-from affekt.analysis.options import AnalyzerOptions, FaceFinder
+if TYPE_CHECKING:
+    import polars as pl
 
-Paths = str | Path | Iterable[str | Path]
-Place = Annotated[str | Path | None, arg(metavar="PATH")]
 USUAL = AnalyzerOptions()
 
 
 def predict(
-    paths: Annotated[Paths, Positional, arg(constructor=tuple[str, ...], metavar="PATH ...", help_behavior_hint="")],
+    paths: str | Path | Iterable[str | Path],
     *,
-    out: Place = None,
-    draw: Place = None,
-    timeline: Place = None,
-    model: Annotated[str | Path, arg(metavar="MODEL")] = "affekt",
+    out: str | Path | None = None,
+    draw: str | Path | None = None,
+    timeline: str | Path | None = None,
+    model: str | Path = "affekt",
     faces: FaceFinder = "auto",
-    options: Annotated[AnalyzerOptions, arg(name="")] = USUAL,
-) -> Any:  # noqa: ANN401  a polars frame, lazy with `out`: tyro must not look up its type
+    options: AnalyzerOptions = USUAL,
+    **changes: Unpack[Options],
+) -> "pl.DataFrame | pl.LazyFrame":
     """Find the faces of pictures and videos: their expressions, valence and arousal, one row per face.
 
     What cannot be read becomes a row that says why, and the exit code of the command is then 1. Stop it while it writes
@@ -39,6 +40,7 @@ def predict(
         faces: Who finds the faces: YuNet, scikit-image's cascade, the first that can be had, or nobody: `whole` says
             that each picture is a face already.
         options: How faces are looked for, and what becomes of their scores.
+        changes: Single options by name, as of `affekt.AnalyzerOptions`: `min_confidence=0.6, every_s=0.2`.
 
     Returns:
         A polars frame of the rows; with `out`, a lazy frame over the finished table, which may be larger than memory.
@@ -53,12 +55,13 @@ def predict(
         >>> import affekt
         >>> from PIL import Image
         >>> Image.new("RGB", (64, 64), "grey").save("grey.png")
-        >>> affekt.predict("grey.png", faces="whole").select("input", "status").row(0)
-        ('grey.png', 'ok')
+        >>> affekt.predict("grey.png", faces="whole", min_confidence=1).select("input", "emotion", "status").row(0)
+        ('grey.png', None, 'ok')
         >>> affekt.predict("grey.png", out="faces.parquet", faces="whole").collect().height
         1
     """
     from affekt.analysis.prediction_run import PredictionRun
 
+    options = replace(options, **changes)
     run = PredictionRun(paths, draw=draw, timeline=timeline, model=model, faces=faces, options=options)
     return run.frame() if out is None else run.write(Path(out))

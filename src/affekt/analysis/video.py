@@ -1,19 +1,28 @@
-"""Frames of a video or a camera with the time at which each is shown, upright, through PyAV."""
+"""Frames of a video or a camera with the time at which each is shown, upright and with square pixels, through PyAV.
+
+PyAV's wheels know the cameras of macOS and Windows. Those for Linux are built without V4L2; there the `ffmpeg` program
+reads the camera and passes its frames on, as they are, with their times.
+"""
 
 import math
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
 from collections.abc import Generator, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
-from typing import cast
+from typing import IO, cast
 
 import av
 import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError, InvalidDataError
 
-from affekt.analysis.camera import opened_camera
-from affekt.analysis.inputs import is_camera
+from affekt.analysis.inputs import CAMERA, is_camera
 from affekt.errors import PictureError
 from affekt.faces.pictures import refuse_pipe
 
@@ -23,6 +32,18 @@ LENGTH_IN_HEADER = ("mov", "matroska")
 """Formats whose files say at their beginning how long they are; of others FFmpeg guesses it."""
 SHORTER_S = 1.0
 """Headers round, and round up."""
+LONGEST_PIXEL = 4
+"""Pixels longer than this in one direction are a mistake of the file, and taken for square; anamorphic film has 2."""
+DEVICE_FORMATS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
+"""FFmpeg's name of each system's interface to cameras."""
+CAMERA_OPTIONS = {"avfoundation": {"framerate": "30"}}
+"""Macs refuse AVFoundation's own default of 29.97 frames per second."""
+PACKETS = "nut"
+"""A container that takes any codec, raw frames too, and needs no end."""
+AT_ONCE = {"probesize": "32", "analyzeduration": "0"}
+"""FFmpeg would look at seconds of a stream to learn what is in it, which its header says."""
+STOPPING_S = 5.0
+"""How long `ffmpeg` may take to let go of the camera before it is killed."""
 
 
 class IncompleteVideo(PictureError):
@@ -41,11 +62,19 @@ class VideoFrame:
     """How long the video says it is; infinite for a camera, and where it does not say."""
     decoded: av.VideoFrame
     """As the codec left it, which is a third of the memory, and another thread can convert it."""
+    pixel_aspect: Fraction = Fraction(1)
+    """Width of a pixel by its height, as stored: 64:45 on a European DVD in 16:9."""
 
     @property
     def image_rgb(self) -> np.ndarray:
-        """Return (height, width, 3) uint8, turned as players turn it."""
-        image_rgb = self.decoded.to_ndarray(format="rgb24")
+        """Return (height, width, 3) uint8 as players show it: with square pixels, and turned.
+
+        The direction in which pixels are longer is stretched, and the other kept, as the HTML standard has it ("The
+        video element").
+        """
+        width = round(self.decoded.width * max(self.pixel_aspect, Fraction(1)))
+        height = round(self.decoded.height / min(self.pixel_aspect, Fraction(1)))
+        image_rgb = self.decoded.to_ndarray(format="rgb24", width=width, height=height)
         return np.ascontiguousarray(np.rot90(image_rgb, self.decoded.rotation // 90 % 4))
 
 
@@ -59,7 +88,7 @@ def read_frames(name: str, *, every_s: float = 0.0) -> Generator[VideoFrame, Non
         PictureError: not one frame could be decoded; or, after the last frame, the camera went away.
         IncompleteVideo: after the last frame, where packets were passed over or the file breaks off.
     """
-    with _opened(name) as container:
+    with _opened_camera(name) if is_camera(name) else _opened_file(name) as container:
         if not container.streams.video:
             raise PictureError("a video without pictures")
         stream = container.streams.video[0]
@@ -67,6 +96,8 @@ def read_frames(name: str, *, every_s: float = 0.0) -> Generator[VideoFrame, Non
         stream.thread_type = "SLICE" if is_camera(name) else "AUTO"
         rate = float(stream.average_rate or 25)
         length_s = (container.duration or math.inf) / av.time_base
+        aspect = stream.sample_aspect_ratio or Fraction(1)
+        aspect = aspect if 1 / LONGEST_PIXEL <= aspect <= LONGEST_PIXEL else Fraction(1)
         number, start_s, time_s, due_s = -1, None, 0.0, 0.0
         losses = _Losses()
         for frame in _decoded(container, stream, losses):
@@ -80,7 +111,7 @@ def read_frames(name: str, *, every_s: float = 0.0) -> Generator[VideoFrame, Non
                 continue
             if every_s:
                 due_s = (math.floor((time_s + GRACE_S) / every_s) + 1) * every_s
-            yield VideoFrame(number, time_s, length_s, frame)
+            yield VideoFrame(number, time_s, length_s, frame, aspect)
         if number < 0:
             raise PictureError("a video without a frame that can be decoded")
         # Of the first packets of a camera some are often broken, and nothing is lost with them.
@@ -110,9 +141,7 @@ class _Losses:
         return None
 
 
-def _opened(name: str) -> AbstractContextManager[InputContainer]:
-    if is_camera(name):
-        return opened_camera(name)
+def _opened_file(name: str) -> AbstractContextManager[InputContainer]:
     try:
         refuse_pipe(name)
         if Path(name).stat().st_size == 0:
@@ -147,3 +176,104 @@ def _decoded(container: InputContainer, stream: av.VideoStream, losses: _Losses)
             yield from cast("list[av.VideoFrame]", packet.decode())
         except FFmpegError:
             losses.passed_over += 1
+
+
+@contextmanager
+def _opened_camera(name: str) -> Iterator[InputContainer]:
+    """Open `camera:0`, or `camera:` and what the system calls it: `/dev/video2`, or its name on macOS and Windows.
+
+    A camera has no end: who has seen enough leaves it by an exception, as closing a generator raises one. Where its
+    frames were read to their end, the camera went away, and a PictureError says so.
+    """
+    device = name.removeprefix(CAMERA)
+    system = DEVICE_FORMATS.get(sys.platform)
+    if system is None:
+        raise PictureError(f"affekt knows no cameras on {sys.platform}; record a video and name it")
+    address = _address(device, system)
+    if system not in av.formats_available:
+        with _through_ffmpeg(device, address, system) as container:
+            yield container
+        return
+    try:
+        container = av.open(address, format=system, options=CAMERA_OPTIONS.get(system, {}))
+    except (FFmpegError, OSError) as error:
+        raise _absent(device, error.strerror or str(error)) from error
+    with container:
+        yield container
+        raise _gone("it sends nothing more")
+
+
+@contextmanager
+def _through_ffmpeg(device: str, address: str, system: str) -> Iterator[InputContainer]:
+    command = [_ffmpeg(), "-v", "error", "-nostdin", "-f", system, "-i", address]
+    command += ["-c:v", "copy", "-flush_packets", "1", "-f", PACKETS, "-"]
+    # In a session of its own, Ctrl-C reaches us alone, and what was filmed before it is not lost.
+    with (
+        tempfile.TemporaryFile() as told,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=told, start_new_session=True) as process,
+    ):
+        try:
+            try:
+                container = av.open(process.stdout, "r", format=PACKETS, options=AT_ONCE)
+            except (FFmpegError, OSError) as error:
+                raise _absent(device, _last_line(told) or str(error)) from error
+            with container:
+                yield container
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(STOPPING_S)
+                raise _gone(_last_line(told) or "it sends nothing more")
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOPPING_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _last_line(told: IO[bytes]) -> str:
+    """Return the last that the program said, without the part of it that says it, or nothing."""
+    told.seek(0)
+    lines = told.read().decode(errors="replace").strip().splitlines()
+    return re.sub(r"^(\[[^]]*\] |Error opening input files: )", "", lines[-1]) if lines else ""
+
+
+def _ffmpeg() -> str:
+    """Return the program: the system's own, or the one that `affekt[camera]` brings."""
+    if found := shutil.which("ffmpeg"):
+        return found
+    try:
+        from imageio_ffmpeg import get_ffmpeg_exe
+
+        return get_ffmpeg_exe()
+    except (ModuleNotFoundError, RuntimeError):
+        raise PictureError(
+            "cameras need the ffmpeg program here; type: pip install 'affekt[camera]', or sudo apt install ffmpeg"
+        ) from None
+
+
+def _address(device: str, system: str) -> str:
+    """Return what FFmpeg calls a camera that is named by its number, or by its name."""
+    if system == "v4l2":
+        return f"/dev/video{device}" if device.isdigit() else device
+    if system != "dshow":
+        return device
+    if device.isdigit():
+        from av.device import enumerate_input_devices
+
+        cameras = [found.description for found in enumerate_input_devices("dshow") if "video" in found.media_types]
+        if int(device) >= len(cameras):
+            raise _absent(device, f"{len(cameras)} connected")
+        device = cameras[int(device)]
+    return f"video={device}"
+
+
+def _gone(why: str) -> PictureError:
+    return PictureError(f"the camera went away ({why}); its rows go as far as it was seen")
+
+
+def _absent(device: str, why: str) -> PictureError:
+    there = sorted(path.name.removeprefix("video") for path in Path("/dev").glob("video*"))
+    others = f"; there are {', '.join(f'{CAMERA}{number}' for number in there)}" if there else ""
+    return PictureError(
+        f"no camera {device} ({why}){others}; connect it, close the programs that use it, and let this one use it"
+    )

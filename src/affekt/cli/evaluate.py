@@ -6,12 +6,25 @@ from pathlib import Path
 
 import tyro
 
+from affekt.cli.arguments import as_command
 from affekt.evaluation.run import EvaluateOptions
+
+TYPES = {
+    "models": tyro.conf.Positional[tuple[Path, ...]],
+    "data": Path,
+    "predictions": tuple[Path, ...],
+    "out": Path,
+    "without": tuple[str, ...],
+    "groups": tuple[str, ...],
+    "attributes": Path | None,
+    "names": (dict[str, str], {}),
+    "command": tyro.conf.Suppress[str],
+}
 
 
 def main(arguments: list[str]) -> None:
     """Run the command."""
-    options = tyro.cli(EvaluateOptions, args=arguments, prog="affekt evaluate")
+    options = tyro.cli(as_command(EvaluateOptions, **TYPES), args=arguments, prog="affekt evaluate")
     evaluation = replace(options, command=shlex.join(["affekt", "evaluate", *arguments])).run()
 
     from affekt.evaluation.tables import summary

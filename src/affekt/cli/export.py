@@ -1,14 +1,18 @@
 """`affekt export RUN --out DIR`: from a trained run to a model folder that predicts without torch."""
 
+from pathlib import Path
+
 import tyro
 
+from affekt.cli.arguments import as_command
 from affekt.exporting import export
 from affekt.models.card import ONNX_FILE
 
 
 def main(arguments: list[str]) -> None:
     """Run the command."""
-    exported = tyro.cli(export, args=arguments, prog="affekt export")
+    command = as_command(export, run=tyro.conf.Positional[Path], out=Path, data=Path | None)
+    exported = tyro.cli(command, args=arguments, prog="affekt export")
     size = (exported.folder / ONNX_FILE).stat().st_size / 1e6
     print(
         f"wrote {exported.folder} with {ONNX_FILE} ({exported.precision}, {size:.1f} MB); "

@@ -4,18 +4,40 @@ import inspect
 import io
 import signal
 import sys
+from dataclasses import fields, make_dataclass
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import tyro
+from tyro.conf import Positional, arg
 
+from affekt.analysis.options import AnalyzerOptions
 from affekt.analysis.predict import predict
+from affekt.cli.arguments import as_command
 from affekt.errors import ConfigError
 
 TIMES = {"--every": "--every-s", "--smooth": "--smooth-s", "--stop-after": "--stop-after-s"}
 """Options that take a time with its unit, and the options in seconds that they stand for."""
 ABOUT_TIMES = "Times may have a unit: --every 0.2s, --smooth 200ms, --stop-after 60s; and --fps 5 is --every 0.2s."
+Options = make_dataclass(
+    "Options",
+    [
+        (each.name, Annotated[float, arg(aliases=(option.removesuffix("-s"),))], each.default)
+        for each in fields(AnalyzerOptions)
+        if (option := f"--{each.name}".replace("_", "-")) in TIMES.values()
+    ],
+    bases=(AnalyzerOptions,),
+    frozen=True,
+    kw_only=True,
+)
+"""The options of an analyzer; help names the times by their short names, too."""
+TYPES = {
+    "paths": Annotated[tuple[str, ...], Positional, arg(metavar="PATH ...", help_behavior_hint="")],
+    **dict.fromkeys(("out", "draw", "timeline"), Annotated[Path | None, arg(metavar="PATH")]),
+    "model": Annotated[str, arg(metavar="MODEL")],
+    "options": (Annotated[Options, arg(name="")], Options()),
+}
 
 
 def main(arguments: list[str]) -> None:
@@ -25,7 +47,7 @@ def main(arguments: list[str]) -> None:
         sys.stdin.reconfigure(errors="surrogateescape")  # names of files need not be UTF-8
     about = (inspect.getdoc(predict) or "").partition("\n\nArgs:")[0]
     command_line = {"args": in_seconds(arguments), "prog": "affekt predict"}
-    if tyro.cli(_predict, description=f"{about}\n\n{ABOUT_TIMES}", **command_line):
+    if tyro.cli(as_command(_predict, **TYPES), description=f"{about}\n\n{ABOUT_TIMES}", **command_line):
         raise SystemExit(1)
 
 

@@ -1,12 +1,12 @@
 """What a manifest holds, and what in it would spoil a result: leaks between splits, bad pictures, bad labels."""
 
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import polars as pl
 
-from affekt.cores import core_count
+from affekt.cores import core_count, prefetch
 from affekt.data.manifest import LABEL_RULES, SPLITS, ordered_splits
 from affekt.errors import PictureError
 from affekt.faces.pictures import picture_size
@@ -15,7 +15,7 @@ from affekt.terminal import progress_bar, text_table
 
 TINY_SIDE = 32
 """Pictures with a side below this many pixels are reported as tiny."""
-ROWS_PER_SLICE = 256
+PICTURES_PER_CORE = 64
 EXAMPLES_SHOWN = 5
 """Examples named under a finding; the report's tables hold them all."""
 
@@ -64,64 +64,54 @@ class CheckReport:
         blocks = [
             f"{self.rows:,} rows in {_plural(len(splits), 'split')}: {', '.join(splits)}",
             emotion_table(self.counts),
-            text_table([*self._labels(), *self._pictures(), *self._copies(), *self._people()], left=2),
+            text_table([*self._labels_and_pictures(), *self._copies_and_people()], left=2),
             "Pictures or people leak from split to split." if self.has_leak else "No leak found.",
         ]
         return "\n\n".join(blocks)
 
-    def _labels(self) -> list[Finding]:
+    def _labels_and_pictures(self) -> Iterator[Finding]:
+        def point(value: float | None) -> str:
+            return "unknown" if value is None else f"{value:g}"
+
         known, wrong = self.rows - self.without_valence_arousal, self.wrong_labels.height
-
-        def line(split: str, name: str, emotion: str | None, *point: float | None) -> str:
-            valence, arousal = ("unknown" if value is None else f"{value:g}" for value in point)
-            return f"{split}: {name}, {emotion or 'no emotion'}, valence {valence}, arousal {arousal}"
-
-        return [
-            ("valence, arousal", f"{known:,} rows have both, {self.without_valence_arousal:,} do not"),
-            ("LABELS", f"{wrong:,} unknown or out of range") if wrong else ("labels", "all known and in range"),
-            *_examples(self.wrong_labels, line),
-        ]
-
-    def _pictures(self) -> list[Finding]:
+        yield "valence, arousal", f"{known:,} rows have both, {self.without_valence_arousal:,} do not"
+        yield ("LABELS", f"{wrong:,} unknown or out of range") if wrong else ("labels", "all known and in range")
+        yield from _examples(
+            f"{split}: {name}, {emotion or 'no emotion'}, valence {point(valence)}, arousal {point(arousal)}"
+            for split, name, emotion, valence, arousal in self.wrong_labels.iter_rows()
+        )
         if not self.opened:
-            return [("pictures", "not opened")]
+            yield "pictures", "not opened"
+            return
         unreadable, tiny = self.unreadable.height, self.tiny.height
-        count = f"{unreadable:,} unreadable" if unreadable else "all readable"
-        return [
-            ("pictures", f"{self.opened:,} opened, {count}"),
-            *_examples(self.unreadable, "{0}: {2}".format),
-            ("tiny pictures", f"{tiny:,}" if tiny else "none"),
-            *_examples(self.tiny, "{}: {}, {}x{}".format),
-        ]
+        yield "pictures", f"{self.opened:,} opened, {f'{unreadable:,} un' if unreadable else 'all '}readable"
+        yield from _examples(f"{split}: {why}" for split, _, why in self.unreadable.iter_rows())
+        yield "tiny pictures", f"{tiny:,}" if tiny else "none"
+        yield from _examples(map("{}: {}, {}x{}".format, *self.tiny))
 
-    def _copies(self) -> list[Finding]:
+    def _copies_and_people(self) -> Iterator[Finding]:
         within = ", ".join(f"{copies:,} in {split}" for split, copies in self.copies_within.items())
-        findings = [("exact copies", f"within a split {within} (kept)" if within else "none within a split")]
-        findings += [
-            ("LEAK", f"{_plural(pictures, 'picture')} of {leaked} copied from {kept}")
-            for kept, leaked, pictures in self.copies_across.rows()
-        ]
+        yield "exact copies", f"within a split {within} (kept)" if within else "none within a split"
+        for kept, leaked, pictures in self.copies_across.iter_rows():
+            yield "LEAK", f"{_plural(pictures, 'picture')} of {leaked} copied from {kept}"
         if self.conflicting:
-            findings.append(("", f"{_plural(self.conflicting, 'picture')} with copies of another emotion"))
+            yield "", f"{_plural(self.conflicting, 'picture')} with copies of another emotion"
         if self.unhashed:
-            findings.append(("", f"{self.unhashed:,} rows have no pixel hash: copies among them are not found"))
-        return findings
-
-    def _people(self) -> list[Finding]:
-        findings = [("people", f"{self.subjects:,} named" if self.subjects else "none named")]
+            yield "", f"{self.unhashed:,} rows have no pixel hash: copies among them are not found"
+        yield "people", f"{self.subjects:,} named" if self.subjects else "none named"
         if shared := self.shared_subjects.height:
-            findings.append(("LEAK", f"{_plural(shared, 'person is', 'people are')} in more than one split"))
-            findings += _examples(self.shared_subjects, lambda _, name, splits: f"{name}: {', '.join(splits)}")
-        return findings
+            yield "LEAK", f"{_plural(shared, 'person is', 'people are')} in more than one split"
+            yield from _examples(f"{name}: {', '.join(splits)}" for _, name, splits in self.shared_subjects.iter_rows())
 
 
-def _examples(frame: pl.DataFrame, line: Callable[..., str]) -> list[Finding]:
-    shown = [("", line(*row)) for row in frame.head(EXAMPLES_SHOWN).rows()]
-    rest = frame.height - EXAMPLES_SHOWN
-    return [*shown, ("", f"and {rest:,} more")] if rest > 0 else shown
+def _examples(lines: Iterable[str]) -> Iterator[Finding]:
+    shown = list(lines)
+    yield from (("", line) for line in shown[:EXAMPLES_SHOWN])
+    if len(shown) > EXAMPLES_SHOWN:
+        yield "", f"and {len(shown) - EXAMPLES_SHOWN:,} more"
 
 
-def _plural(count: int, singular: str, plural: str | None = None) -> str:
+def _plural(count: int, singular: str, plural: str = "") -> str:
     return f"{count:,} {singular if count == 1 else plural or singular + 's'}"
 
 
@@ -156,6 +146,8 @@ def check_manifest(frame: pl.DataFrame, *, pictures: bool = True) -> CheckReport
         .group_by("source", "subject", maintain_order=True)
         .agg(pl.col("split").alias("splits"))
     )
+    within, across = _copies(hashed)
+    emotions = hashed.drop_nulls("emotion").group_by("pixel_sha256").agg(pl.col("emotion").n_unique())
     unreadable, tiny = _open_pictures(frame if pictures else frame.clear())
     return CheckReport(
         rows=frame.height,
@@ -166,13 +158,9 @@ def check_manifest(frame: pl.DataFrame, *, pictures: bool = True) -> CheckReport
         unreadable=unreadable,
         tiny=tiny,
         unhashed=frame.height - hashed.height,
-        copies_within=_copies_within(hashed),
-        copies_across=_copies_across(hashed),
-        conflicting=hashed.drop_nulls("emotion")
-        .group_by("pixel_sha256")
-        .agg(pl.col("emotion").n_unique())
-        .filter(pl.col("emotion") > 1)
-        .height,
+        copies_within=within,
+        copies_across=across,
+        conflicting=emotions.filter(pl.col("emotion") > 1).height,
         subjects=people.height,
         shared_subjects=people.filter(pl.col("splits").list.len() > 1),
     )
@@ -196,41 +184,37 @@ def _rank(frame: pl.DataFrame) -> pl.Expr:
     return pl.col("split").replace_strict(places, return_dtype=pl.Int32)
 
 
-def _copies_within(hashed: pl.DataFrame) -> dict[str, int]:
-    further = hashed.filter(~pl.struct("pixel_sha256", "split").is_first_distinct())
-    return dict(further.group_by("split", _rank(hashed).alias("rank")).len().sort("rank").select("split", "len").rows())
-
-
-def _copies_across(hashed: pl.DataFrame) -> pl.DataFrame:
-    earliest = pl.col("split").sort_by("rank").first().over("pixel_sha256")
-    ranked = hashed.select("pixel_sha256", "split", _rank(hashed).alias("rank")).with_columns(earliest.alias("kept"))
-    leaked = ranked.filter(pl.col("split") != pl.col("kept")).group_by("kept", "split", "rank").len("pictures")
-    return leaked.sort("rank", "kept").select("kept", pl.col("split").alias("leaked"), "pictures")
+def _copies(hashed: pl.DataFrame) -> tuple[dict[str, int], pl.DataFrame]:
+    """Return what the report calls `copies_within` and `copies_across`."""
+    ranked = hashed.select("pixel_sha256", "split", rank=_rank(hashed))
+    further = ranked.filter(~pl.struct("pixel_sha256", "split").is_first_distinct())
+    within = further.group_by("split", "rank").len().sort("rank").select("split", "len")
+    kept = ranked.with_columns(kept=pl.col("split").sort_by("rank").first().over("pixel_sha256"))
+    leaked = kept.filter(pl.col("split") != pl.col("kept")).group_by("kept", "split", "rank").len("pictures")
+    return dict(within.iter_rows()), leaked.sort("rank", "kept").select(
+        "kept", pl.col("split").alias("leaked"), "pictures"
+    )
 
 
 def _open_pictures(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the pictures that cannot be read, and the tiny ones."""
-    slices = frame.select("path", "image", "source_id").iter_slices(ROWS_PER_SLICE)
-    found: list[tuple[int | None, int | None, str | None]] = []
-    with (
-        ThreadPoolExecutor(core_count()) as pool,
-        progress_bar(total=frame.height, description="opening pictures", unit="pictures") as progress,
-    ):
-        for sizes in pool.map(lambda rows: [_size(*row) for row in rows.iter_rows()], slices):
-            found += sizes
-            progress.update(len(sizes))
+    rows = frame.select("path", "image", "source_id").iter_rows()
+    with ThreadPoolExecutor(core_count()) as pool:
+        opened = prefetch(pool, _size, rows, most=PICTURES_PER_CORE * core_count())
+        sizes = list(progress_bar(opened, total=frame.height, description="opening pictures", unit="pictures"))
     columns = {"width": pl.Int64, "height": pl.Int64, "why": pl.String}
-    opened = frame.select("split", "source_id").hstack(pl.DataFrame(found, schema=columns, orient="row"))
-    tiny = opened.filter(pl.min_horizontal("width", "height") < TINY_SIDE)
-    return opened.filter(pl.col("why").is_not_null()).select("split", "source_id", "why"), tiny.drop("why")
+    found = frame.select("split", "source_id").hstack(pl.DataFrame(sizes, schema=columns, orient="row"))
+    tiny = found.filter(pl.min_horizontal("width", "height") < TINY_SIDE)
+    return found.drop_nulls("why").select("split", "source_id", "why"), tiny.drop("why")
 
 
-def _size(path: str | None, image: bytes | None, source_id: str) -> tuple[int | None, int | None, str | None]:
-    """Return the width and height of a picture in pixels, or why it cannot be read."""
+def _size(row: tuple[str | None, bytes | None, str]) -> tuple[int | None, int | None, str | None]:
+    """Return the width and height in pixels of a picture with this path, bytes and name, or why it cannot be read."""
+    path, image, name = row
     source = path if image is None else image
     assert source is not None
     try:
         return (*picture_size(source), None)
     except PictureError as error:
         # An encoded picture has no path that would name it.
-        return None, None, str(error) if image is None else str(error).replace("encoded picture", source_id, 1)
+        return None, None, str(error) if image is None else str(error).replace("encoded picture", name, 1)

@@ -113,9 +113,24 @@ def to_manifest(rows: pl.DataFrame, *, with_wrong_labels: bool = False) -> pl.Da
     return frame
 
 
-def write_manifest(frame: pl.DataFrame, path: Path) -> None:
-    """Write a manifest whole or not at all; refuse values that break the contract."""
-    write_table(to_manifest(frame), path)
+def write_manifest(frame: pl.DataFrame, path: str | Path) -> None:
+    """Write a manifest whole or not at all.
+
+    Args:
+        frame: one row per face: see `read_manifest`. Absent columns become null, further ones are kept.
+        path: the Parquet file.
+
+    Raises:
+        DataError: a value breaks the contract, or the file cannot be written.
+
+    Example:
+        >>> import polars as pl
+        >>> faces = pl.DataFrame({"path": ["a.png"], "split": ["train"], "source": ["mine"], "source_id": ["a"]})
+        >>> affekt.write_manifest(faces.with_columns(emotion=pl.lit("fear")), "faces.parquet")
+        >>> affekt.read_manifest("faces.parquet").select("split", "emotion", "valence").rows()
+        [('train', 'fear', None)]
+    """
+    write_table(to_manifest(frame), Path(path))
 
 
 def write_table(frame: pl.DataFrame, path: Path) -> None:
@@ -162,17 +177,11 @@ def read_manifest(path: str | Path, *, with_wrong_labels: bool = False) -> pl.Da
         DataError: the file is missing, is not a manifest, holds no rows, or a value breaks the contract.
 
     Example:
-        >>> from pathlib import Path
-        >>> from tempfile import TemporaryDirectory
-        >>> import polars as pl
-        >>> import affekt
-        >>> from affekt.data.manifest import write_manifest
-        >>> face = {"path": "a.png", "split": "train", "source": "mine", "source_id": "a", "emotion": "fear"}
-        >>> with TemporaryDirectory() as folder:
-        ...     write_manifest(pl.DataFrame([face]), Path(folder, "faces.parquet"))
-        ...     manifest = affekt.read_manifest(f"{folder}/faces.parquet")
-        >>> manifest.select("split", "emotion", "valence").rows()
-        [('train', 'fear', None)]
+        >>> from drawn_faces import drawn_manifest
+        >>> faces = drawn_manifest(identities=4, pictures_per_identity=2, size=48, seed=0)
+        >>> affekt.write_manifest(faces, "faces.parquet")
+        >>> affekt.read_manifest("faces.parquet")["source"].unique().to_list()
+        ['drawn']
     """
     path = Path(path)
     _refuse_absent(path, "a manifest", "make one with: affekt data import --help")

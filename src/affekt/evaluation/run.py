@@ -6,11 +6,9 @@ file, which therefore imports the rest when it runs.
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, ParamSpec
-
-from tyro.conf import Positional, Suppress
 
 from affekt.errors import ConfigError, needs_extra, require_seed
 
@@ -19,17 +17,6 @@ if TYPE_CHECKING:
 
     from affekt.evaluation.evaluate import Evaluation
     from affekt.networks.predictions import RowPredictor
-
-    PathLike = str | Path
-    Paths = str | Path | Sequence[str | Path]
-    Manifest = str | Path | pl.DataFrame
-    Predictions = Paths | Mapping[str, pl.DataFrame]
-    Names = Sequence[str]
-else:
-    # What the command line can give, which is all that tyro needs to know: its help loads neither polars nor torch.
-    PathLike = Manifest = Path
-    Paths = Predictions = tuple[Path, ...]
-    Names = tuple[str, ...]
 
 Options = ParamSpec("Options")
 
@@ -81,25 +68,25 @@ class EvaluateOptions:
         0.0
     """
 
-    models: Positional[Paths] = ()
+    models: str | Path | Sequence[str | Path] = ()
     _: KW_ONLY
-    data: Manifest
-    predictions: Predictions = ()
+    data: "str | Path | pl.DataFrame"
+    predictions: "str | Path | Sequence[str | Path] | Mapping[str, pl.DataFrame]" = ()
     split: str = "test"
-    out: PathLike = Path("report")
+    out: str | Path = Path("report")
     seed: int = 0
     resamples: int = 1000
     by: Literal["row", "subject"] = "row"
-    without: Names = ()
-    groups: Names = ()
-    attributes: PathLike | None = None
+    without: str | Sequence[str] = ()
+    groups: str | Sequence[str] = ()
+    attributes: str | Path | None = None
     mistakes: int = 24
     corruptions: bool = False
     record: bool = False
     device: str = "cpu"
     runtime: Literal["torch", "auto", "onnxruntime", "openvino", "cuda"] = "torch"
-    names: dict[str, str] = field(default_factory=dict)
-    command: Suppress[str] = ""
+    names: Mapping[str, str] | None = None
+    command: str = ""
 
     def __post_init__(self) -> None:
         """Refuse numbers out of range and new names of nothing.
@@ -114,7 +101,7 @@ class EvaluateOptions:
                 "0 turns either off"
             )
         found = sorted(map(_stem, [*_paths(self.models), *_paths(self.predictions)]))
-        strangers = [name for name in self.names if name not in found]
+        strangers = [name for name in self.names or {} if name not in found]
         if strangers:
             raise ConfigError(
                 f"expected --names of {', '.join(found) or 'a model or table'}, got {strangers[0]!r}; "
@@ -215,16 +202,16 @@ class EvaluateOptions:
 
     def _name(self, path: Path) -> str:
         """Return what a model or a table is called: the name it was given, or its folder's or file's own."""
-        return self.names.get(_stem(path), _stem(path))
+        return (self.names or {}).get(_stem(path), _stem(path))
 
 
-def _paths(given: "Predictions") -> list[Path]:
+def _paths(given: "str | Path | Sequence[str | Path] | Mapping[str, pl.DataFrame]") -> list[Path]:
     if isinstance(given, Mapping):
         return []
     return [Path(given)] if isinstance(given, str | Path) else [Path(path) for path in given]
 
 
-def _words(given: "Names") -> tuple[str, ...]:
+def _words(given: str | Sequence[str]) -> tuple[str, ...]:
     return (given,) if isinstance(given, str) else tuple(given)
 
 
@@ -251,7 +238,7 @@ def _function_of(options: Callable[Options, EvaluateOptions]) -> "Callable[Optio
         return options(*args, **kwargs).run()
 
     evaluate.__doc__ = options.__doc__
-    evaluate.__signature__ = inspect.signature(options)  # pyright: ignore[reportFunctionMemberAccess]
+    evaluate.__signature__ = inspect.signature(options).replace(return_annotation="Evaluation")  # pyright: ignore[reportFunctionMemberAccess]
     return evaluate
 
 

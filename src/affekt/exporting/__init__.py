@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from tyro.conf import Positional
-
 from affekt.errors import ConfigError, needs_extra
 
 if TYPE_CHECKING:
@@ -12,23 +10,16 @@ if TYPE_CHECKING:
 
     from affekt.exporting.model_folder import Exported
 
-    PathLike = str | Path
-    Manifest = str | Path | pl.DataFrame
-else:
-    # What the command line can give, which is all that tyro needs to know: its help loads neither polars nor torch.
-    PathLike = Manifest = Path
-    Exported = object
-
 
 def export(
-    run: Positional[PathLike],
+    run: str | Path,
     *,
-    out: PathLike,
+    out: str | Path,
     precision: Literal["fp32", "fp16", "int8"] = "fp32",
-    data: Manifest | None = None,
+    data: "str | Path | pl.DataFrame | None" = None,
     split: str = "auto",
     force: bool = False,
-) -> Exported:
+) -> "Exported":
     """Write a model folder: weights, card, and an ONNX file that was checked against the weights.
 
     Args:

@@ -1,25 +1,43 @@
-"""Find faces in pictures of any size: YuNet on onnxruntime, and scikit-image's cascade, which can stand in for it."""
+"""Find faces in pictures of any size: YuNet on onnxruntime, and scikit-image's cascade, which can stand in for it.
 
+YuNet's file, of opencv_zoo (MIT), is fetched once, checked, and kept. Wu, Peng and Yu (2023), "YuNet: A Tiny
+Millisecond-level Face Detector", Machine Intelligence Research 20, 656-665.
+"""
+
+import atexit
+import hashlib
+import http.client
+import tempfile
+import urllib.request
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 from PIL import Image
 
-from affekt.errors import ConfigError, needs_extra
-from affekt.faces.detector_file import yunet_path
+from affekt.errors import ConfigError, DataError, ModelError, needs_extra
+from affekt.files import affekt_home, written_whole
 
+YUNET_FILE = "face_detection_yunet_2026may.onnx"
+YUNET_SHA256 = "ebafce4e3c118d6554634be5c27ab333b4c047a9a8c3faf1d7cf93101c22f0f0"
+YUNET_URL = (
+    "https://github.com/opencv/opencv_zoo/raw/47534e27c9851bb1128ccc0102f1145e27f23f98"
+    f"/models/face_detection_yunet/{YUNET_FILE}"
+)
+TIMEOUT_S = 10.0
+"""How long the host may be silent before it counts as out of reach."""
 STRIDES = (8, 16, 32)
 """Pixels between the anchors of YuNet's three scales."""
 LANDMARKS = ("right_eye", "left_eye", "nose", "mouth_right", "mouth_left")
 """Order of the landmarks; right and left are the person's own."""
+OVERLAP = 0.3
+"""Of two boxes that overlap by more than this (intersection over union) the surer stays, of the cascade the larger."""
 CASCADE_LONGEST_SIDE = 480
 """Larger pictures are shrunk to this many pixels for the cascade: its cost grows with their area."""
 CASCADE_SMALLEST_FACE = 24
 """Side of the smallest face that is looked for, in pixels of the shrunk picture: the cascade's own window."""
-CASCADE_OVERLAP = 0.3
-"""Of two boxes that overlap by more than this (intersection over union), the larger stays."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,36 +65,22 @@ class FaceDetector:
 
     name = "yunet"
 
-    def __init__(
-        self,
-        path: Path | None = None,
-        *,
-        longest_side: int = 640,
-        score_threshold: float = 0.7,
-        overlap_threshold: float = 0.3,
-        threads: int = 1,
-    ) -> None:
+    def __init__(self, path: Path | None = None, *, longest_side: int = 640, score_threshold: float = 0.7) -> None:
         """Load the detector from its file; None takes the kept one, fetched on first use.
 
         Larger pictures are shrunk to `longest_side` pixels. YuNet finds faces of about 10 to 300 pixels there: raise it
-        to find small faces in large pictures, at a cost that grows with its square. Of two boxes whose intersection
-        over union is above `overlap_threshold` the surer stays. `threads` are the cores per picture.
+        to find small faces in large pictures, at a cost that grows with its square.
         """
         if longest_side < max(STRIDES):
             raise ConfigError(
                 f"expected longest_side of at least {max(STRIDES)} pixels, got {longest_side}; 640 is usual"
             )
-        for name, value in {"score": score_threshold, "overlap": overlap_threshold}.items():
-            if not 0 < value < 1:
-                raise ConfigError(f"expected a {name} threshold between 0 and 1, got {value}; 0.7 and 0.3 are usual")
+        if not 0 < score_threshold < 1:
+            raise ConfigError(f"expected a score threshold between 0 and 1, got {score_threshold}; 0.7 is usual")
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = 1  # other cores have pictures of their own
         self._session = onnxruntime.InferenceSession(path or yunet_path(), options, providers=["CPUExecutionProvider"])
-        self.longest_side, self.score_threshold, self.overlap_threshold = (
-            longest_side,
-            score_threshold,
-            overlap_threshold,
-        )
+        self.longest_side, self.score_threshold = longest_side, score_threshold
 
     def detect(self, image_rgb: np.ndarray) -> Faces:
         """Find the faces of a (height, width, 3) uint8 picture."""
@@ -94,8 +98,8 @@ class FaceDetector:
         # YuNet was trained on blue, green, red in 0-255. A channel at a time takes a quarter of one assignment's time.
         for place, channel in enumerate((2, 1, 0)):
             padded[0, place, :height, :width] = image_rgb[..., channel]
-        outputs = self._session.run(None, {"input": padded.astype(np.float32)})
-        named = dict(zip((output.name for output in self._session.get_outputs()), outputs, strict=True))
+        answers = self._session.run(None, {"input": padded.astype(np.float32)})
+        named = dict(zip((output.name for output in self._session.get_outputs()), answers, strict=True))
         scales = []
         for stride in STRIDES:
             parts = {part: np.asarray(named[f"{part}_{stride}"])[0] for part in ("cls", "obj", "bbox", "kps")}
@@ -103,7 +107,7 @@ class FaceDetector:
             scales.append(decode(**parts, stride=stride, columns=columns, score_threshold=self.score_threshold))
         fields = zip(*((one.box_xyxy, one.landmarks_xy, one.score) for one in scales), strict=True)
         faces = Faces(*map(np.concatenate, fields))
-        return faces[without_overlaps(faces.box_xyxy, faces.score, self.overlap_threshold)]
+        return faces[without_overlaps(faces.box_xyxy, faces.score)]
 
 
 def _shrunk(image_rgb: np.ndarray, scale: float) -> np.ndarray:
@@ -139,11 +143,8 @@ def decode(
     return Faces(np.concatenate([centre - half, centre + half], axis=1), landmarks, score[kept])
 
 
-def without_overlaps(box_xyxy: np.ndarray, score: np.ndarray, threshold: float) -> np.ndarray:
-    """Return the indices of the boxes that stay, (boxes, 4) given, the surest first.
-
-    They are chosen greedily, and of two whose intersection over union is above the threshold the surer stays.
-    """
+def without_overlaps(box_xyxy: np.ndarray, score: np.ndarray) -> np.ndarray:
+    """Return the indices of the (boxes, 4) that stay, the surest first; chosen greedily, as OVERLAP says."""
     waiting = np.argsort(-score, kind="stable")
     area = np.prod(box_xyxy[:, 2:] - box_xyxy[:, :2], axis=1)
     chosen = []
@@ -153,7 +154,7 @@ def without_overlaps(box_xyxy: np.ndarray, score: np.ndarray, threshold: float) 
         top_left = np.maximum(box_xyxy[best, :2], box_xyxy[waiting, :2])
         bottom_right = np.minimum(box_xyxy[best, 2:], box_xyxy[waiting, 2:])
         shared = np.prod(np.clip(bottom_right - top_left, 0, None), axis=1)
-        waiting = waiting[shared <= threshold * (area[best] + area[waiting] - shared)]
+        waiting = waiting[shared <= OVERLAP * (area[best] + area[waiting] - shared)]
     return np.array(chosen, dtype=np.intp)
 
 
@@ -184,4 +185,69 @@ class CascadeDetector:
         nothing = np.full(len(boxes), np.nan, dtype=np.float32)
         landmarks = np.full((len(boxes), 5, 2), np.nan, dtype=np.float32)
         faces = Faces(np.array(boxes, dtype=np.float32).reshape(-1, 4) * back, landmarks, nothing)
-        return faces[without_overlaps(faces.box_xyxy, np.arange(len(faces), 0.0, -1.0), CASCADE_OVERLAP)]
+        return faces[without_overlaps(faces.box_xyxy, np.arange(len(faces), 0.0, -1.0))]
+
+
+def yunet_path() -> Path:
+    """Return the detector's file, fetched on first use into `AFFEKT_HOME`; one already there is never fetched again.
+
+    Where `AFFEKT_HOME` cannot be written, the file lasts as long as this process.
+    """
+    try:
+        place = affekt_home() / "detectors" / YUNET_FILE
+    except ConfigError as error:
+        raise ModelError(str(error)) from error
+    try:
+        content = place.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return _fetched(place)
+    except OSError as error:
+        raise ModelError(
+            f"expected to read the face detector at {place}, got {error.strerror}; let this user read it, or set "
+            "AFFEKT_HOME to another folder"
+        ) from error
+    _check(content, str(place))
+    return place
+
+
+def _fetched(place: Path) -> Path:
+    try:
+        with urllib.request.urlopen(YUNET_URL, timeout=TIMEOUT_S) as answer:
+            content = answer.read()
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "reason", None) or error
+        raise ModelError(
+            f"expected the face detector at {place} or from {YUNET_URL}, got {reason}; put the file there by hand, "
+            "or say that each picture is a face: faces whole to predict, faces given to import"
+        ) from error
+    _check(content, YUNET_URL)
+    try:
+        with written_whole(place) as temporary:
+            temporary.write_bytes(content)
+    except DataError:
+        # It was paid for, and the next process may have a home to keep it in.
+        return _kept_for_now(content)
+    return place
+
+
+@cache
+def _kept_for_now(content: bytes) -> Path:
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="affekt-")
+        atexit.register(folder.cleanup)
+        place = Path(folder.name) / YUNET_FILE
+        place.write_bytes(content)
+    except OSError as error:
+        raise ModelError(
+            f"expected a folder to write the face detector to, got {error}; set AFFEKT_HOME to one"
+        ) from error
+    return place
+
+
+def _check(content: bytes, source: str) -> None:
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != YUNET_SHA256:
+        raise ModelError(
+            f"expected the face detector with sha256 {YUNET_SHA256}, got {digest} in {source}; delete the file and "
+            "fetch it again"
+        )

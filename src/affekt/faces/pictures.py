@@ -147,27 +147,31 @@ def rgb_of_image(image: Image.Image) -> np.ndarray:
 def rgb_of_array(pixels: np.ndarray) -> np.ndarray:
     """Return a picture that is given as an array, as `Analyzer.analyze` takes it, as `read_rgb` returns a file's."""
     shape = pixels.shape
-    is_grey = len(shape) == 2
-    if 0 in shape or not (is_grey or (len(shape) == 3 and shape[2] in CHANNELS)):
+    if problem := _problem_of_shape(shape):
         raise ConfigError(
-            "expected pictures as arrays (height, width) or (height, width, channels) with 1, 3 or 4 channels, got the "
-            f"shape {shape}; {_how_to_shape(shape)}"
-        )
-    if len(shape) == 3 and shape[0] in CHANNELS:
-        raise ConfigError(
-            f"expected pictures as arrays whose channels come last, got the shape {shape}, in which they could come "
-            "first too; give a picture of more than 4 pixels on each side"
+            "expected pictures as arrays (height, width) or (height, width, channels) with 1, 3 or 4 channels, got "
+            f"the shape {shape}{problem}"
         )
     scaled = _scaled_to_uint8(pixels)
-    return np.repeat(scaled.reshape(*shape[:2], 1), 3, axis=2) if is_grey or shape[2] == 1 else scaled[..., :3]
+    is_grey = len(shape) == 2 or shape[2] == 1
+    return np.repeat(scaled.reshape(*shape[:2], 1), 3, axis=2) if is_grey else scaled[..., :3]
 
 
-def _how_to_shape(shape: tuple[int, ...]) -> str:
-    if len(shape) == 3 and shape[0] in CHANNELS:
-        return "move the channels to the end: numpy.moveaxis(array, -3, -1)"
-    if len(shape) == 3:
-        return "give several grey pictures as a list: list(array)"
-    return "give one picture, a list of pictures, or a batch (pictures, height, width, 3)"
+def _problem_of_shape(shape: tuple[int, ...]) -> str | None:
+    """Return what an array that is no picture may be, and what to do; None for pictures."""
+    if 0 in shape:
+        return ", which holds no pixel; see where it was cut out, and leave it out"
+    if len(shape) not in (2, 3):
+        return "; give one picture, a list of pictures, or a batch (pictures, height, width, 3)"
+    if len(shape) == 2:
+        return None
+    if shape[2] == 2:
+        return "; of grey with alpha take the grey: array[..., 0]"
+    if shape[0] in CHANNELS and shape[2] in CHANNELS:
+        return ", whose channels could come first too; give a picture of more than 4 pixels on each side"
+    if shape[0] in CHANNELS:
+        return "; move the channels to the end: numpy.moveaxis(array, -3, -1)"
+    return None if shape[2] in CHANNELS else "; give several grey pictures as a list: list(array)"
 
 
 def _scaled_to_uint8(pixels: np.ndarray) -> np.ndarray:
@@ -181,7 +185,9 @@ def _scaled_to_uint8(pixels: np.ndarray) -> np.ndarray:
             "with array.astype('uint8')"
         )
     low, high = float(pixels.min()), float(pixels.max())
-    if not (low >= 0 and high <= 1):  # NaN is neither
+    if np.isnan(low):
+        raise ConfigError("expected floats from 0 to 1, got NaN among them; replace it with numpy.nan_to_num(array)")
+    if low < 0 or high > 1:
         raise ConfigError(
             f"expected floats from 0 to 1, got values from {low:g} to {high:g}; scale them, or convert values from 0 "
             "to 255 with array.astype('uint8')"

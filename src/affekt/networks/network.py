@@ -122,6 +122,7 @@ def face_resnet(
     channels: int,
     *,
     width: int,
+    stem_width: int | None = None,
     layers: tuple[int, int, int, int] = (2, 2, 2, 2),
     enlargement: float = 1.0,
     is_mirrored: bool = False,
@@ -131,6 +132,7 @@ def face_resnet(
     Args:
         channels: of the picture.
         width: channels of the first stage; each further stage has twice as many.
+        stem_width: channels of the first two convolutions; half of `width` if None.
         layers: blocks of each stage.
         enlargement: factor by which the picture's sides are enlarged before anything else.
         is_mirrored: whether the network answers a picture and its mirror image alike, if the enlarged sides are
@@ -147,7 +149,7 @@ def face_resnet(
         in_chans=channels,
         global_pool="",
         stem_type="deep",
-        stem_width=width // 2,
+        stem_width=stem_width or width // 2,
         avg_down=True,
         channels=(width, 2 * width, 4 * width, 8 * width),
     )
@@ -174,7 +176,7 @@ FACE_RESNETS: dict[str, Callable[[int], ResNet]] = {
     "face_resnet18_w16_64px": partial(face_resnet, width=16, enlargement=4 / 3),
     "face_resnet18_w24": partial(face_resnet, width=24),
     "face_resnet18_w32": partial(face_resnet, width=32),
-    "face_resnet18_w32_mirrored": partial(face_resnet, width=32, is_mirrored=True),
+    "face_resnet18_w32_stem8_mirrored": partial(face_resnet, width=32, stem_width=8, is_mirrored=True),
     "face_resnet18_w32_64px": partial(face_resnet, width=32, enlargement=4 / 3),
     "face_resnet18_w32_64px_mirrored": partial(face_resnet, width=32, enlargement=4 / 3, is_mirrored=True),
     "face_resnet18_w40": partial(face_resnet, width=40),

@@ -26,7 +26,7 @@ from affekt import __version__
 from affekt.analysis.analyzer import Analyzer
 from affekt.analysis.options import AnalyzerOptions
 from affekt.errors import AffektError
-from affekt.faces.detector_file import yunet_path
+from affekt.faces.detection import yunet_path
 from affekt.models.card import CARD_FILE, ONNX_FILE, Card, model_folder
 from affekt.server.analyze import RETRY_LATER, analyze_route
 from affekt.server.answers import EXCEPTION_HANDLERS, Health, problems

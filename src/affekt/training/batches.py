@@ -1,8 +1,8 @@
-"""What a network is given for a batch of rows, on its device: normalised crops, or features computed once."""
+"""Batches: what a network is given, crops that progressive resizing shows small at first, or features computed once."""
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 import polars as pl
@@ -18,10 +18,11 @@ from affekt.networks.predictions import Crops
 from affekt.terminal import progress_bar
 from affekt.training.augmentation import augment
 from affekt.training.recipe import Augmentation, Recipe
-from affekt.training.schedule import size_and_augmentation
 
 MEMORY_LIMIT_BYTES = 6 * 2**30
 """Crops that need less are decoded once and kept; larger splits are decoded anew each epoch by worker processes."""
+SIDE_STEP = 8
+"""Progressive resizing: sides grow by this many pixels."""
 DECODED_AT_ONCE = 256
 """Crops that the cores decode between two turns of the progress bar."""
 
@@ -118,6 +119,22 @@ class CropBatches:
         std = torch.tensor(self.preprocessing.std, device=self.device).view(-1, 1, 1)
         # Channels last is twice as fast for depthwise convolutions on a CPU.
         return ((images - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+def size_and_augmentation(recipe: Recipe, epoch: int) -> tuple[int, Augmentation]:
+    """Progressive resizing: the side of the pictures in an epoch, counted from 0, and the random changes made to them.
+
+    Small pictures with few changes come first, which cost little while the network knows little: Tan and Le (2021,
+    ICML), "EfficientNetV2: Smaller Models and Faster Training", section 4.
+    """
+    full, data = recipe.network.input_size, recipe.data
+    reached = min(1.0, epoch / data.resizing_epochs) if data.resizing_epochs else 1.0
+    if reached == 1:
+        return full, recipe.augmentation
+    start = data.start_size or full
+    size = start + SIDE_STEP * int(reached * (full - start) / SIDE_STEP)
+    names = [each.name for each in fields(Augmentation) if each.name != "flip"]
+    return size, replace(recipe.augmentation, **{name: getattr(recipe.augmentation, name) * reached for name in names})
 
 
 @dataclass(frozen=True)

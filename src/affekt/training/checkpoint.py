@@ -23,8 +23,8 @@ from torch.utils.tensorboard.summary import scalar
 from affekt.errors import DataError, ModelError
 from affekt.files import written_whole
 from affekt.networks.weights import write_tensors
+from affekt.training.optimisation import Schedule, build_optimiser, moving_average
 from affekt.training.recipe import Recipe
-from affekt.training.schedule import Schedule, build_optimiser, moving_average
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
 LOG_FILE = "log.jsonl"

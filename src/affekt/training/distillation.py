@@ -5,8 +5,8 @@ sees, changed at random alike (Beyer et al. 2022, "Knowledge distillation: A goo
 or are asked once.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -20,38 +20,27 @@ from affekt.networks.weights import load_model
 from affekt.terminal import progress_bar
 from affekt.training.batches import CropBatches, in_batches
 from affekt.training.distributed import autocast
-from affekt.training.mixup import Mixing
 from affekt.training.recipe import Augmentation
-from affekt.training.task import TargetsByHead, Task
+from affekt.training.task import Mix, TargetsByHead, Task
 
-
-class Teachers(Protocol):
-    """Whatever answers for a batch."""
-
-    def answers(self, rows: Tensor, images: Tensor, mixing: Mixing | None) -> TargetsByHead:
-        """Return what the teachers say of a batch, by head; a head that no teacher has is left out.
-
-        Args:
-            rows: numbers of the training rows, on the CPU.
-            images: what the network is given of them, changed and mixed.
-            mixing: how the images were mixed.
-        """
-        ...
+Answers = Callable[[Tensor, Tensor, Mix], TargetsByHead]
+"""What teachers say of a batch: of the numbers of its rows, what the network is given of them, and how that was mixed.
+A head that no teacher has is left out."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DistillationTask(Task):
     """Learn a mixture of the rows' own targets and the teachers' answers."""
 
-    teachers: Teachers
+    answers: Answers
     precision: str = "fp32"
     """At which teachers that see the images compute."""
 
-    def targets_of(self, rows: Tensor, images: Tensor, mixing: Mixing | None) -> TargetsByHead:
+    def targets_of(self, rows: Tensor, images: Tensor, mix: Mix) -> TargetsByHead:
         """Return the mixture of targets and answers; rows without a target (NaN) have the answers alone."""
-        own = super().targets_of(rows, images, mixing)
+        own = super().targets_of(rows, images, mix)
         with autocast(images.device, self.precision):
-            answers = self.teachers.answers(rows, images, mixing)
+            answers = self.answers(rows, images, mix)
         weight = self.options.teacher_weight
         return own | {
             head: torch.where(own[head].isnan(), said, torch.lerp(own[head], said, weight))
@@ -60,7 +49,7 @@ class DistillationTask(Task):
 
 
 @dataclass(frozen=True)
-class NetworkTeachers:
+class Teachers:
     """Networks that see what the network they teach sees."""
 
     members: tuple[tuple[Network, Preprocessing], ...]
@@ -68,14 +57,9 @@ class NetworkTeachers:
     student: Preprocessing
     """What the network that is taught wants to see."""
 
-    def answers(self, rows: Tensor, images: Tensor, mixing: Mixing | None) -> TargetsByHead:
-        """Average the teachers' answers to the images."""
-        del rows, mixing
-        return self.answers_to(images)
-
     @torch.no_grad()
-    def answers_to(self, images: Tensor) -> TargetsByHead:
-        """Average the teachers' answers to (faces, channels, height, width), normalised as the student wants them."""
+    def __call__(self, images: Tensor) -> TargetsByHead:
+        """Average the answers to (faces, channels, height, width), normalised as the student wants them."""
         pixels = images * _column(self.student.std, images) + _column(self.student.mean, images)
         said: dict[str, list[Tensor]] = {}
         for network, preprocessing in self.members:
@@ -86,19 +70,12 @@ class NetworkTeachers:
         return {head: torch.stack(values).mean(0) for head, values in said.items()}
 
 
-@dataclass(frozen=True)
-class AnswerTable:
-    """Teachers that were asked once: their answers for all training rows."""
-
-    by_head: TargetsByHead
-
-    def answers(self, rows: Tensor, images: Tensor, mixing: Mixing | None) -> TargetsByHead:
-        """Return what they said of the rows, mixed as the images were."""
-        said = {head: values[rows.to(images.device)] for head, values in self.by_head.items()}
-        return said if mixing is None else {head: mixing(values) for head, values in said.items()}
+def asked_each_time(teachers: Teachers) -> Answers:
+    """Ask teachers about every batch."""
+    return lambda rows, images, mix: teachers(images)
 
 
-def asked_once(teachers: NetworkTeachers, crops: CropBatches) -> AnswerTable:
+def asked_once(teachers: Teachers, crops: CropBatches) -> TargetsByHead:
     """Ask teachers about each unchanged crop and its mirror image, and average the two.
 
     Costs two passes for the whole training instead of one per epoch, and what is taught no longer depends on how a
@@ -108,14 +85,19 @@ def asked_once(teachers: NetworkTeachers, crops: CropBatches) -> AnswerTable:
     said: dict[str, list[Tensor]] = {}
     with progress_bar(total=len(crops), description="ask teachers", unit="face") as bar:
         for images in plain.batches(in_batches(len(crops), 128)):
-            mirrored = teachers.answers_to(images.flip(-1))
-            for head, answer in teachers.answers_to(images).items():
+            mirrored = teachers(images.flip(-1))
+            for head, answer in teachers(images).items():
                 said.setdefault(head, []).append((answer + mirrored[head]) / 2)
             bar.update(len(images))
-    return AnswerTable({head: torch.cat(values) for head, values in said.items()})
+    return {head: torch.cat(values) for head, values in said.items()}
 
 
-def load_teachers(folders: tuple[str, ...], student: Preprocessing, device: torch.device) -> NetworkTeachers:
+def from_table(table: TargetsByHead) -> Answers:
+    """Look up what teachers said once of all training rows, mixed as the images were."""
+    return lambda rows, images, mix: {head: mix(values[rows.to(images.device)]) for head, values in table.items()}
+
+
+def load_teachers(folders: tuple[str, ...], student: Preprocessing, device: torch.device) -> Teachers:
     """Load the models that teach, by folder or by the name of one that comes with affekt.
 
     Raises:
@@ -131,7 +113,7 @@ def load_teachers(folders: tuple[str, ...], student: Preprocessing, device: torc
                 f"in {folder}; type --crop-margin {card.preprocessing.crop_margin}"
             )
         members.append((network.to(device), card.preprocessing))
-    return NetworkTeachers(tuple(members), student)
+    return Teachers(tuple(members), student)
 
 
 def seen_by(preprocessing: Preprocessing, pixels: Tensor) -> Tensor:

@@ -15,10 +15,10 @@ from affekt.terminal import progress_bar
 from affekt.training.batches import Batches, in_batches
 from affekt.training.checkpoint import TrainingState
 from affekt.training.distributed import World, autocast
+from affekt.training.optimisation import sam_backward, sam_radius_in
 from affekt.training.recipe import Recipe
 from affekt.training.rows import Targets, epoch_batches
-from affekt.training.sam import sam_backward, sam_radius_in
-from affekt.training.task import Batch, Task, concordance
+from affekt.training.task import TargetsByHead, Task, concordance
 
 
 @dataclass(frozen=True)
@@ -107,16 +107,17 @@ class Trainer:
         total = torch.zeros((), device=self.device)
         with progress_bar(total=len(steps), description=f"epoch {epoch + 1}") as bar:
             for number, rows in enumerate(own, start=1):
-                batch = self.task.batch(rows, next(inputs), generator)
-                total += sam_backward(partial(self._backward, module, batch), state.module, radius)
+                images, targets = self.task.batch(rows, next(inputs), generator)
+                backward = partial(self._backward, module, images, targets)
+                total += sam_backward(backward, state.module, radius)
                 state.step(recipe.step.clip_norm)
                 bar.update()
                 bar.set_postfix_str(f"loss {float(total) / number:.4f}", refresh=False)
         return float(world.gather(total[None] / len(own)).mean())
 
-    def _backward(self, module: torch.nn.Module, batch: Batch) -> Tensor:
+    def _backward(self, module: torch.nn.Module, images: Tensor, targets: TargetsByHead) -> Tensor:
         """Add the gradient of a batch's loss to the parameters, and return the loss."""
-        loss = self.task.loss(_forward(module, batch.images, self.recipe.step.precision), batch.targets)
+        loss = self.task.loss(_forward(module, images, self.recipe.step.precision), targets)
         loss.backward()
         return loss.detach()
 

@@ -24,7 +24,7 @@ from affekt.training.checkpoint import (
     write_log,
     write_tensorboard,
 )
-from affekt.training.distillation import DistillationTask, asked_once, load_teachers
+from affekt.training.distillation import DistillationTask, asked_each_time, asked_once, from_table, load_teachers
 from affekt.training.distributed import World, choose_device, joined_world
 from affekt.training.frozen_features import extract_features
 from affekt.training.generations import Run
@@ -141,10 +141,11 @@ def _task(recipe: Recipe, training: Split, device: torch.device) -> Task:
     if not recipe.loss.teachers:
         return Task(recipe.loss, targets, mixup)
     teachers = load_teachers(recipe.loss.teachers, recipe.network.preprocessing, device)
+    answers = asked_each_time(teachers)
     if recipe.loss.teacher_view == "plain":
         assert isinstance(training.batches, CropBatches)
-        teachers = asked_once(teachers, training.batches)
-    return DistillationTask(recipe.loss, targets, mixup, teachers=teachers, precision=recipe.step.precision)
+        answers = from_table(asked_once(teachers, training.batches))
+    return DistillationTask(recipe.loss, targets, mixup, answers=answers, precision=recipe.step.precision)
 
 
 def _with_features(network: Network, splits: list[Split], recipe: Recipe) -> list[Split]:

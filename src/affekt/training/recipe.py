@@ -226,7 +226,15 @@ class ScheduleOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """One training, from the network to the last epoch, in groups of options."""
+    """One training, from the network to the last epoch, in groups of options.
+
+    Example:
+        >>> recipe = affekt.find_recipe("mobilenetv2-drawn").recipe.with_options(epochs=3, learning_rate=4e-3)
+        >>> recipe.schedule.epochs, recipe.step.learning_rate
+        (3, 0.004)
+        >>> affekt.Recipe.of(architecture="mobilenetv2_100").network.frozen
+        True
+    """
 
     network: tyro.conf.OmitArgPrefixes[NetworkOptions]
     """The network, and the pictures it wants to see."""

@@ -26,13 +26,16 @@ class NamedRecipe:
 
 
 def find_recipe(name: str) -> NamedRecipe:
-    """Return the recipe of a name.
+    """Return the recipe of a name, and the chain of trainings around it.
+
+    Args:
+        name: as `affekt train` lists them.
 
     Raises:
         ConfigError: there is no such recipe.
 
     Example:
-        >>> find_recipe("affekt").chain.generations
+        >>> affekt.find_recipe("affekt").chain.generations
         3
     """
     if name not in RECIPES:
@@ -136,9 +139,8 @@ AFFEKT_FAST = AFFEKT.with_options(
 # Learns one soft label per face of four sources (results/wild), and what a teacher says of each changed crop; what
 # differs between cameras, lights and detectors is drawn at random.
 AFFEKT_WORLD = AFFEKT.with_options(
-    architecture="face_resnet18_w32_mirrored",
+    architecture="face_resnet18_w32_stem8_mirrored",
     weights=("affekt",),
-    input_size=46,
     crop_margin=-0.1,
     augmentation=Augmentation(
         flip=True,
@@ -160,7 +162,7 @@ AFFEKT_WORLD = AFFEKT.with_options(
     learning_rate=1e-3,
     batch_size=128,
     mixup=0.2,
-    epochs=20,
+    epochs=16,
     warmup_epochs=0.3,
     clip_norm=5.0,
     start_size=0,

@@ -58,14 +58,13 @@ def train(
 
     Example:
         >>> import polars
-        >>> from affekt.training.recipes import find_recipe
         >>> faces = polars.DataFrame({"path": ["portrait.png", "empty.png"] * 6}).with_columns(
         ...     source=polars.lit("mine"),
         ...     source_id=polars.int_range(12).cast(str),
         ...     split=polars.Series(["train"] * 8 + ["val"] * 4),
         ...     emotion=polars.Series(["happiness", "neutral"] * 6),
         ... )
-        >>> small = find_recipe("mobilenetv2-drawn").recipe.with_options(input_size=32, batch_size=4, epochs=1)
+        >>> small = affekt.find_recipe("mobilenetv2-drawn").recipe.with_options(input_size=32, batch_size=4, epochs=1)
         >>> affekt.train(small, faces, "runs/mine").training["best_epoch"]
         1
     """

@@ -1,25 +1,51 @@
-"""The task: what is learnt from a batch, and the losses. The loop knows neither teachers nor mixing."""
+"""The task: what is learnt from a batch, mixup, and the losses. The loop knows neither teachers nor mixing.
 
+Mixup is of Zhang, Cisse, Dauphin and Lopez-Paz (2018, ICLR), "mixup: Beyond Empirical Risk Minimization".
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
 from affekt.networks.network import Outputs
-from affekt.training.mixup import Mixing, draw_mixing
 from affekt.training.recipe import LossOptions
 
 TargetsByHead = dict[str, Tensor]
 """What a network should say of the faces of a batch, by head; NaN is unknown."""
+Mix = Callable[[Tensor], Tensor]
+"""What is done to the inputs and the targets of a batch: `unmixed`, or a `Mixing`."""
+
+
+def unmixed(values: Tensor) -> Tensor:
+    """Return the values as they are."""
+    return values
 
 
 @dataclass(frozen=True)
-class Batch:
-    """What the network is given, and what it should say."""
+class Mixing:
+    """Mixup: which other row of its batch each row is mixed with, and how much of its own it keeps."""
 
-    images: Tensor
-    """(faces, channels, height, width), or (faces, features) of a frozen backbone."""
-    targets: TargetsByHead
+    own_fraction: Tensor
+    """(rows,) float32, a half to 1."""
+    other: Tensor
+    """(rows,) int64."""
+
+    def __call__(self, values: Tensor) -> Tensor:
+        """Mix (rows, ...) values; NaN, an unknown, stays unknown in all that it is mixed into."""
+        fraction = self.own_fraction.to(values.device).view(-1, *[1] * (values.ndim - 1))
+        layout = torch.channels_last if values.ndim == 4 else torch.contiguous_format
+        return torch.lerp(values[self.other], values, fraction).contiguous(memory_format=layout)
+
+
+def draw_mixing(rows: int, strength: float, generator: Generator) -> Mixing:
+    """Draw a partner for each row, and the larger of the two fractions from Beta(strength, strength), on the CPU."""
+    seed = int(torch.randint(2**62, (1,), generator=generator))
+    fractions = np.random.default_rng(seed).beta(strength, strength, rows).astype(np.float32)
+    own_fraction = torch.from_numpy(np.maximum(fractions, 1 - fractions))
+    return Mixing(own_fraction, torch.randperm(rows, generator=generator))
 
 
 @dataclass(frozen=True)
@@ -32,23 +58,15 @@ class Task:
     mixup: float = 0.0
     """How strongly each crop is mixed with another; 0 is off."""
 
-    def batch(self, rows: Tensor, images: Tensor, generator: Generator) -> Batch:
-        """Return what the network is given of some rows, and what it should say.
+    def batch(self, rows: Tensor, images: Tensor, generator: Generator) -> tuple[Tensor, TargetsByHead]:
+        """Return what the network is given of some rows, by their numbers and inputs, and what it should say."""
+        mix = draw_mixing(len(images), self.mixup, generator) if self.mixup else unmixed
+        images = mix(images)
+        return images, self.targets_of(rows, images, mix)
 
-        Args:
-            rows: numbers of the rows, on the CPU.
-            images: their inputs.
-            generator: a CPU generator, for what is drawn.
-        """
-        mixing = draw_mixing(len(images), self.mixup, generator) if self.mixup else None
-        if mixing is not None:
-            images = mixing(images)
-        return Batch(images, self.targets_of(rows, images, mixing))
-
-    def targets_of(self, rows: Tensor, images: Tensor, mixing: Mixing | None) -> TargetsByHead:
+    def targets_of(self, rows: Tensor, images: Tensor, mix: Mix) -> TargetsByHead:
         """Return what the network should say of some rows' images, which were mixed so."""
-        own = {head: values[rows].to(images.device) for head, values in self.targets.items()}
-        return own if mixing is None else {head: mixing(values) for head, values in own.items()}
+        return {head: mix(values[rows].to(images.device)) for head, values in self.targets.items()}
 
     def loss(self, outputs: Outputs, targets: TargetsByHead) -> Tensor:
         """Return the scalar loss of what a network said, in float32."""
@@ -64,15 +82,7 @@ class Task:
 
 
 def soft_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
-    """Cross-entropy against a distribution over the expressions, averaged over the faces.
-
-    Args:
-        logits: (n, 8).
-        target: (n, 8), each row summing to 1; rows with NaN are left out.
-
-    Returns:
-        Scalar; 0 where no row has a target.
-    """
+    """Mean cross-entropy of (n, 8) against distributions, without NaN rows; 0 where none is known."""
     known = ~target.isnan().any(1)
     logits, target = logits[known], target[known]
     if not len(logits):
@@ -87,15 +97,7 @@ def squared_error(predicted: Tensor, target: Tensor) -> Tensor:
 
 
 def concordance_loss(predicted: Tensor, target: Tensor) -> Tensor:
-    """One minus the concordance of a batch, averaged over valence and arousal.
-
-    Args:
-        predicted: (n, 2) in [-1, 1].
-        target: (n, 2), NaN rows left out.
-
-    Returns:
-        Scalar in [0, 2]; 0 where fewer than two rows are known.
-    """
+    """One minus the mean concordance of two columns, without NaN rows; 0 where fewer than two rows are known."""
     known = ~target.isnan().any(1)
     if known.sum() < 2:
         return predicted.sum() * 0

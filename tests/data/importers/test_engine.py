@@ -3,6 +3,7 @@
 import errno
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -12,12 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from affekt.data.importers import engine
-from affekt.data.importers.engine import ImportOptions, found_box, import_dataset, import_listing, run_in_processes
+from affekt.data.importers.engine import ImportOptions, found_box, import_dataset, run_in_processes
 from affekt.data.importers.listing import NO_FACE, Listing
 from affekt.data.manifest import encode_png, pixel_sha256, read_manifest
 from affekt.errors import ConfigError, DataError, ModelError
-from affekt.faces.detection import Faces
-from affekt.faces.detector_file import YUNET_FILE
+from affekt.faces.detection import YUNET_FILE, Faces
 from affekt.faces.pictures import read_rgb
 
 SMALL, LARGE = [10.0, 10.0, 20.0, 20.0], [40.0, 40.0, 80.0, 80.0]
@@ -27,7 +27,9 @@ SHARED = Path(__file__).resolve().parents[4] / "shared" / "models" / YUNET_FILE
 def imported(listing: Listing, out: Path, per_chunk: int = 256, **options):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine, "PICTURES_PER_CHUNK", per_chunk)
-        return import_listing(listing, ImportOptions(out=out, **{"jobs": 1, **options}))
+        return import_dataset(
+            SimpleNamespace(list_rows=lambda: listing), ImportOptions(out=out, **{"jobs": 1, **options})
+        )
 
 
 def pixels(seed: int) -> np.ndarray:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from affekt.data.importers.engine import ImportOptions, import_listing
+from affekt.data.importers.engine import ImportOptions, import_dataset
 from affekt.data.importers.ferplus import CHOICES, NORMS, PUBLISHED, RULES, FerPlus, keep_agreed, read_label_table
 from affekt.data.manifest import encode_png
 from affekt.errors import DataError
@@ -189,7 +189,8 @@ def write_folders(base: Path) -> Path:
 
 
 def test_the_folders_have_label_files_without_header(tmp_path):
-    listing = FerPlus(pixels=write_folders(tmp_path / "data")).list_rows()
+    dataset = FerPlus(pixels=write_folders(tmp_path / "data"))
+    listing = dataset.list_rows()
     frame = listing.rows
     assert frame["split"].to_list() == ["train", "train", "val", "test"]
     assert frame["emotion"].to_list() == ["surprise"] * 4
@@ -197,7 +198,7 @@ def test_the_folders_have_label_files_without_header(tmp_path):
     assert frame["votes"][0].to_list()[LABELS.index("fear")] == pytest.approx(0.2)
     assert listing.published == {"train": 25_045, "val": 3_191, "test": 3_137}
     assert any("label.csv" in note for note in listing.notes)
-    manifest = import_listing(listing, ImportOptions(out=tmp_path / "faces.parquet", jobs=1)).manifest
+    manifest = import_dataset(dataset, ImportOptions(out=tmp_path / "faces.parquet", jobs=1)).manifest
     assert (read_rgb(manifest["path"][3]) == greys(ord("d"))[..., None]).all()
 
 
@@ -212,10 +213,11 @@ def test_a_box_without_area_drops_the_picture_and_is_counted(tmp_path):
     table = write_folders(tmp_path / "data") / "FER2013Valid" / "label.csv"
     for box in ("(0, 0, 0, 0)", "(nan, 0, 48, 48)", "(0, 0, inf, 48)"):
         table.write_text(f'fer000000c.png,"{box}",0,0,8,0,0,0,2,0,0,0\n')
-        listing = FerPlus(pixels=tmp_path / "data").list_rows()
+        dataset = FerPlus(pixels=tmp_path / "data")
+        listing = dataset.list_rows()
         assert listing.rows["split"].to_list() == ["train", "train", "test"]
         assert listing.dropped == {"face box without an area": 1}
-        assert import_listing(listing, ImportOptions(out=tmp_path / "faces.parquet", jobs=1)).manifest.height == 3
+        assert import_dataset(dataset, ImportOptions(out=tmp_path / "faces.parquet", jobs=1)).manifest.height == 3
 
 
 @pytest.mark.parametrize(
@@ -239,9 +241,7 @@ def test_a_broken_line_of_a_label_file_is_an_error(tmp_path, line):
 def test_a_name_in_another_encoding_is_a_picture_that_is_not_there(tmp_path):
     table = write_folders(tmp_path / "data") / "FER2013Train" / "label.csv"
     table.write_bytes(table.read_bytes() + 'fär.png,"(0, 0, 48, 48)",10,0,0,0,0,0,0,0,0,0\n'.encode("latin-1"))
-    report = import_listing(
-        FerPlus(pixels=tmp_path / "data").list_rows(), ImportOptions(out=tmp_path / "faces.parquet", jobs=1)
-    )
+    report = import_dataset(FerPlus(pixels=tmp_path / "data"), ImportOptions(out=tmp_path / "faces.parquet", jobs=1))
     assert [len(paths) for paths in report.unreadable.values()] == [1]
     assert report.manifest.height == 4
 

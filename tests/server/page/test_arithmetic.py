@@ -104,7 +104,7 @@ def test_overlaps_are_left_out_as_python_leaves_them_out(tab):
       return withoutOverlaps(given[0].map((boxXyxy, i) => ({ boxXyxy, score: given[1][i], i }))).map(({ i }) => i);
     """
     found = run(tab, body, np.zeros((1, 1, 3), np.uint8), boxes.tolist(), score.tolist())
-    assert found == without_overlaps(boxes, score, 0.3).tolist()
+    assert found == without_overlaps(boxes, score).tolist()
     assert 1 < len(found) < 40
 
 

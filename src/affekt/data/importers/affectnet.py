@@ -238,10 +238,11 @@ def read_annotations(folder: Path, ids: list[str], cache: Path) -> pl.DataFrame:
     if chunks:
         progress = progress_bar(total=len(todo), description=f"annotations of {folder.parent.name}", unit="faces")
         with ledger.writing(), progress:
-            for number, rows in run_in_processes(read_chunk, chunks, min(core_count(), len(chunks))):
+            read = run_in_processes(read_chunk, chunks, min(core_count(), len(chunks)))
+            for (_, asked), rows in zip(chunks, read, strict=True):
                 ledger.add(rows)
                 known |= {row[0]: row for row in rows}
-                progress.update(len(chunks[number][1]))
+                progress.update(len(asked))
     return pl.DataFrame([known[name] for name in ids if name in known], schema=ANNOTATION_SCHEMA, orient="row")
 
 

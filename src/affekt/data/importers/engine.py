@@ -13,11 +13,11 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
-from functools import cache
-from itertools import islice
+from functools import cache, partial
+from itertools import starmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
@@ -25,8 +25,8 @@ import numpy as np
 import polars as pl
 from tyro.conf import arg
 
-from affekt.cores import core_count
-from affekt.data.importers.listing import NO_FACE, DataSet, ImportReport, Listing
+from affekt.cores import core_count, prefetch
+from affekt.data.importers.listing import NO_FACE, DataSet, ImportReport
 from affekt.data.manifest import SCHEMA, pixel_sha256, to_manifest, write_manifest
 from affekt.errors import ConfigError, DataError, PictureError
 from affekt.faces.pictures import read_rgb
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from affekt.faces.detection import FaceDetector
 
 PICTURES_PER_CHUNK = 256
-"""A stop loses at most this many opened pictures per process."""
+"""A stop loses at most twice as many opened pictures per process."""
 
 Opened = tuple[str | None, str | None, list[float] | None]
 """Hash of the pixels or None, why there is none, and the box where the face was looked for."""
@@ -63,25 +63,18 @@ class ImportOptions:
 def import_dataset(dataset: DataSet, options: ImportOptions) -> ImportReport:
     """Turn a data set on disk into a manifest, as `affekt data import` does; `print(report.text())` shows the report.
 
-    The data set is an importer, as `FerPlus(pixels=Path("fer2013.tar.gz"))` of `affekt.data.importers.ferplus`.
+    The data set is an importer, as `FerPlus(pixels=Path("fer2013.tar.gz"))` of `affekt.data.importers.ferplus`. Each
+    picture is opened once and hashed. Unreadable ones are left out and reported, and so are those without a face where
+    it is looked for. Paths are made absolute.
+
+    Raises:
+        ConfigError, DataError: an option is wrong, the data set is not as expected, or nothing can be read or written.
+        KeyboardInterrupt: stopped by the user; its message says how to continue.
     """
     if options.jobs is not None and options.jobs < 1:
         raise ConfigError(f"expected at least one process, got --jobs {options.jobs}; leave it out for one per core")
     _refuse_place(options.out)
-    return import_listing(dataset.list_rows(), options)
-
-
-def import_listing(listing: Listing, options: ImportOptions) -> ImportReport:
-    """Open every picture of a listing, fill `pixel_sha256` and write the manifest whole.
-
-    Unreadable pictures are left out and reported, and so are those without a face where it is looked for. Paths are
-    made absolute.
-
-    Raises:
-        KeyboardInterrupt: stopped by the user; its message says how to continue.
-    """
-    started = time.monotonic()
-    _refuse_place(options.out)
+    listing, started = dataset.list_rows(), time.monotonic()
     rows = to_manifest(listing.rows)
     absolute = [None if path is None else os.path.abspath(path) for path in rows["path"]]  # noqa: PTH100 - far faster
     rows = rows.with_columns(pl.Series("path", absolute, dtype=pl.String))
@@ -93,8 +86,8 @@ def import_listing(listing: Listing, options: ImportOptions) -> ImportReport:
     ledger = _ledger(rows, options)
     opened, resumed = _open_all(rows, ledger, options)
     problems = rows.select(opened["problem"], name=pl.coalesce("path", "source_id")).drop_nulls("problem")
-    by_problem = problems.group_by("problem", maintain_order=True).agg("name").iter_rows()
-    unreadable = {reason: tuple(names) for reason, names in by_problem}
+    by_problem = problems.group_by("problem", maintain_order=True).agg("name")
+    unreadable = {problem: tuple(names) for problem, names in by_problem.iter_rows()}
     filled = ["pixel_sha256", "box_xyxy"] if options.faces == "yunet" else ["pixel_sha256"]
     kept = rows.with_columns(opened[filled]).drop_nulls("pixel_sha256")
     if kept.is_empty():
@@ -106,10 +99,7 @@ def import_listing(listing: Listing, options: ImportOptions) -> ImportReport:
         )
     write_manifest(kept, options.out)
     ledger.remove()
-    seconds = time.monotonic() - started
-    return ImportReport(
-        path=options.out, manifest=kept, listing=listing, unreadable=unreadable, resumed=resumed, seconds=seconds
-    )
+    return ImportReport(options.out, kept, listing, unreadable, resumed, seconds=time.monotonic() - started)
 
 
 def _refuse_place(out: Path) -> None:
@@ -121,9 +111,9 @@ def _refuse_place(out: Path) -> None:
 
 
 def _ledger(rows: pl.DataFrame, options: ImportOptions) -> Ledger:
-    """Return the ledger of this listing; one record per chunk: its number and what came of each of its pictures."""
+    """Return the ledger of this listing; one record per chunk, in their order: what came of each of its pictures."""
     listing = hashlib.sha256(rows.write_ipc(None).getbuffer()).hexdigest()
-    ledger = Ledger(options.out, {"listing": listing, "faces": options.faces, "per chunk": PICTURES_PER_CHUNK})
+    ledger = Ledger(options.out, {"listing": listing, "faces": options.faces, "in chunks of": PICTURES_PER_CHUNK})
     if ledger.is_of_another_job:
         _logger.info("The unfinished import to %s was of other rows or options: this one starts anew.", options.out)
     return ledger
@@ -131,55 +121,39 @@ def _ledger(rows: pl.DataFrame, options: ImportOptions) -> Ledger:
 
 def _open_all(rows: pl.DataFrame, ledger: Ledger, options: ImportOptions) -> tuple[pl.DataFrame, int]:
     """Return what came of each picture, in the order of the rows, and how many of them an earlier run had opened."""
-    chunks = list(rows.iter_slices(PICTURES_PER_CHUNK))
-    opened: dict[int, list[Opened]] = dict(chunk for chunk, _ in ledger.records())
-    missing = [chunk for chunk in range(len(chunks)) if chunk not in opened]
-    resumed = sum(map(len, opened.values()))
+    opened: list[Opened] = [picture for chunk, _ in ledger.records() for picture in chunk]
+    resumed = len(opened)
+    chunks = [rows[start : start + PICTURES_PER_CHUNK] for start in range(resumed, rows.height, PICTURES_PER_CHUNK)]
     finds = options.faces == "yunet"
-    arguments = ((_sources(chunks[place]), chunks[place]["box_xyxy"].to_list() if finds else None) for place in missing)
-    jobs = max(1, min(options.jobs or core_count(), len(missing)))
+    calls = ((_sources(chunk), chunk["box_xyxy"].to_list() if finds else None) for chunk in chunks)
+    jobs = max(1, min(options.jobs or core_count(), len(chunks)))
     progress = progress_bar(total=rows.height, initial=resumed, description="opening pictures", unit="pictures")
     with ledger.writing(), progress:
         try:
-            for place, pictures in run_in_processes(open_pictures, arguments, jobs):
-                ledger.add([missing[place], pictures])
-                opened[missing[place]] = pictures
+            for pictures in run_in_processes(open_pictures, calls, jobs):
+                ledger.add(pictures)
+                opened += pictures
                 progress.update(len(pictures))
         except KeyboardInterrupt:
-            done = sum(map(len, opened.values()))
             raise KeyboardInterrupt(
-                f"stopped with {done:,} of {rows.height:,} pictures opened; run the same command to continue"
+                f"stopped with {len(opened):,} of {rows.height:,} pictures opened; run the same command to continue"
             ) from None
-    pictures = [picture for chunk in range(len(chunks)) for picture in opened[chunk]]
-    return pl.DataFrame(pictures, schema=OPENED_SCHEMA, orient="row"), resumed
+    return pl.DataFrame(opened, schema=OPENED_SCHEMA, orient="row"), resumed
 
 
 def _sources(rows: pl.DataFrame) -> list[str | bytes]:
     return [path if image is None else image for path, image in rows.select("path", "image").iter_rows()]
 
 
-def run_in_processes(
-    function: Callable[..., Result], arguments: Iterable[tuple[Any, ...]], jobs: int
-) -> Iterator[tuple[int, Result]]:
-    """Call a function once for each tuple of arguments, in some processes, or in this one if one is enough.
-
-    Yield the number of each call and what it returned, in the order in which the calls end.
-    """
-    calls = enumerate(arguments)
+def run_in_processes(function: Callable[..., Result], calls: Iterable[tuple[Any, ...]], jobs: int) -> Iterator[Result]:
+    """Call a function with each tuple of arguments, in some processes, or in this one if one is enough; in order."""
     if jobs == 1:
-        yield from ((number, function(*values)) for number, values in calls)
+        yield from starmap(function, calls)
         return
     spawn = multiprocessing.get_context("spawn")  # a fork of polars' threads can hang
     pool = ProcessPoolExecutor(jobs, mp_context=spawn, initializer=_follow_parent)
-    pending: dict[Future[Result], int] = {}
     try:
-        while True:
-            for number, values in islice(calls, 2 * jobs - len(pending)):
-                pending[pool.submit(function, *values)] = number
-            if not pending:
-                return
-            for future in wait(pending, return_when=FIRST_COMPLETED).done:
-                yield pending.pop(future), future.result()
+        yield from prefetch(pool, partial(_call, function), calls, most=2 * jobs)
     except BrokenProcessPool as error:
         raise DataError(
             f"expected {jobs} processes to do the work, got one that died, perhaps out of memory; "
@@ -187,6 +161,10 @@ def run_in_processes(
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _call(function: Callable[..., Result], arguments: tuple[Any, ...]) -> Result:
+    return function(*arguments)
 
 
 def _follow_parent() -> None:

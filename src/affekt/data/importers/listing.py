@@ -21,12 +21,10 @@ NAMES_SHOWN = 3
 NO_FACE = "no face found"
 """The reason for which a picture is left out that can be read and shows no face."""
 ALIASES = {
-    "happy": "happiness",
-    "joy": "happiness",
+    **dict.fromkeys(("happy", "joy"), "happiness"),
+    **dict.fromkeys(("fearful", "scared"), "fear"),
     "sad": "sadness",
     "surprised": "surprise",
-    "fearful": "fear",
-    "scared": "fear",
     "disgusted": "disgust",
     "angry": "anger",
     "contemptuous": "contempt",
@@ -69,31 +67,30 @@ def with_face_boxes(rows: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     return boxed, len(rows) - len(boxed)
 
 
+def canonical_label(name: str) -> str:
+    """Return the canonical name of an expression, whatever its case or its common alias."""
+    label = ALIASES.get(_key(name), _key(name))
+    if label not in LABELS:
+        raise DataError(
+            f"expected one of {', '.join(LABELS)}, got the expression {name!r}; map it to one of these names"
+        )
+    return label
+
+
 def parse_map(pairs: Iterable[str]) -> dict[str, str]:
     """Read pairs as `wütend=anger`: each name, in lower case, with one of the eight labels or `SKIP`."""
     mapping: dict[str, str] = {}
     for pair in pairs:
         name, equals, label = pair.rpartition("=")
         if not equals or not name:
-            raise ConfigError(f"expected name=label, got {pair!r}; type for example: --map angry=anger 0=neutral")
+            raise ConfigError(f"expected name=label in map, got {pair!r}; as in --map angry=anger 0=neutral")
         if _key(name) in mapping:
-            raise ConfigError(f"expected each name once in --map, got {name!r} twice; leave one of them out")
+            raise ConfigError(f"expected each name once in map, got {name!r} twice; leave one of them out")
         try:
             mapping[_key(name)] = SKIP if _key(label) == SKIP else canonical_label(label)
         except DataError as error:
             raise ConfigError(f"{error}, or to {SKIP!r}, in {pair!r}") from error
     return mapping
-
-
-def canonical_label(name: str) -> str:
-    """Return the canonical name of an expression, whatever its case or its common alias."""
-    lowered = name.strip().lower()
-    label = ALIASES.get(lowered, lowered)
-    if label not in LABELS:
-        raise DataError(
-            f"expected one of {', '.join(LABELS)}, got the expression {name!r}; map it to one of these names"
-        )
-    return label
 
 
 def name_labels(
@@ -122,7 +119,7 @@ def _key(name: str) -> str:
     return name.strip().lower()
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class ImportReport:
     """What an import kept and left out."""
 
@@ -139,8 +136,12 @@ class ImportReport:
 
     def text(self) -> str:
         """Lay the report out as plain text, in blocks parted by blank lines."""
+        megabytes, count = self.path.stat().st_size / 1e6, f"{self.manifest.height:,}"
+        size = f"{megabytes:,.1f} MB" if megabytes >= 1 else f"{1000 * megabytes:,.1f} kB"
+        sources = ", ".join(self.manifest["source"].unique(maintain_order=True))
+        resumed = f" ({self.resumed:,} were opened by an earlier run)" if self.resumed else ""
         blocks = [
-            self._headline(),
+            f"{self.path}: {count} pictures of {sources}, {size}, in {self.seconds:,.1f} s{resumed}",
             self._split_table(),
             emotion_table(count_emotions(self.manifest)),
             self._valence_arousal_table(),
@@ -149,14 +150,6 @@ class ImportReport:
             f"Next, look for leaks and bad labels:\n  affekt data check {self.path}",
         ]
         return "\n\n".join(block for block in blocks if block)
-
-    def _headline(self) -> str:
-        sources = ", ".join(self.manifest["source"].unique(maintain_order=True))
-        size = self.path.stat().st_size
-        size_text = f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{size / 1e3:,.1f} kB"
-        resumed = f" ({self.resumed:,} were opened by an earlier run)" if self.resumed else ""
-        pictures = f"{self.manifest.height:,} pictures of {sources}"
-        return f"{self.path}: {pictures}, {size_text}, in {self.seconds:,.1f} s{resumed}"
 
     def _split_table(self) -> str:
         kept, published = dict(self.manifest["split"].value_counts().iter_rows()), self.listing.published

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from affekt.analysis.analyzer import prefetch
+from affekt.cores import prefetch
 
 
 def test_results_come_in_order():

@@ -1,20 +1,21 @@
-"""The optimiser, and what changes over time: learning rate, moving average, and the size of the pictures."""
+"""Optimisation: Adam, sharpness-aware steps (SAM), learning rate over time, and moving average of the weights (EMA)."""
 
 import math
-from dataclasses import fields, replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from affekt.training.recipe import Augmentation, Recipe, StepOptions
+from affekt.training.recipe import Recipe, StepOptions
 
 PLATEAU_PATIENCE = 3
 """Epochs without a lower validation loss before the learning rate is halved; the study's."""
-SIDE_STEP = 8
-"""Progressive resizing: sides grow by this many pixels."""
 
 
 def build_optimiser(module: nn.Module, options: StepOptions) -> Optimizer:
@@ -29,37 +30,76 @@ def build_optimiser(module: nn.Module, options: StepOptions) -> Optimizer:
     return AdamW(groups, lr=options.learning_rate, fused=True)
 
 
+def sam_radius_in(recipe: Recipe, epoch: int) -> float:
+    """Return how far uphill the gradients of an epoch, counted from 0, are taken; 0 where its steps are plain."""
+    late = epoch >= recipe.schedule.epochs - recipe.step.sam_epochs
+    return recipe.step.sam_radius if late or not recipe.step.sam_epochs else 0.0
+
+
+def sam_backward(backward: Callable[[], Tensor], module: nn.Module, radius: float) -> Tensor:
+    """Leave the gradient of a SAM step in the parameters, or with a radius of 0 the plain one, and return the loss.
+
+    Sharpness-aware minimisation (Foret et al. 2021, ICLR) takes the gradient where the loss nearby is worst. `backward`
+    computes the loss of a batch, adds its gradients, and returns the loss.
+    """
+    loss = backward()
+    if radius:
+        with climbed(module, radius):
+            backward()
+    return loss
+
+
+@contextmanager
+def climbed(module: nn.Module, radius: float) -> Iterator[None]:
+    """Move the weights `radius` along their gradient, clear it, and move back when the block ends.
+
+    The radius is a Euclidean length over all parameters together. The running statistics of batch normalisation stand
+    still meanwhile: they are of the weights that are kept.
+    """
+    moved = [(parameter, parameter.grad) for parameter in module.parameters() if parameter.grad is not None]
+    norm = torch.nn.utils.get_total_norm([gradient for _, gradient in moved])
+    steps = [(parameter, gradient * (radius / (norm + 1e-12))) for parameter, gradient in moved]
+    with torch.no_grad():
+        for parameter, step in steps:
+            parameter.add_(step)
+    module.zero_grad()
+    norms = [(layer, layer.momentum) for layer in module.modules() if isinstance(layer, _BatchNorm)]
+    for layer, _ in norms:
+        layer.momentum = 0.0
+    try:
+        yield
+    finally:
+        for layer, momentum in norms:
+            layer.momentum = momentum
+        with torch.no_grad():
+            for parameter, step in steps:
+                parameter.sub_(step)
+
+
 class Schedule:
     """The learning rate: halved on plateau after epochs, or warm-up and cosine after steps."""
 
     def __init__(self, optimiser: Optimizer, recipe: Recipe, steps_per_epoch: int) -> None:
         """Prepare the schedule; the plateau follows Keras's rule (patience counted from the first bad epoch)."""
-        options, rate = recipe.schedule, recipe.step.learning_rate
-        self.plateau = self.cosine = None
+        options, lowest = recipe.schedule, recipe.schedule.learning_rate_floor
         if options.schedule == "plateau":
-            self.plateau = ReduceLROnPlateau(
-                optimiser,
-                factor=0.5,
-                patience=PLATEAU_PATIENCE - 1,
-                threshold=1e-4,
-                threshold_mode="abs",
-                min_lr=options.learning_rate_floor,
-            )
+            rule: dict[str, Any] = {"factor": 0.5, "patience": PLATEAU_PATIENCE - 1, "min_lr": lowest}
+            self._scheduler = ReduceLROnPlateau(optimiser, threshold=1e-4, threshold_mode="abs", **rule)
         else:
             warmup = max(1, round(options.warmup_epochs * steps_per_epoch))
             total = max(warmup + 1, options.epochs * steps_per_epoch)
-            floor = options.learning_rate_floor / rate
-            self.cosine = LambdaLR(optimiser, lambda step: warmup_cosine(step, warmup, total, floor))
+            floor = lowest / recipe.step.learning_rate
+            self._scheduler = LambdaLR(optimiser, lambda step: warmup_cosine(step, warmup, total, floor))
 
     def after_step(self) -> None:
         """Move on by one optimiser step."""
-        if self.cosine is not None:
-            self.cosine.step()
+        if isinstance(self._scheduler, LambdaLR):
+            self._scheduler.step()
 
     def after_epoch(self, validation_loss: float) -> None:
         """Move on by one epoch."""
-        if self.plateau is not None:
-            self.plateau.step(validation_loss)
+        if isinstance(self._scheduler, ReduceLROnPlateau):
+            self._scheduler.step(validation_loss)
 
     def state_dict(self) -> dict[str, Any]:
         """Return plain numbers that `load_state_dict` takes."""
@@ -69,12 +109,6 @@ class Schedule:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue where a schedule of the same recipe stood."""
         self._scheduler.load_state_dict(state)
-
-    @property
-    def _scheduler(self) -> ReduceLROnPlateau | LambdaLR:
-        scheduler = self.plateau or self.cosine
-        assert scheduler is not None
-        return scheduler
 
 
 def warmup_cosine(step: int, warmup: int, total: int, floor: float) -> float:
@@ -102,25 +136,3 @@ def moving_average(module: nn.Module, decay: float) -> AveragedModel | None:
                 old.copy_(new)
 
     return AveragedModel(module, multi_avg_fn=average, use_buffers=True)  # pyright: ignore[reportArgumentType]
-
-
-def size_and_augmentation(recipe: Recipe, epoch: int) -> tuple[int, Augmentation]:
-    """Progressive resizing: small pictures with few changes first, which cost little while the network knows little.
-
-    Tan and Le (2021, ICML), "EfficientNetV2: Smaller Models and Faster Training", section 4.
-
-    Args:
-        recipe: the recipe.
-        epoch: counted from 0.
-
-    Returns:
-        The side of the pictures in that epoch, in pixels, and the random changes made to them.
-    """
-    full, data = recipe.network.input_size, recipe.data
-    reached = min(1.0, epoch / data.resizing_epochs) if data.resizing_epochs else 1.0
-    if reached == 1:
-        return full, recipe.augmentation
-    start = data.start_size or full
-    size = start + SIDE_STEP * int(reached * (full - start) / SIDE_STEP)
-    names = [each.name for each in fields(Augmentation) if each.name != "flip"]
-    return size, replace(recipe.augmentation, **{name: getattr(recipe.augmentation, name) * reached for name in names})
