@@ -36,7 +36,7 @@ from affekt.faces.preprocessing import crop_face, square_around
 from affekt.labels import LABELS
 from affekt.models.card import ONNX_FILE, read_card
 from affekt.models.runtimes import open_engine
-from affekt.progress import progress_bar
+from affekt.terminal import progress_bar
 
 ROWS_PER_BATCH = 32
 LEAST_PROBABILITY = 1e-6

