@@ -22,7 +22,7 @@ BINS = 10
 LEAST_ROWS = 10
 """A bin with fewer pictures is left out: its accuracy says little."""
 DOTS_PER_INCH = 130
-SHADES = 64
+SHADES = 256
 COLOURS = ("#2f74c0", "#3fb4d8", "#2f9e6e", "#9a63c9", "#e0a100", "#d9503f", "#a5714a", "#8a8f98")
 
 
@@ -81,7 +81,7 @@ def calibration_picture(evaluations: dict[str, Evaluation], path: Path) -> None:
 
 
 def save(canvas: Figure, path: Path) -> None:
-    """Write a picture as PNG of few colours, which is a fifth as large."""
+    """Write a picture as PNG with a palette, which is smaller."""
     buffer = io.BytesIO()
     canvas.savefig(buffer, format="png", dpi=DOTS_PER_INCH)
     Image.open(buffer).convert("RGB").quantize(SHADES).save(path, optimize=True)
