@@ -24,7 +24,7 @@ from predict_choices import analyzed, choices
 from predict_pictures import FRAMES_A_SECOND, write_folder, write_video
 from skimage.data import astronaut
 
-from affekt.analysis import detected_faces
+from affekt.analysis import frames as frame_steps
 from affekt.analysis.analyzer import Analyzer, load
 from affekt.analysis.analyzer import FaceDetector as AnalyzersDetector
 from affekt.analysis.prediction_run import write_table
@@ -189,10 +189,10 @@ def _stages(names: list[str], analyzer: Analyzer, work: Path) -> tuple[dict[str,
     list(analyzer.answers([astronaut()]))
     detector = analyzer.detector("yunet")
     assert isinstance(detector, AnalyzersDetector)
-    plain_decode, plain_crop_faces = detected_faces.decode, detected_faces.crop_faces
-    detected_faces.decode = clock.timed("decode", plain_decode)
+    plain_decode, plain_crop_faces = frame_steps.decode, frame_steps.crop_faces
+    frame_steps.decode = clock.timed("decode", plain_decode)
     detector.detect = clock.timed("detect", detector.detect)
-    detected_faces.crop_faces = clock.timed("crop", plain_crop_faces)
+    frame_steps.crop_faces = clock.timed("crop", plain_crop_faces)
     analyzer.classify = clock.timed("classify", analyzer.classify)
     ledger = Ledger(work / "stages.parquet", {})
     add = clock.timed("write", ledger.add)
@@ -203,7 +203,7 @@ def _stages(names: list[str], analyzer: Analyzer, work: Path) -> tuple[dict[str,
     from affekt.analysis.rows import SMOOTHED_SCHEMA
 
     clock.timed("write", write_table)(ledger, work / "stages.parquet", SMOOTHED_SCHEMA, {})
-    detected_faces.decode, detected_faces.crop_faces = plain_decode, plain_crop_faces
+    frame_steps.decode, frame_steps.crop_faces = plain_decode, plain_crop_faces
     wall_s, cpu_s = time.perf_counter() - start_s, time.process_time() - start_cpu_s
     return clock.cpu_s | {REST: max(0.0, cpu_s - sum(clock.cpu_s.values()))}, wall_s
 
@@ -237,7 +237,7 @@ def _frame_stages_alone(video: Path, options: Options) -> dict[str, float]:
 def _later_stages_alone(images: list[np.ndarray], options: Options) -> dict[str, float]:
     analyzer, detector = Analyzer(options.model), FaceDetector()
     boxes = [detector.detect(image).box_xyxy for image in images]
-    cut = partial(detected_faces.crop_faces, preprocessing=analyzer.session.card.preprocessing)
+    cut = partial(frame_steps.crop_faces, preprocessing=analyzer.session.card.preprocessing)
     crops = np.concatenate(list(map(cut, images, boxes)))
     return {
         "detect": _alone(lambda: [detector.detect(image) for image in images], len(images)),

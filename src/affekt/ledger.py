@@ -26,7 +26,7 @@ class Ledger:
     last whole unit, and done again.
     """
 
-    def __init__(self, out: Path, header: dict[str, Any], *, instead: str = "choose another --out") -> None:
+    def __init__(self, out: Path, header: dict[str, Any], *, instead: str = "choose another file") -> None:
         """Find what an earlier run of the same job left: the ledger of `faces.csv` is `.faces.csv.ledger`.
 
         The header is everything that the records depend on, as JSON; a ledger with another header is overwritten.

@@ -10,7 +10,7 @@ from PIL import Image, ImageColor
 from affekt.analysis.drawing import draw
 from affekt.analysis.inputs import shown
 from affekt.analysis.rows import SCHEMA, empty_row
-from affekt.errors import DataError
+from affekt.errors import ConfigError, DataError
 from affekt.labels import EXPRESSION_COLOURS, LABELS
 
 GREY = np.full((200, 300, 3), 90, np.uint8)
@@ -84,7 +84,7 @@ def test_all_kinds_of_pictures_are_drawn_on_and_stay_as_they_are(tmp_path):
     original = Image.open(tmp_path / "a.png")
     grey = GREY.copy()
     kinds = (grey, original, tmp_path / "a.png", str(tmp_path / "a.png"))
-    drawn = [np.asarray(draw(picture, [face()])) for picture in kinds]
+    drawn = [np.asarray(draw(picture, [face(input=str(tmp_path / "a.png"))])) for picture in kinds]
     assert all(np.array_equal(drawn[0], other) for other in drawn)
     assert not np.array_equal(drawn[0], GREY)
     assert np.array_equal(grey, GREY)
@@ -106,3 +106,23 @@ def test_rows_may_be_a_frame_and_those_of_other_inputs_are_left_out(tmp_path):
 def test_rows_of_several_pictures_are_not_drawn_over_each_other(changes):
     with pytest.raises(DataError, match=r"expected the rows of one picture, got those of 2 pictures or frames; choose"):
         draw(GREY, [face(), face(**changes)])
+
+
+def test_rows_of_another_picture_are_refused_with_what_to_type(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.png", "b.png"):
+        Image.fromarray(GREY).save(name)
+    told = r"expected rows of a.png, got those of b.png; type: affekt.draw\('a.png', affekt.analyze\('a.png'\)\)$"
+    with pytest.raises(DataError, match=told):
+        draw("a.png", [face(input="b.png")])
+    with pytest.raises(DataError, match=r"got those of .* and others"):
+        draw("a.png", [face(input="b.png"), face(input="c.png")])
+    # The same file under another name, and rows of what had no path, are this picture's.
+    for name in (str(tmp_path / "a.png"), "./a.png", "0"):
+        assert not np.array_equal(draw("a.png", [face(input=name)]), GREY)
+
+
+@pytest.mark.parametrize("rows", [None, 3, "a.png", [None], [{"x": 1}], pl.DataFrame({"x": [1]}), pl.LazyFrame()])
+def test_what_are_no_rows_is_refused_in_one_sentence(rows):
+    with pytest.raises(ConfigError, match=r"as affekt.analyze returns them, got \w+; type: affekt.draw\(picture,"):
+        draw(GREY, rows)

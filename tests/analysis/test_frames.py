@@ -49,7 +49,7 @@ def test_folders_patterns_and_lists_stand_for_what_they_hold_wherever_they_come(
     assert names("list.txt") == ["c.png", "gone.png"]
     # The same rule as the command's.
     for typed in ("faces", "faces/**", "list.txt", "gone/*.png"):
-        assert names(typed) == list(find_inputs([typed]).names)
+        assert names(typed) == list(find_inputs([typed])[0])
     assert names(["c.png", GREYS[0], "faces", GREYS[1]]) == ["c.png", "1", *of_folder, "4"]
 
 

@@ -144,5 +144,5 @@ def test_it_runs_in_any_thread(small_model):
 
 
 def test_what_needs_a_table_is_refused_without_one(small_model):
-    with pytest.raises(ConfigError, match="expected a table with --timeline"):
+    with pytest.raises(ConfigError, match=r"expected a table beside timelines .*, or out='faces.parquet' in Python$"):
         predict("faces", timeline="overview", model=small_model, faces="whole")

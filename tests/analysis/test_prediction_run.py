@@ -77,7 +77,7 @@ def test_a_table_that_cannot_be_written_is_one_sentence_and_leaves_nothing(tmp_p
 
 
 def test_an_unknown_ending_says_what_to_type(tmp_path):
-    with pytest.raises(ConfigError, match=r"expected a table ending in .csv, .parquet, .jsonl, got faces.xlsx; type"):
+    with pytest.raises(ConfigError, match=r"ending in .csv, .parquet, .jsonl, got faces.xlsx; call it faces.csv$"):
         check_table(tmp_path.relative_to(tmp_path) / "faces.xlsx")
 
 
@@ -95,7 +95,7 @@ def test_the_summary_counts_each_kind_of_row():
         summary.add(answer)
     assert summary.lines("projected", ["passed over 1 file"]) == [
         "4 inputs with 1 frame of video: 3 faces",
-        "  1 without a face (if each is a face already, type --faces whole)",
+        "  1 without a face (if each is a face already: --faces whole, or faces='whole')",
         "  1 unreadable",
         "    1 not a picture",
         "  of 1 picture with several frames or pages the first was looked at",

@@ -180,7 +180,10 @@ def test_a_killed_run_goes_on_to_the_same_table(pictures, small_model, tmp_path)
     [
         (["pictures", "--out", "faces.xlsx"], "expected a table ending in .csv, .parquet, .jsonl, got faces.xlsx"),
         (["empty", "--out", "faces.csv"], "expected pictures, got none in empty"),
-        (["pictures", "--out", "folder.csv"], "expected a table, got a folder called folder.csv; type: --out folder"),
+        (
+            ["pictures", "--out", "folder.csv"],
+            "expected a table, got a folder called folder.csv; name a file",
+        ),
         (["pictures", "--min-confidence", "3"], "expected a min_confidence from 0 to 1, got 3.0"),
     ],
 )
@@ -229,7 +232,7 @@ def test_marked_copies_never_take_the_place_of_what_is_looked_at(pictures, small
         with pytest.raises(SystemExit) as stop:
             run(name, "--model", small_model, "--faces", "whole", "--out", "faces.csv", "--draw", draw)
         assert stop.value.code == 2
-        assert "expected --draw to name a folder for copies alone" in capsys.readouterr().err
+        assert "expected a folder for copies alone to draw into" in capsys.readouterr().err
     assert (pictures / "grey.jpg").read_bytes() == original
 
 
@@ -283,7 +286,7 @@ def test_a_video_gets_a_timeline(small_model, write_video, tmp_path, monkeypatch
         (["--smooth", "-1s"], "expected a time such as 0.2s or 200ms, got '-1s'; type: --smooth 0.2s"),
         (
             ["--timeline", "overview"],
-            "expected a table with --timeline, or with --draw and a video, got no file to write it to",
+            "expected a table beside timelines and copies of videos, got no file to write it to",
         ),
     ],
 )

@@ -63,4 +63,4 @@ def test_a_camera_cannot_be_read_again_to_be_drawn_on(small_model, capsys):
     with pytest.raises(SystemExit) as stop:
         main(["predict", "camera:0", "--model", str(small_model), "--out", "faces.csv", "--draw", "marked"])
     assert stop.value.code == 2
-    assert capsys.readouterr().err.startswith("affekt: expected pictures and videos with --draw, got a camera; record")
+    assert capsys.readouterr().err.startswith("affekt: expected pictures and videos to draw on, got a camera; record")

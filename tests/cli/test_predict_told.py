@@ -67,7 +67,7 @@ def test_all_faces_may_be_unsure(small_model, capsys):
 
 def test_a_timeline_without_a_video_is_one_sentence(small_model, folder, capsys):
     run("faces", "--model", small_model, "--out", "faces.csv", "--timeline", "overview")
-    assert "--timeline is of videos, and none is among the inputs\n" in capsys.readouterr().err
+    assert "a timeline is of videos, and none is among the inputs\n" in capsys.readouterr().err
     assert not (folder / "overview").exists()
 
 

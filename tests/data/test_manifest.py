@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from affekt.data.importers.csv_table import Csv
-from affekt.data.importers.folder import Folder
+from affekt.data.importers.own import Csv, Folder
 from affekt.data.importers.rafdb import RafDb
 from affekt.data.manifest import (
     ORIGINS,
@@ -24,7 +23,7 @@ from affekt.data.manifest import (
     with_attributes,
     write_manifest,
 )
-from affekt.errors import DataError, PictureError
+from affekt.errors import ConfigError, DataError, PictureError
 from affekt.faces.pictures import read_rgb
 from affekt.labels import LABELS
 
@@ -332,3 +331,24 @@ def test_the_hash_is_of_pixels_and_shape():
     changed = noise.copy()
     changed[0, 0, 0] ^= 1
     assert pixel_sha256(noise) != pixel_sha256(changed)
+
+
+ROWS = pl.DataFrame({"path": ["a.png"], "split": ["test"], "source": ["mine"], "source_id": ["1"], "emotion": ["fear"]})
+
+
+def test_a_file_a_frame_and_a_lazy_frame_are_the_same_manifest(tmp_path):
+    write_manifest(ROWS, tmp_path / "faces.parquet")
+    wanted = to_manifest(ROWS)
+    for data in (tmp_path / "faces.parquet", str(tmp_path / "faces.parquet"), ROWS, ROWS.lazy()):
+        assert read_manifest(data).equals(wanted)
+
+
+def test_a_frame_is_held_to_the_rules_of_a_file():
+    with pytest.raises(DataError, match="expected"):
+        read_manifest(ROWS.with_columns(emotion=pl.lit("bliss")))
+
+
+@pytest.mark.parametrize("given", [None, {"path": ["a.png"]}, 3])
+def test_anything_else_is_refused_in_one_sentence(given):
+    with pytest.raises(ConfigError, match="expected a manifest as a path or a polars frame, got"):
+        read_manifest(given)

@@ -129,7 +129,7 @@ def test_cuda_that_is_asked_for_and_does_not_start_is_one_sentence(network_and_f
 
     monkeypatch.setattr(runtimes, "installed_runtimes", lambda: ["onnxruntime", "cuda"])
     monkeypatch.setattr(runtimes.onnxruntime, "InferenceSession", Started)
-    with pytest.raises(ConfigError, match=r"expected a CUDA device .*; type --runtime onnxruntime"):
+    with pytest.raises(ConfigError, match=r"expected a CUDA device .*; choose the runtime onnxruntime"):
         open_engine(network_and_folder[1] / ONNX_FILE, "cuda")
 
 

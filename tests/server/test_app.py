@@ -7,6 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from affekt import __version__
+from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA
 from affekt.errors import DataError, ModelError
 from affekt.server import app as app_module
 from affekt.server.app import make_app
@@ -153,3 +154,10 @@ def test_a_detector_that_cannot_be_had_is_a_problem_and_asked_for_once_a_minute(
             answer = client.get("/detector.onnx")
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
     assert len(asked) == 1
+
+
+def test_the_page_gets_the_columns_of_the_rows(client):
+    answer = client.get("/columns.js")
+    assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
+    found = [json.loads(line.partition(" = ")[2].strip(";").replace("'", '"')) for line in answer.text.splitlines()]
+    assert found == [list(SCHEMA), list(SMOOTHED_SCHEMA)]

@@ -14,7 +14,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from affekt.analysis.rows import COLUMN_DESCRIPTIONS, SCHEMA
 from affekt.labels import LABELS
-from affekt.server.answers import EXAMPLE_ROW, ResultRow
+from affekt.server.analyze import EXAMPLE_ROW, ResultRow
 from affekt.server.app import make_app
 
 ROUTES = ("POST /v1/analyze", "GET /v1/health", "GET /v1/model", "GET /metrics")

@@ -64,6 +64,15 @@ def test_extracted_features_are_the_backbones_in_evaluation(stream):
     torch.testing.assert_close(batch, expected[[7, 2]], atol=1e-5, rtol=1e-5)
 
 
+def test_features_of_crops_that_do_not_fit_into_memory_are_the_same(stream, streamed, manifest):
+    network = Network("test_efficientnet", 4, ("expression",))
+    decoded_anew = CropStream(manifest.head(12), Preprocessing(input_size=32), name="x")
+    assert decoded_anew.memory is None
+    feeds = [CropBatches(each, Preprocessing(input_size=32), CPU) for each in (stream, decoded_anew)]
+    ours, theirs = extract_features(network, feeds, precision="fp32", batch_size=5)
+    assert torch.equal(ours.features, theirs.features)
+
+
 def test_features_at_half_precision_are_kept_in_float32(stream):
     network = Network("test_convnext", 4, ("expression",))
     feed = CropBatches(stream, Preprocessing(input_size=32), CPU)

@@ -14,7 +14,6 @@ from affekt.networks import weights
 from affekt.training.checkpoint import (
     CHECKPOINT_FILE,
     LOG_FILE,
-    Progress,
     TrainingState,
     epoch_sentence,
     load_checkpoint,
@@ -52,7 +51,7 @@ def saved(tiny, tmp_path):
     for number in range(3):
         step(state, number)
     state.best = {name: tensor.clone() for name, tensor in state.evaluated.state_dict().items()}
-    state.progress = Progress(3, 2, 0.5, [{"epoch": 1, "val_loss": 0.7}, {"epoch": 2, "val_loss": 0.5}])
+    state.history = [{"epoch": epoch, "val_loss": loss} for epoch, loss in enumerate((0.7, 0.5, 0.5), start=1)]
     save_checkpoint(state, tmp_path, FINGERPRINT)
     return recipe, state
 
@@ -79,11 +78,12 @@ def test_a_training_goes_on_to_the_bit(tiny, tmp_path, changes):
     assert all(torch.equal(tensor, tensors_of(state)[name]) for name, tensor in tensors_of(resumed).items())
 
 
-def test_progress_and_best_weights_come_back(saved, tmp_path):
+def test_history_and_best_weights_come_back(saved, tmp_path):
     recipe, state = saved
     resumed = state_of(recipe, 1)
     load_checkpoint(resumed, tmp_path, FINGERPRINT)
-    assert resumed.progress == state.progress
+    assert resumed.history == state.history
+    assert (resumed.best_epoch, resumed.best_loss) == (2, 0.5)
     assert all(torch.equal(tensor, state.best[name]) for name, tensor in resumed.best.items())
     assert [path.name for path in tmp_path.iterdir()] == [CHECKPOINT_FILE]
 
@@ -116,7 +116,7 @@ def test_a_checkpoint_of_an_older_affekt_is_left_alone_and_says_so(saved, tmp_pa
     before = {name: tensor.clone() for name, tensor in tensors_of(fresh).items()}
     assert load_checkpoint(fresh, tmp_path, FINGERPRINT) is False
     assert all(torch.equal(tensor, before[name]) for name, tensor in tensors_of(fresh).items())
-    assert fresh.progress == Progress()
+    assert (fresh.history, fresh.best_epoch, fresh.best_loss) == ([], 0, float("inf"))
     assert caplog.messages == [
         f"{path} was written by an older affekt, whose recipes had another form; training starts anew"
     ]

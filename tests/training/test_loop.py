@@ -75,7 +75,7 @@ def test_the_best_epoch_is_kept_and_training_stops_after_the_patience(tiny, monk
     recipe = tiny(epochs=10, early_stopping_patience=3)
     state = state_of(recipe)
     fitted(recipe, state, after_epoch=lambda _line: states.append(copy.deepcopy(state.module.state_dict())))
-    assert (state.progress.epoch, state.progress.best_epoch, state.progress.best_loss) == (5, 2, 0.8)
+    assert (len(state.history), state.best_epoch, state.best_loss) == (5, 2, 0.8)
     assert trainer_of(recipe).should_stop(state)
     assert all(torch.equal(state.best[name], tensor) for name, tensor in states[1].items())
     assert not torch.equal(state.best["hidden.weight"], states[4]["hidden.weight"])
@@ -84,7 +84,7 @@ def test_the_best_epoch_is_kept_and_training_stops_after_the_patience(tiny, monk
 def test_patience_of_zero_never_stops(tiny, monkeypatch):
     monkeypatch.setattr(Trainer, "validate", lambda *_: {"val_loss": 1.0})
     state = fitted(tiny(epochs=9, early_stopping_patience=0))
-    assert (state.progress.epoch, state.progress.best_epoch) == (9, 1)
+    assert (len(state.history), state.best_epoch) == (9, 1)
 
 
 def test_the_average_is_validated_and_kept_instead(tiny):
@@ -93,7 +93,7 @@ def test_the_average_is_validated_and_kept_instead(tiny):
     assert torch.equal(state.best["hidden.weight"], state.average.module.hidden.weight)
     assert not torch.equal(state.best["hidden.weight"], state.module.hidden.weight)
     figures = trainer_of(recipe).validate(state)
-    assert figures["val_loss"] == state.progress.best_loss
+    assert figures["val_loss"] == state.best_loss
     assert farthest(state.module, fitted(tiny(epochs=1)).module) <= 1e-6
 
 

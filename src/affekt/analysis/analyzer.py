@@ -14,8 +14,15 @@ from typing import Unpack, get_args
 import numpy as np
 import polars as pl
 
-from affekt.analysis.detected_faces import DetectedFaces, Detector, detect_faces, number_people
-from affekt.analysis.frames import Picture, each_picture, frames_of
+from affekt.analysis.frames import (
+    DetectedFaces,
+    Detector,
+    Picture,
+    detect_faces,
+    each_picture,
+    frames_of,
+    number_people,
+)
 from affekt.analysis.inputs import is_video
 from affekt.analysis.options import AnalyzerOptions, FaceFinder, Options
 from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA, Row, origin_words, rows_of
@@ -64,17 +71,7 @@ class Analyzer:
     """
 
     def __init__(self, model: str | Path = "affekt", options: AnalyzerOptions | None = None) -> None:
-        """Open a model; the detector is opened when it is first needed.
-
-        Args:
-            model: name of a model that comes with affekt, or a folder, as `affekt export` writes it.
-            options: how it looks at pictures and videos; None takes the usual ones.
-
-        Raises:
-            ModelError: the folder holds no usable model.
-            ConfigError: there is no CUDA, where it is asked for.
-            MissingExtra: the runtime is not installed.
-        """
+        """Open a model, as `affekt.load` does; the detector is opened when it is first needed."""
         self.options = options or AnalyzerOptions()
         self.folder = model_folder(model).absolute()
         # Each core works on a picture or a batch of its own, which waits for no other.
@@ -85,7 +82,7 @@ class Analyzer:
         self._stop = Event()
 
     def __repr__(self) -> str:
-        """Return what the model answers, how large it is, and what runs it."""
+        """Say what the model answers, how large it is, and what runs it."""
         card = self.session.card
         heads = {"expression": f"{len(card.labels)} expressions", "valence_arousal": "valence and arousal"}
         if origin := origin_words(card.valence_arousal_origin):
@@ -132,9 +129,7 @@ class Analyzer:
     def answers(self, pictures: Iterable[Picture], *, faces: FaceFinder = "auto") -> Iterator[Answer]:
         """Yield the rows of each picture and frame, in the order given, in constant memory.
 
-        Args:
-            pictures: as of `analyze`, but one by one: no folders, patterns, lists or batches.
-            faces: as of `analyze`.
+        Arguments are those of `analyze`, but the pictures come one by one: no folders, patterns, lists or batches.
         """
         options, detector, preprocessing = self.options, self.detector(faces), self.session.card.preprocessing
         new_smoother = partial(Smoother, options.smooth_s) if options.smooth_s else lambda: None

@@ -45,24 +45,22 @@ class AnnotatedCopies:
     def check(self, *, has_table: bool) -> None:
         """Refuse what cannot be made, or would be written over its original, before any work is done."""
         if self.folder is not None and any(map(is_camera, self._names)):
-            raise ConfigError(
-                "expected pictures and videos with --draw, got a camera; record a video of it and name that"
-            )
+            raise ConfigError("expected pictures and videos to draw on, got a camera; record a video and name it")
         if not has_table and (self.timelines is not None or self.videos):
             raise ConfigError(
-                "expected a table with --timeline, or with --draw and a video, got no file to write it to; "
-                "type: --out faces.parquet"
+                "expected a table beside timelines and copies of videos, got no file to write it to; "
+                "type: --out faces.parquet, or out='faces.parquet' in Python"
             )
         if self.folder is not None:
             for name in self._files:
                 if is_below(name, self.folder) or is_below(name, self._place(self.folder, name)):
                     raise ConfigError(
-                        f"expected --draw to name a folder for copies alone, got {self.folder}, where {name} is to be "
-                        "looked at; type: --draw marked"
+                        f"expected a folder for copies alone to draw into, got {self.folder}, where {name} is to be "
+                        "looked at; choose another, such as marked"
                     )
-            _check_folder(self.folder, "--draw marked")
+            _check_folder(self.folder)
         if self.timelines is not None and self.videos:
-            _check_folder(self.timelines, "--timeline overview")
+            _check_folder(self.timelines)
 
     def draw_picture(self, answer: Answer, *, only_missing: bool = False) -> None:
         """Write the annotated copy of a picture as JPEG, if copies are wanted and the picture could be read."""
@@ -102,7 +100,7 @@ class AnnotatedCopies:
         return place_below(folder, name, ending, told_apart=told_apart)
 
 
-def _check_folder(folder: Path, example: str) -> None:
+def _check_folder(folder: Path) -> None:
     """Make a folder, and refuse one that cannot be made or written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -110,5 +108,5 @@ def _check_folder(folder: Path, example: str) -> None:
             pass
     except OSError as error:
         raise ConfigError(
-            f"expected a folder that can be written, got {folder} ({error.strerror}); type: {example}"
+            f"expected a folder that can be written, got {folder} ({error.strerror}); choose another"
         ) from error

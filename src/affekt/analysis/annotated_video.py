@@ -19,10 +19,6 @@ from affekt.analysis.video import IncompleteVideo, VideoFrame, read_frames
 from affekt.errors import DataError
 from affekt.files import written_whole
 
-MARKED_COLUMNS = (
-    *("frame", "track", "x", "y", "width", "height"),
-    *("status", "emotion", "confidence", "valence", "arousal"),
-)
 TIME_BASE = Fraction(1, 60_000)
 """Of all usual rates a frame is a whole number; the encoder of MPEG-4 takes no finer one than 1/65,535 s."""
 # Frames that are stored in another order than they are shown would count as shown earlier in the length of an MP4.
@@ -40,8 +36,8 @@ def write_annotated_video(
 ) -> None:
     """Write the copy as MP4, whole or not at all; frames that were passed over keep the marks of the one before.
 
-    The rows come in the order of frames, with at least MARKED_COLUMNS. Frames shown after `stop_after_s` were not
-    looked at, and are left out. `moved` is told after each frame how much of the video has been copied, 0-1.
+    The rows come in the order of frames. Frames shown after `stop_after_s` were not looked at, and are left out.
+    `moved` is told after each frame how much of the video has been copied, 0-1.
     """
     last_number = rows["frame"].max() or 1
     assert isinstance(last_number, int)
@@ -63,14 +59,14 @@ def write_annotated_video(
                     packet.duration = round(length_s / TIME_BASE)  # the others last until the next one
                     container.mux(packet)
         except FFmpegError as error:
-            raise DataError(f"expected to write {out}, got {error.strerror}; leave --draw out for {name}") from error
+            raise DataError(f"expected to write {out}, got {error.strerror}; draw no copy of {name}") from error
 
 
 def _marked_frames(name: str, rows: pl.DataFrame, stop_after_s: float) -> Iterator[tuple[VideoFrame, Image.Image]]:
     """Yield all frames that there are, drawn on; the table says what is missing."""
     # Frame by frame, for a table as dictionaries takes ten times its memory.
-    marked_rows = rows.select(MARKED_COLUMNS).iter_rows(named=True)
-    found = ((number, list(marks)) for number, marks in groupby(marked_rows, lambda row: row["frame"]))
+    by_frame = groupby(rows.iter_rows(named=True), lambda row: row["frame"])
+    found = ((number, list(marks)) for number, marks in by_frame)
     following = next(found, None)
     marks: list[Row] = []
     with suppress(IncompleteVideo):

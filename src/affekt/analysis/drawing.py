@@ -1,20 +1,23 @@
 """What was found, drawn onto the picture: boxes, expressions with their probability, and a small circumplex."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
-from affekt.analysis.detected_faces import decode
+from affekt.analysis.frames import decode
 from affekt.analysis.inputs import shown
 from affekt.analysis.rows import Row
-from affekt.errors import DataError
+from affekt.errors import ConfigError, DataError
 from affekt.labels import EXPRESSION_COLOURS, UNSURE
 
 DrawnPicture = str | Path | bytes | Image.Image | np.ndarray
 WHITE, SHADE = (255, 255, 255), (20, 24, 28)
+DRAWN_COLUMNS = {"track", "emotion", "x", "y", "width", "height", "confidence", "valence", "status"}
 SMALLEST_TEXT = 11
 """Height of letters in pixels below which nobody can read them."""
 
@@ -32,8 +35,8 @@ def draw(picture: DrawnPicture, rows: pl.DataFrame | Iterable[Row]) -> Image.Ima
 
     Raises:
         PictureError: the picture cannot be read.
-        ConfigError: an array is no picture.
-        DataError: the rows are of several pictures or frames, and nothing tells which of them this is.
+        ConfigError: an array is no picture, or the rows are none.
+        DataError: the rows are of several pictures or frames, or of another picture.
 
     Example:
         >>> import affekt
@@ -44,17 +47,29 @@ def draw(picture: DrawnPicture, rows: pl.DataFrame | Iterable[Row]) -> Image.Ima
         (90, 120)
     """
     marked = Image.fromarray(decode(str(picture) if isinstance(picture, Path) else picture).image_rgb)
-    found = _rows_of_one(picture, rows.to_dicts() if isinstance(rows, pl.DataFrame) else list(rows))
+    given: Any = rows.to_dicts() if isinstance(rows, pl.DataFrame) else rows
+    found = list(given) if isinstance(given, Iterable) else [given]
+    if not all(isinstance(row, dict) and row.keys() >= DRAWN_COLUMNS for row in found):
+        raise ConfigError(
+            f"expected a polars frame or dictionaries as affekt.analyze returns them, got {type(rows).__name__}; "
+            "type: affekt.draw(picture, affekt.analyze(picture))"
+        )
     # Drawn from the least sure to the surest face, so that the surest label lies on top.
-    for row in reversed([row for row in found if row["status"] == "ok"]):
+    for row in reversed([row for row in _rows_of_one(picture, found) if row["status"] == "ok"]):
         _draw_face(marked, row)
     return marked
 
 
 def _rows_of_one(picture: DrawnPicture, rows: list[Row]) -> list[Row]:
-    """Return the rows of one picture or frame, found by the picture's path where there are others."""
-    if isinstance(picture, str | Path) and len({row.get("input") for row in rows}) > 1:
-        rows = [row for row in rows if row.get("input") == shown(str(picture))]
+    """Return the rows of one picture or frame, found by the picture's path where they are of paths."""
+    inputs = {str(row.get("input")) for row in rows}
+    if isinstance(picture, str | Path) and any(not name.isdecimal() for name in inputs):
+        rows = [row for row in rows if _is_same(row.get("input"), str(picture))]
+        if not rows:
+            raise DataError(
+                f"expected rows of {picture}, got those of {min(inputs)}{' and others' if len(inputs) > 1 else ''}; "
+                f"type: affekt.draw({str(picture)!r}, affekt.analyze({str(picture)!r}))"
+            )
     pictures = {(row.get("input"), row.get("frame")) for row in rows}
     if len(pictures) > 1:
         raise DataError(
@@ -62,6 +77,10 @@ def _rows_of_one(picture: DrawnPicture, rows: list[Row]) -> list[Row]:
             "instance with rows.filter(input='0')"
         )
     return rows
+
+
+def _is_same(name: str | None, path: str) -> bool:
+    return name is not None and (name == shown(path) or os.path.realpath(name) == os.path.realpath(path))
 
 
 def _draw_face(picture: Image.Image, row: Row) -> None:

@@ -1,10 +1,10 @@
-"""Whatever people have, as a stream of frames to look at: a picture is one frame, a video many, one after another."""
+"""Whatever people have, as a stream of frames, and the faces in each: found or followed, and cut out."""
 
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -13,12 +13,16 @@ from PIL import Image
 
 from affekt.analysis.inputs import is_video, nothing_found, resolve
 from affekt.analysis.options import AnalyzerOptions
+from affekt.analysis.tracking import FaceTracker
 from affekt.errors import ConfigError, PictureError
-from affekt.faces.pictures import Decoded
+from affekt.faces.detection import CascadeDetector, FaceDetector
+from affekt.faces.pictures import Decoded, read_picture, rgb_of_array, rgb_of_image
+from affekt.faces.preprocessing import Preprocessing, crop_face
 
 if TYPE_CHECKING:
     from affekt.analysis.video import VideoFrame
 
+Detector = FaceDetector | CascadeDetector
 Picture = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | Image.Image | np.ndarray
 """A path, encoded bytes, an open binary file, a Pillow picture, or an array; a path may be a video's or a camera."""
 PATH = (str, os.PathLike)
@@ -35,7 +39,7 @@ class Frame:
     picture: "str | bytes | Image.Image | np.ndarray | Decoded | VideoFrame | None" = None
     """What is decoded, or is already; None where there is nothing to see."""
     number: int | None = None
-    """Of the frame in its video; None for a picture."""
+    """Of the frame in its video; None for a picture, 0 for the first of an animation."""
     time_s: float | None = None
     """When the frame is shown, from the first one on."""
     problem: str | None = None
@@ -48,6 +52,26 @@ class Frame:
     """How much of its input has been seen with this, 0-1; 0 until the end where nobody knows how long it is."""
     detects: bool = True
     """Whether faces are looked for; where not, those of the frames before are followed."""
+
+
+@dataclass(frozen=True, eq=False)
+class DetectedFaces:
+    """The faces of a picture, or of a frame of a video, found and cut out, before they are classified."""
+
+    frame: Frame
+    """Where they are, without the picture itself."""
+    crops: np.ndarray
+    """(faces, size, size, channels) uint8."""
+    box_xyxy: np.ndarray
+    """(faces, 4) in pixels of the picture as it is displayed."""
+    score: np.ndarray
+    """(faces,) of the detector in 0-1, nan where it gives none."""
+    track: np.ndarray | None = None
+    """(faces,) numbers of the people, in a video."""
+    followed_in: np.ndarray | None = None
+    """(height, width, 3) uint8 of a frame whose faces are followed, not looked for; dropped when they are cut out."""
+    left_out: int = 0
+    """Faces that were found beyond the most that were asked for."""
 
 
 def each_picture(given: "Picture | Iterable[Picture]") -> Iterator[Picture]:
@@ -84,10 +108,7 @@ def frames_of(pictures: Iterable[Picture], options: AnalyzerOptions, stop: Event
     for position, picture in enumerate(pictures):
         if isinstance(picture, PATH):
             name = str(picture)
-            if is_video(name):
-                yield from _video_frames(name, options, stop)
-            else:
-                yield Frame(name, name)
+            yield from _video_frames(name, options, stop) if is_video(name) else [Frame(name, name)]
         elif isinstance(picture, PICTURE):
             yield Frame(str(position), bytes(picture) if isinstance(picture, ENCODED) else picture)
         elif hasattr(picture, "read"):
@@ -125,3 +146,70 @@ def _video_frames(name: str, options: AnalyzerOptions, stop: Event) -> Iterator[
         yield Frame(name, problem=str(error).removeprefix(f"{name}: "))
     else:
         yield Frame(name, is_end_of_video=True)
+
+
+def detect_faces(
+    frame: Frame, detector: Detector | None, preprocessing: Preprocessing, *, most_faces: int | None = None
+) -> DetectedFaces:
+    """Read one picture or frame, find its faces and cut them out; may be called from several threads at once.
+
+    Without a detector the whole picture is taken for a face. Of more than `most_faces` the surest are kept.
+    """
+    seen = replace(frame, picture=None)  # which would fill the memory while its faces wait for the network
+    size = preprocessing.input_size
+    no_crops, no_boxes = np.zeros((0, size, size, preprocessing.channels), np.uint8), np.zeros((0, 4), np.float32)
+    nobody = DetectedFaces(seen, no_crops, no_boxes, score=np.zeros(0, np.float32))
+    if frame.picture is None:
+        return nobody
+    try:
+        decoded = decode(frame.picture)
+    except PictureError as error:
+        source = frame.picture if isinstance(frame.picture, str) else "encoded picture"
+        return replace(nobody, frame=replace(seen, problem=str(error).removeprefix(f"{source}: ")))
+    image_rgb = decoded.image_rgb
+    if decoded.animated:
+        nobody = replace(nobody, frame=replace(seen, number=0))
+    if detector is None:
+        height, width = image_rgb.shape[:2]
+        boxes, score = np.array([[0, 0, width, height]], np.float32), np.full(1, np.nan, np.float32)
+        return replace(nobody, crops=crop_face(image_rgb, preprocessing)[None], box_xyxy=boxes, score=score)
+    if not frame.detects:
+        return replace(nobody, followed_in=image_rgb)
+    found = detector.detect(image_rgb)
+    left_out = 0 if most_faces is None else max(0, len(found) - most_faces)
+    found = found[np.arange(len(found) - left_out)]
+    crops = crop_faces(image_rgb, found.box_xyxy, preprocessing)
+    return replace(nobody, crops=crops, box_xyxy=found.box_xyxy, score=found.score, left_out=left_out)
+
+
+def number_people(detected: Iterator[DetectedFaces], preprocessing: Preprocessing) -> Iterator[DetectedFaces]:
+    """Number the people of each video, and follow them through the frames in which nobody was looked for."""
+    tracker = FaceTracker()
+    for faces in detected:
+        time_s = faces.frame.time_s
+        if faces.followed_in is not None and time_s is not None:
+            boxes, track = tracker.follow(time_s)
+            crops = crop_faces(faces.followed_in, boxes, preprocessing)
+            score = np.full(len(boxes), np.nan, np.float32)
+            faces = replace(faces, crops=crops, box_xyxy=boxes, score=score, track=track, followed_in=None)
+        elif time_s is not None:
+            faces = replace(faces, track=tracker.update(faces.box_xyxy, time_s))
+        if faces.frame.ends:
+            tracker = FaceTracker()
+        yield faces
+
+
+def crop_faces(image_rgb: np.ndarray, box_xyxy: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
+    """Cut (faces, 4) boxes out of a picture; return (faces, input_size, input_size, channels) uint8."""
+    size, crops = preprocessing.input_size, [crop_face(image_rgb, preprocessing, box) for box in box_xyxy]
+    return np.array(crops, np.uint8).reshape(-1, size, size, preprocessing.channels)
+
+
+def decode(picture: "str | bytes | Image.Image | np.ndarray | Decoded | VideoFrame") -> Decoded:
+    """Return a picture's pixels, whatever it is."""
+    if isinstance(picture, str | bytes):
+        return read_picture(picture)
+    if isinstance(picture, Image.Image):
+        return Decoded(rgb_of_image(picture), animated=False)
+    pixels = rgb_of_array(picture) if isinstance(picture, np.ndarray) else picture.image_rgb
+    return Decoded(pixels, animated=False)

@@ -6,7 +6,6 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from affekt.errors import DataError
@@ -25,16 +24,6 @@ LONGEST_NAME = 255
 """Bytes that the name of a file may have on most systems."""
 ANY_DEPTH = re.compile(rf"(|.*?[/{re.escape(os.sep)}])\*\*(?:[/{re.escape(os.sep)}](.*))?", re.DOTALL)
 """A pattern with `**`, all folders below one: what stands before it, and behind."""
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """The pictures and videos to look at, in order."""
-
-    names: tuple[str, ...]
-    """Paths, as typed or as found under a folder that was typed."""
-    passed_over: Counter[str]
-    """Files in those folders that do not end as pictures or videos do, by their ending."""
 
 
 def is_camera(name: str) -> bool:
@@ -89,8 +78,10 @@ def is_below(name: str, folder: Path) -> bool:
     return "\0" not in name and Path(os.path.realpath(name)).is_relative_to(os.path.realpath(folder))
 
 
-def find_inputs(arguments: Iterable[str], standard_input: Iterable[str] = (), *, copies: Path | None = None) -> Inputs:
-    """Resolve what was typed.
+def find_inputs(
+    arguments: Iterable[str], standard_input: Iterable[str] = (), *, copies: Path | None = None
+) -> tuple[tuple[str, ...], Counter[str]]:
+    """Return the pictures and videos that were typed, in order, and how many other files folders hold, by ending.
 
     A folder stands for the pictures and videos in it and below it, sorted; links to folders are followed, each folder
     once; one that may not be read stays itself, to become a row that says so. A name with `*`, `?` or `[` that is no
@@ -98,9 +89,7 @@ def find_inputs(arguments: Iterable[str], standard_input: Iterable[str] = (), *,
     to the working folder. `camera:0` is a camera. What does not exist stays: it becomes a row. `copies` is a folder of
     copies that were drawn earlier, which are not meant where a folder above it is.
     """
-    arguments = list(arguments)
-    passed_over: Counter[str] = Counter()
-    names: list[str] = []
+    arguments, names, passed_over = list(arguments), list[str](), Counter[str]()
     for argument in arguments:
         found = resolve(argument, standard_input, passed_over=passed_over)
         if copies is not None and not is_below(argument, copies):
@@ -108,7 +97,7 @@ def find_inputs(arguments: Iterable[str], standard_input: Iterable[str] = (), *,
         names += found
     if not names:
         raise nothing_found(arguments, passed_over)
-    return Inputs(tuple(names), passed_over)
+    return tuple(names), passed_over
 
 
 def resolve(argument: str, standard_input: Iterable[str] = (), *, passed_over: Counter[str]) -> list[str]:

@@ -7,8 +7,6 @@ from affekt.errors import ConfigError
 
 FaceFinder = Literal["auto", "yunet", "cascade", "whole"]
 RuntimeChoice = Literal["auto", "onnxruntime", "openvino", "cuda"]
-SMALLEST_LONGEST_SIDE = 32
-"""Pixels between the anchors of YuNet's coarsest scale: a smaller picture holds none of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,22 +40,17 @@ class AnalyzerOptions:
 
     def __post_init__(self) -> None:
         """Refuse values that are out of their range."""
-        if self.longest_side < SMALLEST_LONGEST_SIDE:
-            raise ConfigError(
-                f"expected longest_side of at least {SMALLEST_LONGEST_SIDE} pixels, got {self.longest_side}; "
-                "640 is usual"
-            )
-        if not 0 <= self.min_confidence <= 1:
-            raise ConfigError(f"expected a min_confidence from 0 to 1, got {self.min_confidence}; 0 names every face")
-        for name, value in {"every_s": self.every_s, "smooth_s": self.smooth_s}.items():
-            if not 0 <= value < float("inf"):
-                raise ConfigError(f"expected {name} of at least 0 seconds, got {value}; 0 turns it off")
-        if not self.stop_after_s > 0:
-            raise ConfigError(
-                f"expected stop_after_s above 0 seconds, got {self.stop_after_s}; leave it out to look at all"
-            )
-        if self.detect_every < 1:
-            raise ConfigError(f"expected detect_every of at least 1 frame, got {self.detect_every}; 1 looks at each")
+        # A side below 32 pixels holds no anchor of YuNet's coarsest scale.
+        for name, is_in_range, expected, hint in (
+            ("longest_side", self.longest_side >= 32, "longest_side of at least 32 pixels", "640 is usual"),
+            ("min_confidence", 0 <= self.min_confidence <= 1, "a min_confidence from 0 to 1", "0 names every face"),
+            ("every_s", 0 <= self.every_s < float("inf"), "every_s of at least 0 seconds", "0 takes all frames"),
+            ("smooth_s", 0 <= self.smooth_s < float("inf"), "smooth_s of at least 0 seconds", "0 smooths nothing"),
+            ("stop_after_s", self.stop_after_s > 0, "stop_after_s above 0 seconds", "leave it out to look at all"),
+            ("detect_every", self.detect_every >= 1, "detect_every of at least 1 frame", "1 looks at each"),
+        ):
+            if not is_in_range:
+                raise ConfigError(f"expected {expected}, got {getattr(self, name)}; {hint}")
 
 
 class Options(TypedDict, total=False):

@@ -38,8 +38,6 @@ FORMATS = {
     ".jsonl": (pl.LazyFrame.sink_ndjson, pl.scan_ndjson),
 }
 """How a table is written and read, by the ending of its name."""
-Paths = str | Path | Iterable[str | Path]
-Place = str | Path | None
 ROWS_PER_PIECE = 10_000
 """Rows of a table that are in memory at once."""
 BAR = "{percentage:3.0f}%|{bar}| {elapsed}, {remaining} left{postfix}"
@@ -49,22 +47,28 @@ class PredictionRun:
     """What one run reads, writes and counts."""
 
     def __init__(
-        self, paths: Paths, draw: Place, timeline: Place, model: str | Path, faces: FaceFinder, options: AnalyzerOptions
+        self,
+        paths: str | Path | Iterable[str | Path],
+        draw: str | Path | None,
+        timeline: str | Path | None,
+        model: str | Path,
+        faces: FaceFinder,
+        options: AnalyzerOptions,
     ) -> None:
         """Open the model and find the inputs; arguments and errors are those of `predict`."""
-        typed = [paths] if isinstance(paths, str | Path) else paths
-        if isinstance(typed, bytes) or not isinstance(typed, Iterable):
-            raise _no_path(typed)
-        typed = list(typed)
-        if strangers := [path for path in typed if not isinstance(path, str | Path)]:
-            raise _no_path(strangers[0])
+        typed = [paths] if isinstance(paths, str | bytes | Path) or not isinstance(paths, Iterable) else list(paths)
+        if strangers := [type(path).__name__ for path in typed if not isinstance(path, str | Path)]:
+            raise ConfigError(
+                f"expected paths of pictures and videos, got {strangers[0]}; "
+                "call affekt.analyze for pictures that are in memory"
+            )
         self.analyzer = Analyzer(model, options)
         folder, timelines = (None if place is None else Path(place) for place in (draw, timeline))
-        self.inputs = find_inputs(map(str, typed), sys.stdin, copies=folder)
-        self.copies = AnnotatedCopies(self.inputs.names, folder=folder, timelines=timelines)
+        self.names, self.passed_over = find_inputs(map(str, typed), sys.stdin, copies=folder)
+        self.copies = AnnotatedCopies(self.names, folder=folder, timelines=timelines)
         self.faces: FaceFinder = faces
         self.origin = self.analyzer.session.card.valence_arousal_origin
-        is_smoothed = options.smooth_s and any(map(is_video, self.inputs.names))
+        is_smoothed = options.smooth_s and any(map(is_video, self.names))
         self.schema = SMOOTHED_SCHEMA if is_smoothed else SCHEMA
         self.summary = Summary()
 
@@ -82,7 +86,7 @@ class PredictionRun:
         """Write the table and, after it, what is drawn of whole videos; the ledger goes when all is there."""
         check_table(out)
         self.copies.check(has_table=True)
-        described, names = self._description(), self.inputs.names
+        described, names = self._description(), self.names
         digest = hashlib.sha256("\0".join(names).encode("utf-8", "surrogateescape")).hexdigest()
         # Where a run goes on, the copies of what is done already are there, and are this model's.
         draw = None if self.copies.folder is None else str(self.copies.folder)
@@ -101,7 +105,7 @@ class PredictionRun:
 
     def _answers(self, ledger: Ledger | None = None) -> Iterator[Answer]:
         """Yield all answers, those in the ledger first; each is counted and drawn, and added to the ledger if new."""
-        names, done = self.inputs.names, ledger.units if ledger is not None else 0
+        names, done = self.names, ledger.units if ledger is not None else 0
         records = ledger.records() if ledger is not None else ()
         kept = ((Answer(name, rows, ends), True) for (name, rows), ends in records)
         answers = _until_interrupted(self.analyzer.answers(names[done:], faces=self.faces), self.analyzer)
@@ -131,11 +135,6 @@ class PredictionRun:
         """Draw what needs all rows of a video: its timeline and its annotated copy."""
         if not (videos := self.copies.videos):
             return
-        from affekt.analysis.annotated_video import MARKED_COLUMNS
-        from affekt.analysis.timeline import TIMELINE_COLUMNS
-
-        # Only the columns that are needed: an hour of video is many rows.
-        schema = pl.Schema({name: SCHEMA[name] for name in dict.fromkeys((*MARKED_COLUMNS, *TIMELINE_COLUMNS))})
         with progress_bar(total=len(videos), bar_format=BAR) as bar:
             for name, records in groupby(ledger.records(), key=lambda record: record[0][0]):
                 if name not in videos:
@@ -143,7 +142,7 @@ class PredictionRun:
                 place = videos.index(name)
                 bar.set_postfix_str(f"drawing video {place + 1} of {len(videos)}")
                 rows = (row for (_, rows), _ in records for row in rows if row["frame"] is not None)
-                table, moved = _frame(rows, schema), partial(_move_to, bar, place)
+                table, moved = _frame(rows, SCHEMA), partial(_move_to, bar, place)
                 stop_after_s = self.analyzer.options.stop_after_s
                 self.copies.draw_video(name, table, origin=self.origin, stop_after_s=stop_after_s, moved=moved)
                 moved(1.0)
@@ -152,16 +151,9 @@ class PredictionRun:
         if self.copies.folder is not None:
             logger.info("wrote annotated copies into %s", self.copies.folder)
         if self.copies.timelines is not None and not self.copies.videos:
-            logger.info("--timeline is of videos, and none is among the inputs")
-        for line in self.summary.lines(self.origin, told_of_passed_over(self.inputs.passed_over)):
+            logger.info("a timeline is of videos, and none is among the inputs")
+        for line in self.summary.lines(self.origin, told_of_passed_over(self.passed_over)):
             logger.info("%s", line)
-
-
-def _no_path(given: object) -> ConfigError:
-    return ConfigError(
-        f"expected paths of pictures and videos, got {type(given).__name__}; "
-        "call affekt.analyze for pictures that are in memory"
-    )
 
 
 def _until_interrupted(answers: Iterator[Answer], analyzer: Analyzer) -> Iterator[Answer]:
@@ -218,9 +210,9 @@ def _tell_start(ledger: Ledger, out: Path, inputs: int) -> None:
 def check_table(out: Path) -> None:
     """Refuse a table that no format belongs to, or that a folder stands in the place of."""
     if out.suffix.lower() not in FORMATS:
-        raise ConfigError(f"expected a table ending in {', '.join(FORMATS)}, got {out}; type: --out {out.stem}.csv")
+        raise ConfigError(f"expected a table ending in {', '.join(FORMATS)}, got {out}; call it {out.stem}.csv")
     if out.is_dir():
-        raise ConfigError(f"expected a table, got a folder called {out}; type: --out {out / 'faces.csv'}")
+        raise ConfigError(f"expected a table, got a folder called {out}; name a file, such as {out / 'faces.csv'}")
 
 
 def write_table(ledger: Ledger, out: Path, schema: pl.Schema, metadata: dict[str, str]) -> None:
@@ -293,7 +285,9 @@ class Summary:
         """Return the summary for a person; `origin` as in the card, and sentences on the files passed over."""
         counts, told = self.counts, list[str]()
         if counts["no_face"]:
-            told.append(f"{counts['no_face']:,} without a face (if each is a face already, type --faces whole)")
+            told.append(
+                f"{counts['no_face']:,} without a face (if each is a face already: --faces whole, or faces='whole')"
+            )
         if self.problems:
             told.append(f"{self.problems.total()} unreadable")
             told += [f"  {count} {cause}" for cause, count in self.problems.most_common()]

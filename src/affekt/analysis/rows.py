@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from affekt.analysis.detected_faces import DetectedFaces
+from affekt.analysis.frames import DetectedFaces
 from affekt.analysis.inputs import shown
 from affekt.analysis.tracking import Smoother
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
@@ -60,11 +60,12 @@ def rows_of(
     Below `min_confidence` the `emotion` stays empty. The smoother is that of the frame's video; None leaves the scores
     as they are.
     """
-    if found.frame.is_end_of_video:
+    frame = found.frame
+    name, place = shown(frame.name), {"frame": frame.number, "time_s": frame.time_s}
+    if frame.is_end_of_video:
         return []
-    name, place = shown(found.frame.name), {"frame": found.frame.number, "time_s": found.frame.time_s}
-    if found.frame.problem is not None:
-        return [empty_row(name, f"unreadable: {found.frame.problem}")]
+    if frame.problem is not None:
+        return [empty_row(name, f"unreadable: {frame.problem}")]
     if not len(found.box_xyxy):
         return [{**empty_row(name, "no_face"), **place}]
     rows = []
@@ -72,7 +73,11 @@ def rows_of(
         row = {**empty_row(name, "ok"), **place, "face": face, **_box(found, face), **_scores(affect, face)}
         if smoother is not None and found.track is not None:
             row |= _smoothed(row, smoother)
-        rows.append(row | _expression(row, min_confidence))
+        if affect.probabilities is not None:
+            best = max(LABELS, key=lambda label: row[f"p_{label}"])
+            row["confidence"] = row[f"p_{best}"]
+            row["emotion"] = best if row["confidence"] >= min_confidence else None
+        rows.append(row)
     return rows
 
 
@@ -113,11 +118,3 @@ def _smoothed(row: Row, smoother: Smoother) -> Row:
     probabilities = sum(name in PROBABILITY_COLUMNS for name in names)
     smooth = smoother(row["track"], row["time_s"], raw[:probabilities], raw[probabilities:])
     return {**{f"raw_{name}": row[name] for name in SCORES}, **dict(zip(names, map(float, smooth), strict=True))}
-
-
-def _expression(row: Row, min_confidence: float) -> Row:
-    if row[PROBABILITY_COLUMNS[0]] is None:
-        return {}
-    best = max(LABELS, key=lambda label: row[f"p_{label}"])
-    confidence = row[f"p_{best}"]
-    return {"emotion": best if confidence >= min_confidence else None, "confidence": confidence}

@@ -14,7 +14,6 @@ from affekt.analysis.rows import origin_words
 from affekt.files import written_whole
 from affekt.labels import EXPRESSION_COLOURS, LABELS, PROBABILITY_COLUMNS
 
-TIMELINE_COLUMNS = ("time_s", "track", "status", *PROBABILITY_COLUMNS, "valence", "arousal")
 PICTURE_WIDTH, WIDEST_PAGE = 916, 20_000
 """Pixels of the whole length of a video, in the picture and at most in the page."""
 PIXELS_PER_SECOND = 30
@@ -36,7 +35,7 @@ TEMPLATES = jinja2.Environment(
 def write_timelines(
     name: str, rows: pl.DataFrame, folder: Path, *, origin: str | None = None, told_apart: bool = False
 ) -> list[Path]:
-    """Write a picture and a page of one video, from at least TIMELINE_COLUMNS; return their files.
+    """Write a picture and a page of one video; return their files.
 
     There are none where nobody was seen for half a second. They are called as `place_below` has it; `origin` is that of
     valence and arousal in the model's card.

@@ -36,6 +36,14 @@ class _Track:
     def predicted_xy(self, time_s: float) -> np.ndarray:
         return self.centre_xy + self.velocity_xy * (time_s - self.time_s)
 
+    def move(self, centre_xy: np.ndarray, size_xy: np.ndarray, side: float, time_s: float) -> None:
+        predicted = self.predicted_xy(time_s)
+        missed = centre_xy - predicted
+        self.centre_xy = predicted + POSITION_GAIN * missed
+        self.velocity_xy = self.velocity_xy + VELOCITY_GAIN * missed / max(time_s - self.time_s, SHORTEST_S)
+        self.side += POSITION_GAIN * (side - self.side)
+        self.time_s, self.size_xy = time_s, size_xy
+
 
 class FaceTracker:
     """Gives faces numbers that stay with them through motion, short occlusion and crossing paths; one for each video.
@@ -67,8 +75,7 @@ class FaceTracker:
         sides = np.maximum(np.sqrt(np.prod(sizes, axis=1)), 1.0)
         numbers = np.full(len(box_xyxy), -1)
         for place, face in self._closest_pairs(centres, sides, time_s):
-            _move(self._tracks[place], centres[face], float(sides[face]), time_s)
-            self._tracks[place].size_xy = sizes[face]
+            self._tracks[place].move(centres[face], sizes[face], float(sides[face]), time_s)
             numbers[face] = self._tracks[place].number
         for face in np.flatnonzero(numbers < 0):
             numbers[face] = self._next
@@ -102,16 +109,6 @@ class FaceTracker:
             pairs.append((track, face))
             away[track], away[:, face] = np.inf, np.inf
         return pairs
-
-
-def _move(track: _Track, centre_xy: np.ndarray, side: float, time_s: float) -> None:
-    passed_s = time_s - track.time_s
-    predicted = track.predicted_xy(time_s)
-    missed = centre_xy - predicted
-    track.centre_xy = predicted + POSITION_GAIN * missed
-    track.velocity_xy = track.velocity_xy + VELOCITY_GAIN * missed / max(passed_s, SHORTEST_S)
-    track.side += POSITION_GAIN * (side - track.side)
-    track.time_s = time_s
 
 
 class Smoother:

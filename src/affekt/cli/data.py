@@ -15,8 +15,8 @@ IMPORTERS = {
     "fer2013": ("fer2013", "Fer2013", "FER2013 with its own seven labels: csv, tar.gz or folders"),
     "rafdb": ("rafdb", "RafDb", "RAF-DB, basic expressions"),
     "afewva": ("afewva", "AfewVa", "AFEW-VA, clips with valence and arousal per frame"),
-    "folder": ("folder", "Folder", "one folder per expression, by a map from names to labels"),
-    "csv": ("csv_table", "Csv", "any csv, by the names of its columns"),
+    "folder": ("own", "Folder", "one folder per expression, by a map from names to labels"),
+    "csv": ("own", "Csv", "any csv, by the names of its columns"),
 }
 """Name on the command line, module in `affekt.data.importers`, class, and one line of help."""
 

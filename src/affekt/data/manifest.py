@@ -51,11 +51,8 @@ SCHEMA: dict[str, pl.DataType] = {
 SPLITS = ("train", "val", "test")
 """The splits in their order; a data set's own further splits come after them, by name."""
 
-SPLIT_NAMES = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("val", "valid", "validation"), "val"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
+SPLIT_NAMES = {split: split for split in SPLITS}
+SPLIT_NAMES |= {"training": "train", "valid": "val", "validation": "val", "testing": "test"}
 """What data sets call their splits, in lower case, and the split that is meant."""
 
 ORIGINS = ("rated", "projected", "predicted", "synthetic")
@@ -63,9 +60,8 @@ ORIGINS = ("rated", "projected", "predicted", "synthetic")
 
 def has_empty_box() -> pl.Expr:
     """Whether a row's box is there but has no area, or an edge that is no finite number."""
-    left, top, right, bottom = (pl.col("box_xyxy").arr.get(edge) for edge in range(4))
-    finite = pl.all_horizontal(edge.is_finite() for edge in (left, top, right, bottom))
-    sound = finite & (right > left) & (bottom > top)
+    left, top, right, bottom = edges = [pl.col("box_xyxy").arr.get(edge) for edge in range(4)]
+    sound = pl.all_horizontal(*(edge.is_finite() for edge in edges), right > left, bottom > top)
     return pl.col("box_xyxy").is_not_null() & ~sound.fill_null(value=False)
 
 
@@ -143,30 +139,11 @@ def write_table(frame: pl.DataFrame, path: Path) -> None:
             raise OSError(str(error).rpartition("IO error: ")[2]) from error
 
 
-def manifest_of(data: object) -> pl.DataFrame:
-    """Return the manifest that was given, checked: its file, or a frame of its rows.
-
-    Raises:
-        ConfigError: it is neither.
-        DataError: the file cannot be read, or a row breaks the manifest's rules.
-    """
-    if isinstance(data, str | Path):
-        return read_manifest(data)
-    if isinstance(data, pl.LazyFrame):
-        data = data.collect()
-    if not isinstance(data, pl.DataFrame):
-        raise ConfigError(
-            f"expected a manifest as a path or a polars frame, got {type(data).__name__}; give the file that "
-            "affekt data import wrote"
-        )
-    return to_manifest(data)
-
-
-def read_manifest(path: str | Path, *, with_wrong_labels: bool = False) -> pl.DataFrame:
-    """Read a manifest, the table that describes a data set.
+def read_manifest(data: str | Path | pl.DataFrame | pl.LazyFrame, *, with_wrong_labels: bool = False) -> pl.DataFrame:
+    """Read a manifest, the table that describes a data set, or check one that is there already.
 
     Args:
-        path: the Parquet file, as `affekt data import` writes it.
+        data: the Parquet file, as `affekt data import` writes it, or a frame of its rows.
         with_wrong_labels: let unknown emotions and values out of range pass, for a check to count.
 
     Returns:
@@ -174,6 +151,7 @@ def read_manifest(path: str | Path, *, with_wrong_labels: bool = False) -> pl.Da
         8 numbers that sum to 1, `box_xyxy` holds 4 numbers in pixels; what is unknown is null.
 
     Raises:
+        ConfigError: it is neither a path nor a frame.
         DataError: the file is missing, is not a manifest, holds no rows, or a value breaks the contract.
 
     Example:
@@ -183,7 +161,14 @@ def read_manifest(path: str | Path, *, with_wrong_labels: bool = False) -> pl.Da
         >>> affekt.read_manifest("faces.parquet")["source"].unique().to_list()
         ['drawn']
     """
-    path = Path(path)
+    if isinstance(data, pl.DataFrame | pl.LazyFrame):
+        return to_manifest(data.lazy().collect(), with_wrong_labels=with_wrong_labels)
+    if not isinstance(data, str | Path):
+        raise ConfigError(
+            f"expected a manifest as a path or a polars frame, got {type(data).__name__}; give the file that "
+            "affekt data import wrote"
+        )
+    path = Path(data)
     _refuse_absent(path, "a manifest", "make one with: affekt data import --help")
     try:
         frame = pl.read_parquet(path)
@@ -207,7 +192,7 @@ def select_split(frame: pl.DataFrame, split: str) -> pl.DataFrame:
     rows = frame.filter(pl.col("split") == split)
     if rows.is_empty():
         counts = ", ".join(f"{name} ({count})" for name, count in frame["split"].value_counts(sort=True).iter_rows())
-        raise DataError(f"expected rows of the split {split!r}, got none among {counts}; choose one with --split")
+        raise DataError(f"expected rows of the split {split!r}, got none among {counts}; choose another split")
     return rows
 
 

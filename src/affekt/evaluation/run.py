@@ -165,11 +165,11 @@ class EvaluateOptions:
 
     def _rows(self) -> "tuple[pl.DataFrame, pl.DataFrame]":
         """Return the manifest and its rows of the split; what cannot be grouped or left out is refused."""
-        from affekt.data.manifest import manifest_of, select_split, with_attributes
+        from affekt.data.manifest import read_manifest, select_split, with_attributes
         from affekt.evaluation.evaluate import refuse_without
         from affekt.evaluation.groups import group_values
 
-        manifest = manifest_of(self.data)
+        manifest = read_manifest(self.data)
         if self.attributes is not None:
             manifest = with_attributes(manifest, Path(self.attributes))
         rows = select_split(manifest, self.split)

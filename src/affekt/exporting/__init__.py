@@ -54,10 +54,10 @@ def export(
         raise ConfigError("expected --data with int8, to calibrate it, got none; type: --data faces.parquet")
     with needs_extra("train"):
         from affekt.exporting.model_folder import write_model_folder
-    from affekt.data.manifest import manifest_of
+    from affekt.data.manifest import read_manifest
     from affekt.models.card import model_folder
 
-    manifest = None if data is None else manifest_of(data)
+    manifest = None if data is None else read_manifest(data)
     return write_model_folder(
         model_folder(run), Path(out), precision=precision, manifest=manifest, split=split, force=force
     )

@@ -126,29 +126,21 @@ def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
-_Holds = Callable[[Any], bool]
-"""Whether a value, as JSON gives it, is what a field must be."""
+Check = tuple[str, Callable[[Any], bool]]
+"""What a field must be, in words, and whether a value, as JSON gives it, is that."""
 
 
-def _number(low: float, high: float) -> _Holds:
-    """Return a check of numbers in a range; NaN is in none."""
-    return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+def _number(low: float, high: float) -> Check:
+    """Return a check of numbers in a range; NaN is in none, and true and false are no numbers."""
+    return f"a number from {low:g} to {high:g}", lambda value: type(value) in (int, float) and low <= value <= high
 
 
-def _whole(low: int, high: int) -> _Holds:
-    return lambda value: isinstance(value, int) and _number(low, high)(value)
+def _whole(low: int, high: int) -> Check:
+    return f"a whole number from {low:,} to {high:,}", lambda value: type(value) is int and low <= value <= high
 
 
-def _list_of(holds: _Holds) -> _Holds:
-    return lambda value: isinstance(value, list) and all(map(holds, value))
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _is_object(value: object) -> bool:
-    return isinstance(value, dict)
+def _list_of(check: Check, words: str) -> Check:
+    return f"a list of {words}", lambda value: isinstance(value, list) and all(map(check[1], value))
 
 
 def _are_figures(found: object) -> bool:
@@ -156,7 +148,7 @@ def _are_figures(found: object) -> bool:
     if not isinstance(found, dict):
         return False
     figures = found.get("figures", {})
-    if not isinstance(figures, dict) or not all(map(_is_object, figures.values())):
+    if not isinstance(figures, dict) or not all(isinstance(figure, dict) for figure in figures.values()):
         return False
     shown = [value for name, value in found.items() if name.startswith("val_")]
     shown += [figure.get("value", "missing") for figure in figures.values()]
@@ -164,41 +156,35 @@ def _are_figures(found: object) -> bool:
 
 
 _HEADS = (["expression"], ["valence_arousal"], ["expression", "valence_arousal"], ["valence_arousal", "expression"])
-_TEXT, _OBJECT = ("text", _is_text), ("an object", _is_object)
-_CARD_FIELDS: dict[str, tuple[str, _Holds]] = {
-    "name": _TEXT,
-    "architecture": _TEXT,
-    "hidden_units": ("a whole number from 1", _whole(1, 1_000_000)),
+_TEXT: Check = ("text", lambda value: isinstance(value, str))
+_OBJECT: Check = ("an object", lambda value: isinstance(value, dict))
+_CARD_FIELDS: dict[str, Check] = {
+    **dict.fromkeys(("name", "architecture", "precision", "licence", "affekt_version"), _TEXT),
+    **dict.fromkeys(("preprocessing", "training", "export"), _OBJECT),
+    "hidden_units": _whole(1, 1_000_000),
     "heads": ("a list of expression, valence_arousal or both", lambda value: value in _HEADS),
-    "preprocessing": _OBJECT,
-    "labels": ("a list of words", _list_of(_is_text)),
-    "temperature": ("a number from 0.001 to 1000", _number(1e-3, 1e3)),
-    "valence_arousal_origin": ("text or null", lambda value: value is None or _is_text(value)),
-    "precision": _TEXT,
-    "parameters": ("a whole number from 0", _whole(0, 10**15)),
-    "training": _OBJECT,
+    "labels": _list_of(_TEXT, "words"),
+    "temperature": _number(1e-3, 1e3),
+    "valence_arousal_origin": ("text or null", lambda value: value is None or isinstance(value, str)),
+    "parameters": _whole(0, 10**15),
     "metrics": (
         "an object of numbers for each split",
-        lambda value: _is_object(value) and all(map(_are_figures, value.values())),
+        lambda value: isinstance(value, dict) and all(map(_are_figures, value.values())),
     ),
-    "export": _OBJECT,
-    "licence": _TEXT,
-    "limits": ("a list of sentences", _list_of(_is_text)),
-    "affekt_version": _TEXT,
+    "limits": _list_of(_TEXT, "sentences"),
 }
-_PREPROCESSING_FIELDS: dict[str, tuple[str, _Holds]] = {
-    "input_size": ("a whole number from 16 to 2048", _whole(16, 2048)),
-    "channels": ("1 or 3", lambda value: _whole(1, 3)(value) and value != 2),
-    "mean": ("a list of numbers from -100 to 100", _list_of(_number(-100, 100))),
-    "std": ("a list of numbers from 0.0001 to 100", _list_of(_number(1e-4, 100))),
-    "resize": _TEXT,
-    "crop_margin": ("a number from -0.9 to 10", _number(-0.9, 10)),
-    "alignment": _TEXT,
+_PREPROCESSING_FIELDS: dict[str, Check] = {
+    **dict.fromkeys(("resize", "alignment"), _TEXT),
+    "input_size": _whole(16, 2048),
+    "channels": ("1 or 3", lambda value: type(value) is int and value in (1, 3)),
+    "mean": _list_of(_number(-100, 100), "numbers from -100 to 100"),
+    "std": _list_of(_number(1e-4, 100), "numbers from 0.0001 to 100"),
+    "crop_margin": _number(-0.9, 10),
 }
 
 
 def _check_fields(
-    found: dict[str, Any], kind: type[Card | Preprocessing], checks: dict[str, tuple[str, _Holds]], path: Path
+    found: dict[str, Any], kind: type[Card | Preprocessing], checks: dict[str, Check], path: Path
 ) -> None:
     """Refuse a field that is unknown, or missing though it has no default, or that does not hold what it must."""
     if unknown := sorted(found.keys() - checks.keys()):

@@ -37,7 +37,7 @@ class OnnxRuntimeEngine:
         self._session = onnxruntime.InferenceSession(model, options, providers=providers, enable_fallback=0)
         if runtime == "cuda" and CUDA_PROVIDER not in self._session.get_providers():
             raise ConfigError(
-                "expected a CUDA device for onnxruntime, got none that starts; type --runtime onnxruntime"
+                "expected a CUDA device for onnxruntime, got none that starts; choose the runtime onnxruntime"
             )
         wanted = self._session.get_inputs()[0]
         self._input, self._shape = wanted.name, [side if isinstance(side, int) else None for side in wanted.shape]
@@ -145,7 +145,7 @@ def open_engine(model: Path | bytes, runtime: RuntimeName, *, threads: int | Non
             raise MissingExtra("openvino", "openvino")
         raise ConfigError(
             "expected an onnxruntime with CUDA, got one without; "
-            "type: pip install onnxruntime-gpu, or choose --runtime onnxruntime"
+            "type: pip install onnxruntime-gpu, or choose the runtime onnxruntime"
         )
     threads = threads or core_count()
     try:
@@ -157,5 +157,7 @@ def open_engine(model: Path | bytes, runtime: RuntimeName, *, threads: int | Non
     except Exception as error:  # each runtime raises classes of its own for each cause, none of them public
         why = " ".join(str(error).split())
         if runtime == "cuda":
-            raise ConfigError(f"expected a CUDA device that starts, got {why}; type --runtime onnxruntime") from error
+            raise ConfigError(
+                f"expected a CUDA device that starts, got {why}; choose the runtime onnxruntime"
+            ) from error
         raise ModelError(f"expected an ONNX model in {_where(model)}, got {why}; export it again") from error

@@ -25,11 +25,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from affekt import __version__
 from affekt.analysis.analyzer import Analyzer
 from affekt.analysis.options import AnalyzerOptions
+from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA
 from affekt.errors import AffektError
 from affekt.faces.detection import yunet_path
 from affekt.models.card import CARD_FILE, ONNX_FILE, Card, model_folder
-from affekt.server.analyze import RETRY_LATER, analyze_route
-from affekt.server.answers import EXCEPTION_HANDLERS, Health, problems
+from affekt.server.analyze import EXCEPTION_HANDLERS, RETRY_LATER, Health, analyze_route, problems
 from affekt.server.load import Load
 from affekt.server.pipeline import Pipeline, opened_once
 from affekt.server.settings import Settings
@@ -80,7 +80,10 @@ def make_app(settings: Settings, *, page: Path = PAGE) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await run_in_threadpool(_open_detector, pipeline)
+        try:  # before the first request, and what is amiss is said where only the operator reads it
+            await run_in_threadpool(pipeline.detector, "auto")
+        except AffektError as error:
+            logger.warning("only faces=whole is answered for now: %s", error)
         yield
         await run_in_threadpool(pipeline.close)
 
@@ -106,18 +109,10 @@ def make_app(settings: Settings, *, page: Path = PAGE) -> ASGIApp:
         responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **problems(401)},
         summary="Counts and times, for Prometheus.",
     )
-    app.include_router(_model_files(folder))
+    app.include_router(_page_routes(folder))
     app.router.default = _PageFiles(directory=page, html=True)
     # Around the application rather than inside it: there its own answer to a failure would pass them by.
     return _with_headers(app, load)
-
-
-def _open_detector(pipeline: Pipeline) -> None:
-    """Open the detector before the first request, and say what is amiss where only the operator reads it."""
-    try:
-        pipeline.detector("auto")
-    except AffektError as error:
-        logger.warning("only faces=whole is answered for now: %s", error)
 
 
 def _about_routes(card: Card, pipeline: Pipeline) -> APIRouter:
@@ -189,8 +184,8 @@ class _PageFiles(_Files):
         return await super().get_response(path, scope)
 
 
-def _model_files(folder: Path) -> APIRouter:
-    """Return the routes of the files that the page runs: those of the model in use, and the face detector."""
+def _page_routes(folder: Path) -> APIRouter:
+    """Return the routes of what the page needs: the model in use, the face detector, and the columns of its table."""
     router = APIRouter(include_in_schema=False)
     files = _Files(directory=folder)
     detector = opened_once(yunet_path)
@@ -199,6 +194,11 @@ def _model_files(folder: Path) -> APIRouter:
     @router.api_route(f"/model/{ONNX_FILE}", methods=["GET", "HEAD"])
     async def model_file(request: Request) -> Response:
         return await files.get_response(Path(request.url.path).name, request.scope)
+
+    @router.get("/columns.js")
+    async def columns() -> Response:
+        module = f"export const COLUMNS = {list(SCHEMA)};\nexport const SMOOTHED_COLUMNS = {list(SMOOTHED_SCHEMA)};\n"
+        return Response(module, media_type="text/javascript")
 
     @router.api_route("/detector.onnx", methods=["GET", "HEAD"])
     async def detector_file(request: Request) -> Response:

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from affekt.analysis.rows import Row
-from affekt.server.answers import busy
 
+RETRY_AFTER_S = 1
+"""How long a client should wait that was refused because the service is busy."""
 BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 
 
@@ -95,3 +98,8 @@ class Load:
     async def metrics(self) -> Response:
         """Return the counts and times in Prometheus' format."""
         return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def busy(detail: str) -> HTTPException:
+    """Return the error of a service that has enough to do: 503 with Retry-After."""
+    return HTTPException(HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": str(RETRY_AFTER_S)})

@@ -13,8 +13,7 @@ from functools import partial
 from typing import TypeVar, get_args
 
 from affekt.analysis.analyzer import CROPS_PER_BATCH, Analyzer
-from affekt.analysis.detected_faces import DetectedFaces, Detector, detect_faces
-from affekt.analysis.frames import Frame
+from affekt.analysis.frames import DetectedFaces, Detector, Frame, detect_faces
 from affekt.analysis.options import FaceFinder
 from affekt.analysis.rows import Row, rows_of
 from affekt.cores import core_count

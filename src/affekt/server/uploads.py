@@ -3,7 +3,6 @@
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
 from http import HTTPStatus
 
 import numpy as np
@@ -39,15 +38,6 @@ _MARKER = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd8])")
 """
 
 
-@dataclass(frozen=True)
-class Upload:
-    """One picture as it arrived."""
-
-    name: str
-    """What the rows call it: the file name that was sent with it, else its position."""
-    content: bytes
-
-
 class _FormParser(MultiPartParser):
     """Starlette's parser, which keeps all parts in memory, stops at one too many, and misses none that breaks off."""
 
@@ -75,8 +65,10 @@ class _FormParser(MultiPartParser):
         super().on_part_begin()
 
 
-async def read_uploads(request: Request, settings: Settings, take_room: Callable[[int], None]) -> list[Upload]:
-    """Read the pictures of a request within its limits of size, number and time.
+async def read_uploads(
+    request: Request, settings: Settings, take_room: Callable[[int], None]
+) -> list[tuple[str, bytes]]:
+    """Read the pictures of a request within its limits of size, number and time, each with its file name or position.
 
     `take_room` is told the size of each piece that arrives, and may raise.
     """
@@ -102,7 +94,7 @@ async def read_uploads(request: Request, settings: Settings, take_room: Callable
         raise HTTPException(HTTPStatus.BAD_REQUEST, "expected the whole request, got a part of it") from None
     if not content:
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"expected a picture, got an empty body; {HOW_TO_SEND}")
-    return [Upload("0", content)]
+    return [("0", content)]
 
 
 def _check_size(size: int, settings: Settings) -> None:
@@ -122,7 +114,9 @@ async def _limited(
         yield piece
 
 
-async def _files_of_form(request: Request, pieces: AsyncGenerator[bytes, None], settings: Settings) -> list[Upload]:
+async def _files_of_form(
+    request: Request, pieces: AsyncGenerator[bytes, None], settings: Settings
+) -> list[tuple[str, bytes]]:
     _, parameters = parse_options_header(request.headers["content-type"])
     charset = parameters.get(b"charset", b"utf-8").decode("latin-1")
     if charset.lower() not in CHARSETS:
@@ -140,14 +134,14 @@ async def _files_of_form(request: Request, pieces: AsyncGenerator[bytes, None], 
         await form.close()
 
 
-async def _files(form: FormData) -> list[Upload]:
+async def _files(form: FormData) -> list[tuple[str, bytes]]:
     uploads = []
     for name, value in form.multi_items():
         if not isinstance(value, UploadFile) or name != PART:
             what = "a file" if isinstance(value, UploadFile) else "text"
             sentence = f"expected files in parts named {PART}, got {what} in one named {name!r}; {HOW_TO_SEND}"
             raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, sentence)
-        uploads.append(Upload(value.filename or str(len(uploads)), await value.read()))
+        uploads.append((value.filename or str(len(uploads)), await value.read()))
     if not uploads:
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"expected picture files, got none; {HOW_TO_SEND}")
     return uploads

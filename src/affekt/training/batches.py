@@ -40,6 +40,10 @@ class CropStream:
         """Return the number of crops."""
         return len(self.crops)
 
+    def take(self, rows: Tensor) -> Tensor:
+        """Return the crops of some row numbers, decoded in this thread where they are not in memory."""
+        return self._stack([self.crops[row] for row in rows.tolist()]) if self.memory is None else self.memory[rows]
+
     def batches(self, batches: list[Tensor]) -> Iterator[Tensor]:
         """Yield (batch, input_size, input_size, channels) uint8 for each tensor of row numbers.
 
@@ -47,7 +51,7 @@ class CropStream:
             DataError: a picture is missing or unreadable.
         """
         if self.memory is not None:
-            yield from (self.memory[index] for index in batches)
+            yield from map(self.take, batches)
             return
         loader = DataLoader(
             self.crops,  # pyright: ignore[reportArgumentType], any sequence will do
@@ -100,13 +104,19 @@ class CropBatches:
 
     def batches(self, rows: list[Tensor], generator: Generator | None = None) -> Iterator[Tensor]:
         """Yield (batch, channels, height, width) float32, channels last, for each tensor of row numbers."""
-        for crops in self.stream.batches(rows):
-            images = crops.to(self.device).permute(0, 3, 1, 2).float() / 255
-            if generator is not None:
-                images = augment(images, self.augmentation, generator)
-            if self.size not in (None, images.shape[-1]):
-                images = F.interpolate(images, (self.size, self.size), mode="bilinear", antialias=True)
-            yield self._normalise(images)
+        yield from (self._prepare(crops, generator) for crops in self.stream.batches(rows))
+
+    def take(self, rows: Tensor) -> Tensor:
+        """Return one such batch, unchanged, which this thread prepares by itself."""
+        return self._prepare(self.stream.take(rows))
+
+    def _prepare(self, crops: Tensor, generator: Generator | None = None) -> Tensor:
+        images = crops.to(self.device).permute(0, 3, 1, 2).float() / 255
+        if generator is not None:
+            images = augment(images, self.augmentation, generator)
+        if self.size not in (None, images.shape[-1]):
+            images = F.interpolate(images, (self.size, self.size), mode="bilinear", antialias=True)
+        return self._normalise(images)
 
     def in_epoch(self, recipe: Recipe, epoch: int) -> "CropBatches":
         """Return the batches of a training epoch, counted from 0, with the size and the changes it has reached."""

@@ -20,7 +20,7 @@ from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.tensorboard.summary import scalar
 
-from affekt.errors import DataError, ModelError
+from affekt.errors import ModelError
 from affekt.files import written_whole
 from affekt.networks.weights import write_tensors
 from affekt.training.optimisation import Schedule, build_optimiser, moving_average
@@ -33,20 +33,6 @@ _logger = logging.getLogger(__name__)
 
 
 @dataclass
-class Progress:
-    """Where a training stands, between two epochs."""
-
-    epoch: int = 0
-    """Epochs done."""
-    best_epoch: int = 0
-    """The epoch of the lowest validation loss, counted from 1; 0 before the first."""
-    best_loss: float = float("inf")
-    """The lowest validation loss."""
-    history: list[dict[str, float]] = field(default_factory=list)
-    """One line of the log per epoch."""
-
-
-@dataclass
 class TrainingState:
     """Everything that changes while a network trains."""
 
@@ -56,7 +42,8 @@ class TrainingState:
     average: AveragedModel | None
     best: dict[str, Tensor] = field(default_factory=dict)
     """The weights of the best epoch."""
-    progress: Progress = field(default_factory=Progress)
+    history: list[dict[str, float]] = field(default_factory=list)
+    """One line of the log per epoch that is done."""
 
     @classmethod
     def before_training(cls, module: nn.Module, recipe: Recipe, steps_per_epoch: int) -> "TrainingState":
@@ -76,6 +63,16 @@ class TrainingState:
             self.average.update_parameters(self.module)
 
     @property
+    def best_loss(self) -> float:
+        """The lowest validation loss; infinite before the first epoch."""
+        return min((line["val_loss"] for line in self.history), default=float("inf"))
+
+    @property
+    def best_epoch(self) -> int:
+        """The first epoch with the lowest validation loss, counted from 1; 0 before the first."""
+        return next((n for n, line in enumerate(self.history, start=1) if line["val_loss"] == self.best_loss), 0)
+
+    @property
     def evaluated(self) -> nn.Module:
         """The weights that are validated and kept: the moving average where there is one."""
         return self.average.module if self.average is not None else self.module
@@ -87,16 +84,7 @@ def fingerprint(recipe: Recipe, seed: int, data: str) -> dict[str, Any]:
 
 
 def save_checkpoint(state: TrainingState, folder: Path, fingerprint: dict[str, Any]) -> None:
-    """Write the state of a training, whole or not at all.
-
-    Args:
-        state: what to keep.
-        folder: the run's folder.
-        fingerprint: recipe, seed and data; `load_checkpoint` refuses a checkpoint of another.
-
-    Raises:
-        DataError: the folder cannot be written, or the disk is full.
-    """
+    """Write the state of a training into its folder, whole or not at all."""
     tensors = {f"module.{name}": tensor for name, tensor in state.module.state_dict().items()}
     tensors |= {f"best.{name}": tensor for name, tensor in state.best.items()}
     if state.average is not None:
@@ -106,7 +94,7 @@ def save_checkpoint(state: TrainingState, folder: Path, fingerprint: dict[str, A
         tensors |= {f"optimiser.{number}.{name}": torch.as_tensor(value) for name, value in moments.items()}
     metadata = {
         "fingerprint": fingerprint,
-        "progress": asdict(state.progress),
+        "progress": {"history": state.history},
         "schedule": state.schedule.state_dict(),
         "groups": optimiser["param_groups"],
     }
@@ -114,10 +102,9 @@ def save_checkpoint(state: TrainingState, folder: Path, fingerprint: dict[str, A
 
 
 def load_checkpoint(state: TrainingState, folder: Path, fingerprint: dict[str, Any]) -> bool:
-    """Put a training back to where its checkpoint stood.
+    """Put a training back to where its checkpoint stood, and return whether it was put back.
 
-    Returns:
-        Whether it was put back: a checkpoint of an older affekt, whose recipes had another form, is left alone.
+    A checkpoint of an older affekt, whose recipes had another form, is left alone.
 
     Raises:
         ModelError: the file is not a checkpoint, or of another recipe, seed or data.
@@ -150,7 +137,7 @@ def load_checkpoint(state: TrainingState, folder: Path, fingerprint: dict[str, A
     state.optimiser.load_state_dict({"state": moments, "param_groups": metadata["groups"]})
     _restore_layout(state.optimiser)
     state.schedule.load_state_dict(metadata["schedule"])
-    state.progress = Progress(**metadata["progress"])
+    state.history = metadata["progress"]["history"]
     return True
 
 
@@ -173,28 +160,14 @@ def write_log(history: list[dict[str, float]], folder: Path) -> None:
 
 
 def write_tensorboard(line: dict[str, float], folder: Path) -> None:
-    """Write one epoch's TensorBoard events; an epoch that is trained again replaces its own.
-
-    Raises:
-        DataError: the folder cannot be written, or the disk is full.
-    """
+    """Write one epoch's TensorBoard events; an epoch that is trained again replaces its own."""
     # TensorBoard reads files by name. A SummaryWriter's names do not sort by epoch where epochs last under a second.
-    events = folder / "tensorboard" / f"events.out.tfevents.epoch{int(line['epoch']):06d}"
+    path, now = folder / "tensorboard" / f"events.out.tfevents.epoch{int(line['epoch']):06d}", time.time()
     figures = [scalar(name, value) for name, value in line.items() if name != "epoch"]
-    messages = [
-        Event(wall_time=time.time(), file_version="brain.Event:2"),
-        *(Event(wall_time=time.time(), step=int(line["epoch"]), summary=figure) for figure in figures),
-    ]
-    try:
-        events.parent.mkdir(parents=True, exist_ok=True)
-        with events.open("wb") as file:
-            writer = RecordWriter(file)
-            for message in messages:
-                writer.write(message.SerializeToString())
-    except OSError as error:
-        raise DataError(
-            f"expected to write {events}, got {error.strerror or error}; free some space or choose another folder"
-        ) from error
+    events = [Event(wall_time=now, step=int(line["epoch"]), summary=figure) for figure in figures]
+    with written_whole(path) as temporary, temporary.open("wb") as file:
+        for event in (Event(wall_time=now, file_version="brain.Event:2"), *events):
+            RecordWriter(file).write(event.SerializeToString())
 
 
 def epoch_sentence(line: dict[str, float], epochs: int) -> str:

@@ -1,7 +1,6 @@
 """The features of a frozen backbone, computed once and as fast as the machine allows: on a CPU by an ONNX runtime."""
 
 import io
-import threading
 import warnings
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -33,24 +32,16 @@ def extract_features(
     """Run all crops of some splits through the backbone, once, in evaluation mode.
 
     On a CPU each core takes batches of its own, and the fastest runtime that is installed takes torch's place, at bf16
-    OpenVINO where it computes so, which changes features by rounding only.
-
-    Args:
-        network: the network; not changed.
-        splits: the crops.
-        precision: fp32 or bf16.
-        batch_size: crops per pass; None takes few on a CPU, where what they need should stay in its cache.
-
-    Returns:
-        For each split one of (rows, features) float32 on its device.
+    OpenVINO where it computes so, which changes features by rounding only. Without a batch size, batches are small
+    there, so that what they need stays in the cache.
     """
     network.eval()
     device = splits[0].device
-    threads = torch.get_num_threads() if device.type == "cpu" else 1
-    batches = [in_batches(len(split), batch_size or (8 if device.type == "cpu" else 128)) for split in splits]
+    on_cpu = device.type == "cpu"
+    numbers = [in_batches(len(split), batch_size or (8 if on_cpu else 128)) for split in splits]
     features_of = network.forward_features
-    if device.type == "cpu":
-        example = next(splits[0].batches(batches[0][:1]))
+    if on_cpu:
+        example = splits[0].take(numbers[0][0])
         name = f"features of {network.architecture} at {example.shape[-1]} px"
         features_of = fast_features(network, example, name=name, precision=precision)
 
@@ -60,36 +51,27 @@ def extract_features(
         bar.update(len(images))
         return features
 
+    def features_in(split: CropBatches, batches: list[Tensor]) -> list[Tensor]:
+        if on_cpu:
+            return map_in_threads(lambda rows: work(split.take(rows)), batches, torch.get_num_threads())
+        return [work(images) for images in split.batches(batches)]
+
     with progress_bar(total=sum(map(len, splits)), description="features", unit="face") as bar:
-        found = [map_in_threads(work, one.batches(rows), threads) for one, rows in zip(splits, batches, strict=True)]
+        found = [features_in(split, batches) for split, batches in zip(splits, numbers, strict=True)]
     return [FeatureBatches(torch.cat(features).clone()) for features in found]
 
 
-class Backbone(nn.Module):
-    """A network without its heads."""
-
-    def __init__(self, network: Network) -> None:
-        """Share the network's layers."""
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Map (faces, channels, height, width) to (faces, features)."""
-        return self.network.forward_features(images)
-
-
 def fast_features(network: Network, images: Tensor, *, name: str, precision: str) -> Callable[[Tensor], Tensor]:
-    """Return a function with the features of a network's backbone in evaluation mode, on the CPU.
+    """Return a function with the features of a network's backbone, for several threads at once, one core each.
+
+    It is the fastest runtime's, at bf16 OpenVINO's, or torch's own where there is no such runtime, or the backbone does
+    not go into ONNX or comes out different.
 
     Args:
         network: in evaluation mode, on the CPU; not changed.
         images: (faces, channels, height, width) normalised pixels of a usual call; they are tried on both.
         name: what the speeds of the runtimes are cached under, where there are several.
         precision: fp32 or bf16.
-
-    Returns:
-        A function for several threads at once, one core each: the fastest runtime's features, at bf16 OpenVINO's, or
-        torch's own where there is no such runtime, or the backbone does not go into ONNX or comes out different.
     """
     half = precision == "bf16"
     onnx = _as_onnx(network, images[:1]) if not half or openvino_has_bf16() else None
@@ -109,13 +91,14 @@ def fast_features(network: Network, images: Tensor, *, name: str, precision: str
 
 def _as_onnx(network: Network, images: Tensor) -> bytes | None:
     """Trace the backbone; torch's newer exporter takes ten seconds, more than the features of hundreds of pictures."""
-    content = io.BytesIO()
+    content, backbone = io.BytesIO(), without_mirroring(network)
+    backbone.set_submodule("heads", nn.Identity())
     # Tensors of the inference mode cannot be traced.
     with torch.inference_mode(mode=False), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             torch.onnx.export(
-                Backbone(without_mirroring(network)).eval(),
+                backbone.eval(),
                 (images.clone(),),
                 content,  # pyright: ignore[reportArgumentType], the annotation knows the newer exporter only
                 input_names=["images"],
@@ -130,51 +113,15 @@ def _as_onnx(network: Network, images: Tensor) -> bytes | None:
 
 
 def map_in_threads(function: Callable[[Item], Result], items: Iterable[Item], threads: int) -> list[Result]:
-    """Apply a function without gradients, in threads that each run torch's operations on one core.
+    """Apply a function without gradients, in threads that each run torch's operations on one core, and keep the order.
 
-    Cores then never wait for one another within an operation, as they do where small batches are split.
-
-    Args:
-        function: called in several threads at once.
-        items: taken one at a time, when a thread is free.
-        threads: how many.
-
-    Returns:
-        The results, in the order of the items.
-
-    Raises:
-        Exception: the first that the function or the items raise; no further item is taken then.
+    Cores then never wait for one another within an operation, as they do where small batches are split. The first error
+    is raised, and no further item is begun then.
     """
-    numbered = enumerate(items)
-    taking = threading.Lock()
-    stopped = threading.Event()
-    results: dict[int, Result] = {}
-
-    @torch.inference_mode()
-    def work() -> None:
-        torch.set_num_threads(1)
-        try:
-            while not stopped.is_set():
-                with taking:
-                    taken = next(numbered, None)
-                if taken is None:
-                    return
-                number, item = taken
-                results[number] = function(item)
-        except BaseException:
-            stopped.set()
-            raise
-
     threads_before = torch.get_num_threads()
     try:
-        with ThreadPoolExecutor(threads) as pool:
-            workers = [pool.submit(work) for _ in range(threads)]
-            try:
-                for worker in workers:
-                    worker.result()
-            finally:
-                stopped.set()
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            return list(pool.map(torch.inference_mode()(function), items))
     finally:
         # What a thread sets is also what threads made later start with.
         torch.set_num_threads(threads_before)
-    return [results[number] for number in sorted(results)]

@@ -59,42 +59,33 @@ class Trainer:
         Raises:
             DataError: the loss, on training or validation rows, is no longer a finite number.
         """
-        progress = state.progress
         module = self.world.wrap(state.module)
-        while progress.epoch < self.recipe.schedule.epochs and not self.should_stop(state):
+        while len(state.history) < self.recipe.schedule.epochs and not self.should_stop(state):
             start = time.perf_counter()
             rate = state.optimiser.param_groups[0]["lr"]
             loss = self.train_epoch(module, state)
-            progress.epoch += 1
-            figures = self.validate(state)
+            epoch, figures = len(state.history) + 1, self.validate(state)
             for name, value in {"training": loss, "validation": figures["val_loss"]}.items():
                 if not math.isfinite(value):
                     raise DataError(
-                        f"expected a {name} loss, got {value} in epoch {progress.epoch}; "
+                        f"expected a {name} loss, got {value} in epoch {epoch}; "
                         "type a lower --learning-rate or --clip-norm 1"
                     )
             state.schedule.after_epoch(figures["val_loss"])
-            if figures["val_loss"] < progress.best_loss:
-                progress.best_loss, progress.best_epoch = figures["val_loss"], progress.epoch
+            if figures["val_loss"] < state.best_loss:
                 state.best = {name: tensor.clone() for name, tensor in state.evaluated.state_dict().items()}
-            line = {"epoch": progress.epoch, "train_loss": loss, **figures, "learning_rate": rate}
-            line["seconds"] = round(time.perf_counter() - start, 2)
-            progress.history.append(line)
-            after_epoch(line)
+            line = {"epoch": epoch, "train_loss": loss, **figures, "learning_rate": rate}
+            state.history.append(line | {"seconds": round(time.perf_counter() - start, 2)})
+            after_epoch(state.history[-1])
 
     def should_stop(self, state: TrainingState) -> bool:
         """Whether the validation loss has not fallen for as many epochs as the recipe waits."""
         patience = self.recipe.schedule.early_stopping_patience
-        return bool(patience) and state.progress.epoch - state.progress.best_epoch >= patience
+        return bool(patience) and len(state.history) - state.best_epoch >= patience
 
     def train_epoch(self, module: torch.nn.Module, state: TrainingState) -> float:
-        """Take one step per batch over all training rows, and return the mean loss.
-
-        Args:
-            module: the network, wrapped for the processes that train together.
-            state: of the same network.
-        """
-        recipe, epoch, world = self.recipe, state.progress.epoch, self.world
+        """Take one step per batch over all training rows, and return the mean loss; `module` is the wrapped network."""
+        recipe, epoch, world = self.recipe, len(state.history), self.world
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
         steps = epoch_batches(self.training.targets, recipe.data, generator)
         # Orders are drawn alike on every process, what follows must differ: augmentation and dropout.

@@ -15,7 +15,6 @@ from affekt.networks.weights import load_backbone, save_model
 from affekt.training.batches import CropBatches, CropStream
 from affekt.training.checkpoint import (
     CHECKPOINT_FILE,
-    Progress,
     TrainingState,
     epoch_sentence,
     fingerprint,
@@ -71,7 +70,7 @@ def train_network(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
             if world.is_main:
                 _logger.info("%s", epoch_sentence(line, recipe.schedule.epochs))
                 # The checkpoint comes last: if killed before it, the epoch is trained again and its line replaced.
-                write_log(state.progress.history, run.out)
+                write_log(state.history, run.out)
                 write_tensorboard(line, run.out)
                 save_checkpoint(state, run.out, same)
             world.wait()
@@ -80,7 +79,7 @@ def train_network(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
         trainer.fit(state, after_epoch)
         state.module.load_state_dict(state.best)
         outputs = trainer.predict(state.module, validation)
-        card = _card(recipe, network, run, rows, state.progress)
+        card = _card(recipe, network, run, rows, state)
         card.training.update(rows_sha256=data, processes=world.size)
         if "expression" in outputs:
             card = _calibrated(card, outputs["expression"], validation.targets)
@@ -154,9 +153,9 @@ def _with_features(network: Network, splits: list[Split], recipe: Recipe) -> lis
     return [Split(batches, split.targets) for batches, split in zip(features, splits, strict=True)]
 
 
-def _card(recipe: Recipe, network: Network, run: Run, rows: pl.DataFrame, progress: Progress) -> Card:
+def _card(recipe: Recipe, network: Network, run: Run, rows: pl.DataFrame, state: TrainingState) -> Card:
     """Write down what the trained network knows about itself."""
-    chosen = progress.history[progress.best_epoch - 1]
+    chosen = state.history[state.best_epoch - 1]
     return Card(
         name=run.out.absolute().name,
         architecture=recipe.network.architecture,
@@ -173,9 +172,9 @@ def _card(recipe: Recipe, network: Network, run: Run, rows: pl.DataFrame, progre
             "rows": rows.height,
             "validation": run.validation,
             "seed": run.seed,
-            "epochs": progress.epoch,
-            "best_epoch": progress.best_epoch,
-            "seconds": round(sum(line["seconds"] for line in progress.history), 1),
+            "epochs": len(state.history),
+            "best_epoch": state.best_epoch,
+            "seconds": round(sum(line["seconds"] for line in state.history), 1),
             "torch": torch.__version__,
             "command": run.command,
         },

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from affekt.data.manifest import manifest_of
+from affekt.data.manifest import read_manifest
 from affekt.errors import ConfigError, needs_extra
 from affekt.models.card import WEIGHTS_FILE, Card, read_card
 from affekt.training.generations import Chain, Run, Training, planned_trainings
@@ -69,7 +69,7 @@ def train(
         1
     """
     named = find_recipe(recipe) if isinstance(recipe, str) else NamedRecipe("", recipe)
-    manifest = manifest_of(data)
+    manifest = read_manifest(data)
     place = Path(data) if isinstance(data, str | Path) else Path("frame")
     run = Run(data=place, out=Path(out), validation=validation, seed=seed, resume=resume, device=device)
     run = replace(run, recipe_name=recipe if isinstance(recipe, str) else "own")

@@ -125,7 +125,7 @@ def test_a_damaged_annotation_names_the_file(tmp_path, text):
 
 @pytest.mark.parametrize(("val", "test"), [(-0.1, 0.2), (0.5, 0.5)])
 def test_fractions_must_leave_something_to_train_on(tmp_path, val, test):
-    with pytest.raises(ConfigError, match="--val and --test"):
+    with pytest.raises(ConfigError, match="expected val and test of 0 or more"):
         AfewVa(root=tmp_path, val=val, test=test)
 
 

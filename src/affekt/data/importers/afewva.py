@@ -39,7 +39,9 @@ class AfewVa:
         """Refuse fractions that leave nothing to train on, and seeds that are none."""
         require_seed(self.seed)
         if min(self.val, self.test) < 0 or self.val + self.test >= 1:
-            raise ConfigError(f"expected --val and --test of 0 or more, below 1 together, got {self.val}, {self.test}")
+            raise ConfigError(
+                f"expected val and test of 0 or more, below 1 together, got {self.val} and {self.test}; 0.2 is usual"
+            )
 
     def list_rows(self) -> Listing:
         """List the frames of every clip, with the bounds of the 68 landmarks as face box.
@@ -71,23 +73,18 @@ class AfewVa:
             pl.lit("afewva").alias("source"),
             pl.lit("rated").alias("valence_arousal_origin"),
         )
-        notes = tuple(self._notes(rows, splits, len(files)))
-        return Listing(rows=rows, dropped={"no landmarks, and so no face box": without}, notes=notes)
-
-    def _notes(self, rows: pl.DataFrame, splits: dict[str, str], clips: int) -> list[str]:
         unknown = sum(person.startswith(UNKNOWN_ACTOR) for person in splits)
         outside = rows.filter(pl.any_horizontal(pl.col(RATINGS).is_null())).height
-        notes = [
-            f"{clips} clips (published: {PUBLISHED_CLIPS}) with {len(splits) - unknown} actors; valence and "
+        notes = (
+            f"{len(files)} clips (published: {PUBLISHED_CLIPS}) with {len(splits) - unknown} actors; valence and "
             f"arousal are divided by {SCALE}.",
             f"There is no official split: whole actors were dealt to train, val and test with seed {self.seed}.",
             "Face boxes are the bounds of the 68 landmarks.",
-        ]
-        if unknown:
-            notes.append(f"{unknown} clips name no actor: each counts as a person of its own.")
-        if outside:
-            notes.append(f"Valence or arousal is missing or outside [-10, 10] in {outside:,} frames: null there.")
-        return notes
+            f"{unknown} clips name no actor: each counts as a person of its own." if unknown else "",
+            f"Valence or arousal is missing or outside [-10, 10] in {outside:,} frames: null there." if outside else "",
+        )
+        dropped = {"no landmarks, and so no face box": without}
+        return Listing(rows=rows, dropped=dropped, notes=tuple(note for note in notes if note))
 
 
 def split_by_person(people: list[str], val: float, test: float, seed: int) -> dict[str, str]:

@@ -51,9 +51,8 @@ REMARKS_2017 = {
 SETS = {"train_set": "train", "val_set": "val"}
 PUBLISHED_2021 = {"train": 287_651, "val": 3_999}
 FACES_PER_CHUNK = 2048
-ANNOTATION_SCHEMA = pl.Schema({name: pl.String() for name in ("id", "expression", "valence", "arousal")})
-"""All four are text in the npy files."""
 Annotation = tuple[str, str, str, str]
+"""Id, expression, valence and arousal, all as text."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,22 +70,18 @@ class AffectNet:
 
     def list_rows(self) -> Listing:
         """List what the release's own files describe."""
-        release = self._find_release() if self.release == "auto" else self.release
-        if release == "2017":
-            return _list_2017(self.root, self.lists)
-        return _list_2021(self.root, self.cache or affekt_home() / "annotations")
-
-    def _find_release(self) -> str:
         has_csv = bool(_find_lists(self.root, self.lists))
         has_npy = any((self.root / name / "annotations").is_dir() for name in SETS)
-        if has_csv and has_npy:
-            raise DataError(f"expected one release of AffectNet in {self.root}, got both; add --release 2017 or 2021")
-        if not has_csv and not has_npy:
+        if self.release == "auto" and has_csv == has_npy:
             raise DataError(
-                f"expected AffectNet in {self.root}, with Manually_Annotated/training.csv (2017) or "
+                f"expected one release of AffectNet in {self.root}, got both; add --release 2017 or 2021"
+                if has_csv
+                else f"expected AffectNet in {self.root}, with Manually_Annotated/training.csv (2017) or "
                 "train_set/annotations (2021), got neither; give the folder that holds Manually_Annotated or train_set"
             )
-        return "2017" if has_csv else "2021"
+        if self.release == "2017" or (self.release == "auto" and has_csv):
+            return _list_2017(self.root, self.lists)
+        return _list_2021(self.root, self.cache or affekt_home() / "annotations")
 
 
 def _name_expressions(rows: pl.DataFrame, origin: str) -> tuple[pl.DataFrame, dict[str, int], tuple[str, ...]]:
@@ -104,13 +99,10 @@ def _name_expressions(rows: pl.DataFrame, origin: str) -> tuple[pl.DataFrame, di
         pl.when(valence.is_between(-1, 1)).then(valence).alias("valence"),
         pl.when(arousal.is_between(-1, 1)).then(arousal).alias("arousal"),
     )
-    others = rows.filter(pl.col("emotion").is_null())["expression"].value_counts(sort=True)
-    dropped = {
-        "expression unreadable"
-        if number is None
-        else f"expression {number:g} ({NO_EXPRESSION.get(number, 'unknown')})": count
-        for number, count in others.iter_rows()
-    }
+    dropped: dict[str, int] = {}
+    for value, count in rows.filter(pl.col("emotion").is_null())["expression"].value_counts(sort=True).iter_rows():
+        why = "unreadable" if value is None else f"{value:g} ({NO_EXPRESSION.get(value, 'unknown')})"
+        dropped[f"expression {why}"] = count
     rows = rows.drop_nulls("emotion").drop("expression")
     known = pl.any_horizontal(pl.col("valence", "arousal").is_not_null())
     rows = rows.with_columns(pl.when(known).then(pl.lit(origin)).alias("valence_arousal_origin"))
@@ -243,7 +235,9 @@ def read_annotations(folder: Path, ids: list[str], cache: Path) -> pl.DataFrame:
                 ledger.add(rows)
                 known |= {row[0]: row for row in rows}
                 progress.update(len(asked))
-    return pl.DataFrame([known[name] for name in ids if name in known], schema=ANNOTATION_SCHEMA, orient="row")
+    rows = [known[name] for name in ids if name in known]
+    schema = pl.Schema({name: pl.String() for name in ("id", "expression", "valence", "arousal")})
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def read_chunk(folder: str, ids: list[str]) -> list[Annotation]:

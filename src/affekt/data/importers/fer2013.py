@@ -19,8 +19,8 @@ import numpy as np
 import polars as pl
 from tyro.conf import Positional
 
-from affekt.data.importers.folder import read_tree
 from affekt.data.importers.listing import Listing, name_labels
+from affekt.data.importers.own import read_tree
 from affekt.data.manifest import encode_png
 from affekt.errors import DataError
 from affekt.terminal import progress_bar
@@ -64,24 +64,18 @@ def _list_table(table: Path) -> Listing:
     A table without a Usage column is one split: the one it is named after (train.csv, val.csv, test.csv), else train.
     """
     pixels = read_pixel_table(table)
-    notes = []
-    published = PUBLISHED
-    split = pl.col("usage").replace(USAGES)
+    split, published, notes = pl.col("usage").replace(USAGES), PUBLISHED, list[str]()
     if pixels["usage"].is_null().all():
         name = table.stem if table.stem in PUBLISHED else "train"
         split, published = pl.lit(name), {}
         notes.append(f"{table.name} has no Usage column: all its rows are in the split {name}.")
     if pixels["emotion"].is_null().all():
         notes.append(f"{table.name} has no emotions: its rows carry no label.")
-    kept = pixels.drop_nulls("image").select(
-        "image",
-        "emotion",
-        split=split,
-        source=pl.lit("fer2013"),
-        source_id=pl.format("row{}", pl.col("row").cast(pl.String).str.zfill(5)),
-    )
+    numbered = pl.format("row{}", pl.col("row").cast(pl.String).str.zfill(5))
+    kept = pixels.drop_nulls("image")
+    rows = kept.select("image", "emotion", split=split, source=pl.lit("fer2013"), source_id=numbered)
     dropped = {"pixels are not 48x48 greys": pixels.height - kept.height}
-    return Listing(rows=kept, dropped=dropped, published=published, notes=tuple(notes))
+    return Listing(rows=rows, dropped=dropped, published=published, notes=tuple(notes))
 
 
 def _list_folders(base: Path) -> Listing:
@@ -149,20 +143,15 @@ def _rows(records: Iterator[list[str]], table: Path) -> Iterator[tuple[int, str 
         )
     progress = progress_bar(records, description="reading pixels", unit="pictures")
     for row, record in enumerate(record for record in progress if record):
+        where = f"in row {row} of {table}"
         if len(record) != len(columns):
-            raise DataError(
-                f"expected {len(columns)} fields in row {row} of {table}, got {len(record)}; download it again"
-            )
+            raise DataError(f"expected {len(columns)} fields {where}, got {len(record)}; download it again")
         fields = dict(zip(columns, map(str.strip, record), strict=True))
         emotion, usage = fields.get("emotion"), fields.get("Usage")
         if emotion and not (emotion.isdecimal() and int(emotion) < len(LABELS_BY_INDEX)):
-            raise DataError(
-                f"expected an emotion in 0-6 in row {row} of {table}, got {emotion!r}; mend or drop this row"
-            )
+            raise DataError(f"expected an emotion in 0-6 {where}, got {emotion!r}; mend or drop this row")
         if usage is not None and usage not in USAGES:
-            raise DataError(
-                f"expected a Usage among {', '.join(USAGES)} in row {row} of {table}, got {usage!r}; mend it"
-            )
+            raise DataError(f"expected a Usage among {', '.join(USAGES)} {where}, got {usage!r}; mend it")
         yield row, LABELS_BY_INDEX[int(emotion)] if emotion else None, usage, _png(fields["pixels"])
 
 

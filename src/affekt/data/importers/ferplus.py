@@ -8,24 +8,6 @@ picture's name is not its row. The folders: `FER2013Train`, `FER2013Valid` and `
 out, and single votes stay. Single votes are removed only inside the rule that decides what is kept and named. The rules
 `majority`, `probability`, `crossentropy` and `multi_target` are the training modes of Microsoft's `src/ferplus.py`,
 which scores validation and test by majority whatever it trains on; `argmax` is what other projects use.
-
-Valence and arousal can be projected from votes: a row's point is the mean of the published points of the emotion words,
-weighted by its votes. It says what the words mean on average, not what anybody saw in this face, so such rows carry the
-origin `projected`.
-
-Sources of `NORMS`, pleasure and arousal on scales from -1 to 1:
-
-* Russell, J. A. and Mehrabian, A. (1977). Evidence for a three-factor theory of emotions. Journal of Research in
-  Personality 11, 273-294, the table of means of 151 emotion terms: joyful (.76, .48), sad (-.63, -.27), surprised
-  (.40, .67), fearful (-.64, .60), disgusted (-.60, .35), angry (-.51, .59). The paper itself could not be opened when
-  this was written. All six pairs stand together, dominance included (.35, -.33, -.13, -.43, .11, .25), in several
-  independent public programs that quote the table. Other programs differ in one word: anger (-.43, .67), fear
-  (-.62, .82), sadness with the sign of its arousal lost. The copies also have happy (.81, .51); joyful is used here.
-* Warriner, A. B., Kuperman, V. and Brysbaert, M. (2013). Norms of valence, arousal, and dominance for 13,915 English
-  lemmas. Behavior Research Methods 45, 1191-1207: contempt has valence 3.22 and arousal 4.61 on scales from 1 to 9,
-  read in the published table (Ratings_Warriner_et_al.csv, row 2639) and rescaled by (x - 5) / 4 to (-.445, -.0975).
-  The raters, words and scales differ from 1977, so contempt is the least comparable of the eight points.
-* Neutral is (0, 0) by definition: the middle of both scales.
 """
 
 from collections.abc import Callable
@@ -79,7 +61,8 @@ NORMS: dict[str, tuple[float, float]] = {
     "anger": (-0.51, 0.59),
     "contempt": (-0.445, -0.0975),
 }
-"""Valence and arousal of the word for each expression; the module says where each comes from."""
+"""Valence and arousal of the word for each expression, from -1 to 1: Russell and Mehrabian (1977), with joyful for
+happiness; contempt from Warriner et al. (2013). docs/data.md says where each was read, and what could be verified."""
 NOTE = (
     "Valence and arousal are projected from the votes with word norms (Russell and Mehrabian 1977; contempt from "
     "Warriner et al. 2013; neutral 0/0): nobody rated these faces."
@@ -220,14 +203,14 @@ def keep_agreed(rows: pl.DataFrame, rule: str) -> tuple[pl.DataFrame, dict[str, 
     return kept.drop("name", "counts", "reason"), {reason: dropped.get(reason, 0) for reason in reasons}
 
 
-def without_single_votes(votes: np.ndarray) -> np.ndarray:
+def _without_single_votes(votes: np.ndarray) -> np.ndarray:
     """Set every choice that got a single vote to none, as Microsoft does first; unknown and no face too."""
     return np.where(votes <= 1, 0, votes)
 
 
 def majority(votes: np.ndarray) -> np.ndarray:
     """Return the choice with more than half of what is left when single votes are removed; a tie can never win."""
-    left = without_single_votes(votes)
+    left = _without_single_votes(votes)
     return np.where(2 * left.max(axis=1) > left.sum(axis=1), left.argmax(axis=1), NO_AGREEMENT)
 
 
@@ -238,7 +221,7 @@ def probability(votes: np.ndarray) -> np.ndarray:
     quarters of what is left or there are three of them. Unknown or no face ends the taking, and is taken only if it
     comes first. The picture is kept if at most three were taken and they hold more than half of what was left.
     """
-    return np.array([_first_of_leading(row) for row in without_single_votes(votes).tolist()], dtype=int)
+    return np.array([_first_of_leading(row) for row in _without_single_votes(votes).tolist()], dtype=int)
 
 
 def _first_of_leading(left: list[float]) -> int:
@@ -247,8 +230,7 @@ def _first_of_leading(left: list[float]) -> int:
     ended = False
     while sum(taken.values()) < 0.75 * total and len(taken) < 3 and not ended:
         highest = max(count for choice, count in enumerate(left) if choice not in taken)
-        equals = [choice for choice, count in enumerate(left) if count == highest and choice not in taken]
-        for choice in equals:
+        for choice in [choice for choice, count in enumerate(left) if count == highest and choice not in taken]:
             ended = choice >= EXPRESSIONS
             if not (ended and taken):
                 taken[choice] = highest
@@ -264,7 +246,7 @@ def multi_target(votes: np.ndarray) -> np.ndarray:
 
     Single votes are removed first; ties go to the lowest index.
     """
-    left = without_single_votes(votes)
+    left = _without_single_votes(votes)
     total = left.sum(axis=1)
     targets = np.where(left >= 0.3 * total[:, None], left, 0)
     return np.where(2 * targets.sum(axis=1) > total, targets.argmax(axis=1), NO_AGREEMENT)

@@ -10,8 +10,8 @@ from typing import Literal
 import polars as pl
 from tyro.conf import Positional
 
-from affekt.data.importers.folder import read_tree
 from affekt.data.importers.listing import Listing, with_face_boxes
+from affekt.data.importers.own import read_tree
 from affekt.data.manifest import SCHEMA, read_text_table
 from affekt.errors import DataError
 
@@ -47,27 +47,24 @@ class RafDb:
 
 
 def _list_download(base: Path, pictures: str) -> Listing:
-    path = base / "EmoLabel" / LIST_FILE
+    path, folder = base / "EmoLabel" / LIST_FILE, base / "Image" / pictures
+    if not folder.is_dir():
+        raise DataError(f"expected the pictures in {folder}, got no such folder; unpack Image/{pictures}.zip there")
     # A damaged line is counted below, whatever bytes are in it.
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
-    lines = [line.split() for line in text.splitlines() if line.strip()]
+    lines = [line.split() for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines()]
     listed = [
         (fields[0].removesuffix(".jpg"), fields[1])
         for fields in lines
         if len(fields) == 2 and fields[0].startswith(("train_", "test_"))
     ]
-    folder = base / "Image" / pictures
-    if not folder.is_dir():
-        raise DataError(f"expected the pictures in {folder}, got no such folder; unpack Image/{pictures}.zip there")
-    ending = "_aligned.jpg" if pictures == "aligned" else ".jpg"
     rows = pl.DataFrame(listed, schema={"source_id": pl.String, "emotion": pl.String}, orient="row")
     rows = rows.with_columns(
         _named(rows["emotion"], path),
-        (pl.lit(f"{folder}/") + pl.col("source_id") + pl.lit(ending)).alias("path"),
-        pl.col("source_id").str.split("_").list.first().alias("split"),
-        pl.lit("rafdb").alias("source"),
+        path=pl.lit(f"{folder}/") + pl.col("source_id") + pl.lit("_aligned.jpg" if pictures == "aligned" else ".jpg"),
+        split=pl.col("source_id").str.split("_").list.first(),
+        source=pl.lit("rafdb"),
     )
-    dropped = {"line is not a picture's name and its label": len(lines) - len(listed)}
+    dropped = {"line is not a picture's name and its label": sum(map(bool, lines)) - len(listed)}
     if pictures == "original":
         places = base / "Annotation" / "boundingbox"
         if not places.is_dir():
@@ -75,8 +72,9 @@ def _list_download(base: Path, pictures: str) -> Listing:
                 f"expected face boxes in {places}, got no such folder; unpack it, or add: --pictures aligned"
             )
         boxes = [_read_box(places / f"{name}_boundingbox.txt") for name in rows["source_id"]]
-        boxed = rows.with_columns(box_xyxy=pl.Series(boxes, dtype=SCHEMA["box_xyxy"]))
-        rows, dropped["no face box"] = with_face_boxes(boxed)
+        rows, dropped["no face box"] = with_face_boxes(
+            rows.with_columns(box_xyxy=pl.Series(boxes, dtype=SCHEMA["box_xyxy"]))
+        )
     notes = (f"RAF-DB basic, {pictures} pictures.", NO_VALIDATION)
     return Listing(rows=rows, dropped=dropped, published=PUBLISHED, notes=notes)
 

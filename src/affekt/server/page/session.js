@@ -1,17 +1,7 @@
 /** The session's table: the result rows of the command line, one per face, or one saying why there is none. */
 
 import { LABELS } from "./affect/labels.js";
-
-const SCORES = [...LABELS.map((label) => `p_${label}`), "valence", "arousal"];
-/** Beside smoothed scores stands what the network said of each frame alone. */
-const RAW_COLUMNS = SCORES.map((name) => `raw_${name}`);
-/** In an order for the eye: programs that show tables show the first and the last columns. */
-const columnsWith = (raw) => [
-  ...["input", "time_s", "track", "emotion", "frame", "face", "x", "y", "width", "height", "face_score"],
-  ...SCORES.slice(0, LABELS.length),
-  ...raw,
-  ...["confidence", "valence", "arousal", "status"],
-];
+import { COLUMNS, SMOOTHED_COLUMNS } from "./columns.js"; // the service's own, from the schema of its rows
 
 export class Session {
   #rows = [];
@@ -44,8 +34,8 @@ export class Session {
 
   /** @returns {string} the table, its lines ending in a newline; what is unknown is empty. */
   csv() {
-    const smoothed = this.#rows.some((row) => RAW_COLUMNS.some((column) => row[column] !== undefined));
-    const columns = columnsWith(smoothed ? RAW_COLUMNS : []);
+    const smoothed = this.#rows.some((row) => (row.raw_p_neutral ?? row.raw_valence) !== undefined);
+    const columns = smoothed ? SMOOTHED_COLUMNS : COLUMNS;
     const lines = this.#rows.map((row) => columns.map((column) => cell(row[column])).join(","));
     return `${[columns.join(","), ...lines].join("\n")}\n`;
   }

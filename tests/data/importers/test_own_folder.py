@@ -3,8 +3,8 @@
 import polars as pl
 import pytest
 
-from affekt.data.importers.folder import Folder
 from affekt.data.importers.listing import parse_map
+from affekt.data.importers.own import Folder
 from affekt.data.manifest import to_manifest
 from affekt.errors import ConfigError, DataError
 from affekt.faces.pictures import PICTURE_ENDINGS
@@ -126,10 +126,12 @@ def test_a_table_with_other_columns_is_an_error(tmp_path):
         Folder(root=tmp_path).list_rows()
 
 
-@pytest.mark.parametrize("name", ["", "missing"])
-def test_an_empty_or_missing_folder_says_what_to_type(tmp_path, name):
-    with pytest.raises(DataError, match="affekt data import folder"):
-        Folder(root=tmp_path / name).list_rows()
+def test_an_empty_or_missing_folder_says_what_to_type(tmp_path):
+    (tmp_path / "file").touch()
+    (tmp_path / "empty").mkdir()
+    for name, got in {"empty": "got none", "missing": "got no such folder", "file": "got a file"}.items():
+        with pytest.raises(DataError, match=f"{tmp_path / name}, {got}; .*affekt data import folder"):
+            Folder(root=tmp_path / name).list_rows()
 
 
 def test_paths_are_absolute_and_read_in_place(tmp_path, monkeypatch):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from affekt.data.importers.csv_table import Csv
+from affekt.data.importers.own import Csv
 from affekt.data.manifest import to_manifest
 from affekt.errors import ConfigError, DataError
 
@@ -134,5 +134,5 @@ def test_a_missing_or_empty_file_says_what_to_type(tmp_path):
 
 
 def test_scale_must_divide(tmp_path):
-    with pytest.raises(ConfigError, match="--scale"):
+    with pytest.raises(ConfigError, match="expected a scale above 0, got 0"):
         Csv(root=tmp_path, scale=0)

@@ -1,0 +1,250 @@
+"""A data set of your own: a tree of folders, each named after the expression its pictures show, or any csv."""
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+from tyro.conf import Positional
+
+from affekt.data.importers.listing import SKIP, Listing, name_labels, parse_map
+from affekt.data.manifest import SCHEMA, SPLIT_NAMES, has_empty_box, read_text_table
+from affekt.errors import ConfigError, DataError
+from affekt.faces.pictures import PICTURE_ENDINGS
+
+LABEL_TABLE = "labels.csv"
+PASSED_OVER = (".", "@", "__MACOSX")
+"""What the names of folders begin with that systems leave among pictures."""
+COLUMNS = ("path", "emotion", "valence", "arousal", "split", "subject")
+"""Of the manifest's columns, those that an option of the same name may look for under another name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Folder:
+    """A folder tree, [split/]expression/picture: folders are known by name, never by their order."""
+
+    root: Positional[Path]
+    """Folder that holds a folder for each expression, or train, val and test that hold them."""
+    map: tuple[str, ...] = ()
+    """What folder names mean, as in `--map wut=anger 0=neutral blurred=skip`; numbers need it, happy does not."""
+    split: str = "train"
+    """Split of all pictures where the tree has no train, val or test folders."""
+    labels: Literal["folder", "csv"] = "folder"
+    """Which expression counts where a labels.csv with pth and label lies in the root: in some copies they disagree."""
+    source: str | None = None
+    """Name of the data set; by default the root folder's."""
+
+    def list_rows(self) -> Listing:
+        """List the pictures in the tree."""
+        root = self.root.resolve()
+        mapping = parse_map(self.map)
+        tree, dropped = read_tree(root, self.split)
+        tree, meanings = name_labels(tree, "emotion", mapping, f"folders of {root}")
+        notes = [f"Folders are read as {meanings}."]
+        if (root / LABEL_TABLE).is_file() or self.labels == "csv":
+            tree, note = _with_table(tree, root / LABEL_TABLE, mapping, self.labels)
+            notes.append(note)
+        dropped[f"not in {LABEL_TABLE}"] = tree["emotion"].null_count()
+        dropped["mapped to skip"] = tree.filter(pl.col("emotion") == SKIP).height
+        rows = tree.filter(pl.col("emotion") != SKIP).with_columns(source=pl.lit(self.source or root.name))
+        return Listing(rows=rows, dropped=dropped, notes=tuple(notes))
+
+
+def read_tree(root: Path, split: str = "train") -> tuple[pl.DataFrame, dict[str, int]]:
+    """Find the pictures in folders, or in folders of train, val and test; without these, all are of the given split.
+
+    Returns:
+        `path`, `source_id` (the path below the root, with slashes), `split` and `emotion` (the name of the folder, as
+        it is) of each picture, sorted; how many files were left out, by reason.
+    """
+    if not root.is_dir():
+        raise DataError(
+            f"expected a folder of pictures at {root}, got {'a file' if root.exists() else 'no such folder'}; "
+            "check the path, as in: affekt data import folder faces --out faces.parquet"
+        )
+    splits = {entry.name: SPLIT_NAMES[entry.name.lower()] for entry in root.iterdir() if _is_split(entry)}
+    rows: list[tuple[str, str, str]] = []
+    dropped = Counter[str]()
+    for place, folders, files in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith(PASSED_OVER))
+        parts = Path(place).relative_to(root).parts
+        for file in sorted(files):
+            if not file.lower().endswith(PICTURE_ENDINGS) or file.startswith("."):
+                dropped["not a picture by its ending"] += not file.endswith(".csv")
+            elif splits and parts[:1] and parts[0] not in splits:
+                dropped[f"in {parts[0]}, beside {' and '.join(sorted(splits))}"] += 1
+            elif len(parts) <= bool(splits):
+                dropped["in no expression's folder"] += 1
+            else:
+                rows.append(("/".join((*parts, file)), splits.get(parts[0], split), parts[bool(splits)]))
+    if not rows:
+        raise DataError(
+            f"expected pictures in folders named after expressions under {root}, got none; give the folder that holds "
+            "them, as in: affekt data import folder faces --out faces.parquet"
+        )
+    tree = pl.DataFrame(rows, schema=["source_id", "split", "emotion"], orient="row")
+    return tree.with_columns(path=pl.lit(f"{root}/") + pl.col("source_id")), dict(dropped)
+
+
+def _is_split(entry: Path) -> bool:
+    return entry.name.lower() in SPLIT_NAMES and entry.is_dir()
+
+
+def _with_table(tree: pl.DataFrame, path: Path, mapping: dict[str, str], labels: str) -> tuple[pl.DataFrame, str]:
+    """Compare the folders' labels with the table's, and use the ones asked for."""
+    what = "a csv with the columns pth and label"
+    table = read_text_table(path, what, "mend or move it, or type: --labels folder", needed=("pth", "label"))
+    table = table.select(source_id="pth", listed="label").drop_nulls().unique("source_id")
+    table, _ = name_labels(table, "listed", mapping, f"labels of {path}")
+    both = tree.join(table, on="source_id", how="left", maintain_order="left")
+    differing = both.select((pl.col("emotion") != pl.col("listed")).sum()).item()
+    absent = both["listed"].null_count()
+    note = f"Folder and {path.name} disagree for {differing:,} pictures, {absent:,} are not listed: {labels} was used."
+    return both.with_columns(emotion="listed" if labels == "csv" else "emotion").drop("listed"), note
+
+
+@dataclass(frozen=True, kw_only=True)
+class Csv:
+    """Any csv with named columns; one that has affekt's own column name needs no option."""
+
+    root: Positional[Path]
+    """The csv file, with a header."""
+    pictures: Path | None = None
+    """Folder that the paths start from; by default the csv's own."""
+    path_column: str | None = None
+    """Column with the path of each picture; by default `path`."""
+    emotion_column: str | None = None
+    """Column with the expression's name; by default `emotion`, where there is one."""
+    valence_column: str | None = None
+    """Column with valence; by default `valence`, where there is one."""
+    arousal_column: str | None = None
+    """Column with arousal; by default `arousal`, where there is one."""
+    split_column: str | None = None
+    """Column with the split; by default `split`, where there is one."""
+    subject_column: str | None = None
+    """Column with the person; by default `subject`, where there is one."""
+    box_columns: tuple[str, str, str, str] | None = None
+    """Four columns with the face box in pixels; without them the whole picture is the face."""
+    box_layout: Literal["xyxy", "xywh"] = "xyxy"
+    """`xyxy` is left, top, right, bottom; `xywh` is left, top, width, height."""
+    groups: tuple[str, ...] = ()
+    """Further columns to keep as group attributes, as in `--groups age gender`."""
+    map: tuple[str, ...] = ()
+    """What the expressions' names mean, as in `--map wut=anger 0=neutral unsure=skip`; numbers always need it."""
+    scale: float = 1.0
+    """Largest valence and arousal there can be, which becomes 1: 10 for ratings in [-10, 10]."""
+    missing: float | None = None
+    """Value that says valence or arousal is unknown, as in `--missing -2`."""
+    split: str = "train"
+    """Split of rows for which the csv names none."""
+    source: str | None = None
+    """Name of the data set; by default the csv's name."""
+
+    def __post_init__(self) -> None:
+        """Refuse a scale that cannot divide."""
+        if not self.scale > 0:
+            raise ConfigError(f"expected a scale above 0, got {self.scale}; it is 10 for ratings in [-10, 10]")
+
+    def list_rows(self) -> Listing:
+        """Read the csv."""
+        instead = "mend it, or type another path after: affekt data import csv"
+        table = read_text_table(self.root, "a csv with a header", instead)
+        rows = table.select(*self._boxes(table), *self._groups(table), **self._named(table))
+        rows, meanings = name_labels(rows, "emotion", parse_map(self.map), f"expressions in {self.root}")
+        rows = rows.with_columns(self._rating(rows, "valence"), self._rating(rows, "arousal"))
+        rated = pl.any_horizontal(pl.col("valence", "arousal").is_not_null())
+        folder = (self.pictures or self.root.parent).resolve()
+        split = pl.col("split").str.to_lowercase().replace_strict(SPLIT_NAMES, default=pl.col("split"))
+        rows = rows.with_columns(
+            split.fill_null(self.split).alias("split"),
+            pl.lit(self.source or self.root.stem).alias("source"),
+            pl.col("path").alias("source_id"),
+            pl.col("path").map_elements(lambda path: str(folder / path), return_dtype=pl.String),
+            pl.when(rated).then(pl.lit("rated")).alias("valence_arousal_origin"),
+        )
+        with_path = rows.filter(pl.col("path").is_not_null())
+        wanted = with_path.filter(pl.col("emotion").ne_missing(SKIP))
+        unique = wanted.unique("source_id", keep="first", maintain_order=True)
+        dropped = {
+            "no path": len(rows) - len(with_path),
+            "mapped to skip": len(with_path) - len(wanted),
+            "path listed again (the first row is kept)": len(wanted) - len(unique),
+        }
+        notes = [f"Expressions are read as {meanings}."] if meanings else []
+        if self.scale != 1:
+            notes.append(f"Valence and arousal are divided by {self.scale:g}.")
+        return Listing(rows=unique, dropped=dropped, notes=tuple(notes))
+
+    def _named(self, table: pl.DataFrame) -> dict[str, pl.Expr]:
+        """Return each of `COLUMNS` as the csv has it, null where it has none."""
+        asked: dict[str, str | None] = {name: getattr(self, f"{name}_column") for name in COLUMNS}
+        for name, column in asked.items():
+            if column is not None and column not in table.columns:
+                raise DataError(
+                    f"expected the column {column!r} in {self.root}, got {', '.join(table.columns)}; "
+                    f"name one of these with --{name}-column"
+                )
+        columns = {name: column or (name if name in table.columns else None) for name, column in asked.items()}
+        if columns["path"] is None or not any(columns[name] for name in ("emotion", "valence", "arousal")):
+            raise DataError(
+                f"expected a column of paths and one of emotion, valence or arousal in {self.root}, got "
+                f"{', '.join(table.columns)}; name them with --path-column, --emotion-column, --valence-column ..."
+            )
+        return {name: pl.col(column) if column else pl.lit(None, pl.String) for name, column in columns.items()}
+
+    def _rating(self, rows: pl.DataFrame, name: str) -> pl.Series:
+        numbers = self._numbers(rows, name)
+        if self.missing is not None:
+            numbers = numbers.set(numbers == self.missing, None)
+        scaled = (numbers / self.scale).alias(name)
+        wrong = (~scaled.is_between(-1, 1)).arg_true()
+        if len(wrong):
+            raise DataError(
+                f"expected {name} in [-{self.scale:g}, {self.scale:g}], got {numbers[wrong[0]]:g} in row "
+                f"{wrong[0] + 1} of {self.root} ({len(wrong):,} such rows); say the range as in --scale 10, or which "
+                "value means unknown as in --missing -2"
+            )
+        return scaled
+
+    def _boxes(self, table: pl.DataFrame) -> list[pl.Series]:
+        if self.box_columns is None:
+            return []
+        absent = [name for name in self.box_columns if name not in table.columns]
+        if absent:
+            raise DataError(
+                f"expected the box columns {', '.join(absent)} in {self.root}, got {table.columns}; name others"
+            )
+        left, top, right, bottom = (self._numbers(table, name) for name in self.box_columns)
+        if self.box_layout == "xywh":
+            right, bottom = left + right, top + bottom
+        edges = pl.DataFrame({"left": left, "top": top, "right": right, "bottom": bottom})
+        known = pl.any_horizontal(pl.all().is_not_null())
+        boxes = edges.select(box_xyxy=pl.when(known).then(pl.concat_list(pl.all()).list.to_array(4)))
+        wrong = boxes.select(has_empty_box()).to_series().arg_true()
+        if len(wrong):
+            raise DataError(
+                f"expected face boxes with an area, got {edges.row(wrong[0])} in row {wrong[0] + 1} of {self.root} "
+                f"({len(wrong):,} such rows); mend it, leave all four empty, or say --box-layout xywh or xyxy"
+            )
+        return boxes.get_columns()
+
+    def _groups(self, table: pl.DataFrame) -> list[str]:
+        further = [name for name in table.columns if name not in SCHEMA]
+        if wrong := [name for name in self.groups if name not in further]:
+            raise DataError(
+                f"expected further columns of {self.root} in --groups, got {', '.join(wrong)}; choose among "
+                f"{', '.join(further)}"
+            )
+        return list(self.groups)
+
+    def _numbers(self, rows: pl.DataFrame, name: str) -> pl.Series:
+        numbers, text = rows[name].cast(pl.Float64, strict=False).fill_nan(None), rows[name]
+        wrong = (numbers.is_null() & text.is_not_null() & (text.str.to_lowercase() != "nan")).arg_true()
+        if len(wrong):
+            raise DataError(
+                f"expected numbers in {name} of {self.root}, got {text[wrong[0]]!r} in row {wrong[0] + 1}; "
+                "mend it or leave it empty"
+            )
+        return numbers
