@@ -1,7 +1,9 @@
 """The public API: what `import affekt` offers, that it is all and light, and that each example in it runs."""
 
+import ast
 import doctest
 import inspect
+import re
 import subprocess
 import sys
 import types
@@ -122,3 +124,24 @@ def test_each_example_runs(example):
 
 def test_no_example_is_left_out():
     assert {test.name for test in examples()} == {f"affekt.{name}" for name in NAMES}
+
+
+def sentences_with_options():
+    """Return what errors say of options, outside the rooms that only a command line reaches."""
+    rooms = [path for path in Path(affekt.__file__).parent.rglob("*.py") if path.parent.name not in ("cli", "server")]
+    for path in rooms:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Raise):
+                parts = (each.value for each in ast.walk(node) if isinstance(each, ast.Constant))
+                sentence = " ".join(part for part in parts if isinstance(part, str))
+                if "--" in re.sub(r"affekt (data|train|export) .*|--help", "", sentence):
+                    yield sentence
+
+
+def test_an_error_that_advises_an_option_names_its_parameter_for_python_callers():
+    sentences = list(sentences_with_options())
+    assert len(sentences) > 10
+    for sentence in sentences:
+        parameters = [name.replace("-", "_") for name in re.findall(r"--(?:no-)?([a-z-]+)", sentence)]
+        text = re.sub(r"--[a-z-]+", "", sentence)
+        assert not parameters or any(re.search(rf"\b{name}\b", text) for name in parameters), sentence

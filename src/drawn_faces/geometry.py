@@ -51,12 +51,6 @@ class Mouth:
     """How far the lower teeth stand in the opening."""
 
     @property
-    def corner_lift(self) -> np.ndarray:
-        """Return (2,): how far the left and right corner lie above the middle of the lips' line; negative if below."""
-        middle = (self.inner_top[len(ACROSS) // 2, 1] + self.inner_bottom[len(ACROSS) // 2, 1]) / 2
-        return middle - self.corners[:, 1]
-
-    @property
     def corners(self) -> np.ndarray:
         """Return (2, 2): where the lips meet on the picture's left and right."""
         return self.inner_top[[0, -1]]

@@ -124,8 +124,10 @@ def test_wrong_paths_are_one_sentence(tmp_path, capsys):
     assert "none.csv, got no such file" in error
     error = failed(capsys, "import", "fer2013", tmp_path, "--out", tmp_path / "fer2013.csv" / "faces.parquet")
     assert "got the file" in error
-    assert "choose another place with --out" in error
-    assert "got --jobs 0" in failed(capsys, "import", "fer2013", tmp_path, "--jobs", "0")
+    assert "choose another out (--out)" in error
+    assert "expected at least one process as jobs, got 0" in failed(
+        capsys, "import", "fer2013", tmp_path, "--jobs", "0"
+    )
     assert not (tmp_path / "faces.parquet").exists()
 
 

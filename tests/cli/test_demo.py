@@ -47,6 +47,7 @@ def test_the_demo_trains_evaluates_and_shows(tiny_recipes, tmp_path, capsys):
     [
         (["--recipes", "tiny-drawn", "resnet"], "expected a recipe among"),
         (["--recipes", "tiny-drawn", "--epochs", "0"], "expected epochs above 0"),
+        (["--people", "0"], "expected at least 3 people, one for each split, got 0"),
     ],
 )
 def test_a_mistake_is_one_sentence_before_anything_is_drawn_or_trained(tiny_recipes, tmp_path, capsys, options, said):
@@ -55,6 +56,14 @@ def test_a_mistake_is_one_sentence_before_anything_is_drawn_or_trained(tiny_reci
     assert stop.value.code == 2
     assert said in capsys.readouterr().err
     assert not (tmp_path / "demo").exists()
+
+
+def test_a_file_in_place_of_the_folder_is_refused_before_anything_is_trained(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    for out in (tmp_path / "file", tmp_path / "file" / "demo"):
+        with pytest.raises(SystemExit):
+            main(["demo", "--out", str(out)])
+        assert f"expected a folder for the demo, got the file {tmp_path / 'file'}" in capsys.readouterr().err
 
 
 def test_the_demo_trains_the_four_reference_networks():

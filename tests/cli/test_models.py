@@ -7,6 +7,7 @@ import pytest
 from affekt.cli.models import main
 from affekt.faces.preprocessing import Preprocessing
 from affekt.models.card import CARD_FILE, Card, read_card, shipped_models
+from affekt.training.recipes import RECIPES
 
 COUNTS = {
     "efficientnetv2b0": (6_249_304, 329_992),
@@ -36,6 +37,13 @@ def test_json_lists_the_recipes_with_their_counts(capsys, tmp_path):
     listing = json.loads(capsys.readouterr().out)
     assert {recipe["recipe"]: (recipe["parameters"], recipe["trainable"]) for recipe in listing["recipes"]} == COUNTS
     assert [model["name"] for model in listing["models"]] == shipped_models()
+
+
+def test_what_is_listed_is_what_it_says(capsys, tmp_path):
+    main([str(tmp_path)])
+    printed = capsys.readouterr().out
+    assert f"The study's four models; affekt train --help lists all {len(RECIPES)} recipes." in printed
+    assert len(printed.partition("The study's")[0].splitlines()) == 1 + 4
 
 
 def test_a_folder_of_runs_is_listed(capsys, run_folder):

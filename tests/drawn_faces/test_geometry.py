@@ -5,7 +5,19 @@ from hypothesis import strategies as st
 
 from affekt.labels import LABELS
 from drawn_faces.expressions import no_units, prototype_units, varied_units
-from drawn_faces.geometry import Eye, brow, ellipse, eye, head_outline, mouth, nose_base_y, ribbon, smooth
+from drawn_faces.geometry import (
+    ACROSS,
+    Eye,
+    Mouth,
+    brow,
+    ellipse,
+    eye,
+    head_outline,
+    mouth,
+    nose_base_y,
+    ribbon,
+    smooth,
+)
 from drawn_faces.identity import Identity, random_identity
 
 PERSON = Identity()
@@ -21,25 +33,31 @@ def brow_heights(emotion: str, intensity: float) -> tuple[float, float]:
     return -float(line[0, 1]), -float(line[-2, 1])
 
 
+def corner_lift(lips: Mouth) -> np.ndarray:
+    """Return (2,): how far the left and right corner lie above the middle of the lips' line; negative if below."""
+    middle = (lips.inner_top[len(ACROSS) // 2, 1] + lips.inner_bottom[len(ACROSS) // 2, 1]) / 2
+    return middle - lips.corners[:, 1]
+
+
 def rises(values: object) -> bool:
     return bool((np.diff(np.asarray(values)) > 0).all())
 
 
 def test_a_smile_lifts_both_corners_the_more_the_stronger():
-    lifts = np.array([mouth(PERSON, prototype_units("happiness", step)).corner_lift for step in STEPS])
+    lifts = np.array([corner_lift(mouth(PERSON, prototype_units("happiness", step))) for step in STEPS])
     assert rises(lifts[:, 0])
     assert rises(lifts[:, 1])
 
 
 def test_sadness_lowers_both_corners_the_more_the_stronger():
-    lifts = np.array([mouth(PERSON, prototype_units("sadness", step)).corner_lift for step in STEPS])
+    lifts = np.array([corner_lift(mouth(PERSON, prototype_units("sadness", step))) for step in STEPS])
     assert rises(-lifts[:, 0])
     assert rises(-lifts[:, 1])
 
 
 @pytest.mark.parametrize("side", [0, 1])
 def test_contempt_lifts_one_corner_more(side):
-    lift = mouth(PERSON, prototype_units("contempt", 1.0, side)).corner_lift
+    lift = corner_lift(mouth(PERSON, prototype_units("contempt", 1.0, side)))
     assert lift[side] > lift[1 - side] + 0.08
 
 

@@ -99,7 +99,7 @@ def test_a_missing_row_is_counted_and_named(manifest, predictions):
 
 
 def test_the_wrong_split_is_told(manifest, predictions_of):
-    with pytest.raises(DataError, match="predictions are of other rows, so check --split"):
+    with pytest.raises(DataError, match="predictions are of other rows, so check the split"):
         match(predictions_of(manifest, "train"), manifest, "test")
 
 

@@ -114,7 +114,7 @@ def test_the_reference_backbones_have_published_weights(architecture, repository
 
 
 def test_an_architecture_without_published_weights_says_so(home):
-    with pytest.raises(ModelError, match="mobilenetv2_075, which timm has none for; type --weights none"):
+    with pytest.raises(ModelError, match="mobilenetv2_075, which timm has none for; set weights none"):
         backbone_weights("mobilenetv2_075", "imagenet")
 
 
@@ -179,7 +179,7 @@ def test_a_path_without_a_file_names_the_choices(name):
 
 
 def test_a_model_folder_without_weights_is_refused(tmp_path):
-    with pytest.raises(ModelError, match="no such file; type --weights none"):
+    with pytest.raises(ModelError, match="no such file; set weights none"):
         backbone_weights(TINY, str(tmp_path))
 
 

@@ -147,7 +147,7 @@ def test_parts_are_equal_but_for_the_last_rows(size):
 
 @pytest.mark.parametrize("device", ["gpu", "cuda:99", "", "meta please"])
 def test_a_device_that_is_not_here_is_refused(device):
-    with pytest.raises(ConfigError, match=f"expected --device auto, cpu, cuda or mps, got '{device}'") as caught:
+    with pytest.raises(ConfigError, match=f"expected a device auto, cpu, cuda or mps, got '{device}'") as caught:
         choose_device(device, World())
     assert "\n" not in str(caught.value)
 

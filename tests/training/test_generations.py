@@ -132,7 +132,7 @@ def test_networks_of_one_generation_are_chosen_on_the_same_carved_rows(tiny, man
 
 def test_an_average_needs_a_new_head():
     with pytest.raises(
-        ConfigError, match=r"above 0 with 3 generation_seeds, got 0.*--head-epochs 4, or --generation-seeds 1"
+        ConfigError, match=r"above 0 with 3 generation_seeds, got 0.*--head-epochs 4.*, or generation_seeds 1"
     ):
         Chain(generations=3, generation_seeds=3)
     assert Chain(generation_seeds=3).head_epochs == 0

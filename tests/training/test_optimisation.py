@@ -217,7 +217,7 @@ def test_sam_may_come_in_the_last_epochs_only(tiny):
 
 
 def test_last_epochs_of_sam_need_a_radius(tiny):
-    with pytest.raises(ConfigError, match="--sam-radius"):
+    with pytest.raises(ConfigError, match="sam_radius"):
         tiny(sam_epochs=2)
 
 

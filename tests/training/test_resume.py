@@ -144,7 +144,7 @@ def unfinished(trained, tmp_path, monkeypatch):
 
 
 def test_an_unfinished_run_is_not_overwritten(unfinished, trained):
-    with pytest.raises(ConfigError, match=r"expected a new folder, got .*an unfinished run; type --resume"):
+    with pytest.raises(ConfigError, match=r"expected a new folder, got .*an unfinished run; continue it with resume"):
         trained("killed", epochs=2)
 
 

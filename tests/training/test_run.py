@@ -70,7 +70,7 @@ def test_a_new_head_leaves_the_network_that_comes_with_affekt_as_it_is(manifest,
 
 
 def test_a_single_picture_a_pass_is_refused_where_batches_are_normalised(trained):
-    with pytest.raises(ConfigError, match="two pictures per process for batch normalisation, got 1; type --batch"):
+    with pytest.raises(ConfigError, match="two pictures per process for batch normalisation, got 1; raise batch_size"):
         trained(batch_size=1)
 
 
@@ -239,7 +239,7 @@ def test_a_finished_run_is_neither_overwritten_nor_resumed(trained):
     folder = trained(epochs=1)
     before = weights(folder)
     for resume in (False, True):
-        with pytest.raises(ConfigError, match=r"without a finished model, got .*run; choose another --out"):
+        with pytest.raises(ConfigError, match=r"without a finished model, got .*run; choose another out"):
             trained(epochs=1, resume=resume)
     assert weights(folder) == before
 

@@ -69,8 +69,7 @@ class VideoFrame:
     def image_rgb(self) -> np.ndarray:
         """Return (height, width, 3) uint8 as players show it: with square pixels, and turned.
 
-        The direction in which pixels are longer is stretched, and the other kept, as the HTML standard has it ("The
-        video element").
+        The direction in which pixels are longer is stretched and the other kept, so that nothing is lost.
         """
         width = round(self.decoded.width * max(self.pixel_aspect, Fraction(1)))
         height = round(self.decoded.height / min(self.pixel_aspect, Fraction(1)))

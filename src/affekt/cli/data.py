@@ -10,15 +10,15 @@ from affekt.errors import ConfigError
 from affekt.terminal import text_table
 
 IMPORTERS = {
-    "affectnet": ("affectnet", "AffectNet", "AffectNet, the 2017 csv release or the 2021 npy release"),
-    "ferplus": ("ferplus", "FerPlus", "FER+, ten taggers' votes on FER2013's pictures"),
-    "fer2013": ("fer2013", "Fer2013", "FER2013 with its own seven labels: csv, tar.gz or folders"),
-    "rafdb": ("rafdb", "RafDb", "RAF-DB, basic expressions"),
-    "afewva": ("afewva", "AfewVa", "AFEW-VA, clips with valence and arousal per frame"),
-    "folder": ("own", "Folder", "one folder per expression, by a map from names to labels"),
-    "csv": ("own", "Csv", "any csv, by the names of its columns"),
+    "affectnet": ("affectnet.AffectNet", "AffectNet, the 2017 csv release or the 2021 npy release"),
+    "ferplus": ("ferplus.FerPlus", "FER+, ten taggers' votes on FER2013's pictures"),
+    "fer2013": ("fer2013.Fer2013", "FER2013 with its own seven labels: csv, tar.gz or folders"),
+    "rafdb": ("rafdb.RafDb", "RAF-DB, basic expressions"),
+    "afewva": ("afewva.AfewVa", "AFEW-VA, clips with valence and arousal per frame"),
+    "folder": ("own.Folder", "one folder per expression, by a map from names to labels"),
+    "csv": ("own.Csv", "any csv, by the names of its columns"),
 }
-"""Name on the command line, module in `affekt.data.importers`, class, and one line of help."""
+"""Name on the command line, class in `affekt.data.importers`, and one line of help."""
 
 HELP = """\
 usage: affekt data {import,check} ...
@@ -31,7 +31,7 @@ Each explains itself: affekt data import --help"""
 IMPORT_HELP = f"""\
 usage: affekt data import NAME ... [--out faces.parquet] [--faces yunet] [--jobs N]
 
-{text_table([(f"  {name}", line) for name, (_, _, line) in IMPORTERS.items()], left=2)}
+{text_table([(f"  {name}", line) for name, (_, line) in IMPORTERS.items()], left=2)}
 
 Pictures are opened once and read in place afterwards; a stopped import continues with the same command.
 Each explains itself: affekt data import ferplus --help"""
@@ -50,14 +50,13 @@ class CheckOptions:
 def main(arguments: list[str]) -> None:
     """Run `affekt data`."""
     verb, *rest = arguments or ["--help"]
+    verbs = {"import": import_data, "check": check}
     if verb in ("-h", "--help"):
         print(HELP)
-    elif verb == "import":
-        import_data(rest)
-    elif verb == "check":
-        check(rest)
+    elif verb in verbs:
+        verbs[verb](rest)
     else:
-        near = _nearest(verb, ["import", "check"])
+        near = _nearest(verb, verbs)
         raise ConfigError(f"expected import or check after affekt data, got {verb!r}; type: affekt data {near}")
 
 
@@ -79,13 +78,13 @@ def import_data(arguments: list[str]) -> None:
     importer = importer_class(name)
     # One command line with the importer's own options and those of every import.
     command = make_dataclass(importer.__name__, [], bases=(ImportOptions, importer), frozen=True, kw_only=True)
-    options = tyro.cli(command, args=rest, prog=f"affekt data import {name}", description=IMPORTERS[name][2])
+    options = tyro.cli(command, args=rest, prog=f"affekt data import {name}", description=IMPORTERS[name][1])
     print(import_dataset(options, options).text())
 
 
 def importer_class(name: str) -> type:
     """Return the importer of a name, the only one that is loaded."""
-    module, class_name, _ = IMPORTERS[name]
+    module, class_name = IMPORTERS[name][0].split(".")
     return getattr(importlib.import_module(f"affekt.data.importers.{module}"), class_name)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import tyro
 
-from affekt.errors import needs_extra
+from affekt.errors import ConfigError, needs_extra
 
 if TYPE_CHECKING:
     from affekt.training.recipe import Recipe
@@ -39,34 +39,33 @@ class DemoCommand:
 def main(arguments: list[str]) -> None:
     """Run the command."""
     command = tyro.cli(DemoCommand, args=arguments, prog="affekt demo")
+    _refuse_what_fails_late(command)
     with needs_extra("train"):
         import matplotlib as _matplotlib  # noqa: F401
         import torch as _torch  # noqa: F401
+    from affekt.training.recipes import find_recipe
+
     start = time.perf_counter()
-    recipes = {name: recipe_of(name, command.epochs) for name in command.recipes}
+    changes = {} if command.epochs is None else {"epochs": command.epochs}
+    recipes = {name: find_recipe(name).recipe.with_options(**changes) for name in command.recipes}
     folders = {name: command.out / name.removesuffix("-drawn") for name in recipes}
-    data = draw_data(command)
+    data = _draw_data(command)
     for name, recipe in recipes.items():
-        train_one(name, recipe, data, folders[name], command.seed)
+        _train(name, recipe, data, folders[name], command.seed)
     print(f"\ntrained {len(recipes)} networks; {time.perf_counter() - start:.0f} s so far\n")
-    report(command, data, tuple(folders.values()))
+    _report(command, data, tuple(folders.values()))
     print(f"\neverything above is synthetic: drawn faces, not photographs. {time.perf_counter() - start:.0f} s in all.")
 
 
-def recipe_of(name: str, epochs: int | None) -> "Recipe":
-    """Return a recipe with the demo's epochs.
-
-    Raises:
-        ConfigError: there is no such recipe, or no such number of epochs.
-    """
-    from affekt.training.recipes import find_recipe
-
-    recipe = find_recipe(name).recipe
-    return recipe if epochs is None else recipe.with_options(epochs=epochs)
+def _refuse_what_fails_late(command: DemoCommand) -> None:
+    if command.people < 3:
+        raise ConfigError(f"expected at least 3 people, one for each split, got {command.people}; type: --people 320")
+    place = next(folder for folder in (command.out.absolute(), *command.out.absolute().parents) if folder.exists())
+    if not place.is_dir():
+        raise ConfigError(f"expected a folder for the demo, got the file {place}; type: --out demo")
 
 
-def draw_data(command: DemoCommand) -> Path:
-    """Draw the faces and write their manifest."""
+def _draw_data(command: DemoCommand) -> Path:
     from affekt.data.manifest import write_manifest
     from drawn_faces import drawn_manifest
 
@@ -80,7 +79,7 @@ def draw_data(command: DemoCommand) -> Path:
     return path
 
 
-def train_one(name: str, recipe: "Recipe", data: Path, out: Path, seed: int) -> None:
+def _train(name: str, recipe: "Recipe", data: Path, out: Path, seed: int) -> None:
     """Train one recipe into its own folder, deleting what an earlier demo wrote there, and nothing else."""
     from affekt.data.manifest import read_manifest
     from affekt.models.card import CARD_FILE, WEIGHTS_FILE
@@ -95,23 +94,15 @@ def train_one(name: str, recipe: "Recipe", data: Path, out: Path, seed: int) -> 
     train_chain(recipe, Chain(), read_manifest(data), run)
 
 
-def report(command: DemoCommand, data: Path, models: tuple[Path, ...]) -> None:
+def _report(command: DemoCommand, data: Path, models: tuple[Path, ...]) -> None:
     """Evaluate all models on the people never seen, write the report, and show what they say of eight pictures."""
     from affekt.data.manifest import read_manifest
     from affekt.evaluation.run import evaluate
     from affekt.evaluation.tables import summary
     from drawn_faces.sheet import write_sheet
 
-    manifest, out = read_manifest(data), command.out / "report"
-    evaluation = evaluate(
-        models,
-        data=manifest,
-        out=out,
-        resamples=command.resamples,
-        seed=command.seed,
-        by="subject",
-        command="affekt demo",
-    )
-    print(summary(evaluation))
-    write_sheet(models, manifest, out / "predictions", command.out / "samples.png")
-    print(f"wrote {command.out / 'samples.png'}: eight of the test pictures with what the networks say of them")
+    manifest, out, sheet = read_manifest(data), command.out / "report", command.out / "samples.png"
+    options = {"resamples": command.resamples, "seed": command.seed, "by": "subject", "command": "affekt demo"}
+    print(summary(evaluate(models, data=manifest, out=out, **options)))
+    write_sheet(models, manifest, out / "predictions", sheet)
+    print(f"wrote {sheet}: eight of the test pictures with what the networks say of them")

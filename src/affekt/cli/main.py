@@ -17,9 +17,17 @@ COMMANDS = {
     "predict": ("affekt.cli.predict", "find the faces of pictures and videos and write a table, one row per face"),
     "serve": ("affekt.cli.serve", "answer over HTTP, with a live page that runs the model in the browser"),
     "export": ("affekt.cli.export", "write a model folder that predicts without torch: weights, card, ONNX"),
-    "models": ("affekt.cli.models", "list recipes and models: parameters, size, metrics, licence"),
+    "models": ("affekt.cli.models", "list models: those that come with affekt, your own, and the study's"),
     "demo": ("affekt.cli.demo", "the whole job on drawn faces: train four recipes, evaluate, report"),
 }
+
+RENAMED = {
+    "--conditions": "--corruptions",
+    "--growth-epochs": "--resizing-epochs",
+    "--sharpness-radius": "--sam-radius",
+    "--sharpness-epochs": "--sam-epochs",
+}
+"""Options of an older affekt, and what they are called now."""
 
 
 def help_text() -> str:
@@ -70,19 +78,18 @@ def _run(arguments: list[str]) -> None:
         close = difflib.get_close_matches(name, COMMANDS, n=1)
         instead = close[0] if close else "--help"
         fail(f"expected a command among {', '.join(COMMANDS)}, got {name!r}; type: affekt {instead}")
+    for old in (word.partition("=")[0].replace("_", "-") for word in rest):
+        if old in RENAMED:
+            fail(f"expected {RENAMED[old]}, got {old}, which it was called before; type: {RENAMED[old]}")
     try:
         importlib.import_module(COMMANDS[name][0]).main(rest)
-    except AffektError as error:
+    except (AffektError, PermissionError) as error:
         if debug:
             raise
+        if isinstance(error, PermissionError):
+            place, why = error.filename or "a file", error.strerror
+            fail(f"expected to read or write {place}, got {why}; check who may, or choose another place")
         fail(str(error))
-    except PermissionError as error:
-        if debug:
-            raise
-        fail(
-            f"expected to read or write {error.filename or 'a file'}, got {error.strerror}; check who may, or choose "
-            "another place"
-        )
     except KeyboardInterrupt as stop:
         print(f"\naffekt: {stop.args[0] if stop.args else 'stopped'}", file=sys.stderr)
         raise SystemExit(130) from None

@@ -1,4 +1,4 @@
-"""`affekt models`: what can be trained, and what has been."""
+"""`affekt models`: the study's four models, and those that have been trained."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -10,12 +10,15 @@ import tyro
 from affekt.errors import ModelError
 from affekt.models.card import CARD_FILE, SHIPPED, WEIGHTS_FILE, Card, read_card, shipped_models
 from affekt.terminal import text_table
-from affekt.training.recipes import STUDY_MODELS
+from affekt.training.recipes import RECIPES, STUDY_MODELS
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelsCommand:
-    """List the reference recipes and the trained models: parameters, size, metrics and licence."""
+    """List trained models, and the four of the study: parameters, size, metrics and licence.
+
+    All recipes are listed by `affekt train --help`.
+    """
 
     folders: Annotated[tuple[Path, ...], tyro.conf.Positional] = field(default=(Path("runs"),))
     """Model folders, or folders of them."""
@@ -86,7 +89,8 @@ def models_text(listing: dict[str, Any]) -> str:
         shown = figures_text(model["metrics"])
         models.append((model["name"], shown, model["licence"], model["folder"], model["parameters"], size))
     found = text_table(models, left=4) if len(models) > 1 else "no trained models; make one with: affekt train --help"
-    return "\n\n".join([text_table(recipes, left=2), found, *listing["problems"]])
+    others = f"The study's four models; affekt train --help lists all {len(RECIPES)} recipes."
+    return "\n\n".join([f"{text_table(recipes, left=2)}\n{others}", found, *listing["problems"]])
 
 
 def figures_text(metrics: dict[str, Any]) -> str:

@@ -209,7 +209,7 @@ def carve_validation(train: pl.DataFrame, fraction: float, seed: int) -> tuple[p
     the order given.
     """
     if not 0 < fraction < 1:
-        raise ConfigError(f"expected a validation fraction between 0 and 1, got {fraction}; type --validation 0.1")
+        raise ConfigError(f"expected a validation fraction between 0 and 1, got {fraction}; 0.1 is usual")
     rows = train.select(group=_groups(train), emotion=pl.col("emotion").fill_null(""))
     groups = rows.group_by("group", maintain_order=True).agg(pl.col("emotion").first())
     order = np.random.default_rng(seed).permutation(groups.height)
@@ -223,7 +223,7 @@ def carve_validation(train: pl.DataFrame, fraction: float, seed: int) -> tuple[p
     if training.is_empty() or validation.is_empty():
         raise DataError(
             f"expected enough people or pictures to carve {fraction:.0%} for validation, got {groups.height}; "
-            "add data, or name a split with --validation"
+            "add data, or name a split as validation (--validation)"
         )
     return training, validation
 

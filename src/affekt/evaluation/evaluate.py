@@ -148,8 +148,8 @@ def refuse_without(without: Sequence[str]) -> None:
     """Refuse to leave out what is no expression, or so many that no choice is left."""
     if not set(without) <= set(LABELS) or len(set(LABELS) - set(without)) < 2:
         raise ConfigError(
-            f"expected --without up to six of {', '.join(LABELS)}, got {', '.join(without)}; the usual seven are "
-            "--without contempt"
+            f"expected without to name up to six of {', '.join(LABELS)}, got {', '.join(without)}; the usual seven are "
+            "contempt (--without contempt)"
         )
 
 
@@ -170,7 +170,7 @@ def floor_predictions(manifest: pl.DataFrame, split: str) -> tuple[pl.DataFrame,
             origins.setdefault(TRAIN_SPLIT if learnt else split, []).append(part)
     if not constants:
         raise DataError(
-            f"expected labels in the split {split!r}, got none in {len(rows)} rows; choose another --split, or import "
+            f"expected labels in the split {split!r}, got none in {len(rows)} rows; choose another split, or import "
             "a manifest with labels"
         )
     table = rows.select("source", "source_id", **{name: pl.lit(value) for name, value in constants.items()})

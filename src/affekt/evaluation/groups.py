@@ -48,8 +48,8 @@ def group_values(rows: pl.DataFrame, attribute: str) -> pl.Series:
     there = [*(name for name in rows.columns if name not in SCHEMA), "source"]
     if attribute not in there:
         raise ConfigError(
-            f"expected --groups among {', '.join(there)}, got {attribute!r}; bring it with --attributes people.csv, "
-            "whose rows have a source_id"
+            f"expected groups among {', '.join(there)}, got {attribute!r}; bring it "
+            "as attributes (--attributes people.csv), whose rows have a source_id"
         )
     values = rows[attribute].cast(pl.String)
     found = values.drop_nulls().n_unique()

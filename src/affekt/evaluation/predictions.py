@@ -170,7 +170,7 @@ def _labelled_rows(predictions: pl.DataFrame, rows: pl.DataFrame, split: str, na
     if rows.filter(pl.any_horizontal(wanted)).is_empty():
         raise DataError(
             f"expected labels for what {name} predict ({', '.join(predictions.columns[1:])}), got none in the "
-            f"{len(rows)} rows of the split {split!r}; choose another --split or manifest"
+            f"{len(rows)} rows of the split {split!r}; choose another split or manifest"
         )
     return rows.filter(label | point)
 
@@ -197,7 +197,7 @@ def _check_missing(joined: pl.DataFrame, predictions: pl.DataFrame, keys: list[s
     if missing.is_empty():
         return
     elsewhere = len(predictions.join(joined, on=keys, how="anti"))
-    hint = f"; {elsewhere} predictions are of other rows, so check --split" if elsewhere else ""
+    hint = f"; {elsewhere} predictions are of other rows, so check the split" if elsewhere else ""
     raise DataError(
         f"expected exactly one prediction for each of the {len(joined)} labelled rows of the split {split!r}, "
         f"got none for {len(missing)} in {name}, the first {missing['source_id'][0]!r}{hint}; "

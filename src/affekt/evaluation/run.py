@@ -97,14 +97,14 @@ class EvaluateOptions:
         require_seed(self.seed)
         if min(self.resamples, self.mistakes) < 0:
             raise ConfigError(
-                f"expected --resamples and --mistakes of at least 0, got {self.resamples} and {self.mistakes}; "
+                f"expected resamples and mistakes of at least 0, got {self.resamples} and {self.mistakes}; "
                 "0 turns either off"
             )
         found = sorted(map(_stem, [*_paths(self.models), *_paths(self.predictions)]))
         strangers = [name for name in self.names or {} if name not in found]
         if strangers:
             raise ConfigError(
-                f"expected --names of {', '.join(found) or 'a model or table'}, got {strangers[0]!r}; "
+                f"expected names of {', '.join(found) or 'a model or table'}, got {strangers[0]!r}; "
                 "give the name of a model's folder, or of a table's file without its ending"
             )
 
@@ -142,17 +142,15 @@ class EvaluateOptions:
         models, predictions = _paths(self.models), self.predictions
         if not models and not predictions:
             raise ConfigError(
-                "expected a model folder or --predictions, got neither; type: affekt evaluate runs/NAME ..."
+                "expected models or predictions, got neither; name a model folder, as in: affekt evaluate runs/NAME ..."
             )
         for option in ("corruptions", "record"):
             if getattr(self, option) and not models:
                 raise ConfigError(
-                    f"expected a model with --{option}, got only tables; type: affekt evaluate runs/NAME ..."
+                    f"expected a model with {option}, got only tables; name one, as in: affekt evaluate runs/NAME ..."
                 )
         if self.attributes is not None and not self.groups:
-            raise ConfigError(
-                f"expected --groups with --attributes, got none; name columns of {self.attributes}: --groups age gender"
-            )
+            raise ConfigError(f"expected groups with attributes, got none; name columns of {self.attributes} as groups")
         names = [self._name(path) for path in [*models, *_paths(predictions)]]
         names += predictions if isinstance(predictions, Mapping) else ()
         repeated = sorted({name for name in names if names.count(name) > 1})
@@ -226,8 +224,8 @@ def _refuse_weights_before_int8(models: list[Path]) -> None:
     for path in models:
         if read_card(model_folder(path)).precision == "int8":
             raise ConfigError(
-                f"expected --runtime onnxruntime with --record and {path}, whose weights beside the int8 file are as "
-                "trained, got torch; type --runtime onnxruntime"
+                f"expected the runtime onnxruntime with record and {path}, whose weights beside the int8 file are as "
+                "trained, got torch; choose it (--runtime onnxruntime)"
             )
 
 

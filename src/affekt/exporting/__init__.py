@@ -51,7 +51,7 @@ def export(
     if precision not in ("fp32", "fp16", "int8"):
         raise ConfigError(f"expected the precision fp32, fp16 or int8, got {precision!r}; fp32 is usual")
     if precision == "int8" and data is None:
-        raise ConfigError("expected --data with int8, to calibrate it, got none; type: --data faces.parquet")
+        raise ConfigError("expected data with int8, to calibrate it, got none; name a manifest (--data faces.parquet)")
     with needs_extra("train"):
         from affekt.exporting.model_folder import write_model_folder
     from affekt.data.manifest import read_manifest

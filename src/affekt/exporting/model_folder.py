@@ -162,9 +162,7 @@ def _in_fewer_bits(full: Path, card: Card, manifest: pl.DataFrame | None) -> Pat
 def _refuse_difference(exported: Exported, run: Path) -> None:
     allowed = LARGEST_DIFFERENCE[exported.precision]
     if not exported.difference <= allowed:
-        advice = (
-            "report that it does not export" if exported.precision == "fp32" else "type --precision fp32, or --force"
-        )
+        advice = "report that it does not export" if exported.precision == "fp32" else "choose fp32, or force (--force)"
         raise ModelError(
             f"expected an export of {run} in {exported.precision} within {allowed} of torch, got "
             f"{exported.difference:.2g}; {advice}"
@@ -177,13 +175,13 @@ def _refuse_loss(exported: Exported, run: Path, card: Card) -> None:
     if exported.precision == "int8" and unmeasured:
         raise ModelError(
             f"expected {' and '.join(unmeasured)} in the split {exported.split} to measure what int8 loses of {run}, "
-            "got none; name a --data with them, or --force to keep it unmeasured"
+            "got none; name data with them, or keep it unmeasured with force (--force)"
         )
     for name, lost in exported.lost_points.items():
         if not lost <= LARGEST_LOSS_POINTS:
             raise ModelError(
                 f"expected an export of {run} that loses at most {LARGEST_LOSS_POINTS} points of {name} on the split "
-                f"{exported.split}, got {lost:.2f}; type --precision fp16, or --force to keep it"
+                f"{exported.split}, got {lost:.2f}; choose the precision fp16, or keep it with force (--force)"
             )
 
 

@@ -67,7 +67,7 @@ def load_model(folder: Path) -> tuple[Network, Card]:
     card = read_card(folder)
     path = folder / WEIGHTS_FILE
     if not path.is_file():
-        raise ModelError(f"expected {path} beside the card, got no such file; resume its training with --resume")
+        raise ModelError(f"expected {path} beside the card, got no such file; train on with resume (--resume)")
     network = Network(card.architecture, card.hidden_units, card.heads, card.preprocessing.channels)
     try:
         network.load_state_dict(load_file(path))
@@ -100,7 +100,7 @@ def _fitting(network: Network, weights: str) -> dict[str, Tensor]:
     if absent or wrong:
         raise ModelError(
             f"expected weights of {network.architecture}, got {weights} without a fitting {(absent + wrong)[0]}; "
-            "choose weights of the same architecture, or type --architecture after what the card beside them says"
+            "choose weights of the same architecture, or set architecture to what the card beside them says"
         )
     return {name: tensors[name] for name in wanted if name in tensors}
 
@@ -115,7 +115,7 @@ def imagenet_file(architecture: str) -> tuple[str, Path]:
     if published is None or not published.has_weights:
         raise ModelError(
             f"expected an architecture with ImageNet weights, got {architecture}, which timm has none for; "
-            "type --weights none --no-frozen to train from random weights"
+            "set weights none, not frozen (--weights none --no-frozen) to train from random weights"
         )
     repository = f"{architecture}.{published.tag}"
     return f"timm/{repository}", affekt_home() / "weights" / f"{repository}.safetensors"
@@ -141,9 +141,9 @@ def backbone_weights(architecture: str, weights: str) -> dict[str, Tensor]:
     path = path / WEIGHTS_FILE if path.is_dir() else path
     if not path.is_file():
         raise ModelError(
-            f"expected --weights imagenet, none, or a model folder or .safetensors file, got {weights!r} and no such "
-            "file; type --weights none to start from random weights, or of an unfinished training RUN "
-            "--weights RUN/checkpoint.safetensors"
+            f"expected weights imagenet, none, or a model folder or .safetensors file, got {weights!r} and no such "
+            "file; set weights none (--weights none) to start from random weights, or of an unfinished training RUN "
+            "RUN/checkpoint.safetensors"
         )
     tensors = _read(path)
     return _inside(tensors, "backbone.") or _inside(tensors, "best.backbone.") or tensors
@@ -176,5 +176,5 @@ def _imagenet_path(architecture: str) -> Path:
     except Exception as error:  # The hub's HTTP library, and so its errors, differ between versions.
         raise ModelError(
             f"expected ImageNet weights of {architecture}, got no network and no file: put {WEIGHTS_FILE} of the hub "
-            f"repository {repository} at {place}, or type --weights none --no-frozen to train from random weights"
+            f"repository {repository} at {place}, or set weights none, not frozen (--weights none --no-frozen)"
         ) from error

@@ -124,7 +124,7 @@ def load_checkpoint(state: TrainingState, folder: Path, fingerprint: dict[str, A
     if different:
         raise ModelError(
             f"expected the {' and '.join(different)} that {path} was started with, got another; "
-            "repeat the first command with --resume, or choose a new --out"
+            "repeat the first call with resume (--resume), or choose a new out (--out)"
         )
     state.module.load_state_dict(_part(tensors, "module."))
     state.best = _part(tensors, "best.")

@@ -110,7 +110,7 @@ def load_teachers(folders: tuple[str, ...], student: Preprocessing, device: torc
         if card.preprocessing.crop_margin != student.crop_margin:
             raise ConfigError(
                 f"expected teachers with the crop margin {student.crop_margin}, got {card.preprocessing.crop_margin} "
-                f"in {folder}; type --crop-margin {card.preprocessing.crop_margin}"
+                f"in {folder}; set crop_margin (--crop-margin {card.preprocessing.crop_margin})"
             )
         members.append((network.to(device), card.preprocessing))
     return Teachers(tuple(members), student)

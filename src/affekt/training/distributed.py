@@ -88,7 +88,7 @@ def choose_device(device: str, world: World) -> torch.device:
         except (RuntimeError, AssertionError, NotImplementedError) as error:
             reason = str(error).splitlines()[0]
             raise ConfigError(
-                f"expected --device auto, cpu, cuda or mps, got {device!r} ({reason}); type --device auto"
+                f"expected a device auto, cpu, cuda or mps, got {device!r} ({reason}); auto is usual (--device auto)"
             ) from error
     if torch.cuda.is_available():
         return torch.device("cuda", world.local_rank)

@@ -35,7 +35,7 @@ class Chain:
         if self.generations > 1 and self.generation_seeds > 1 and not self.head_epochs:
             raise ConfigError(
                 f"expected head_epochs above 0 with {self.generation_seeds} generation_seeds, got 0, and an average "
-                "needs a new head; type --head-epochs 4, or --generation-seeds 1 for one network per generation"
+                "needs a new head; set head_epochs (--head-epochs 4), or generation_seeds 1 for one per generation"
             )
 
 

@@ -69,7 +69,7 @@ class Trainer:
                 if not math.isfinite(value):
                     raise DataError(
                         f"expected a {name} loss, got {value} in epoch {epoch}; "
-                        "type a lower --learning-rate or --clip-norm 1"
+                        "lower learning_rate, or set clip_norm (--clip-norm 1)"
                     )
             state.schedule.after_epoch(figures["val_loss"])
             if figures["val_loss"] < state.best_loss:
@@ -151,5 +151,5 @@ def _forward(module: torch.nn.Module, images: Tensor, precision: str) -> Outputs
             raise
         raise ConfigError(
             f"expected at least two pictures per process for batch normalisation, got {len(images)}; "
-            "type --batch-size 2 or more, or use fewer processes"
+            "raise batch_size (--batch-size), or use fewer processes"
         ) from error

@@ -130,7 +130,7 @@ def _refuse_fewer_pictures_than_processes(recipe: Recipe, rows: int, world: Worl
     if pictures < world.size:
         raise ConfigError(
             f"expected at least {world.size} pictures per step, one for each process, got {pictures}; "
-            f"type --batch-size {world.size} or more, or use fewer processes"
+            f"raise batch_size (--batch-size), or use fewer processes"
         )
 
 

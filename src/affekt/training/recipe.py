@@ -43,16 +43,16 @@ class NetworkOptions:
         """Refuse values that no network can have."""
         require_positive(self, "hidden_units", "input_size")
         if not self.weights:
-            raise ConfigError("expected --weights imagenet, none, or models, got nothing; type --weights none")
+            raise ConfigError("expected weights imagenet, none, or models, got nothing; none starts at random")
         if sorted(self.heads) not in (["expression"], ["valence_arousal"], ["expression", "valence_arousal"]):
             raise ConfigError(
                 f"expected the heads expression, valence_arousal or both, got {' '.join(self.heads)!r}; "
-                "type --heads expression valence_arousal"
+                "name them in heads (--heads expression valence_arousal)"
             )
         if len(self.mean) not in (1, 3) or len(self.std) != len(self.mean) or min(self.std) <= 0:
             raise ConfigError(
                 f"expected a mean and a std above 0 for each of 1 or 3 channels, got {self.mean} and {self.std}; "
-                "type --mean 0.5 --std 0.25 for grey, or three of each"
+                "one of each, 0.5 and 0.25, is for grey (--mean 0.5 --std 0.25)"
             )
 
     @property
@@ -197,9 +197,9 @@ class StepOptions:
         if not 0 <= self.ema_decay < 1:
             raise ConfigError(f"expected ema_decay from 0 to below 1, got {self.ema_decay}; 0 turns it off")
         if self.sam_epochs and not self.sam_radius:
-            raise ConfigError("expected a sam_radius with sam_epochs, got 0; type --sam-radius 0.05")
+            raise ConfigError("expected a sam_radius with sam_epochs, got 0; 0.05 is usual (--sam-radius 0.05)")
         if self.weight_decay and self.optimiser != "adamw":
-            raise ConfigError("expected --optimiser adamw with a weight decay, got adam; type --optimiser adamw")
+            raise ConfigError("expected the optimiser adamw with a weight_decay, got adam; set optimiser")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -68,7 +68,7 @@ def training_rows(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> tuple[pl.
     if recipe.data.class_balance != "none" and sides[0]["emotion"].is_null().all():
         raise DataError(
             f"expected labels in the training rows to balance classes by {recipe.data.class_balance}, got none among "
-            f"{sides[0].height:,} rows; fill the manifest's column emotion, or type --class-balance none"
+            f"{sides[0].height:,} rows; fill the manifest's column emotion, or set class_balance none"
         )
     return sides[0].filter(usable), sides[1].filter(usable)
 
@@ -80,15 +80,15 @@ def _both_sides(manifest: pl.DataFrame, run: Run) -> tuple[pl.DataFrame, pl.Data
     if chosen == "auto":
         chosen = "val" if "val" in splits else "0.1"
     if chosen == "train":
-        raise ConfigError("expected a validation split apart from train, got train; type --validation 0.1")
+        raise ConfigError("expected a validation split apart from train, got train; 0.1 carves a tenth of it")
     if chosen in splits:
         return rows, select_split(manifest, chosen)
     try:
         fraction = float(chosen)
     except ValueError:
         raise ConfigError(
-            f"expected --validation to be a fraction or one of the splits {', '.join(sorted(splits))}, "
-            f"got {chosen!r}; type --validation 0.1"
+            f"expected validation to be a fraction or one of the splits {', '.join(sorted(splits))}, "
+            f"got {chosen!r}; 0.1 carves a tenth of train (--validation 0.1)"
         ) from None
     return carve_validation(rows, fraction, run.seed if run.validation_seed is None else run.validation_seed)
 

@@ -109,13 +109,13 @@ def _refuse_overwriting(run: Run) -> None:
 
     existing = next(folder for folder in (run.out.absolute(), *run.out.absolute().parents) if folder.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK):
-        raise ConfigError(f"expected a folder to write {run.out} in, got {existing}; choose another --out")
+        raise ConfigError(f"expected a folder to write {run.out} in, got {existing}; choose another out (--out)")
     if (run.out / WEIGHTS_FILE).exists():
-        raise ConfigError(f"expected a folder without a finished model, got {run.out}; choose another --out")
+        raise ConfigError(f"expected a folder without a finished model, got {run.out}; choose another out (--out)")
     if (run.out / CHECKPOINT_FILE).exists() and not run.resume:
         raise ConfigError(
-            f"expected a new folder, got {run.out} with an unfinished run; type --resume to continue it, "
-            "or choose another --out"
+            f"expected a new folder, got {run.out} with an unfinished run; continue it with resume (--resume), "
+            "or choose another out (--out)"
         )
 
 
@@ -150,7 +150,7 @@ def _is_finished(training: Training, manifest: pl.DataFrame) -> bool:
     if changed:
         raise ConfigError(
             f"expected {run.out} to be of this recipe, seed and data, got another {', '.join(changed)}; "
-            "type the command it was trained with, or choose another --out"
+            "repeat the call it was trained with, or choose another out (--out)"
         )
     return True
 

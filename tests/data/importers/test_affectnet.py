@@ -287,7 +287,7 @@ def test_npy_never_writes_into_the_data_set(tmp_path, monkeypatch):
 
 def test_npy_cache_that_cannot_be_written_is_an_error(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(DataError, match="choose another folder with --cache"):
+    with pytest.raises(DataError, match="choose another cache"):
         AffectNet(root=npy_release(tmp_path / "data"), cache=tmp_path / "file").list_rows()
 
 

@@ -212,7 +212,7 @@ def test_the_size_of_a_chunk_changes_nothing(pictures, tmp_path, size):
 
 
 def test_a_dead_process_says_how_to_continue():
-    with pytest.raises(DataError, match=r"one that died.*same command to continue, with --jobs 1"):
+    with pytest.raises(DataError, match=r"one that died.*same command to continue, with fewer jobs .--jobs 1"):
         list(run_in_processes(os._exit, [(1,), (1,)], jobs=2))
 
 
@@ -237,13 +237,13 @@ def test_a_row_that_breaks_the_contract_is_refused_before_any_picture_is_opened(
 
 def test_an_output_folder_that_cannot_be_written_is_an_error(pictures, tmp_path, opened):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(DataError, match=r"a folder for .*faces.parquet, got the file .*file; choose another place"):
+    with pytest.raises(DataError, match=r"a folder for .*faces.parquet, got the file .*file; choose another out"):
         imported(listing_of(pictures), tmp_path / "file" / "faces.parquet")
-    with pytest.raises(DataError, match=r"expected a file to write, got the folder"):
+    with pytest.raises(DataError, match=r"expected a file as out, got the folder"):
         imported(listing_of(pictures), tmp_path / "pictures")
-    with pytest.raises(ConfigError, match="at least one process, got --jobs 0"):
+    with pytest.raises(ConfigError, match="at least one process as jobs, got 0"):
         import_dataset(NothingHere(), ImportOptions(out=tmp_path / "faces.parquet", jobs=0))
-    with pytest.raises(DataError, match="expected a file to write, got the folder"):
+    with pytest.raises(DataError, match="expected a file as out, got the folder"):
         import_dataset(NothingHere(), ImportOptions(out=tmp_path / "pictures"))
     assert opened == []
 

@@ -78,7 +78,7 @@ def test_group_attributes_are_kept(tmp_path):
     rows = to_manifest(Csv(root=path, groups=("age",)).list_rows().rows)
     assert rows["age"].to_list() == ["30"]
     assert "camera" not in rows.columns
-    with pytest.raises(DataError, match="in --groups, got shoe, path; choose among age, camera"):
+    with pytest.raises(DataError, match="in groups, got shoe, path; choose among age, camera"):
         Csv(root=path, groups=("shoe", "path")).list_rows()
 
 

@@ -74,7 +74,7 @@ class AffectNet:
         has_npy = any((self.root / name / "annotations").is_dir() for name in SETS)
         if self.release == "auto" and has_csv == has_npy:
             raise DataError(
-                f"expected one release of AffectNet in {self.root}, got both; add --release 2017 or 2021"
+                f"expected one release of AffectNet in {self.root}, got both; choose a release (--release 2017 or 2021)"
                 if has_csv
                 else f"expected AffectNet in {self.root}, with Manually_Annotated/training.csv (2017) or "
                 "train_set/annotations (2021), got neither; give the folder that holds Manually_Annotated or train_set"
@@ -223,7 +223,7 @@ def read_annotations(folder: Path, ids: list[str], cache: Path) -> pl.DataFrame:
     # A folder's time changes with the files that are put into it: another download at the same place is read afresh.
     header = {"annotations": str(folder), "unpacked": folder.stat().st_mtime_ns}
     name = hashlib.sha256(bytes(folder)).hexdigest()[:16]
-    ledger = Ledger(cache / name, header, instead="choose another folder with --cache")
+    ledger = Ledger(cache / name, header, instead="choose another cache (--cache)")
     known: dict[str, Annotation] = {row[0]: row for rows, _ in ledger.records() for row in rows}
     todo = [name for name in ids if name not in known]
     chunks = [(str(folder), todo[start : start + FACES_PER_CHUNK]) for start in range(0, len(todo), FACES_PER_CHUNK)]

@@ -72,7 +72,7 @@ def import_dataset(dataset: DataSet, options: ImportOptions) -> ImportReport:
         KeyboardInterrupt: stopped by the user; its message says how to continue.
     """
     if options.jobs is not None and options.jobs < 1:
-        raise ConfigError(f"expected at least one process, got --jobs {options.jobs}; leave it out for one per core")
+        raise ConfigError(f"expected at least one process as jobs, got {options.jobs}; leave it out for one per core")
     _refuse_place(options.out)
     listing, started = dataset.list_rows(), time.monotonic()
     rows = to_manifest(listing.rows)
@@ -105,9 +105,9 @@ def import_dataset(dataset: DataSet, options: ImportOptions) -> ImportReport:
 def _refuse_place(out: Path) -> None:
     """Say at once, not after the pictures, that no file can be written there."""
     if out.is_dir():
-        raise DataError(f"expected a file to write, got the folder {out}; type: --out {out}/faces.parquet")
+        raise DataError(f"expected a file as out, got the folder {out}; name one in it (--out {out}/faces.parquet)")
     if blocking := next((folder for folder in out.parents if folder.is_file()), None):
-        raise DataError(f"expected a folder for {out}, got the file {blocking}; choose another place with --out")
+        raise DataError(f"expected a folder for {out}, got the file {blocking}; choose another out (--out)")
 
 
 def _ledger(rows: pl.DataFrame, options: ImportOptions) -> Ledger:
@@ -157,7 +157,7 @@ def run_in_processes(function: Callable[..., Result], calls: Iterable[tuple[Any,
     except BrokenProcessPool as error:
         raise DataError(
             f"expected {jobs} processes to do the work, got one that died, perhaps out of memory; "
-            f"run the same command to continue, with --jobs {max(1, jobs // 2)}"
+            f"run the same command to continue, with fewer jobs (--jobs {max(1, jobs // 2)})"
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)

@@ -108,7 +108,7 @@ def name_labels(
         listed = ", ".join(map(repr, unknown[:20])) + (" ..." if len(unknown) > 20 else "")
         raise DataError(
             f"expected names of expressions among the {where}, got {listed}; {instead} "
-            f"--map {unknown[0]}=anger, or {unknown[0]}={SKIP} to leave it out"
+            f"--map {unknown[0]}=anger; map it to {SKIP} to leave it out"
         )
     labels = {name: known[_key(name)] for name in names}
     named = rows.with_columns(pl.col(column).replace_strict(labels, return_dtype=pl.String))

@@ -95,7 +95,8 @@ def _is_split(entry: Path) -> bool:
 def _with_table(tree: pl.DataFrame, path: Path, mapping: dict[str, str], labels: str) -> tuple[pl.DataFrame, str]:
     """Compare the folders' labels with the table's, and use the ones asked for."""
     what = "a csv with the columns pth and label"
-    table = read_text_table(path, what, "mend or move it, or type: --labels folder", needed=("pth", "label"))
+    instead = "mend or move it, or choose labels of the folders (--labels folder)"
+    table = read_text_table(path, what, instead, needed=("pth", "label"))
     table = table.select(source_id="pth", listed="label").drop_nulls().unique("source_id")
     table, _ = name_labels(table, "listed", mapping, f"labels of {path}")
     both = tree.join(table, on="source_id", how="left", maintain_order="left")
@@ -184,13 +185,13 @@ class Csv:
             if column is not None and column not in table.columns:
                 raise DataError(
                     f"expected the column {column!r} in {self.root}, got {', '.join(table.columns)}; "
-                    f"name one of these with --{name}-column"
+                    f"name one of these as {name}_column (--{name}-column)"
                 )
         columns = {name: column or (name if name in table.columns else None) for name, column in asked.items()}
         if columns["path"] is None or not any(columns[name] for name in ("emotion", "valence", "arousal")):
             raise DataError(
                 f"expected a column of paths and one of emotion, valence or arousal in {self.root}, got "
-                f"{', '.join(table.columns)}; name them with --path-column, --emotion-column, --valence-column ..."
+                f"{', '.join(table.columns)}; name them with path_column (--path-column), emotion_column ..."
             )
         return {name: pl.col(column) if column else pl.lit(None, pl.String) for name, column in columns.items()}
 
@@ -203,8 +204,8 @@ class Csv:
         if len(wrong):
             raise DataError(
                 f"expected {name} in [-{self.scale:g}, {self.scale:g}], got {numbers[wrong[0]]:g} in row "
-                f"{wrong[0] + 1} of {self.root} ({len(wrong):,} such rows); say the range as in --scale 10, or which "
-                "value means unknown as in --missing -2"
+                f"{wrong[0] + 1} of {self.root} ({len(wrong):,} such rows); set scale, as in --scale 10, or "
+                "missing to the value that means unknown, as in --missing -2"
             )
         return scaled
 
@@ -226,7 +227,7 @@ class Csv:
         if len(wrong):
             raise DataError(
                 f"expected face boxes with an area, got {edges.row(wrong[0])} in row {wrong[0] + 1} of {self.root} "
-                f"({len(wrong):,} such rows); mend it, leave all four empty, or say --box-layout xywh or xyxy"
+                f"({len(wrong):,} such rows); mend it, leave all four empty, or set box_layout (--box-layout xywh)"
             )
         return boxes.get_columns()
 
@@ -234,7 +235,7 @@ class Csv:
         further = [name for name in table.columns if name not in SCHEMA]
         if wrong := [name for name in self.groups if name not in further]:
             raise DataError(
-                f"expected further columns of {self.root} in --groups, got {', '.join(wrong)}; choose among "
+                f"expected further columns of {self.root} in groups, got {', '.join(wrong)}; choose among "
                 f"{', '.join(further)}"
             )
         return list(self.groups)

@@ -69,7 +69,8 @@ def _list_download(base: Path, pictures: str) -> Listing:
         places = base / "Annotation" / "boundingbox"
         if not places.is_dir():
             raise DataError(
-                f"expected face boxes in {places}, got no such folder; unpack it, or add: --pictures aligned"
+                f"expected face boxes in {places}, got no such folder; unpack it, or choose the aligned pictures "
+                "(--pictures aligned)"
             )
         boxes = [_read_box(places / f"{name}_boundingbox.txt") for name in rows["source_id"]]
         rows, dropped["no face box"] = with_face_boxes(
