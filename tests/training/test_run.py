@@ -1,6 +1,7 @@
 """Whole runs: repeatable to the bit, the same with cached features, and bad input refused with nothing left behind."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -188,7 +189,7 @@ in_train = pl.col("split") == "train"
         ([], {}, {"validation": "valid"}, ConfigError, "a fraction or one of the splits test, train, val, got 'valid'"),
         ([], {}, {"validation": "train"}, ConfigError, "a validation split apart from train"),
         ([], {}, {"validation": "1.5"}, ConfigError, "a validation fraction between 0 and 1"),
-        ([], {}, {"device": "gpu"}, ConfigError, "--device auto, cpu, cuda or mps, got 'gpu'"),
+        ([], {}, {"device": "gpu"}, ConfigError, "a device auto, cpu, cuda or mps, got 'gpu'"),
         ([], {"architecture": "mobilenet_v2"}, {}, ModelError, "name of a timm model, got 'mobilenet_v2'"),
         ([], {"weights": ("no/such",)}, {}, ModelError, "got 'no/such' and no such file"),
         ([], {"input_size": 8}, {}, ConfigError, "input size of at least 16 pixels, got 8"),
@@ -213,13 +214,13 @@ def test_a_missing_picture_is_named(manifest, tiny, run_in, tmp_path):
 def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_read(tiny, run_in, tmp_path):
     (tmp_path / "file").write_text("")
     for out in (tmp_path / "file", tmp_path / "file" / "deep" / "run"):
-        with pytest.raises(ConfigError, match=f"expected a folder to write {out} in, got {tmp_path / 'file'}; choose"):
+        with pytest.raises(ConfigError, match=f"as out, {out}, got the file {tmp_path / 'file'}; type: --out"):
             train_chain(tiny(), Chain(), None, run_in(out=out))
 
 
 def test_a_folder_without_the_right_to_write_is_refused(tiny, run_in, monkeypatch):
-    monkeypatch.setattr(run.os, "access", lambda _folder, mode: mode != run.os.W_OK)
-    with pytest.raises(ConfigError, match="expected a folder to write"):
+    monkeypatch.setattr("affekt.files.os.access", lambda _folder, mode: mode != os.W_OK)
+    with pytest.raises(ConfigError, match="expected a folder that can be written"):
         train_chain(tiny(), Chain(), None, run_in())
 
 

@@ -133,19 +133,18 @@ def open_model(model: str | Path, *, runtime: Executor = "torch", device: str = 
         MissingExtra: torch, or the runtime, is not installed.
         ConfigError: the runtime or the device cannot be used here.
     """
-    folder = model_folder(model)
     if runtime == "torch":
-        return _in_torch(folder, device)
-    session = Session(folder, runtime=runtime)
+        return _in_torch(model, device)
+    session = Session(model_folder(model), runtime=runtime)
     return RowPredictor(session.card, session.predict)
 
 
-def _in_torch(folder: Path, device: str) -> RowPredictor:
+def _in_torch(model: str | Path, device: str) -> RowPredictor:
     with needs_extra("train"):
         import torch
 
         from affekt.networks.weights import load_model
-    network, card = load_model(folder)
+    network, card = load_model(model)
     network = network.to(device)
 
     @torch.inference_mode()

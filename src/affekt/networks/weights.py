@@ -58,12 +58,13 @@ def write_half(source: Path, target: Path) -> None:
     write_tensors(halved, target)
 
 
-def load_model(folder: Path) -> tuple[Network, Card]:
-    """Read a network, in evaluation mode, and its card.
+def load_model(model: str | Path) -> tuple[Network, Card]:
+    """Read a network, in evaluation mode, and its card: of a model folder, a run, or a model that comes with affekt.
 
     Raises:
         ModelError: the card or the weights are missing, unreadable or do not fit each other.
     """
+    folder = model_folder(model)
     card = read_card(folder)
     path = folder / WEIGHTS_FILE
     if not path.is_file():

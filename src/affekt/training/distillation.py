@@ -14,7 +14,6 @@ from torch.nn import functional as F
 
 from affekt.errors import ConfigError
 from affekt.faces.preprocessing import LUMA, Preprocessing
-from affekt.models.card import model_folder
 from affekt.networks.network import Network
 from affekt.networks.weights import load_model
 from affekt.terminal import progress_bar
@@ -106,7 +105,7 @@ def load_teachers(folders: tuple[str, ...], student: Preprocessing, device: torc
     """
     members = []
     for folder in folders:
-        network, card = load_model(model_folder(folder))
+        network, card = load_model(folder)
         if card.preprocessing.crop_margin != student.crop_margin:
             raise ConfigError(
                 f"expected teachers with the crop margin {student.crop_margin}, got {card.preprocessing.crop_margin} "

@@ -5,7 +5,6 @@ Torch is imported only when the training begins.
 
 import json
 import logging
-import os
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import polars as pl
 
 from affekt.data.manifest import read_manifest
 from affekt.errors import ConfigError, needs_extra
+from affekt.files import require_folder
 from affekt.models.card import WEIGHTS_FILE, Card, read_card
 from affekt.training.generations import Chain, Run, Training, planned_trainings
 from affekt.training.recipe import Recipe
@@ -107,9 +107,7 @@ def _refuse_overwriting(run: Run) -> None:
     """Refuse a folder that holds a run already, unless it is to be resumed, or that cannot be written."""
     from affekt.training.checkpoint import CHECKPOINT_FILE
 
-    existing = next(folder for folder in (run.out.absolute(), *run.out.absolute().parents) if folder.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK):
-        raise ConfigError(f"expected a folder to write {run.out} in, got {existing}; choose another out (--out)")
+    require_folder(run.out)
     if (run.out / WEIGHTS_FILE).exists():
         raise ConfigError(f"expected a folder without a finished model, got {run.out}; choose another out (--out)")
     if (run.out / CHECKPOINT_FILE).exists() and not run.resume:
