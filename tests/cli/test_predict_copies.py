@@ -156,7 +156,7 @@ def test_a_run_that_is_ended_while_it_copies_a_video_only_copies_the_next_time(
     monkeypatch.setattr("affekt.analysis.analyzer.detect_faces", unwanted)
     predict(*arguments)
     assert "going on after 1 of 1 inputs" in capsys.readouterr().err
-    assert files(folder / "marked") == ["video.mp4.mp4"]
+    assert files(folder / "marked") == ["video.mp4"]
     assert (folder / "faces.csv").read_bytes() == table
     assert not (folder / ".faces.csv.ledger").exists()
 
