@@ -231,7 +231,7 @@ def write_table(ledger: Ledger, out: Path, schema: pl.Schema, metadata: dict[str
         sink(register_io_source(pieces, schema=schema), temporary, **inside)
     if not inside:
         with written_whole(out.with_name(f"{out.name}-metadata.json")) as temporary:
-            temporary.write_text(json.dumps(metadata, indent=2) + "\n")
+            temporary.write_text(json.dumps(metadata, indent=2) + "\n", encoding="utf-8")
 
 
 def scan_table(table: Path, schema: pl.Schema) -> pl.LazyFrame:

@@ -44,7 +44,9 @@ def main(arguments: list[str]) -> None:
     """Run the command; exit with 1 where an input could not be read."""
     signal.signal(signal.SIGTERM, _leave)
     if isinstance(sys.stdin, io.TextIOWrapper):
-        sys.stdin.reconfigure(errors="surrogateescape")  # names of files need not be UTF-8
+        sys.stdin.reconfigure(
+            encoding=sys.getfilesystemencoding(), errors="surrogateescape"
+        )  # names of files need not be UTF-8
     about = (inspect.getdoc(predict) or "").partition("\n\nArgs:")[0]
     command_line = {"args": in_seconds(arguments), "prog": "affekt predict"}
     if tyro.cli(as_command(_predict, **TYPES), description=f"{about}\n\n{ABOUT_TIMES}", **command_line):

@@ -71,7 +71,7 @@ def write_report(
 
 def _write(text: str, path: Path) -> None:
     with written_whole(path) as temporary:
-        temporary.write_text(text)
+        temporary.write_text(text, encoding="utf-8")
 
 
 def _write_json(value: object, path: Path) -> None:

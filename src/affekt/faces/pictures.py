@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -31,6 +32,23 @@ PICTURE_ENDINGS = (
 HEIC_ENDINGS = (".heic", ".heif", ".hif")
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 """How the files of these endings say what they are, behind `ftyp`."""
+HEAD = 1024
+"""Bytes of a file that tell what it is."""
+STILL = re.compile(
+    rb"\xff\xd8\xff|\x89PNG\r\n|GIF8|BM.{4}\0{4}|RIFF.{4}WEBP|II\*\0|MM\0\*|\0\0\0\x0cjP  |\xff\x4f\xff\x51|P[1-7][\s#]"
+    rb"|\0\0\0\x0cJXL |\xff\x0a|8BPS\0|.{4}ftyp(avif|avis|crx |" + b"|".join(HEIC_BRANDS) + rb")",
+    re.DOTALL,
+)
+"""How pictures begin."""
+MOVING = re.compile(
+    rb"\x1aE\xdf\xa3|RIFF.{4}AVI |OggS|FLV\x01|\x30\x26\xb2\x75\x8e\x66\xcf\x11|YUV4MPEG2 |DKIF\0|nut/multimedia"
+    rb"|\x06\x0e\x2b\x34|\0\0\x01[\xb0\xb3\xba]|\0\0\0\x01[\x09\x27\x40\x46\x67]|.{4}(moov|mdat|wide|pnot|skip)",
+    re.DOTALL,
+)
+"""How videos begin."""
+SOUND_BRANDS = (b"M4A ", b"M4B ", b"M4P ", b"aax ")
+JPEGS_ENDINGS = (".mjpeg", ".mjpg", ".avi", ".mov")
+"""Videos whose frames are JPEGs, one behind the other: their content alone tells no more."""
 RAW_ENDINGS = (".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef", ".srw")
 """What cameras' raw photographs end in; many are TIFFs whose first page is a thumbnail."""
 
@@ -64,6 +82,30 @@ def read_picture(
         animated = image.format != "MPO" and getattr(image, "is_animated", False)
         ImageOps.exif_transpose(image, in_place=True)
         return Decoded(np.asarray(_eight_bit(image).convert("RGB")), animated)
+
+
+def kind_of_file(path: Path | str) -> Literal["picture", "video"] | None:
+    """Return what a file is by its first bytes; None where they do not tell, or it cannot be read."""
+    try:
+        if not stat.S_ISREG(Path(path).stat().st_mode):
+            return None
+        with Path(path).open("rb") as file:
+            head = file.read(HEAD)
+    except (OSError, ValueError):
+        return None
+    if STILL.match(head):
+        return "video" if Path(path).suffix.lower() in JPEGS_ENDINGS and head.startswith(b"\xff\xd8") else "picture"
+    if MOVING.match(head) or (head[4:8] == b"ftyp" and head[8:12] not in SOUND_BRANDS):
+        return "video"
+    # Packets of an MPEG transport stream, a camcorder's with four bytes before each.
+    is_stream = any(len(head) > 2 * size and set(head[at::size]) == {0x47} for at, size in ((0, 188), (4, 192)))
+    return "video" if is_stream else None
+
+
+def is_picture_named(path: Path | str) -> bool:
+    """Whether a file in a folder is named like a picture or, without an ending, is one by its content."""
+    ending = Path(path).suffix.lower()
+    return ending in PICTURE_ENDINGS or (not ending and kind_of_file(path) == "picture")
 
 
 def refuse_pipe(path: Path | str) -> None:
