@@ -62,6 +62,19 @@ def written_whole(path: Path) -> Iterator[Path]:
             temporary.unlink()
 
 
+def require_folder(out: Path) -> None:
+    """Refuse an `out` that cannot become a folder: a file is in its way, or nobody may write there.
+
+    Raises:
+        ConfigError: it is so.
+    """
+    existing = next(place for place in (out.absolute(), *out.absolute().parents) if place.exists())
+    if not existing.is_dir():
+        raise ConfigError(f"expected a folder as out, {out}, got the file {existing}; type: --out {existing}-folder")
+    if not os.access(existing, os.W_OK):
+        raise ConfigError(f"expected a folder that can be written as out, {out}, got {existing}; type: --out NAME")
+
+
 def affekt_home() -> Path:
     """Return the folder that keeps what affekt needs again: `AFFEKT_HOME`, or `~/.cache/affekt`."""
     folder = os.environ.get("AFFEKT_HOME") or "~/.cache/affekt"

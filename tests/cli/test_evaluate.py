@@ -110,6 +110,14 @@ def test_options_that_cannot_be_are_refused_before_anything_is_read(capsys, pred
     assert said in " ".join(capsys.readouterr().err.replace("│", " ").split())
 
 
+@pytest.mark.parametrize("below", ["", "report"])
+def test_an_out_that_is_a_file_is_refused_before_anything_is_read(capsys, predictions, tmp_path, below):
+    options = ["--data", tmp_path / "none.parquet", "--out", predictions / below]
+    said = refused(capsys, "--predictions", predictions, *options)
+    assert f"expected a folder as out, {predictions / below}, got the file {predictions}" in said
+    assert f"type: --out {predictions}-folder" in said
+
+
 def test_a_split_that_is_not_there_lists_those_that_are(capsys, data, predictions):
     printed = refused(capsys, "--predictions", predictions, "--data", data, "--split", "val")
     assert "train (40)" in printed

@@ -1,4 +1,4 @@
-"""Charts of the expressions: they show the very figures, and their words do not lie on one another."""
+"""Charts: they show the very figures, and their words do not lie on one another."""
 
 import itertools
 
@@ -9,24 +9,26 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
 
 from affekt.evaluation.charts import (
+    curve,
+    draw_chart,
     paint_classes,
     paint_comparison,
     paint_confidence,
     paint_confusion,
     paint_curves,
     paint_reliability,
-    render,
+    right_and_wrong,
 )
+from affekt.evaluation.circumplex import paint_class_means, paint_residuals, spread
 from affekt.evaluation.figures import Figure
-from affekt.evaluation.metrics import precision_recall_curve, roc_curve
 from affekt.evaluation.predictions import match
-from affekt.evaluation.score import score
+from affekt.evaluation.score import Resampling, score
 from affekt.labels import LABELS
 
 
 @pytest.mark.filterwarnings("error")
 def test_charts_of_absent_classes_keep_their_rows_and_need_no_curve(manifest, predictions):
-    angry = score(match(predictions, manifest.with_columns(emotion=pl.lit("anger")), "test"), resamples=20)
+    angry = score(match(predictions, manifest.with_columns(emotion=pl.lit("anger")), "test"), how=Resampling(20))
     classes, curves = Canvas(), Canvas()
     paint_classes(classes.subplots(), angry)
     low, high = sorted(classes.axes[0].get_ylim())
@@ -39,7 +41,7 @@ def test_charts_of_absent_classes_keep_their_rows_and_need_no_curve(manifest, pr
 def test_the_histogram_of_confidence_has_the_bins_of_the_reliability_diagram():
     canvas = Canvas()
     confidence = np.linspace(0, 1, 16)[1:]
-    paint_confidence(canvas.subplots(), confidence, np.arange(15) % 2 == 0)
+    paint_confidence(canvas.subplots(), *right_and_wrong(confidence, np.arange(15) % 2 == 0))
     wrong, right = ([bar.get_height() for bar in bars] for bars in canvas.axes[0].containers)
     assert wrong == [0, 1] * 7 + [0]
     assert right == [1, 0] * 7 + [1]
@@ -59,7 +61,7 @@ def test_the_confusion_matrix_shows_shares_of_the_true_class():
 
 def test_the_reliability_diagram_has_accuracy_and_wilsons_interval():
     canvas = Canvas()
-    paint_reliability(canvas.subplots(), np.full(20, 0.5), np.arange(20) < 5)
+    paint_reliability(canvas.subplots(), *right_and_wrong(np.full(20, 0.5), np.arange(20) < 5))
     [bar] = canvas.axes[0].patches
     assert bar.get_height() == 0.25
     low, high = canvas.axes[0].lines[0].get_ydata()
@@ -68,14 +70,14 @@ def test_the_reliability_diagram_has_accuracy_and_wilsons_interval():
     assert low < 0.25 < high
 
 
-@pytest.mark.parametrize(("kind", "curve"), [("roc_auc", roc_curve), ("pr_auc", precision_recall_curve)])
-def test_curves_are_of_their_own_class(manifest, predictions, kind, curve):
+@pytest.mark.parametrize("kind", ["roc_auc", "pr_auc"])
+def test_curves_are_of_their_own_class(manifest, predictions, kind):
     matched = match(predictions, manifest, "test")
     assert matched.probabilities is not None
     canvas = Canvas()
-    paint_curves(canvas.subplots(), matched.label, matched.probabilities, score(matched, resamples=0), kind)
+    paint_curves(canvas.subplots(), matched.label, matched.probabilities, score(matched, how=Resampling(0)), kind)
     for index, line in enumerate(canvas.axes[0].lines[:8]):
-        x, y = curve(matched.label == index, matched.probabilities[:, index])
+        x, y = curve(matched.label == index, matched.probabilities[:, index], kind)
         np.testing.assert_array_equal(line.get_data(), [x, y])
         assert line.get_label().startswith(f"{LABELS[index]} ")
 
@@ -90,4 +92,22 @@ def test_the_figures_on_the_axis_of_a_comparison_do_not_overlap():
         assert len(boxes) >= 3
         assert all(box.x1 < following.x0 for box, following in itertools.pairwise(boxes))
 
-    assert "0.940" in render(paint, "comparison", (4.8, 1.2))
+    assert "0.940" in draw_chart(paint, "comparison", (4.8, 1.2)).svg
+
+
+def test_residuals_are_prediction_minus_truth():
+    canvas = Canvas()
+    paint_residuals(canvas.subplots(), np.array([-0.5, 0.25]), np.array([0.5, 0.0]), "valence")
+    points = np.asarray(canvas.axes[0].collections[0].get_offsets())
+    np.testing.assert_allclose(points, [[-0.5, 1.0], [0.25, -0.25]])
+
+
+def test_means_outside_the_circle_stay_in_the_chart():
+    canvas = Canvas()
+    ends = np.array([0.1, 0.2]), np.array([0.0, 0.1])
+    paint_class_means(canvas.subplots(), ends, (np.array([1.6, 1.7]), np.array([0.1, 0.1])), np.array([1, 1]))
+    assert canvas.axes[0].get_xlim()[1] > 1.65
+
+
+def test_names_on_the_circumplex_do_not_overlap():
+    assert spread([0.5, 0.1, 0.15, 0.9], 0.1) == pytest.approx([0.5, 0.1, 0.2, 0.9])

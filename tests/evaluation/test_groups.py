@@ -8,11 +8,11 @@ import pytest
 
 from affekt.data.manifest import to_manifest
 from affekt.errors import ConfigError
-from affekt.evaluation.evaluate import Intervals, evaluate_tables
-from affekt.evaluation.groups import LEAST_OF_EXPRESSION, LEAST_PEOPLE, LEAST_ROWS, SHOWN, score_groups
+from affekt.evaluation.evaluate import evaluate_tables
+from affekt.evaluation.groups import LEAST_OF_EXPRESSION, SHOWN, score_groups
 from affekt.evaluation.predictions import match
 from affekt.evaluation.report import write_report
-from affekt.evaluation.score import score
+from affekt.evaluation.score import LEAST_PEOPLE, LEAST_ROWS, Resampling, score
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
 
 
@@ -31,7 +31,7 @@ def grouped(manifest_of):
 
 def test_each_group_is_scored_like_a_table_of_its_rows_alone(grouped, predictions_of):
     matched = match(predictions_of(grouped), grouped, "test")
-    whole = score(matched, resamples=30)
+    whole = score(matched, how=Resampling(30))
     grouping = score_groups(matched, "age", whole.resampling)
     assert list(grouping.groups) == ["old", "young"]
     for value, group in grouping.groups.items():
@@ -50,12 +50,12 @@ def test_each_group_is_scored_like_a_table_of_its_rows_alone(grouped, prediction
 
 def test_differences_are_from_the_others_whose_group_is_known_small_groups_included(grouped, predictions_of):
     matched = match(predictions_of(grouped), grouped, "test")
-    grouping = score_groups(matched, "age", score(matched, resamples=30).resampling)
+    grouping = score_groups(matched, "age", Resampling(30))
     right = matched.probabilities.argmax(axis=1) == matched.label
     ages = matched.rows["age"].to_numpy()
     others = right[(ages == "young") | (ages == "child")].mean()
     expected = right[ages == "old"].mean() - others
-    assert grouping.groups["old"].differences["accuracy"].value == pytest.approx(expected, abs=1e-12)
+    assert grouping.groups["old"].minus_others["accuracy"].value == pytest.approx(expected, abs=1e-12)
 
 
 def test_a_model_that_is_wrong_for_one_group_is_found_out(manifest_of, predictions_of):
@@ -64,16 +64,18 @@ def test_a_model_that_is_wrong_for_one_group_is_found_out(manifest_of, predictio
     is_left = good["source_id"].is_in(manifest.filter(pl.col("side") == "left")["source_id"].implode())
     mixed = pl.concat([good.filter(is_left), bad.filter(~is_left)])
     matched = match(mixed, manifest, "test")
-    groups = score_groups(matched, "side", score(matched, resamples=100).resampling).groups
-    assert groups["left"].differences["accuracy"].low > 0.5
-    assert groups["right"].differences["accuracy"].high < -0.5
-    assert groups["left"].differences["accuracy"].value == pytest.approx(-groups["right"].differences["accuracy"].value)
+    groups = score_groups(matched, "side", Resampling(100)).groups
+    assert groups["left"].minus_others["accuracy"].low > 0.5
+    assert groups["right"].minus_others["accuracy"].high < -0.5
+    assert groups["left"].minus_others["accuracy"].value == pytest.approx(
+        -groups["right"].minus_others["accuracy"].value
+    )
 
 
 def test_a_fair_model_is_not_accused(manifest_of, predictions_of):
     manifest = manifest_of(n=400, side=["left" if index % 4 < 2 else "right" for index in range(400)])
     matched = match(predictions_of(manifest), manifest, "test")
-    difference = score_groups(matched, "side", score(matched, resamples=100).resampling).groups["left"].differences
+    difference = score_groups(matched, "side", Resampling(100)).groups["left"].minus_others
     assert difference["accuracy"].low < 0 < difference["accuracy"].high
 
 
@@ -99,12 +101,7 @@ def faces(truth, **columns):
 
 def share_accused(draws, key, **how):
     """Return the share of differences that leave 0 out."""
-    found = [
-        score_groups(matched, "side", score(matched, resamples=how["resamples"], by=how["by"]).resampling)
-        .groups["few"]
-        .differences[key]
-        for matched in draws
-    ]
+    found = [score_groups(matched, "side", Resampling(**how)).groups["few"].minus_others[key] for matched in draws]
     return np.mean([figure.low > 0 or figure.high < 0 for figure in found])
 
 
@@ -114,8 +111,8 @@ def test_expressions_that_one_side_lacks_make_no_difference(manifest_of):
     truth = np.concatenate([random.integers(0, 5, 400), random.integers(0, 8, 1600)])
     manifest = faces(truth, side=["few"] * 400 + ["many"] * 1600)
     matched = match(answers(random, manifest, recalls), manifest, "test")
-    grouping = score_groups(matched, "side", score(matched, resamples=100).resampling)
-    difference = grouping.groups["few"].differences["balanced_accuracy"]
+    grouping = score_groups(matched, "side", Resampling(100))
+    difference = grouping.groups["few"].minus_others["balanced_accuracy"]
     assert difference.low < 0 < difference.high
     own = [grouping.groups[name].figures["balanced_accuracy"].value for name in ("few", "many")]
     assert own[0] - own[1] > 0.1
@@ -174,14 +171,14 @@ def test_too_few_people_have_no_figures(manifest_of, predictions_of):
         subject=[f"person {index % 4 < 2} {index // 20}" for index in range(240)],
     )
     matched = match(predictions_of(manifest), manifest, "test")
-    grouping = score_groups(matched, "side", score(matched, resamples=10, by="subject").resampling)
+    grouping = score_groups(matched, "side", Resampling(10, by="subject"))
     assert grouping.groups == {}
     assert grouping.notes == ("Fewer than 20 people of side, so no figures: left (12), right (12).",)
 
 
 def test_what_is_left_out_is_said(grouped, predictions_of):
     matched = match(predictions_of(grouped), grouped, "test")
-    notes = score_groups(matched, "age", score(matched, resamples=10).resampling).notes
+    notes = score_groups(matched, "age", Resampling(10)).notes
     assert notes[:2] == (
         "age is not known for 4 of 124 rows.",
         f"Fewer than {LEAST_ROWS} rows of age, so no figures: child (10).",
@@ -195,10 +192,10 @@ def test_a_group_without_rated_points_has_no_concordance(manifest_of, prediction
     )
     predictions = predictions_of(manifest_of(n=240))
     matched = match(predictions, manifest, "test")
-    groups = score_groups(matched, "side", score(matched, resamples=10).resampling).groups
+    groups = score_groups(matched, "side", Resampling(10)).groups
     assert "valence_ccc" in groups["left"].figures
     assert "valence_ccc" not in groups["right"].figures
-    assert "valence_ccc" not in groups["left"].differences
+    assert "valence_ccc" not in groups["left"].minus_others
 
 
 def test_people_are_resampled_whole_where_the_split_was(manifest_of, predictions_of):
@@ -208,9 +205,7 @@ def test_people_are_resampled_whole_where_the_split_was(manifest_of, predictions
         subject=[f"person {index // 4}" for index in range(240)],
     )
     matched = match(predictions_of(manifest), manifest, "test")
-    by_row, by_subject = (
-        score_groups(matched, "side", score(matched, resamples=50, by=by).resampling) for by in ("row", "subject")
-    )
+    by_row, by_subject = (score_groups(matched, "side", Resampling(50, by=by)) for by in ("row", "subject"))
     assert by_row.groups["left"].figures["accuracy"].value == by_subject.groups["left"].figures["accuracy"].value
     assert by_row.groups["left"].figures["accuracy"] != by_subject.groups["left"].figures["accuracy"]
 
@@ -222,12 +217,12 @@ def test_what_cannot_group_is_refused(manifest_of, predictions_of, attribute, me
     manifest = manifest_of(n=160, age=np.arange(160))
     matched = match(predictions_of(manifest), manifest, "test")
     with pytest.raises(ConfigError, match=message):
-        score_groups(matched, attribute, score(matched, resamples=5).resampling)
+        score_groups(matched, attribute, Resampling(5))
 
 
 def test_the_report_shows_groups(tmp_path, grouped, predictions_of):
     evaluation = evaluate_tables(
-        {"one": predictions_of(grouped)}, grouped, "test", Intervals(20), groups=("age", "source")
+        {"one": predictions_of(grouped)}, grouped, "test", Resampling(20), groups=("age", "source")
     )
     write_report(evaluation, tmp_path, pictures=0)
     found = json.loads((tmp_path / "metrics.json").read_text())["models"]["one"]["groups"]
@@ -244,7 +239,7 @@ def test_the_report_shows_groups(tmp_path, grouped, predictions_of):
 
 
 def test_no_groups_no_section(tmp_path, manifest, predictions):
-    evaluation = evaluate_tables({"one": predictions}, manifest, "test", Intervals(5))
+    evaluation = evaluate_tables({"one": predictions}, manifest, "test", Resampling(5))
     write_report(evaluation, tmp_path, pictures=0)
     assert "Groups" not in (tmp_path / "report.html").read_text()
     assert json.loads((tmp_path / "metrics.json").read_text())["models"]["one"]["groups"] == {}

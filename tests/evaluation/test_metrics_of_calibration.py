@@ -1,11 +1,12 @@
-"""Calibration error, reliability bins and the fitted temperature against brute force and scikit-learn."""
+"""Calibration error and reliability bins against brute force and scikit-learn."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from affekt.evaluation.metrics import confidence_bins, expected_calibration_error, reliability
+from affekt.evaluation.charts import right_and_wrong
+from affekt.evaluation.metrics import confidence_bins, expected_calibration_error
 
 
 def rows(seed=0, n=500):
@@ -33,7 +34,7 @@ def test_a_bin_holds_its_upper_edge():
     edges = np.linspace(0, 1, 16)
     assert confidence_bins(edges[1:]).tolist() == list(range(15))
     assert confidence_bins(np.nextafter(edges[:-1], 1)).tolist() == list(range(15))
-    assert reliability(edges[1:], np.ones(15, dtype=bool)).count.tolist() == [1] * 15
+    assert right_and_wrong(edges[1:], np.ones(15, dtype=bool))[0].tolist() == [1] * 15
 
 
 def test_weights_are_repeated_rows():
@@ -46,13 +47,13 @@ def test_weights_are_repeated_rows():
 
 def test_reliability_bins_hold_every_row_once():
     confidence, correct = rows()
-    bins = reliability(np.append(confidence, [1.0, 0.0]), np.append(correct, [True, False]))
-    assert bins.count.sum() == 502
-    filled = bins.count > 0
-    error = (bins.count[filled] / 502 * np.abs(bins.accuracy[filled] - bins.confidence[filled])).sum()
-    expected = expected_calibration_error(np.append(confidence, [1.0, 0.0]), np.append(correct, [True, False]))
-    assert error == pytest.approx(expected, abs=1e-12)
-    assert np.isnan(bins.accuracy[~filled]).all()
+    confidence, correct = np.append(confidence, [1.0, 0.0]), np.append(correct, [True, False])
+    right, wrong = right_and_wrong(confidence, correct)
+    assert right.sum() == correct.sum()
+    assert wrong.sum() == (~correct).sum()
+    bins = [confidence_bins(confidence) == index for index in range(15)]
+    error = sum(abs(hits - confidence[inside].sum()) for hits, inside in zip(right, bins, strict=True)) / 502
+    assert error == pytest.approx(expected_calibration_error(confidence, correct), abs=1e-12)
 
 
 @settings(max_examples=20, deadline=None)

@@ -10,16 +10,17 @@ import polars as pl
 import pytest
 
 from affekt.errors import ConfigError, DataError, MissingExtra
-from affekt.evaluation.charts import panels_of, read_log, render
-from affekt.evaluation.evaluate import Intervals, evaluate_tables
-from affekt.evaluation.figures import Figure, interval, number
+from affekt.evaluation.charts import draw_chart, read_log, training_charts
+from affekt.evaluation.evaluate import evaluate_tables
+from affekt.evaluation.figures import Figure
 from affekt.evaluation.predictions import match
-from affekt.evaluation.report import TEMPLATES, report_html, typeset, worst_mistakes, write_report
-from affekt.evaluation.tables import Table, main_tables, summary, to_markdown, to_plain
+from affekt.evaluation.report import TEMPLATES, report_html, worst_mistakes, write_report
+from affekt.evaluation.score import Resampling
+from affekt.evaluation.tables import Table, interval, main_tables, number, summary, to_markdown, to_plain, typeset
 
 
 def evaluated(manifest, tables, **options):
-    return evaluate_tables(tables, manifest, "test", Intervals(40), **options)
+    return evaluate_tables(tables, manifest, "test", Resampling(40), **options)
 
 
 def table_html(table):
@@ -171,7 +172,7 @@ def test_the_floors_name_and_no_model_are_refused(manifest, predictions):
 def test_without_matplotlib_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(MissingExtra, match=r"affekt\[evaluate\]"):
-        render(lambda axes: None, "empty")
+        draw_chart(lambda axes: None, "empty", (1, 1))
 
 
 def test_the_worst_mistakes_come_first_and_a_lost_picture_says_why(manifest, predictions):
@@ -188,7 +189,7 @@ def test_a_log_keeps_the_last_of_each_epoch_and_forgives_a_torn_end(log):
     epochs = read_log(log)
     assert [epoch["epoch"] for epoch in epochs] == [1, 2]
     assert read_log(log.parent) == epochs
-    assert panels_of(epochs) == ["loss", "validation figures"]
+    assert [chart.title for chart in training_charts(log, "m")] == ["Loss", "Validation figures"]
 
 
 def test_a_log_that_is_none_is_refused(tmp_path):

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from affekt.data.manifest import read_row_rgb
-from affekt.evaluation.evaluate import Intervals, evaluate_tables, robustness_to_json
+from affekt.evaluation.evaluate import evaluate_tables
 from affekt.evaluation.predictions import match
+from affekt.evaluation.report import robustness_to_json
 from affekt.evaluation.robustness import (
     CLEAN,
     CORRUPTIONS,
@@ -23,7 +24,7 @@ from affekt.evaluation.robustness import (
     measure_robustness,
     misplaced,
 )
-from affekt.evaluation.score import compare, score
+from affekt.evaluation.score import Resampling, compare, score
 from affekt.evaluation.tables import robustness_tables
 from affekt.faces.preprocessing import Preprocessing, crop_face
 
@@ -125,7 +126,7 @@ def test_a_worsened_split_keeps_all_but_pictures_and_boxes(manifest, name):
 
 
 def test_robustness_pairs_each_condition_with_the_clean_split(manifest, predictions):
-    clean = score(match(predictions, manifest, "test", "m"), "m", resamples=30)
+    clean = score(match(predictions, manifest, "test", "m"), "m", how=Resampling(30))
     seen = []
 
     def predict(rows):
@@ -143,7 +144,7 @@ def test_robustness_pairs_each_condition_with_the_clean_split(manifest, predicti
 @pytest.mark.parametrize(("origin", "tag"), [("projected", "projected, not rated"), ("synthetic", "synthetic")])
 def test_every_table_of_corruptions_says_where_its_values_come_from(manifest_of, predictions_of, origin, tag):
     manifest = manifest_of(origin=origin)
-    evaluation = evaluate_tables({"m": predictions_of(manifest)}, manifest, "test", Intervals(5))
+    evaluation = evaluate_tables({"m": predictions_of(manifest)}, manifest, "test", Resampling(5))
     [clean] = evaluation.scores
     found = Robustness("m", {CLEAN: clean, "dark": clean}, {"dark": compare(clean, clean)})
     titles = [table.title for table in robustness_tables(evaluation, found)]

@@ -11,16 +11,16 @@ from scipy.stats import binomtest, entropy, pearsonr
 from sklearn import metrics as sk
 
 from affekt.errors import ConfigError, DataError
-from affekt.evaluation.evaluate import floor_predictions, scores_to_json
+from affekt.evaluation.evaluate import floor_predictions
 from affekt.evaluation.figures import DEFINITIONS, Figure
-from affekt.evaluation.notes import notes_on
 from affekt.evaluation.predictions import match
-from affekt.evaluation.score import compare, score
+from affekt.evaluation.report import scores_to_json
+from affekt.evaluation.score import Resampling, compare, notes_on, score
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
 
 
 def scored(predictions, manifest, name="model", **options):
-    return score(match(predictions, manifest, "test"), name, **({"resamples": 100} | options))
+    return score(match(predictions, manifest, "test"), name, Resampling(**({"resamples": 100} | options)))
 
 
 def lin(truth, predicted):
@@ -270,8 +270,8 @@ def test_people_and_not_pictures_are_few_where_people_are_drawn(manifest_of, pre
 
 def test_a_share_of_many_rows_keeps_the_bootstraps_interval(manifest, predictions):
     scores = scored(predictions, manifest)
-    right = scores.figures["accuracy"].value * scores.rows
-    assert 10 <= right <= scores.rows - 10
+    right = scores.figures["accuracy"].value * scores.matched.rows.height
+    assert 10 <= right <= scores.matched.rows.height - 10
     found = scores.figures["accuracy"]
     assert (found.low, found.high) == tuple(np.quantile(scores.draws["accuracy"], [0.025, 0.975]))
 

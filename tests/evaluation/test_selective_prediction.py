@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from affekt.evaluation.evaluate import scores_to_json
 from affekt.evaluation.metrics import LEAST_CONFIDENCES, selective_prediction
 from affekt.evaluation.predictions import match
-from affekt.evaluation.score import score
+from affekt.evaluation.report import scores_to_json
+from affekt.evaluation.score import Resampling, score
 from affekt.evaluation.tables import selective_table, to_markdown
 
 CONFIDENCE = np.array([0.3, 0.5, 0.7, 0.9])
@@ -35,7 +35,7 @@ def test_weights_are_counts():
 
 
 def test_every_model_has_the_table(manifest, predictions):
-    scores = score(match(predictions, manifest, "test"), "one", resamples=20)
+    scores = score(match(predictions, manifest, "test"), "one", how=Resampling(20))
     assert tuple(scores.answered) == LEAST_CONFIDENCES
     assert scores.answered[0.0]["share"].value == 1
     assert scores.answered[0.0]["accuracy"] == scores.figures["accuracy"]
@@ -46,5 +46,5 @@ def test_every_model_has_the_table(manifest, predictions):
 
 
 def test_points_alone_are_always_answered(manifest, predictions):
-    scores = score(match(predictions.select("source_id", "valence", "arousal"), manifest, "test"), resamples=5)
+    scores = score(match(predictions.select("source_id", "valence", "arousal"), manifest, "test"), how=Resampling(5))
     assert scores.answered == {}

@@ -7,11 +7,12 @@ import polars as pl
 import pytest
 
 from affekt.errors import ConfigError
-from affekt.evaluation.evaluate import Intervals, evaluate_tables
+from affekt.evaluation.evaluate import evaluate_tables
 from affekt.evaluation.predictions import match
 from affekt.evaluation.report import write_report
 from affekt.evaluation.robustness import measure_robustness
-from affekt.evaluation.score import score
+from affekt.evaluation.run import evaluate
+from affekt.evaluation.score import Resampling, score
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
 
 WITHOUT = ("disgust", "contempt")
@@ -38,7 +39,7 @@ def test_a_model_sure_of_what_is_left_out_says_nothing_of_the_others(manifest, p
 
 
 def test_figures_are_those_of_a_manifest_and_a_model_that_never_had_them(manifest, predictions):
-    scores = score(match(predictions, manifest, "test", without=WITHOUT), resamples=20)
+    scores = score(match(predictions, manifest, "test", without=WITHOUT), how=Resampling(20))
     fewer = manifest.filter(~pl.col("emotion").is_in(WITHOUT)).with_columns(votes=pl.lit(None))
     total = pl.sum_horizontal(PROBABILITY_COLUMNS[index] for index in KEPT)
     shared = predictions.filter(pl.col("source_id").is_in(fewer["source_id"].implode())).with_columns(
@@ -47,15 +48,15 @@ def test_figures_are_those_of_a_manifest_and_a_model_that_never_had_them(manifes
             for index, column in enumerate(PROBABILITY_COLUMNS)
         )
     )
-    expected = score(match(shared, fewer.cast({"votes": pl.Array(pl.Float32, 8)}), "test"), resamples=20)
+    expected = score(match(shared, fewer.cast({"votes": pl.Array(pl.Float32, 8)}), "test"), how=Resampling(20))
     assert list(scores.figures) == [*list(expected.figures)[:11], "votes_kl", "votes_js", *list(expected.figures)[11:]]
     for key, figure in expected.figures.items():
         assert vars(scores.figures[key]) == pytest.approx(vars(figure), nan_ok=True)
-    assert scores.resampling.without == WITHOUT
+    assert scores.matched.without == WITHOUT
 
 
 def test_every_page_says_what_was_left_out(tmp_path, manifest, predictions):
-    evaluation = evaluate_tables({"one": predictions}, manifest, "test", Intervals(10), without=("contempt",))
+    evaluation = evaluate_tables({"one": predictions}, manifest, "test", Resampling(10), without=("contempt",))
     write_report(evaluation, tmp_path, pictures=3)
     assert "Expressions: made without contempt, split test" in (tmp_path / "table.md").read_text()
     assert "made without contempt" in (tmp_path / "report.html").read_text()
@@ -66,12 +67,12 @@ def test_every_page_says_what_was_left_out(tmp_path, manifest, predictions):
 
 
 def test_corrupted_pictures_leave_out_the_same(manifest, predictions):
-    clean = score(match(predictions, manifest, "test", without=WITHOUT), resamples=5)
+    clean = score(match(predictions, manifest, "test", without=WITHOUT), how=Resampling(5))
     found = measure_robustness(clean, manifest, manifest.filter(split="test"), lambda rows: predictions)
-    assert {scores.rows for scores in found.scores.values()} == {clean.rows}
+    assert {len(scores.matched.rows) for scores in found.scores.values()} == {len(clean.matched.rows)}
 
 
 @pytest.mark.parametrize("without", [("rage",), LABELS[1:]])
 def test_what_cannot_be_left_out_is_refused(manifest, predictions, without):
     with pytest.raises(ConfigError, match="expected without to name up to six"):
-        evaluate_tables({"one": predictions}, manifest, "test", without=without)
+        evaluate(data=manifest, predictions={"one": predictions}, without=without)

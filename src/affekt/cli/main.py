@@ -48,8 +48,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         try:
             _speak_utf8()
-            with messages_shown():
-                _run(sys.argv[1:] if arguments is None else arguments)
+            _run(sys.argv[1:] if arguments is None else arguments)
         except SystemExit as stop:
             end = stop
         # Not left to Python's own end, which has nobody to tell that it failed.
@@ -91,7 +90,8 @@ def _run(arguments: list[str]) -> None:
         if old in RENAMED:
             fail(f"expected {RENAMED[old]}, got {old}, which it was called before; type: {RENAMED[old]}")
     try:
-        importlib.import_module(COMMANDS[name][0]).main(rest)
+        with messages_shown():
+            importlib.import_module(COMMANDS[name][0]).main(rest)
     except (AffektError, PermissionError) as error:
         if debug:
             raise

@@ -58,11 +58,11 @@ SPLIT_NAMES |= {"training": "train", "valid": "val", "validation": "val", "testi
 ORIGINS = ("rated", "projected", "predicted", "synthetic")
 
 
-def has_empty_box() -> pl.Expr:
-    """Whether a row's box is there but has no area, or an edge that is no finite number."""
-    left, top, right, bottom = edges = [pl.col("box_xyxy").arr.get(edge) for edge in range(4)]
-    sound = pl.all_horizontal(*(edge.is_finite() for edge in edges), right > left, bottom > top)
-    return pl.col("box_xyxy").is_not_null() & ~sound.fill_null(value=False)
+_BOX = pl.col("box_xyxy")
+_LEFT, _TOP, _RIGHT, _BOTTOM = _EDGES = [_BOX.arr.get(edge) for edge in range(4)]
+_SOUND = pl.all_horizontal(*(edge.is_finite() for edge in _EDGES), _RIGHT > _LEFT, _BOTTOM > _TOP)
+HAS_EMPTY_BOX = _BOX.is_not_null() & ~_SOUND.fill_null(value=False)
+"""Whether a row's box is there but has no area, or an edge that is no finite number."""
 
 
 STRUCTURE_RULES: dict[str, pl.Expr] = {
@@ -72,7 +72,7 @@ STRUCTURE_RULES: dict[str, pl.Expr] = {
     f"an origin among {', '.join(ORIGINS)} or null": ~pl.col("valence_arousal_origin").is_in(ORIGINS),
     "votes that sum to 1 and are not negative": ((pl.col("votes").arr.sum() - 1).abs() > 1e-3)
     | (pl.col("votes").arr.min() < 0),
-    "a box_xyxy with right > left and bottom > top, or null": has_empty_box(),
+    "a box_xyxy with right > left and bottom > top, or null": HAS_EMPTY_BOX,
     "each (source, source_id) once": pl.struct("source", "source_id").is_duplicated(),
 }
 LABEL_RULES: dict[str, pl.Expr] = {

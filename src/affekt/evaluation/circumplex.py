@@ -4,19 +4,50 @@ Each `paint_` function draws on empty matplotlib axes. Valence, arousal and labe
 -1 where the expression is unknown.
 """
 
+from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from affekt.evaluation.charts import ACCENT, FAINT, INK, SECOND
+from affekt.evaluation.charts import ACCENT, FAINT, INK, SECOND, Chart, as_remark, draw_chart
+from affekt.evaluation.figures import DIMENSIONS
+from affekt.evaluation.predictions import Matched
 from affekt.labels import EXPRESSION_COLOURS, LABELS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+TICKS = [-1, -0.5, 0, 0.5, 1]
+
 Points = tuple[np.ndarray, np.ndarray]
 """Valence and arousal."""
+
+
+def dimension_charts(matched: Matched, name: str, tag: str) -> Iterator[Chart]:
+    """Draw the charts of one model's valence and arousal; `name` is unique in the page, `tag` is of the evaluation."""
+    drawn = []
+    if len(matched.truth) == len(DIMENSIONS):
+        # Charts of the plane show the rows of which both dimensions are known.
+        known = ~np.isnan(list(matched.truth.values())).any(axis=0)
+        label = matched.label[known]
+        truth, predicted = (
+            (sides["valence"][known], sides["arousal"][known]) for sides in (matched.truth, matched.predicted)
+        )
+        if known.any():
+            for title, points in (("Truth", truth), ("Predicted", predicted)):
+                drawn.append((title.lower(), title, "", partial(paint_points, points=points, label=label)))
+        if (label >= 0).any():
+            means = partial(paint_class_means, truth=truth, predicted=predicted, label=label)
+            drawn.append(("means", "Mean of each expression", "Ring: truth. Dot: prediction.", means))
+    for dimension, truth in matched.truth.items():
+        known = ~np.isnan(truth)
+        sides: Any = {"truth": truth[known], "predicted": matched.predicted[dimension][known]}
+        residuals = partial(paint_residuals, **sides, dimension=dimension)
+        drawn.append((f"residual-{dimension}", f"Residuals of {dimension}", "Prediction minus truth.", residuals))
+    for key, title, remark, paint in drawn:
+        yield draw_chart(paint, f"{name}-{key}", (3.5, 3.4), title, as_remark(tag), remark)
 
 
 def paint_points(axes: "Axes", points: Points, label: np.ndarray) -> None:
@@ -71,12 +102,9 @@ def paint_residuals(axes: "Axes", truth: np.ndarray, predicted: np.ndarray, dime
     centres, means = ([values[index == number].mean() for number in filled] for values in (truth, residual))
     axes.plot(centres, means, "o-", color=SECOND, markersize=4, label="mean in bins of 0.2")
     axes.legend(loc="upper right")
-    axes.set_xlim(-1.03, 1.03)
-    axes.set_xticks([-1, -0.5, 0, 0.5, 1])
     reach = max(1.0, float(np.abs(residual).max()) * 1.05)
-    axes.set_ylim(-reach, reach)
-    axes.set_xlabel(f"true {dimension}")
-    axes.set_ylabel("prediction - truth")
+    axes.set(xlabel=f"true {dimension}", ylabel="prediction - truth")
+    axes.set(xticks=TICKS, xlim=(-1.03, 1.03), ylim=(-reach, reach))
     axes.grid()
 
 
@@ -92,13 +120,7 @@ def _frame(axes: "Axes", reach: float) -> None:
     axes.add_patch(Circle((0, 0), 1, facecolor="none", edgecolor=FAINT, linewidth=1))
     axes.axhline(0, color=FAINT, linewidth=0.8)
     axes.axvline(0, color=FAINT, linewidth=0.8)
-    axes.set_xlim(-1.06 * reach, 1.06 * reach)
-    axes.set_ylim(-1.06 * reach, 1.06 * reach)
-    axes.set_aspect("equal")
-    axes.set_xlabel("valence")
-    axes.set_ylabel("arousal")
-    ticks = [-1, -0.5, 0, 0.5, 1]
-    axes.set_xticks(ticks)
-    axes.set_yticks(ticks)
+    ends = (-1.06 * reach, 1.06 * reach)
+    axes.set(xlim=ends, ylim=ends, aspect="equal", xlabel="valence", ylabel="arousal", xticks=TICKS, yticks=TICKS)
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)

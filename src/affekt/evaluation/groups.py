@@ -9,9 +9,8 @@ from affekt.data.manifest import SCHEMA
 from affekt.errors import ConfigError
 from affekt.evaluation.figures import Figure
 from affekt.evaluation.intervals import difference_of, mean_of, proportion_interval, wider, with_interval
-from affekt.evaluation.notes import LEAST_PEOPLE, LEAST_ROWS
 from affekt.evaluation.predictions import Matched
-from affekt.evaluation.score import Resampling, measure, measure_resamples, resampled_units
+from affekt.evaluation.score import LEAST_PEOPLE, LEAST_ROWS, Resampling, measure, measure_resamples, resampled_units
 from affekt.labels import LABELS
 
 LEAST_OF_EXPRESSION = 5
@@ -28,7 +27,7 @@ class Group:
 
     rows: int
     figures: dict[str, Figure]
-    differences: dict[str, Figure]
+    minus_others: dict[str, Figure]
     """This group minus all other rows whose value is known."""
 
 
@@ -83,7 +82,7 @@ def score_groups(matched: Matched, attribute: str, how: Resampling) -> Grouping:
             continue
         group, others = _side(matched, mask, how, units), _side(matched, known & ~mask, how, units)
         groups[name] = Group(int(mask.sum()), group.figures, _differences(group, others))
-        if "balanced_accuracy" in groups[name].differences:
+        if "balanced_accuracy" in groups[name].minus_others:
             uncommon.setdefault(_uncommon(matched, group, others), []).append(name)
     notes = []
     if unknown := values.null_count():

@@ -7,7 +7,6 @@ truth in its rows. A figure without a definition (no rows, or a class without an
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -68,16 +67,6 @@ def f1(matrix: np.ndarray) -> np.ndarray:
     return ratio(2 * _diagonal(matrix), matrix.sum(axis=-1) + matrix.sum(axis=-2))
 
 
-def balanced_accuracy(matrix: np.ndarray) -> np.ndarray:
-    """Mean recall over the classes in the truth."""
-    return mean_over_classes(recall(matrix))
-
-
-def macro_f1(matrix: np.ndarray) -> np.ndarray:
-    """Unweighted mean of F1 over the classes in the truth or in the predictions, as scikit-learn takes them."""
-    return mean_over_classes(f1(matrix))
-
-
 def weighted_f1(matrix: np.ndarray) -> np.ndarray:
     """Mean of F1 weighted by the number of rows of each true class."""
     support = matrix.sum(axis=-1)
@@ -113,7 +102,10 @@ def krippendorff_alpha(matrix: np.ndarray) -> np.ndarray:
 
 
 def mean_over_classes(figures: np.ndarray) -> np.ndarray:
-    """Mean of (..., classes) over the classes whose figure is defined; NaN where none is."""
+    """Mean of (..., classes) over the classes whose figure is defined; NaN where none is.
+
+    Of recall it is the balanced accuracy, of F1 the macro F1 as scikit-learn takes it.
+    """
     return ratio(np.nan_to_num(figures).sum(axis=-1), (~np.isnan(figures)).sum(axis=-1))
 
 
@@ -163,18 +155,6 @@ def areas_by_class(
     return roc, pr
 
 
-def roc_curve(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return false and true positive rates from (0, 0) to (1, 1); NaN without a negative or a positive."""
-    true, false = ranked_counts(positive, score)
-    return ratio(np.append(0, false), false[-1]), ratio(np.append(0, true), true[-1])
-
-
-def precision_recall_curve(positive: np.ndarray, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return recall and precision from the highest threshold down, starting at recall 0 and precision 1."""
-    true, false = ranked_counts(positive, score)
-    return ratio(np.append(0, true), true[-1]), np.append(1, ratio(true, true + false))
-
-
 # The whole probability vector: one value per row, lower is better.
 
 
@@ -211,34 +191,12 @@ def jensen_shannon(votes: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 # Calibration and selective prediction: `confidence` is the largest probability, `correct` whether its class is true.
 
 
-@dataclass(frozen=True)
-class ReliabilityBins:
-    """The bins of a reliability diagram, of equal width of the confidence: each (bins,), NaN where one is empty."""
-
-    edges: np.ndarray
-    """(bins + 1,) from 0 to 1; a bin holds its upper edge."""
-    count: np.ndarray
-    confidence: np.ndarray
-    accuracy: np.ndarray
+def confidence_bins(confidence: np.ndarray) -> np.ndarray:
+    """Return the bin of each confidence, (n,) of 0 to 14; a bin holds its upper edge, as in Guo et al. (2017)."""
+    return np.digitize(confidence, np.linspace(0, 1, CALIBRATION_BINS + 1)[1:-1], right=True)
 
 
-def confidence_bins(confidence: np.ndarray, bins: int = CALIBRATION_BINS) -> np.ndarray:
-    """Return the bin of each confidence, (n,) of 0 to bins - 1; a bin holds its upper edge, as in Guo et al. (2017)."""
-    return np.digitize(confidence, np.linspace(0, 1, bins + 1)[1:-1], right=True)
-
-
-def reliability(confidence: np.ndarray, correct: np.ndarray, bins: int = CALIBRATION_BINS) -> ReliabilityBins:
-    """Average the confidence and the accuracy of the rows in each bin."""
-    index = confidence_bins(confidence, bins)
-    count, confident, right = (
-        np.bincount(index, values, minlength=bins) for values in (np.ones(len(index)), confidence, correct)
-    )
-    return ReliabilityBins(np.linspace(0, 1, bins + 1), count.astype(int), ratio(confident, count), ratio(right, count))
-
-
-def expected_calibration_error(
-    confidence: np.ndarray, correct: np.ndarray, weights: Weights = None, bins: int = CALIBRATION_BINS
-) -> np.ndarray:
+def expected_calibration_error(confidence: np.ndarray, correct: np.ndarray, weights: Weights = None) -> np.ndarray:
     """Expected calibration error: |accuracy - confidence| in bins of equal width, weighted by the rows in each.
 
     It can only be positive, so resampling noise adds to it: on a small or well calibrated set its bootstrap interval
@@ -248,7 +206,7 @@ def expected_calibration_error(
         Guo et al. (2017), On Calibration of Modern Neural Networks, ICML, equation 3.
     """
     weights = np.ones(len(confidence)) if weights is None else weights
-    gaps = np.eye(bins)[confidence_bins(confidence, bins)] * (correct - confidence)[:, None]
+    gaps = np.eye(CALIBRATION_BINS)[confidence_bins(confidence)] * (correct - confidence)[:, None]
     return ratio(np.abs(weights @ gaps).sum(axis=-1), weights.sum(axis=-1))
 
 

@@ -10,7 +10,7 @@
 Either the probabilities or valence and arousal may be absent; further columns are ignored.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -50,16 +50,10 @@ class Matched:
         """Return the rows of a mask, (n,) bool; a part of which none of them knows the truth is left out."""
         label = self.label[mask]
         truth = {name: values[mask] for name, values in self.truth.items() if not np.isnan(values[mask]).all()}
-        return Matched(
-            rows=self.rows.filter(mask),
-            split=self.split,
-            label=label,
-            probabilities=self.probabilities[mask] if self.probabilities is not None and (label >= 0).any() else None,
-            votes=self.votes[mask],
-            truth=truth,
-            predicted={name: self.predicted[name][mask] for name in truth},
-            without=self.without,
-        )
+        predicted = {name: self.predicted[name][mask] for name in truth}
+        answers = None if self.probabilities is None or (label < 0).all() else self.probabilities[mask]
+        parts = {"label": label, "probabilities": answers, "votes": self.votes[mask]}
+        return replace(self, rows=self.rows.filter(mask), truth=truth, predicted=predicted, **parts)
 
 
 def read_predictions(path: Path) -> pl.DataFrame:

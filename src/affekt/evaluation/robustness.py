@@ -158,11 +158,9 @@ def measure_robustness(
     predict: Callable[[pl.DataFrame], pl.DataFrame],
 ) -> Robustness:
     """Score a model on each corrupted copy of a split's rows, on the resamples of its clean scores."""
-    how = clean.resampling
-    scores = {CLEAN: clean}
+    how, scores = clean.resampling, {CLEAN: clean}
     for name, corruption in CORRUPTIONS.items():
         table = predict(corrupted(rows, corruption, seed=how.seed, name=name))
-        matched = match(table, manifest, how.split, name, how.without)
-        scores[name] = score(matched, name, resamples=how.resamples, seed=how.seed, by=how.by)
+        scores[name] = score(match(table, manifest, clean.matched.split, name, clean.matched.without), name, how)
     changes = {name: compare(found, clean) for name, found in scores.items() if name != CLEAN}
     return Robustness(clean.name, scores, changes)

@@ -1,22 +1,23 @@
 """What `affekt evaluate` and `affekt.evaluate` do: ask models for predictions, score everything, write the report.
 
-Only here does evaluation open a model; all that scores reads predictions tables. No command's help needs more than this
-file, which therefore imports the rest when it runs.
+Only here does evaluation open a model; all that scores reads predictions tables. The command's help needs no more than
+this file, which therefore imports the rest when it runs.
 """
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, ParamSpec
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
 from affekt.errors import ConfigError, needs_extra, require_seed
+from affekt.files import require_folder
+from affekt.labels import LABELS
 
 if TYPE_CHECKING:
     import polars as pl
 
     from affekt.evaluation.evaluate import Evaluation
-    from affekt.networks.predictions import RowPredictor
 
 Options = ParamSpec("Options")
 
@@ -88,59 +89,65 @@ class EvaluateOptions:
     names: Mapping[str, str] | None = None
     command: str = ""
 
-    def __post_init__(self) -> None:
-        """Refuse numbers out of range and new names of nothing.
+    def run(self) -> "Evaluation":
+        """Ask the models for predictions, score everything, and write the report; errors are those of the options."""
+        models = {self._name(path): path for path in _paths(self.models)}
+        self._refuse_what_does_not_fit()
+        from affekt.data.manifest import read_manifest, select_split, with_attributes, write_table
+        from affekt.evaluation.evaluate import evaluate_tables
+        from affekt.evaluation.groups import group_values
+        from affekt.evaluation.predictions import read_predictions
+        from affekt.evaluation.report import record_evaluation, write_report
+        from affekt.evaluation.robustness import measure_robustness
+        from affekt.evaluation.score import Resampling
+        from affekt.networks.predictions import open_model
 
-        Raises:
-            ConfigError: it is so.
-        """
-        require_seed(self.seed)
+        manifest = read_manifest(self.data)
+        if self.attributes is not None:
+            manifest = with_attributes(manifest, Path(self.attributes))
+        rows = select_split(manifest, self.split)
+        groups, without = _words(self.groups), _words(self.without)
+        for attribute in groups:
+            group_values(rows, attribute)
+        # All are opened before the first model is asked, so that a useless one costs no time.
+        given = dict(self.predictions) if isinstance(self.predictions, Mapping) else {}
+        given |= {self._name(path): read_predictions(path) for path in _paths(self.predictions)}
+        opened = {name: open_model(path, device=self.device, runtime=self.runtime) for name, path in models.items()}
+        tables = {}
+        for name, model in opened.items():
+            tables[name] = model.predict_rows(rows)
+            write_table(tables[name], Path(self.out) / "predictions" / f"{_stem(models[name])}.parquet")
+        how = Resampling(self.resamples, self.seed, self.by)
+        found = evaluate_tables(tables | given, manifest, self.split, how, groups=groups, without=without)
+        if self.corruptions:
+            measured = [
+                measure_robustness(scores, manifest, rows, opened[scores.name].predict_rows)
+                for scores in found.scores
+                if scores.name in opened
+            ]
+            found = replace(found, robustness=tuple(measured))
+        found = replace(found, command=self.command)
+        logs = {name: path for name, path in models.items() if (path / "log.jsonl").is_file()}
+        write_report(found, Path(self.out), logs=logs, pictures=self.mistakes)
+        if self.record:
+            for name, path in models.items():
+                record_evaluation(path, found, name)
+        return found
+
+    def _refuse_what_does_not_fit(self) -> None:
+        models, tables = _paths(self.models), _paths(self.predictions)
         if min(self.resamples, self.mistakes) < 0:
             raise ConfigError(
                 f"expected resamples and mistakes of at least 0, got {self.resamples} and {self.mistakes}; "
                 "0 turns either off"
             )
-        found = sorted(map(_stem, [*_paths(self.models), *_paths(self.predictions)]))
-        strangers = [name for name in self.names or {} if name not in found]
-        if strangers:
+        stems = sorted(map(_stem, [*models, *tables]))
+        if strangers := [name for name in self.names or {} if name not in stems]:
             raise ConfigError(
-                f"expected names of {', '.join(found) or 'a model or table'}, got {strangers[0]!r}; "
+                f"expected names of {', '.join(stems) or 'a model or table'}, got {strangers[0]!r}; "
                 "give the name of a model's folder, or of a table's file without its ending"
             )
-
-    def run(self) -> "Evaluation":
-        """Ask the models for predictions, score everything, and write the report; errors are those of the options."""
-        self._refuse_what_does_not_fit()
-        from affekt.evaluation.evaluate import Intervals, evaluate_tables, record_evaluation
-        from affekt.evaluation.report import write_report
-        from affekt.evaluation.robustness import measure_robustness
-        from affekt.models.card import model_folder
-
-        manifest, rows = self._rows()
-        models, tables = self._opened()
-        tables = self._asked(models, rows) | tables
-        intervals = Intervals(self.resamples, self.seed, self.by)
-        found = evaluate_tables(
-            tables, manifest, self.split, intervals, groups=_words(self.groups), without=_words(self.without)
-        )
-        found = replace(found, command=self.command)
-        if self.corruptions:
-            clean = {scores.name: scores for scores in found.scores}
-            measured = [
-                measure_robustness(clean[self._name(path)], manifest, rows, model.predict_rows)
-                for path, model in models.items()
-            ]
-            found = replace(found, robustness=tuple(measured))
-        logs = {self._name(path): path for path in models if (path / "log.jsonl").is_file()}
-        write_report(found, Path(self.out), logs=logs, pictures=self.mistakes)
-        if self.record:
-            for path in models:
-                record_evaluation(model_folder(path), found, self._name(path))
-        return found
-
-    def _refuse_what_does_not_fit(self) -> None:
-        models, predictions = _paths(self.models), self.predictions
-        if not models and not predictions:
+        if not models and not self.predictions:
             raise ConfigError(
                 "expected models or predictions, got neither; name a model folder, as in: affekt evaluate runs/NAME ..."
             )
@@ -151,52 +158,22 @@ class EvaluateOptions:
                 )
         if self.attributes is not None and not self.groups:
             raise ConfigError(f"expected groups with attributes, got none; name columns of {self.attributes} as groups")
-        names = [self._name(path) for path in [*models, *_paths(predictions)]]
-        names += predictions if isinstance(predictions, Mapping) else ()
-        repeated = sorted({name for name in names if names.count(name) > 1})
-        if repeated:
+        without = _words(self.without)
+        if not set(without) <= set(LABELS) or len(set(LABELS) - set(without)) < 2:
+            raise ConfigError(
+                f"expected without to name up to six of {', '.join(LABELS)}, got {', '.join(without)}; the usual seven "
+                "leave out contempt (--without contempt)"
+            )
+        names = [self._name(path) for path in [*models, *tables]]
+        names += self.predictions if isinstance(self.predictions, Mapping) else ()
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
             raise ConfigError(f"expected models of different names, got {repeated[0]} twice; rename one folder or file")
-        if self.record and self.runtime == "torch":
-            _refuse_weights_before_int8(models)
+        require_seed(self.seed)
         with needs_extra("evaluate"):
             import matplotlib as _matplotlib  # noqa: F401
-
-    def _rows(self) -> "tuple[pl.DataFrame, pl.DataFrame]":
-        """Return the manifest and its rows of the split; what cannot be grouped or left out is refused."""
-        from affekt.data.manifest import read_manifest, select_split, with_attributes
-        from affekt.evaluation.evaluate import refuse_without
-        from affekt.evaluation.groups import group_values
-
-        manifest = read_manifest(self.data)
-        if self.attributes is not None:
-            manifest = with_attributes(manifest, Path(self.attributes))
-        rows = select_split(manifest, self.split)
-        refuse_without(_words(self.without))
-        for attribute in _words(self.groups):
-            group_values(rows, attribute)
-        return manifest, rows
-
-    def _opened(self) -> "tuple[dict[Path, RowPredictor], dict[str, pl.DataFrame]]":
-        """Open all models and tables before the first model is asked, so that a useless one costs no time."""
-        from affekt.evaluation.predictions import read_predictions
-        from affekt.networks.predictions import open_model
-
-        if isinstance(self.predictions, Mapping):
-            tables = dict(self.predictions)
-        else:
-            tables = {self._name(path): read_predictions(path) for path in _paths(self.predictions)}
-        models = {path: open_model(path, device=self.device, runtime=self.runtime) for path in _paths(self.models)}
-        return models, tables
-
-    def _asked(self, models: "dict[Path, RowPredictor]", rows: "pl.DataFrame") -> "dict[str, pl.DataFrame]":
-        """Return the models' predictions by name; they are kept beside the report."""
-        from affekt.data.manifest import write_table
-
-        tables = {}
-        for path, model in models.items():
-            tables[self._name(path)] = table = model.predict_rows(rows)
-            write_table(table, Path(self.out) / "predictions" / f"{_stem(path)}.parquet")
-        return tables
+        require_folder(Path(self.out))
+        if self.record and self.runtime == "torch":
+            _refuse_weights_before_int8(models)
 
     def _name(self, path: Path) -> str:
         """Return what a model or a table is called: the name it was given, or its folder's or file's own."""
@@ -229,15 +206,15 @@ def _refuse_weights_before_int8(models: list[Path]) -> None:
             )
 
 
-def _function_of(options: Callable[Options, EvaluateOptions]) -> "Callable[Options, Evaluation]":
-    """Return the function that takes the options as its arguments, so that these are written down once."""
+if TYPE_CHECKING:
+    # A type checker sees the options as the function's parameters.
+    def _with_options_of(_: Callable[Options, EvaluateOptions]) -> Callable[Options, Evaluation]: ...
 
-    def evaluate(*args: Options.args, **kwargs: Options.kwargs) -> "Evaluation":
-        return options(*args, **kwargs).run()
+    evaluate = _with_options_of(EvaluateOptions)
+else:
 
-    evaluate.__doc__ = options.__doc__
-    evaluate.__signature__ = inspect.signature(options).replace(return_annotation="Evaluation")  # pyright: ignore[reportFunctionMemberAccess]
-    return evaluate
+    def evaluate(*args: Any, **options: Any) -> "Evaluation":  # noqa: ANN401, D103  those of EvaluateOptions
+        return EvaluateOptions(*args, **options).run()
 
-
-evaluate = _function_of(EvaluateOptions)
+    evaluate.__doc__ = EvaluateOptions.__doc__
+    evaluate.__signature__ = inspect.signature(EvaluateOptions).replace(return_annotation="Evaluation")

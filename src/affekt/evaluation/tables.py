@@ -1,11 +1,12 @@
 """The tables: what stands in which row and column, and how it is written as Markdown or on a terminal."""
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from affekt.evaluation.evaluate import FLOOR, Evaluation
-from affekt.evaluation.figures import DEFINITIONS, DIMENSIONS, Figure, interval, number, titled
+from affekt.evaluation.evaluate import Evaluation
+from affekt.evaluation.figures import DEFINITIONS, DIMENSIONS, Figure
 from affekt.evaluation.groups import SHOWN
 from affekt.evaluation.robustness import CLEAN, Robustness
 from affekt.evaluation.score import Scores
@@ -34,9 +35,24 @@ class Table:
     signed: bool = False
     """Whether the figures are differences, written with their sign."""
 
-    def is_floor(self, row: tuple[Cell, ...]) -> bool:
-        """Whether a row is the floor's."""
-        return row[0] == FLOOR
+
+def number(value: float, signed: bool = False) -> str:
+    """Write a number to three decimals; NaN as a dash, and never minus zero."""
+    if math.isnan(value):
+        return "-"
+    return f"{round(value, 3) + 0.0:{'+' if signed else ''}.3f}"
+
+
+def interval(figure: Figure, signed: bool = False) -> str:
+    """Write a figure's interval in brackets; nothing where there is none."""
+    if math.isnan(figure.low):
+        return ""
+    return f"[{number(figure.low, signed)}, {number(figure.high, signed)}]"
+
+
+def typeset(text: str) -> str:
+    """Write hyphens as a page does: a lone one as a dash, one before a digit as a minus sign."""
+    return "\N{EN DASH}" if text == "-" else re.sub(r"-(?=\d)", "\N{MINUS SIGN}", text)
 
 
 def main_tables(evaluation: Evaluation) -> list[Table]:
@@ -47,8 +63,10 @@ def main_tables(evaluation: Evaluation) -> list[Table]:
     if any("accuracy" in scores.figures for scores in evaluation.scores):
         title = tagged("Expressions", evaluation.expression_tag)
         scored = [scores for scores in everyone if "accuracy" in scores.figures]
-        tables.append(_by_model(f"{title}: {where}", scored, STUDY))
-        tables.append(_by_model(f"{title}: further figures", scored, FURTHER))
+        for of, columns in ((where, STUDY), ("further figures", FURTHER)):
+            keys = [key for key in columns if any(key in scores.figures for scores in scored)]
+            rows = {(scores.name,): scores.figures for scores in scored}
+            tables.append(_of_figures(f"{title}: {of}", ("model",), keys, rows))
     if any("valence_ccc" in scores.figures or "arousal_ccc" in scores.figures for scores in evaluation.scores):
         title = tagged("Valence and arousal", evaluation.dimension_tag)
         rows = [
@@ -87,50 +105,46 @@ def group_tables(evaluation: Evaluation, scores: Scores) -> list[Table]:
     tables = []
     keys = [key for key in SHOWN if key in scores.figures]
     for grouping in evaluation.groups[scores.name]:
-        header = (grouping.attribute, "rows", *map(titled, keys))
-        named = [((value, f"{group.rows:,}"), group) for value, group in grouping.groups.items()]
-        figures = [("all", f"{scores.rows:,}", *(scores.figures[key] for key in keys))]
-        figures += [(*name, *map(group.figures.get, keys)) for name, group in named]
-        differences = [(*name, *map(group.differences.get, keys)) for name, group in named if group.differences]
-        title = f"{scores.name} by {grouping.attribute}"
-        tables.append(Table(tagged(title, _both_tags(evaluation)), header, tuple(figures)))
+        title, names = f"{scores.name} by {grouping.attribute}", (grouping.attribute, "rows")
+        groups = {(value, f"{group.rows:,}"): group for value, group in grouping.groups.items()}
+        figures = {name: group.figures for name, group in groups.items()}
+        differences = {name: group.minus_others for name, group in groups.items() if group.minus_others}
+        figures = {("all", f"{evaluation.rows:,}"): scores.figures} | figures
+        tables.append(_of_figures(tagged(title, _both_tags(evaluation)), names, keys, figures))
         if differences:
             title = tagged(f"{title}: each group minus the others", _both_tags(evaluation))
-            tables.append(Table(title, header, tuple(differences), signed=True))
+            tables.append(_of_figures(title, names, keys, differences, signed=True))
     return tables
 
 
 def robustness_tables(evaluation: Evaluation, found: Robustness) -> list[Table]:
     """Return one model's figures under each corruption, and their change against the clean split."""
     keys = [key for key in CORRUPTED if key in found.scores[CLEAN].figures]
-    header = ("corruption", *map(titled, keys))
-    figures = [(name, *(scores.figures[key] for key in keys)) for name, scores in found.scores.items()]
-    changes = [(name, *(change[key] for key in keys)) for name, change in found.changes.items()]
-    of, change = (
-        tagged(f"{title}: {found.name} on {evaluation.where}", _both_tags(evaluation))
-        for title in ("Corruptions", "Change against the clean split")
-    )
-    return [Table(of, header, tuple(figures)), Table(change, header, tuple(changes), signed=True)]
+    figures = {name: scores.figures for name, scores in found.scores.items()}
+    return [
+        _of_figures(
+            tagged(f"{title}: {found.name} on {evaluation.where}", _both_tags(evaluation)),
+            ("corruption",),
+            keys,
+            {(name,): each for name, each in rows.items()},
+            signed=rows is found.changes,
+        )
+        for title, rows in (("Corruptions", figures), ("Change against the clean split", found.changes))
+    ]
 
 
 def difference_tables(evaluation: Evaluation) -> list[Table]:
     """Return the paired differences of every two models; none for a single model."""
     tables = []
-    for title, tag, keys in (
-        ("Paired differences", evaluation.expression_tag, (*STUDY, "brier", "ece")),
-        *(
-            (f"Paired differences of {name}", evaluation.dimension_tag, [f"{name}_{key}" for key in DIMENSIONAL])
-            for name in DIMENSIONS
-        ),
-    ):
-        rows = [
-            (f"{first} - {second}", *(found.get(key) for key in keys))
-            for (first, second), found in evaluation.differences.items()
-            if keys[0] in found
-        ]
+    for dimension in ("", *DIMENSIONS):
+        keys = [f"{dimension}_{key}" for key in DIMENSIONAL] if dimension else [*STUDY, "brier", "ece"]
+        title = f"Paired differences of {dimension}" if dimension else "Paired differences"
+        title = tagged(title, evaluation.dimension_tag if dimension else evaluation.expression_tag)
+        found = {pair: figures for pair, figures in evaluation.differences.items() if keys[0] in figures}
+        rows = tuple((f"{first} - {second}", *map(figures.get, keys)) for (first, second), figures in found.items())
         if rows:
             header = ("first - second", *(DEFINITIONS[key].title for key in keys))
-            tables.append(Table(tagged(title, tag), header, tuple(rows), signed=True))
+            tables.append(Table(title, header, rows, signed=True))
     return tables
 
 
@@ -143,10 +157,16 @@ def _both_tags(evaluation: Evaluation) -> str:
     return ", ".join(filter(None, dict.fromkeys((evaluation.expression_tag, evaluation.dimension_tag))))
 
 
-def _by_model(title: str, everyone: Sequence[Scores], keys: Sequence[str]) -> Table:
-    keys = [key for key in keys if any(key in scores.figures for scores in everyone)]
-    rows = [(scores.name, *map(scores.figures.get, keys)) for scores in everyone]
-    return Table(title, ("model", *(DEFINITIONS[key].title for key in keys)), tuple(rows))
+def _of_figures(
+    title: str,
+    names: tuple[str, ...],
+    keys: Sequence[str],
+    rows: Mapping[tuple[str, ...], Mapping[str, Figure]],
+    signed: bool = False,
+) -> Table:
+    """Return the figures of each row in the order of the keys; `names` stand over what the rows are called."""
+    header = (*names, *(DEFINITIONS[key].full_title for key in keys))
+    return Table(title, header, tuple((*name, *map(found.get, keys)) for name, found in rows.items()), signed=signed)
 
 
 def to_markdown(table: Table) -> str:
@@ -173,14 +193,10 @@ def to_plain(table: Table) -> str:
     lines: list[list[str]] = [list(table.header)]
     for row in table.rows:
         lines.append([number(cell.value, table.signed) if isinstance(cell, Figure) else cell or "" for cell in row])
-        intervals = [_short(interval(cell, table.signed)) if isinstance(cell, Figure) else "" for cell in row]
+        intervals = [interval(cell, table.signed) if isinstance(cell, Figure) else "" for cell in row]
         if any(intervals):
-            lines.append(intervals)
+            lines.append([re.sub(r"(?<!\d)0\.", ".", text) for text in intervals])
     return f"{table.title}\n\n{text_table(lines, left=table.text_columns, gap=' ')}\n"
-
-
-def _short(text: str) -> str:
-    return re.sub(r"(?<!\d)0\.", ".", text)
 
 
 def notes(evaluation: Evaluation) -> list[str]:

@@ -5,8 +5,7 @@ Torch is imported only when the training begins.
 
 import json
 import logging
-import os
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import polars as pl
 
 from affekt.data.manifest import read_manifest
 from affekt.errors import ConfigError, needs_extra
+from affekt.files import require_folder
 from affekt.models.card import WEIGHTS_FILE, Card, read_card
 from affekt.training.generations import Chain, Run, Training, planned_trainings
 from affekt.training.recipe import Recipe
@@ -71,20 +71,16 @@ def train(
     named = find_recipe(recipe) if isinstance(recipe, str) else NamedRecipe("", recipe)
     manifest = read_manifest(data)
     place = Path(data) if isinstance(data, str | Path) else Path("frame")
-    run = Run(data=place, out=Path(out), validation=validation, seed=seed, resume=resume, device=device)
-    run = replace(run, recipe_name=recipe if isinstance(recipe, str) else "own")
+    name, folder = recipe if isinstance(recipe, str) else "own", Path(out)
+    run = Run(data=place, out=folder, validation=validation, seed=seed, resume=resume, device=device, recipe_name=name)
     return train_chain(named.recipe, chain or named.chain, manifest, run)
 
 
 def train_chain(recipe: Recipe, chain: Chain, manifest: pl.DataFrame, run: Run) -> Card:
-    """Train all generations of a recipe, and their new heads; all but the last training go to folders inside the run's.
+    """Train all generations of a recipe, and their new heads, and return the card of the last, the run's model.
 
-    Returns:
-        The card of the last, which is the run's model.
-
-    Raises:
-        ConfigError: as `train`, or a finished generation that is to be resumed was trained otherwise.
-        DataError, ModelError: as `train`.
+    All but the last training go to folders inside the run's. Raises as `train` does, and a ConfigError where a finished
+    generation that is to be resumed was trained otherwise.
     """
     with needs_extra("train"):
         from affekt.training.distributed import joined_world
@@ -107,9 +103,7 @@ def _refuse_overwriting(run: Run) -> None:
     """Refuse a folder that holds a run already, unless it is to be resumed, or that cannot be written."""
     from affekt.training.checkpoint import CHECKPOINT_FILE
 
-    existing = next(folder for folder in (run.out.absolute(), *run.out.absolute().parents) if folder.exists())
-    if not existing.is_dir() or not os.access(existing, os.W_OK):
-        raise ConfigError(f"expected a folder to write {run.out} in, got {existing}; choose another out (--out)")
+    require_folder(run.out)
     if (run.out / WEIGHTS_FILE).exists():
         raise ConfigError(f"expected a folder without a finished model, got {run.out}; choose another out (--out)")
     if (run.out / CHECKPOINT_FILE).exists() and not run.resume:

@@ -21,7 +21,7 @@ from tyro.conf import Positional, arg
 
 from affekt.data.importers.fer2013 import USAGES, find_table, read_pixel_table
 from affekt.data.importers.listing import Listing
-from affekt.data.manifest import SCHEMA, has_empty_box, read_text_table
+from affekt.data.manifest import HAS_EMPTY_BOX, SCHEMA, read_text_table
 from affekt.errors import DataError
 from affekt.labels import LABELS
 
@@ -188,7 +188,7 @@ def keep_agreed(rows: pl.DataFrame, rule: str) -> tuple[pl.DataFrame, dict[str, 
         "no image name in the label file": pl.col("name").is_null(),
         "image name used again by a later row": ~pl.col("name").is_last_distinct(),
         "pixels are not 48x48 greys": pl.col("image").is_null() if "image" in rows.columns else pl.lit(False),
-        "face box without an area": has_empty_box() if "box_xyxy" in rows.columns else pl.lit(False),
+        "face box without an area": HAS_EMPTY_BOX if "box_xyxy" in rows.columns else pl.lit(False),
         f"votes do not agree enough for {rule}": pl.col("emotion").is_null(),
         "unknown won the votes": pl.col("emotion") == "unknown",
         "no face won the votes": pl.col("emotion") == "NF",

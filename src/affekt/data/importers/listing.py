@@ -9,7 +9,7 @@ from typing import Protocol
 import polars as pl
 
 from affekt.data.check import count_emotions, emotion_table
-from affekt.data.manifest import has_empty_box, ordered_splits
+from affekt.data.manifest import HAS_EMPTY_BOX, ordered_splits
 from affekt.errors import ConfigError, DataError
 from affekt.labels import LABELS
 from affekt.terminal import Cell, text_table
@@ -63,7 +63,7 @@ def with_face_boxes(rows: pl.DataFrame) -> tuple[pl.DataFrame, int]:
 
     A null box would say that the whole picture is the face.
     """
-    boxed = rows.filter(pl.col("box_xyxy").is_not_null() & ~has_empty_box())
+    boxed = rows.filter(pl.col("box_xyxy").is_not_null() & ~HAS_EMPTY_BOX)
     return boxed, len(rows) - len(boxed)
 
 

@@ -10,7 +10,7 @@ import polars as pl
 from tyro.conf import Positional
 
 from affekt.data.importers.listing import SKIP, Listing, name_labels, parse_map
-from affekt.data.manifest import SCHEMA, SPLIT_NAMES, has_empty_box, read_text_table
+from affekt.data.manifest import HAS_EMPTY_BOX, SCHEMA, SPLIT_NAMES, read_text_table
 from affekt.errors import ConfigError, DataError
 from affekt.faces.pictures import is_picture_named
 from affekt.files import folders_below, is_litter
@@ -224,7 +224,7 @@ class Csv:
         edges = pl.DataFrame({"left": left, "top": top, "right": right, "bottom": bottom})
         known = pl.any_horizontal(pl.all().is_not_null())
         boxes = edges.select(box_xyxy=pl.when(known).then(pl.concat_list(pl.all()).list.to_array(4)))
-        wrong = boxes.select(has_empty_box()).to_series().arg_true()
+        wrong = boxes.select(HAS_EMPTY_BOX).to_series().arg_true()
         if len(wrong):
             raise DataError(
                 f"expected face boxes with an area, got {edges.row(wrong[0])} in row {wrong[0] + 1} of {self.root} "
