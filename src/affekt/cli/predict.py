@@ -67,7 +67,7 @@ def _predict(*, out: str | Path | None, **options: Any) -> bool:  # noqa: ANN401
         print(",".join(run.schema), flush=True)
         for answer in run.answers():
             print(pl.DataFrame(answer.rows, schema=run.schema).write_csv(include_header=False), end="", flush=True)
-    return bool(run.summary.problems)
+    return bool(run.summary.problems or run.summary.not_drawn)
 
 
 def in_seconds(arguments: list[str]) -> list[str]:
