@@ -19,6 +19,7 @@ COMMANDS = {
     "serve": ("affekt.cli.serve", "answer over HTTP, with a live page that runs the model in the browser"),
     "export": ("affekt.cli.export", "write a model folder that predicts without torch: weights, card, ONNX"),
     "models": ("affekt.cli.models", "list models: those that come with affekt, your own, and the study's"),
+    "setup": ("affekt.cli.setup", "get the face detector's file, here or for a machine without a network"),
     "demo": ("affekt.cli.demo", "the whole job on drawn faces: train four recipes, evaluate, report"),
 }
 

@@ -15,7 +15,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from affekt.faces.detection import YUNET_FILE
+from affekt.faces.detector_file import YUNET_FILE
 from affekt.faces.preprocessing import Preprocessing
 from affekt.models.card import ONNX_FILE, SHIPPED, Card, shipped_models
 from affekt.server.run import listen, make_server
