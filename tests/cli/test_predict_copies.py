@@ -198,9 +198,10 @@ def test_a_video_of_which_no_copy_can_be_made_keeps_no_other_from_its_copy(write
     with pytest.raises(SystemExit) as end:
         predict("a.mp4", "b.mp4", "c.mkv", "--out", "t.csv", "--draw", "marked")
     assert end.value.code == 1
-    assert files(Path("marked")) == ["b.mp4", "c.mkv.mp4"]
+    assert files(Path("marked")) == ["b.mp4.mp4", "c.mkv.mp4"]
     told = capsys.readouterr().err
     assert "  1 video not drawn\n" in told
     assert (
-        f"    expected to write {Path('marked/a.mp4')}, got a time that no MP4 can hold; draw no copy of a.mp4" in told
+        f"    expected to write {Path('marked/a.mp4.mp4')}, got a time that no MP4 can hold; draw no copy of a.mp4"
+        in told
     )
