@@ -42,7 +42,8 @@ def test_the_table_says_that_valence_and_arousal_are_projected(projected_model, 
     for name in ("faces.csv", "faces.parquet"):
         run("faces", "--model", projected_model, "--out", name)
         assert "\nvalence and arousal are projected, not rated" in capsys.readouterr().err
-    assert json.loads(Path("faces.csv-metadata.json").read_text())["valence_arousal_origin"] == "projected"
+    metadata = json.loads(Path("faces.csv-metadata.json").read_text(encoding="utf-8"))
+    assert metadata["valence_arousal_origin"] == "projected"
     assert pl.read_parquet_metadata("faces.parquet")["valence_arousal_origin"] == "projected"
     run("faces", "--model", projected_model)
     assert "\nvalence and arousal are projected, not rated" in capsys.readouterr().err
@@ -111,7 +112,7 @@ def test_a_terminal_is_told_in_words_and_what_is_asked_for_is_csv(small_model, m
         run("faces", "--model", small_model, *advice.split())
     assert terminal.getvalue().lstrip("\0").startswith("input,time_s,")
     assert pl.read_csv("faces.csv").height == 1
-    assert [path.name for path in Path("marked").rglob("*.*")] == ["light.jpg"]
+    assert [path.name for path in Path("marked").rglob("*.*")] == ["light.png.jpg"]
 
 
 def test_numbers_have_at_most_six_digits_and_times_are_to_the_microsecond(small_model, write_video, capsys):

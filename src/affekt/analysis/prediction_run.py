@@ -23,7 +23,7 @@ from affekt.analysis.inputs import find_inputs, is_camera, is_video, told_of_pas
 from affekt.analysis.options import AnalyzerOptions, FaceFinder
 from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA, Row
 from affekt.analysis.summary import Summary
-from affekt.errors import ConfigError
+from affekt.errors import ConfigError, DataError
 from affekt.files import written_whole
 from affekt.ledger import Ledger
 from affekt.models.card import CARD_FILE, ONNX_FILE
@@ -145,7 +145,10 @@ class PredictionRun:
                 rows = (row for (_, rows), _ in records for row in rows if row["frame"] is not None)
                 table, moved = _frame(rows, SCHEMA), partial(_move_to, bar, place)
                 stop_after_s = self.analyzer.options.stop_after_s
-                self.copies.draw_video(name, table, origin=self.origin, stop_after_s=stop_after_s, moved=moved)
+                try:
+                    self.copies.draw_video(name, table, origin=self.origin, stop_after_s=stop_after_s, moved=moved)
+                except DataError as error:  # the other copies are made
+                    self.summary.not_drawn.append(str(error))
                 moved(1.0)
 
     def _report(self) -> None:
@@ -246,7 +249,7 @@ def write_table(ledger: Ledger, out: Path, schema: pl.Schema, metadata: dict[str
         sink(register_io_source(pieces, schema=schema), temporary, **inside)
     if not inside:
         with written_whole(out.with_name(f"{out.name}-metadata.json")) as temporary:
-            temporary.write_text(json.dumps(metadata, indent=2) + "\n")
+            temporary.write_text(json.dumps(metadata, indent=2) + "\n", encoding="utf-8")
 
 
 def scan_table(table: Path, schema: pl.Schema) -> pl.LazyFrame:

@@ -102,6 +102,8 @@ class Summary:
     videos: Counts = field(default_factory=Counts)
     problems: Counter[str] = field(default_factory=Counter)
     """Inputs that could not be read, by cause."""
+    not_drawn: list[str] = field(default_factory=list)
+    """Why copies or timelines of videos are missing."""
     animations: int = 0
     """Pictures with several frames, whose first was looked at."""
     _people: int = 0
@@ -144,6 +146,9 @@ class Summary:
         if self.problems:
             lines.append(f"{self.problems.total()} unreadable")
             lines += [f"  {count} {cause}" for cause, count in self.problems.most_common()]
+        if self.not_drawn:
+            lines.append(f"{counted(len(self.not_drawn), 'video')} not drawn")
+            lines += [f"  {why}" for why in self.not_drawn]
         lines += self.notes()
         if pictures.faces + videos.faces and (words := origin_words(origin)):
             lines.append(f"valence and arousal are {words}")

@@ -3,6 +3,7 @@
 import difflib
 import errno
 import importlib
+import io
 import os
 import sys
 
@@ -47,6 +48,7 @@ def main(arguments: list[str] | None = None) -> None:
     end = None
     try:
         try:
+            _speak_utf8()
             _run(sys.argv[1:] if arguments is None else arguments)
         except SystemExit as stop:
             end = stop
@@ -62,6 +64,13 @@ def main(arguments: list[str] | None = None) -> None:
         fail(f"expected room for what is written, got {error.strerror}; free some, or write to another place")
     if end is not None:
         raise end
+
+
+def _speak_utf8() -> None:
+    """Write UTF-8 into files and pipes, whatever the machine's code page; what a terminal cannot show is escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
 
 
 def _run(arguments: list[str]) -> None:

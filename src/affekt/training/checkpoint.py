@@ -150,7 +150,7 @@ def _restore_layout(optimiser: Optimizer) -> None:
 def write_log(history: list[dict[str, float]], folder: Path) -> None:
     """Write all epochs so far; a resumed run therefore never repeats or loses a line."""
     with written_whole(folder / LOG_FILE) as temporary:
-        temporary.write_text("".join(f"{json.dumps(line)}\n" for line in history))
+        temporary.write_text("".join(f"{json.dumps(line)}\n" for line in history), encoding="utf-8")
 
 
 def write_tensorboard(line: dict[str, float], folder: Path) -> None:

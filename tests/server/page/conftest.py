@@ -206,7 +206,7 @@ class Visit:
         """Press Save and return the table's text."""
         with self.tab.expect_download() as download:
             self.tab.get_by_role("button", name="Save csv").click()
-        return Path(download.value.path()).read_text()
+        return Path(download.value.path()).read_text(encoding="utf-8")
 
     def rows(self):
         return list(csv.DictReader(self.saved().splitlines()))
