@@ -201,7 +201,4 @@ def test_a_video_of_which_no_copy_can_be_made_keeps_no_other_from_its_copy(write
     assert files(Path("marked")) == ["b.mp4", "c.mkv.mp4"]
     told = capsys.readouterr().err
     assert "1 video not drawn\n" in told
-    assert (
-        f"  expected to write {Path('marked/a.mp4')}, got a time that no MP4 can hold; draw no copy of a.mp4"
-        in told
-    )
+    assert f"  expected to write {Path('marked/a.mp4')}, got a time that no MP4 can hold; draw no copy of a.mp4" in told
