@@ -5,6 +5,7 @@ Each message is one sentence: what was expected, what arrived, where, and what t
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 class AffektError(Exception):
@@ -72,12 +73,20 @@ class MissingExtra(AffektError):
 
     Example:
         >>> print(affekt.MissingExtra("torch", "train"))
-        torch is not installed; type: pip install 'affekt[train]'
+        torch is not installed; type: pip install ...[train]'
     """
 
     def __init__(self, library: str, extra: str) -> None:
         """Name the missing library and the extra that brings it."""
-        super().__init__(f"{library} is not installed; type: pip install 'affekt[{extra}]'")
+        super().__init__(f"{library} is not installed; type: {install(extra)}")
+
+
+def install(extra: str) -> str:
+    """Return the command that installs an extra: of the checkout that affekt runs from, or of the installed package."""
+    checkout = Path(__file__).parents[2]
+    if not (checkout / "pyproject.toml").is_file():
+        return f"pip install 'affekt[{extra}]'"
+    return f"pip install --editable '{'.' if checkout == Path.cwd() else checkout}[{extra}]'"
 
 
 class AffektWarning(UserWarning):

@@ -1,8 +1,10 @@
 import logging
 import os
+import re
 import subprocess
 import sys
 import warnings
+from contextlib import suppress
 from types import SimpleNamespace
 
 import pytest
@@ -25,9 +27,38 @@ def test_no_arguments_is_help(capsys):
     assert "usage: affekt COMMAND" in capsys.readouterr().out
 
 
-def test_version(capsys):
-    main(["--version"])
+@pytest.mark.parametrize("word", ["--version", "-V", "version"])
+def test_version(capsys, word):
+    main([word])
     assert capsys.readouterr().out.strip() == __version__
+
+
+HELP = [[name] for name in COMMANDS] + [["train", "affekt"], ["data", "import", "csv"], ["data", "check"]]
+
+
+@pytest.mark.parametrize("words", HELP, ids=" ".join)
+def test_help_is_of_the_command_and_for_people(capsys, words):
+    with suppress(SystemExit):
+        main(["help", *words])
+    printed = capsys.readouterr().out
+    assert f"affekt {words[0]}" in printed
+    assert not re.search(r"\[[A-Z]+ \[[A-Z]+ \.\.\.|{None}|\(default: \)", printed)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("predict --output a.csv b.jpg", "an option of affekt predict, got --output; did you mean --out? type: affekt"),
+        ("serve --prt=80", "an option of affekt serve, got --prt; did you mean --port? type: affekt serve --help"),
+        ("serve --port 99999", "a port from 0 to 65535, got 99999; type: --port 8000"),
+        ("train affekt --data d --out o --epochs 0", "epochs above 0, got 0"),
+    ],
+)
+def test_a_wrong_option_is_one_sentence(capsys, words, sentence):
+    with pytest.raises(SystemExit) as stop:
+        main(words.split())
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.startswith(f"affekt: expected {sentence}")
 
 
 def test_a_misspelt_command_suggests_the_near_one(capsys):

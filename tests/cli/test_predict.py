@@ -318,7 +318,7 @@ def test_help_loads_nothing_heavy():
 
 def test_a_runtime_that_is_not_installed_is_one_sentence(pictures, small_model, capsys, monkeypatch):
     monkeypatch.setattr("affekt.models.runtimes.installed_runtimes", lambda: ["onnxruntime"])
-    for runtime, advice in {"openvino": "affekt[openvino]", "cuda": "onnxruntime-gpu"}.items():
+    for runtime, advice in {"openvino": "[openvino]", "cuda": "onnxruntime-gpu"}.items():
         with pytest.raises(SystemExit) as stop:
             run("pictures", "--model", small_model, "--faces", "whole", "--runtime", runtime)
         assert stop.value.code == 2

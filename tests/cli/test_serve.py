@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from affekt.cli.main import main
+from affekt.errors import install
 
 CROPS = "/v1/analyze?faces=whole"
 
@@ -136,4 +137,4 @@ def test_without_its_extra_the_command_says_how_to_get_it(capsys, monkeypatch):
     monkeypatch.delitem(sys.modules, "affekt.server.run", raising=False)
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     said = fails(capsys)
-    assert "uvicorn is not installed; type: pip install 'affekt[serve]'" in said
+    assert f"uvicorn is not installed; type: {install('serve')}" in said

@@ -171,7 +171,7 @@ def test_the_floors_name_and_no_model_are_refused(manifest, predictions):
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(MissingExtra, match=r"affekt\[evaluate\]"):
+    with pytest.raises(MissingExtra, match=r"\[evaluate\]"):
         draw_chart(lambda axes: None, "empty", (1, 1))
 
 

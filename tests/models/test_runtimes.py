@@ -106,7 +106,7 @@ def test_a_runtime_that_is_not_here_is_one_sentence(network_and_folder, monkeypa
     with pytest.raises(ConfigError, match="auto, onnxruntime, openvino, cuda, got 'tpu'"):
         open_engine(path, "tpu")
     monkeypatch.setattr(runtimes.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(MissingExtra, match=r"affekt\[openvino\]"):
+    with pytest.raises(MissingExtra, match=r"\[openvino\]"):
         open_engine(path, "openvino")
     if CUDA_PROVIDER not in onnxruntime.get_available_providers():
         with pytest.raises(ConfigError, match="pip install onnxruntime-gpu"):

@@ -40,6 +40,11 @@ class AnalyzerOptions:
 
     def __post_init__(self) -> None:
         """Refuse values that are out of their range."""
+        for name in ("longest_side", "min_confidence", "every_s", "stop_after_s", "detect_every", "smooth_s"):
+            value = getattr(self, name)
+            if isinstance(value, str):
+                usual = getattr(type(self), name) or 0.2
+                raise ConfigError(f"expected {name} as a number, got {value!r}; type: {name}={usual}")
         # A side below 32 pixels holds no anchor of YuNet's coarsest scale.
         for name, is_in_range, expected, hint in (
             ("longest_side", self.longest_side >= 32, "longest_side of at least 32 pixels", "640 is usual"),

@@ -24,7 +24,7 @@ from av.error import FFmpegError, InvalidDataError
 from av.stream import Disposition
 
 from affekt.analysis.inputs import CAMERA, is_camera
-from affekt.errors import PictureError
+from affekt.errors import PictureError, install
 from affekt.faces.pictures import refuse_pipe
 
 MAX_FRAME_PIXELS = 35_651_584
@@ -276,7 +276,7 @@ def _ffmpeg() -> str:
         return get_ffmpeg_exe()
     except (ModuleNotFoundError, RuntimeError):
         raise PictureError(
-            "cameras need the ffmpeg program here; type: pip install 'affekt[camera]', or sudo apt install ffmpeg"
+            f"cameras need the ffmpeg program here; type: {install('camera')}, or sudo apt install ffmpeg"
         ) from None
 
 

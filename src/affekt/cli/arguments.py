@@ -1,20 +1,98 @@
-"""A Python function as a command: its parameters and help, with the types that words on a command line can have."""
+"""From words to a call: a function or class as a command, its help as people read it, its errors in one sentence."""
 
+import difflib
 import inspect
-from collections.abc import Callable
-from typing import Any, TypeVar
+import io
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout, suppress
+from functools import partial
+from pathlib import Path
+from types import NoneType
+from typing import Any, TypeVar, get_args
+
+import tyro
+from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
+
+from affekt.errors import ConfigError
 
 Result = TypeVar("Result")
+PLAIN = (str, int, float, Path)
+REGISTRY = ConstructorRegistry()
 
 
-def as_command(function: Callable[..., Result], **types: Any) -> Callable[..., Result]:  # noqa: ANN401  any type
-    """Return what tyro is to call for a function or a class: some parameters have other types, or types and defaults.
+@REGISTRY.primitive_rule
+def plainly_shown(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
+    """Show an optional value as `PATH` and several as `PATH ...`, where tyro has `{None}|PATH`, `[PATH [PATH ...]]`."""
+    first, *others = get_args(info.type) or (None,)
+    kinds = get_args(first) or (first,)
+    if not set(kinds) <= set(PLAIN) or others not in ([NoneType], [Ellipsis]):
+        return None
+    is_one, name = others == [NoneType], " ".join(kind.__name__.upper() for kind in kinds)
+
+    def from_words(words: list[str]) -> object:
+        found = tuple(kind(word) for kind, word in zip(kinds if is_one else kinds * len(words), words, strict=True))
+        return found[0] if is_one and len(kinds) == 1 else found
+
+    return PrimitiveConstructorSpec(
+        nargs=len(kinds) if is_one else "*",
+        metavar=name if is_one else f"{name} ...",
+        instance_from_str=from_words,
+        is_instance=lambda value: value is None or isinstance(value, (*kinds, tuple)),
+        str_from_instance=lambda value: (
+            list(map(str, value)) if isinstance(value, tuple) and value else [str(value or "none")]
+        ),
+    )
+
+
+def parsed(command: Callable[..., Result], arguments: list[str], prog: str, **options: Any) -> Result:  # noqa: ANN401
+    """Return what a class or an `as_command` makes of a command line; options are tyro's.
+
+    Raises:
+        ConfigError: a value is out of its range, or there is no such option.
+    """
+    said, options = io.StringIO(), {"prog": prog, "registry": REGISTRY, **options}
+    try:
+        with redirect_stderr(said):
+            found: Any = tyro.cli(command, args=arguments, **options)
+    except SystemExit as stop:
+        if stop.code:
+            _raise_in_one_sentence(stop, arguments, prog, lambda: tyro.cli(command, args=["--help"], **options))
+            print(said.getvalue(), end="", file=sys.stderr)
+        raise
+    return found() if isinstance(found, partial) else found
+
+
+def _raise_in_one_sentence(stop: SystemExit, arguments: list[str], prog: str, show_help: Callable[[], object]) -> None:
+    for cause in _causes(stop):
+        if isinstance(cause, ConfigError):
+            raise cause from None
+    shown = io.StringIO()
+    with redirect_stdout(shown), suppress(SystemExit):
+        show_help()
+    known = set(re.findall(r"(?<![\w-])--[a-z][\w.-]*", shown.getvalue()))
+    for word in (word.partition("=")[0].replace("_", "-") for word in arguments if re.match("--[a-z]", word)):
+        if word not in known:
+            close = difflib.get_close_matches(word, known, n=1)
+            instead = f"did you mean {close[0]}? " if close else ""
+            raise ConfigError(f"expected an option of {prog}, got {word}; {instead}type: {prog} --help") from None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__context__
+
+
+def as_command(function: Callable[..., Result], **types: Any) -> Callable[..., Any]:  # noqa: ANN401  any type
+    """Return what `parsed` is to call for a function or class, some parameters with other types, or types and defaults.
 
     A Python program may give a frame for a manifest, a command line a path; help then loads neither polars nor torch.
     """
 
-    def command(**arguments: Any) -> Result:  # noqa: ANN401  those of the function
-        return function(**arguments)
+    def command(**arguments: Any) -> partial[Result]:  # noqa: ANN401  those of the function
+        return partial(function, **arguments)  # called once all is parsed
 
     parameters: list[inspect.Parameter] = []
     for name, parameter in inspect.signature(function).parameters.items():

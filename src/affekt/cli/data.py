@@ -71,14 +71,13 @@ def import_data(arguments: list[str]) -> None:
             f"expected a data set among {', '.join(IMPORTERS)}, got {name!r}; "
             f"type: affekt data import {_nearest(name, IMPORTERS)}"
         )
-    import tyro
-
+    from affekt.cli.arguments import parsed
     from affekt.data.importers.engine import ImportOptions, import_dataset
 
     importer = importer_class(name)
     # One command line with the importer's own options and those of every import.
     command = make_dataclass(importer.__name__, [], bases=(ImportOptions, importer), frozen=True, kw_only=True)
-    options = tyro.cli(command, args=rest, prog=f"affekt data import {name}", description=IMPORTERS[name][1])
+    options = parsed(command, rest, f"affekt data import {name}", description=IMPORTERS[name][1])
     print(import_dataset(options, options).text())
 
 
@@ -92,9 +91,9 @@ def check(arguments: list[str]) -> None:
     """Run `affekt data check`: print counts and faults of a manifest, exit with 1 on a leak or a wrong label."""
     import tyro
 
-    options = tyro.cli(
-        CheckOptions, args=arguments, prog="affekt data check", config=(tyro.conf.PositionalRequiredArgs,)
-    )
+    from affekt.cli.arguments import parsed
+
+    options = parsed(CheckOptions, arguments, "affekt data check", config=(tyro.conf.PositionalRequiredArgs,))
 
     from affekt.data.check import check_manifest, drop_leaks
     from affekt.data.manifest import read_manifest, write_manifest

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import tyro
-
+from affekt.cli.arguments import parsed
 from affekt.errors import ConfigError, needs_extra
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ class DemoCommand:
 
 def main(arguments: list[str]) -> None:
     """Run the command."""
-    command = tyro.cli(DemoCommand, args=arguments, prog="affekt demo")
+    command = parsed(DemoCommand, arguments, "affekt demo")
     _refuse_what_fails_late(command)
     with needs_extra("train"):
         import matplotlib as _matplotlib  # noqa: F401

@@ -3,10 +3,11 @@
 import shlex
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
-from affekt.cli.arguments import as_command
+from affekt.cli.arguments import as_command, parsed
 from affekt.evaluation.run import EvaluateOptions
 
 TYPES = {
@@ -17,14 +18,14 @@ TYPES = {
     "without": tuple[str, ...],
     "groups": tuple[str, ...],
     "attributes": Path | None,
-    "names": (dict[str, str], {}),
+    "names": (Annotated[dict[str, str], tyro.conf.arg(metavar="NAME TITLE ...", help_behavior_hint="")], {}),
     "command": tyro.conf.Suppress[str],
 }
 
 
 def main(arguments: list[str]) -> None:
     """Run the command."""
-    options = tyro.cli(as_command(EvaluateOptions, **TYPES), args=arguments, prog="affekt evaluate")
+    options = parsed(as_command(EvaluateOptions, **TYPES), arguments, "affekt evaluate")
     evaluation = replace(options, command=shlex.join(["affekt", "evaluate", *arguments])).run()
 
     from affekt.evaluation.tables import summary

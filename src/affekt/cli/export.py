@@ -4,7 +4,7 @@ from pathlib import Path
 
 import tyro
 
-from affekt.cli.arguments import as_command
+from affekt.cli.arguments import as_command, parsed
 from affekt.exporting import export
 from affekt.models.card import ONNX_FILE
 
@@ -12,7 +12,7 @@ from affekt.models.card import ONNX_FILE
 def main(arguments: list[str]) -> None:
     """Run the command."""
     command = as_command(export, run=tyro.conf.Positional[Path], out=Path, data=Path | None)
-    exported = tyro.cli(command, args=arguments, prog="affekt export")
+    exported = parsed(command, arguments, "affekt export")
     size = (exported.folder / ONNX_FILE).stat().st_size / 1e6
     print(
         f"wrote {exported.folder} with {ONNX_FILE} ({exported.precision}, {size:.1f} MB); "

@@ -76,10 +76,12 @@ def _speak_utf8() -> None:
 def _run(arguments: list[str]) -> None:
     debug = arguments[:1] == ["--debug"]
     arguments = arguments[debug:]
+    if arguments[:1] == ["help"] and len(arguments) > 1:
+        arguments = [*arguments[1:], "--help"]
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(help_text())
         return
-    if arguments[0] == "--version":
+    if arguments[0] in ("-V", "--version", "version"):
         print(__version__)
         return
     name, *rest = arguments

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from affekt.cli.arguments import parsed
 from affekt.errors import ModelError
 from affekt.models.card import CARD_FILE, SHIPPED, WEIGHTS_FILE, Card, read_card, shipped_models
 from affekt.terminal import text_table
@@ -28,7 +29,7 @@ class ModelsCommand:
 
 def main(arguments: list[str]) -> None:
     """Run the command."""
-    command = tyro.cli(ModelsCommand, args=arguments, prog="affekt models")
+    command = parsed(ModelsCommand, arguments, "affekt models")
     models, problems = found_models(command.folders)
     listing = {"recipes": [asdict(model) for model in STUDY_MODELS], "models": models, "problems": problems}
     print(json.dumps(listing, indent=2) if command.json else models_text(listing))

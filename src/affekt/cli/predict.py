@@ -9,13 +9,12 @@ from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
 
-import tyro
 from tqdm import tqdm
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from affekt.analysis.options import AnalyzerOptions
 from affekt.analysis.predict import predict
-from affekt.cli.arguments import as_command
+from affekt.cli.arguments import as_command, parsed
 from affekt.errors import ConfigError
 
 TIMES = {"--every": "--every-s", "--smooth": "--smooth-s", "--stop-after": "--stop-after-s"}
@@ -51,8 +50,8 @@ def main(arguments: list[str]) -> None:
             encoding=sys.getfilesystemencoding(), errors="surrogateescape"
         )  # names of files need not be UTF-8
     about = (inspect.getdoc(predict) or "").partition("\n\nArgs:")[0]
-    command_line = {"args": in_seconds(arguments), "prog": "affekt predict"}
-    if tyro.cli(as_command(_predict, **TYPES), description=f"{about}\n\n{ABOUT_TIMES}", **command_line):
+    command, description = as_command(_predict, **TYPES), f"{about}\n\n{ABOUT_TIMES}"
+    if parsed(command, in_seconds(arguments), "affekt predict", description=description):
         raise SystemExit(1)
 
 

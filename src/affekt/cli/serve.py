@@ -4,8 +4,7 @@ import os
 from dataclasses import replace
 from functools import partial
 
-import tyro
-
+from affekt.cli.arguments import parsed
 from affekt.errors import needs_extra
 from affekt.server.settings import Settings
 
@@ -14,7 +13,7 @@ KEY_VARIABLE = "AFFEKT_API_KEY"
 
 def main(arguments: list[str]) -> None:
     """Run the command until it is stopped."""
-    settings = tyro.cli(Settings, args=arguments, prog="affekt serve")
+    settings = parsed(Settings, arguments, "affekt serve")
     if settings.api_key is None and KEY_VARIABLE in os.environ:
         settings = replace(settings, api_key=os.environ[KEY_VARIABLE])
     # Read when numpy is first imported. Requests share the cores among themselves; a product of small matrices that

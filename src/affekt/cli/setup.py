@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import tyro
 from tyro.conf import arg
 
+from affekt.cli.arguments import parsed
 from affekt.faces.detector_file import YUNET_FILE, copy_detector, kept_path, yunet_path
 from affekt.files import require_folder
 
@@ -26,7 +26,7 @@ class SetupCommand:
 
 def main(arguments: list[str]) -> None:
     """Run the command."""
-    command = tyro.cli(SetupCommand, args=arguments, prog="affekt setup")
+    command = parsed(SetupCommand, arguments, "affekt setup")
     if command.to is not None:
         require_folder(command.to)
     if command.source is not None:

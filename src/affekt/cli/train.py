@@ -8,6 +8,7 @@ from typing import Annotated
 
 import tyro
 
+from affekt.cli.arguments import parsed
 from affekt.terminal import text_table
 from affekt.training.generations import Chain, Run, RunOptions
 from affekt.training.recipe import Recipe
@@ -42,10 +43,10 @@ def main(arguments: list[str]) -> None:
         return
     name, *options = arguments
     named = find_recipe(name)
-    command = tyro.cli(
+    command = parsed(
         TrainCommand,
-        args=options,
-        prog=f"affekt train {name}",
+        options,
+        f"affekt train {name}",
         description=named.summary,
         default=TrainCommand(data=tyro.MISSING, out=tyro.MISSING, recipe=named.recipe, chain=named.chain),
     )

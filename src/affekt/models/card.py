@@ -1,5 +1,6 @@
 """The card: everything needed to use a model's weights, written beside them as `card.json`; and where models are."""
 
+import difflib
 import json
 import reprlib
 from collections.abc import Callable
@@ -103,8 +104,10 @@ def read_card(folder: Path) -> Card:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        close = difflib.get_close_matches(folder.name.lower(), shipped_models(), n=1, cutoff=0.8)
         raise ModelError(
-            f"expected a model folder with {CARD_FILE}, got {folder} without one; `affekt models` lists what there is, "
+            f"expected a model folder with {CARD_FILE}, got {folder} without one; "
+            f"{f'did you mean {close[0]}? ' if close else ''}`affekt models` lists what there is, "
             "`affekt export` makes one"
         ) from error
     except OSError as error:

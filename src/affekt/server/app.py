@@ -16,9 +16,9 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.params import Depends as Dependency
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -42,6 +42,12 @@ DESCRIPTION = (
     "person, and not for people at work or in education."
 )
 PAGE = Path(__file__).parent / "page"
+WITHOUT_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>affekt</title>
+<h1>affekt is running</h1>
+<p>This installation has no live page. In a checkout of affekt, type <code>make page</code>, then start it again.</p>
+<p>Pictures can be sent all the same:
+<code>curl --data-binary @portrait.jpg -H 'Content-Type: image/jpeg' ADDRESS/v1/analyze</code></p>
+"""
 MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
@@ -177,6 +183,8 @@ class _PageFiles(_Files):
         if "\0" in path:
             raise HTTPException(HTTPStatus.NOT_FOUND)
         if path == "." and not Path(self.all_directories[0], "vendor").is_dir():
+            if "text/html" in Headers(scope=scope).get("accept", ""):
+                return HTMLResponse(WITHOUT_PAGE, HTTPStatus.NOT_FOUND)
             raise HTTPException(
                 HTTPStatus.NOT_FOUND,
                 "expected the live page, got an installation without it; type: make page, or use POST /v1/analyze",

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from affekt.errors import ConfigError
-from affekt.server.app import make_app
+from affekt.server.app import PAGE, make_app
 from affekt.server.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -39,6 +39,8 @@ def serve(settings: Settings, *, report: Callable[[str], None] = logger.info) ->
     listener = listen(settings)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     report(f"affekt serves http://{host}:{listener.getsockname()[1]}/")
+    if not (PAGE / "vendor").is_dir():
+        report("the live page is not built; in a checkout of affekt, type: make page")
     server.run(sockets=[listener])
 
 
