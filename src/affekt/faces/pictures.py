@@ -4,35 +4,37 @@ import io
 import re
 import stat
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from affekt.errors import ConfigError, PictureError
+from affekt.faces.kinds import RAW_ENDINGS, UNREADABLE_TAGS, beginning, ends_in, unidentified
 
 # Our own limit below is the one that counts. Set once here: warnings.catch_warnings is not safe in threads.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# And what Pillow finds odd in EXIF and the like says nothing of the pixels.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\..*")
 
 MAX_PIXELS = 178_956_970
 """Pictures above this many pixels are refused as decompression bombs (twice Pillow's own warning limit)."""
 
+ROWS_AT_ONCE = 64
+PNG = b"\x89PNG\r\n\x1a\n"
+PNG_CHUNKS = (b"tRNS", b"eXIf", b"acTL", b"fcTL", b"fdAT")
+"""Of the chunks that a PNG may lack, those that change its pixels or how many pictures it holds."""
 CHANNELS = (1, 3, 4)
 """How many a picture may have as an array: grey, RGB, RGB and alpha."""
 TOO_DEEP = "32 bits a pixel; save it with 8 or 16"
-PICTURE_ENDINGS = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".jp2"),
-    *(".ppm", ".pgm", ".pnm", ".tga"),
-)
-"""What the pictures of a folder end in, for analysis and importers; a picture named by itself may end in anything."""
-HEIC_ENDINGS = (".heic", ".heif", ".hif")
-HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-"""How the files of these endings say what they are, behind `ftyp`."""
-RAW_ENDINGS = (".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef", ".srw")
-"""What cameras' raw photographs end in; many are TIFFs whose first page is a thumbnail."""
+
+
+Looked = TypeVar("Looked")
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,11 +61,59 @@ def read_picture(
     source: Path | str | bytes, *, max_pixels: int = MAX_PIXELS, formats: tuple[str, ...] | None = None
 ) -> Decoded:
     """Decode a picture as `read_rgb` does, and tell whether it is an animation or has several pages."""
-    with _opened(source, max_pixels, formats) as image:
-        # Of the formats that hold several pictures, MPO is what telephones write: a photograph and its preview.
-        animated = image.format != "MPO" and getattr(image, "is_animated", False)
-        ImageOps.exif_transpose(image, in_place=True)
-        return Decoded(np.asarray(_eight_bit(image).convert("RGB")), animated)
+    return _looked_at(source, _decoded, max_pixels, formats)
+
+
+def _looked_at(
+    source: Path | str | bytes,
+    look: Callable[[Image.Image], Looked],
+    max_pixels: int = MAX_PIXELS,
+    formats: tuple[str, ...] | None = None,
+) -> Looked:
+    """Open a picture and look at it; of a PNG that fails, without its text and profiles, which may be at fault."""
+    try:
+        with _opened(source, max_pixels, formats) as image:
+            return look(image)
+    except PictureError:
+        if (pixels := _png_of_pixels(source)) is not None:
+            with suppress(PictureError), _opened(pixels, max_pixels, formats) as image:
+                return look(image)
+        raise
+
+
+def _decoded(image: Image.Image) -> Decoded:
+    # Of the formats that hold several pictures, MPO is what telephones write: a photograph and its preview.
+    animated = image.format != "MPO" and getattr(image, "is_animated", False)
+    return Decoded(np.asarray(_eight_bit(_upright(image, in_place=True)).convert("RGB")), animated)
+
+
+def _upright(image: Image.Image, *, in_place: bool = False) -> Image.Image:
+    """Turn a picture as its EXIF says, as far as that can be read; pixels that cannot be decoded raise."""
+    image.load()
+    with suppress(*UNREADABLE_TAGS):
+        if in_place:
+            ImageOps.exif_transpose(image, in_place=True)
+        else:
+            image = ImageOps.exif_transpose(image)
+    return image
+
+
+def _png_of_pixels(source: Path | str | bytes) -> bytes | None:
+    """Return a PNG without the text and profiles that Pillow can stumble over, or None where there are none."""
+    content = source if isinstance(source, bytes) else beginning(source)
+    if not content.startswith(PNG):
+        return None
+    content = content if isinstance(source, bytes) else Path(source).read_bytes()
+    kept, place = [PNG], len(PNG)
+    while place < len(content):
+        length, name = int.from_bytes(content[place : place + 4]), content[place + 4 : place + 8]
+        chunk = content[place : place + length + 12]
+        is_whole = zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:])
+        if name[:1].isupper() or (name in PNG_CHUNKS and is_whole):
+            kept.append(chunk)
+        place += length + 12
+    pixels = b"".join(kept)
+    return pixels if len(pixels) < len(content) else None
 
 
 def refuse_pipe(path: Path | str) -> None:
@@ -75,11 +125,14 @@ def refuse_pipe(path: Path | str) -> None:
 
 def picture_size(source: Path | str | bytes) -> tuple[int, int]:
     """Return a picture's width and height, as stored; all of it is read, at the smallest scale its format offers."""
-    with _opened(source) as image:
+
+    def size(image: Image.Image) -> tuple[int, int]:
         size = image.size
         image.draft(None, (1, 1))
         image.load()
         return size
+
+    return _looked_at(source, size)
 
 
 @contextmanager
@@ -90,18 +143,18 @@ def _opened(
     try:
         if not isinstance(source, bytes):
             refuse_pipe(source)
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats) as image:
+        with _pillow(source, formats) as image:
             if image.format == "EPS":  # Pillow would run the PostScript program in it
                 raise PictureError(f"{name}: a PostScript drawing; save it as PNG")
-            if image.format == "TIFF" and _ends_in(source, RAW_ENDINGS):
-                raise PictureError(f"{name}: {_unidentified(source)}")
+            if image.format == "TIFF" and ends_in(source, RAW_ENDINGS):
+                raise PictureError(f"{name}: {unidentified(source)}")
             if image.width * image.height > max_pixels:
                 raise PictureError(f"{name}: {image.width}x{image.height} pixels, over the limit of {max_pixels:,}")
             if _is_deep(image):
                 raise PictureError(f"{name}: {TOO_DEEP}")
             yield image
     except UnidentifiedImageError:
-        raise PictureError(f"{name}: {_unidentified(source)}") from None
+        raise PictureError(f"{name}: {unidentified(source)}") from None
     except FileNotFoundError:
         raise PictureError(f"{name}: no such file") from None
     except PictureError:
@@ -114,24 +167,16 @@ def _opened(
         raise PictureError(f"{name}: {re.sub(r' [(][0-9]+ bytes not processed[)]', '', why)}") from error
 
 
-def _unidentified(source: Path | str | bytes) -> str:
-    """Return what a file is that no decoder takes, as far as its beginning or its name tells."""
-    if isinstance(source, bytes):
-        head = source[:12]
-    else:
-        with Path(source).open("rb") as file:
-            head = file.read(12)
-    if not head:
-        return "an empty file"
-    if (head[4:8] == b"ftyp" and head[8:] in HEIC_BRANDS) or _ends_in(source, HEIC_ENDINGS):
-        return "a HEIC photograph, which affekt does not read; convert it to JPEG first"
-    if _ends_in(source, RAW_ENDINGS):
-        return "a camera's raw photograph, which affekt does not read; convert it to JPEG first"
-    return "not a picture"
+def _pillow(source: Path | str | bytes, formats: tuple[str, ...] | None) -> Image.Image:
+    def opened() -> Image.Image:
+        return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats)
 
-
-def _ends_in(source: Path | str | bytes, endings: tuple[str, ...]) -> bool:
-    return not isinstance(source, bytes) and Path(source).suffix.lower() in endings
+    try:
+        return opened()
+    except Warning:  # a program, or its tests, made errors of them after affekt was imported
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return opened()
 
 
 def rgb_of_image(image: Image.Image) -> np.ndarray:
@@ -139,7 +184,7 @@ def rgb_of_image(image: Image.Image) -> np.ndarray:
     if _is_deep(image):
         raise PictureError(TOO_DEEP)
     try:
-        return np.asarray(_eight_bit(ImageOps.exif_transpose(image)).convert("RGB"))
+        return np.asarray(_eight_bit(_upright(image)).convert("RGB"))
     except Exception as error:  # a file's pixels are read only now, and Pillow's decoders raise as they do above
         raise PictureError(str(error) or type(error).__name__) from error
 
@@ -178,7 +223,7 @@ def _scaled_to_uint8(pixels: np.ndarray) -> np.ndarray:
     if pixels.dtype == np.uint8:
         return pixels
     if pixels.dtype.kind == "u" and pixels.itemsize == 2:
-        return (pixels / 257 + 0.5).astype(np.uint8)
+        return _eight_of_sixteen(pixels)
     if pixels.dtype.kind != "f":
         raise ConfigError(
             f"expected arrays of uint8, uint16 or floats from 0 to 1, got {pixels.dtype}; convert values from 0 to 255 "
@@ -202,5 +247,14 @@ def _is_deep(image: Image.Image) -> bool:
 
 def _eight_bit(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
-        return Image.fromarray((np.clip(np.asarray(image, dtype=np.float64) / 257, 0, 255) + 0.5).astype(np.uint8))
+        return Image.fromarray(_eight_of_sixteen(np.asarray(image)))
     return image
+
+
+def _eight_of_sixteen(pixels: np.ndarray) -> np.ndarray:
+    """Divide values of 16 bits by 257, and round; a few rows at a time, for a picture may fill the memory."""
+    scaled = np.empty(pixels.shape, np.uint8)
+    for row in range(0, len(pixels), ROWS_AT_ONCE):
+        part = np.clip(pixels[row : row + ROWS_AT_ONCE], 0, 65_535).astype(np.uint32)
+        scaled[row : row + ROWS_AT_ONCE] = (part + 128) // 257
+    return scaled

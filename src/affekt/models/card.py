@@ -71,7 +71,7 @@ class Card:
     def write(self, folder: Path) -> None:
         """Write `card.json` into a model's folder, whole or not at all."""
         with written_whole(folder / CARD_FILE) as temporary:
-            temporary.write_text(json.dumps(asdict(self), indent=2) + "\n")
+            temporary.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
 
 def shipped_models() -> list[str]:
@@ -101,7 +101,7 @@ def read_card(folder: Path) -> Card:
     """Read the card in a model's folder, which anyone may have edited: every field is checked."""
     path = folder / CARD_FILE
     try:
-        found = json.loads(path.read_text())
+        found = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise ModelError(
             f"expected a model folder with {CARD_FILE}, got {folder} without one; `affekt models` lists what there is, "
