@@ -87,7 +87,8 @@ def _summarising(options: SummaryOptions, *, is_filtered: bool) -> str:
         f"An episode is a stretch of at least {options.least_episode_s:g} s in which the probability of an expression "
         f"is at least {options.end_probability:g} throughout and at least {options.start_probability:g} once.",
         f"95 % intervals of means are expanded percentiles of {RESAMPLES:,} bootstrap resamples of blocks of "
-        f"{options.block_s:g} s, longer where there would be more than {MOST_BLOCKS:,} blocks, and none under {LEAST_BLOCKS}.",
+        f"{options.block_s:g} s, longer where there would be more than {MOST_BLOCKS:,}, and none "
+        f"under {LEAST_BLOCKS} blocks.",
     ]
     if options.baseline is not None:
         source = "their frames" if options.baseline == CENTRE else f"their frames in the interval {options.baseline}"
