@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import affekt
 from affekt.analysis.options import AnalyzerOptions
 from affekt.analysis.predict import predict
 from affekt.cli.data import IMPORTERS
@@ -19,6 +20,8 @@ from affekt.cli.train import TrainCommand
 from affekt.evaluation.run import EvaluateOptions
 from affekt.exporting import export
 from affekt.models.card import SHIPPED, read_card
+from affekt.people.options import SummaryOptions
+from affekt.people.summarize import summarize
 from affekt.server.settings import Settings
 from affekt.training.generations import Chain
 from affekt.training.recipe import GROUPS, Augmentation
@@ -42,9 +45,9 @@ def commands(page):
 def options_of(command, words):
     classes = {"train": (TrainCommand, Chain, *GROUPS.values()), "evaluate": (EvaluateOptions,)}
     classes |= {"models": (ModelsCommand,), "demo": (DemoCommand,), "setup": (SetupCommand,)}
-    classes |= {"predict": (AnalyzerOptions,), "serve": (Settings,)}
+    classes |= {"predict": (AnalyzerOptions,), "serve": (Settings,), "summarize": (SummaryOptions,)}
     known = {field.name for each in classes.get(command, ()) for field in dataclasses.fields(each)}
-    functions = {"export": export, "predict": predict}
+    functions = {"export": export, "predict": predict, "summarize": summarize}
     known |= set(inspect.signature(functions[command]).parameters) if command in functions else set()
     known |= {"from"} if command == "setup" else set()
     known |= {"fps", *(option.removeprefix("--") for option in TIMES)} if command == "predict" else set()
@@ -111,3 +114,7 @@ def test_the_tables_give_the_figures_of_the_card(model):
         assert with_interval(found[name]) in row, name
         assert with_interval(found[name]) in page, name
     assert f"{parameters:,}" in page
+
+
+def test_the_citation_names_this_version():
+    assert f"version: {affekt.__version__}\n" in (ROOT / "CITATION.cff").read_text()
