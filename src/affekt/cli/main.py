@@ -83,11 +83,9 @@ def _run(arguments: list[str]) -> None:
     if arguments[:1] == ["help"] and len(arguments) > 1:
         arguments = [*arguments[1:], "--help"]
     if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(help_text())
-        return
+        return print(help_text())
     if arguments[0] in ("-V", "--version", "version"):
-        print(__version__)
-        return
+        return print(__version__)
     name, *rest = arguments
     if name not in COMMANDS:
         close = difflib.get_close_matches(name, COMMANDS, n=1)

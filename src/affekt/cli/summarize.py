@@ -6,7 +6,7 @@ from typing import Annotated
 import tyro
 from tyro.conf import Positional, arg
 
-from affekt.cli.arguments import as_command
+from affekt.cli.arguments import as_command, parsed
 from affekt.people.options import SummaryOptions
 from affekt.people.summarize import USUAL, summarize
 
@@ -21,7 +21,7 @@ TYPES = {
 
 def main(arguments: list[str]) -> None:
     """Run the command."""
-    summary = tyro.cli(as_command(summarize, **TYPES), args=arguments, prog="affekt summarize")
+    summary = parsed(as_command(summarize, **TYPES), arguments, "affekt summarize")
 
     from affekt.terminal import text_table
 
