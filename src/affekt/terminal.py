@@ -31,6 +31,12 @@ def text_table(rows: Sequence[Sequence[Cell]], *, left: int = 1, gap: str = "  "
     return "\n".join(gap.join(row).rstrip() for row in aligned)
 
 
+def printable(text: str) -> str:
+    r"""Return a name as a terminal may show it: what would move its cursor or change its colours becomes `\x1b`."""
+    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in text)
+
+
 def show_progress(shown: bool = True) -> None:
     """Turn the progress bars of affekt on or off for this process.
 
