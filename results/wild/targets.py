@@ -12,9 +12,9 @@
 
 Pictures differ from source to source, so that the network can learn both conventions. Rare sources come several times.
 
-`--world-power 0.5` divides the labels of all rows but FER+'s whole pictures by their own mean to that power, so that rare
-expressions are named more readily there. `--beside-teacher 0.5` writes labels for `--teacher-mixing product`: multiplied
-with the FER+ network's answer by that weight, they are the labels above as long as the crop is unchanged.
+`--world-power 0.5` divides the labels of all rows but FER+'s whole pictures by their own mean to that power, so that
+rare expressions are named more readily there. `--beside-teacher 0.5` writes labels for `--teacher-mixing product`:
+multiplied with the FER+ network's answer by that weight, they are the labels above while the crop is unchanged.
 """
 
 import argparse
