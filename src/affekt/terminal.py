@@ -1,6 +1,7 @@
 """What a person sees on a terminal: tables of plain text, the progress bar, and messages above it."""
 
 import logging
+import re
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,6 +15,14 @@ from affekt.errors import AffektWarning
 Cell = str | int | float | None
 
 _is_shown = True
+
+OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What a terminal obeys rather than shows, and what it cannot show at all."""
+
+
+def printable(text: str) -> str:
+    r"""Return a text for a terminal: what names of strangers would have it obey is written out, such as `\x1b`."""
+    return OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def text_table(rows: Sequence[Sequence[Cell]], *, left: int = 1, gap: str = "  ") -> str:
@@ -68,7 +77,7 @@ class _LinesAboveBars(logging.Handler):
     """Writes each message as a plain line; a bar that is there moves down."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        tqdm.write(self.format(record), file=sys.stderr)
+        tqdm.write(printable(self.format(record)), file=sys.stderr)
 
 
 @contextmanager
@@ -82,7 +91,7 @@ def messages_shown() -> Iterator[None]:
 
     def show_plainly(message: Warning | str, category: type[Warning], *where: Any) -> None:  # noqa: ANN401
         if issubclass(category, AffektWarning):
-            tqdm.write(f"affekt: {message}", file=sys.stderr)
+            tqdm.write(printable(f"affekt: {message}"), file=sys.stderr)
         else:
             usual(message, category, *where)
 

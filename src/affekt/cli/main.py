@@ -8,7 +8,7 @@ import sys
 
 from affekt import __version__
 from affekt.errors import AffektError
-from affekt.terminal import messages_shown, text_table
+from affekt.terminal import messages_shown, printable, text_table
 
 COMMANDS = {
     "data": ("affekt.cli.data", "import a data set into a manifest, or check one"),
@@ -28,6 +28,13 @@ RENAMED = {
     "--sharpness-epochs": "--sam-epochs",
 }
 """Options of an older affekt, and what they are called now."""
+
+SENTENCES = {
+    errno.EACCES: "check who may, or choose another place",
+    errno.EPERM: "check who may, or choose another place",
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+"""What to do about errors of the system that may come from anywhere."""
 
 
 def help_text() -> str:
@@ -83,12 +90,12 @@ def _run(arguments: list[str]) -> None:
     try:
         with messages_shown():
             importlib.import_module(COMMANDS[name][0]).main(rest)
-    except (AffektError, PermissionError) as error:
-        if debug:
+    except (AffektError, OSError) as error:
+        if debug or (isinstance(error, OSError) and error.errno not in SENTENCES):
             raise
-        if isinstance(error, PermissionError):
-            place, why = error.filename or "a file", error.strerror
-            fail(f"expected to read or write {place}, got {why}; check who may, or choose another place")
+        if isinstance(error, OSError):
+            place = error.filename or "a file"
+            fail(f"expected to read or write {place}, got {error.strerror}; {SENTENCES[error.errno]}")
         fail(str(error))
     except KeyboardInterrupt as stop:
         print(f"\naffekt: {stop.args[0] if stop.args else 'stopped'}", file=sys.stderr)
@@ -102,5 +109,5 @@ def _forget_unwritten() -> None:
 
 def fail(sentence: str) -> None:
     """Print one sentence and exit with code 2."""
-    print(f"affekt: {sentence}", file=sys.stderr)
+    print(printable(f"affekt: {sentence}"), file=sys.stderr)
     raise SystemExit(2)

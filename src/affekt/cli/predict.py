@@ -16,6 +16,7 @@ from affekt.analysis.options import AnalyzerOptions
 from affekt.analysis.predict import predict
 from affekt.cli.arguments import as_command
 from affekt.errors import ConfigError
+from affekt.terminal import printable
 
 TIMES = {"--every": "--every-s", "--smooth": "--smooth-s", "--stop-after": "--stop-after-s"}
 """Options that take a time with its unit, and the options in seconds that they stand for."""
@@ -64,7 +65,8 @@ def _predict(*, out: str | Path | None, **options: Any) -> bool:  # noqa: ANN401
     else:
         print(",".join(run.schema), flush=True)
         for answer in run.answers():
-            print(pl.DataFrame(answer.rows, schema=run.schema).write_csv(include_header=False), end="", flush=True)
+            text = pl.DataFrame(answer.rows, schema=run.schema).write_csv(include_header=False)
+            print(printable(text) if sys.stdout.isatty() else text, end="", flush=True)
     return bool(run.summary.problems)
 
 
