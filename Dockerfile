@@ -9,15 +9,15 @@ RUN npm install --prefix web --no-package-lock --ignore-scripts --no-audit --no-
  && npm run --prefix web build
 
 FROM python:3.11-slim
-# The detector is kept here, since a container that is read-only cannot fetch it later.
 ENV AFFEKT_HOME=/opt/affekt PYTHONUNBUFFERED=1
 WORKDIR /build
-COPY pyproject.toml requirements.txt README.md LICENSE ./
+COPY pyproject.toml hatch_build.py requirements.txt README.md LICENSE ./
 COPY src src
 COPY --from=page /build/src/affekt/server/page src/affekt/server/page
+# A container that is read-only cannot fetch the face detector later.
 RUN pip install --no-cache-dir --constraint requirements.txt '.[serve]' \
  && rm -r /build/* \
- && python -c "from affekt.faces.detection import yunet_path; yunet_path()"
+ && affekt setup
 WORKDIR /
 USER 10001:10001
 EXPOSE 8000

@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test coverage page lint bench bench-training bench-predict clean
+.PHONY: demo test coverage page wheel lint bench bench-training bench-predict clean
 
 demo: .venv/ready
 	$(BIN)/affekt demo --out demo
@@ -32,13 +32,17 @@ src/affekt/server/page/vendor/ready: web/package.json web/vendor.sha256 web/vend
 	npm run --prefix web build
 	touch $@
 
+# The package with the live page and the face detector's file, which AFFEKT_DETECTOR_DIR=DIR takes from a folder.
+wheel: .venv/ready page
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
 bench-training: .venv/ready
 	$(BIN)/python benchmarks/frozen_training.py
 
 bench-predict: .venv/ready
 	$(BIN)/python benchmarks/predict_speed.py --out benchmarks/results-predict.md
 
-.venv/ready: requirements.txt pyproject.toml
+.venv/ready: requirements.txt pyproject.toml hatch_build.py
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt
@@ -46,4 +50,4 @@ bench-predict: .venv/ready
 	touch $@
 
 clean:
-	rm -rf .venv demo build dist .coverage* .pytest_cache .ruff_cache web/node_modules src/affekt/server/page/vendor
+	rm -rf .venv demo build dist src/affekt/shipped/detector/*.onnx .coverage* .pytest_cache .ruff_cache web/node_modules src/affekt/server/page/vendor

@@ -43,11 +43,11 @@ def run(job: dict[str, Any], manifest: pl.DataFrame, epochs: int) -> float:
 
 def main() -> None:
     """Warm up on a few pictures, then time the job."""
-    job = json.loads(Path(sys.argv[1]).read_text())
+    job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     run(job, manifest_of(job, WARM_UP_ROWS), epochs=1)
     seconds = run(job, manifest_of(job), job["epochs"])
     versions = {"affekt": __version__, "torch": torch.__version__}
-    Path(job["result"]).write_text(json.dumps({"seconds": seconds, "versions": versions}))
+    Path(job["result"]).write_text(json.dumps({"seconds": seconds, "versions": versions}), encoding="utf-8")
 
 
 if __name__ == "__main__":

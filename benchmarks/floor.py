@@ -9,7 +9,8 @@ import numpy as np
 import onnx
 from speed_ours import median_s
 
-from affekt.faces.detection import FaceDetector, yunet_path
+from affekt.faces.detection import FaceDetector
+from affekt.faces.detector_file import yunet_path
 from affekt.faces.pictures import read_rgb
 from affekt.faces.preprocessing import crop_face, normalise
 from affekt.models.card import ONNX_FILE

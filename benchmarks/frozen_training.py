@@ -93,17 +93,18 @@ def run_job(python: Path, script: str, job: dict[str, Any], folder: Path) -> dic
     result = folder / "result.json"
     result.unlink(missing_ok=True)
     job_file = folder / "job.json"
-    job_file.write_text(json.dumps({**job, "result": str(result)}))
+    job_file.write_text(json.dumps({**job, "result": str(result)}), encoding="utf-8")
     # Cleared on all sides, so that each uses all cores.
     environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
     log = folder / "log.txt"
-    with log.open("w") as output:
+    with log.open("w", encoding="utf-8") as output:
         done = subprocess.run(
             [python, HERE / script, job_file], env=environment, stdout=output, stderr=subprocess.STDOUT, check=False
         )
     if done.returncode:
-        raise SystemExit(f"expected {script} to end well, got exit code {done.returncode}:\n{log.read_text()[-3000:]}")
-    return json.loads(result.read_text())
+        told = log.read_text(encoding="utf-8")[-3000:]
+        raise SystemExit(f"expected {script} to end well, got exit code {done.returncode}:\n{told}")
+    return json.loads(result.read_text(encoding="utf-8"))
 
 
 def sides_here() -> dict[str, Side]:
@@ -142,7 +143,7 @@ def measure(options: Options, sides: dict[str, Side]) -> tuple[list[Measurement]
 def cpu_model() -> str:
     """Return the processor's name."""
     cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.is_file() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.processor() or platform.machine()
 
@@ -215,7 +216,7 @@ def main() -> None:
     page = report(options, measurements, versions, load)
     print(page)
     with written_whole(options.out) as temporary:
-        temporary.write_text(page)
+        temporary.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

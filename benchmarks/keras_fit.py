@@ -68,7 +68,7 @@ def compiled_model(recipe: str) -> Any:
 
 def main() -> None:
     """Warm up on a few pictures, so that tracing is not counted, then time `fit`."""
-    job = json.loads(Path(sys.argv[1]).read_text())
+    job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     keras.utils.set_random_seed(job["seed"])
     model = compiled_model(job["recipe"])
     warm_up = (dataset(job, split, WARM_UP_ROWS) for split in ("train", "val"))
@@ -79,7 +79,7 @@ def main() -> None:
     model.fit(training, validation_data=validation, epochs=job["epochs"], callbacks=[halving], verbose=0)
     seconds = time.perf_counter() - start
     versions = {"keras": keras.__version__, "tensorflow": tf.__version__}
-    Path(job["result"]).write_text(json.dumps({"seconds": seconds, "versions": versions}))
+    Path(job["result"]).write_text(json.dumps({"seconds": seconds, "versions": versions}), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def measured(address: str, camera: Path, seconds: float, executable: str) -> tup
         tab.get_by_role("button", name="Stop camera").click()
         with tab.expect_download() as download:
             tab.get_by_role("button", name="Save csv").click()
-        rows = list(csv.DictReader(Path(download.value.path()).read_text().splitlines()))
+        rows = list(csv.DictReader(Path(download.value.path()).read_text(encoding="utf-8").splitlines()))
         words = tab.locator("#model").inner_text()
         browser.close()
     return rows, words

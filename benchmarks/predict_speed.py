@@ -101,7 +101,7 @@ def main() -> None:
     text = "\n".join(lines) + "\n"
     print(text)
     if options.out is not None:
-        options.out.write_text(text)
+        options.out.write_text(text, encoding="utf-8")
 
 
 def _machine(options: Options) -> str:

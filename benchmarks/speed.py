@@ -210,7 +210,7 @@ def measure_accuracy(bench: Bench, folders: dict[str, Path], data: Path) -> None
     command += ["--predictions", *(bench.folder / f"{stem}.parquet" for stem in tables)]
     command += ["--data", data, "--split", SPLIT, "--out", out, "--mistakes", "0"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    scores = json.loads((out / "metrics.json").read_text())["models"]
+    scores = json.loads((out / "metrics.json").read_text(encoding="utf-8"))["models"]
     ours = {folder.name: name for name, folder in folders.items()}
     for stem, name in (ours | tables).items():
         figure = scores[stem]["figures"]["accuracy"]

@@ -26,7 +26,7 @@ from affekt.models.session import Session
 def peak_mb() -> float:
     """Return the most memory that this process has held."""
     # getrusage would begin with what the process that started this one held.
-    lines = Path("/proc/self/status").read_text().splitlines()
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
@@ -105,8 +105,8 @@ MEASURES = {
 
 def main() -> None:
     """Do the job."""
-    job = json.loads(Path(sys.argv[1]).read_text())
-    Path(job["result"]).write_text(json.dumps(MEASURES[job["kind"]](job)))
+    job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    Path(job["result"]).write_text(json.dumps(MEASURES[job["kind"]](job)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -103,8 +103,8 @@ MEASURES = {"crops": measure_crops, "pictures": measure_pictures, "classify": cl
 
 def main() -> None:
     """Do the job."""
-    job = json.loads(Path(sys.argv[1]).read_text())
-    Path(job["result"]).write_text(json.dumps(MEASURES[job["kind"]](job)))
+    job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    Path(job["result"]).write_text(json.dumps(MEASURES[job["kind"]](job)), encoding="utf-8")
 
 
 if __name__ == "__main__":

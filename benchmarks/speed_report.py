@@ -144,7 +144,11 @@ def page(found: Found, chart: str | None, *, load: float, took_s: float, argumen
         for name, each in found.lost_points.items()
     )
     rates = found.floor["multiply_adds_per_s"] / 1e9, found.floor["bytes_per_s"] / 1e9
-    pins = [line.split("==") for line in (HERE / "requirements-peers.txt").read_text().splitlines() if "==" in line]
+    pins = [
+        line.split("==")
+        for line in (HERE / "requirements-peers.txt").read_text(encoding="utf-8").splitlines()
+        if "==" in line
+    ]
     peers = ", ".join(f"{name} {pin}" for name, pin in pins if name in PEERS)
     # Folders are this machine's own affair.
     shown = [Path(argument).name if os.sep in argument else argument for argument in arguments]
@@ -206,4 +210,4 @@ def write_report(found: Found, out: Path, *, load: float, took_s: float, argumen
     text = page(found, chart.name if chart else None, load=load, took_s=took_s, arguments=arguments)
     print(text)
     with written_whole(out) as temporary:
-        temporary.write_text(text)
+        temporary.write_text(text, encoding="utf-8")

@@ -54,12 +54,12 @@ class House:
     @cached_property
     def trees(self) -> dict[str, ast.Module]:
         """Return every module's syntax tree."""
-        return {name: ast.parse(path.read_text()) for name, path in self.files.items()}
+        return {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in self.files.items()}
 
     @cached_property
     def lines(self) -> dict[str, int]:
         """Return every module's number of lines."""
-        return {name: len(path.read_text().splitlines()) for name, path in self.files.items()}
+        return {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in self.files.items()}
 
     @cached_property
     def imports(self) -> dict[str, set[str]]:
@@ -167,7 +167,9 @@ def plan(house: House) -> str:
 
 def planned_page() -> tuple[str, str, str]:
     """Return the page on the architecture: what stands before its plan, the plan, and what stands after it."""
-    before, start, rest = PAGE.read_text().partition("<!-- the plan, written by scripts/house.py --plan -->\n```text\n")
+    before, start, rest = PAGE.read_text(encoding="utf-8").partition(
+        "<!-- the plan, written by scripts/house.py --plan -->\n```text\n"
+    )
     found, end, after = rest.partition("\n```\n<!-- end of the plan -->\n")
     return before + start, found, end + after
 
@@ -238,7 +240,7 @@ def main() -> None:
     """Print the table, or write the plan."""
     if sys.argv[1:] == ["--plan"]:
         before, _, after = planned_page()
-        PAGE.write_text(before + plan(House(HERE / "src" / "affekt")) + after)
+        PAGE.write_text(before + plan(House(HERE / "src" / "affekt")) + after, encoding="utf-8")
         return
     tree = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else HERE
     house = House(tree / "src" / "affekt")

@@ -14,6 +14,7 @@ from affekt.cli.demo import DemoCommand
 from affekt.cli.main import COMMANDS
 from affekt.cli.models import ModelsCommand
 from affekt.cli.predict import TIMES
+from affekt.cli.setup import SetupCommand
 from affekt.cli.train import TrainCommand
 from affekt.evaluation.run import EvaluateOptions
 from affekt.exporting import export
@@ -40,11 +41,12 @@ def commands(page):
 
 def options_of(command, words):
     classes = {"train": (TrainCommand, Chain, *GROUPS.values()), "evaluate": (EvaluateOptions,)}
-    classes |= {"models": (ModelsCommand,), "demo": (DemoCommand,)}
+    classes |= {"models": (ModelsCommand,), "demo": (DemoCommand,), "setup": (SetupCommand,)}
     classes |= {"predict": (AnalyzerOptions,), "serve": (Settings,)}
     known = {field.name for each in classes.get(command, ()) for field in dataclasses.fields(each)}
     functions = {"export": export, "predict": predict}
     known |= set(inspect.signature(functions[command]).parameters) if command in functions else set()
+    known |= {"from"} if command == "setup" else set()
     known |= {"fps", *(option.removeprefix("--") for option in TIMES)} if command == "predict" else set()
     known |= {f"augmentation.{field.name}" for field in dataclasses.fields(Augmentation)}
     return {name.replace("_", "-") for name in known} | {f"no-{name}" for name in known}

@@ -52,7 +52,8 @@ def _timeline(work: Path) -> None:
     _predict(video, "--out", work / "faces.parquet", "--timeline", work)
     svg = next(work.rglob("*.svg"))
     width, height = (
-        round(float(side)) for side in svg.read_text().partition('viewBox="0 0 ')[2].partition('"')[0].split()
+        round(float(side))
+        for side in svg.read_text(encoding="utf-8").partition('viewBox="0 0 ')[2].partition('"')[0].split()
     )
     picture = HERE / "predict-timeline.png"
     options = ("--headless", "--no-sandbox", "--hide-scrollbars", f"--window-size={width},{height}")

@@ -15,7 +15,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from affekt.data.manifest import read_manifest, read_row_rgb, select_split
-from affekt.faces.detection import FaceDetector, yunet_path
+from affekt.faces.detection import FaceDetector
+from affekt.faces.detector_file import yunet_path
 
 SETTINGS = ((2, 0.5), (3, 0.0), (3, 0.5), (4, 0.25))
 """How much a picture is enlarged, and how much border is added, as a fraction of its side."""

@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--checked", type=Path, default=Path(__file__).with_name("students_checked.txt"))
     options = parser.parse_args()
-    checked = set(options.checked.read_text().split())
+    checked = set(options.checked.read_text(encoding="utf-8").split())
     pictures = list(labelled_pictures(options.tar, "students"))
     on_checked = {person(label["source_id"]) for label, _ in pictures if Path(label["image"]).stem in checked}
     rows = []

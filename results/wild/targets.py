@@ -11,6 +11,9 @@
   and scaled down, face-api's network and `fer`'s; then the source's own label, where it has one, by a share.
 
 Pictures differ from source to source, so that the network can learn both conventions. Rare sources come several times.
+
+`--world-power 0.5` writes the labels that the last layers learn at the end: those of all rows but FER+'s whole pictures
+are divided by their own mean to that power, so that rare expressions are named more readily there.
 """
 
 import argparse
@@ -33,24 +36,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("ferplus", "students", "diffusionfer", "drawn", "answers", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--world-power", type=float, default=0.0)
     options = parser.parse_args()
     answers = pl.read_parquet(options.answers)
     ferplus = read_manifest(options.ferplus)
     training = ferplus.filter(pl.col("split") == "train")
     shares = training["votes"].to_numpy().mean(0)
     prior = np.log(shares) - np.log(shares)[:7].mean()
-    frames = [*ferplus_rows(training, answers, prior), ferplus.filter(pl.col("split") == "held")]
+    whole, found = ferplus_rows(training, answers, prior)
+    others = []
     for name in ("students", "diffusionfer", "drawn"):
         rows = read_manifest(getattr(options, name))
         rows = rows.filter(pl.col("split") == "train").with_columns(source=pl.lit(name))
-        frames += repeated(labelled(rows, answers, prior, LABEL_SHARE[name]), TIMES[name])
-    wanted = read_manifest(options.ferplus).columns[:13]
-    frame = pl.concat([each.select(wanted) for each in frames], how="vertical_relaxed")
+        others += repeated(labelled(rows, answers, prior, LABEL_SHARE[name]), TIMES[name])
+    if options.world_power:
+        shares = np.concatenate([each["votes"].to_numpy() for each in (found, *others)]).mean(0)
+        found, *others = [divided(each, shares, options.world_power) for each in (found, *others)]
+    held = ferplus.filter(pl.col("split") == "held")
+    wanted = ferplus.columns[:13]
+    frame = pl.concat([each.select(wanted) for each in (whole, found, held, *others)], how="vertical_relaxed")
     write_manifest(frame, options.out)
     print(frame.group_by("split", "source").len().sort("split", "source"))
 
 
-def ferplus_rows(rows: pl.DataFrame, answers: pl.DataFrame, prior: np.ndarray) -> list[pl.DataFrame]:
+def ferplus_rows(rows: pl.DataFrame, answers: pl.DataFrame, prior: np.ndarray) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return FER+ rows twice: the whole pictures, and every second picture cut to the box that YuNet finds."""
     rows = rows.with_columns(source=pl.lit("ferplus")).join(answers, on=["source", "source_id"], how="left")
     votes, affekt = rows["votes"].to_numpy(), softmax(rows["affekt"].to_numpy())
@@ -61,7 +70,7 @@ def ferplus_rows(rows: pl.DataFrame, answers: pl.DataFrame, prior: np.ndarray) -
         box_xyxy="yunet_box_xyxy", source_id=pl.col("source_id") + " box"
     )
     found = found.gather_every(2).filter(pl.col("box_xyxy").is_not_null())
-    return [with_votes(rows, whole), found]
+    return with_votes(rows, whole), found
 
 
 def labelled(rows: pl.DataFrame, answers: pl.DataFrame, prior: np.ndarray, share: float) -> pl.DataFrame:
@@ -76,6 +85,11 @@ def labelled(rows: pl.DataFrame, answers: pl.DataFrame, prior: np.ndarray, share
     one_hot = np.eye(len(LABELS))[index.to_numpy()]
     known = (index >= 0).to_numpy()[:, None]
     return with_votes(rows, np.where(known, (1 - share) * said + share * one_hot, said))
+
+
+def divided(rows: pl.DataFrame, shares: np.ndarray, power: float) -> pl.DataFrame:
+    """Divide the soft labels of rows by shares to a power."""
+    return with_votes(rows, softmax(np.log(np.maximum(rows["votes"].to_numpy(), 1e-5)) - power * np.log(shares)))
 
 
 def repeated(rows: pl.DataFrame, times: int) -> list[pl.DataFrame]:

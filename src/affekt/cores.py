@@ -42,7 +42,7 @@ def prefetch(
 def processor() -> str:
     """Return the processor's name and, where the system lists what it can do, a number that changes with it."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor() or platform.machine()
     fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}

@@ -1,4 +1,4 @@
-"""Every error affekt raises on purpose, and the two checks that all rooms share.
+"""Every error affekt raises on purpose, and two checks that all packages share.
 
 Each message is one sentence: what was expected, what arrived, where, and what to type next.
 """

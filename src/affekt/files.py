@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and the folder that keeps files between runs."""
+"""Files written whole or not at all, what lies in folders, and the folder that keeps files between runs."""
 
 import os
 import zlib
@@ -7,6 +7,40 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from affekt.errors import ConfigError, DataError
+
+LITTER = (".", "@eaDir", "@tmp", "@Recycle", "#recycle", "#snapshot", "$RECYCLE.BIN", "__MACOSX")
+"""What the names of files and folders begin with that systems and programs leave among pictures."""
+THUMBNAIL_ENDING = ".thm"
+"""Of the small pictures that cameras write beside their videos."""
+
+
+def is_litter(name: str) -> bool:
+    """Whether a file or folder is hidden, or holds thumbnails, checkpoints, deleted files or a Mac's resource forks."""
+    return name not in (os.curdir, os.pardir) and (name.startswith(LITTER) or name.lower().endswith(THUMBNAIL_ENDING))
+
+
+def folders_below(folder: str, locked: list[str] | None = None) -> Iterator[tuple[str, list[str], bool]]:
+    """Yield a folder and those below it, each with its files, and whether it is, or lies in, litter.
+
+    Links are followed, each folder once; of two ways to one the way without litter counts. Folders that may not be read
+    are added to `locked`.
+    """
+    seen: set[str] = set()
+    tops = [folder]  # and then its litter
+    for number, top in enumerate(tops):
+        is_left, told = number > 0, [] if number or locked is None else locked
+        walk = os.walk(top or os.curdir, followlinks=True, onerror=lambda error, told=told: told.append(error.filename))
+        for place, folders, files in walk:
+            real = os.path.realpath(place)
+            if real in seen:
+                folders.clear()
+                continue
+            seen.add(real)
+            if not is_left:
+                tops += [os.path.join(place, name) for name in sorted(folders) if is_litter(name)]  # noqa: PTH118
+                folders[:] = [name for name in folders if not is_litter(name)]
+            folders.sort()
+            yield (place if folder else place.removeprefix(os.curdir + os.sep)), files, is_left
 
 
 @contextmanager

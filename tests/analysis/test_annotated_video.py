@@ -7,9 +7,10 @@ import av
 import numpy as np
 import polars as pl
 import pytest
+from PIL import Image
 
 from affekt.analysis.analyzer import Analyzer
-from affekt.analysis.annotated_video import CODECS, write_annotated_video
+from affekt.analysis.annotated_video import CODECS, _fitted, write_annotated_video
 from affekt.analysis.rows import SCHEMA, empty_row
 from affekt.analysis.video import read_frames
 from affekt.errors import PictureError
@@ -108,3 +109,12 @@ def test_a_video_whose_pixels_are_not_square_is_marked_as_it_is_shown(small_mode
     assert image_rgb.shape == (576, width, 3)
     columns = np.flatnonzero((np.abs(image_rgb[40:100].astype(int) - 100).max(axis=2) > 60).any(axis=0))
     assert columns[0] == pytest.approx(width - 200, abs=4)
+
+
+def test_frames_of_another_size_are_drawn_whole():
+    large = Image.fromarray(np.full((240, 160, 3), 200, np.uint8))
+    fitted = np.asarray(_fitted(large, 160, 120))
+    assert fitted.shape == (120, 160, 3)
+    assert fitted[:, 40:120].min() == 200
+    assert fitted[:, :39].max() == fitted[:, 121:].max() == 0
+    assert np.asarray(_fitted(large, 160, 240)).min() == 200

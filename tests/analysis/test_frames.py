@@ -79,3 +79,9 @@ def test_open_files_are_read_where_they_stand(tmp_path):
     assert closed.problem == "read of closed file"
     with pytest.raises(ConfigError, match=r"in binary mode, got one in text mode; type: open\(path, 'rb'\)"):
         list(frames_of([io.StringIO("a")], AnalyzerOptions(), Event()))
+
+
+def test_addresses_are_said_not_to_be_fetched():
+    for address in ("https://example.org/face.jpg", "s3://bucket/a.mp4"):
+        (frame,) = frames_of([address], AnalyzerOptions(), Event())
+        assert frame.problem == "an address, which affekt does not fetch; download it and name the file"

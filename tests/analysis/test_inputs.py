@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from affekt.analysis.inputs import find_inputs, is_video, place_below, shown
+from affekt.analysis.inputs import find_inputs, is_video, place_below, shown, told_of_passed_over
 from affekt.errors import DataError
+from affekt.faces.pictures import kind_of_file
 
 
 @pytest.fixture
@@ -158,3 +159,68 @@ def test_a_folder_that_may_not_be_read_stays_to_become_a_row(folder, monkeypatch
 @pytest.mark.parametrize("name", ["a" * 5000 + ".jpg", "nul\0.jpg"])
 def test_names_that_no_file_can_have_stay_too(folder, name):
     assert names([name]) == (name,)
+
+
+LITTER = (
+    *(".hidden.jpg", "._a.jpg", "._clip.mp4", "clip.THM", "__MACOSX/._a.jpg", ".Trash-1000/files/a.jpg"),
+    *(".thumbnails/large/a.png", "@eaDir/a.jpg/SYNOPHOTO_THUMB_M.jpg", ".ipynb_checkpoints/a-checkpoint.jpg"),
+)
+
+
+def test_what_systems_leave_among_pictures_is_passed_over_and_counted(folder):
+    for name in LITTER:
+        (folder / "faces" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "faces" / name).touch()
+    everything = ("faces/[1].jpg", "faces/a.PNG", "faces/b.jpg", "faces/deep/c.webp")
+    found, passed_over = find_inputs(["faces"])
+    assert found == everything
+    assert told_of_passed_over(passed_over) == [
+        "passed over 9 hidden, thumbnail or checkpoint files",
+        "passed over 1 file not named like pictures or videos",
+    ]
+    assert names(["faces/**/*.jpg"]) == ("faces/[1].jpg", "faces/b.jpg")
+    # Whoever names it means it.
+    assert names(["faces/._a.jpg", "faces/.thumbnails"]) == ("faces/._a.jpg", "faces/.thumbnails/large/a.png")
+    assert names(["faces/.thumbnails/**/*.png"]) == ("faces/.thumbnails/large/a.png",)
+
+
+def test_a_path_named_again_is_taken_once_and_told(folder):
+    found, passed_over = find_inputs(["faces/b.jpg", "faces", "./faces//b.jpg", "faces/deep/../b.jpg"])
+    assert found == ("faces/b.jpg", "faces/[1].jpg", "faces/a.PNG", "faces/deep/c.webp", "faces/deep/../b.jpg")
+    assert told_of_passed_over(passed_over)[0] == "read once what was named 2 times more"
+
+
+BEGINNINGS = {
+    b"\xff\xd8\xff\xe0\0\x10JFIF": "picture",
+    b"\x89PNG\r\n\x1a\n": "picture",
+    b"II*\0\x08\0\0\0": "picture",
+    b"\0\0\0\x20ftypheic": "picture",
+    b"\0\0\0\x20ftypisom": "video",
+    b"\0\0\0\x08wide\0\0\0\0mdat": "video",
+    b"\x1aE\xdf\xa3\x01": "video",
+    b"YUV4MPEG2 W64 H48": "video",
+    b"\0\0\x01\xb3\x14\0": "video",
+    (b"G" + bytes(187)) * 6: "video",
+    (bytes(4) + b"G" + bytes(187)) * 6: "video",
+    b"\0\0\0\x20ftypM4A ": None,
+    b"BMW and others": None,
+    b"Good morning": None,
+    b"": None,
+}
+
+
+@pytest.mark.parametrize(("beginning", "kind"), BEGINNINGS.items())
+def test_content_decides_what_is_a_picture_and_what_a_video(folder, beginning, kind):
+    for name in ("faces/x.jpg", "faces/x.mp4", "faces/x.LRV", "faces/x"):
+        (folder / name).write_bytes(beginning)
+    assert kind_of_file("faces/x") == kind
+    assert is_video("faces/x.jpg") == (kind == "video")
+    assert is_video("faces/x.mp4") == (kind != "picture")
+    found = names(["faces"])
+    assert ("faces/x.LRV" in found) == (kind == "video")
+    assert ("faces/x" in found) == (kind is not None)
+
+
+def test_addresses_stay_and_are_no_patterns(folder):
+    for address in ("https://example.org/a.jpg?x=[1]", "s3://bucket/*.jpg", "rtsp://camera/1"):
+        assert names([address]) == (address,)

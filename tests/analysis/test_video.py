@@ -6,7 +6,9 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 
+from affekt.analysis import video
 from affekt.analysis.video import IncompleteVideo, read_frames
 from affekt.errors import PictureError
 
@@ -211,3 +213,92 @@ def test_square_pixels_are_the_codecs_own(tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
     frame = next(read_frames(with_pixels(tmp_path / "a.mp4", Fraction(1), noise)))
     assert np.array_equal(frame.image_rgb, frame.decoded.to_ndarray(format="rgb24"))
+
+
+@pytest.mark.parametrize(
+    ("abcd", "how"),
+    [
+        ((1, 0, 0, 1), lambda picture: picture),
+        ((0, 1, -1, 0), lambda picture: np.rot90(picture, -1)),
+        ((-1, 0, 0, -1), lambda picture: np.rot90(picture, 2)),
+        ((0, -1, 1, 0), np.rot90),
+        ((-1, 0, 0, 1), np.fliplr),
+        ((1, 0, 0, -1), np.flipud),
+        ((0, 1, 1, 0), lambda picture: picture.swapaxes(0, 1)),
+        ((0, -1, -1, 0), lambda picture: np.rot90(picture, 2).swapaxes(0, 1)),
+    ],
+)
+def test_the_whole_display_matrix_is_applied(write_video, abcd, how):
+    quarters = np.zeros((64, 96, 3), np.uint8)
+    quarters[:32, :48], quarters[:32, 48:], quarters[32:, :48] = 80, 160, 240
+    path = write_video([quarters] * 2)
+    one = 1 << 16
+    identity = b"".join(number.to_bytes(4, "big") for number in (one, 0, 0, 0, one, 0, 0, 0, 1 << 30))
+    a, b, c, d = (number * one for number in abcd)
+    wanted = b"".join(number.to_bytes(4, "big", signed=True) for number in (a, b, 0, c, d, 0, 0, 0, 1 << 30))
+    start = path.read_bytes()
+    second = start.index(identity, start.index(identity) + 1)
+    path.write_bytes(start[:second] + wanted + start[second + len(wanted) :])
+    for frame in read_frames(str(path)):
+        shown, expected = frame.image_rgb, how(quarters)
+        assert shown.shape == expected.shape
+        assert np.abs(shown.astype(int) - expected).mean() < 8
+
+
+def with_streams(path, *streams):
+    """Write streams of one grey each: its side, its value, and whether players show it."""
+    with av.open(path, "w") as container:
+        added = []
+        for side, value, disposition in streams:
+            is_cover = Disposition.attached_pic in disposition
+            stream = container.add_stream("mjpeg" if is_cover else "mpeg4", rate=25)
+            stream.width = stream.height = side
+            stream.pix_fmt, stream.disposition = "yuvj420p" if is_cover else "yuv420p", disposition
+            added.append((stream, av.VideoFrame.from_ndarray(np.full((side, side, 3), value, np.uint8))))
+        for stream, picture in added:
+            container.mux(stream.encode(picture))
+            container.mux(stream.encode())
+    return str(path)
+
+
+def test_of_several_streams_the_default_one_is_read_and_never_a_cover(tmp_path):
+    nothing, default, cover = Disposition(0), Disposition.default, Disposition.attached_pic
+    (frame,) = read_frames(with_streams(tmp_path / "default.mkv", (64, 50, nothing), (96, 200, default)))
+    assert frame.image_rgb.shape == (96, 96, 3)
+    (frame,) = read_frames(with_streams(tmp_path / "none.mp4", (64, 50, nothing), (96, 200, nothing)))
+    assert frame.image_rgb.shape == (64, 64, 3)
+    (frame,) = read_frames(with_streams(tmp_path / "cover.mp4", (64, 50, cover), (96, 200, nothing)))
+    assert frame.image_rgb.shape == (96, 96, 3)
+
+
+def test_frames_over_the_limit_are_refused_before_one_is_decoded(write_video, monkeypatch):
+    path = str(write_video(GREYS[:2]))
+    monkeypatch.setattr(video, "MAX_FRAME_PIXELS", 100_000)  # FFmpeg counts the edges that codecs add
+    assert len(list(read_frames(path))) == 2
+    monkeypatch.setattr(video, "MAX_FRAME_PIXELS", 64 * 96 - 1)
+    monkeypatch.setattr(video, "_decoded", lambda *_: pytest.fail("a frame was decoded"))
+    with pytest.raises(PictureError, match="96x64 pixels, over the limit of 6,143 for videos"):
+        next(read_frames(path))
+
+
+def test_frames_that_grow_over_the_limit_are_lost_and_told(tmp_path, monkeypatch):
+    small, large = (np.full((side, side, 3), 90, np.uint8) for side in (64, 128))
+    path = grown(tmp_path / "grows.m2v", small, small, large, large)
+    assert [frame.image_rgb.shape[0] for frame in read_frames(path)][-2:] == [128, 128]
+    monkeypatch.setattr(video, "MAX_FRAME_PIXELS", 64 * 64)
+    frames, told = frames_and_loss(path)
+    assert [frame.image_rgb.shape[0] for frame in frames] == [64]
+    assert told == "some of it could not be decoded; its rows leave that out"
+
+
+def grown(path, *pictures):
+    """Write a stream of MPEG-2 in which each picture begins a new sequence, of its own size."""
+    encoded = b""
+    for picture in pictures:
+        encoder = av.CodecContext.create("mpeg2video", "w")
+        encoder.height, encoder.width = picture.shape[:2]
+        encoder.pix_fmt, encoder.framerate, encoder.time_base = "yuv420p", Fraction(25), Fraction(1, 25)
+        packets = [*encoder.encode(av.VideoFrame.from_ndarray(picture)), *encoder.encode()]
+        encoded += b"".join(map(bytes, packets))
+    path.write_bytes(encoded)
+    return str(path)

@@ -90,7 +90,7 @@ def test_a_reader_that_went_away_is_no_error(arguments, unbuffered):
 @pytest.mark.parametrize("unbuffered", [False, True])
 @pytest.mark.parametrize("arguments", [["--help"], ["models"]])
 def test_a_full_disk_under_standard_output_is_one_sentence(arguments, unbuffered):
-    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device, not a file
+    with open("/dev/full", "w", encoding="utf-8") as full:  # noqa: PTH123 - a device, not a file
         done = run(arguments, full, unbuffered)
     assert done.returncode == 2
     assert done.stderr == (

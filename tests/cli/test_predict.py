@@ -108,7 +108,7 @@ def test_the_table_goes_to_standard_output(pictures, small_model, capsys):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_a_full_disk_behind_standard_output_is_one_sentence(pictures, small_model):
     command = [sys.executable, "-m", "affekt", "predict", pictures / "grey.jpg", "--model", small_model]
-    with Path("/dev/full").open("w") as full:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
         run = subprocess.run([*command, "--faces", "whole"], stdout=full, stderr=subprocess.PIPE, text=True)
     assert run.returncode == 2
     assert run.stderr == (
@@ -323,3 +323,30 @@ def test_a_runtime_that_is_not_installed_is_one_sentence(pictures, small_model, 
             run("pictures", "--model", small_model, "--faces", "whole", "--runtime", runtime)
         assert stop.value.code == 2
         assert advice in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "page", [{"PYTHONIOENCODING": "cp1252"}, {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}], ids=["cp1252", "C"]
+)
+def test_rows_are_utf8_whatever_the_code_page(tmp_path, small_model, page):
+    for name in ("a.png", "한국어.png", "z.png"):
+        Image.new("RGB", (64, 64)).save(tmp_path / name)
+    (tmp_path / "list.txt").write_text("한국어.png\nz.png\n", encoding="utf-8")
+    environment = {**os.environ, "PYTHONUTF8": "0", **page}
+    command = [sys.executable, "-m", "affekt", "predict", "--model", small_model, "--faces", "whole"]
+    for given, typed in ((".", None), ("list.txt", None), ("-", "한국어.png\nz.png\n".encode())):
+        done = subprocess.run([*command, given], cwd=tmp_path, env=environment, input=typed, capture_output=True)
+        rows = pl.read_csv(done.stdout)
+        assert done.returncode == 0, done.stderr
+        assert [Path(name).name for name in rows["input"]][-2:] == (
+            ["z.png", "한국어.png"] if given == "." else ["한국어.png", "z.png"]
+        )
+
+
+def test_words_in_parquet_are_plain_strings(tmp_path, small_model, monkeypatch):
+    """R and pandas would take categories in an order for a scale."""
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (64, 64)).save("a.png")
+    main(["predict", "a.png", "--model", str(small_model), "--faces", "whole", "--out", "t.parquet"])
+    assert pl.read_parquet_schema("t.parquet")["emotion"] == pl.String
+    assert pl.read_parquet("t.parquet")["emotion"].item() is not None

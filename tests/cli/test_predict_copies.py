@@ -4,6 +4,7 @@ import io
 import os
 import signal
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -179,3 +180,28 @@ def test_a_bar_moves_while_videos_are_copied(predict, write_video, monkeypatch):
     predict("video.mp4", "--out", "faces.csv", "--draw", "marked")
     assert "drawing video 1 of 1" in terminal.getvalue()
     assert shares[-5:] == pytest.approx([0, 1 / 3, 2 / 3, 1, 1])
+
+
+def test_a_video_of_which_no_copy_can_be_made_keeps_no_other_from_its_copy(write_video, predict, capsys, monkeypatch):
+    grey = np.full((64, 96, 3), 99, np.uint8)
+    for name, picture in {"a.mp4": grey, "b.mp4": grey, "c.mkv": grey[:1, :1]}.items():
+        write_video([picture] * 3, name=name, codec="ffv1" if name == "c.mkv" else "mpeg4")
+    encoded, made = annotated_video._stream, []
+
+    def refused_once(*arguments):
+        made.append(arguments)
+        if len(made) == 1:
+            raise ValueError("a time that no MP4 can hold")
+        return encoded(*arguments)
+
+    monkeypatch.setattr(annotated_video, "_stream", refused_once)
+    with pytest.raises(SystemExit) as end:
+        predict("a.mp4", "b.mp4", "c.mkv", "--out", "t.csv", "--draw", "marked")
+    assert end.value.code == 1
+    assert files(Path("marked")) == ["b.mp4.mp4", "c.mkv.mp4"]
+    told = capsys.readouterr().err
+    assert "  1 video not drawn\n" in told
+    assert (
+        f"    expected to write {Path('marked/a.mp4.mp4')}, got a time that no MP4 can hold; draw no copy of a.mp4"
+        in told
+    )

@@ -39,7 +39,8 @@ def test_the_table_says_that_valence_and_arousal_are_projected(projected_model, 
     for name in ("faces.csv", "faces.parquet"):
         run("faces", "--model", projected_model, "--out", name)
         assert "  valence and arousal are projected, not rated" in capsys.readouterr().err
-    assert json.loads(Path("faces.csv-metadata.json").read_text())["valence_arousal_origin"] == "projected"
+    metadata = json.loads(Path("faces.csv-metadata.json").read_text(encoding="utf-8"))
+    assert metadata["valence_arousal_origin"] == "projected"
     assert pl.read_parquet_metadata("faces.parquet")["valence_arousal_origin"] == "projected"
     run("faces", "--model", projected_model)
     assert "  valence and arousal are projected, not rated" in capsys.readouterr().err

@@ -1,10 +1,6 @@
 """Finding faces: the arithmetic by itself, then YuNet on a photograph, against OpenCV's own use of the same file."""
 
 import builtins
-import hashlib
-import http.client
-import io
-import urllib.error
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from affekt.errors import ConfigError, MissingExtra, ModelError
-from affekt.faces import detection
-from affekt.faces.detection import YUNET_FILE, CascadeDetector, FaceDetector, decode, without_overlaps, yunet_path
+from affekt.errors import ConfigError, MissingExtra
+from affekt.faces.detection import CascadeDetector, FaceDetector, decode, without_overlaps
 
 YUNET = Path(__file__).resolve().parents[2] / ".." / "shared" / "models" / "face_detection_yunet_2026may.onnx"
 needs_yunet = pytest.mark.skipif(not YUNET.is_file(), reason=f"needs shared/models/{YUNET.name} beside the checkout")
@@ -166,107 +161,3 @@ def test_without_scikit_image_the_cascade_says_what_to_install(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(MissingExtra, match=r"skimage\.data is not installed; type: pip install 'affekt\[cascade\]'"):
         CascadeDetector()
-
-
-CONTENT = b"a detector"
-
-
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("AFFEKT_HOME", str(tmp_path))
-    monkeypatch.setattr(detection, "YUNET_SHA256", hashlib.sha256(CONTENT).hexdigest())
-    return tmp_path
-
-
-def answering(monkeypatch, answer):
-    asked = []
-
-    def urlopen(url, timeout):
-        asked.append(url)
-        if isinstance(answer, Exception):
-            raise answer
-        return io.BytesIO(answer)
-
-    monkeypatch.setattr(detection.urllib.request, "urlopen", urlopen)
-    return asked
-
-
-def test_it_is_fetched_once(home, monkeypatch):
-    asked = answering(monkeypatch, CONTENT)
-    assert yunet_path().read_bytes() == CONTENT
-    assert yunet_path() == home / "detectors" / YUNET_FILE
-    assert len(asked) == 1
-
-
-def test_another_file_is_refused_and_not_kept(home, monkeypatch):
-    answering(monkeypatch, b"a web page")
-    with pytest.raises(ModelError, match="expected the face detector with sha256"):
-        yunet_path()
-    assert not list(home.rglob("*.onnx"))
-
-
-def test_a_damaged_file_is_named(home):
-    place = home / "detectors" / YUNET_FILE
-    place.parent.mkdir()
-    place.write_bytes(CONTENT[:4])
-    with pytest.raises(ModelError, match="delete the file") as caught:
-        yunet_path()
-    assert str(place) in str(caught.value)
-
-
-def test_without_a_network_the_error_says_where_to_put_it(home, monkeypatch):
-    answering(monkeypatch, urllib.error.URLError("no route"))
-    with pytest.raises(ModelError, match="no route; put the file there by hand") as caught:
-        yunet_path()
-    assert str(home / "detectors" / YUNET_FILE) in str(caught.value)
-
-
-def test_an_answer_that_breaks_off_is_one_sentence(home, monkeypatch):
-    answering(monkeypatch, http.client.IncompleteRead(CONTENT[:4], 6))
-    with pytest.raises(ModelError, match=r"got IncompleteRead\(4 bytes read, 6 more expected\); put the file there"):
-        yunet_path()
-
-
-def test_a_file_that_cannot_be_read_is_one_sentence(home):
-    (home / "detectors" / YUNET_FILE).mkdir(parents=True)
-    with pytest.raises(
-        ModelError, match=r"expected to read the face detector at .*, got Is a directory; let this user"
-    ):
-        yunet_path()
-
-
-@pytest.fixture
-def unwritable(home, monkeypatch):
-    """A home that is a file, and so can hold none."""
-    (home / "file").write_text("")
-    monkeypatch.setenv("AFFEKT_HOME", str(home / "file"))
-    detection._kept_for_now.cache_clear()
-    yield
-    detection._kept_for_now.cache_clear()
-
-
-def test_without_a_place_to_keep_it_it_lasts_as_long_as_the_process(unwritable, monkeypatch):
-    asked, ends = answering(monkeypatch, CONTENT), []
-    monkeypatch.setattr(detection.atexit, "register", ends.append)
-    path = yunet_path()
-    assert path.read_bytes() == CONTENT
-    assert yunet_path() == path
-    assert len(asked) == 2
-    ends[0]()
-    assert not path.exists()
-
-
-def test_without_any_place_to_write_it_is_one_sentence(unwritable, monkeypatch):
-    def nowhere(prefix):
-        raise FileNotFoundError(2, "No usable temporary directory found")
-
-    answering(monkeypatch, CONTENT)
-    monkeypatch.setattr(detection.tempfile, "TemporaryDirectory", nowhere)
-    with pytest.raises(ModelError, match=r"No usable temporary directory found; set AFFEKT_HOME"):
-        yunet_path()
-
-
-def test_without_a_home_it_says_how_to_choose_one(monkeypatch):
-    monkeypatch.setenv("AFFEKT_HOME", "~nobody-has-this-name/affekt")
-    with pytest.raises(ModelError, match="set AFFEKT_HOME to a folder"):
-        yunet_path()

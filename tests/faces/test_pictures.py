@@ -5,6 +5,7 @@ import os
 import struct
 import subprocess
 import sys
+import tracemalloc
 import zlib
 
 import numpy as np
@@ -298,3 +299,85 @@ def test_deeper_arrays_are_scaled_once():
 def test_arrays_that_cannot_be_meant_are_refused_with_what_to_type(array, told):
     with pytest.raises(ConfigError, match=told):
         rgb_of_array(array)
+
+
+def png_with(path, *chunks):
+    """Write a PNG of noise with chunks of text or profiles before its pixels, and return its pixels."""
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+    content = path.read_bytes()
+    framed = b"".join(
+        len(data).to_bytes(4) + name + data + (zlib.crc32(name + data) ^ wrong).to_bytes(4)
+        for name, data, wrong in chunks
+    )
+    path.write_bytes(content[:33] + framed + content[33:])
+    return pixels
+
+
+LONG = zlib.compress(bytes(3_000_000))
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [(b"zTXt", b"note\0\0" + LONG, 0), (b"iCCP", b"profile\0\0" + LONG, 0), (b"tEXt", b"note\0words", 1)],
+    ids=["long text", "long profile", "wrong checksum"],
+)
+def test_text_and_profiles_never_make_a_picture_unreadable(tmp_path, chunk):
+    path = tmp_path / "a.png"
+    pixels = png_with(path, chunk)
+    for source in (path, path.read_bytes()):
+        np.testing.assert_array_equal(read_rgb(source), pixels)
+        assert picture_size(source) == (30, 20)
+
+
+def test_a_png_whose_pixels_are_broken_stays_unreadable(tmp_path):
+    path = tmp_path / "a.png"
+    png_with(path, (b"tEXt", b"note\0words", 1))
+    path.write_bytes(path.read_bytes()[:-400])
+    with pytest.raises(PictureError, match=rf"^{path}: "):
+        read_rgb(path)
+
+
+def test_odd_exif_is_no_warning_and_makes_no_picture_unreadable(tmp_path):
+    path = tmp_path / "a.jpg"
+    # As many tags as there can be, and none.
+    Image.new("RGB", (30, 20), "grey").save(path, exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff")
+    with pytest.warns(UserWarning, match="Corrupt EXIF"), Image.open(path) as image:
+        image.getexif()
+    assert read_rgb(path).shape == (20, 30, 3)  # here each warning is an error
+    command = [sys.executable, "-c", f"from affekt.faces.pictures import read_rgb; read_rgb({str(path)!r})"]
+    for how in ("always", "error"):
+        done = subprocess.run(command, env={**os.environ, "PYTHONWARNINGS": how}, capture_output=True, text=True)
+        assert "EXIF" not in done.stderr
+
+
+def test_deep_pictures_take_a_few_bytes_a_pixel():
+    deep = np.arange(1 << 22, dtype=np.uint32).reshape(2048, 2048).astype(np.uint16)
+    np.testing.assert_array_equal(rgb_of_array(deep)[..., 0], (deep / 257 + 0.5).astype(np.uint8))
+    tracemalloc.start()
+    rgb_of_array(deep)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 6 * deep.size
+
+
+def tiff_of(bits, kind, channels):
+    """Return a TIFF of one pixel by its tags: bits a channel, and whether they are whole numbers or floats."""
+    tags = {256: [1], 257: [1], 258: [bits] * channels, 259: [1], 262: [2 if channels == 3 else 1], 273: [200]}
+    tags |= {277: [channels], 278: [1], 279: [bits // 8 * channels], 339: [kind] * channels}
+    entries, extra = b"", b""
+    for tag, values in tags.items():
+        packed = struct.pack(f"<{len(values)}H", *values)
+        if len(packed) > 4:
+            packed, extra = struct.pack("<I", 8 + 2 + 12 * len(tags) + 4 + len(extra)), extra + packed
+        entries += struct.pack("<HHI", tag, 3, len(values)) + packed.ljust(4, b"\0")
+    return (b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4) + extra).ljust(200, b"\0") + bytes(64)
+
+
+@pytest.mark.parametrize(
+    ("bits", "kind", "channels", "told"),
+    [(32, 3, 3, "32-bit float colour"), (64, 3, 1, "64-bit float grey"), (32, 1, 3, "32-bit colour")],
+)
+def test_a_tiff_that_is_too_deep_says_what_it_is(bits, kind, channels, told):
+    with pytest.raises(PictureError, match=f"a TIFF of {told}, which affekt does not read; save it with 8 or 16 bits"):
+        read_rgb(tiff_of(bits, kind, channels))

@@ -13,8 +13,7 @@ from affekt.faces.preprocessing import Preprocessing, crop_face, normalise
 from affekt.networks.network import Network
 from affekt.training import batches as batches_module
 from affekt.training.augmentation import augment
-from affekt.training.batches import CropBatches, CropStream, in_batches, size_and_augmentation
-from affekt.training.frozen_features import extract_features
+from affekt.training.batches import CropBatches, CropStream, extract_features, in_batches, size_and_augmentation
 from affekt.training.recipe import Augmentation
 from affekt.training.recipes import AFFEKT
 

@@ -10,8 +10,8 @@ from torch import nn
 
 from affekt.models.runtimes import installed_runtimes, openvino_has_bf16
 from affekt.networks.network import Network
-from affekt.training import frozen_features
-from affekt.training.frozen_features import fast_features, map_in_threads
+from affekt.training import batches
+from affekt.training.batches import fast_features, map_in_threads
 
 ARCHITECTURES = (
     *("mobilenetv2_100", "tf_efficientnetv2_b0", "legacy_xception", "vgg16"),
@@ -36,7 +36,7 @@ def lively(architecture):
 def test_features_of_a_runtime_are_torchs(architecture, runtime, monkeypatch):
     if runtime not in installed_runtimes():
         pytest.skip(f"{runtime} is not installed")
-    monkeypatch.setattr(frozen_features, "fastest_runtime", lambda *_, **__: runtime)
+    monkeypatch.setattr(batches, "fastest_runtime", lambda *_, **__: runtime)
     network = lively(architecture)
     before = copy.deepcopy(network.state_dict())
     images = torch.randn(3, 3, 64, 64).contiguous(memory_format=torch.channels_last)
@@ -63,7 +63,7 @@ def test_features_at_bf16_are_openvinos_and_near_torchs(architecture):
 
 
 def test_features_at_bf16_are_torchs_where_openvino_cannot(monkeypatch):
-    monkeypatch.setattr(frozen_features, "openvino_has_bf16", lambda: False)
+    monkeypatch.setattr(batches, "openvino_has_bf16", lambda: False)
     network, images = lively("mobilenetv2_100"), torch.randn(1, 3, 32, 32)
     assert fast_features(network, images, name="x", precision="bf16") == network.forward_features
 
@@ -81,9 +81,7 @@ def test_a_backbone_that_onnx_cannot_say_stays_in_torch():
 
 def test_features_that_differ_are_torchs(monkeypatch):
     network = lively("mobilenetv2_100")
-    monkeypatch.setattr(
-        frozen_features, "open_engine", lambda *_, **__: lambda _: {"features": torch.zeros(2, 1280).numpy()}
-    )
+    monkeypatch.setattr(batches, "open_engine", lambda *_, **__: lambda _: {"features": torch.zeros(2, 1280).numpy()})
     images = torch.randn(2, 3, 32, 32)
     with torch.inference_mode():
         assert fast_features(network, images, name="x", precision="fp32") == network.forward_features

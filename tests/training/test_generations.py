@@ -168,7 +168,7 @@ def test_a_finished_generation_of_another_recipe_is_not_gone_on_from(chained):
     with pytest.raises(
         ConfigError,
         # The seed also decides which rows are carved for validation, where there is no split for it.
-        match=r"of this recipe, seed and data, got another learning_rate, seed.*; type the command",
+        match=r"of this recipe, seed and data, got another learning_rate, seed.*; repeat the call",
     ):
         chained(generations=2, learning_rate=1e-4, seed=1, resume=True)
 
@@ -177,7 +177,7 @@ def test_a_finished_generation_of_other_data_is_not_gone_on_from(chained, manife
     folder = chained(generations=2)
     (folder / WEIGHTS_FILE).unlink()
     moved = manifest.with_columns(pl.lit([1.0, 1.0, 20.0, 20.0], dtype=SCHEMA["box_xyxy"]).alias("box_xyxy"))
-    with pytest.raises(ConfigError, match="got another training or validation data; type the command"):
+    with pytest.raises(ConfigError, match="got another training or validation data; repeat the call"):
         chained(generations=2, rows=moved, resume=True)
 
 

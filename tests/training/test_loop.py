@@ -116,7 +116,7 @@ def test_clipping_holds_the_gradients_to_the_norm(tiny, monkeypatch):
 def test_a_loss_that_is_no_number_is_an_error(tiny, poison):
     training = split()
     training.batches.features[3] = poison
-    with pytest.raises(DataError, match="expected a training loss, got nan in epoch 1; type a lower --learning-rate"):
+    with pytest.raises(DataError, match="expected a training loss, got nan in epoch 1; lower learning_rate"):
         fitted(tiny(batch_size=40, epochs=1), training=training)
 
 

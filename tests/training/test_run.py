@@ -4,7 +4,6 @@ import json
 import os
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pytest
 import torch
@@ -13,14 +12,13 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from affekt.data.manifest import write_manifest
 from affekt.errors import ConfigError, DataError, ModelError
-from affekt.models.card import CARD_FILE, WEIGHTS_FILE, model_folder, read_card
+from affekt.models.card import CARD_FILE, WEIGHTS_FILE, read_card
 from affekt.networks.weights import load_model
 from affekt.training import batches, run
 from affekt.training.checkpoint import CHECKPOINT_FILE
 from affekt.training.generations import Chain
-from affekt.training.one_training import first_network, train_network
 from affekt.training.recipe import Augmentation
-from affekt.training.recipes import AFFEKT_HEAD, find_recipe
+from affekt.training.recipes import find_recipe
 from affekt.training.run import train, train_chain
 
 BOTH = ("expression", "valence_arousal")
@@ -57,17 +55,6 @@ def test_a_run_leaves_a_model_its_card_and_its_log(trained, tiny):
 def test_a_seed_that_is_none_is_refused(run_in, seed):
     with pytest.raises(ConfigError, match="expected a seed from 0"):
         run_in(seed=seed)
-
-
-def test_a_new_head_leaves_the_network_that_comes_with_affekt_as_it_is(manifest, run_in):
-    run = run_in("head")
-    card = train_network(AFFEKT_HEAD.with_options(epochs=2), manifest, run)
-    assert card.architecture == read_card(model_folder("affekt")).architecture
-    backbone, start = (
-        {name: tensor for name, tensor in network.state_dict().items() if name.startswith("backbone.")}
-        for network in (load_model(run.out)[0], load_model(model_folder("affekt"))[0])
-    )
-    assert all(torch.equal(tensor, start[name]) for name, tensor in backbone.items())
 
 
 def test_a_single_picture_a_pass_is_refused_where_batches_are_normalised(trained):
@@ -111,15 +98,6 @@ def test_cached_features_give_the_heads_of_training_through_the_frozen_backbone(
         assert one["val_loss"] == pytest.approx(other["val_loss"], abs=1e-5)
 
 
-def test_a_frozen_backbone_ends_as_it_started(trained, tiny, manifest, run_in):
-    augmentation = Augmentation(flip=True)
-    folder = trained(frozen=True, augmentation=augmentation, epochs=1, seed=3)
-    started = first_network(tiny(frozen=True), manifest, 3).state_dict()
-    ended = load_file(folder / WEIGHTS_FILE)
-    moved = {name for name, tensor in ended.items() if not torch.equal(tensor, started[name])}
-    assert moved == {"heads.hidden.weight", "heads.hidden.bias", "heads.expression.weight", "heads.expression.bias"}
-
-
 def test_streamed_crops_train_the_same_network(trained):
     memory = trained("memory", epochs=1)
     with pytest.MonkeyPatch.context() as patch:
@@ -127,14 +105,6 @@ def test_streamed_crops_train_the_same_network(trained):
         patch.setattr(batches, "core_count", lambda: 1)
         streamed = trained("streamed", epochs=1)
     assert weights(memory) == weights(streamed)
-
-
-def test_the_untrained_network_answers_the_training_mean(tiny, manifest, run_in):
-    known = manifest.filter(pl.col("split") == "train")
-    network = first_network(tiny(heads=("valence_arousal",)), known, 0).eval()
-    points = network(torch.randn(3, 3, 32, 32))["valence_arousal"]
-    expected = known.select("valence", "arousal").mean().to_numpy()
-    np.testing.assert_allclose(points.detach().numpy(), np.repeat(expected, 3, axis=0), atol=1e-6)
 
 
 def test_half_precision_and_one_head(trained):
@@ -148,15 +118,6 @@ def test_half_precision_and_one_head(trained):
 def test_a_tenth_is_carved_where_there_is_no_validation_split(trained, manifest):
     rows = manifest.filter(pl.col("split") == "train")
     assert read_card(trained(rows=rows, epochs=1, validation="0.25")).training["rows"] == 48
-
-
-def test_a_run_starts_from_another_runs_backbone(trained, tiny, manifest, run_in):
-    first = trained("first", epochs=1)
-    network = first_network(tiny(weights=(str(first),), hidden_units=4), manifest, 0)
-    theirs = load_file(first / WEIGHTS_FILE)
-    assert all(
-        torch.equal(tensor, theirs[f"backbone.{name}"]) for name, tensor in network.backbone.state_dict().items()
-    )
 
 
 without_emotions = pl.lit(None, dtype=pl.String).alias("emotion")

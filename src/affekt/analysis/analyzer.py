@@ -121,7 +121,7 @@ class Analyzer:
             ModelError: the detector cannot be had.
         """
         rows = [row for answer in self.answers(each_picture(pictures), faces=faces) for row in answer.rows]
-        smoothed = self.options.smooth_s and any(is_video(row["input"]) for row in rows)
+        smoothed = self.options.smooth_s and any(map(_is_of_video, rows))
         return pl.DataFrame(rows, schema=SMOOTHED_SCHEMA if smoothed else SCHEMA)
 
     __call__ = analyze
@@ -182,6 +182,10 @@ class Analyzer:
             self.notes.append(f"faces found with scikit-image's cascade, which misses more: {error}")
             warnings.warn(self.notes[-1], AffektWarning, stacklevel=2)
             return cascade
+
+
+def _is_of_video(row: Row) -> bool:
+    return row["time_s"] is not None or (row["status"].startswith("unreadable") and is_video(row["input"]))
 
 
 def _batches(detected: Iterator[DetectedFaces]) -> Iterator[list[DetectedFaces]]:

@@ -11,7 +11,7 @@ import polars as pl
 from av.container import OutputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
-from PIL import Image
+from PIL import Image, ImageOps
 
 from affekt.analysis.drawing import draw
 from affekt.analysis.rows import Row
@@ -47,8 +47,8 @@ def write_annotated_video(
             with av.open(temporary, "w", format="mp4") as container:
                 for frame, image in _marked_frames(name, rows, stop_after_s):
                     if stream is None:
-                        stream = _stream(container, image.width // 2 * 2, image.height // 2 * 2)
-                    picture = av.VideoFrame.from_image(image.crop((0, 0, stream.width, stream.height)))
+                        stream = _stream(container, max(2, image.width // 2 * 2), max(2, image.height // 2 * 2))
+                    picture = av.VideoFrame.from_image(_fitted(image, stream.width, stream.height))
                     # No two frames of an MP4 may be shown at the same time.
                     pts = max(pts + 1, round(frame.time_s / TIME_BASE))
                     picture.time_base, picture.pts = TIME_BASE, pts
@@ -58,8 +58,9 @@ def write_annotated_video(
                 for packet in stream.encode() if stream is not None else ():
                     packet.duration = round(length_s / TIME_BASE)  # the others last until the next one
                     container.mux(packet)
-        except FFmpegError as error:
-            raise DataError(f"expected to write {out}, got {error.strerror}; draw no copy of {name}") from error
+        except (FFmpegError, ValueError, OverflowError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise DataError(f"expected to write {out}, got {why}; draw no copy of {name}") from error
 
 
 def _marked_frames(name: str, rows: pl.DataFrame, stop_after_s: float) -> Iterator[tuple[VideoFrame, Image.Image]]:
@@ -73,7 +74,14 @@ def _marked_frames(name: str, rows: pl.DataFrame, stop_after_s: float) -> Iterat
         for frame in takewhile(lambda frame: frame.time_s < stop_after_s, read_frames(name)):
             if following is not None and following[0] == frame.number:
                 marks, following = following[1], next(found, None)
-            yield frame, draw(frame.image_rgb, marks)
+            yield frame, draw(Image.fromarray(frame.image_rgb), marks)
+
+
+def _fitted(image: Image.Image, width: int, height: int) -> Image.Image:
+    """Cut off an odd row or column; a frame of another size than the first is drawn whole, on black."""
+    if abs(image.width - width) > 1 or abs(image.height - height) > 1:
+        return ImageOps.pad(image, (width, height))
+    return image.crop((0, 0, width, height))
 
 
 def _stream(container: OutputContainer, width: int, height: int) -> VideoStream:

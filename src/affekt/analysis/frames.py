@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 import numpy as np
 from PIL import Image
 
-from affekt.analysis.inputs import is_video, nothing_found, resolve
+from affekt.analysis.inputs import is_address, is_video, nothing_found, resolve
 from affekt.analysis.options import AnalyzerOptions
 from affekt.analysis.tracking import FaceTracker
 from affekt.errors import ConfigError, PictureError
@@ -108,6 +108,9 @@ def frames_of(pictures: Iterable[Picture], options: AnalyzerOptions, stop: Event
     for position, picture in enumerate(pictures):
         if isinstance(picture, PATH):
             name = str(picture)
+            if is_address(name):
+                yield Frame(name, problem="an address, which affekt does not fetch; download it and name the file")
+                continue
             yield from _video_frames(name, options, stop) if is_video(name) else [Frame(name, name)]
         elif isinstance(picture, PICTURE):
             yield Frame(str(position), bytes(picture) if isinstance(picture, ENCODED) else picture)

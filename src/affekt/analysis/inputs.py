@@ -1,22 +1,32 @@
 """From what people type to the pictures and videos they mean: files, folders, patterns, lists, standard input."""
 
+import fnmatch
 import glob
 import os
 import re
+import sys
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path, PurePath
 
 from affekt.errors import DataError
-from affekt.faces.pictures import HEIC_ENDINGS, PICTURE_ENDINGS, RAW_ENDINGS
+from affekt.faces.pictures import HEIC_ENDINGS, PICTURE_ENDINGS, RAW_ENDINGS, kind_of_file
+from affekt.files import THUMBNAIL_ENDING, folders_below, is_litter
 
 VIDEO_ENDINGS = (
     *(".mp4", ".m4v", ".mov", ".qt", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".vob", ".ts", ".mts", ".m2ts"),
     *(".wmv", ".asf", ".flv", ".3gp", ".3g2", ".ogv", ".mxf"),
 )
-"""What videos end in, wherever they are."""
+"""What videos end in where their content does not tell."""
 FOUND_ENDINGS = frozenset(PICTURE_ENDINGS + VIDEO_ENDINGS)
+SOUND_ENDINGS = (".m4a", ".m4b", ".aac", ".mka", ".weba", ".ogg", ".oga", ".opus", ".wma", ".mp3", ".wav")
+"""What sound ends in, which begins as videos do."""
+LITTER = "litter"
+"""Under this, pictures and videos are counted that are hidden or thumbnails."""
+AGAIN = "again"
+"""And under this, paths that were named again."""
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 LIST_ENDING = ".txt"
 CAMERA = "camera:"
 """What cameras begin with, their number or name behind it."""
@@ -32,8 +42,16 @@ def is_camera(name: str) -> bool:
 
 
 def is_video(name: str) -> bool:
-    """Whether a path is named like a video, or a camera is meant."""
-    return is_camera(name) or Path(name).suffix.lower() in VIDEO_ENDINGS
+    """Whether a file is a video by its content or, where that does not tell, by its ending; or a camera is meant."""
+    if is_camera(name):
+        return True
+    kind, ending = kind_of_file(name), Path(name).suffix.lower()
+    return kind == "video" or (kind is None and ending in VIDEO_ENDINGS)
+
+
+def is_address(name: str) -> bool:
+    """Whether a path is none, but an address, as `https://example.org/face.jpg`."""
+    return ADDRESS.match(name) is not None
 
 
 def shown(name: str) -> str:
@@ -44,11 +62,16 @@ def shown(name: str) -> str:
 def told_of_passed_over(passed_over: Counter[str]) -> list[str]:
     """Return what a person should know of the files passed over, by their endings: a sentence each."""
     photographs = Counter({ending: passed_over[ending] for ending in HEIC_ENDINGS + RAW_ENDINGS if passed_over[ending]})
+    left, again = passed_over[LITTER], passed_over[AGAIN]
     told = []
+    if left:
+        told.append(f"passed over {left:,} hidden, thumbnail or checkpoint file{'' if left == 1 else 's'}")
+    if again:
+        told.append(f"read once what was named {again:,} time{'' if again == 1 else 's'} more")
     if photographs:
         counted = ", ".join(f"{count:,} {ending}" for ending, count in photographs.most_common())
         told.append(f"passed over {counted}: convert them to JPEG first")
-    if others := passed_over.total() - photographs.total():
+    if others := passed_over.total() - photographs.total() - left - again:
         told.append(f"passed over {others:,} file{'' if others == 1 else 's'} not named like pictures or videos")
     return told
 
@@ -83,9 +106,10 @@ def find_inputs(
 ) -> tuple[tuple[str, ...], Counter[str]]:
     """Return the pictures and videos that were typed, in order, and how many other files folders hold, by ending.
 
-    A folder stands for the pictures and videos in it and below it, sorted; links to folders are followed, each folder
-    once; one that may not be read stays itself, to become a row that says so. A name with `*`, `?` or `[` that is no
-    file is a pattern (`**` matches any depth). A `.txt` file and `-`, the standard input, hold a path a line, relative
+    A folder stands for the pictures and videos in it and below it, sorted, without what is hidden and thumbnails; links
+    to folders are followed, each folder once; one that may not be read stays itself, to become a row that says so. A
+    path that is named again is taken once. A name with `*`, `?` or `[` that is no file is a pattern (`**` matches any
+    depth). A `.txt` file and `-`, the standard input, hold a path a line, relative
     to the working folder. `camera:0` is a camera. What does not exist stays: it becomes a row. `copies` is a folder of
     copies that were drawn earlier, which are not meant where a folder above it is.
     """
@@ -97,25 +121,38 @@ def find_inputs(
         names += found
     if not names:
         raise nothing_found(arguments, passed_over)
-    return tuple(names), passed_over
+    once: dict[str, str] = {}
+    for name in names:
+        once.setdefault(name if is_camera(name) or is_address(name) else str(PurePath(name)), name)
+    passed_over += Counter({AGAIN: len(names) - len(once)})
+    return tuple(once.values()), passed_over
 
 
 def resolve(argument: str, standard_input: Iterable[str] = (), *, passed_over: Counter[str]) -> list[str]:
     """Return the pictures and videos that one argument means, as `find_inputs` has it; others are counted by ending."""
     names: list[str] = []
-    for name in _listed(argument, standard_input):
+    for name in _listed(argument, standard_input, passed_over):
         if not os.path.isdir(name):  # noqa: PTH112  pathlib's raises where a folder on the way is locked
             names.append(name)
             continue
         locked: list[str] = []
-        for place, files in _folders_below(name, locked):
+        for place, files, is_left in folders_below(name, locked):
             for file in sorted(files):
-                if (ending := Path(file).suffix.lower()) in FOUND_ENDINGS:
-                    names.append(os.path.join(place, file))  # noqa: PTH118  a str keeps odd names
+                path, ending = os.path.join(place, file), Path(file).suffix.lower()  # noqa: PTH118  a str keeps odd names
+                if is_left or is_litter(file):
+                    passed_over[LITTER if ending in (*FOUND_ENDINGS, THUMBNAIL_ENDING) else ending] += 1
+                elif ending in FOUND_ENDINGS or _is_found_by_content(path, ending):
+                    names.append(path)
                 else:
                     passed_over[ending] += 1
         names += locked
     return names
+
+
+def _is_found_by_content(path: str, ending: str) -> bool:
+    """Whether a file that is named like neither is a video; without an ending, a picture or a video."""
+    kind = None if ending in SOUND_ENDINGS else kind_of_file(path)
+    return kind == "video" or (kind == "picture" and not ending)
 
 
 def nothing_found(arguments: list[str], passed_over: Counter[str]) -> DataError:
@@ -128,8 +165,8 @@ def nothing_found(arguments: list[str], passed_over: Counter[str]) -> DataError:
     )
 
 
-def _listed(argument: str, standard_input: Iterable[str]) -> list[str]:
-    if is_camera(argument):
+def _listed(argument: str, standard_input: Iterable[str], passed_over: Counter[str]) -> list[str]:
+    if is_camera(argument) or is_address(argument):
         return [argument]
     if argument == "-":
         # Programs of Windows begin with a byte order mark.
@@ -138,18 +175,30 @@ def _listed(argument: str, standard_input: Iterable[str]) -> list[str]:
     if Path(argument).suffix.lower() == LIST_ENDING and os.path.isfile(argument):  # noqa: PTH113  as above
         return _lines(Path(argument))
     if glob.has_magic(argument) and not os.path.lexists(argument):
-        return _matches(argument) or [argument]
+        return _matches(argument, passed_over) or [argument]
     return [argument]
 
 
-def _matches(pattern: str) -> list[str]:
+def _matches(pattern: str, passed_over: Counter[str]) -> list[str]:
+    """Return what a pattern matches, sorted, without litter that it does not name."""
+    found, named = _all_matches(pattern), [part for part in PurePath(pattern).parts if is_litter(part)]
+
+    def is_meant(part: str) -> bool:
+        return not is_litter(part) or any(fnmatch.fnmatch(part, name) for name in named)
+
+    kept = [path for path in found if all(map(is_meant, PurePath(path).parts))]
+    passed_over[LITTER] += len(found) - len(kept)
+    return kept
+
+
+def _all_matches(pattern: str) -> list[str]:
     """Return what a pattern matches, sorted; where `**` finds files, without the folders that they are in."""
     if (deep := ANY_DEPTH.fullmatch(pattern)) is None:
         return sorted(glob.glob(pattern))  # noqa: PTH207  keeps names as typed
     before, behind = deep[1], deep[2] or "*"
     # The standard library's own `**` goes round and round where links lead back.
-    places = [place for top in (_matches(before) if before else [""]) for place, _ in _folders_below(top)]
-    found = {match for place in places for match in _matches(os.path.join(glob.escape(place), behind))}  # noqa: PTH118
+    places = [place for top in (_all_matches(before) if before else [""]) for place, _, _ in folders_below(top)]
+    found = {match for place in places for match in _all_matches(os.path.join(glob.escape(place), behind))}  # noqa: PTH118
     files = {match for match in found if not os.path.isdir(match)}  # noqa: PTH112
     return sorted(files or found)
 
@@ -162,22 +211,6 @@ def _lines(path: Path) -> list[str]:
         raise DataError(f"expected a list of paths in {path}, got {error.strerror}; write one path a line") from error
     if "\0" in text:
         raise DataError(f"expected a list of paths in {path}, got no text in UTF-8; write one path a line")
+    if sys.getfilesystemencoding() != "utf-8":
+        text = os.fsdecode(text.encode("utf-8", "surrogateescape"))
     return [line for line in text.split("\n") if line.strip()]
-
-
-def _folders_below(folder: str, locked: list[str] | None = None) -> Iterator[tuple[str, list[str]]]:
-    """Yield a folder and those below it, each with its files; a link back to one already seen is not followed again.
-
-    Folders that may not be read are added to `locked`.
-    """
-    seen: set[str] = set()
-    told = [] if locked is None else locked
-    walk = os.walk(folder or os.curdir, followlinks=True, onerror=lambda error: told.append(error.filename))
-    for place, folders, files in walk:
-        real = os.path.realpath(place)
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders.sort()
-        yield place if folder else place[len("./") :], files

@@ -23,7 +23,7 @@ from affekt.analysis.annotated_copies import AnnotatedCopies
 from affekt.analysis.inputs import find_inputs, is_camera, is_video, told_of_passed_over
 from affekt.analysis.options import AnalyzerOptions, FaceFinder
 from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA, Row, origin_words
-from affekt.errors import ConfigError
+from affekt.errors import ConfigError, DataError
 from affekt.files import written_whole
 from affekt.labels import LABELS
 from affekt.ledger import Ledger
@@ -144,7 +144,10 @@ class PredictionRun:
                 rows = (row for (_, rows), _ in records for row in rows if row["frame"] is not None)
                 table, moved = _frame(rows, SCHEMA), partial(_move_to, bar, place)
                 stop_after_s = self.analyzer.options.stop_after_s
-                self.copies.draw_video(name, table, origin=self.origin, stop_after_s=stop_after_s, moved=moved)
+                try:
+                    self.copies.draw_video(name, table, origin=self.origin, stop_after_s=stop_after_s, moved=moved)
+                except DataError as error:  # the other copies are made
+                    self.summary.not_drawn.append(str(error))
                 moved(1.0)
 
     def _report(self) -> None:
@@ -231,7 +234,7 @@ def write_table(ledger: Ledger, out: Path, schema: pl.Schema, metadata: dict[str
         sink(register_io_source(pieces, schema=schema), temporary, **inside)
     if not inside:
         with written_whole(out.with_name(f"{out.name}-metadata.json")) as temporary:
-            temporary.write_text(json.dumps(metadata, indent=2) + "\n")
+            temporary.write_text(json.dumps(metadata, indent=2) + "\n", encoding="utf-8")
 
 
 def scan_table(table: Path, schema: pl.Schema) -> pl.LazyFrame:
@@ -258,6 +261,8 @@ class Summary:
     """Inputs, frames of videos, faces, pictures without a face, and animations whose first frame was looked at."""
     problems: Counter[str] = field(default_factory=Counter)
     """Inputs that could not be read, by cause."""
+    not_drawn: list[str] = field(default_factory=list)
+    """Why copies or timelines of videos are missing."""
     expressions: Counter[str] = field(default_factory=Counter)
     """Faces by expression, or `unsure`; a model that names none counts nothing here."""
 
@@ -291,6 +296,9 @@ class Summary:
         if self.problems:
             told.append(f"{self.problems.total()} unreadable")
             told += [f"  {count} {cause}" for cause, count in self.problems.most_common()]
+        if self.not_drawn:
+            told.append(f"{_counted(len(self.not_drawn), 'video')} not drawn")
+            told += [f"  {why}" for why in self.not_drawn]
         told += self.notes()
         if counts["faces"] and (words := origin_words(origin)):
             told.append(f"valence and arousal are {words}")

@@ -24,7 +24,7 @@ _COLUMNS: dict[str, tuple[pl.DataType, str]] = {
     "input": (pl.String(), "the path, as typed or as found; of what has no path, its position, from 0"),
     "time_s": (pl.Float64(), "when the frame of a video is shown, in seconds from its first frame; empty for pictures"),
     "track": (pl.Int64(), "number of the person in a video, in the order of appearance, from 0; empty for pictures"),
-    "emotion": (pl.Enum(LABELS), "the most probable expression; empty below the least confidence that was asked for"),
+    "emotion": (pl.String(), "the most probable expression; empty below the least confidence that was asked for"),
     "frame": (pl.Int64(), "number of the frame in its video, from 0; 0 for the first of an animation, empty else"),
     "face": (pl.Int64(), "number of the face within its picture or frame, from 0, the surest first"),
     "x": (pl.Float64(), "left edge of the face's box, in pixels of the picture as it is displayed; may lie beyond it"),

@@ -21,11 +21,14 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.error import FFmpegError, InvalidDataError
+from av.stream import Disposition
 
 from affekt.analysis.inputs import CAMERA, is_camera
 from affekt.errors import PictureError
 from affekt.faces.pictures import refuse_pipe
 
+MAX_FRAME_PIXELS = 35_651_584
+"""Of the largest frame in the highest level, 6.2, of HEVC, and of AV1: a decoder holds several of them at once."""
 GRACE_S = 5e-4
 """Time bases round: a frame that is due at 0.2 s may be shown at 0.1999."""
 LENGTH_IN_HEADER = ("mov", "matroska")
@@ -73,8 +76,7 @@ class VideoFrame:
         """
         width = round(self.decoded.width * max(self.pixel_aspect, Fraction(1)))
         height = round(self.decoded.height / min(self.pixel_aspect, Fraction(1)))
-        image_rgb = self.decoded.to_ndarray(format="rgb24", width=width, height=height)
-        return np.ascontiguousarray(np.rot90(image_rgb, self.decoded.rotation // 90 % 4))
+        return _upright(self.decoded.to_ndarray(format="rgb24", width=width, height=height), self.decoded)
 
 
 def read_frames(name: str, *, every_s: float = 0.0) -> Generator[VideoFrame, None, None]:
@@ -88,9 +90,7 @@ def read_frames(name: str, *, every_s: float = 0.0) -> Generator[VideoFrame, Non
         IncompleteVideo: after the last frame, where packets were passed over or the file breaks off.
     """
     with _opened_camera(name) if is_camera(name) else _opened_file(name) as container:
-        if not container.streams.video:
-            raise PictureError("a video without pictures")
-        stream = container.streams.video[0]
+        stream = _shown_stream(container)
         # Threads that decode frame by frame return each a few frames late, which a camera must not.
         stream.thread_type = "SLICE" if is_camera(name) else "AUTO"
         rate = float(stream.average_rate or 25)
@@ -140,13 +140,41 @@ class _Losses:
         return None
 
 
+def _upright(image_rgb: np.ndarray, decoded: av.VideoFrame) -> np.ndarray:
+    """Turn and mirror a frame as its display matrix says, to the nearest quarter turn."""
+    matrix = decoded.side_data.get("DISPLAYMATRIX")
+    if matrix is None:
+        return image_rgb
+    # A pixel at (x, y) is shown at (a x + c y, b x + d y), the axes from the upper left corner.
+    (a, b, _), (c, d, _), _ = np.frombuffer(bytes(matrix), np.int32).reshape(3, 3).tolist()
+    if abs(b) + abs(c) > abs(a) + abs(d):
+        image_rgb, a, d = image_rgb.swapaxes(0, 1), c, b
+    return np.ascontiguousarray(image_rgb[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
+
+
+def _shown_stream(container: InputContainer) -> av.VideoStream:
+    """Return the pictures that players show: the default stream, else the first, and never a cover."""
+    streams = [stream for stream in container.streams.video if Disposition.attached_pic not in stream.disposition]
+    if not streams:
+        raise PictureError("a video without pictures")
+    stream = next((stream for stream in streams if Disposition.default in stream.disposition), streams[0])
+    width, height = stream.codec_context.width, stream.codec_context.height
+    if width * height > MAX_FRAME_PIXELS:
+        raise PictureError(f"{width}x{height} pixels, over the limit of {MAX_FRAME_PIXELS:,} for videos")
+    # Frames may grow on the way. FFmpeg counts the edges that codecs add.
+    stream.codec_context.options = {"max_pixels": str(MAX_FRAME_PIXELS * 9 // 8)}
+    return stream
+
+
 def _opened_file(name: str) -> AbstractContextManager[InputContainer]:
     try:
         refuse_pipe(name)
         if Path(name).stat().st_size == 0:
             raise PictureError("an empty file")
         # Without the prefix FFmpeg takes what stands before a colon for a protocol.
-        return av.open(f"file:{name}", metadata_errors="replace")
+        # FFmpeg decodes the first frames to learn what is in it.
+        options = {"max_pixels": str(MAX_FRAME_PIXELS * 9 // 8)}
+        return av.open(f"file:{name}", metadata_errors="replace", options=options)
     except FileNotFoundError:
         raise PictureError("no such file") from None
     except InvalidDataError as error:
@@ -170,6 +198,8 @@ def _decoded(container: InputContainer, stream: av.VideoStream, losses: _Losses)
         if packet.pts is not None and packet.time_base is not None:
             losses.last_s = max(losses.last_s, float((packet.pts + (packet.duration or 0)) * packet.time_base))
         if packet.stream.index != stream.index:  # those that flush a stream carry its number nowhere else
+            continue
+        if not packet.size and packet.dts is not None:  # a frame that repeats the one before; the decoder would end
             continue
         try:
             yield from cast("list[av.VideoFrame]", packet.decode())

@@ -3,6 +3,7 @@
 import difflib
 import errno
 import importlib
+import io
 import os
 import sys
 
@@ -18,6 +19,7 @@ COMMANDS = {
     "serve": ("affekt.cli.serve", "answer over HTTP, with a live page that runs the model in the browser"),
     "export": ("affekt.cli.export", "write a model folder that predicts without torch: weights, card, ONNX"),
     "models": ("affekt.cli.models", "list models: those that come with affekt, your own, and the study's"),
+    "setup": ("affekt.cli.setup", "get the face detector's file, here or for a machine without a network"),
     "demo": ("affekt.cli.demo", "the whole job on drawn faces: train four recipes, evaluate, report"),
 }
 
@@ -53,6 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
     end = None
     try:
         try:
+            _speak_utf8()
             _run(sys.argv[1:] if arguments is None else arguments)
         except SystemExit as stop:
             end = stop
@@ -68,6 +71,13 @@ def main(arguments: list[str] | None = None) -> None:
         fail(f"expected room for what is written, got {error.strerror}; free some, or write to another place")
     if end is not None:
         raise end
+
+
+def _speak_utf8() -> None:
+    """Write UTF-8 into files and pipes, whatever the machine's code page; what a terminal cannot show is escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
 
 
 def _run(arguments: list[str]) -> None:

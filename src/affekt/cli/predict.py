@@ -45,7 +45,9 @@ def main(arguments: list[str]) -> None:
     """Run the command; exit with 1 where an input could not be read."""
     signal.signal(signal.SIGTERM, _leave)
     if isinstance(sys.stdin, io.TextIOWrapper):
-        sys.stdin.reconfigure(errors="surrogateescape")  # names of files need not be UTF-8
+        sys.stdin.reconfigure(
+            encoding=sys.getfilesystemencoding(), errors="surrogateescape"
+        )  # names of files need not be UTF-8
     about = (inspect.getdoc(predict) or "").partition("\n\nArgs:")[0]
     command_line = {"args": in_seconds(arguments), "prog": "affekt predict"}
     if tyro.cli(as_command(_predict, **TYPES), description=f"{about}\n\n{ABOUT_TIMES}", **command_line):
@@ -67,7 +69,7 @@ def _predict(*, out: str | Path | None, **options: Any) -> bool:  # noqa: ANN401
         for answer in run.answers():
             text = pl.DataFrame(answer.rows, schema=run.schema).write_csv(include_header=False)
             print(printable(text) if sys.stdout.isatty() else text, end="", flush=True)
-    return bool(run.summary.problems)
+    return bool(run.summary.problems or run.summary.not_drawn)
 
 
 def in_seconds(arguments: list[str]) -> list[str]:

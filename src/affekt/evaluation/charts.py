@@ -279,7 +279,7 @@ def read_log(path: Path) -> list[Epoch]:
     path = path / "log.jsonl" if path.is_dir() else path
     if not path.is_file():
         raise DataError(f"expected a run's log at {path}, got no such file; give the folder that affekt train wrote")
-    lines = path.read_text().splitlines()
+    lines = path.read_text(encoding="utf-8").splitlines()
     epochs: dict[float, Epoch] = {}
     for place, line in enumerate(lines, start=1):
         try:

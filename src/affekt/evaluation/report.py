@@ -74,7 +74,7 @@ def write_report(
         texts["corruptions.md"] = tables.robustness_document(evaluation)
     for name, text in texts.items():
         with written_whole(out / name) as temporary:
-            temporary.write_text(text)
+            temporary.write_text(text, encoding="utf-8")
 
 
 def report_html(evaluation: Evaluation, *, logs: Mapping[str, Path] | None = None, pictures: int = 24) -> str:

@@ -3,23 +3,34 @@
 import io
 import re
 import stat
+import struct
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TypeVar
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from affekt.errors import ConfigError, PictureError
 
 # Our own limit below is the one that counts. Set once here: warnings.catch_warnings is not safe in threads.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# And what Pillow finds odd in EXIF and the like says nothing of the pixels.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\..*")
 
 MAX_PIXELS = 178_956_970
 """Pictures above this many pixels are refused as decompression bombs (twice Pillow's own warning limit)."""
 
+ROWS_AT_ONCE = 64
+UNREADABLE_TAGS = (Warning, SyntaxError, ValueError, LookupError, TypeError, struct.error, OSError)
+"""What Pillow raises where it cannot read a picture's tags."""
+PNG = b"\x89PNG\r\n\x1a\n"
+PNG_CHUNKS = (b"tRNS", b"eXIf", b"acTL", b"fcTL", b"fdAT")
+"""Of the chunks that a PNG may lack, those that change its pixels or how many pictures it holds."""
 CHANNELS = (1, 3, 4)
 """How many a picture may have as an array: grey, RGB, RGB and alpha."""
 TOO_DEEP = "32 bits a pixel; save it with 8 or 16"
@@ -31,8 +42,28 @@ PICTURE_ENDINGS = (
 HEIC_ENDINGS = (".heic", ".heif", ".hif")
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 """How the files of these endings say what they are, behind `ftyp`."""
+HEAD = 1024
+"""Bytes of a file that tell what it is."""
+STILL = re.compile(
+    rb"\xff\xd8\xff|\x89PNG\r\n|GIF8|BM.{4}\0{4}|RIFF.{4}WEBP|II\*\0|MM\0\*|\0\0\0\x0cjP  |\xff\x4f\xff\x51|P[1-7][\s#]"
+    rb"|\0\0\0\x0cJXL |\xff\x0a|8BPS\0|.{4}ftyp(avif|avis|crx |" + b"|".join(HEIC_BRANDS) + rb")",
+    re.DOTALL,
+)
+"""How pictures begin."""
+MOVING = re.compile(
+    rb"\x1aE\xdf\xa3|RIFF.{4}AVI |OggS|FLV\x01|\x30\x26\xb2\x75\x8e\x66\xcf\x11|YUV4MPEG2 |DKIF\0|nut/multimedia"
+    rb"|\x06\x0e\x2b\x34|\0\0\x01[\xb0\xb3\xba]|\0\0\0\x01[\x09\x27\x40\x46\x67]|.{4}(moov|mdat|wide|pnot|skip)",
+    re.DOTALL,
+)
+"""How videos begin."""
+SOUND_BRANDS = (b"M4A ", b"M4B ", b"M4P ", b"aax ")
+JPEGS_ENDINGS = (".mjpeg", ".mjpg", ".avi", ".mov")
+"""Videos whose frames are JPEGs, one behind the other: their content alone tells no more."""
 RAW_ENDINGS = (".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef", ".srw")
 """What cameras' raw photographs end in; many are TIFFs whose first page is a thumbnail."""
+
+
+Looked = TypeVar("Looked")
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,11 +90,94 @@ def read_picture(
     source: Path | str | bytes, *, max_pixels: int = MAX_PIXELS, formats: tuple[str, ...] | None = None
 ) -> Decoded:
     """Decode a picture as `read_rgb` does, and tell whether it is an animation or has several pages."""
-    with _opened(source, max_pixels, formats) as image:
-        # Of the formats that hold several pictures, MPO is what telephones write: a photograph and its preview.
-        animated = image.format != "MPO" and getattr(image, "is_animated", False)
-        ImageOps.exif_transpose(image, in_place=True)
-        return Decoded(np.asarray(_eight_bit(image).convert("RGB")), animated)
+    return _looked_at(source, _decoded, max_pixels, formats)
+
+
+def _looked_at(
+    source: Path | str | bytes,
+    look: Callable[[Image.Image], Looked],
+    max_pixels: int = MAX_PIXELS,
+    formats: tuple[str, ...] | None = None,
+) -> Looked:
+    """Open a picture and look at it; of a PNG that fails, without its text and profiles, which may be at fault."""
+    try:
+        with _opened(source, max_pixels, formats) as image:
+            return look(image)
+    except PictureError:
+        if (pixels := _png_of_pixels(source)) is not None:
+            with suppress(PictureError), _opened(pixels, max_pixels, formats) as image:
+                return look(image)
+        raise
+
+
+def _decoded(image: Image.Image) -> Decoded:
+    # Of the formats that hold several pictures, MPO is what telephones write: a photograph and its preview.
+    animated = image.format != "MPO" and getattr(image, "is_animated", False)
+    return Decoded(np.asarray(_eight_bit(_upright(image, in_place=True)).convert("RGB")), animated)
+
+
+def _upright(image: Image.Image, *, in_place: bool = False) -> Image.Image:
+    """Turn a picture as its EXIF says, as far as that can be read; pixels that cannot be decoded raise."""
+    image.load()
+    with suppress(*UNREADABLE_TAGS):
+        if in_place:
+            ImageOps.exif_transpose(image, in_place=True)
+        else:
+            image = ImageOps.exif_transpose(image)
+    return image
+
+
+def _png_of_pixels(source: Path | str | bytes) -> bytes | None:
+    """Return a PNG without the text and profiles that Pillow can stumble over, or None where there are none."""
+    content = source if isinstance(source, bytes) else _beginning(source, None)
+    if not content.startswith(PNG):
+        return None
+    kept, place = [PNG], len(PNG)
+    while place < len(content):
+        length, name = int.from_bytes(content[place : place + 4]), content[place + 4 : place + 8]
+        chunk = content[place : place + length + 12]
+        is_whole = zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:])
+        if name[:1].isupper() or (name in PNG_CHUNKS and is_whole):
+            kept.append(chunk)
+        place += length + 12
+    pixels = b"".join(kept)
+    return pixels if len(pixels) < len(content) else None
+
+
+def _beginning(path: Path | str, length: int | None = 12) -> bytes:
+    """Return the first bytes of a file, none where it cannot be read; of a PNG alone all that there are."""
+    try:
+        if not stat.S_ISREG(Path(path).stat().st_mode):
+            return b""
+        with Path(path).open("rb") as file:
+            head = file.read(length or len(PNG))
+            return head + file.read() if length is None and head == PNG else head
+    except (OSError, ValueError):
+        return b""
+
+
+def kind_of_file(path: Path | str) -> Literal["picture", "video"] | None:
+    """Return what a file is by its first bytes; None where they do not tell, or it cannot be read."""
+    try:
+        if not stat.S_ISREG(Path(path).stat().st_mode):
+            return None
+        with Path(path).open("rb") as file:
+            head = file.read(HEAD)
+    except (OSError, ValueError):
+        return None
+    if STILL.match(head):
+        return "video" if Path(path).suffix.lower() in JPEGS_ENDINGS and head.startswith(b"\xff\xd8") else "picture"
+    if MOVING.match(head) or (head[4:8] == b"ftyp" and head[8:12] not in SOUND_BRANDS):
+        return "video"
+    # Packets of an MPEG transport stream, a camcorder's with four bytes before each.
+    is_stream = any(len(head) > 2 * size and set(head[at::size]) == {0x47} for at, size in ((0, 188), (4, 192)))
+    return "video" if is_stream else None
+
+
+def is_picture_named(path: Path | str) -> bool:
+    """Whether a file in a folder is named like a picture or, without an ending, is one by its content."""
+    ending = Path(path).suffix.lower()
+    return ending in PICTURE_ENDINGS or (not ending and kind_of_file(path) == "picture")
 
 
 def refuse_pipe(path: Path | str) -> None:
@@ -75,11 +189,14 @@ def refuse_pipe(path: Path | str) -> None:
 
 def picture_size(source: Path | str | bytes) -> tuple[int, int]:
     """Return a picture's width and height, as stored; all of it is read, at the smallest scale its format offers."""
-    with _opened(source) as image:
+
+    def size(image: Image.Image) -> tuple[int, int]:
         size = image.size
         image.draft(None, (1, 1))
         image.load()
         return size
+
+    return _looked_at(source, size)
 
 
 @contextmanager
@@ -90,7 +207,7 @@ def _opened(
     try:
         if not isinstance(source, bytes):
             refuse_pipe(source)
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats) as image:
+        with _pillow(source, formats) as image:
             if image.format == "EPS":  # Pillow would run the PostScript program in it
                 raise PictureError(f"{name}: a PostScript drawing; save it as PNG")
             if image.format == "TIFF" and _ends_in(source, RAW_ENDINGS):
@@ -114,20 +231,44 @@ def _opened(
         raise PictureError(f"{name}: {re.sub(r' [(][0-9]+ bytes not processed[)]', '', why)}") from error
 
 
+def _pillow(source: Path | str | bytes, formats: tuple[str, ...] | None) -> Image.Image:
+    def opened() -> Image.Image:
+        return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats)
+
+    try:
+        return opened()
+    except Warning:  # a program, or its tests, made errors of them after affekt was imported
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return opened()
+
+
 def _unidentified(source: Path | str | bytes) -> str:
     """Return what a file is that no decoder takes, as far as its beginning or its name tells."""
-    if isinstance(source, bytes):
-        head = source[:12]
-    else:
-        with Path(source).open("rb") as file:
-            head = file.read(12)
+    head = source[:12] if isinstance(source, bytes) else _beginning(source)
     if not head:
         return "an empty file"
     if (head[4:8] == b"ftyp" and head[8:] in HEIC_BRANDS) or _ends_in(source, HEIC_ENDINGS):
         return "a HEIC photograph, which affekt does not read; convert it to JPEG first"
     if _ends_in(source, RAW_ENDINGS):
         return "a camera's raw photograph, which affekt does not read; convert it to JPEG first"
+    if head.startswith((b"II*\0", b"MM\0*")) and (kind := _kind_of_tiff(source)):
+        return f"a TIFF of {kind}, which affekt does not read; save it with 8 or 16 bits a channel"
     return "not a picture"
+
+
+def _kind_of_tiff(source: Path | str | bytes) -> str | None:
+    """Return what numbers the pixels of a TIFF are, as `32-bit float colour`; None where it does not say."""
+    try:
+        with io.BytesIO(source) if isinstance(source, bytes) else Path(source).open("rb") as file:
+            tags = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
+            file.seek(tags.next)
+            tags.load(file)
+        bits, kinds = tags[TiffImagePlugin.BITSPERSAMPLE], tags.get(TiffImagePlugin.SAMPLEFORMAT, (1,))
+        name = {1: "", 2: " signed", 3: " float", 5: " complex", 6: " complex"}.get(kinds[0], " untold")
+        return f"{bits[0]}-bit{name} {'colour' if len(bits) >= 3 else 'grey'}"
+    except UNREADABLE_TAGS:
+        return None
 
 
 def _ends_in(source: Path | str | bytes, endings: tuple[str, ...]) -> bool:
@@ -139,7 +280,7 @@ def rgb_of_image(image: Image.Image) -> np.ndarray:
     if _is_deep(image):
         raise PictureError(TOO_DEEP)
     try:
-        return np.asarray(_eight_bit(ImageOps.exif_transpose(image)).convert("RGB"))
+        return np.asarray(_eight_bit(_upright(image)).convert("RGB"))
     except Exception as error:  # a file's pixels are read only now, and Pillow's decoders raise as they do above
         raise PictureError(str(error) or type(error).__name__) from error
 
@@ -178,7 +319,7 @@ def _scaled_to_uint8(pixels: np.ndarray) -> np.ndarray:
     if pixels.dtype == np.uint8:
         return pixels
     if pixels.dtype.kind == "u" and pixels.itemsize == 2:
-        return (pixels / 257 + 0.5).astype(np.uint8)
+        return _eight_of_sixteen(pixels)
     if pixels.dtype.kind != "f":
         raise ConfigError(
             f"expected arrays of uint8, uint16 or floats from 0 to 1, got {pixels.dtype}; convert values from 0 to 255 "
@@ -202,5 +343,14 @@ def _is_deep(image: Image.Image) -> bool:
 
 def _eight_bit(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
-        return Image.fromarray((np.clip(np.asarray(image, dtype=np.float64) / 257, 0, 255) + 0.5).astype(np.uint8))
+        return Image.fromarray(_eight_of_sixteen(np.asarray(image)))
     return image
+
+
+def _eight_of_sixteen(pixels: np.ndarray) -> np.ndarray:
+    """Divide values of 16 bits by 257, and round; a few rows at a time, for a picture may fill the memory."""
+    scaled = np.empty(pixels.shape, np.uint8)
+    for row in range(0, len(pixels), ROWS_AT_ONCE):
+        part = np.clip(pixels[row : row + ROWS_AT_ONCE], 0, 65_535).astype(np.uint32)
+        scaled[row : row + ROWS_AT_ONCE] = (part + 128) // 257
+    return scaled

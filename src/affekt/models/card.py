@@ -73,7 +73,7 @@ class Card:
     def write(self, folder: Path) -> None:
         """Write `card.json` into a model's folder, whole or not at all."""
         with written_whole(folder / CARD_FILE) as temporary:
-            temporary.write_text(json.dumps(asdict(self), indent=2) + "\n")
+            temporary.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
 
 def shipped_models() -> list[str]:
@@ -129,7 +129,7 @@ def _text_of_card(path: Path) -> str:
     found = path.stat()
     if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)) or found.st_size > MOST_CARD_BYTES:
         raise ValueError(f"no file of at most {MOST_CARD_BYTES:,} bytes")
-    return path.read_text()
+    return path.read_text(encoding="utf-8")
 
 
 def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import hashlib
 import importlib.metadata
-import importlib.util
 import json
 import time
 from contextlib import suppress
@@ -46,7 +45,7 @@ def fastest_runtime(
         cached[key] = max(installed, key=speeds.__getitem__)
         # Where nothing can be kept, the next process measures again.
         with suppress(ConfigError, DataError), written_whole(affekt_home() / CACHE_FILE) as temporary:
-            temporary.write_text(json.dumps(cached, indent=2) + "\n")
+            temporary.write_text(json.dumps(cached, indent=2) + "\n", encoding="utf-8")
     return cached[key]
 
 
@@ -87,7 +86,7 @@ def faces_per_s(engine: Engine, example: np.ndarray, measured_s: float = MEASURE
 
 def _cached() -> dict[str, RuntimeName]:
     try:
-        read = json.loads((affekt_home() / CACHE_FILE).read_text())
+        read = json.loads((affekt_home() / CACHE_FILE).read_text(encoding="utf-8"))
     except (ConfigError, OSError, ValueError):
         return {}
     return read if isinstance(read, dict) else {}

@@ -9,6 +9,7 @@ Classification with Convolutional Neural Networks" (the stem of three convolutio
 """
 
 import difflib
+from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
 
@@ -65,11 +66,7 @@ class Network(nn.Module):
     """Backbone and heads, with timm's verbs."""
 
     def __init__(self, architecture: str, hidden_units: int, heads: tuple[str, ...], channels: int = 3) -> None:
-        """Build the network with random weights.
-
-        Raises:
-            ModelError: timm has no such architecture, or one that gives no feature maps.
-        """
+        """Build it with random weights; a ModelError names what timm does not have, or gives no feature maps."""
         super().__init__()
         self.architecture = architecture
         self.is_frozen = False
@@ -123,28 +120,23 @@ def face_resnet(
     *,
     width: int,
     stem_width: int | None = None,
-    layers: tuple[int, int, int, int] = (2, 2, 2, 2),
     enlargement: float = 1.0,
     is_mirrored: bool = False,
 ) -> ResNet:
-    """Build a ResNet-D of basic blocks that halves its picture once before the first.
+    """Build a ResNet-D of two basic blocks per stage that halves its picture once before the first.
 
     Args:
         channels: of the picture.
-        width: channels of the first stage; each further stage has twice as many.
+        width: channels of the first stage; each further stage has twice as many. The network maps (faces, channels,
+            height, width) to (faces, 8 * width, e * height / 16, e * width / 16), with the enlargement e.
         stem_width: channels of the first two convolutions; half of `width` if None.
-        layers: blocks of each stage.
         enlargement: factor by which the picture's sides are enlarged before anything else.
-        is_mirrored: whether the network answers a picture and its mirror image alike, if the enlarged sides are
-            multiples of 16; see `affekt.networks.mirror_equivariant`.
-
-    Returns:
-        A network from (faces, channels, height, width) to (faces, 8 * width, e * height / 16, e * width / 16), with
-        the enlargement e; half as many feature maps where it is mirrored.
+        is_mirrored: whether it answers a picture and its mirror image alike, if the enlarged sides are multiples of 16,
+            with half as many feature maps; see `affekt.networks.mirror_equivariant`.
     """
     net = EnlargingResNet(
         BasicBlock,  # pyright: ignore[reportArgumentType] - timm says instance and means class
-        layers,
+        (2, 2, 2, 2),
         num_classes=0,
         in_chans=channels,
         global_pool="",
@@ -184,20 +176,6 @@ FACE_RESNETS: dict[str, Callable[[int], ResNet]] = {
 """Name in recipes and cards -> the function that builds it from the number of channels."""
 
 
-class VggConvolutions(nn.Module):
-    """VGG's convolutions alone: timm keeps two 4096-wide layers behind them, the study's regressor does not."""
-
-    def __init__(self, architecture: str, channels: int) -> None:
-        """Take the convolutions of a timm VGG, their names unchanged."""
-        super().__init__()
-        self.features = nn.Sequential(*timm.create_model(architecture, in_chans=channels).features)  # pyright: ignore
-        self.num_features = [layer.out_channels for layer in self.features if isinstance(layer, nn.Conv2d)][-1]
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Map (faces, channels, height, width) to (faces, 512, height / 32, width / 32)."""
-        return self.features(images)
-
-
 def _backbone(architecture: str, channels: int) -> tuple[nn.Module, int]:
     if architecture in FACE_RESNETS:
         net = FACE_RESNETS[architecture](channels)
@@ -207,8 +185,10 @@ def _backbone(architecture: str, channels: int) -> tuple[nn.Module, int]:
         close = difflib.get_close_matches(architecture, names, n=1) or ["mobilenetv2_100"]
         raise ModelError(f"expected the name of a timm model, got {architecture!r}; choose for example {close[0]}")
     if architecture.startswith("vgg"):
-        vgg = VggConvolutions(architecture, channels)
-        return vgg, vgg.num_features
+        # timm keeps two 4096-wide layers behind VGG's convolutions, the study's regressor does not.
+        layers = nn.Sequential(*timm.create_model(architecture, in_chans=channels).features)  # pyright: ignore
+        features = [layer.out_channels for layer in layers if isinstance(layer, nn.Conv2d)][-1]
+        return nn.Sequential(OrderedDict(features=layers)), features
     try:
         net = timm.create_model(architecture, in_chans=channels, num_classes=0, global_pool="")
         return net, _feature_count(net, channels)

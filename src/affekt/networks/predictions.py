@@ -38,7 +38,6 @@ class Crops:
         self.preprocessing = preprocessing
 
     def __len__(self) -> int:
-        """Return the number of rows."""
         return self.rows.height
 
     def __getitem__(self, index: int) -> np.ndarray:
@@ -62,11 +61,7 @@ class Crops:
         return len(self), size, size, self.preprocessing.channels
 
     def batches(self, batch_size: int) -> Iterator[np.ndarray]:
-        """Decode all crops in their order, on all cores; yield (batch_size or fewer, ...) uint8.
-
-        Raises:
-            DataError: a picture is missing or unreadable.
-        """
+        """Decode all crops in their order, on all cores; yield (batch_size or fewer, ...) uint8."""
         with ThreadPoolExecutor(core_count()) as pool:
             for start in range(0, len(self), batch_size):
                 yield np.stack(list(pool.map(self.__getitem__, range(start, min(start + batch_size, len(self))))))
@@ -87,12 +82,8 @@ class RowPredictor:
     def predict_rows(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Return the model's predictions: one crop, one pass, the card's preprocessing and temperature.
 
-        Args:
-            rows: manifest rows.
-
-        Returns:
-            The predictions table: `source_id`, the eight probabilities where the model has that head, `valence` and
-            `arousal` likewise; one row per row of the manifest, in its order.
+        The table has one row per row of the manifest, in its order: `source_id`, the eight probabilities where the
+        model has that head, `valence` and `arousal` likewise.
 
         Raises:
             DataError: there are no rows, a picture is missing or unreadable, or two rows share a source_id.
@@ -133,13 +124,9 @@ def open_model(model: str | Path, *, runtime: Executor = "torch", device: str = 
         MissingExtra: torch, or the runtime, is not installed.
         ConfigError: the runtime or the device cannot be used here.
     """
-    if runtime == "torch":
-        return _in_torch(model, device)
-    session = Session(model_folder(model), runtime=runtime)
-    return RowPredictor(session.card, session.predict)
-
-
-def _in_torch(model: str | Path, device: str) -> RowPredictor:
+    if runtime != "torch":
+        session = Session(model_folder(model), runtime=runtime)
+        return RowPredictor(session.card, session.predict)
     with needs_extra("train"):
         import torch
 

@@ -33,11 +33,7 @@ def save_model(network: Network, card: Card, folder: Path) -> None:
 
 
 def write_tensors(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
-    """Write tensors, on whatever device and in whatever layout, to a safetensors file, whole or not at all.
-
-    Raises:
-        DataError: the folder cannot be written, or the disk is full.
-    """
+    """Write tensors, on whatever device and in whatever layout, to a safetensors file, whole or not at all."""
     copies = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
     # Not `save_file`: it writes a temporary file of its own, which a killed process would leave behind.
     content = save(copies, metadata=metadata)
@@ -49,9 +45,6 @@ def write_half(source: Path, target: Path) -> None:
     """Write a safetensors file again with its matrices and filters in 16 bits.
 
     Vectors stay as they are: they weigh nothing, and variances may lie beyond what 16 bits hold.
-
-    Raises:
-        DataError: the folder cannot be written, or the disk is full.
     """
     tensors = load_file(source)
     halved = {name: tensor.half() if tensor.ndim > 1 else tensor for name, tensor in tensors.items()}
@@ -82,9 +75,6 @@ def load_backbone(network: Network, *weights: str) -> None:
     """Start a network's backbone from `imagenet` or a file, or from the average of several.
 
     Networks that went on from the same weights can be averaged: Wortsman et al. (2022), "Model soups".
-
-    Raises:
-        ModelError: the weights cannot be had or do not fit.
     """
     parts = [_fitting(network, each) for each in weights]
     tensors = parts[0]
@@ -107,11 +97,7 @@ def _fitting(network: Network, weights: str) -> dict[str, Tensor]:
 
 
 def imagenet_file(architecture: str) -> tuple[str, Path]:
-    """Return the hub repository of timm's ImageNet weights and the place where affekt looks for its file.
-
-    Raises:
-        ModelError: timm has published none for this architecture.
-    """
+    """Return the hub repository of timm's ImageNet weights and the place where affekt looks for its file."""
     published = timm.get_pretrained_cfg(architecture) if timm.is_model(architecture) else None
     if published is None or not published.has_weights:
         raise ModelError(
@@ -123,15 +109,10 @@ def imagenet_file(architecture: str) -> tuple[str, Path]:
 
 
 def backbone_weights(architecture: str, weights: str) -> dict[str, Tensor]:
-    """Read the tensors a backbone starts from.
+    """Read the tensors a backbone starts from, by timm's parameter names; a head's may be among them.
 
-    Args:
-        architecture: timm name of the backbone.
-        weights: `imagenet`, a model that comes with affekt, or a path to a model folder or a .safetensors file; of
-            the checkpoint of an unfinished training, its best epoch so far.
-
-    Returns:
-        Tensors by timm's parameter names; a head's may be among them.
+    They are `imagenet`'s, those of a model that comes with affekt, of a model folder or of a .safetensors file; of the
+    checkpoint of an unfinished training, its best epoch so far.
 
     Raises:
         ModelError: the file is missing and cannot be fetched, or is not safetensors; says where to put it.
@@ -147,10 +128,11 @@ def backbone_weights(architecture: str, weights: str) -> dict[str, Tensor]:
             "RUN/checkpoint.safetensors"
         )
     tensors = _read(path)
-    return _inside(tensors, "backbone.") or _inside(tensors, "best.backbone.") or tensors
+    return inside(tensors, "backbone.") or inside(tensors, "best.backbone.") or tensors
 
 
-def _inside(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def inside(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the tensors whose name begins so, by the rest of their name."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from affekt.analysis.options import FaceFinder
 from affekt.analysis.rows import COLUMN_DESCRIPTIONS, SCHEMA, Row, empty_row
 from affekt.errors import AffektError, MissingExtra
-from affekt.labels import PROBABILITY_COLUMNS
+from affekt.labels import LABELS, PROBABILITY_COLUMNS
 from affekt.models.card import Card
 from affekt.server.decoding import DecodeTime
 from affekt.server.load import Load, busy
@@ -34,7 +34,7 @@ LEAST = dict.fromkeys((*PROBABILITY_COLUMNS, "confidence", "face_score"), 0) | {
 
 
 def _field(name: str, dtype: pl.DataType) -> Any:  # noqa: ANN401  types that are made at run time have no type
-    of_value: Any = Literal[tuple(dtype.categories)] if isinstance(dtype, pl.Enum) else dtype.to_python()
+    of_value: Any = Literal[LABELS] if name == "emotion" else dtype.to_python()
     field = Field(description=DESCRIPTIONS[name], ge=LEAST.get(name), le=1 if name in LEAST else None)
     return (of_value if name in NEVER_NULL else of_value | None, field)
 

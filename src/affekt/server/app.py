@@ -29,7 +29,7 @@ from affekt.analysis.analyzer import Analyzer
 from affekt.analysis.options import AnalyzerOptions
 from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA
 from affekt.errors import AffektError
-from affekt.faces.detection import yunet_path
+from affekt.faces.detector_file import yunet_path
 from affekt.models.card import CARD_FILE, ONNX_FILE, Card, model_folder
 from affekt.server.analyze import EXCEPTION_HANDLERS, RETRY_LATER, Health, analyze_route, problem_answer, problems
 from affekt.server.load import Load

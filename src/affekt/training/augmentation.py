@@ -38,15 +38,9 @@ LUMINANCE_TABLE = torch.tensor(
 
 
 def augment(images: Tensor, augmentation: Augmentation, generator: Generator) -> Tensor:
-    """Change crops at random.
+    """Change (n, channels, height, width) crops, pixels in 0-1, at random.
 
-    Args:
-        images: (n, channels, height, width) float, pixels in 0-1.
-        augmentation: which changes, and how strong.
-        generator: a CPU generator; the same state gives the same changes on any device.
-
-    Returns:
-        The same shape, clipped to 0-1.
+    The same state of a CPU generator gives the same changes on any device.
     """
     if augmentation.is_off:
         return images
@@ -128,16 +122,7 @@ def _erase(images: Tensor, probability: float, generator: Generator) -> Tensor:
 
 
 def degrade(images: Tensor, augmentation: Augmentation, generator: Generator) -> Tensor:
-    """Take detail away from some crops: resolution first, then sharpness, then what JPEG drops.
-
-    Args:
-        images: (n, channels, height, width) float, pixels in 0-1.
-        augmentation: how many of the crops meet each of the three.
-        generator: a CPU generator; the same state gives the same changes on any device.
-
-    Returns:
-        The same shape, clipped to 0-1.
-    """
+    """Take detail away from some crops: resolution first, then sharpness, then what JPEG drops."""
     n, device = len(images), images.device
     steps = {"resolution": _coarsened, "blur": _blurred, "jpeg": _compressed}
     for name, step in steps.items():
@@ -154,10 +139,9 @@ def _coarsened(images: Tensor, strength: Tensor) -> Tensor:
     level = (strength * len(SHRINKING)).long().clamp(max=len(SHRINKING) - 1).to(images.device)
     result = images.clone()
     for number, fraction in enumerate(SHRINKING):
-        these = level == number
-        small = [max(1, round(length * fraction)) for length in side]
-        shrunk = F.interpolate(images[these], small, mode="bilinear", antialias=True) if these.any() else None
-        if shrunk is not None:
+        if (these := level == number).any():
+            small = [max(1, round(length * fraction)) for length in side]
+            shrunk = F.interpolate(images[these], small, mode="bilinear", antialias=True)
             result[these] = F.interpolate(shrunk, side, mode="bilinear")
     return result
 

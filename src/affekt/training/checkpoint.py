@@ -7,7 +7,7 @@ file with everything that a killed training needs, replaced whole.
 import json
 import logging
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from torch.utils.tensorboard.summary import scalar
 
 from affekt.errors import ModelError
 from affekt.files import written_whole
-from affekt.networks.weights import write_tensors
+from affekt.networks.weights import inside, write_tensors
 from affekt.training.optimisation import Schedule, build_optimiser, moving_average
 from affekt.training.recipe import Recipe
 
@@ -78,13 +78,11 @@ class TrainingState:
         return self.average.module if self.average is not None else self.module
 
 
-def fingerprint(recipe: Recipe, seed: int, data: str) -> dict[str, Any]:
-    """Return what a checkpoint must share with the run that goes on from it; `data` is a `rows_digest`."""
-    return {"recipe": asdict(recipe), "seed": seed, "data": data}
-
-
 def save_checkpoint(state: TrainingState, folder: Path, fingerprint: dict[str, Any]) -> None:
-    """Write the state of a training into its folder, whole or not at all."""
+    """Write the state of a training into its folder, whole or not at all.
+
+    The fingerprint is what a run that goes on from it must share: recipe, seed and `rows_digest`.
+    """
     tensors = {f"module.{name}": tensor for name, tensor in state.module.state_dict().items()}
     tensors |= {f"best.{name}": tensor for name, tensor in state.best.items()}
     if state.average is not None:
@@ -126,12 +124,12 @@ def load_checkpoint(state: TrainingState, folder: Path, fingerprint: dict[str, A
             f"expected the {' and '.join(different)} that {path} was started with, got another; "
             "repeat the first call with resume (--resume), or choose a new out (--out)"
         )
-    state.module.load_state_dict(_part(tensors, "module."))
-    state.best = _part(tensors, "best.")
+    state.module.load_state_dict(inside(tensors, "module."))
+    state.best = inside(tensors, "best.")
     if state.average is not None:
-        state.average.load_state_dict(_part(tensors, "average."))
+        state.average.load_state_dict(inside(tensors, "average."))
     moments: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in _part(tensors, "optimiser.").items():
+    for name, tensor in inside(tensors, "optimiser.").items():
         number, key = name.split(".")
         moments.setdefault(int(number), {})[key] = tensor
     state.optimiser.load_state_dict({"state": moments, "param_groups": metadata["groups"]})
@@ -149,14 +147,10 @@ def _restore_layout(optimiser: Optimizer) -> None:
                 moments[name] = torch.empty_like(parameter).copy_(tensor)
 
 
-def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-
-
 def write_log(history: list[dict[str, float]], folder: Path) -> None:
     """Write all epochs so far; a resumed run therefore never repeats or loses a line."""
     with written_whole(folder / LOG_FILE) as temporary:
-        temporary.write_text("".join(f"{json.dumps(line)}\n" for line in history))
+        temporary.write_text("".join(f"{json.dumps(line)}\n" for line in history), encoding="utf-8")
 
 
 def write_tensorboard(line: dict[str, float], folder: Path) -> None:
@@ -166,8 +160,9 @@ def write_tensorboard(line: dict[str, float], folder: Path) -> None:
     figures = [scalar(name, value) for name, value in line.items() if name != "epoch"]
     events = [Event(wall_time=now, step=int(line["epoch"]), summary=figure) for figure in figures]
     with written_whole(path) as temporary, temporary.open("wb") as file:
+        writer = RecordWriter(file)
         for event in (Event(wall_time=now, file_version="brain.Event:2"), *events):
-            RecordWriter(file).write(event.SerializeToString())
+            writer.write(event.SerializeToString())
 
 
 def epoch_sentence(line: dict[str, float], epochs: int) -> str:

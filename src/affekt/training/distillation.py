@@ -10,18 +10,18 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from affekt.errors import ConfigError
 from affekt.faces.preprocessing import LUMA, Preprocessing
-from affekt.networks.network import Network
 from affekt.networks.weights import load_model
 from affekt.terminal import progress_bar
-from affekt.training.batches import CropBatches, in_batches
+from affekt.training.batches import CropBatches, in_batches, normalised, per_channel
 from affekt.training.distributed import autocast
 from affekt.training.recipe import Augmentation
 from affekt.training.task import Mix, TargetsByHead, Task
 
+Teachers = Callable[[Tensor], TargetsByHead]
+"""The mean answer of several networks to (faces, channels, height, width), normalised as the one they teach wants."""
 Answers = Callable[[Tensor, Tensor, Mix], TargetsByHead]
 """What teachers say of a batch: of the numbers of its rows, what the network is given of them, and how that was mixed.
 A head that no teacher has is left out."""
@@ -45,28 +45,6 @@ class DistillationTask(Task):
             head: torch.where(own[head].isnan(), said, torch.lerp(own[head], said, weight))
             for head, said in answers.items()
         }
-
-
-@dataclass(frozen=True)
-class Teachers:
-    """Networks that see what the network they teach sees."""
-
-    members: tuple[tuple[Network, Preprocessing], ...]
-    """Each in evaluation mode, and what it wants to see."""
-    student: Preprocessing
-    """What the network that is taught wants to see."""
-
-    @torch.no_grad()
-    def __call__(self, images: Tensor) -> TargetsByHead:
-        """Average the answers to (faces, channels, height, width), normalised as the student wants them."""
-        pixels = images * _column(self.student.std, images) + _column(self.student.mean, images)
-        said: dict[str, list[Tensor]] = {}
-        for network, preprocessing in self.members:
-            for head, answer in network(seen_by(preprocessing, pixels)).items():
-                # Before the card's temperature: it is fitted to labels, and what is taught are distributions.
-                value = answer.float().softmax(1) if head == "expression" else answer.float()
-                said.setdefault(head, []).append(value)
-        return {head: torch.stack(values).mean(0) for head, values in said.items()}
 
 
 def asked_each_time(teachers: Teachers) -> Answers:
@@ -97,7 +75,7 @@ def from_table(table: TargetsByHead) -> Answers:
 
 
 def load_teachers(folders: tuple[str, ...], student: Preprocessing, device: torch.device) -> Teachers:
-    """Load the models that teach, by folder or by the name of one that comes with affekt.
+    """Load the models that teach a network that wants to see this, by folder or by the name of one of affekt's.
 
     Raises:
         ModelError: a folder holds no usable model.
@@ -112,7 +90,19 @@ def load_teachers(folders: tuple[str, ...], student: Preprocessing, device: torc
                 f"in {folder}; set crop_margin (--crop-margin {card.preprocessing.crop_margin})"
             )
         members.append((network.to(device), card.preprocessing))
-    return Teachers(tuple(members), student)
+
+    @torch.no_grad()
+    def mean_answers(images: Tensor) -> TargetsByHead:
+        pixels = images * per_channel(student.std, images) + per_channel(student.mean, images)
+        said: dict[str, list[Tensor]] = {}
+        for network, preprocessing in members:
+            for head, answer in network(seen_by(preprocessing, pixels)).items():
+                # Before the card's temperature: it is fitted to labels, and what is taught are distributions.
+                value = answer.float().softmax(1) if head == "expression" else answer.float()
+                said.setdefault(head, []).append(value)
+        return {head: torch.stack(values).mean(0) for head, values in said.items()}
+
+    return mean_answers
 
 
 def seen_by(preprocessing: Preprocessing, pixels: Tensor) -> Tensor:
@@ -120,12 +110,5 @@ def seen_by(preprocessing: Preprocessing, pixels: Tensor) -> Tensor:
     if pixels.shape[1] == 1 and preprocessing.channels == 3:
         pixels = pixels.expand(-1, 3, -1, -1)
     elif pixels.shape[1] == 3 and preprocessing.channels == 1:
-        pixels = (pixels * _column(tuple(LUMA.tolist()), pixels)).sum(1, keepdim=True)
-    size = preprocessing.input_size
-    if pixels.shape[-1] != size:
-        pixels = F.interpolate(pixels, (size, size), mode="bilinear", antialias=True)
-    return (pixels - _column(preprocessing.mean, pixels)) / _column(preprocessing.std, pixels)
-
-
-def _column(values: tuple[float, ...], like: Tensor) -> Tensor:
-    return torch.tensor(values, device=like.device).view(-1, 1, 1)
+        pixels = (pixels * per_channel(tuple(LUMA.tolist()), pixels)).sum(1, keepdim=True)
+    return normalised(pixels, preprocessing, preprocessing.input_size)

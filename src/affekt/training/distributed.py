@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -42,16 +43,12 @@ class World:
         return DistributedDataParallel(module) if self.size > 1 else module
 
     def gather(self, rows: Tensor) -> Tensor:
-        """Put the parts of all processes, split by `share`, back together in order."""
+        """Put the parts of all processes, split by `share`, back together in order, on the CPU if there are several."""
         if self.size == 1:
             return rows
-        counts = [torch.zeros(1, dtype=torch.int64, device=rows.device) for _ in range(self.size)]
-        dist.all_gather(counts, torch.tensor([len(rows)], device=rows.device))
-        longest = int(max(counts))
-        padded = torch.cat([rows, rows.new_zeros(longest - len(rows), *rows.shape[1:])])
-        parts = [torch.empty_like(padded) for _ in range(self.size)]
-        dist.all_gather(parts, padded)
-        return torch.cat([part[: int(count)] for part, count in zip(parts, counts, strict=True)])
+        parts: list[Any] = [None] * self.size
+        dist.all_gather_object(parts, rows.cpu())
+        return torch.cat(parts)
 
     def wait(self) -> None:
         """Wait until every process is here."""
@@ -77,11 +74,7 @@ def joined_world() -> Iterator[World]:
 
 
 def choose_device(device: str, world: World) -> torch.device:
-    """Return the named device; `cuda` is this process's GPU, `auto` takes that, else Apple's, else the CPU.
-
-    Raises:
-        ConfigError: torch cannot use a device of this name here.
-    """
+    """Return the named device; `cuda` is this process's GPU, `auto` takes that, else Apple's, else the CPU."""
     if device != "auto":
         try:
             return torch.zeros((), device=f"cuda:{world.local_rank}" if device == "cuda" else device).device

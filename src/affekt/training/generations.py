@@ -29,7 +29,6 @@ class Chain:
     one, at the end on that of all generations but the first; 0 keeps the last as it is."""
 
     def __post_init__(self) -> None:
-        """Refuse chains that cannot be trained."""
         require_positive(self, "generations", "generation_epochs", "generation_seeds")
         require_not_negative(self, "generation_mixup", "head_epochs")
         if self.generations > 1 and self.generation_seeds > 1 and not self.head_epochs:
@@ -57,7 +56,6 @@ class RunOptions:
     """auto, cpu, cuda or mps."""
 
     def __post_init__(self) -> None:
-        """Refuse a seed that is negative or too large."""
         require_seed(self.seed)
 
 
@@ -84,31 +82,27 @@ class Training:
 
 
 def planned_trainings(recipe: Recipe, chain: Chain, run: Run) -> list[Training]:
-    """Return the trainings of a chain in their order; the last has the run's own folder, the others lie inside it."""
+    """Return the trainings of a chain in their order; the last has the run's own folder, the others lie inside it.
+
+    The networks of a generation of several differ by their seeds, and a new head on their average follows.
+    """
     earlier: list[Path] = []
     trainings: list[Training] = []
     for number in range(1, chain.generations + 1):
-        name = f"generation {number} of {chain.generations}"
-        nth = replace(run, out=run.out / f"generation-{number}")
+        name, place = f"generation {number} of {chain.generations}", run.out / f"generation-{number}"
+        nth, following = replace(run, out=place), generation(recipe, chain, tuple(earlier))
         if number == 1 or chain.generation_seeds == 1:
-            trainings.append(Training(name, generation(recipe, chain, tuple(earlier)), nth))
+            trainings.append(Training(name, following, nth))
         else:
-            trainings += _averaged(name, recipe, chain, tuple(earlier), nth)
-        earlier.append(nth.out)
+            for n in range(chain.generation_seeds):
+                one = replace(run, out=Path(f"{place}-{n}"), seed=run.seed + n, validation_seed=run.seed)
+                trainings.append(Training(f"{name}, network {n + 1} of {chain.generation_seeds}", following, one))
+            several = tuple(training.run.out for training in trainings[-chain.generation_seeds :])
+            trainings.append(Training(f"{name}, new head", new_head(recipe, chain, several), nth))
+        earlier.append(place)
     if chain.head_epochs and (chain.generations == 1 or chain.generation_seeds == 1):
         trainings.append(Training("new head", new_head(recipe, chain, tuple(earlier[1:] or earlier)), run))
     return [*trainings[:-1], replace(trainings[-1], run=run)]
-
-
-def _averaged(name: str, recipe: Recipe, chain: Chain, earlier: tuple[Path, ...], run: Run) -> list[Training]:
-    """Return a generation of several networks: they differ by their seeds, and a new head on their average follows."""
-    several = [
-        replace(run, out=run.out.with_name(f"{run.out.name}-{n}"), seed=run.seed + n, validation_seed=run.seed)
-        for n in range(chain.generation_seeds)
-    ]
-    nth = generation(recipe, chain, earlier)
-    networks = [Training(f"{name}, network {n} of {len(several)}", nth, one) for n, one in enumerate(several, start=1)]
-    return [*networks, Training(f"{name}, new head", new_head(recipe, chain, tuple(one.out for one in several)), run)]
 
 
 def generation(recipe: Recipe, chain: Chain, earlier: tuple[Path, ...]) -> Recipe:

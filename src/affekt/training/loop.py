@@ -50,11 +50,8 @@ class Trainer:
         """Train until the recipe's last epoch or until the validation loss has stopped falling.
 
         Each epoch draws its order and its augmentation from the seed and its own number, so that a training resumed
-        between two epochs is the one that was interrupted.
-
-        Args:
-            state: where the training stands; ends with the best epoch's weights in `best`.
-            after_epoch: called with the log's line on every process, to report it and to write the checkpoint.
+        between two epochs is the one that was interrupted. The state ends with the best epoch's weights in `best`.
+        `after_epoch` is called with the log's line on every process, to report it and to write the checkpoint.
 
         Raises:
             DataError: the loss, on training or validation rows, is no longer a finite number.
@@ -108,7 +105,17 @@ class Trainer:
 
     def _backward(self, module: torch.nn.Module, images: Tensor, targets: TargetsByHead) -> Tensor:
         """Add the gradient of a batch's loss to the parameters, and return the loss."""
-        loss = self.task.loss(_forward(module, images, self.recipe.step.precision), targets)
+        try:
+            with autocast(images.device, self.recipe.step.precision):
+                outputs = module(images)
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+            raise ConfigError(
+                f"expected at least two pictures per process for batch normalisation, got {len(images)}; "
+                "raise batch_size (--batch-size), or use fewer processes"
+            ) from error
+        loss = self.task.loss(outputs, targets)
         loss.backward()
         return loss.detach()
 
@@ -140,16 +147,3 @@ class Trainer:
             for head, values in outputs.items():
                 found.setdefault(head, []).append(self.world.gather(values.float()).cpu())
         return {head: torch.cat(values) for head, values in found.items()}
-
-
-def _forward(module: torch.nn.Module, images: Tensor, precision: str) -> Outputs:
-    try:
-        with autocast(images.device, precision):
-            return module(images)
-    except ValueError as error:
-        if "more than 1 value per channel" not in str(error):
-            raise
-        raise ConfigError(
-            f"expected at least two pictures per process for batch normalisation, got {len(images)}; "
-            "raise batch_size (--batch-size), or use fewer processes"
-        ) from error

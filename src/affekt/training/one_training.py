@@ -1,23 +1,24 @@
-"""One training: from a recipe and the rows of a manifest to a network, its card and its log."""
+"""One training: from a recipe and the rows of a manifest to a network, its temperature, its card and its log."""
 
 import logging
 from dataclasses import asdict, replace
 
+import numpy as np
 import polars as pl
 import torch
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
 
 from affekt import __version__
-from affekt.errors import ConfigError
+from affekt.errors import ConfigError, DataError
 from affekt.models.card import Card
 from affekt.networks.network import Network, parameter_count
-from affekt.networks.temperature import fit_temperature
 from affekt.networks.weights import load_backbone, save_model
-from affekt.training.batches import CropBatches, CropStream
+from affekt.training.batches import CropBatches, CropStream, extract_features
 from affekt.training.checkpoint import (
     CHECKPOINT_FILE,
     TrainingState,
     epoch_sentence,
-    fingerprint,
     load_checkpoint,
     save_checkpoint,
     write_log,
@@ -25,28 +26,19 @@ from affekt.training.checkpoint import (
 )
 from affekt.training.distillation import DistillationTask, asked_each_time, asked_once, from_table, load_teachers
 from affekt.training.distributed import World, choose_device, joined_world
-from affekt.training.frozen_features import extract_features
 from affekt.training.generations import Run
 from affekt.training.loop import Split, Trainer
 from affekt.training.recipe import Augmentation, Recipe
-from affekt.training.rows import Targets, rows_digest, steps_in_epoch, targets_of, training_rows, valence_arousal_origin
+from affekt.training.rows import rows_digest, steps_in_epoch, targets_of, training_rows, valence_arousal_origin
 from affekt.training.task import Task
 
 _logger = logging.getLogger(__name__)
 
 
 def train_network(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
-    """Train a recipe once and write the model, its card and its log into the run's folder.
+    """Train a recipe once, write the model, its card and its log into the run's folder, and return the card.
 
-    Under torchrun all processes call this alike; the first writes.
-
-    Returns:
-        The card that was written.
-
-    Raises:
-        ConfigError: an option is wrong.
-        DataError: a split is empty, lacks what the recipe learns, or holds an unreadable picture.
-        ModelError: the first weights or the checkpoint cannot be used.
+    Under torchrun all processes call this alike; the first writes. Raises as `train` does.
     """
     with joined_world() as world:
         device = choose_device(run.device, world)
@@ -62,7 +54,7 @@ def train_network(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
             training, validation = _with_features(network, [training, validation], recipe)
         state = TrainingState.before_training(module, recipe, steps_in_epoch(training.targets, recipe.data))
         data = rows_digest(rows, validation_rows)
-        same = fingerprint(recipe, run.seed, data)
+        same = {"recipe": asdict(recipe), "seed": run.seed, "data": data}
         if run.resume and (run.out / CHECKPOINT_FILE).is_file():
             load_checkpoint(state, run.out, same)
 
@@ -78,11 +70,12 @@ def train_network(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
         trainer = Trainer(recipe, task, training, validation, device, run.seed, world)
         trainer.fit(state, after_epoch)
         state.module.load_state_dict(state.best)
-        outputs = trainer.predict(state.module, validation)
+        outputs, label = trainer.predict(state.module, validation), validation.targets.label
         card = _card(recipe, network, run, rows, state)
         card.training.update(rows_sha256=data, processes=world.size)
-        if "expression" in outputs:
-            card = _calibrated(card, outputs["expression"], validation.targets)
+        if "expression" in outputs and (known := label >= 0).any():
+            temperature = fit_temperature(outputs["expression"][known].numpy(), label[known].numpy())
+            card = replace(card, temperature=temperature)
         if world.is_main:
             save_model(network, card, run.out)
             (run.out / CHECKPOINT_FILE).unlink(missing_ok=True)
@@ -93,12 +86,7 @@ def train_network(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
 
 
 def first_network(recipe: Recipe, rows: pl.DataFrame, seed: int) -> Network:
-    """Build the network as it stands before the first step: seeded, its backbone loaded, its means set.
-
-    Args:
-        recipe: the recipe.
-        rows: the training rows.
-        seed: decides the first weights.
+    """Build the network as it stands before the first step: seeded, its backbone loaded, its means the training rows'.
 
     Raises:
         ModelError: the weights cannot be had.
@@ -183,8 +171,25 @@ def _card(recipe: Recipe, network: Network, run: Run, rows: pl.DataFrame, state:
     )
 
 
-def _calibrated(card: Card, logits: torch.Tensor, targets: Targets) -> Card:
-    known = targets.label >= 0
-    if not known.any():
-        return card
-    return replace(card, temperature=fit_temperature(logits[known].numpy(), targets.label[known].numpy()))
+def fit_temperature(logits: np.ndarray, target: np.ndarray) -> float:
+    """Return what to divide (n, classes) logits by before the softmax, for the least cross-entropy of held-out rows.
+
+    Temperature scaling: Guo et al. (2017, ICML), "On Calibration of Modern Neural Networks", section 4.2. It lies
+    between 0.05 and 20; above 1 softens. Targets are (n,) class indices or (n, classes) distributions.
+
+    Raises:
+        DataError: there are no rows, the shapes differ, or a logit is not finite.
+    """
+    logits = np.asarray(logits, dtype=np.float64)
+    if logits.ndim != 2 or len(logits) == 0 or len(target) != len(logits) or not np.isfinite(logits).all():
+        raise DataError(
+            f"expected finite logits of one or more rows and as many targets, got shapes {logits.shape} and "
+            f"{np.shape(target)}; fit the temperature on validation rows that have labels"
+        )
+    share = np.eye(logits.shape[1])[target] if target.ndim == 1 else np.asarray(target, dtype=np.float64)
+
+    def cross_entropy(log_temperature: float) -> float:
+        return -float((share * log_softmax(logits / np.exp(log_temperature), axis=1)).sum(axis=1).mean())
+
+    found = minimize_scalar(cross_entropy, bounds=(np.log(0.05), np.log(20)), method="bounded", options={"xatol": 1e-8})
+    return float(np.exp(found.x))

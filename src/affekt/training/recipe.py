@@ -40,7 +40,6 @@ class NetworkOptions:
     """How much the square crop exceeds the longer side of the face box, as a fraction of it."""
 
     def __post_init__(self) -> None:
-        """Refuse values that no network can have."""
         require_positive(self, "hidden_units", "input_size")
         if not self.weights:
             raise ConfigError("expected weights imagenet, none, or models, got nothing; none starts at random")
@@ -87,7 +86,6 @@ class DataOptions:
     """Epochs over which pictures, and their random changes but for the flip, grow to full size and strength."""
 
     def __post_init__(self) -> None:
-        """Refuse values that no batch can have."""
         require_positive(self, "batch_size", "repeat_threshold")
         require_not_negative(self, "mixup", "resizing_epochs")
 
@@ -126,7 +124,6 @@ class Augmentation:
     """Probability of Gaussian noise, with a standard deviation of up to 0.06."""
 
     def __post_init__(self) -> None:
-        """Refuse a strength that is negative, or a fraction above 1."""
         unbounded = ("rotation_degrees", "scale", "aspect", "contrast", "gamma")
         for name in (each.name for each in fields(self) if each.name != "flip"):
             value, most = getattr(self, name), float("inf") if name in unbounded else 1
@@ -160,7 +157,6 @@ class LossOptions:
     the teachers alone."""
 
     def __post_init__(self) -> None:
-        """Refuse weights that no loss can have."""
         require_not_negative(self, "valence_arousal_weight")
         if not 0 <= self.teacher_weight <= 1:
             raise ConfigError(
@@ -191,7 +187,6 @@ class StepOptions:
     and for a frozen backbone on any CPU that computes in it."""
 
     def __post_init__(self) -> None:
-        """Refuse values that no step can have."""
         require_positive(self, "learning_rate")
         require_not_negative(self, "weight_decay", "clip_norm", "sam_radius", "sam_epochs")
         if not 0 <= self.ema_decay < 1:
@@ -219,7 +214,6 @@ class ScheduleOptions:
     """Epochs without a lower validation loss before training stops; 0 never does. The best epoch is kept anyway."""
 
     def __post_init__(self) -> None:
-        """Refuse values that no schedule can have."""
         require_positive(self, "epochs")
         require_not_negative(self, "warmup_epochs", "early_stopping_patience")
 
@@ -250,11 +244,6 @@ class Recipe:
     """How long a training lasts, and the learning rate over its epochs."""
 
     def __post_init__(self) -> None:
-        """Refuse options of several groups that contradict each other.
-
-        Raises:
-            ConfigError: the floor lies above the learning rate, or the pictures begin larger than they end.
-        """
         floor, rate = self.schedule.learning_rate_floor, self.step.learning_rate
         if not 0 <= floor <= rate:
             raise ConfigError(
@@ -268,19 +257,9 @@ class Recipe:
             )
 
     @classmethod
-    def of(cls, **options: object) -> "Recipe":
-        """Build a recipe from options of any group, by their names.
-
-        Raises:
-            ConfigError: there is no such option, or a value is out of its range.
-
-        Example:
-            >>> Recipe.of(architecture="mobilenetv2_100", epochs=3).schedule.epochs
-            3
-        """
-        groups = _by_group(options)
-        built: dict[str, Any] = {name: kind(**groups.get(name, {})) for name, kind in GROUPS.items()}
-        return cls(**built, **_augmentation_in(options))
+    def of(cls, architecture: str, **options: object) -> "Recipe":
+        """Build a recipe from options of any group, by their names; raises as `with_options` does."""
+        return cls(network=NetworkOptions(architecture=architecture)).with_options(**options)
 
     def with_options(self, **options: object) -> "Recipe":
         """Return the recipe with some options changed, whichever group they belong to.
@@ -292,9 +271,16 @@ class Recipe:
             >>> Recipe.of(architecture="mobilenetv2_100").with_options(batch_size=64, epochs=3).data.batch_size
             64
         """
-        groups = _by_group(options)
+        group_of = {each.name: name for name, kind in GROUPS.items() for each in fields(kind)}
+        augmentation: Any = options.pop("augmentation", self.augmentation)
+        groups: dict[str, dict[str, Any]] = {}
+        for option, value in options.items():
+            if option not in group_of:
+                close = difflib.get_close_matches(option, [*group_of, "augmentation"], n=1) or ["epochs"]
+                raise ConfigError(f"expected an option of a recipe, got {option!r}; did you mean {close[0]}?")
+            groups.setdefault(group_of[option], {})[option] = value
         changed: dict[str, Any] = {name: replace(getattr(self, name), **group) for name, group in groups.items()}
-        return replace(self, **changed, **_augmentation_in(options))
+        return replace(self, augmentation=augmentation, **changed)
 
 
 GROUPS: dict[str, type] = {
@@ -307,40 +293,15 @@ GROUPS: dict[str, type] = {
 """The groups of a recipe whose options have names of their own, without the group's."""
 
 
-def _by_group(options: dict[str, object]) -> dict[str, dict[str, Any]]:
-    """Sort options by their group, but for the augmentation, which is one by itself."""
-    group_of = {each.name: name for name, kind in GROUPS.items() for each in fields(kind)}
-    found: dict[str, dict[str, Any]] = {}
-    for option, value in options.items():
-        if option in group_of:
-            found.setdefault(group_of[option], {})[option] = value
-        elif option != "augmentation":
-            close = difflib.get_close_matches(option, [*group_of, "augmentation"], n=1) or ["epochs"]
-            raise ConfigError(f"expected an option of a recipe, got {option!r}; did you mean {close[0]}?")
-    return found
-
-
-def _augmentation_in(options: dict[str, object]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if name == "augmentation"}
-
-
 def require_positive(options: object, *names: str) -> None:
-    """Refuse fields of a group of options that are not above 0, or not finite.
-
-    Raises:
-        ConfigError: says which field it is.
-    """
+    """Refuse fields of a group of options that are not above 0, or not finite."""
     for name in names:
         if not 0 < getattr(options, name) < float("inf"):
             raise ConfigError(f"expected {name} above 0, got {getattr(options, name)}; choose a positive number")
 
 
 def require_not_negative(options: object, *names: str) -> None:
-    """Refuse fields of a group of options that are below 0, or not finite.
-
-    Raises:
-        ConfigError: says which field it is.
-    """
+    """Refuse fields of a group of options that are below 0, or not finite."""
     for name in names:
         if not 0 <= getattr(options, name) < float("inf"):
             raise ConfigError(f"expected {name} of at least 0, got {getattr(options, name)}; 0 is the least")

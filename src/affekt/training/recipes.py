@@ -45,6 +45,8 @@ def find_recipe(name: str) -> NamedRecipe:
     return RECIPES[name]
 
 
+FLIPS = Augmentation(flip=True)
+WARPS = replace(FLIPS, rotation_degrees=12, scale=0.12, shift=0.06, brightness=0.12, contrast=0.2)
 EFFICIENTNETV2B0 = Recipe.of(architecture="tf_efficientnetv2_b0", learning_rate=1e-5)
 MOBILENETV2 = Recipe.of(architecture="mobilenetv2_100")
 XCEPTION = Recipe.of(architecture="legacy_xception", mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
@@ -58,9 +60,7 @@ def from_scratch(reference: Recipe, **changes: object) -> Recipe:
         frozen=False,
         input_size=48,
         expression_target="votes",
-        augmentation=Augmentation(
-            flip=True, rotation_degrees=12, scale=0.12, shift=0.06, brightness=0.12, contrast=0.2
-        ),
+        augmentation=WARPS,
         optimiser="adamw",
         learning_rate=4e-3,
         weight_decay=0.02,
@@ -81,7 +81,7 @@ def for_drawn_faces(reference: Recipe, **changes: object) -> Recipe:
         reference,
         expression_target="labels",
         valence_arousal_loss="mse+ccc",
-        augmentation=Augmentation(flip=True),
+        augmentation=FLIPS,
         batch_size=16,
         warmup_epochs=0.3,
         ema_decay=0.95,
@@ -102,19 +102,7 @@ AFFEKT = Recipe.of(
     valence_arousal_loss="mse+ccc",
     valence_arousal_weight=0.25,
     # The changes that crops of a detector show: a shifted and turned box, light, occlusion, few pixels, JPEG.
-    augmentation=Augmentation(
-        flip=True,
-        rotation_degrees=12,
-        scale=0.12,
-        shift=0.06,
-        brightness=0.12,
-        contrast=0.2,
-        gamma=0.2,
-        erase=0.25,
-        resolution=0.1,
-        blur=0.1,
-        jpeg=0.1,
-    ),
+    augmentation=replace(WARPS, gamma=0.2, erase=0.25, resolution=0.1, blur=0.1, jpeg=0.1),
     optimiser="adamw",
     learning_rate=2e-3,
     weight_decay=0.05,
@@ -188,7 +176,6 @@ AFFEKT_HEAD = AFFEKT.with_options(
     ema_decay=0,
 )
 AFFEKT_CHAIN = Chain(generations=3, generation_epochs=10, generation_mixup=0.2, generation_seeds=3, head_epochs=4)
-FLIPS = Augmentation(flip=True)
 
 RECIPES = {
     "affekt": NamedRecipe(
@@ -283,38 +270,20 @@ class StudyModel:
     """The study's figures, by affekt's names."""
 
 
+def _published(names: str, *figures: float) -> dict[str, float]:
+    return dict(zip(names.split(), figures, strict=True))
+
+
+CLASSES = "accuracy macro_f1 roc_auc kappa pr_auc"
+POINTS = "valence_rmse arousal_rmse valence_corr arousal_corr valence_sagr arousal_sagr valence_ccc arousal_ccc"
 STUDY_MODELS = (
-    StudyModel(
-        "efficientnetv2b0",
-        6_249_304,
-        329_992,
-        {"accuracy": 0.1212, "macro_f1": 0.0420, "roc_auc": 0.5090, "kappa": -0.0030, "pr_auc": 0.1392},
-    ),
-    StudyModel(
-        "mobilenetv2",
-        2_587_976,
-        329_992,
-        {"accuracy": 0.3636, "macro_f1": 0.3587, "roc_auc": 0.7771, "kappa": 0.2726, "pr_auc": 0.3845},
-    ),
-    StudyModel(
-        "xception",
-        21_388_080,
-        526_600,
-        {"accuracy": 0.2551, "macro_f1": 0.2464, "roc_auc": 0.6946, "kappa": 0.1486, "pr_auc": 0.2612},
-    ),
+    StudyModel("efficientnetv2b0", 6_249_304, 329_992, _published(CLASSES, 0.1212, 0.0420, 0.5090, -0.0030, 0.1392)),
+    StudyModel("mobilenetv2", 2_587_976, 329_992, _published(CLASSES, 0.3636, 0.3587, 0.7771, 0.2726, 0.3845)),
+    StudyModel("xception", 21_388_080, 526_600, _published(CLASSES, 0.2551, 0.2464, 0.6946, 0.1486, 0.2612)),
     StudyModel(
         "vgg16-va",
         14_846_530,
         131_842,
-        {
-            "valence_rmse": 1.7424,
-            "arousal_rmse": 0.3960,
-            "valence_corr": -0.0503,
-            "arousal_corr": 0.0623,
-            "valence_sagr": 0.2626,
-            "arousal_sagr": 0.7576,
-            "valence_ccc": -0.0020,
-            "arousal_ccc": 0.0345,
-        },
+        _published(POINTS, 1.7424, 0.3960, -0.0503, 0.0623, 0.2626, 0.7576, -0.0020, 0.0345),
     ),
 )

@@ -25,17 +25,11 @@ class Targets:
     """`expression`: (rows, 8) float32, each row summing to 1; `valence_arousal`: (rows, 2) float32. NaN is unknown."""
 
     def __len__(self) -> int:
-        """Return the number of rows."""
         return len(self.label)
 
 
 def targets_of(rows: pl.DataFrame, expression_target: str = "labels") -> Targets:
-    """Read the targets of manifest rows.
-
-    Args:
-        rows: manifest rows.
-        expression_target: `labels`, or `votes`, which are the label alone where a row has no votes.
-    """
+    """Read the targets of manifest rows; `votes` are the label alone where a row has no votes."""
     indices = {name: index for index, name in enumerate(LABELS)}
     index = rows["emotion"].replace_strict(indices, default=-1, return_dtype=pl.Int64)
     label = torch.from_numpy(index.to_numpy().copy())
@@ -135,17 +129,10 @@ def rows_digest(training: pl.DataFrame, validation: pl.DataFrame) -> str:
 
 
 def repeat_factors(targets: Targets, threshold: float) -> Tensor:
-    """How often an epoch takes each row, on average: once, or more where its expression is rare.
+    """How often an epoch takes each row, on average: once, or more where its expression is rare; (rows,) float64.
 
     max(1, sqrt(threshold / fraction)) with the expression's fraction of the labelled rows: Gupta, Dollar and Girshick
     (2019), "LVIS: A Dataset for Large Vocabulary Instance Segmentation", section 5.1, of one label per picture.
-
-    Args:
-        targets: of the training rows; those without a label are taken once.
-        threshold: fraction below which an expression is repeated.
-
-    Returns:
-        (rows,) float64 of at least 1.
     """
     counts = torch.bincount(targets.label[targets.label >= 0], minlength=len(LABELS)).double()
     factors = (threshold * counts.sum() / counts.clamp(min=1)).sqrt().clamp(min=1)

@@ -5,7 +5,7 @@ Torch is imported only when the training begins.
 
 import json
 import logging
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -71,20 +71,16 @@ def train(
     named = find_recipe(recipe) if isinstance(recipe, str) else NamedRecipe("", recipe)
     manifest = read_manifest(data)
     place = Path(data) if isinstance(data, str | Path) else Path("frame")
-    run = Run(data=place, out=Path(out), validation=validation, seed=seed, resume=resume, device=device)
-    run = replace(run, recipe_name=recipe if isinstance(recipe, str) else "own")
+    name, folder = recipe if isinstance(recipe, str) else "own", Path(out)
+    run = Run(data=place, out=folder, validation=validation, seed=seed, resume=resume, device=device, recipe_name=name)
     return train_chain(named.recipe, chain or named.chain, manifest, run)
 
 
 def train_chain(recipe: Recipe, chain: Chain, manifest: pl.DataFrame, run: Run) -> Card:
-    """Train all generations of a recipe, and their new heads; all but the last training go to folders inside the run's.
+    """Train all generations of a recipe, and their new heads, and return the card of the last, the run's model.
 
-    Returns:
-        The card of the last, which is the run's model.
-
-    Raises:
-        ConfigError: as `train`, or a finished generation that is to be resumed was trained otherwise.
-        DataError, ModelError: as `train`.
+    All but the last training go to folders inside the run's. Raises as `train` does, and a ConfigError where a finished
+    generation that is to be resumed was trained otherwise.
     """
     with needs_extra("train"):
         from affekt.training.distributed import joined_world

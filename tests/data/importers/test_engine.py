@@ -17,7 +17,8 @@ from affekt.data.importers.engine import ImportOptions, found_box, import_datase
 from affekt.data.importers.listing import NO_FACE, Listing
 from affekt.data.manifest import encode_png, pixel_sha256, read_manifest
 from affekt.errors import ConfigError, DataError, ModelError
-from affekt.faces.detection import YUNET_FILE, Faces
+from affekt.faces.detection import Faces
+from affekt.faces.detector_file import YUNET_FILE
 from affekt.faces.pictures import read_rgb
 
 SMALL, LARGE = [10.0, 10.0, 20.0, 20.0], [40.0, 40.0, 80.0, 80.0]

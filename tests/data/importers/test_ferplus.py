@@ -29,13 +29,13 @@ def write_pixels(path: Path, usages: list[str], emotions: list[int] | None = Non
         f"{emotions[row] if emotions else row % 7},{' '.join(map(str, greys(row).ravel()))},{usage}"
         for row, usage in enumerate(usages)
     ]
-    path.write_text("\n".join(["emotion,pixels,Usage", *lines]))
+    path.write_text("\n".join(["emotion,pixels,Usage", *lines]), encoding="utf-8")
     return path
 
 
 def write_labels(path: Path, rows: list[tuple[str, str, list[int]]]) -> Path:
     lines = [f"{usage},{name},{','.join(map(str, votes))}" for usage, name, votes in rows]
-    path.write_text("\n".join([HEADER, *lines]))
+    path.write_text("\n".join([HEADER, *lines]), encoding="utf-8")
     return path
 
 

@@ -89,9 +89,14 @@ def test_a_name_mapped_twice_is_an_error():
 
 def test_what_is_left_out_is_counted(tmp_path):
     tree(tmp_path, "loose.jpg", "sad/1.jpg", "sad/notes.txt", "__MACOSX/sad/1.jpg", "sad/.hidden.jpg", ".git/x.jpg")
+    tree(tmp_path, "sad/@eaDir/1.jpg/SYNOPHOTO_THUMB_M.jpg", "sad/.ipynb_checkpoints/1-checkpoint.jpg", "sad/._1.jpg")
     listing = Folder(root=tmp_path).list_rows()
     assert list(emotions(listing)) == ["sad/1.jpg"]
-    assert listing.dropped == {"in no expression's folder": 1, "not a picture by its ending": 2}
+    assert listing.dropped == {
+        "in no expression's folder": 1,
+        "not a picture by its ending": 1,
+        "hidden, thumbnail or checkpoint files": 6,
+    }
 
 
 def test_folders_beside_the_splits_are_counted(tmp_path):

@@ -15,7 +15,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from affekt.faces.detection import YUNET_FILE
+from affekt.faces.detector_file import YUNET_FILE
 from affekt.faces.preprocessing import Preprocessing
 from affekt.models.card import ONNX_FILE, SHIPPED, Card, shipped_models
 from affekt.server.run import listen, make_server
@@ -206,7 +206,7 @@ class Visit:
         """Press Save and return the table's text."""
         with self.tab.expect_download() as download:
             self.tab.get_by_role("button", name="Save csv").click()
-        return Path(download.value.path()).read_text()
+        return Path(download.value.path()).read_text(encoding="utf-8")
 
     def rows(self):
         return list(csv.DictReader(self.saved().splitlines()))

@@ -12,11 +12,10 @@ from tyro.conf import Positional
 from affekt.data.importers.listing import SKIP, Listing, name_labels, parse_map
 from affekt.data.manifest import HAS_EMPTY_BOX, SCHEMA, SPLIT_NAMES, read_text_table
 from affekt.errors import ConfigError, DataError
-from affekt.faces.pictures import PICTURE_ENDINGS
+from affekt.faces.pictures import is_picture_named
+from affekt.files import folders_below, is_litter
 
 LABEL_TABLE = "labels.csv"
-PASSED_OVER = (".", "@", "__MACOSX")
-"""What the names of folders begin with that systems leave among pictures."""
 COLUMNS = ("path", "emotion", "valence", "arousal", "split", "subject")
 """Of the manifest's columns, those that an option of the same name may look for under another name."""
 
@@ -67,18 +66,20 @@ def read_tree(root: Path, split: str = "train") -> tuple[pl.DataFrame, dict[str,
     splits = {entry.name: SPLIT_NAMES[entry.name.lower()] for entry in root.iterdir() if _is_split(entry)}
     rows: list[tuple[str, str, str]] = []
     dropped = Counter[str]()
-    for place, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith(PASSED_OVER))
+    for place, files, is_left in folders_below(str(root), locked := []):
         parts = Path(place).relative_to(root).parts
         for file in sorted(files):
-            if not file.lower().endswith(PICTURE_ENDINGS) or file.startswith("."):
-                dropped["not a picture by its ending"] += not file.endswith(".csv")
+            if not is_picture_named(os.path.join(place, file)):  # noqa: PTH118  a str keeps odd names
+                dropped["not a picture by its ending"] += not (is_left or is_litter(file) or file.endswith(".csv"))
+            elif is_left or is_litter(file):
+                dropped["hidden, thumbnail or checkpoint files"] += 1
             elif splits and parts[:1] and parts[0] not in splits:
                 dropped[f"in {parts[0]}, beside {' and '.join(sorted(splits))}"] += 1
             elif len(parts) <= bool(splits):
                 dropped["in no expression's folder"] += 1
             else:
                 rows.append(("/".join((*parts, file)), splits.get(parts[0], split), parts[bool(splits)]))
+    dropped["folders that may not be read"] += len(locked)
     if not rows:
         raise DataError(
             f"expected pictures in folders named after expressions under {root}, got none; give the folder that holds "

@@ -1,14 +1,58 @@
-"""Temperature scaling against a known temperature and against trying them all."""
+"""One training: what it starts from, and its temperature against a known one and against trying them all."""
 
 import numpy as np
+import polars as pl
 import pytest
+import torch
+from safetensors.torch import load_file
 from scipy.special import log_softmax, softmax
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 
 from affekt.errors import DataError
-from affekt.networks.temperature import fit_temperature
+from affekt.models.card import WEIGHTS_FILE, model_folder, read_card
+from affekt.networks.weights import load_model
+from affekt.training.one_training import first_network, fit_temperature, train_network
+from affekt.training.recipe import Augmentation
+from affekt.training.recipes import AFFEKT_HEAD
+
+
+def test_a_new_head_leaves_the_network_that_comes_with_affekt_as_it_is(manifest, run_in):
+    run = run_in("head")
+    card = train_network(AFFEKT_HEAD.with_options(epochs=2), manifest, run)
+    assert card.architecture == read_card(model_folder("affekt")).architecture
+    backbone, start = (
+        {name: tensor for name, tensor in network.state_dict().items() if name.startswith("backbone.")}
+        for network in (load_model(run.out)[0], load_model(model_folder("affekt"))[0])
+    )
+    assert all(torch.equal(tensor, start[name]) for name, tensor in backbone.items())
+
+
+def test_a_frozen_backbone_ends_as_it_started(trained, tiny, manifest, run_in):
+    augmentation = Augmentation(flip=True)
+    folder = trained(frozen=True, augmentation=augmentation, epochs=1, seed=3)
+    started = first_network(tiny(frozen=True), manifest, 3).state_dict()
+    ended = load_file(folder / WEIGHTS_FILE)
+    moved = {name for name, tensor in ended.items() if not torch.equal(tensor, started[name])}
+    assert moved == {"heads.hidden.weight", "heads.hidden.bias", "heads.expression.weight", "heads.expression.bias"}
+
+
+def test_the_untrained_network_answers_the_training_mean(tiny, manifest, run_in):
+    known = manifest.filter(pl.col("split") == "train")
+    network = first_network(tiny(heads=("valence_arousal",)), known, 0).eval()
+    points = network(torch.randn(3, 3, 32, 32))["valence_arousal"]
+    expected = known.select("valence", "arousal").mean().to_numpy()
+    np.testing.assert_allclose(points.detach().numpy(), np.repeat(expected, 3, axis=0), atol=1e-6)
+
+
+def test_a_run_starts_from_another_runs_backbone(trained, tiny, manifest, run_in):
+    first = trained("first", epochs=1)
+    network = first_network(tiny(weights=(str(first),), hidden_units=4), manifest, 0)
+    theirs = load_file(first / WEIGHTS_FILE)
+    assert all(
+        torch.equal(tensor, theirs[f"backbone.{name}"]) for name, tensor in network.backbone.state_dict().items()
+    )
 
 
 def drawn(temperature, count=20_000, seed=0):

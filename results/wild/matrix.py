@@ -1,0 +1,279 @@
+"""Score networks on the four development sets side by side: tables, confusion, calibration, the development score.
+
+    python results/wild/matrix.py affekt affekt-fast --predictions predictions/fer predictions/face-api \
+        --ferplus ferplus-wide.parquet --cfee cfee.parquet --students students.parquet \
+        --diffusionfer diffusionfer.parquet --out results/wild/matrix --page docs/wild.md
+
+A network is a model folder or the name of one that ships, run as it was exported; `NAME=FOLDER` calls it otherwise in
+the tables. A folder of predictions holds a table for each set, `ferplus.parquet`, `cfee.parquet` and so on, which
+`peer_predictions.py` writes. Everything is scored by what `affekt evaluate` scores with, over the seven expressions
+without contempt, whose probability is taken out. README.md defines the development score.
+
+`--page` puts the tables between the page's marks, as in `<!-- matrix: figures -->`.
+"""
+
+import argparse
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from matrix_pictures import calibration_picture, confusion_picture
+
+from affekt.data.manifest import read_manifest, select_split
+from affekt.evaluation.evaluate import Evaluation, Intervals, evaluate_tables, scores_to_json
+from affekt.evaluation.figures import Figure
+from affekt.evaluation.intervals import resample_counts, with_interval
+from affekt.evaluation.predictions import Matched, read_predictions
+from affekt.evaluation.score import Scores
+from affekt.labels import LABELS
+from affekt.models.card import model_folder
+from affekt.networks.predictions import RowPredictor, open_model
+
+SEVEN = LABELS[:7]
+LEAST_PROBABILITY = 1e-3
+"""Where the development score clips probabilities."""
+LOG_LOSS_WEIGHT = 0.25
+SURE = 0.9
+"""Confidence from which an answer counts as sure."""
+FIGURES = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro F1",
+    "ece": "ECE",
+    "log_loss": "log loss",
+    "valence_ccc": "CCC valence",
+    "arousal_ccc": "CCC arousal",
+}
+"""The columns of the main table."""
+
+
+@dataclass(frozen=True)
+class DevelopmentSet:
+    """One of the four sets."""
+
+    title: str
+    split: str
+
+
+SETS = {
+    "ferplus": DevelopmentSet("FER+ held", "held"),
+    "cfee": DevelopmentSet("CFEE", "dev"),
+    "students": DevelopmentSet("students", "dev"),
+    "diffusionfer": DevelopmentSet("DiffusionFER", "dev"),
+}
+
+
+def main() -> None:
+    """Score everything and write it down."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="*", help="FOLDER, NAME=FOLDER or the name of a model that ships")
+    parser.add_argument("--predictions", nargs="*", type=Path, default=[], help="a folder of tables for each peer")
+    for name, one in SETS.items():
+        parser.add_argument(f"--{name}", type=Path, required=True, help=f"its manifest, of which {one.split} is scored")
+    parser.add_argument("--resamples", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, required=True, help="folder for tables, pictures and metrics.json")
+    parser.add_argument("--page", type=Path, help="a page whose marked places get the tables")
+    options = parser.parse_args()
+    models = {
+        name or model_folder(folder).name: open_model(folder, runtime="onnxruntime")
+        for name, _, folder in (text.rpartition("=") for text in options.models)
+    }
+    intervals = Intervals(options.resamples, options.seed)
+    evaluations = {}
+    for name, one in SETS.items():
+        tables = {folder.name: read_predictions(folder / f"{name}.parquet") for folder in options.predictions}
+        evaluations[name] = scored(getattr(options, name), one.split, models, tables, intervals)
+    parts = {
+        "figures": figure_table(evaluations),
+        "score": score_table(evaluations, intervals),
+        "differences": difference_table(evaluations),
+        "expressions": expression_table(evaluations),
+        "calibration": calibration_table(evaluations),
+    }
+    write(options.out, evaluations, parts)
+    if options.page:
+        options.page.write_text(filled(options.page.read_text(), parts))
+    print("\n".join(parts.values()))
+
+
+def scored(
+    path: Path, split: str, models: dict[str, RowPredictor], tables: dict[str, pl.DataFrame], intervals: Intervals
+) -> Evaluation:
+    """Ask the models about one set, and score their answers beside the peers' tables.
+
+    Valence and arousal count only where people rated them.
+    """
+    manifest = read_manifest(path)
+    is_rated = pl.col("valence_arousal_origin") == "rated"
+    rated = [pl.when(is_rated).then(name).alias(name) for name in ("valence", "arousal")]
+    manifest = manifest.with_columns(rated)
+    rows = select_split(manifest, split)
+    answers = {name: model.predict_rows(rows) for name, model in models.items()}
+    return evaluate_tables(answers | tables, manifest, split, intervals, without=("contempt",))
+
+
+def figure_table(evaluations: dict[str, Evaluation]) -> str:
+    """Return the main table: every network on every set."""
+    rows = [
+        (where(name, found), scores.name, *(cell(scores.figures.get(key)) for key in FIGURES))
+        for name, found in evaluations.items()
+        for scores in found.scores
+    ]
+    return markdown(("set, pictures", "network", *FIGURES.values()), rows)
+
+
+def score_table(evaluations: dict[str, Evaluation], intervals: Intervals) -> str:
+    """Return the development score of every network, and its part of each set."""
+    names = [scores.name for scores in next(iter(evaluations.values())).scores]
+    rows = []
+    for name in names:
+        parts = [set_score(found, name, intervals) for found in evaluations.values()]
+        values, draws = (np.mean(list(side), axis=0) for side in zip(*parts, strict=True))
+        rows.append((name, cell(with_interval(float(values), draws)), *(number(value) for value, _ in parts)))
+    return markdown(("network", "development score", *(SETS[name].title for name in evaluations)), rows)
+
+
+def set_score(found: Evaluation, name: str, intervals: Intervals) -> tuple[float, np.ndarray]:
+    """Return macro F1 minus a quarter of the clipped log loss on one set, and the same of each resample."""
+    [scores] = (one for one in found.scores if one.name == name)
+    loss = clipped_log_loss(found.matched[name])
+    draws = [weights @ loss / len(loss) for weights in resample_counts(len(loss), intervals.resamples, intervals.seed)]
+    value = scores.figures["macro_f1"].value - LOG_LOSS_WEIGHT * loss.mean()
+    return value, scores.draws["macro_f1"] - LOG_LOSS_WEIGHT * np.concatenate(draws)
+
+
+def clipped_log_loss(matched: Matched) -> np.ndarray:
+    """Return minus the log of the right expression's probability, (rows,)."""
+    assert matched.probabilities is not None
+    right = matched.probabilities[np.arange(len(matched.label)), matched.label]
+    return -np.log(np.maximum(right, LEAST_PROBABILITY))
+
+
+def difference_table(evaluations: dict[str, Evaluation]) -> str:
+    """Return how far the first network is ahead of each other one, paired by picture; clear differences are bold."""
+    rows = []
+    for name, found in evaluations.items():
+        first = found.scores[0].name
+        for (one, other), figures in found.differences.items():
+            if one == first:
+                differences = (figures[key] for key in ("accuracy", "macro_f1", "ece"))
+                rows.append((where(name, found), f"{one} - {other}", *(signed(figure) for figure in differences)))
+    return markdown(("set, pictures", "first - second", "accuracy", "macro F1", "ECE"), rows)
+
+
+def expression_table(evaluations: dict[str, Evaluation]) -> str:
+    """Return of each expression how many pictures are found and how many answers are right, in per cent."""
+    rows = []
+    for name, found in evaluations.items():
+        counts = confusion(found.scores[0]).sum(axis=1)
+        rows.append((f"**{SETS[name].title}**", "pictures", *(f"{count:,}" for count in counts)))
+        for scores in found.scores:
+            cells = []
+            for label in SEVEN:
+                recall, precision = (scores.classes[label][key].value for key in ("recall", "precision"))
+                cells.append(f"{100 * recall:.0f} / " + ("-" if np.isnan(precision) else f"{100 * precision:.0f}"))
+            rows.append(("", scores.name, *cells))
+    return markdown(("set", "network", *SEVEN), rows)
+
+
+def calibration_table(evaluations: dict[str, Evaluation]) -> str:
+    """Return what each network says of its own answers beside how many are right."""
+    rows = []
+    for name, found in evaluations.items():
+        for scores in found.scores:
+            probabilities = found.matched[scores.name].probabilities
+            assert probabilities is not None
+            sure = scores.answered[SURE]
+            said = number(float(probabilities.max(axis=1).mean()))
+            figures = (scores.figures["accuracy"], scores.figures["ece"], sure["share"], sure["accuracy"])
+            right, ece, share, right_of_sure = figures
+            cells = (number(right.value), cell(ece), number(share.value), cell(right_of_sure))
+            rows.append((where(name, found), scores.name, said, *cells))
+    sure = f"{SURE:g}".lstrip("0")
+    header = ("mean confidence", "right", "ECE", f"answers of at least {sure}", "right of these")
+    return markdown(("set, pictures", "network", *header), rows)
+
+
+def confusion_tables(evaluations: dict[str, Evaluation]) -> str:
+    """Return the confusion of every network on every set, as counts."""
+    tables = []
+    for name, found in evaluations.items():
+        for scores in found.scores:
+            rows = [(label, *map(str, counts)) for label, counts in zip(SEVEN, confusion(scores), strict=True)]
+            header = ("truth, answers", *SEVEN)
+            tables.append(f"**{scores.name} on {where(name, found)}**\n\n{markdown(header, rows, text_columns=1)}")
+    return "\n".join(tables)
+
+
+def confusion(scores: Scores) -> np.ndarray:
+    """Return the (7, 7) counts of a network, truth in the rows."""
+    assert scores.confusion is not None
+    return scores.confusion[: len(SEVEN), : len(SEVEN)]
+
+
+def where(name: str, found: Evaluation) -> str:
+    """Return a set's title and how many pictures were scored."""
+    return f"{SETS[name].title}, {found.rows:,}"
+
+
+def cell(figure: Figure | None) -> str:
+    """Write a figure with its interval; nothing where there is none."""
+    if figure is None or np.isnan(figure.value):
+        return ""
+    interval = "" if np.isnan(figure.low) else f" [{number(figure.low)}, {number(figure.high)}]"
+    return number(figure.value) + interval
+
+
+def signed(figure: Figure) -> str:
+    """Write a difference with its interval and sign, bold where the interval leaves 0 out."""
+    value, low, high = (f"{'' if one < 0 else '+'}{number(one)}" for one in (figure.value, figure.low, figure.high))
+    text = f"{value} [{low}, {high}]"
+    return f"**{text}**" if figure.is_clear else text
+
+
+def number(value: float) -> str:
+    """Write a number to three decimals, without the zero before the point."""
+    return f"{round(value, 3) + 0.0:.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.3f}"
+
+
+def markdown(header: tuple[str, ...], rows: list[tuple[str, ...]], text_columns: int = 2) -> str:
+    """Write a Markdown table whose first columns hold text."""
+    rule = ["---" if place < text_columns else "--:" for place in range(len(header))]
+    return "".join(f"| {' | '.join(row)} |\n" for row in (header, rule, *rows))
+
+
+def write(out: Path, evaluations: dict[str, Evaluation], parts: dict[str, str]) -> None:
+    """Write tables, pictures and figures into a folder."""
+    out.mkdir(parents=True, exist_ok=True)
+    how = next(iter(evaluations.values())).intervals
+    (out / "table.md").write_text("\n".join([*parts.values(), how]) + "\n")
+    (out / "confusion.md").write_text(confusion_tables(evaluations))
+    found = {
+        name: {
+            "data": one.data,
+            "split": one.split,
+            "rows": one.rows,
+            "intervals": one.intervals,
+            "models": {scores.name: scores_to_json(scores) for scores in one.scores},
+        }
+        for name, one in evaluations.items()
+    }
+    (out / "metrics.json").write_text(json.dumps(found, indent=1) + "\n")
+    titled = {where(name, one): one for name, one in evaluations.items()}
+    confusion_picture(titled, out / "confusion.png")
+    calibration_picture(titled, out / "calibration.png")
+
+
+def filled(page: str, parts: dict[str, str]) -> str:
+    """Put the tables between the marks of a page that has them."""
+    for name, table in parts.items():
+        marks = re.compile(rf"(<!-- matrix: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+        page = marks.sub(lambda found, table=table: f"{found[1]}\n{table}\n{found[2]}", page)
+    return page
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""Where the face detector's file comes from: the package, the home, the network, or a folder that somebody brings."""
+
+import hashlib
+import http.client
+import io
+import urllib.error
+
+import pytest
+
+from affekt.cli.main import main
+from affekt.errors import ModelError
+from affekt.faces import detector_file
+from affekt.faces.detector_file import YUNET_FILE, yunet_path
+
+CONTENT = b"a detector"
+
+
+@pytest.fixture(autouse=True)
+def not_packaged(monkeypatch, tmp_path):
+    """Work as a package that was built without the file."""
+    monkeypatch.setattr(detector_file, "PACKAGED", tmp_path / "package" / YUNET_FILE)
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("AFFEKT_HOME", str(tmp_path))
+    monkeypatch.setattr(detector_file, "YUNET_SHA256", hashlib.sha256(CONTENT).hexdigest())
+    return tmp_path
+
+
+def answering(monkeypatch, answer):
+    asked = []
+
+    def urlopen(url, timeout):
+        asked.append(url)
+        if isinstance(answer, Exception):
+            raise answer
+        return io.BytesIO(answer)
+
+    monkeypatch.setattr(detector_file.urllib.request, "urlopen", urlopen)
+    return asked
+
+
+def test_it_is_fetched_once(home, monkeypatch):
+    asked = answering(monkeypatch, CONTENT)
+    assert yunet_path().read_bytes() == CONTENT
+    assert yunet_path() == home / "detectors" / YUNET_FILE
+    assert len(asked) == 1
+
+
+def test_another_file_is_refused_and_not_kept(home, monkeypatch):
+    answering(monkeypatch, b"a web page")
+    with pytest.raises(ModelError, match="expected the face detector with sha256"):
+        yunet_path()
+    assert not list(home.rglob("*.onnx"))
+
+
+def test_a_damaged_file_is_named(home):
+    place = home / "detectors" / YUNET_FILE
+    place.parent.mkdir()
+    place.write_bytes(CONTENT[:4])
+    with pytest.raises(ModelError, match=r"delete .*/detectors/.* and type: affekt setup") as caught:
+        yunet_path()
+    assert str(place) in str(caught.value)
+
+
+def test_without_a_network_the_advice_of_the_error_works(home, monkeypatch):
+    """One machine fetches and prepares a folder, the other takes it."""
+    answering(monkeypatch, urllib.error.URLError("no route"))
+    with pytest.raises(ModelError, match="no route; type: affekt setup --from DIR") as caught:
+        yunet_path()
+    assert "affekt setup --to DIR" in str(caught.value)
+    answering(monkeypatch, CONTENT)
+    monkeypatch.setenv("AFFEKT_HOME", str(home / "other machine"))
+    main(["setup", "--to", str(home / "stick")])
+    answering(monkeypatch, urllib.error.URLError("no route"))
+    monkeypatch.setenv("AFFEKT_HOME", str(home / "this machine"))
+    main(["setup", "--from", str(home / "stick")])
+    assert yunet_path() == home / "this machine" / "detectors" / YUNET_FILE
+    assert yunet_path().read_bytes() == CONTENT
+
+
+def test_what_is_not_the_file_is_not_taken(home, capsys):
+    for content in (None, b"a web page"):
+        if content is not None:
+            (home / YUNET_FILE).write_bytes(content)
+        with pytest.raises(SystemExit):
+            main(["setup", "--from", str(home)])
+        assert "affekt: expected the face detector" in capsys.readouterr().err
+    assert not (home / "detectors").exists()
+
+
+def test_a_package_that_has_it_needs_neither_home_nor_network(monkeypatch, home):
+    answering(monkeypatch, urllib.error.URLError("no route"))
+    monkeypatch.setenv("AFFEKT_HOME", "~nobody-has-this-name/affekt")
+    detector_file.PACKAGED.parent.mkdir()
+    detector_file.PACKAGED.write_bytes(CONTENT)
+    assert yunet_path() == detector_file.PACKAGED
+
+
+def test_an_answer_that_breaks_off_is_one_sentence(home, monkeypatch):
+    answering(monkeypatch, http.client.IncompleteRead(CONTENT[:4], 6))
+    with pytest.raises(ModelError, match=r"got IncompleteRead\(4 bytes read, 6 more expected\); type: affekt setup"):
+        yunet_path()
+
+
+def test_a_file_that_cannot_be_read_is_one_sentence(home):
+    (home / "detectors" / YUNET_FILE).mkdir(parents=True)
+    with pytest.raises(
+        ModelError, match=r"expected to read the face detector at .*, got Is a directory; let this user"
+    ):
+        yunet_path()
+
+
+@pytest.fixture
+def unwritable(home, monkeypatch):
+    """A home that is a file, and so can hold none."""
+    (home / "file").write_text("")
+    monkeypatch.setenv("AFFEKT_HOME", str(home / "file"))
+    detector_file._kept_for_now.cache_clear()
+    yield
+    detector_file._kept_for_now.cache_clear()
+
+
+def test_without_a_place_to_keep_it_it_lasts_as_long_as_the_process(unwritable, monkeypatch):
+    asked, ends = answering(monkeypatch, CONTENT), []
+    monkeypatch.setattr(detector_file.atexit, "register", ends.append)
+    path = yunet_path()
+    assert path.read_bytes() == CONTENT
+    assert yunet_path() == path
+    assert len(asked) == 2
+    ends[0]()
+    assert not path.exists()
+
+
+def test_without_any_place_to_write_it_is_one_sentence(unwritable, monkeypatch):
+    def nowhere(prefix):
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    answering(monkeypatch, CONTENT)
+    monkeypatch.setattr(detector_file.tempfile, "TemporaryDirectory", nowhere)
+    with pytest.raises(ModelError, match=r"No usable temporary directory found; set AFFEKT_HOME"):
+        yunet_path()
+
+
+def test_without_a_home_it_says_how_to_choose_one(monkeypatch):
+    monkeypatch.setenv("AFFEKT_HOME", "~nobody-has-this-name/affekt")
+    with pytest.raises(ModelError, match="set AFFEKT_HOME to a folder"):
+        yunet_path()
