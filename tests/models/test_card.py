@@ -166,7 +166,7 @@ def test_figures_that_could_not_be_measured_are_no_fault(tmp_path):
 
 
 def test_a_card_that_may_not_be_read_says_so(tmp_path, monkeypatch):
-    def forbidden(path):
+    def forbidden(path, encoding):
         raise PermissionError(13, "Permission denied", str(path))
 
     (tmp_path / CARD_FILE).touch()

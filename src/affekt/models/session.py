@@ -48,7 +48,7 @@ def _refuse_greedy(network: Path, face: np.ndarray) -> None:
     """
     most, usual = MOST_BYTES + BYTES_PER_BYTE * network.stat().st_size, None
     if sys.platform == "linux":
-        taken = re.search(r"VmData:\s+(\d+) kB", Path("/proc/self/status").read_text())
+        taken = re.search(r"VmData:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="utf-8"))
         usual = resource.getrlimit(resource.RLIMIT_DATA)
         if taken is not None and usual[0] == resource.RLIM_INFINITY:
             resource.setrlimit(resource.RLIMIT_DATA, (int(taken[1]) * 1024 + most, usual[1]))
