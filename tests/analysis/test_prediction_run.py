@@ -23,11 +23,14 @@ from affekt.ledger import Ledger
 
 METADATA = {"model": "by-light"}
 RECORDS = [
-    (["a.jpg", [empty_row("a.jpg", "no_face")]], True),
-    (["v.mp4", [empty_row("v.mp4", "ok")]], False),
-    (["v.mp4", [{**empty_row("v.mp4", "ok"), "time_s": 0.1, "face": 3, "emotion": "fear", "x": 1 / 3}] * 2], False),
-    (["v.mp4", []], True),
-    (["b, c.jpg", [empty_row("b, c.jpg", "ok")]], True),
+    (["a.jpg", [empty_row("a.jpg", "no_face")], None], True),
+    (["v.mp4", [empty_row("v.mp4", "ok")], None], False),
+    (
+        ["v.mp4", [{**empty_row("v.mp4", "ok"), "time_s": 0.1, "face": 3, "emotion": "fear", "x": 1 / 3}] * 2, None],
+        False,
+    ),
+    (["v.mp4", [], None], True),
+    (["b, c.jpg", [empty_row("b, c.jpg", "ok")], None], True),
 ]
 READERS = {".csv": pl.read_csv, ".parquet": pl.read_parquet, ".jsonl": pl.read_ndjson}
 
@@ -50,7 +53,7 @@ def test_all_formats_hold_the_same_rows(tmp_path, ending):
     assert table["input"].to_list() == ["a.jpg", "v.mp4", "v.mp4", "v.mp4", "b, c.jpg"]
     assert table["status"].to_list() == ["no_face", "ok", "ok", "ok", "ok"]
     assert table["x"].to_list() == [None, None, 1 / 3, 1 / 3, None]
-    rows = [row for (_, rows), _ in RECORDS for row in rows]
+    rows = [row for (_, rows, _), _ in RECORDS for row in rows]
     assert scan_table(out, SCHEMA).collect().equals(pl.DataFrame(rows, schema=SCHEMA))
     Ledger(out, METADATA).remove()
     if ending == ".parquet":

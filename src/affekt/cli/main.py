@@ -31,11 +31,8 @@ RENAMED = {
 }
 """Options of an older affekt, and what they are called now."""
 
-SENTENCES = {
-    errno.EACCES: "check who may, or choose another place",
-    errno.EPERM: "check who may, or choose another place",
-    errno.ENAMETOOLONG: "choose a shorter name",
-}
+ANOTHER = "check who may, or choose another place"
+SENTENCES = {errno.EACCES: ANOTHER, errno.EPERM: ANOTHER, errno.ENAMETOOLONG: "choose a shorter name"}
 """What to do about errors of the system that may come from anywhere."""
 
 
@@ -104,8 +101,8 @@ def _run(arguments: list[str]) -> None:
         if debug or (isinstance(error, OSError) and error.errno not in SENTENCES):
             raise
         if isinstance(error, OSError):
-            place = error.filename or "a file"
-            fail(f"expected to read or write {place}, got {error.strerror}; {SENTENCES[error.errno]}")
+            where, advice = error.filename or "a file", SENTENCES[error.errno or 0]
+            fail(f"expected to read or write {where}, got {error.strerror}; {advice}")
         fail(str(error))
     except KeyboardInterrupt as stop:
         print(f"\naffekt: {stop.args[0] if stop.args else 'stopped'}", file=sys.stderr)

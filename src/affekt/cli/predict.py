@@ -55,19 +55,21 @@ def main(arguments: list[str]) -> None:
 
 
 @wraps(predict)
-def _predict(*, out: str | Path | None, **options: Any) -> bool:  # noqa: ANN401  those of `predict`
+def _predict(*, out: str | Path | None, csv_safe: bool, **options: Any) -> bool:  # noqa: ANN401  those of `predict`
     """Do what `predict` does, but print csv where it returns a frame; return whether an input was unreadable."""
     import polars as pl
 
     from affekt.analysis.prediction_run import PredictionRun
+    from affekt.analysis.rows import without_formulas
 
     run = PredictionRun(**options)
     if out is not None and str(out) != "-":
-        run.write(Path(out))
+        run.write(Path(out), csv_safe=csv_safe)
     else:
         print(",".join(run.schema), flush=True)
         for answer in run.answers():
-            text = pl.DataFrame(answer.rows, schema=run.schema).write_csv(include_header=False)
+            rows = pl.DataFrame(answer.rows, schema=run.schema)
+            text = (without_formulas(rows) if csv_safe else rows).write_csv(include_header=False)
             print(printable(text) if sys.stdout.isatty() else text, end="", flush=True)
     return bool(run.summary.problems or run.summary.not_drawn)
 
