@@ -42,7 +42,7 @@ bench-training: .venv/ready
 bench-predict: .venv/ready
 	$(BIN)/python benchmarks/predict_speed.py --out benchmarks/results-predict.md
 
-.venv/ready: requirements.txt pyproject.toml hatch_build.py
+.venv/ready: requirements.txt pyproject.toml scripts/hatch_build.py
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt

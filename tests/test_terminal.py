@@ -10,7 +10,7 @@ from affekt.errors import AffektWarning
 from affekt.terminal import messages_shown, printable
 
 OBEYED = "a\x1b]0;title\x07b\x9b31m\u202ec\r\udce9"
-SHOWN = r"a\x1b]0;title\x07b\x9b31m\u202ec\r\udce9"
+SHOWN = r"a\x1b]0;title\x07b\x9b31m\u202ec\r\xe9"
 
 
 def test_what_a_terminal_would_obey_is_written_out():

@@ -20,11 +20,6 @@ OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u206
 """What a terminal obeys rather than shows, and what it cannot show at all."""
 
 
-def printable(text: str) -> str:
-    r"""Return a text for a terminal: what names of strangers would have it obey is written out, such as `\x1b`."""
-    return OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
-
-
 def text_table(rows: Sequence[Sequence[Cell]], *, left: int = 1, gap: str = "  ") -> str:
     """Align rows of cells, all of one length, in columns: the first `left` to the left, the others to the right.
 
@@ -38,6 +33,17 @@ def text_table(rows: Sequence[Sequence[Cell]], *, left: int = 1, gap: str = "  "
         [f"{cell:{'<' if place < left else '>'}{widths[place]}}" for place, cell in enumerate(row)] for row in cells
     )
     return "\n".join(gap.join(row).rstrip() for row in aligned)
+
+
+def printable(text: str) -> str:
+    r"""Return a text as a terminal may show it: what would move its cursor or change its colours becomes `\x1b`."""
+    return OBEYED.sub(_written_out, text)
+
+
+def _written_out(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    is_byte = 0xDC80 <= code <= 0xDCFF  # of a name that is not UTF-8
+    return f"\\x{code & 0xFF:02x}" if is_byte else found[0].encode("unicode_escape").decode()
 
 
 def show_progress(shown: bool = True) -> None:

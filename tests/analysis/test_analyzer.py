@@ -57,7 +57,7 @@ def test_whole_pictures_are_faces(small_model):
 def test_each_face_gets_a_row_and_is_cropped_by_its_own_box(small_model, monkeypatch):
     monkeypatch.setattr(analyzer_module, "FaceDetector", TwoFaces)
     table = Analyzer(small_model).analyze(np.concatenate([DARK, LIGHT], axis=1))
-    assert table["face"].to_list() == [0, 1]
+    assert table["face"].to_list() == [1, 2]
     assert table["emotion"].to_list() == ["neutral", "happiness"]
     assert table["x"].to_list() == [0, 40]
     assert table["face_score"].to_list() == pytest.approx([0.9, 0.8])
@@ -169,8 +169,8 @@ def test_a_video_gives_rows_with_times_and_people_and_smoothed_scores(small_mode
     video = table.filter(pl.col("frame").is_not_null())
     assert video["frame"].to_list() == sorted([*range(6)] * 2)
     assert video["time_s"].to_list() == pytest.approx([frame / 25 for frame in video["frame"]], abs=1e-3)
-    assert video["track"].to_list() == [0, 1] * 6
-    right = video.filter(track=1)
+    assert video["track"].to_list() == [1, 2] * 6
+    right = video.filter(track=2)
     assert right["raw_valence"].to_list()[2:4] == pytest.approx([0.96, -0.96], abs=0.02)
     # After the change the smoothed score follows in steps, and the last picture knows nothing of it.
     assert right["valence"].to_list()[3:] == sorted(right["valence"].to_list()[3:], reverse=True)
@@ -183,7 +183,7 @@ def test_each_video_starts_its_people_and_its_filter_anew(small_model, monkeypat
     monkeypatch.setattr(analyzer_module, "FaceDetector", TwoFaces)
     light, dark = (write_video([picture] * 2, f"{name}.mp4") for name, picture in {"l": LIGHT, "d": DARK}.items())
     table = load(small_model, smooth_s=10).analyze([light, dark])
-    assert table["track"].to_list() == [0, 1, 0, 1] * 2
+    assert table["track"].to_list() == [1, 2, 1, 2] * 2
     assert table.filter(input=str(dark))["valence"].to_list() == pytest.approx([-0.96] * 4, abs=0.02)
 
 
@@ -232,7 +232,7 @@ def test_faces_are_looked_for_on_some_frames_and_followed_between(small_model, m
     table = load(small_model, detect_every=3).analyze(write_video([LIGHT] * 24))
     assert MovingFace.asked == 8
     assert table["frame"].to_list() == list(range(24))
-    assert table["track"].to_list() == [0] * 24
+    assert table["track"].to_list() == [1] * 24
     assert table["status"].to_list() == ["ok"] * 24
     assert [score is None for score in table["face_score"]] == [False, True, True] * 8
     # Two pixels a search are two thirds of a pixel a frame, once the speed is known.

@@ -7,7 +7,7 @@ import pytest
 
 from affekt.analysis.inputs import find_inputs, is_video, place_below, shown, told_of_passed_over
 from affekt.errors import DataError
-from affekt.faces.pictures import kind_of_file
+from affekt.faces.kinds import kind_of_file
 
 
 @pytest.fixture
@@ -219,6 +219,12 @@ def test_content_decides_what_is_a_picture_and_what_a_video(folder, beginning, k
     found = names(["faces"])
     assert ("faces/x.LRV" in found) == (kind == "video")
     assert ("faces/x" in found) == (kind is not None)
+
+
+def test_a_stream_of_jpegs_is_told_from_one_by_its_ending(folder):
+    for name in ("faces/x.jpg", "faces/x.mov", "faces/x.mjpeg"):
+        (folder / name).write_bytes(b"\xff\xd8\xff\xe0\0\x10JFIF")
+        assert is_video(name) == name.endswith(".mjpeg")
 
 
 def test_addresses_stay_and_are_no_patterns(folder):

@@ -94,7 +94,7 @@ def test_a_call_that_was_stopped_goes_on_where_it_was(small_model, folder, monke
     told.clear()
     assert predict("faces", out="faces.csv", model=small_model, faces="whole").collect().equals(whole)
     assert "going on after 3 of 4 inputs" in told.messages
-    assert "4 inputs: 4 faces" in told.messages
+    assert "4 pictures: 4 faces" in told.messages
     assert (folder / "faces.csv").read_bytes() == (folder / "whole.csv").read_bytes()
 
 

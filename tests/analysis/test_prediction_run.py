@@ -11,7 +11,6 @@ import pytest
 from affekt.analysis.analyzer import Answer
 from affekt.analysis.prediction_run import (
     ROWS_PER_PIECE,
-    Summary,
     _with_progress,
     check_table,
     scan_table,
@@ -65,7 +64,7 @@ def test_all_formats_hold_the_same_rows(tmp_path, ending):
 
 def test_a_table_of_many_pieces_keeps_its_order(tmp_path):
     out, rows = tmp_path / "faces.parquet", 2 * ROWS_PER_PIECE + 1
-    records = [([str(number), [{**empty_row("a", "ok"), "face": number}]], True) for number in range(rows)]
+    records = [([str(number), [{**empty_row("a", "ok"), "face": number}], None], True) for number in range(rows)]
     write_table(ledger_of(out, records), out, SCHEMA, METADATA)
     assert pl.read_parquet(out)["face"].to_list() == list(range(rows))
 
@@ -84,29 +83,21 @@ def test_an_unknown_ending_says_what_to_type(tmp_path):
         check_table(tmp_path.relative_to(tmp_path) / "faces.xlsx")
 
 
-def test_the_summary_counts_each_kind_of_row():
-    summary = Summary()
-    face = {**empty_row("a.jpg", "ok"), "emotion": "anger", "confidence": 0.9}
-    bad = empty_row("bad.jpg", "unreadable: not a picture")
-    for answer in (
-        Answer("a.jpg", [face, {**face, "emotion": None}], ends=True),
-        Answer("b.gif", [{**face, "frame": 0}], ends=True),
-        Answer("v.mp4", [{**empty_row("v.mp4", "no_face"), "frame": 0, "time_s": 0.0}], ends=False),
-        Answer("v.mp4", [], ends=True),
-        Answer("bad.jpg", [bad], ends=True),
-    ):
-        summary.add(answer)
-    assert summary.lines("projected", ["passed over 1 file"]) == [
-        "4 inputs with 1 frame of video: 3 faces",
-        "  1 without a face (if each is a face already: --faces whole, or faces='whole')",
-        "  1 unreadable",
-        "    1 not a picture",
-        "  of 1 picture with several frames or pages the first was looked at",
-        "  valence and arousal are projected, not rated",
-        "  passed over 1 file",
-        "  anger   2",
-        "  unsure  1",
-    ]
+def test_a_file_that_affekt_did_not_write_is_written_over_by_force_alone(tmp_path):
+    results = pl.DataFrame({name: [] for name in SCHEMA})
+    strangers = pl.DataFrame({"input": [1], "mark": [2]})
+    for out, write in {"a.csv": "write_csv", "a.parquet": "write_parquet", "a.jsonl": "write_ndjson"}.items():
+        getattr(strangers, write)(tmp_path / out)
+        with pytest.raises(ConfigError, match=rf"another file, .*{out}; name another, .*type: --force"):
+            check_table(tmp_path / out)
+        check_table(tmp_path / out, force=True)
+    (tmp_path / "notes.csv").write_bytes(b"\xff\x00, nothing of a table\n1,2,3")
+    with pytest.raises(ConfigError, match="--force"):
+        check_table(tmp_path / "notes.csv")
+    (tmp_path / "empty.csv").touch()
+    check_table(tmp_path / "empty.csv")
+    results.write_csv(tmp_path / "a.csv")
+    check_table(tmp_path / "a.csv")
 
 
 class Terminal(io.StringIO):

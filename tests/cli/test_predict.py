@@ -88,7 +88,7 @@ def test_a_mixed_folder_gives_a_full_table_twice_the_same(pictures, small_model,
     rotated = one.filter(pl.col("input").str.ends_with("rotated.jpg"))
     assert rotated.select("width", "height").row(0) == (60, 40)
     told = capsys.readouterr().err
-    assert "20 inputs: 11 faces" in told
+    assert "19 pictures: 11 faces" in told
     assert "9 unreadable" in told
     assert "of 1 picture with several frames or pages the first was looked at" in told
     assert pl.read_parquet_metadata("one.parquet")["notes"].startswith("of 1 picture with several frames")
@@ -102,7 +102,7 @@ def test_the_table_goes_to_standard_output(pictures, small_model, capsys):
     table = pl.read_csv(captured.out.encode())
     assert table.height == 1
     assert table["input"][0].endswith("grey.jpg")
-    assert "1 input: 1 face" in captured.err
+    assert "1 picture: 1 face" in captured.err
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
@@ -269,10 +269,10 @@ def test_a_video_gets_a_timeline(small_model, write_video, tmp_path, monkeypatch
         "--draw",
         "d",
     )
-    assert (tmp_path / "d" / "video.mp4.mp4").is_file()
-    assert "person 0, 0.0 to 1.0 s" in (tmp_path / "overview" / "video.mp4.svg").read_text()
+    assert (tmp_path / "d" / "video.mp4").is_file()
+    assert "person 1, 0.0 to 1.0 s" in (tmp_path / "overview" / "video.mp4.svg").read_text()
     told = capsys.readouterr().err
-    assert "1 input with 25 frames of video: 25 faces" in told
+    assert "1 video, 25 frames: 25 faces of 1 person" in told
     assert "wrote overview/video.mp4.svg and overview/video.mp4.html" in told
 
 

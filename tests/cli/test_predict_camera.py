@@ -33,7 +33,7 @@ def test_ctrl_c_ends_the_camera_with_a_whole_table(small_model, tmp_path):
     table = pl.read_parquet(tmp_path / "faces.parquet")
     assert table.height >= 4
     assert table["frame"].to_list() == list(range(0, 2 * table.height, 2))
-    assert set(table["track"]) == {0}
+    assert set(table["track"]) == {1}
     assert not ledger.exists()
 
 

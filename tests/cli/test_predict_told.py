@@ -1,6 +1,9 @@
 """`affekt predict`: what is said of the table, beside it and at the end of a run."""
 
+import io
 import json
+import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,12 +41,12 @@ def run(*arguments):
 def test_the_table_says_that_valence_and_arousal_are_projected(projected_model, capsys):
     for name in ("faces.csv", "faces.parquet"):
         run("faces", "--model", projected_model, "--out", name)
-        assert "  valence and arousal are projected, not rated" in capsys.readouterr().err
+        assert "\nvalence and arousal are projected, not rated" in capsys.readouterr().err
     metadata = json.loads(Path("faces.csv-metadata.json").read_text(encoding="utf-8"))
     assert metadata["valence_arousal_origin"] == "projected"
     assert pl.read_parquet_metadata("faces.parquet")["valence_arousal_origin"] == "projected"
     run("faces", "--model", projected_model)
-    assert "  valence and arousal are projected, not rated" in capsys.readouterr().err
+    assert "\nvalence and arousal are projected, not rated" in capsys.readouterr().err
 
 
 def test_nothing_is_said_of_valence_and_arousal_where_the_card_says_nothing(small_model, capsys):
@@ -57,8 +60,8 @@ def test_photographs_that_cannot_be_read_are_counted_by_their_ending(folder, sma
         (folder / "faces" / name).touch()
     run("faces", "--model", small_model, "--out", "faces.csv")
     told = capsys.readouterr().err
-    assert "  passed over 2 .heic, 1 .cr2: convert them to JPEG first\n" in told
-    assert "  passed over 1 file not named like pictures or videos\n" in told
+    assert "passed over 2 .heic, 1 .cr2: convert them to JPEG first\n" in told
+    assert "passed over 1 file not named like pictures or videos\n" in told
 
 
 def test_all_faces_may_be_unsure(small_model, capsys):
@@ -87,4 +90,38 @@ def test_a_timeline_says_that_valence_and_arousal_are_projected(projected_model,
     run("video.mp4", "--model", projected_model, "--out", "faces.csv", "--timeline", "overview")
     for ending in (".svg", ".html"):
         drawn = (folder / "overview" / f"video.mp4{ending}").read_text()
-        assert ">person 0, 0.0 to 1.0 s; valence and arousal projected, not rated<" in drawn
+        assert ">person 1, 0.0 to 1.0 s; valence and arousal projected, not rated<" in drawn
+
+
+class Terminal(io.StringIO):
+    """What a person looks at."""
+
+    def isatty(self):
+        return True
+
+
+def test_a_terminal_is_told_in_words_and_what_is_asked_for_is_csv(small_model, monkeypatch, capsys):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    run("faces", "--model", small_model)
+    assert terminal.getvalue().startswith("faces/light.png: one face, happiness 0.94, valence +0.81")
+    rest = capsys.readouterr().err.splitlines()[-1]
+    assert rest == "all columns: add --out faces.csv, or --out - to print them; marked copies: add --draw marked"
+    terminal.truncate(0)
+    for advice in re.findall(r"--\w+ [\w.-]+", rest):
+        run("faces", "--model", small_model, *advice.split())
+    assert terminal.getvalue().lstrip("\0").startswith("input,time_s,")
+    assert pl.read_csv("faces.csv").height == 1
+    assert [path.name for path in Path("marked").rglob("*.*")] == ["light.png.jpg"]
+
+
+def test_numbers_have_at_most_six_digits_and_times_are_to_the_microsecond(small_model, write_video, capsys):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    write_video([noise] * 3, times_s=(0, 0.1, 9000.001))
+    run("video.mp4", "--model", small_model)
+    header, *lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    cells = [dict(zip(header.split(","), line.split(","), strict=True)) for line in lines]
+    assert [row.pop("time_s") for row in cells] == ["0.0", "0.1", "9000.001"]
+    for number in (value for row in cells for value in row.values() if re.match(r"-?[\d.]+(e-?\d+)?$", value)):
+        assert len(number.partition("e")[0].lstrip("-0.").replace(".", "").rstrip("0")) <= 6, number

@@ -94,9 +94,9 @@ class AnnotatedCopies:
 
     def _place(self, folder: Path, name: str) -> Path:
         told_apart = name in self._told_apart
-        ending = ".mp4" if is_video(name) else ".jpg"
-        if Path(name).suffix.lower() in (".jpg", ".jpeg") and not told_apart:
-            ending = ""  # the copy is called as the picture is
+        ending, as_they_are = (".mp4", (".mp4",)) if is_video(name) else (".jpg", (".jpg", ".jpeg"))
+        if Path(name).suffix.lower() in as_they_are and not told_apart:
+            ending = ""  # the copy is called as its original is
         return place_below(folder, name, ending, told_apart=told_apart)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePath
 
 from affekt.errors import DataError
-from affekt.faces.pictures import HEIC_ENDINGS, PICTURE_ENDINGS, RAW_ENDINGS, kind_of_file
+from affekt.faces.kinds import HEIC_ENDINGS, PICTURE_ENDINGS, RAW_ENDINGS, kind_of_file
 from affekt.files import THUMBNAIL_ENDING, folders_below, is_litter
 
 VIDEO_ENDINGS = (

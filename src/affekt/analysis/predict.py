@@ -22,6 +22,7 @@ def predict(
     csv_safe: bool = False,
     model: str | Path = "affekt",
     faces: FaceFinder = "auto",
+    force: bool = False,
     options: AnalyzerOptions = USUAL,
     **changes: Unpack[Options],
 ) -> "pl.DataFrame | pl.LazyFrame":
@@ -33,7 +34,8 @@ def predict(
     Args:
         paths: Pictures, videos, folders with all below, patterns in quotes, .txt lists, - for a list on standard input;
             camera:0 until Ctrl-C.
-        out: The table: .csv, .parquet or .jsonl. Without it, Python gets the rows, and the command prints them as csv.
+        out: The table: .csv, .parquet or .jsonl. Without it, Python gets the rows, and the command prints a line
+            per picture on a terminal and csv elsewhere, as `--out -` always does.
         draw: A folder for annotated copies: boxes, expressions, and valence and arousal on a small circle.
         timeline: A folder for a picture and a page of each video: expressions, valence and arousal of each person over
             time; with a table only.
@@ -42,6 +44,7 @@ def predict(
         model: A model that comes with affekt, or a model folder, as `affekt export` writes it.
         faces: Who finds the faces: YuNet, scikit-image's cascade, the first that can be had, or nobody: `whole` says
             that each picture is a face already.
+        force: Write over `out` where it is another file than a table of affekt's.
         options: How faces are looked for, and what becomes of their scores.
         changes: Single options by name, as of `affekt.AnalyzerOptions`: `min_confidence=0.6, every_s=0.2`.
 
@@ -67,4 +70,4 @@ def predict(
 
     options = replace(options, **changes)
     run = PredictionRun(paths, draw=draw, timeline=timeline, model=model, faces=faces, options=options)
-    return run.frame() if out is None else run.write(Path(out), csv_safe=csv_safe)
+    return run.frame() if out is None else run.write(Path(out), csv_safe=csv_safe, force=force)

@@ -7,9 +7,8 @@ import logging
 import signal
 import sys
 import threading
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from functools import partial
 from itertools import chain, groupby, islice
 from pathlib import Path
@@ -23,13 +22,13 @@ from affekt.analysis.analyzer import Analyzer, Answer
 from affekt.analysis.annotated_copies import AnnotatedCopies
 from affekt.analysis.inputs import find_inputs, is_camera, is_video, told_of_passed_over
 from affekt.analysis.options import AnalyzerOptions, FaceFinder
-from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA, Row, origin_words, without_formulas
+from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA, Row, without_formulas
+from affekt.analysis.summary import Summary
 from affekt.errors import ConfigError, DataError, PictureError
 from affekt.files import remove_leftovers, stamp, written_whole
-from affekt.labels import LABELS
 from affekt.ledger import Ledger
 from affekt.models.card import CARD_FILE, ONNX_FILE
-from affekt.terminal import progress_bar, text_table
+from affekt.terminal import progress_bar
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +38,8 @@ FORMATS = {
     ".jsonl": (pl.LazyFrame.sink_ndjson, pl.scan_ndjson),
 }
 """How a table is written and read, by the ending of its name."""
+OWN_COLUMNS = {"input", "face", "emotion", "p_neutral", "status"}
+"""A table with these is one of results."""
 ROWS_PER_PIECE = 10_000
 """Rows of a table that are in memory at once."""
 BAR = "{percentage:3.0f}%|{bar}| {elapsed}, {remaining} left{postfix}"
@@ -83,9 +84,9 @@ class PredictionRun:
         """Return the rows of all inputs."""
         return _frame((row for answer in self.answers() for row in answer.rows), self.schema)
 
-    def write(self, out: Path, *, csv_safe: bool = False) -> pl.LazyFrame:
+    def write(self, out: Path, *, csv_safe: bool = False, force: bool = False) -> pl.LazyFrame:
         """Write the table and, after it, what is drawn of whole videos; the ledger goes when all is there."""
-        check_table(out)
+        check_table(out, force=force)
         self.copies.check(has_table=True)
         described, names = self._description(), self.names
         digest = hashlib.sha256("\0".join(names).encode("utf-8", "surrogateescape")).hexdigest()
@@ -238,12 +239,26 @@ def _tell_start(ledger: Ledger, out: Path, inputs: int) -> None:
     journal.unlink(missing_ok=True)
 
 
-def check_table(out: Path) -> None:
-    """Refuse a table that no format belongs to, or that a folder stands in the place of."""
+def check_table(out: Path, *, force: bool = False) -> None:
+    """Refuse a table that no format belongs to, or in whose place a folder is, or a file that affekt did not write."""
     if out.suffix.lower() not in FORMATS:
         raise ConfigError(f"expected a table ending in {', '.join(FORMATS)}, got {out}; call it {out.stem}.csv")
     if out.is_dir():
         raise ConfigError(f"expected a table, got a folder called {out}; name a file, such as {out / 'faces.csv'}")
+    if not force and out.is_file() and out.stat().st_size and not _is_own(out):
+        raise ConfigError(
+            f"expected a table of affekt's own to write over, got another file, {out}; name another, such as "
+            f"{out.with_name(f'{out.stem}-faces{out.suffix}')}, or type: --force, force=True in Python"
+        )
+
+
+def _is_own(table: Path) -> bool:
+    """Whether a file has the columns of a table of results, whichever affekt wrote it."""
+    _, scan = FORMATS[table.suffix.lower()]
+    try:
+        return set(scan(table).collect_schema()) >= OWN_COLUMNS
+    except (pl.exceptions.PolarsError, OSError):
+        return False
 
 
 def write_table(
@@ -283,64 +298,3 @@ def _pieces(rows: Iterator[Row], schema: pl.Schema) -> Iterator[pl.DataFrame]:
 def _frame(rows: Iterator[Row], schema: pl.Schema) -> pl.DataFrame:
     # In pieces, for rows as dictionaries take ten times the memory of a frame.
     return pl.concat([pl.DataFrame(schema=schema), *_pieces(rows, schema)])
-
-
-@dataclass
-class Summary:
-    """What a run tells the person who started it: counts over the rows of many inputs."""
-
-    counts: Counter[str] = field(default_factory=Counter)
-    """Inputs, frames of videos, faces, pictures without a face, and animations whose first frame was looked at."""
-    problems: Counter[str] = field(default_factory=Counter)
-    """Inputs that could not be read, by cause."""
-    not_drawn: list[str] = field(default_factory=list)
-    """Why copies or timelines are missing."""
-    expressions: Counter[str] = field(default_factory=Counter)
-    """Faces by expression, or `unsure`; a model that names none counts nothing here."""
-
-    def add(self, answer: Answer) -> None:
-        """Count the rows of one picture or frame."""
-        rows = answer.rows
-        self.counts.update(
-            inputs=answer.ends,
-            frames=any(row["time_s"] is not None for row in rows),
-            animations=any(row["frame"] is not None and row["time_s"] is None for row in rows),
-            faces=sum(row["status"] == "ok" for row in rows),
-            no_face=sum(row["status"] == "no_face" for row in rows),
-        )
-        bad = (row["status"] for row in rows if row["status"] not in ("ok", "no_face"))
-        self.problems.update(status.removeprefix("unreadable: ") for status in bad)
-        self.expressions.update(row["emotion"] or "unsure" for row in rows if row["confidence"] is not None)
-
-    def notes(self) -> list[str]:
-        """Return what the table's reader should know of its pictures, a sentence each."""
-        if not (count := self.counts["animations"]):
-            return []
-        return [f"of {_counted(count, 'picture')} with several frames or pages the first was looked at"]
-
-    def lines(self, origin: str | None, passed_over: list[str]) -> list[str]:
-        """Return the summary for a person; `origin` as in the card, and sentences on the files passed over."""
-        counts, told = self.counts, list[str]()
-        if counts["no_face"]:
-            told.append(
-                f"{counts['no_face']:,} without a face (if each is a face already: --faces whole, or faces='whole')"
-            )
-        if self.problems:
-            told.append(f"{self.problems.total()} unreadable")
-            told += [f"  {count} {cause}" for cause, count in self.problems.most_common()]
-        if self.not_drawn:
-            told.append(f"{_counted(len(self.not_drawn), 'input')} not drawn")
-            told += [f"  {why}" for why in self.not_drawn]
-        told += self.notes()
-        if counts["faces"] and (words := origin_words(origin)):
-            told.append(f"valence and arousal are {words}")
-        told += passed_over
-        found = [(label, self.expressions[label]) for label in (*LABELS, "unsure") if self.expressions[label]]
-        told += text_table(found).splitlines()
-        frames = f" with {_counted(counts['frames'], 'frame')} of video" if counts["frames"] else ""
-        first = f"{_counted(counts['inputs'], 'input')}{frames}: {_counted(counts['faces'], 'face')}"
-        return [first, *(f"  {line}" for line in told)]
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number:,} {thing}" + ("" if number == 1 else "s")

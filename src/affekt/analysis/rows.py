@@ -23,10 +23,10 @@ _RAW = {
 _COLUMNS: dict[str, tuple[pl.DataType, str]] = {
     "input": (pl.String(), "the path, as typed or as found; of what has no path, its position, from 0"),
     "time_s": (pl.Float64(), "when the frame of a video is shown, in seconds from its first frame; empty for pictures"),
-    "track": (pl.Int64(), "number of the person in a video, in the order of appearance, from 0; empty for pictures"),
+    "track": (pl.Int64(), "number of the person in a video, in the order of appearance, from 1; empty for pictures"),
     "emotion": (pl.String(), "the most probable expression; empty below the least confidence that was asked for"),
     "frame": (pl.Int64(), "number of the frame in its video, from 0; 0 for the first of an animation, empty else"),
-    "face": (pl.Int64(), "number of the face within its picture or frame, from 0, the surest first"),
+    "face": (pl.Int64(), "number of the face within its picture or frame, from 1, the surest first"),
     "x": (pl.Float64(), "left edge of the face's box, in pixels of the picture as it is displayed; may lie beyond it"),
     "y": (pl.Float64(), "upper edge of the face's box, in pixels of the picture as it is displayed; may lie beyond it"),
     "width": (pl.Float64(), "width of the face's box, in pixels"),
@@ -61,7 +61,8 @@ def rows_of(
     as they are.
     """
     frame = found.frame
-    name, place = shown(frame.name), {"frame": frame.number, "time_s": frame.time_s}
+    time_s = None if frame.time_s is None else round(frame.time_s, 6)  # the microsecond
+    name, place = shown(frame.name), {"frame": frame.number, "time_s": time_s}
     if frame.is_end_of_video:
         return []
     if frame.problem is not None:
@@ -70,15 +71,20 @@ def rows_of(
         return [{**empty_row(name, "no_face"), **place}]
     rows = []
     for face in range(len(found.box_xyxy)):
-        row = {**empty_row(name, "ok"), **place, "face": face, **_box(found, face), **_scores(affect, face)}
+        row = {**empty_row(name, "ok"), **place, "face": face + 1, **_box(found, face), **_scores(affect, face)}
         if smoother is not None and found.track is not None:
             row |= _smoothed(row, smoother)
         if affect.probabilities is not None:
             best = max(LABELS, key=lambda label: row[f"p_{label}"])
             row["confidence"] = row[f"p_{best}"]
             row["emotion"] = best if row["confidence"] >= min_confidence else None
-        rows.append(row)
+        rows.append({name: value if name == "time_s" else _in_six_digits(value) for name, value in row.items()})
     return rows
+
+
+def _in_six_digits(value: object) -> object:
+    """Return a value as it is written: six digits of a number, which are more than any of them means."""
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def origin_words(valence_arousal_origin: str | None) -> str:
@@ -102,7 +108,7 @@ def _box(found: DetectedFaces, face: int) -> Row:
     left, top, right, bottom = (float(edge) for edge in found.box_xyxy[face])
     score = float(found.score[face])
     return {
-        "track": None if found.track is None else int(found.track[face]),
+        "track": None if found.track is None else int(found.track[face]) + 1,
         **{"x": left, "y": top, "width": right - left, "height": bottom - top},
         "face_score": None if np.isnan(score) else score,
     }

@@ -26,7 +26,7 @@ LONGEST_GAP_S = 1.0
 SHORTEST_S = 0.5
 """People seen for less time are left out."""
 MOST_PEOPLE = 20
-LINE_COLOURS = {"valence": "#0f8b8d", "arousal": "#d6336c"}
+LINE_COLOURS = {"valence": "#606c00", "arousal": "#d6336c"}
 ROUND_STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
@@ -69,11 +69,12 @@ def write_timelines(
 
 
 def people_of(rows: pl.DataFrame) -> list[pl.DataFrame]:
-    """Return the rows of each person seen for long enough, those seen longest first, in the order of time."""
+    """Return the rows of each person seen for long enough, in the order of appearance; of many, those seen longest."""
     seen = rows.filter(pl.col("track").is_not_null(), pl.col("status") == "ok").sort("time_s")
     people = seen.partition_by("track", maintain_order=True)
     people = [person for person in people if _length_s(person) >= SHORTEST_S]
-    return sorted(people, key=_length_s, reverse=True)[:MOST_PEOPLE]
+    longest = sorted(people, key=_length_s, reverse=True)[:MOST_PEOPLE]
+    return sorted(longest, key=lambda person: person["track"][0])
 
 
 def _length_s(person: pl.DataFrame) -> float:

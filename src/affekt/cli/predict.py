@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
-from tyro.conf import Positional, arg
+from tqdm import tqdm
+from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from affekt.analysis.options import AnalyzerOptions
 from affekt.analysis.predict import predict
@@ -21,6 +22,7 @@ from affekt.terminal import printable
 TIMES = {"--every": "--every-s", "--smooth": "--smooth-s", "--stop-after": "--stop-after-s"}
 """Options that take a time with its unit, and the options in seconds that they stand for."""
 ABOUT_TIMES = "Times may have a unit: --every 0.2s, --smooth 200ms, --stop-after 60s; and --fps 5 is --every 0.2s."
+THE_REST = "all columns: add --out faces.csv, or --out - to print them; marked copies: add --draw marked"
 Options = make_dataclass(
     "Options",
     [
@@ -37,6 +39,7 @@ TYPES = {
     "paths": Annotated[tuple[str, ...], Positional, arg(metavar="PATH ...", help_behavior_hint="")],
     **dict.fromkeys(("out", "draw", "timeline"), Annotated[Path | None, arg(metavar="PATH")]),
     "model": Annotated[str, arg(metavar="MODEL")],
+    "force": FlagCreatePairsOff[bool],
     "options": (Annotated[Options, arg(name="")], Options()),
 }
 
@@ -55,16 +58,27 @@ def main(arguments: list[str]) -> None:
 
 
 @wraps(predict)
-def _predict(*, out: str | Path | None, csv_safe: bool, **options: Any) -> bool:  # noqa: ANN401  those of `predict`
-    """Do what `predict` does, but print csv where it returns a frame; return whether an input was unreadable."""
+def _predict(
+    *,
+    out: str | Path | None,
+    csv_safe: bool,
+    force: bool,
+    **options: Any,  # noqa: ANN401  those of `predict`
+) -> bool:
+    """Do what `predict` does, but print where it returns a frame; return whether an input was unreadable."""
     import polars as pl
 
     from affekt.analysis.prediction_run import PredictionRun
     from affekt.analysis.rows import without_formulas
+    from affekt.analysis.summary import told
 
     run = PredictionRun(**options)
     if out is not None and str(out) != "-":
-        run.write(Path(out), csv_safe=csv_safe)
+        run.write(Path(out), csv_safe=csv_safe, force=force)
+    elif out is None and sys.stdout.isatty():
+        for line in told(run.answers()):
+            tqdm.write(line, file=sys.stdout)
+        print(THE_REST, file=sys.stderr)
     else:
         print(",".join(run.schema), flush=True)
         for answer in run.answers():

@@ -51,7 +51,7 @@ else:
 EXAMPLE_ROW: Row = {
     **empty_row("portrait.jpg", "ok"),
     **{"emotion": "happiness", "confidence": 0.93, "valence": 0.71, "arousal": 0.34},
-    **{"face": 0, "x": 102.5, "y": 61.0, "width": 88.0, "height": 112.5, "face_score": 0.91},
+    **{"face": 1, "x": 102.5, "y": 61.0, "width": 88.0, "height": 112.5, "face_score": 0.91},
     **dict(zip(PROBABILITY_COLUMNS, (0.02, 0.93, 0.004, 0.02, 0.006, 0.004, 0.006, 0.01), strict=True)),
 }
 EXAMPLE_ANSWER = {"model": "affekt", "valence_arousal_origin": "projected", "rows": [EXAMPLE_ROW], "notes": []}

@@ -7,7 +7,7 @@ from affekt.data.importers.listing import parse_map
 from affekt.data.importers.own import Folder
 from affekt.data.manifest import to_manifest
 from affekt.errors import ConfigError, DataError
-from affekt.faces.pictures import PICTURE_ENDINGS
+from affekt.faces.kinds import PICTURE_ENDINGS
 
 
 def tree(root, *paths):

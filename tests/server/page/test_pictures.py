@@ -146,7 +146,7 @@ def test_of_two_faces_each_can_be_chosen(opened, astronaut_rgb):
     assert faces.nth(1).get_attribute("aria-pressed") == "true"
     assert faces.nth(0).get_attribute("aria-pressed") == "false"
     rows = table(opened)
-    assert rows["face"].to_list() == [0, 1]
+    assert rows["face"].to_list() == [1, 2]
     shown = opened.tab.locator("#bars .value").all_inner_texts()
     shares = [rows[name][1] for name in SCORES[:8]]
     expected = ["> 99 %" if share >= 0.995 else f"{round(100 * share)} %" for share in shares]

@@ -12,7 +12,7 @@ from tyro.conf import Positional
 from affekt.data.importers.listing import SKIP, Listing, name_labels, parse_map
 from affekt.data.manifest import HAS_EMPTY_BOX, SCHEMA, SPLIT_NAMES, read_text_table
 from affekt.errors import ConfigError, DataError
-from affekt.faces.pictures import is_picture_named
+from affekt.faces.kinds import is_picture_named
 from affekt.files import folders_below, is_litter
 
 LABEL_TABLE = "labels.csv"

@@ -36,14 +36,15 @@ export class Session {
   csv() {
     const smoothed = this.#rows.some((row) => (row.raw_p_neutral ?? row.raw_valence) !== undefined);
     const columns = smoothed ? SMOOTHED_COLUMNS : COLUMNS;
-    const lines = this.#rows.map((row) => columns.map((column) => cell(row[column])).join(","));
+    const lines = this.#rows.map((row) => columns.map((column) => cell(rounded(column, row[column]))).join(","));
     return `${[columns.join(","), ...lines].join("\n")}\n`;
   }
 }
 
 function rowOf({ track, boxXyxy, score, emotion, confidence, probabilities, point, raw }, face) {
   const [left, top, right, bottom] = boxXyxy;
-  const row = { face, track, x: left, y: top, width: right - left, height: bottom - top, face_score: score };
+  const numbers = { face: face + 1, track: track === null ? null : track + 1 };
+  const row = { ...numbers, x: left, y: top, width: right - left, height: bottom - top, face_score: score };
   Object.assign(row, { status: "ok", emotion, confidence });
   fill(row, "", probabilities, point);
   if (raw) fill(row, "raw_", raw.probabilities, raw.point);
@@ -53,6 +54,12 @@ function rowOf({ track, boxXyxy, score, emotion, confidence, probabilities, poin
 function fill(row, prefix, probabilities, point) {
   probabilities.forEach((value, i) => (row[`${prefix}p_${LABELS[i]}`] = value));
   ["valence", "arousal"].forEach((name, i) => (row[prefix + name] = point[i]));
+}
+
+/** A number as the service writes it: with six digits; a time to the microsecond. */
+function rounded(column, value) {
+  if (typeof value !== "number" || Number.isInteger(value)) return value;
+  return Number(column === "time_s" ? value.toFixed(6) : value.toPrecision(6));
 }
 
 function cell(value) {

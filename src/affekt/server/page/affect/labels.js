@@ -18,5 +18,5 @@ export const UNSURE = "#59636e";
 /** @param {string | null} emotion @returns {string} the colour of an expression. */
 export const colourOf = (emotion) => EXPRESSION_COLOURS[emotion] ?? UNSURE;
 
-export const VALENCE = "#0f8b8d";
+export const VALENCE = "#606c00";
 export const AROUSAL = "#d6336c";

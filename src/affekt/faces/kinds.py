@@ -1,0 +1,102 @@
+"""What a file is: a picture, a video or neither, by its first bytes and its name."""
+
+import io
+import re
+import stat
+import struct
+from pathlib import Path
+from typing import Literal
+
+from PIL import TiffImagePlugin
+
+PICTURE_ENDINGS = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".jp2"),
+    *(".ppm", ".pgm", ".pnm", ".tga"),
+)
+"""What the pictures of a folder end in, for analysis and importers; a picture named by itself may end in anything."""
+HEIC_ENDINGS = (".heic", ".heif", ".hif")
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+"""How the files of these endings say what they are, behind `ftyp`."""
+HEAD = 1024
+"""Bytes of a file that tell what it is."""
+STILL = re.compile(
+    rb"\xff\xd8\xff|\x89PNG\r\n|GIF8|BM.{4}\0{4}|RIFF.{4}WEBP|II\*\0|MM\0\*|\0\0\0\x0cjP  |\xff\x4f\xff\x51|P[1-7][\s#]"
+    rb"|\0\0\0\x0cJXL |\xff\x0a|8BPS\0|.{4}ftyp(avif|avis|crx |" + b"|".join(HEIC_BRANDS) + rb")",
+    re.DOTALL,
+)
+"""How pictures begin."""
+MOVING = re.compile(
+    rb"\x1aE\xdf\xa3|RIFF.{4}AVI |OggS|FLV\x01|\x30\x26\xb2\x75\x8e\x66\xcf\x11|YUV4MPEG2 |DKIF\0|nut/multimedia"
+    rb"|\x06\x0e\x2b\x34|\0\0\x01[\xb0\xb3\xba]|\0\0\0\x01[\x09\x27\x40\x46\x67]|.{4}(moov|mdat|wide|pnot|skip)",
+    re.DOTALL,
+)
+"""How videos begin."""
+SOUND_BRANDS = (b"M4A ", b"M4B ", b"M4P ", b"aax ")
+JPEGS_ENDINGS = (".mjpeg", ".mjpg")
+"""Videos whose frames are JPEGs, one behind the other: their content alone tells no more."""
+RAW_ENDINGS = (".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef", ".srw")
+"""What cameras' raw photographs end in; many are TIFFs whose first page is a thumbnail."""
+UNREADABLE_TAGS = (Warning, SyntaxError, ValueError, LookupError, TypeError, struct.error, OSError)
+"""What Pillow raises where it cannot read a picture's tags."""
+
+
+def kind_of_file(path: Path | str) -> Literal["picture", "video"] | None:
+    """Return what a file is by its first bytes; None where they do not tell, or it cannot be read."""
+    head = beginning(path, HEAD)
+    if STILL.match(head):
+        return "video" if Path(path).suffix.lower() in JPEGS_ENDINGS and head.startswith(b"\xff\xd8") else "picture"
+    if MOVING.match(head) or (head[4:8] == b"ftyp" and head[8:12] not in SOUND_BRANDS):
+        return "video"
+    # Packets of an MPEG transport stream, a camcorder's with four bytes before each.
+    is_stream = any(len(head) > 2 * size and set(head[at::size]) == {0x47} for at, size in ((0, 188), (4, 192)))
+    return "video" if is_stream else None
+
+
+def is_picture_named(path: Path | str) -> bool:
+    """Whether a file in a folder is named like a picture or, without an ending, is one by its content."""
+    ending = Path(path).suffix.lower()
+    return ending in PICTURE_ENDINGS or (not ending and kind_of_file(path) == "picture")
+
+
+def unidentified(source: Path | str | bytes) -> str:
+    """Return what a file is that no decoder takes, as far as its beginning or its name tells."""
+    head = source[:12] if isinstance(source, bytes) else beginning(source)
+    if not head:
+        return "an empty file"
+    if (head[4:8] == b"ftyp" and head[8:] in HEIC_BRANDS) or ends_in(source, HEIC_ENDINGS):
+        return "a HEIC photograph, which affekt does not read; convert it to JPEG first"
+    if ends_in(source, RAW_ENDINGS):
+        return "a camera's raw photograph, which affekt does not read; convert it to JPEG first"
+    if head.startswith((b"II*\0", b"MM\0*")) and (kind := _kind_of_tiff(source)):
+        return f"a TIFF of {kind}, which affekt does not read; save it with 8 or 16 bits a channel"
+    return "not a picture"
+
+
+def _kind_of_tiff(source: Path | str | bytes) -> str | None:
+    """Return what numbers the pixels of a TIFF are, as `32-bit float colour`; None where it does not say."""
+    try:
+        with io.BytesIO(source) if isinstance(source, bytes) else Path(source).open("rb") as file:
+            tags = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
+            file.seek(tags.next)
+            tags.load(file)
+        bits, kinds = tags[TiffImagePlugin.BITSPERSAMPLE], tags.get(TiffImagePlugin.SAMPLEFORMAT, (1,))
+        name = {1: "", 2: " signed", 3: " float", 5: " complex", 6: " complex"}.get(kinds[0], " untold")
+        return f"{bits[0]}-bit{name} {'colour' if len(bits) >= 3 else 'grey'}"
+    except UNREADABLE_TAGS:
+        return None
+
+
+def ends_in(source: Path | str | bytes, endings: tuple[str, ...]) -> bool:
+    """Whether a path ends so; bytes end in nothing."""
+    return not isinstance(source, bytes) and Path(source).suffix.lower() in endings
+
+
+def beginning(path: Path | str, length: int = 12) -> bytes:
+    """Return the first bytes of a file; none where it is no file, or cannot be read."""
+    try:
+        if not stat.S_ISREG(Path(path).stat().st_mode):
+            return b""
+        with Path(path).open("rb") as file:
+            return file.read(length)
+    except (OSError, ValueError):
+        return b""
