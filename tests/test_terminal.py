@@ -1,6 +1,8 @@
 """What reaches a terminal: text, and nothing that a terminal would obey."""
 
 import logging
+import subprocess
+import sys
 import warnings
 
 import pytest
@@ -28,3 +30,19 @@ def test_so_it_is_in_messages_warnings_and_errors(capsys):
     told = capsys.readouterr().err
     assert told.count(SHOWN) == 3
     assert "\x1b" not in told
+
+
+def test_what_a_library_in_c_says_is_dropped_and_what_python_says_is_not():
+    program = """
+import os, sys
+from affekt.terminal import decoders_silent
+with decoders_silent():
+    os.write(2, b"a decoder\\n")
+    print("python", file=sys.stderr)
+os.write(2, b"afterwards\\n")
+with decoders_silent():
+    raise ValueError("shown")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stderr.startswith("python\nafterwards\nTraceback")
+    assert done.stderr.endswith("ValueError: shown\n")

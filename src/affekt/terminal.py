@@ -1,6 +1,7 @@
 """What a person sees on a terminal: tables of plain text, the progress bar, and messages above it."""
 
 import logging
+import os
 import re
 import sys
 import warnings
@@ -15,6 +16,7 @@ from affekt.errors import AffektWarning
 Cell = str | int | float | None
 
 _is_shown = True
+STANDARD_ERROR = 2
 
 OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """What a terminal obeys rather than shows, and what it cannot show at all."""
@@ -110,3 +112,30 @@ def messages_shown() -> Iterator[None]:
         warnings.showwarning = usual
         logger.setLevel(level)
         logger.removeHandler(lines)
+
+
+@contextmanager
+def decoders_silent() -> Iterator[None]:
+    """Drop what libraries in C write to standard error by themselves: it names no picture, whose row says why.
+
+    What Python writes there is shown.
+    """
+    usual = sys.stderr
+    try:
+        is_standard = usual.fileno() == STANDARD_ERROR
+    except (AttributeError, OSError, ValueError):
+        is_standard = False
+    if not is_standard:
+        yield
+        return
+    usual.flush()
+    kept, nowhere = os.dup(STANDARD_ERROR), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, STANDARD_ERROR)
+    os.close(nowhere)
+    with open(kept, "w", buffering=1, encoding=usual.encoding, errors=usual.errors) as sys.stderr:  # noqa: PTH123  no path
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, STANDARD_ERROR)
+            sys.stderr = usual

@@ -223,7 +223,7 @@ def test_what_changed_after_a_kill_is_looked_at_anew_and_what_went_stays(predict
         predict(*names, "--out", "t.csv", "--draw", "marked")
     told = capsys.readouterr().err
     assert "going on after 2 of 4 inputs" in told
-    assert "  1 input not drawn\n    faces/0.jpg: no such file\n" in told
+    assert "1 input not drawn\n  faces/0.jpg: no such file\n" in told
     rows = pl.read_csv("t.csv")
     assert rows["status"].to_list() == ["ok"] * 4
     assert rows["valence"][2] > rows["valence"][3] > rows["valence"][1] > rows["valence"][0]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, make_dataclass
 from pathlib import Path
 
 from affekt.errors import ConfigError
-from affekt.terminal import printable, text_table
+from affekt.terminal import decoders_silent, printable, text_table
 
 IMPORTERS = {
     "affectnet": ("affectnet.AffectNet", "AffectNet, the 2017 csv release or the 2021 npy release"),
@@ -54,7 +54,8 @@ def main(arguments: list[str]) -> None:
     if verb in ("-h", "--help"):
         print(HELP)
     elif verb in verbs:
-        verbs[verb](rest)
+        with decoders_silent():
+            verbs[verb](rest)
     else:
         near = _nearest(verb, verbs)
         raise ConfigError(f"expected import or check after affekt data, got {verb!r}; type: affekt data {near}")

@@ -17,7 +17,7 @@ from affekt.analysis.options import AnalyzerOptions
 from affekt.analysis.predict import predict
 from affekt.cli.arguments import as_command
 from affekt.errors import ConfigError
-from affekt.terminal import printable
+from affekt.terminal import decoders_silent, printable
 
 TIMES = {"--every": "--every-s", "--smooth": "--smooth-s", "--stop-after": "--stop-after-s"}
 """Options that take a time with its unit, and the options in seconds that they stand for."""
@@ -48,23 +48,18 @@ def main(arguments: list[str]) -> None:
     """Run the command; exit with 1 where an input could not be read."""
     signal.signal(signal.SIGTERM, _leave)
     if isinstance(sys.stdin, io.TextIOWrapper):
-        sys.stdin.reconfigure(
-            encoding=sys.getfilesystemencoding(), errors="surrogateescape"
-        )  # names of files need not be UTF-8
+        # Names of files need not be UTF-8.
+        sys.stdin.reconfigure(encoding=sys.getfilesystemencoding(), errors="surrogateescape")
     about = (inspect.getdoc(predict) or "").partition("\n\nArgs:")[0]
     command_line = {"args": in_seconds(arguments), "prog": "affekt predict"}
-    if tyro.cli(as_command(_predict, **TYPES), description=f"{about}\n\n{ABOUT_TIMES}", **command_line):
+    with decoders_silent():
+        is_bad = tyro.cli(as_command(_predict, **TYPES), description=f"{about}\n\n{ABOUT_TIMES}", **command_line)
+    if is_bad:
         raise SystemExit(1)
 
 
 @wraps(predict)
-def _predict(
-    *,
-    out: str | Path | None,
-    csv_safe: bool,
-    force: bool,
-    **options: Any,  # noqa: ANN401  those of `predict`
-) -> bool:
+def _predict(*, out: str | Path | None, csv_safe: bool, force: bool, **options: Any) -> bool:  # noqa: ANN401
     """Do what `predict` does, but print where it returns a frame; return whether an input was unreadable."""
     import polars as pl
 
