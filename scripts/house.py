@@ -140,7 +140,19 @@ class House:
         return found
 
 
-LAYERS = ("faces", "models", "analysis", "data", "networks", "training", "evaluation", "exporting", "server", "cli")
+LAYERS = (
+    "faces",
+    "models",
+    "analysis",
+    "data",
+    "people",
+    "networks",
+    "training",
+    "evaluation",
+    "exporting",
+    "server",
+    "cli",
+)
 """The packages from the lowest to the highest: none imports one that stands after it."""
 
 

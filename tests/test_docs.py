@@ -19,6 +19,8 @@ from affekt.cli.train import TrainCommand
 from affekt.evaluation.run import EvaluateOptions
 from affekt.exporting import export
 from affekt.models.card import SHIPPED, read_card
+from affekt.people.options import SummaryOptions
+from affekt.people.summarize import summarize
 from affekt.server.settings import Settings
 from affekt.training.generations import Chain
 from affekt.training.recipe import GROUPS, Augmentation
@@ -42,9 +44,9 @@ def commands(page):
 def options_of(command, words):
     classes = {"train": (TrainCommand, Chain, *GROUPS.values()), "evaluate": (EvaluateOptions,)}
     classes |= {"models": (ModelsCommand,), "demo": (DemoCommand,), "setup": (SetupCommand,)}
-    classes |= {"predict": (AnalyzerOptions,), "serve": (Settings,)}
+    classes |= {"predict": (AnalyzerOptions,), "serve": (Settings,), "summarize": (SummaryOptions,)}
     known = {field.name for each in classes.get(command, ()) for field in dataclasses.fields(each)}
-    functions = {"export": export, "predict": predict}
+    functions = {"export": export, "predict": predict, "summarize": summarize}
     known |= set(inspect.signature(functions[command]).parameters) if command in functions else set()
     known |= {"from"} if command == "setup" else set()
     known |= {"fps", *(option.removeprefix("--") for option in TIMES)} if command == "predict" else set()

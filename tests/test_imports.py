@@ -44,7 +44,7 @@ def modules_after(code: str) -> set[str]:
     return set(run.stdout.split())
 
 
-@pytest.mark.parametrize("package", ["labels", "faces", "models", "analysis", "data", "evaluation", "server"])
+@pytest.mark.parametrize("package", ["labels", "faces", "models", "analysis", "data", "people", "evaluation", "server"])
 def test_the_small_install_never_imports_torch(package):
     code = "\n".join(f"import {name}" for name in HOUSE.files if f"{name}.".startswith(f"affekt.{package}."))
     assert code
@@ -89,6 +89,7 @@ def test_help_loads_nothing_heavy(arguments):
         ["evaluate", "--help"],
         ["models", "--help"],
         ["predict", "--help"],
+        ["summarize", "--help"],
         ["serve", "--help"],
     ],
 )

@@ -134,7 +134,7 @@ def sentences_with_options():
             if isinstance(node, ast.Raise):
                 parts = (each.value for each in ast.walk(node) if isinstance(each, ast.Constant))
                 sentence = " ".join(part for part in parts if isinstance(part, str))
-                if "--" in re.sub(r"affekt (data|train|export) .*|--help", "", sentence):
+                if "--" in re.sub(r"affekt (data|train|export|setup) .*|--help", "", sentence):
                     yield sentence
 
 

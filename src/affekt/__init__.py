@@ -24,6 +24,8 @@ if _typing.TYPE_CHECKING:
     from affekt.data.manifest import read_manifest, write_manifest
     from affekt.evaluation.run import EvaluateOptions, evaluate
     from affekt.exporting import export
+    from affekt.people.options import SummaryOptions
+    from affekt.people.summarize import summarize
     from affekt.terminal import show_progress
     from affekt.training.recipe import Recipe
     from affekt.training.recipes import find_recipe
@@ -41,6 +43,7 @@ __all__ = [
     "ModelError",
     "PictureError",
     "Recipe",
+    "SummaryOptions",
     "__version__",
     "analyze",
     "draw",
@@ -51,6 +54,7 @@ __all__ = [
     "predict",
     "read_manifest",
     "show_progress",
+    "summarize",
     "train",
     "write_manifest",
 ]
@@ -69,6 +73,8 @@ _PLACES = {
     "data.manifest": ("read_manifest", "write_manifest"),
     "evaluation.run": ("EvaluateOptions", "evaluate"),
     "exporting": ("export",),
+    "people.options": ("SummaryOptions",),
+    "people.summarize": ("summarize",),
     "terminal": ("show_progress",),
     "training.recipe": ("Recipe",),
     "training.recipes": ("find_recipe",),

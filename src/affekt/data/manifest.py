@@ -278,7 +278,9 @@ def read_row_rgb(row: dict[str, object]) -> np.ndarray:
         raise PictureError(f"picture of {row.get('source_id')}: {error}") from error
 
 
-def read_text_table(path: Path, what: str, instead: str, needed: Iterable[str] = ()) -> pl.DataFrame:
+def read_text_table(
+    path: Path, what: str, instead: str, needed: Iterable[str] = (), *, separator: str = ","
+) -> pl.DataFrame:
     """Read a csv file with a header as text: what a cell becomes is decided where its meaning is known.
 
     Spaces around names and cells, which Kaggle's tables have, are left out; empty cells are null. Errors say `what` the
@@ -286,7 +288,7 @@ def read_text_table(path: Path, what: str, instead: str, needed: Iterable[str] =
     """
     _refuse_absent(path, what, instead)
     try:
-        table = pl.read_csv(path, infer_schema=False, glob=False)
+        table = pl.read_csv(path, infer_schema=False, separator=separator, glob=False)
         # polars appends this to the second of two equal names.
         counts = Counter(re.sub(r"_duplicated_[0-9]+$", "", name).strip() for name in table.columns)
         if repeated := [name for name, count in counts.items() if name and count > 1]:

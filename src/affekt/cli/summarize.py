@@ -1,0 +1,36 @@
+"""`affekt summarize faces.parquet --out study/`: a row per person, episodes, and averages over time."""
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from tyro.conf import Positional, arg
+
+from affekt.cli.arguments import as_command
+from affekt.people.options import SummaryOptions
+from affekt.people.summarize import USUAL, summarize
+
+TYPES = {
+    "table": Positional[Path],
+    "out": (Path, tyro.MISSING),
+    "markers": Path | None,
+    "join": str | None,
+    "options": (Annotated[SummaryOptions, arg(name="")], USUAL),
+}
+
+
+def main(arguments: list[str]) -> None:
+    """Run the command."""
+    summary = tyro.cli(as_command(summarize, **TYPES), args=arguments, prog="affekt summarize")
+
+    from affekt.terminal import text_table
+
+    people = summary.people
+    shown = [
+        name for name in ("input", "person", "marker", "seen_s", "episodes", "valence", "arousal") if name in people
+    ]
+    rows = [[f"{cell:.3g}" if isinstance(cell, float) else cell for cell in row] for row in people[shown].rows()[:20]]
+    print(text_table([shown, *rows], left=3))
+    if len(people) > len(rows):
+        print(f"and {len(people) - len(rows):,} more rows")
+    print(f"wrote {len(summary.written)} files into {summary.written[-1].parent}")

@@ -1,0 +1,1 @@
+"""Answers about people: the rows of a table of results become a row per person, episodes, and averages over time."""

@@ -1,0 +1,69 @@
+"""The baseline: each person's resting face, and how far each of their frames is from it.
+
+Faces differ at rest: one looks sad, another cheerful, without an expression. Differences are taken in log-odds, where a
+step means the same ratio of odds everywhere, while one of .1 in probability means little around .5 and much near 0. In
+valence and arousal they are taken as they are.
+"""
+
+import polars as pl
+
+from affekt.errors import ConfigError
+from affekt.labels import LABELS
+from affekt.people.options import CENTRE
+
+LEAST_PROBABILITY = 1e-3
+"""Probabilities nearer to 0 or 1 count as this near: some thousand pictures calibrated them, which tell no less."""
+DIMENSIONS = ("valence", "arousal")
+OVER_BASELINE = (
+    *(f"log_odds_{label}_over_baseline" for label in LABELS),
+    *(f"{name}_over_baseline" for name in DIMENSIONS),
+)
+
+
+def with_baseline(
+    rows: pl.DataFrame, intervals: pl.DataFrame, baseline: str
+) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
+    """Return rows with the columns of `OVER_BASELINE`, the table of resting faces, and what is to be told.
+
+    A resting face is the median of the person's frames that are used: of all, or of those in the marker called
+    `baseline`. Who was named by a csv rests in one video for all.
+    """
+    # Only a name of the user's own is the same person in another video.
+    who = pl.when("is_named").then("person").otherwise(pl.concat_str("input", "person", separator="\0")).alias("who")
+    rows = rows.with_columns(who)
+    resting = rows.filter("used")
+    if baseline != CENTRE:
+        marked = intervals.filter(pl.col("marker") == baseline).select("input", "start_s", "end_s")
+        if marked.is_empty():
+            known = ", ".join(sorted(intervals["marker"].unique())) or "none"
+            raise ConfigError(
+                f"expected a baseline among the markers {known}, or {CENTRE}, got {baseline!r}; name one of these"
+            )
+        inside = pl.col("time_s").is_between("start_s", "end_s", closed="left")
+        resting = resting.join(marked, on="input").filter(inside).unique(["input", "person", "time_s"])
+    odds = [_log_odds(label).median().alias(f"rest_{label}") for label in LABELS]
+    points = [pl.col(name).median().alias(f"rest_{name}") for name in DIMENSIONS]
+    faces = resting.group_by("who").agg(pl.len().alias("baseline_rows"), *odds, *points)
+    rows = rows.join(faces, on="who", how="left", maintain_order="left")
+    differences = [
+        *(_log_odds(label) - pl.col(f"rest_{label}") for label in LABELS),
+        *(pl.col(name) - pl.col(f"rest_{name}") for name in DIMENSIONS),
+    ]
+    rows = rows.with_columns(each.alias(name) for each, name in zip(differences, OVER_BASELINE, strict=True))
+    probabilities = [(1 / (1 + (-pl.col(f"rest_{label}")).exp())).alias(f"p_{label}") for label in LABELS]
+    people = rows.select("input", "person", "who").unique(maintain_order=True)
+    table = people.join(faces, on="who", maintain_order="left").select(
+        "input", "person", "baseline_rows", *probabilities, *(pl.col(f"rest_{name}").alias(name) for name in DIMENSIONS)
+    )
+    without = len(people) - len(table)
+    told = (
+        [f"{without} of {len(people)} people have no frame in the baseline {baseline}: their columns are empty"]
+        if without
+        else []
+    )
+    return rows.drop("who", "baseline_rows", pl.selectors.starts_with("rest_")), table, told
+
+
+def _log_odds(label: str) -> pl.Expr:
+    p = pl.col(f"p_{label}").clip(LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
+    return (p / (1 - p)).log()

@@ -1,0 +1,84 @@
+"""Markers: a csv of input, start, end and name cuts a summary into intervals; further columns are groups.
+
+An empty input means every input, an empty start the first frame, an empty end the last. So a csv of input, condition
+and participant is enough to carry groups along.
+"""
+
+from pathlib import Path
+
+import polars as pl
+
+from affekt.data.manifest import read_text_table
+from affekt.errors import ConfigError
+from affekt.people.codebook import MEANINGS
+from affekt.people.rows import inputs_meant
+
+OWN = ("input", "start", "end", "name")
+INTERVAL = ("input", "marker", "start_s", "end_s")
+
+
+def read_markers(markers: str | Path | pl.DataFrame | None, rows: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+    """Return the intervals, (input, marker, start_s, end_s and the group columns), and the names of these columns.
+
+    Without markers each input is one interval. Times are in seconds from the first frame; a comma may be the decimal
+    mark, and semicolons may stand between the cells.
+    """
+    lengths = rows.group_by("input").agg((pl.col("time_s") + pl.col("seen_s")).max().alias("length_s")).sort("input")
+    if markers is None:
+        whole = lengths.with_columns(pl.lit("all").alias("marker"), pl.lit(0.0).alias("start_s"))
+        return whole.select("input", "marker", "start_s", pl.col("length_s").alias("end_s")), []
+    path = Path("the frame of markers") if isinstance(markers, pl.DataFrame) else Path(markers)
+    table = _text(markers, path)
+    groups = [name for name in table.columns if name not in OWN]
+    if taken := [name for name in groups if name in MEANINGS]:
+        raise ConfigError(
+            f"expected group columns of other names in {path}, got {taken[0]}, which summaries have; rename it"
+        )
+    table = table.with_columns(
+        inputs_meant(table["input"], rows["input"], path),
+        *(_seconds(table, name, path).alias(f"{name}_s") for name in ("start", "end")),
+        pl.col("name").fill_null("all").alias("marker"),
+    )
+    every = table.filter(pl.col("input").is_null()).drop("input").join(lengths, how="cross")
+    own = table.filter(pl.col("input").is_not_null()).join(lengths, on="input", how="inner")
+    columns = (*INTERVAL, *groups, "length_s")
+    intervals = pl.concat([own.select(columns), every.select(columns)]).with_columns(
+        pl.col("start_s").fill_null(0.0), pl.col("end_s").fill_null(pl.col("length_s"))
+    )
+    if len(bad := intervals.filter(pl.col("end_s") <= pl.col("start_s"))):
+        found = bad.row(0, named=True)
+        raise ConfigError(
+            f"expected each marker to end after its start in {path}, got {found['marker']!r} of {found['input']} from "
+            f"{found['start_s']:g} to {found['end_s']:g} s; mend the row"
+        )
+    return intervals.drop("length_s").sort("input", "start_s", maintain_order=True), groups
+
+
+def groups_of_inputs(intervals: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
+    """Return the group columns that say one thing of each input, to go with its episodes and bins."""
+    same = [
+        name for name in groups if intervals.group_by("input").agg(pl.col(name).n_unique())[name].max() == 1
+    ]  # fmt: skip
+    return intervals.select("input", *same).unique(maintain_order=True)
+
+
+def _text(markers: str | Path | pl.DataFrame, path: Path) -> pl.DataFrame:
+    if isinstance(markers, pl.DataFrame):
+        table = markers.with_columns(pl.all().cast(pl.String))
+    else:
+        instead = "columns are input, start, end, name, and any groups"
+        semicolons = path.is_file() and ";" in path.read_text("utf-8-sig", errors="replace").partition("\n")[0]
+        table = read_text_table(path, "a csv of markers", instead, separator=";" if semicolons else ",")
+    if "input" not in table.columns and "name" not in table.columns:
+        raise ConfigError(
+            f"expected the columns input, start, end and name in {path}, got {', '.join(table.columns)}; name them so"
+        )
+    return table.with_columns(pl.lit(None, pl.String).alias(name) for name in OWN if name not in table.columns)
+
+
+def _seconds(table: pl.DataFrame, name: str, path: Path) -> pl.Series:
+    number = table[name].str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
+    bad = table.filter((number.is_null() & table[name].is_not_null()) | ~number.is_finite().fill_null(True))
+    if len(bad):
+        raise ConfigError(f"expected seconds as {name} in {path}, got {bad[name][0]!r}; write a number such as 12.5")
+    return number

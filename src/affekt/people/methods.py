@@ -1,0 +1,108 @@
+"""The paragraph on methods, ready for a paper: what was done with which versions, thresholds and limits."""
+
+import hashlib
+from typing import Any
+
+from affekt import __version__
+from affekt.errors import ModelError
+from affekt.models.card import CARD_FILE, Card, model_folder, read_card
+from affekt.people.averages import LEAST_BLOCKS, RESAMPLES
+from affekt.people.baseline import LEAST_PROBABILITY
+from affekt.people.options import CENTRE, SummaryOptions
+
+REFERENCES = {
+    "model": "Barsoum, E., Zhang, C., Canton Ferrer, C. and Zhang, Z. (2016). Training deep networks for facial "
+    "expression recognition with crowd-sourced label distribution. ICMI. (FER+)",
+    "percentile": "Hesterberg, T. (2015). What teachers should know about the bootstrap. The American Statistician 69.",
+    "blocks": "Carlstein, E. (1986). The use of subseries values for estimating the variance of a general statistic "
+    "from a stationary sequence. Annals of Statistics 14.",
+    "episodes": "Canny, J. (1986). A computational approach to edge detection. IEEE TPAMI 8. (hysteresis)",
+    "baseline": "Olderbak, S., Hildebrandt, A., Pinkpank, T., Sommer, W. and Wilhelm, O. (2014). Psychometric "
+    "challenges and proposed solutions when scoring facial emotion expression codes. Behavior Research Methods 46.",
+}
+SHOWN_FIGURES = {"accuracy": "accuracy", "macro_f1": "macro F1", "ece": "expected calibration error"}
+
+
+def methods_text(metadata: dict[str, str], options: SummaryOptions, *, is_filtered: bool) -> str:
+    """Return methods.md: two paragraphs, the limits of the model, and references.
+
+    `metadata` is that of the table of results; `is_filtered` says whether it told reliable rows from others.
+    """
+    card = _card(metadata)
+    used = ["blocks", "percentile", "episodes", *(["baseline"] if options.baseline else [])]
+    used += ["model"] if card is not None and "ferplus" in card.training.get("sources", ()) else []
+    parts = ["# Methods", _reading(metadata, card), _summarising(options, is_filtered=is_filtered)]
+    if card is not None and card.limits:
+        parts.append("Limits of the model: " + " ".join(card.limits))
+    parts.append("References:\n\n" + "\n".join(sorted(f"* {REFERENCES[name]}" for name in used)))
+    return "\n\n".join(parts) + "\n"
+
+
+def _reading(metadata: dict[str, str], card: Card | None) -> str:
+    if not metadata:
+        return f"The table was summarised with affekt {__version__}; it does not say which model read the faces."
+    sentences = [
+        f"Faces were read with affekt {metadata.get('affekt_version', 'of an unknown version')} and its model "
+        f"{metadata.get('model', 'unknown')} (SHA-256 of the network {metadata.get('model_sha256', 'unknown')}), and "
+        f"found by {metadata.get('detector', 'an unknown detector')}.",
+        "For each face in each frame the model gives probabilities of eight expressions (neutral, happiness, sadness, "
+        "surprise, fear, disgust, anger, contempt), calibrated by a temperature that was fitted on validation data.",
+    ]
+    if float(metadata.get("smooth_s", 0)):
+        sentences.append(
+            f"Scores were smoothed along each track (first-order filter, time constant {metadata['smooth_s']} s)."
+        )
+    if origin := metadata.get("valence_arousal_origin"):
+        sentences.append(
+            f"The valence and arousal that it learnt from are {origin}{'' if origin == 'rated' else ', not rated'}."
+        )
+    if card is not None:
+        sentences += _measured(card)
+    return " ".join(sentences)
+
+
+def _measured(card: Card) -> list[str]:
+    training: dict[str, Any] = card.training
+    rows = f" ({training['rows']:,} pictures)" if isinstance(training.get("rows"), int) else ""
+    sentences = [f"The model was trained on {', '.join(training['sources'])}{rows}."] if training.get("sources") else []
+    for split, found in card.metrics.items():
+        figures = found.get("figures", {}) if isinstance(found, dict) else {}
+        said = [
+            f"{words} {figures[name]['value']:.3f} [{figures[name]['low']:.3f}, {figures[name]['high']:.3f}]"
+            for name, words in SHOWN_FIGURES.items()
+            if {"value", "low", "high"} <= figures.get(name, {}).keys()
+        ]
+        if said:
+            sentences.append(
+                f"On {split} ({found.get('rows', 0):,} pictures) it has {', '.join(said)}, with 95 % intervals."
+            )
+    return sentences
+
+
+def _summarising(options: SummaryOptions, *, is_filtered: bool) -> str:
+    sentences = [
+        f"Rows were summarised per person with affekt {__version__}. Each frame counts for the time until the next; a "
+        f"gap of more than {options.longest_gap_s:g} s counts as not seen.",
+        *(["Only frames marked as reliable were used."] if is_filtered else []),
+        f"An episode is a stretch in which the probability of an expression is at least {options.end_probability:g} "
+        f"throughout, at least {options.start_probability:g} once, and that lasts {options.least_episode_s:g} s.",
+        f"95 % intervals of means are expanded percentiles of {RESAMPLES:,} bootstrap resamples of blocks of "
+        f"{options.block_s:g} s; there are none under {LEAST_BLOCKS} blocks.",
+    ]
+    if options.baseline is not None:
+        source = "their frames" if options.baseline == CENTRE else f"their frames in the interval {options.baseline}"
+        sentences.append(
+            f"Each person's resting face, the median of {source}, was subtracted: in log-odds of probabilities limited "
+            f"to [{LEAST_PROBABILITY:g}, {1 - LEAST_PROBABILITY:g}], and in valence and arousal."
+        )
+    return " ".join(sentences)
+
+
+def _card(metadata: dict[str, str]) -> Card | None:
+    """Return the card of the model that the table names, where this affekt has that very model."""
+    folder = model_folder(metadata.get("model", ""))
+    try:
+        is_same = hashlib.sha256((folder / CARD_FILE).read_bytes()).hexdigest() == metadata.get("card_sha256")
+        return read_card(folder) if is_same else None
+    except (OSError, ModelError):
+        return None

@@ -1,0 +1,165 @@
+"""The rows of people in videos: a table is read, tracks of one person are joined, and each row gets its time.
+
+The columns that are added:
+
+| column | holds |
+|---|---|
+| person | whose face it is: the lowest of the tracks that were joined, or a name that a csv gave, as text |
+| piece | number of the stretch of frames without a long gap, a cut or a change of track; episodes never cross it |
+| seen_s | seconds until the person's next row, or the usual step between rows before a gap and at the end |
+| used | whether the row's scores count: `reliable` where the table has that column, else all |
+"""
+
+import json
+from pathlib import Path
+
+import polars as pl
+
+from affekt.analysis.rows import SCORES, SMOOTHED_SCHEMA
+from affekt.data.manifest import read_text_table
+from affekt.errors import ConfigError, DataError
+from affekt.labels import LABELS
+
+NEEDED = ("input", "time_s", "track", "status")
+READERS = {".csv": pl.scan_csv, ".jsonl": pl.scan_ndjson, ".parquet": pl.scan_parquet}
+WHAT, INSTEAD = "a table of `affekt predict`", "type: affekt predict VIDEO --out faces.parquet"
+PERSON = ("input", "person")
+"""What tells one person of one video from another."""
+
+
+def read_table(table: str | Path | pl.DataFrame | pl.LazyFrame) -> tuple[pl.LazyFrame, dict[str, str]]:
+    """Return a table of results, lazily, and what its metadata says of the run that made it; nothing of a frame."""
+    if isinstance(table, pl.DataFrame | pl.LazyFrame):
+        return table.lazy(), {}
+    path = Path(table)
+    if path.suffix.lower() not in READERS or not path.is_file():
+        got = "no such file" if path.suffix.lower() in READERS else "another ending than .csv, .parquet or .jsonl"
+        raise DataError(f"expected {WHAT} at {path}, got {got}; {INSTEAD}")
+    beside = path.with_name(f"{path.name}-metadata.json")
+    try:
+        scan = READERS[path.suffix.lower()]
+        frame = scan(path)
+        names = frame.collect_schema().names()
+        if scan is pl.scan_parquet:
+            return frame, pl.read_parquet_metadata(path)
+        frame = scan(path, schema_overrides={name: SMOOTHED_SCHEMA[name] for name in names if name in SMOOTHED_SCHEMA})
+        return frame, json.loads(beside.read_text()) if beside.is_file() else {}
+    except (pl.exceptions.PolarsError, OSError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise DataError(f"expected {WHAT} in {path}, got {reason}; {INSTEAD}") from error
+
+
+def people_rows(frame: pl.LazyFrame, join: str | Path | None, longest_gap_s: float) -> pl.DataFrame:
+    """Return the rows with a face in a video, in the order of input, person and time, with the columns added.
+
+    Raises:
+        DataError: the table lacks a column, or has no face in a video.
+        ConfigError: what is to be joined cannot be.
+    """
+    names = frame.collect_schema().names()
+    if absent := [name for name in NEEDED if name not in names]:
+        raise DataError(f"expected {WHAT}, got one without {', '.join(absent)}; {INSTEAD}")
+    rows = frame.filter(pl.col("status") == "ok", pl.col("time_s").is_not_null(), pl.col("track").is_not_null()).select(
+        pl.col("input"),
+        pl.col("time_s").cast(pl.Float64),
+        pl.col("track").cast(pl.Int64),
+        *((pl.col(name) if name in names else pl.lit(None).alias(name)).cast(pl.Float64) for name in SCORES),
+        (pl.col("emotion") if "emotion" in names else pl.lit(None)).cast(pl.Enum(LABELS)).alias("emotion"),
+        (pl.col("shot") if "shot" in names else pl.lit(0)).alias("shot"),
+        *([pl.col("reliable")] if "reliable" in names else []),
+        (pl.col("reliable").fill_null(value=False) if "reliable" in names else pl.lit(True)).alias("used"),
+    )
+    try:
+        rows = rows.collect()
+    except pl.exceptions.PolarsError as error:
+        reason = str(error).partition("\n")[0]
+        raise DataError(f"expected {WHAT}, got a column of another kind: {reason}; {INSTEAD}") from error
+    if rows.is_empty():
+        raise DataError(f"expected faces in videos, got none in the table; {INSTEAD}")
+    return timed(_joined(rows, join).sort("input", "person", "time_s"), longest_gap_s)
+
+
+def timed(rows: pl.DataFrame, longest_gap_s: float) -> pl.DataFrame:
+    """Add `seen_s` and `piece` to rows in order."""
+    step_s = (pl.col("time_s").shift(-1) - pl.col("time_s")).over(PERSON)
+    rows = rows.with_columns(step_s.alias("seen_s"))
+    usual_s = pl.col("seen_s").median().over(PERSON).fill_null(0.0)
+    is_gap = (pl.col("seen_s") > pl.max_horizontal(pl.lit(longest_gap_s), 1.5 * usual_s)).fill_null(True)
+    ends = is_gap | (pl.col("track").shift(-1) != pl.col("track")) | (pl.col("shot").shift(-1) != pl.col("shot"))
+    rows = rows.with_columns(
+        ends.shift(1, fill_value=False).cum_sum().alias("piece"),
+        pl.when(is_gap).then(usual_s).otherwise("seen_s").alias("seen_s"),
+    )
+    if len(twice := rows.filter((pl.col("time_s").shift(-1) == pl.col("time_s")).over(PERSON))):
+        first = twice.row(0, named=True)
+        raise ConfigError(
+            f"expected a person to be at one place at a time, got several faces of person {first['person']} at "
+            f"{first['time_s']:g} s of {first['input']}; leave one of their tracks out of join"
+        )
+    return rows
+
+
+def _joined(rows: pl.DataFrame, join: str | Path | None) -> pl.DataFrame:
+    """Add `person`, and `is_named` where a csv gave a name."""
+    rows = rows.with_columns(pl.col("track").cast(pl.String).alias("person"), pl.lit(False).alias("is_named"))
+    if join is None:
+        return rows
+    if Path(join).suffix.lower() == ".csv":
+        named = _named(Path(join), rows)
+    else:
+        named = pl.DataFrame(
+            [(track, person) for track, person in _pairs(str(join)).items()],
+            schema={"track": pl.Int64, "name": pl.String},
+            orient="row",
+        )
+    keys = [name for name in ("input", "track") if name in named.columns]
+    if strangers := named.join(rows, on=keys, how="anti").rows():
+        raise ConfigError(
+            f"expected join to name tracks of the table, got {', '.join(map(str, strangers[0][:-1]))}; "
+            "look at its column track"
+        )
+    has_names = pl.col("name").is_not_null() & (len(keys) == 2)
+    rows = rows.join(named, on=keys, how="left")
+    return rows.with_columns(pl.coalesce("name", "person").alias("person"), has_names.alias("is_named")).drop("name")
+
+
+def _pairs(join: str) -> dict[int, str]:
+    """Read `0=3,1=4` as a person's name for each track: the first of its group."""
+    try:
+        groups = [[int(track) for track in group.split("=")] for group in join.split(",")]
+        tracks = [track for group in groups for track in group]
+        if len(set(tracks)) < len(tracks) or any(len(group) < 2 for group in groups):
+            raise ValueError
+    except ValueError:
+        raise ConfigError(
+            f'expected join as pairs of tracks, each track once, or a csv, got {join!r}; type: --join "0=3,1=4"'
+        ) from None
+    return {track: str(group[0]) for group in groups for track in group}
+
+
+def _named(path: Path, rows: pl.DataFrame) -> pl.DataFrame:
+    table = read_text_table(path, "a csv of tracks", "columns are input, track, person", ("input", "track", "person"))
+    try:
+        table = table.select("input", pl.col("track").cast(pl.Int64), pl.col("person").alias("name"))
+    except pl.exceptions.PolarsError as error:
+        raise ConfigError(f"expected whole numbers as track in {path}, got {error}; mend the column") from error
+    return table.with_columns(inputs_meant(table["input"], rows["input"], path))
+
+
+def inputs_meant(typed: pl.Series, inputs: pl.Series, path: Path) -> pl.Series:
+    """Return for each name that somebody typed the input of the table: the same, or the only one of that file name."""
+    known = inputs.unique().to_list()
+    by_name = {
+        name: [each for each in known if Path(each).name == name] for name in {Path(each).name for each in known}
+    }
+    meant = {each: [each] for each in known}
+    found = {name: meant.get(name) or by_name.get(name, []) for name in typed.drop_nulls().unique().to_list()}
+    for name, candidates in found.items():
+        if len(candidates) != 1:
+            got = f"{name}, which is {'none' if not candidates else 'several'} of them"
+            raise ConfigError(
+                f"expected inputs of the table in {path}, such as {min(known)}, got {got}; write it as the table does"
+            )
+    return typed.replace_strict(
+        {name: candidates[0] for name, candidates in found.items()}, default=None, return_dtype=pl.String
+    )

@@ -1,0 +1,69 @@
+"""One summary: from a table of results to the tables about people, in memory and on disk."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from affekt.people.averages import bins_table, people_table, with_shares
+from affekt.people.baseline import with_baseline
+from affekt.people.codebook import codebook
+from affekt.people.episodes import find_episodes, with_markers
+from affekt.people.markers import groups_of_inputs, read_markers
+from affekt.people.methods import methods_text
+from affekt.people.options import SummaryOptions
+from affekt.people.rows import people_rows, read_table, timed
+from affekt.people.writing import write_tables
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The tables of a summary, as polars frames."""
+
+    people: pl.DataFrame
+    """A row per input, person and marked interval."""
+    episodes: pl.DataFrame
+    """A row per stretch of an expression."""
+    bins: pl.DataFrame
+    """A row per person and bin of time."""
+    baseline: pl.DataFrame | None
+    """Each person's resting face; None if nothing was subtracted."""
+    codebook: pl.DataFrame
+    """A row per column of the other tables: its unit and meaning."""
+    methods: str
+    """The paragraph on methods, in Markdown."""
+    written: tuple[Path, ...] = ()
+    """The files, if `out` was given."""
+
+
+def make_summary(
+    table: str | Path | pl.DataFrame | pl.LazyFrame,
+    out: str | Path | None,
+    markers: str | Path | pl.DataFrame | None,
+    join: str | Path | None,
+    options: SummaryOptions,
+) -> Summary:
+    """Do what `affekt.summarize` says."""
+    frame, metadata = read_table(table)
+    rows = people_rows(frame, join, options.longest_gap_s)
+    intervals, groups = read_markers(markers, rows)
+    told, resting = list[str](), None
+    if options.baseline is not None:
+        rows, resting, told = with_baseline(rows, intervals, options.baseline)
+    # What is not reliable was not seen: an episode goes on over a short stretch of it, and ends at a long one.
+    used = timed(rows.filter("used"), options.longest_gap_s)
+    found = with_markers(find_episodes(used, options), intervals)
+    people = people_table(with_shares(rows), found, intervals, options)
+    bins, more = bins_table(rows, intervals, options)
+    of_inputs = groups_of_inputs(intervals, groups)
+    found, bins = (each.join(of_inputs, on="input", how="left", maintain_order="left") for each in (found, bins))
+    tables = {"people": people, "episodes": found, "bins": bins, **({} if resting is None else {"baseline": resting})}
+    tables["codebook"] = codebook(tables)
+    text = methods_text(metadata, options, is_filtered="reliable" in rows.columns)
+    written = () if out is None else tuple(write_tables(tables, text, Path(out), options))
+    for line in (*told, *more):
+        logger.info("%s", line)
+    return Summary(people, found, bins, resting, tables["codebook"], text, written)

@@ -1,0 +1,124 @@
+"""A summary on disk: csv, Parquet and Excel, and each video's episodes for players (WebVTT) and for ELAN."""
+
+import html
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+
+from affekt.analysis.inputs import place_below
+from affekt.errors import ConfigError, needs_extra
+from affekt.files import require_folder, written_whole
+from affekt.people.codebook import MEANINGS
+from affekt.people.options import SummaryOptions
+
+DIGITS = 6
+MOST_ROWS = 1_048_575
+"""Of a sheet in Excel, below its header."""
+
+
+def write_tables(tables: dict[str, pl.DataFrame], methods: str, out: Path, options: SummaryOptions) -> list[Path]:
+    """Write the tables in the formats asked for, `codebook` among them, and `methods.md`; return the files."""
+    require_folder(out)
+    rounded = {name: _rounded(table) for name, table in tables.items()}
+    written = []
+    if "csv" in options.formats:
+        written += [_write_csv(table, out / f"{name}.csv", options) for name, table in rounded.items()]
+    if "parquet" in options.formats:
+        written += [_write_parquet(table, out / f"{name}.parquet") for name, table in tables.items()]
+    if "xlsx" in options.formats:
+        written.append(_write_xlsx(rounded, out / "summary.xlsx"))
+    for kind, ending, text in (("vtt", ".vtt", _vtt), ("elan", ".txt", _elan)):
+        if kind in options.formats:
+            written += _write_episodes(tables["episodes"], out / "episodes", ending, text)
+    written.append(out / "methods.md")
+    with written_whole(written[-1]) as temporary:
+        temporary.write_text(methods, encoding="utf-8")
+    return written
+
+
+def _rounded(table: pl.DataFrame) -> pl.DataFrame:
+    """Round times to milliseconds, whatever comes before the point, and other floats to six significant digits."""
+    floats = [name for name, kind in table.schema.items() if kind.is_float()]
+    times = [name for name in floats if MEANINGS.get(name, ("",))[0] == "s"]
+    others = [name for name in floats if name not in times]
+    return table.with_columns(pl.col(times).round(3), pl.col(others).round_sig_figs(DIGITS))
+
+
+def _write_csv(table: pl.DataFrame, path: Path, options: SummaryOptions) -> Path:
+    is_comma = options.decimal == ","
+    with written_whole(path) as temporary:
+        table.write_csv(
+            temporary,
+            include_bom=options.byte_order_mark,
+            decimal_comma=is_comma,
+            separator=";" if is_comma else ",",
+            check_extension=False,
+        )
+    return path
+
+
+def _write_parquet(table: pl.DataFrame, path: Path) -> Path:
+    with written_whole(path) as temporary:
+        table.write_parquet(temporary)
+    return path
+
+
+def _write_xlsx(tables: dict[str, pl.DataFrame], path: Path) -> Path:
+    with needs_extra("excel"):
+        from xlsxwriter import Workbook
+    if len(tables["bins"]) > MOST_ROWS:
+        raise ConfigError(
+            f"expected at most {MOST_ROWS:,} bins for xlsx, got {len(tables['bins']):,}; raise bin_s: --bin-s 10"
+        )
+    # A name such as =1+1 stays a name.
+    as_text = {"strings_to_formulas": False, "strings_to_urls": False}
+    with written_whole(path) as temporary, Workbook(str(temporary), as_text) as book:
+        for name, table in tables.items():
+            table.write_excel(book, name, dtype_formats={pl.Float64: "General"}, freeze_panes=(1, 0))
+    return path
+
+
+def _write_episodes(
+    episodes: pl.DataFrame, folder: Path, ending: str, text: Callable[[pl.DataFrame], str]
+) -> list[Path]:
+    written: list[Path] = []
+    for (name,), own in episodes.partition_by("input", as_dict=True, maintain_order=True).items():
+        path = place_below(folder, str(name), ending)
+        path = place_below(folder, str(name), ending, told_apart=True) if path in written else path
+        with written_whole(path) as temporary:
+            temporary.write_text(text(own), encoding="utf-8")
+        written.append(path)
+    return written
+
+
+def _vtt(episodes: pl.DataFrame) -> str:
+    """Return subtitles that say who shows what, by W3C's WebVTT."""
+    cues = [
+        f"{_clock(row['start_s'])} --> {_clock(row['end_s'])}\n"
+        f"person {html.escape(row['person'], quote=False)}: {row['expression']} ({row['mean_probability']:.2f})\n"
+        for row in episodes.sort("start_s").to_dicts()
+    ]
+    return "\n".join(["WEBVTT\n", *cues])
+
+
+def _elan(episodes: pl.DataFrame) -> str:
+    """Return a tab-separated table with a tier per person and expression, which ELAN imports."""
+    lines = [
+        "\t".join(
+            [
+                f"person {row['person']} {row['expression']}",
+                _clock(row["start_s"]),
+                _clock(row["end_s"]),
+                row["expression"],
+            ]
+        )
+        for row in episodes.to_dicts()
+    ]
+    return "\n".join(["Tier\tBegin Time\tEnd Time\tAnnotation", *lines, ""])
+
+
+def _clock(time_s: float) -> str:
+    milliseconds = round(1000 * time_s)
+    seconds, minutes = milliseconds // 1000, milliseconds // 60_000
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds % 60:02d}.{milliseconds % 1000:03d}"

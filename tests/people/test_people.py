@@ -1,0 +1,156 @@
+"""Who is who, what markers cut, and what a resting face takes away."""
+
+import numpy as np
+import polars as pl
+import pytest
+from tests.people.conftest import make_rows, one_expression
+
+import affekt
+from affekt.labels import LABELS
+
+
+def test_tracks_are_joined_by_hand():
+    rows = pl.concat([make_rows(frames=100), make_rows(track=3, seed=1, frames=100, start_s=20), make_rows(track=1)])
+    people = affekt.summarize(rows, join="0=3").people
+    assert people.select("person", "tracks", "rows").rows() == [("0", "0 3", 200), ("1", "1", 1000)]
+
+
+def test_a_csv_gives_people_names(table, tmp_path):
+    names = tmp_path / "names.csv"
+    names.write_text("input,track,person\na.mp4,0,Ada\nb.mp4,0,Ada\n")
+    people = affekt.summarize(table, join=names).people
+    assert people.select("input", "person").rows() == [("a.mp4", "1"), ("a.mp4", "Ada"), ("b/b.mp4", "Ada")]
+
+
+@pytest.mark.parametrize(
+    ("join", "said"),
+    [
+        ("0=1", "several faces of person 0 at"),
+        ("0=9", "expected join to name tracks of the table, got 9"),
+        ("0-1", "expected join as pairs of tracks"),
+        ("0=1,1=2", "each track once"),
+    ],
+)
+def test_what_cannot_be_joined_is_said(join, said):
+    rows = pl.concat([one_expression([0.2] * 20), one_expression([0.2] * 20).with_columns(track=pl.lit(1))])
+    with pytest.raises(affekt.ConfigError, match=said):
+        affekt.summarize(rows, join=join)
+
+
+def test_markers_cut_the_summary_and_groups_travel(table, tmp_path):
+    markers = tmp_path / "markers.csv"
+    # As a German Excel writes it.
+    markers.write_text(
+        "\ufeffinput;start;end;name;condition\nb.mp4;1,5;10;film;sad\na.mp4;0;8;film;gay\na.mp4;8;;end;gay\n"
+    )
+    summary = affekt.summarize(table, markers=markers)
+    places = summary.people.select("input", "person", "marker", "condition").rows()
+    assert places[:2] == [("a.mp4", "0", "film", "gay"), ("a.mp4", "0", "end", "gay")]
+    assert places[-1] == ("b/b.mp4", "0", "film", "sad")
+    for row in summary.people.to_dicts():
+        inside = table.filter(
+            pl.col("time_s").is_between(row["start_s"], row["end_s"], closed="left"),
+            input=row["input"],
+            track=int(row["person"]),
+        )
+        assert row["rows"] == len(inside)
+    assert dict(summary.bins.select("input", "condition").unique().rows()) == {"a.mp4": "gay", "b/b.mp4": "sad"}
+    for row in summary.episodes.drop_nulls("markers").to_dicts():
+        [own] = summary.people.filter(input=row["input"], person=row["person"], marker=row["markers"]).to_dicts()
+        assert own["start_s"] <= row["start_s"] < own["end_s"]
+
+
+def test_inputs_may_share_markers(table):
+    markers = pl.DataFrame({"start": [0, 10], "end": [10, 20], "name": ["first", "second"]})
+    assert len(affekt.summarize(table, markers=markers).people) == 6
+
+
+def test_a_csv_of_groups_alone_cuts_nothing(table):
+    groups = pl.DataFrame({"input": ["a.mp4", "b/b.mp4"], "participant": ["P1", "P2"]})
+    people = affekt.summarize(table, markers=groups).people
+    assert people.select("person", "participant", "marker").rows()[-1] == ("0", "P2", "all")
+    assert people["valence"].to_list() == affekt.summarize(table).people["valence"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"input": ["c.mp4"]}, "such as a.mp4, got c.mp4, which is none of them; write it as the table does"),
+        ({"input": ["a.mp4"], "start": ["soon"]}, "seconds as start in the frame of markers, got 'soon'"),
+        ({"input": ["a.mp4"], "start": ["4"], "end": ["3"]}, "to end after its start"),
+        ({"input": ["a.mp4"], "valence": ["1"]}, "got valence, which summaries have; rename it"),
+        ({"input": ["a.mp4"], "start": ["900"], "end": ["901"]}, "got nobody"),
+        ({"video": ["a.mp4"]}, "the columns input, start, end and name"),
+    ],
+)
+def test_markers_that_do_not_fit_are_said(table, columns, said):
+    with pytest.raises(affekt.ConfigError, match=said):
+        affekt.summarize(table, markers=pl.DataFrame(columns))
+
+
+def log_odds(p):
+    p = np.clip(p, 1e-3, 1 - 1e-3)
+    return np.log(p / (1 - p))
+
+
+@pytest.mark.parametrize("baseline", ["centre", "rest"])
+def test_a_resting_face_is_subtracted_in_log_odds(table, baseline):
+    markers = pl.DataFrame({"input": ["", ""], "start": [6, 10], "end": [10, 30], "name": ["rest", "film"]})
+    markers = markers.with_columns(input=pl.lit(None, pl.String))
+    summary = affekt.summarize(table, markers=markers, baseline=baseline)
+    for row in summary.people.to_dicts():
+        own = table.filter(input=row["input"], track=int(row["person"]))
+        time_s = own["time_s"].to_numpy()
+        weights = np.append(np.diff(time_s), np.median(np.diff(time_s)))
+        resting = np.ones(len(own), bool) if baseline == "centre" else (time_s >= 6) & (time_s < 10)
+        inside = (time_s >= row["start_s"]) & (time_s < row["end_s"])
+        [rest] = summary.baseline.filter(input=row["input"], person=row["person"]).to_dicts()
+        assert rest["baseline_rows"] == resting.sum()
+        for label in LABELS:
+            odds = log_odds(own[f"p_{label}"].to_numpy())
+            assert log_odds(rest[f"p_{label}"]) == pytest.approx(np.median(odds[resting]))
+            wanted = np.average(odds[inside] - np.median(odds[resting]), weights=weights[inside])
+            assert row[f"log_odds_{label}_over_baseline"] == pytest.approx(wanted)
+        valence = own["valence"].to_numpy()
+        wanted = np.average(valence[inside] - np.median(valence[resting]), weights=weights[inside])
+        assert row["valence_over_baseline"] == pytest.approx(wanted)
+
+
+def test_a_named_person_rests_in_another_video(tmp_path):
+    rest, film = one_expression([0.05] * 50), one_expression([0.5] * 50).with_columns(input=pl.lit("film.mp4"))
+    names, markers = tmp_path / "names.csv", pl.DataFrame({"input": ["a.mp4", "film.mp4"], "name": ["rest", "film"]})
+    names.write_text("input,track,person\na.mp4,0,Ada\nfilm.mp4,0,Ada\n")
+    people = affekt.summarize(pl.concat([rest, film]), join=names, markers=markers, baseline="rest").people
+    changed = people.filter(marker="film")["log_odds_happiness_over_baseline"].item()
+    assert changed == pytest.approx(log_odds(0.5) - log_odds(0.05))
+    unnamed = affekt.summarize(pl.concat([rest, film]), markers=markers, baseline="rest").people
+    assert unnamed.filter(marker="film")["log_odds_happiness_over_baseline"].item() is None
+
+
+def test_a_baseline_that_is_no_marker_is_said(table):
+    with pytest.raises(affekt.ConfigError, match="expected a baseline among the markers all, or centre, got 'rest'"):
+        affekt.summarize(table, baseline="rest")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"start_probability": 0}, "start_probability above 0"),
+        ({"end_probability": 0.6}, "an end_probability above 0, up to 0.5, got 0.6"),
+        ({"bin_s": 0}, "bin_s above 0 seconds, got 0; 1 is usual"),
+        ({"formats": ("doc",)}, "formats among csv, parquet, xlsx, vtt and elan, got doc"),
+    ],
+)
+def test_options_out_of_range_are_said(table, change, said):
+    with pytest.raises(affekt.ConfigError, match=said):
+        affekt.summarize(table, **change)
+
+
+def test_what_is_no_table_of_videos_is_said(tmp_path, table):
+    for columns, said in ((table.drop("track"), "one without track"), (table.head(0), "got none in the table")):
+        with pytest.raises(affekt.DataError, match=said):
+            affekt.summarize(columns)
+    (tmp_path / "faces.parquet").write_bytes(b"no table")
+    for name, said in (("faces.parquet", "got "), ("none.csv", "no such file"), ("faces.xls", "another ending")):
+        with pytest.raises(affekt.DataError, match=rf"{said}.*affekt predict VIDEO --out faces.parquet"):
+            affekt.summarize(tmp_path / name)

@@ -1,0 +1,107 @@
+"""What is written: the same table from each format, csv for Excel, a workbook, subtitles, ELAN, and the methods."""
+
+import hashlib
+import json
+import re
+import zipfile
+from xml.etree import ElementTree
+
+import polars as pl
+import pytest
+from tests.people.conftest import one_expression
+
+import affekt
+from affekt.models.card import CARD_FILE, SHIPPED
+
+
+@pytest.fixture
+def smile():
+    return one_expression([0.1] * 20 + [0.9] * 10 + [0.1] * 30)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl"])
+def test_every_format_of_predict_is_read(table, tmp_path, ending):
+    path = tmp_path / f"faces.{ending}"
+    {"csv": table.write_csv, "parquet": table.write_parquet, "jsonl": table.write_ndjson}[ending](path)
+    assert affekt.summarize(path).people["rows", "valence"].equals(affekt.summarize(table).people["rows", "valence"])
+
+
+def test_six_significant_digits_and_times_in_milliseconds(table, tmp_path):
+    summary = affekt.summarize(table, out=tmp_path)
+    rows = pl.read_csv(tmp_path / "people.csv", infer_schema=False)
+    for name in ("valence", "p_fear", "share_anger_low"):
+        assert all(len(re.sub(r"^-?0?\.?0*|\.|e.*", "", cell)) <= 6 for cell in rows[name]), name
+        assert rows[name].cast(pl.Float64).to_list() == pytest.approx(summary.people[name].to_list(), rel=1e-5)
+    late = affekt.summarize(table.with_columns(pl.col("time_s") + 100_000), out=tmp_path)
+    assert pl.read_csv(tmp_path / "people.csv")["first_s"][0] == pytest.approx(late.people["first_s"][0], abs=5e-4)
+
+
+def test_csv_for_excel_where_the_comma_is_the_decimal_mark(smile, tmp_path):
+    affekt.summarize(smile, out=tmp_path, decimal=",", byte_order_mark=True)
+    raw = (tmp_path / "episodes.csv").read_bytes()
+    assert raw.startswith(b"\xef\xbb\xbfinput;person;expression;start_s;")
+    assert b"a.mp4;0;happiness;2,0;2,0;3,0;1,0;0,9;0,9;" in raw
+
+
+def test_parquet_holds_all_digits(table, tmp_path):
+    summary = affekt.summarize(table, out=tmp_path, formats=("parquet",))
+    assert pl.read_parquet(tmp_path / "people.parquet").equals(summary.people)
+    assert not (tmp_path / "people.csv").exists()
+
+
+def test_a_workbook_has_a_sheet_per_table_and_a_codebook(smile, tmp_path):
+    pytest.importorskip("xlsxwriter")
+    affekt.summarize(smile.with_columns(input=pl.lit("=1+1")), out=tmp_path, formats=("xlsx",), baseline="centre")
+    with zipfile.ZipFile(tmp_path / "summary.xlsx") as book:
+        workbook = ElementTree.fromstring(book.read("xl/workbook.xml"))
+        sheets = [each.get("name") for each in workbook.iter() if each.get("sheetId")]
+        assert sheets == ["people", "episodes", "bins", "baseline", "codebook"]
+        sheet = book.read("xl/worksheets/sheet2.xml").decode()
+        assert "<v>0.9</v>" in sheet
+        assert "<f>" not in sheet
+        assert "=1+1" in book.read("xl/sharedStrings.xml").decode()
+
+
+def test_a_workbook_without_its_library_says_what_to_type(smile, tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "xlsxwriter", None)
+    with pytest.raises(affekt.MissingExtra, match=r"pip install 'affekt\[excel\]'"):
+        affekt.summarize(smile, out=tmp_path, formats=("xlsx",))
+
+
+def test_subtitles_and_elan(smile, tmp_path):
+    rows = pl.concat([smile, smile.with_columns(input=pl.lit("../a.mp4"))])
+    affekt.summarize(rows, out=tmp_path, formats=("vtt", "elan"))
+    assert len(list((tmp_path / "episodes").glob("*.vtt"))) == 2
+    subtitles = (tmp_path / "episodes" / "a.mp4.vtt").read_text()
+    assert subtitles == "WEBVTT\n\n00:00:02.000 --> 00:00:03.000\nperson 0: happiness (0.90)\n"
+    elan = (tmp_path / "episodes" / "a.mp4.txt").read_text().splitlines()
+    assert elan[1].split("\t") == ["person 0 happiness", "00:00:02.000", "00:00:03.000", "happiness"]
+
+
+def test_every_column_is_in_the_codebook(table, tmp_path):
+    markers = pl.DataFrame({"input": ["a.mp4"], "condition": ["sad"]})
+    rows = table.with_columns(reliable=True)
+    summary = affekt.summarize(rows, out=tmp_path, markers=markers, baseline="centre")
+    book = pl.read_csv(tmp_path / "codebook.csv")
+    for name in ("people", "episodes", "bins", "baseline"):
+        assert book.filter(table=name)["column"].to_list() == getattr(summary, name).columns
+    assert set(book.filter(meaning="a group column of the markers")["column"]) == {"condition"}
+
+
+def test_methods_name_model_thresholds_limits_and_literature(smile, tmp_path):
+    card = SHIPPED / "affekt" / CARD_FILE
+    said = {"affekt_version": "0.1.0", "model": "affekt", "model_sha256": "12ab", "detector": "yunet"}
+    said |= {"smooth_s": "0.5", "valence_arousal_origin": "projected"}
+    said["card_sha256"] = hashlib.sha256(card.read_bytes()).hexdigest()
+    smile.write_parquet(tmp_path / "faces.parquet", metadata=said)
+    affekt.summarize(tmp_path / "faces.parquet", out=tmp_path / "study", baseline="centre", start_probability=0.6)
+    text = (tmp_path / "study" / "methods.md").read_text()
+    figures = json.loads(card.read_text())["metrics"]["ferplus val"]["figures"]["accuracy"]
+    words = ("12ab", "yunet", "0.5 s", "projected, not rated", "at least 0.6 once", "Olderbak")
+    for each in (*words, f"{figures['value']:.3f}"):
+        assert each in text, each
+    for limit in json.loads(card.read_text())["limits"]:
+        assert limit in text
+    smile.write_parquet(tmp_path / "faces.parquet", metadata=said | {"card_sha256": "another"})
+    assert "trained on" not in affekt.summarize(tmp_path / "faces.parquet").methods
+    assert "does not say which model" in affekt.summarize(smile).methods
