@@ -18,7 +18,7 @@ COMMANDS = {
     "predict": ("affekt.cli.predict", "find the faces of pictures and videos and write a table, one row per face"),
     "summarize": (
         "affekt.cli.summarize",
-        "from the rows of videos to a row per person, episodes, and averages over time",
+        "make of the rows of videos a row per person, episodes and averages over time",
     ),
     "serve": ("affekt.cli.serve", "answer over HTTP, with a live page that runs the model in the browser"),
     "export": ("affekt.cli.export", "write a model folder that predicts without torch: weights, card, ONNX"),
@@ -36,8 +36,7 @@ RENAMED = {
 """Options of an older affekt, and what they are called now."""
 
 ANOTHER = "check who may, or choose another place"
-SENTENCES = {errno.EACCES: ANOTHER, errno.EPERM: ANOTHER, errno.ENAMETOOLONG: "choose a shorter name"}
-"""What to do about errors of the system that may come from anywhere."""
+WHAT_TO_DO = {errno.EACCES: ANOTHER, errno.EPERM: ANOTHER, errno.ENAMETOOLONG: "choose a shorter name"}
 
 
 def help_text() -> str:
@@ -102,10 +101,10 @@ def _run(arguments: list[str]) -> None:
         with messages_shown():
             importlib.import_module(COMMANDS[name][0]).main(rest)
     except (AffektError, OSError) as error:
-        if debug or (isinstance(error, OSError) and error.errno not in SENTENCES):
+        if debug or (isinstance(error, OSError) and error.errno not in WHAT_TO_DO):
             raise
         if isinstance(error, OSError):
-            where, advice = error.filename or "a file", SENTENCES[error.errno or 0]
+            where, advice = error.filename or "a file", WHAT_TO_DO[error.errno or 0]
             fail(f"expected to read or write {where}, got {error.strerror}; {advice}")
         fail(str(error))
     except KeyboardInterrupt as stop:
