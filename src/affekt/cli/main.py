@@ -16,10 +16,7 @@ COMMANDS = {
     "train": ("affekt.cli.train", "train a recipe on a manifest"),
     "evaluate": ("affekt.cli.evaluate", "score models or prediction tables, with intervals, tables and a report"),
     "predict": ("affekt.cli.predict", "find the faces of pictures and videos and write a table, one row per face"),
-    "summarize": (
-        "affekt.cli.summarize",
-        "make of the rows of videos a row per person, episodes and averages over time",
-    ),
+    "summarize": ("affekt.cli.summarize", "rows of videos become a row per person, episodes and averages over time"),
     "serve": ("affekt.cli.serve", "answer over HTTP, with a live page that runs the model in the browser"),
     "export": ("affekt.cli.export", "write a model folder that predicts without torch: weights, card, ONNX"),
     "models": ("affekt.cli.models", "list models: those that come with affekt, your own, and the study's"),
