@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import affekt
 from affekt.analysis.options import AnalyzerOptions
 from affekt.analysis.predict import predict
 from affekt.cli.data import IMPORTERS
@@ -113,3 +114,7 @@ def test_the_tables_give_the_figures_of_the_card(model):
         assert with_interval(found[name]) in row, name
         assert with_interval(found[name]) in page, name
     assert f"{parameters:,}" in page
+
+
+def test_the_citation_names_this_version():
+    assert f"version: {affekt.__version__}\n" in (ROOT / "CITATION.cff").read_text()

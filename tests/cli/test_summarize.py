@@ -25,4 +25,4 @@ def test_an_option_that_does_not_fit_ends_with_one_sentence(tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
         main(["summarize", str(tmp_path / "faces.csv"), "--out", str(tmp_path / "study"), "--join", "0-3"])
     assert stop.value.code == 2
-    assert 'type: --join "0=3,1=4"' in capsys.readouterr().err
+    assert 'type: --join "1=3,2=4"' in capsys.readouterr().err

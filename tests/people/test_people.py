@@ -15,6 +15,14 @@ def test_tracks_are_joined_by_hand():
     assert people.select("person", "tracks", "rows").rows() == [("0", "0 3", 200), ("1", "1", 1000)]
 
 
+def test_joining_as_the_error_advises():
+    tracks = [one_expression([0.2] * 9, track=track).with_columns(pl.col("time_s") + track) for track in (1, 2, 3, 4)]
+    with pytest.raises(affekt.ConfigError) as error:
+        affekt.summarize(pl.concat(tracks), join="1-3")
+    people = affekt.summarize(pl.concat(tracks), join=str(error.value).partition('--join "')[2].rstrip('"')).people
+    assert people.select("person", "tracks").rows() == [("1", "1 3"), ("2", "2 4")]
+
+
 def test_a_csv_gives_people_names(table, tmp_path):
     names = tmp_path / "names.csv"
     names.write_text("input,track,person\na.mp4,0,Ada\nb.mp4,0,Ada\n")

@@ -6,7 +6,7 @@ from typing import Any
 from affekt import __version__
 from affekt.errors import ModelError
 from affekt.models.card import CARD_FILE, Card, model_folder, read_card
-from affekt.people.averages import LEAST_BLOCKS, RESAMPLES
+from affekt.people.averages import LEAST_BLOCKS, MOST_BLOCKS, RESAMPLES
 from affekt.people.baseline import LEAST_PROBABILITY
 from affekt.people.options import CENTRE, SummaryOptions
 
@@ -84,10 +84,11 @@ def _summarising(options: SummaryOptions, *, is_filtered: bool) -> str:
         f"Rows were summarised per person with affekt {__version__}. Each frame counts for the time until the next; a "
         f"gap of more than {options.longest_gap_s:g} s counts as not seen.",
         *(["Only frames marked as reliable were used."] if is_filtered else []),
-        f"An episode is a stretch in which the probability of an expression is at least {options.end_probability:g} "
-        f"throughout, at least {options.start_probability:g} once, and that lasts {options.least_episode_s:g} s.",
+        f"An episode is a stretch of at least {options.least_episode_s:g} s in which the probability of an expression "
+        f"is at least {options.end_probability:g} throughout and at least {options.start_probability:g} once.",
         f"95 % intervals of means are expanded percentiles of {RESAMPLES:,} bootstrap resamples of blocks of "
-        f"{options.block_s:g} s; there are none under {LEAST_BLOCKS} blocks.",
+        f"{options.block_s:g} s, longer where there would be more than {MOST_BLOCKS:,}, and none "
+        f"under {LEAST_BLOCKS} blocks.",
     ]
     if options.baseline is not None:
         source = "their frames" if options.baseline == CENTRE else f"their frames in the interval {options.baseline}"

@@ -124,7 +124,7 @@ def _joined(rows: pl.DataFrame, join: str | Path | None) -> pl.DataFrame:
 
 
 def _pairs(join: str) -> dict[int, str]:
-    """Read `0=3,1=4` as a person's name for each track: the first of its group."""
+    """Read `1=3,2=4` as a person's name for each track: the first of its group."""
     try:
         groups = [[int(track) for track in group.split("=")] for group in join.split(",")]
         tracks = [track for group in groups for track in group]
@@ -132,7 +132,7 @@ def _pairs(join: str) -> dict[int, str]:
             raise ValueError
     except ValueError:
         raise ConfigError(
-            f'expected join as pairs of tracks, each track once, or a csv, got {join!r}; type: --join "0=3,1=4"'
+            f'expected join as pairs of tracks, each track once, or a csv, got {join!r}; type: --join "1=3,2=4"'
         ) from None
     return {track: str(group[0]) for group in groups for track in group}
 

@@ -34,7 +34,7 @@ def summarize(
         out: A folder for the tables, the codebook and methods.md.
         markers: A csv of input, start, end, name (seconds), which cuts the summary; further columns are groups, such as
             condition. An empty input stands for every input, an empty start or end for that of the video.
-        join: Tracks that are one person, as "0=3,1=4"; or a csv of input, track, person, which gives people names.
+        join: Tracks that are one person, as "1=3,2=4"; or a csv of input, track, person, which gives people names.
         options: What counts as an episode, how wide bins are, what the resting face is, and how tables are written.
         changes: Single options by name, as of `affekt.SummaryOptions`: `bin_s=5, baseline="centre"`.
 
