@@ -12,8 +12,9 @@
 
 Pictures differ from source to source, so that the network can learn both conventions. Rare sources come several times.
 
-`--world-power 0.5` writes the labels that the last layers learn at the end: those of all rows but FER+'s whole pictures
-are divided by their own mean to that power, so that rare expressions are named more readily there.
+`--world-power 0.5` divides the labels of all rows but FER+'s whole pictures by their own mean to that power, so that
+rare expressions are named more readily there. `--beside-teacher 0.5` writes labels for `--teacher-mixing product`:
+multiplied with the FER+ network's answer by that weight, they are the labels above while the crop is unchanged.
 """
 
 import argparse
@@ -27,6 +28,8 @@ from affekt.labels import LABELS
 
 LABEL_SHARE = {"students": 0.2, "diffusionfer": 0.6, "drawn": 0.6}
 """What a source's own labels weigh beside the teachers."""
+LEAST = 1e-3
+"""What smaller probabilities count as where they are divided; affekt.training.distillation has the same."""
 TIMES = {"students": 1, "diffusionfer": 5, "drawn": 1}
 """How often the rows of a source come in an epoch."""
 
@@ -37,6 +40,7 @@ def main() -> None:
     for name in ("ferplus", "students", "diffusionfer", "drawn", "answers", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--world-power", type=float, default=0.0)
+    parser.add_argument("--beside-teacher", type=float, default=0.0)
     options = parser.parse_args()
     answers = pl.read_parquet(options.answers)
     ferplus = read_manifest(options.ferplus)
@@ -52,6 +56,8 @@ def main() -> None:
     if options.world_power:
         shares = np.concatenate([each["votes"].to_numpy() for each in (found, *others)]).mean(0)
         found, *others = [divided(each, shares, options.world_power) for each in (found, *others)]
+    if options.beside_teacher:
+        found, *others = [beside_teacher(each, options.beside_teacher) for each in (found, *others)]
     held = ferplus.filter(pl.col("split") == "held")
     wanted = ferplus.columns[:13]
     frame = pl.concat([each.select(wanted) for each in (whole, found, held, *others)], how="vertical_relaxed")
@@ -90,6 +96,14 @@ def labelled(rows: pl.DataFrame, answers: pl.DataFrame, prior: np.ndarray, share
 def divided(rows: pl.DataFrame, shares: np.ndarray, power: float) -> pl.DataFrame:
     """Divide the soft labels of rows by shares to a power."""
     return with_votes(rows, softmax(np.log(np.maximum(rows["votes"].to_numpy(), 1e-5)) - power * np.log(shares)))
+
+
+def beside_teacher(rows: pl.DataFrame, weight: float) -> pl.DataFrame:
+    """Take the FER+ network's answer, by its weight in a product, out of the soft labels of rows."""
+    labels, teacher = (
+        np.log(np.maximum(p, LEAST)) for p in (rows["votes"].to_numpy(), softmax(rows["affekt"].to_numpy()))
+    )
+    return with_votes(rows, softmax((labels - weight * teacher) / (1 - weight)))
 
 
 def repeated(rows: pl.DataFrame, times: int) -> list[pl.DataFrame]:

@@ -1,11 +1,14 @@
 """The processor: how many cores this process may use, how they share work, and what the processor is called."""
 
+import math
 import os
 import platform
+import threading
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,36 +17,104 @@ Result = TypeVar("Result")
 
 
 def core_count() -> int:
-    """Return the cores that the system lets this process use, where it says so, else all of them."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return the cores that the system lets this process use: by its affinity, and by a container's quota."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, math.ceil(min(cores, cgroup_quota())))
+
+
+def cgroup_quota(root: Path = Path("/")) -> float:
+    """Return how many cores' time Linux gives to this process's control groups, v2 or v1; infinite without a limit."""
+    quota = math.inf
+    for line in _text(root / "proc/self/cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        groups = root / "sys/fs/cgroup" / controllers
+        # A limit of a group above holds too. In a container the path may be the host's, and its own group the top.
+        for group in (groups, *(groups / above for above in (Path(path.lstrip("/")), *Path(path.lstrip("/")).parents))):
+            words = _text(group / "cpu.max").split() or [
+                _text(group / f"cpu.cfs_{name}_us").strip() for name in ("quota", "period")
+            ]
+            with suppress(ValueError, ZeroDivisionError):  # `max`, -1 and nothing are no limits
+                share = int(words[0]) / int(words[1])
+                quota = min(quota, share if share > 0 else math.inf)
+    return quota
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+class Budget:
+    """So much of something may be in use at a time by all threads; whoever wants more than there is gets it alone."""
+
+    def __init__(self, most: float) -> None:
+        """Begin with all of it free."""
+        self._most, self._used, self._free = most, 0.0, threading.Condition()
+
+    @contextmanager
+    def share(self) -> Iterator[Callable[[float], None]]:
+        """Yield a function that takes some, once, and waits until there is enough; it is given back after the block."""
+        taken = 0.0
+
+        def take(amount: float) -> None:
+            nonlocal taken
+            if taken:
+                return
+            with self._free:
+                self._free.wait_for(lambda: not self._used or self._used + amount <= self._most)
+                self._used += amount
+            taken = amount
+
+        try:
+            yield take
+        finally:
+            with self._free:
+                self._used -= taken
+                self._free.notify_all()
 
 
 def prefetch(
-    pool: Executor, function: Callable[[Item], Result], items: Iterable[Item], *, most: int
+    pool: Executor,
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    most: int,
+    size: Callable[[Item], int] = lambda item: 0,
+    most_bytes: float = math.inf,
 ) -> Iterator[Result]:
     """Yield the function's result for each item, in order.
 
     No result waits for items that come later, as long as they take: a camera's frame is answered before the next. Items
-    are taken in this thread, and at most so many are under way.
+    are taken in this thread, and at most so many, or of so many bytes by their `size`, are under way.
     """
-    waiting: deque[Future[Result]] = deque()
+    waiting: deque[tuple[Future[Result], int]] = deque()
+    under_way = 0
     try:
         for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) >= most or waiting[0].done():
-                yield waiting.popleft().result()
+            waiting.append((pool.submit(function, item), size(item)))
+            under_way += waiting[-1][1]
+            del item  # its pixels, once the work is done
+            is_next = len(waiting) >= most or waiting[0][0].done()
+            while waiting and (is_next or under_way > most_bytes):
+                is_next = False
+                future, its_size = waiting.popleft()
+                under_way -= its_size
+                yield future.result()
         while waiting:
-            yield waiting.popleft().result()
+            yield waiting.popleft()[0].result()
     finally:
-        for future in waiting:
+        for future, _ in waiting:
             future.cancel()
 
 
 def processor() -> str:
     """Return the processor's name and, where the system lists what it can do, a number that changes with it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
+    lines = _text(Path("/proc/cpuinfo")).splitlines()
+    if not lines:
         return platform.processor() or platform.machine()
     fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
     # Hosts of virtual machines often hide the model, but not AMX or AVX-512.

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import pickle
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import get_args
 
 import numpy as np
@@ -345,3 +346,20 @@ def test_load_takes_the_options_of_an_analyzer_by_name(small_model):
 
 def test_runtimes_to_choose_are_those_there_are():
     assert get_args(RuntimeChoice) == ("auto", *get_args(RuntimeName))
+
+
+def test_as_many_threads_work_as_are_asked_for(small_model, monkeypatch):
+    asked = []
+
+    class Counted(ThreadPoolExecutor):
+        def __init__(self, most):
+            asked.append(most)
+            super().__init__(most)
+
+    monkeypatch.setattr(analyzer_module, "ThreadPoolExecutor", Counted)
+    monkeypatch.setattr(analyzer_module, "core_count", lambda: 7)
+    for threads in (0, 3):
+        load(small_model, threads=threads).analyze(LIGHT, faces="whole")
+    assert asked == [7, 3]
+    with pytest.raises(ConfigError, match="expected threads of at least 0, got -1; 0 takes the cores"):
+        load(small_model, threads=-1)

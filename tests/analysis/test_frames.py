@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from affekt.analysis.frames import each_picture, frames_of
+from affekt.analysis.frames import bytes_held, each_picture, frames_of
 from affekt.analysis.inputs import find_inputs
 from affekt.analysis.options import AnalyzerOptions
 from affekt.errors import ConfigError, DataError
@@ -85,3 +85,16 @@ def test_addresses_are_said_not_to_be_fetched():
     for address in ("https://example.org/face.jpg", "s3://bucket/a.mp4"):
         (frame,) = frames_of([address], AnalyzerOptions(), Event())
         assert frame.problem == "an address, which affekt does not fetch; download it and name the file"
+
+
+def test_of_pictures_that_wait_the_bytes_are_known_and_of_paths_nothing(write_video):
+    def held(picture):
+        (frame,) = frames_of([picture], AnalyzerOptions(), Event())
+        return bytes_held(frame)
+
+    assert held("a.jpg") == 0
+    assert held(b"1234") == 4
+    assert held(GREYS[0]) == GREYS[0].nbytes
+    assert held(Image.new("RGB", (30, 20))) == 2 * 600
+    frames = list(frames_of([str(write_video(GREYS[:2]))], AnalyzerOptions(), Event()))
+    assert [bytes_held(frame) for frame in frames] == [2 * 64 * 48] * 2 + [0]

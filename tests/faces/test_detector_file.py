@@ -1,8 +1,13 @@
 """Where the face detector's file comes from: the package, the home, the network, or a folder that somebody brings."""
 
+import contextlib
 import hashlib
 import http.client
+import http.server
 import io
+import ssl
+import threading
+import time
 import urllib.error
 
 import pytest
@@ -31,11 +36,13 @@ def home(tmp_path, monkeypatch):
 def answering(monkeypatch, answer):
     asked = []
 
-    def urlopen(url, timeout):
+    def urlopen(url, timeout, context):
         asked.append(url)
         if isinstance(answer, Exception):
             raise answer
-        return io.BytesIO(answer)
+        sent = io.BytesIO(answer)
+        sent.length = 0
+        return sent
 
     monkeypatch.setattr(detector_file.urllib.request, "urlopen", urlopen)
     return asked
@@ -147,3 +154,96 @@ def test_without_a_home_it_says_how_to_choose_one(monkeypatch):
     monkeypatch.setenv("AFFEKT_HOME", "~nobody-has-this-name/affekt")
     with pytest.raises(ModelError, match="set AFFEKT_HOME to a folder"):
         yunet_path()
+
+
+@pytest.fixture
+def host(monkeypatch):
+    """Return a function that answers the download with a status and parts, each after a wait."""
+    servers = []
+
+    def answers(status, *parts, wait_s=0.0, length=None):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(status)
+                self.send_header("Content-Length", str(length or sum(map(len, parts))))
+                self.end_headers()
+                with contextlib.suppress(OSError):
+                    for part in parts:
+                        self.wfile.write(part)
+                        time.sleep(wait_s)
+
+            def log_message(self, *arguments):
+                pass
+
+        servers.append(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler))
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        monkeypatch.setattr(detector_file, "YUNET_URL", f"http://127.0.0.1:{servers[-1].server_address[1]}/file")
+
+    yield answers
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_login_page_is_not_taken_for_a_damaged_file(home, host):
+    host(200, b"<html>Please log in to the network</html>")
+    with pytest.raises(
+        ModelError, match="got a web page, perhaps this network's login; log in with a browser, or type:"
+    ):
+        yunet_path()
+
+
+def test_an_answer_that_trickles_ends_after_a_total_time(home, host, monkeypatch):
+    monkeypatch.setattr(detector_file, "TOTAL_S", 0.2)
+    host(200, *[b"x"] * 30, wait_s=0.1, length=99)
+    start_s = time.monotonic()
+    with pytest.raises(ModelError, match=r"got only \d bytes in 0 s; type:"):
+        yunet_path()
+    assert time.monotonic() - start_s < 2
+
+
+def test_an_answer_without_an_end_fills_no_memory(home, host, monkeypatch):
+    monkeypatch.setattr(detector_file, "MOST_BYTES", 1000)
+    host(200, *[bytes(500)] * 20)
+    with pytest.raises(ModelError, match="expected the face detector with sha256"):
+        yunet_path()
+
+
+def test_an_answer_shorter_than_it_says_is_one_sentence(home, host):
+    host(200, CONTENT[:4], length=len(CONTENT))
+    with pytest.raises(ModelError, match=r"got IncompleteRead\(4 bytes read, 6 more expected\); type:"):
+        yunet_path()
+
+
+@pytest.mark.parametrize(("status", "told"), [(403, "got 403 Forbidden; type:"), (407, "a proxy that wants a name")])
+def test_refusals_say_who_refuses(home, host, status, told):
+    host(status)
+    with pytest.raises(ModelError, match=told):
+        yunet_path()
+
+
+def test_a_certificate_nobody_knows_names_the_variable_that_mends_it(home, monkeypatch):
+    unknown = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    unknown.verify_message = "self-signed certificate"
+    answering(monkeypatch, urllib.error.URLError(unknown))
+    with pytest.raises(
+        ModelError, match=r"does not trust \(self-signed certificate\).*; set SSL_CERT_FILE to the file"
+    ):
+        yunet_path()
+
+
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_the_bundle_that_other_programs_read_is_read_too(home, monkeypatch, tmp_path, name):
+    (tmp_path / "bundle.pem").write_text("no certificate", encoding="utf-8")
+    monkeypatch.setenv(name, str(tmp_path / "bundle.pem"))
+    answering(monkeypatch, CONTENT)
+    with pytest.raises(ModelError, match=r"expected the face detector.s file from github.com, got"):
+        yunet_path()
+
+
+def test_a_proxy_that_is_not_there_is_named_by_its_variable(home, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://ada:secret@127.0.0.1:9")
+    answering(monkeypatch, urllib.error.URLError("refused"))
+    with pytest.raises(ModelError, match="got refused from the proxy that HTTPS_PROXY names") as caught:
+        yunet_path()
+    assert "secret" not in str(caught.value)

@@ -162,3 +162,10 @@ def test_what_is_no_table_of_videos_is_said(tmp_path, table):
     for name, said in (("faces.parquet", "got "), ("none.csv", "no such file"), ("faces.xls", "another ending")):
         with pytest.raises(affekt.DataError, match=rf"{said}.*affekt predict VIDEO --out faces.parquet"):
             affekt.summarize(tmp_path / name)
+
+
+def test_inputs_that_are_left_out_are_counted(table, caplog):
+    caplog.set_level("INFO", logger="affekt")
+    portrait = table.head(1).with_columns(input=pl.lit("a.jpg"), time_s=None, track=None)
+    assert "a.jpg" not in affekt.summarize(pl.concat([table, portrait])).people["input"]
+    assert caplog.messages == ["1 of the inputs are pictures, or videos without a face, and are left out"]

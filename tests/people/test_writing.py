@@ -6,6 +6,7 @@ import re
 import zipfile
 from xml.etree import ElementTree
 
+import numpy as np
 import polars as pl
 import pytest
 from tests.people.conftest import one_expression
@@ -17,6 +18,19 @@ from affekt.models.card import CARD_FILE, SHIPPED
 @pytest.fixture
 def smile():
     return one_expression([0.1] * 20 + [0.9] * 10 + [0.1] * 30)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl"])
+def test_what_predict_writes_of_a_video_is_summarised(small_model, write_video, tmp_path, ending):
+    # The model says happiness of what is light.
+    frames = [np.full((64, 64, 3), 40 if number < 25 else 220, np.uint8) for number in range(50)]
+    faces = tmp_path / f"faces.{ending}"
+    affekt.predict([write_video(frames)], out=faces, model=small_model, faces="whole", smooth_s=0)
+    summary = affekt.summarize(faces)
+    [episode] = summary.episodes.filter(expression="happiness").to_dicts()
+    assert (episode["start_s"], episode["end_s"]) == pytest.approx((1, 2))
+    assert "its model by-light" in summary.methods
+    assert summary.people["seen_s"].item() == pytest.approx(2)
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl"])

@@ -90,6 +90,18 @@ def test_the_loss_is_cross_entropy_against_the_mixture():
     torch.testing.assert_close(task.loss({"expression": logits}, targets), expected)
 
 
+def test_a_product_averages_logarithms_and_leaves_points_alone():
+    own, said = torch.tensor([[0.8, 0.2, 0.0]]), torch.tensor([[0.2, 0.8, 0.0]])
+    points = torch.tensor([[0.5, -0.5]])
+    options = LossOptions(teacher_weight=0.25, teacher_mixing="product")
+    answers = from_table({"expression": said, "valence_arousal": -points})
+    task = DistillationTask(options, {"expression": own, "valence_arousal": points}, answers=answers)
+    found = task.targets_of(torch.tensor([0]), torch.zeros(1, 1, 4, 4), unmixed)
+    expected = np.exp([0.75 * np.log(0.8) + 0.25 * np.log(0.2), 0.75 * np.log(0.2) + 0.25 * np.log(0.8), np.log(1e-3)])
+    np.testing.assert_allclose(found["expression"][0], expected / expected.sum(), rtol=1e-5)
+    torch.testing.assert_close(found["valence_arousal"], 0.5 * points)
+
+
 def test_the_model_that_comes_with_affekt_teaches_by_its_name():
     shipped = load_model(model_folder("affekt"))[1].preprocessing
     teachers = load_teachers(("affekt",), shipped, CPU)

@@ -18,6 +18,7 @@ from affekt.analysis.frames import (
     DetectedFaces,
     Detector,
     Picture,
+    bytes_held,
     detect_faces,
     each_picture,
     frames_of,
@@ -39,6 +40,8 @@ FRAMES_PER_BATCH = 64
 """A batch ends here too, so that pictures without faces are told of in time."""
 LONGEST_WAIT_S = 0.25
 """And here, so that a camera's rows come while they are news."""
+MOST_BYTES_AHEAD = 100_000_000
+"""Of frames and pictures that wait decoded, or as they were given."""
 FRAMES_PER_CORE = 6
 """Pictures that are read before the network asks for them, for each core."""
 BATCHES_UNDER_WAY = 2
@@ -134,10 +137,12 @@ class Analyzer:
         options, detector, preprocessing = self.options, self.detector(faces), self.session.card.preprocessing
         new_smoother = partial(Smoother, options.smooth_s) if options.smooth_s else lambda: None
         smoother = new_smoother()
-        with ThreadPoolExecutor(core_count()) as pool:
+        threads = options.threads or core_count()
+        with ThreadPoolExecutor(threads) as pool:
             frames = frames_of(pictures, options, self._stop)
             detect = partial(detect_faces, detector=detector, preprocessing=preprocessing)
-            detected = prefetch(pool, detect, frames, most=FRAMES_PER_CORE * core_count())
+            most = FRAMES_PER_CORE * threads
+            detected = prefetch(pool, detect, frames, most=most, size=bytes_held, most_bytes=MOST_BYTES_AHEAD)
             batches = _batches(number_people(detected, preprocessing))
             for classified in prefetch(pool, self.classify, batches, most=BATCHES_UNDER_WAY):
                 for found, affect in classified:

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from threading import Event
@@ -14,6 +14,7 @@ from PIL import Image
 from affekt.analysis.inputs import is_address, is_video, nothing_found, resolve
 from affekt.analysis.options import AnalyzerOptions
 from affekt.analysis.tracking import FaceTracker
+from affekt.cores import Budget
 from affekt.errors import ConfigError, PictureError
 from affekt.faces.detection import CascadeDetector, FaceDetector
 from affekt.faces.pictures import Decoded, read_picture, rgb_of_array, rgb_of_image
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 Detector = FaceDetector | CascadeDetector
 Picture = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | Image.Image | np.ndarray
 """A path, encoded bytes, an open binary file, a Pillow picture, or an array; a path may be a video's or a camera."""
+PIXELS_AT_ONCE = Budget(150e6)
+"""Pixels of files that are decoded and searched at a time, at some ten bytes each, however many cores there are."""
 PATH = (str, os.PathLike)
 ENCODED = (bytes, bytearray, memoryview)
 PICTURE = (*PATH, *ENCODED, Image.Image, np.ndarray)
@@ -158,6 +161,28 @@ def detect_faces(
 
     Without a detector the whole picture is taken for a face. Of more than `most_faces` the surest are kept.
     """
+    with PIXELS_AT_ONCE.share() as take:
+        return _detected(frame, detector, preprocessing, most_faces, take)
+
+
+def bytes_held(frame: Frame) -> int:
+    """Return how much memory a frame takes until its faces are found; nothing where only its path is known."""
+    picture = frame.picture
+    if isinstance(picture, bytes):
+        return len(picture)
+    if isinstance(picture, np.ndarray):
+        return picture.nbytes
+    decoded: Any = getattr(picture, "decoded", picture)
+    return 2 * decoded.width * decoded.height if hasattr(decoded, "width") else 0
+
+
+def _detected(
+    frame: Frame,
+    detector: Detector | None,
+    preprocessing: Preprocessing,
+    most_faces: int | None,
+    take: Callable[[float], None],
+) -> DetectedFaces:
     seen = replace(frame, picture=None)  # which would fill the memory while its faces wait for the network
     size = preprocessing.input_size
     no_crops, no_boxes = np.zeros((0, size, size, preprocessing.channels), np.uint8), np.zeros((0, 4), np.float32)
@@ -165,7 +190,7 @@ def detect_faces(
     if frame.picture is None:
         return nobody
     try:
-        decoded = decode(frame.picture)
+        decoded = decode(frame.picture, take)
     except PictureError as error:
         source = frame.picture if isinstance(frame.picture, str) else "encoded picture"
         return replace(nobody, frame=replace(seen, problem=str(error).removeprefix(f"{source}: ")))
@@ -208,10 +233,13 @@ def crop_faces(image_rgb: np.ndarray, box_xyxy: np.ndarray, preprocessing: Prepr
     return np.array(crops, np.uint8).reshape(-1, size, size, preprocessing.channels)
 
 
-def decode(picture: "str | bytes | Image.Image | np.ndarray | Decoded | VideoFrame") -> Decoded:
-    """Return a picture's pixels, whatever it is."""
+def decode(
+    picture: "str | bytes | Image.Image | np.ndarray | Decoded | VideoFrame",
+    take: Callable[[float], None] = lambda pixels: None,
+) -> Decoded:
+    """Return a picture's pixels, whatever it is; `take` is told of their number before a file is decoded."""
     if isinstance(picture, str | bytes):
-        return read_picture(picture)
+        return read_picture(picture, before=take)
     if isinstance(picture, Image.Image):
         return Decoded(rgb_of_image(picture), animated=False)
     pixels = rgb_of_array(picture) if isinstance(picture, np.ndarray) else picture.image_rgb

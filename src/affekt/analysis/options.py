@@ -20,6 +20,7 @@ class AnalyzerOptions:
         stop_after_s: Seconds of each video or camera that are looked at; inf takes all, a camera until it is stopped.
         detect_every: Look for faces on one frame of a video in so many, and follow them between: faster, less exact.
         smooth_s: Time constant, in seconds, of the filter on each person's scores in a video; 0 smooths nothing.
+        threads: Pictures, or batches of faces, that are worked on at once; 0 takes the cores that this process may use.
         runtime: What executes the model; auto takes the fastest that is installed, measured once for each model.
 
     Raises:
@@ -36,6 +37,7 @@ class AnalyzerOptions:
     stop_after_s: float = float("inf")
     detect_every: int = 1
     smooth_s: float = 0.5
+    threads: int = 0
     runtime: RuntimeChoice = "auto"
 
     def __post_init__(self) -> None:
@@ -47,6 +49,7 @@ class AnalyzerOptions:
             ("every_s", 0 <= self.every_s < float("inf"), "every_s of at least 0 seconds", "0 takes all frames"),
             ("smooth_s", 0 <= self.smooth_s < float("inf"), "smooth_s of at least 0 seconds", "0 smooths nothing"),
             ("stop_after_s", self.stop_after_s > 0, "stop_after_s above 0 seconds", "leave it out to look at all"),
+            ("threads", self.threads >= 0, "threads of at least 0", "0 takes the cores that there are"),
             ("detect_every", self.detect_every >= 1, "detect_every of at least 1 frame", "1 looks at each"),
         ):
             if not is_in_range:
@@ -62,4 +65,5 @@ class Options(TypedDict, total=False):
     stop_after_s: float
     detect_every: int
     smooth_s: float
+    threads: int
     runtime: RuntimeChoice

@@ -140,7 +140,7 @@ class PredictionRun:
         """Return what the rows depend on besides the pictures."""
         folder, detector = self.analyzer.folder, self.analyzer.detector(self.faces)
         options = {"faces": self.faces, **asdict(self.analyzer.options), "valence_arousal_origin": self.origin}
-        del options["runtime"]  # another one may go on where one was stopped
+        del options["runtime"], options["threads"]  # others may go on where one was stopped
         return {
             "affekt_version": __version__,
             "model": self.analyzer.session.card.name,

@@ -6,7 +6,11 @@ Only the standard library is imported here: the package is built with it.
 import atexit
 import hashlib
 import http.client
+import os
+import ssl
 import tempfile
+import time
+import urllib.error
 import urllib.request
 from functools import cache
 from pathlib import Path
@@ -24,6 +28,10 @@ PACKAGED = Path(__file__).parents[1] / "shipped" / "detector" / YUNET_FILE
 """Where the file is in a package that was built with it."""
 TIMEOUT_S = 10.0
 """How long the host may be silent before it counts as out of reach."""
+TOTAL_S = 60.0
+"""How long all of it may take."""
+MOST_BYTES = 10_000_000
+"""More than the file has, so that no answer without an end fills the memory."""
 
 
 def yunet_path() -> Path:
@@ -77,15 +85,11 @@ def copy_detector(source: Path, target: Path) -> None:
 
 def _fetched(place: Path) -> Path:
     try:
-        with urllib.request.urlopen(YUNET_URL, timeout=TIMEOUT_S) as answer:
-            content = answer.read()
+        content = _downloaded()
     except (OSError, http.client.HTTPException) as error:
-        reason = getattr(error, "reason", None) or error
-        raise ModelError(
-            f"expected the face detector's file from github.com, got {reason}; type: affekt setup --from DIR, with the "
-            "folder that affekt setup --to DIR made on another machine, or say that each picture is a face already: "
-            "faces whole to predict, faces given to import"
-        ) from error
+        raise _not_had(_why(error)) from error
+    if content.lstrip()[:1] == b"<":
+        raise _not_had("a web page, perhaps this network's login; log in with a browser, or")
     _check(content, YUNET_URL, "fetch it on another machine: affekt setup --to DIR")
     try:
         with written_whole(place) as temporary:
@@ -94,6 +98,49 @@ def _fetched(place: Path) -> Path:
         # It was paid for, and the next process may have a home to keep it in.
         return _kept_for_now(content)
     return place
+
+
+def _downloaded() -> bytes:
+    """Return what the host sends, within a time and a size that an honest one keeps."""
+    context = ssl.create_default_context()
+    # What other programs of Python and curl read, and Python itself does not.
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        if place := os.environ.get(name):
+            context.load_verify_locations(**{"capath" if Path(place).is_dir() else "cafile": place})
+    content, end_s = b"", time.monotonic() + TOTAL_S
+    with urllib.request.urlopen(YUNET_URL, timeout=TIMEOUT_S, context=context) as answer:
+        while len(content) < MOST_BYTES and (part := answer.read1(1 << 16)):
+            content += part
+            if time.monotonic() > end_s:
+                raise _not_had(f"only {len(content):,} bytes in {TOTAL_S:.0f} s;")
+        if answer.length and len(content) < MOST_BYTES:
+            raise http.client.IncompleteRead(content, answer.length)
+    return content
+
+
+def _why(error: OSError | http.client.HTTPException) -> str:
+    """Return why a download failed, and what may mend it, up to where the sentence goes on."""
+    reason = getattr(error, "reason", None) or error
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return (
+            f"a certificate that this machine does not trust ({reason.verify_message}), as of a company's proxy; set "
+            "SSL_CERT_FILE to the file of its certificates, or"
+        )
+    if getattr(error, "code", None) == http.HTTPStatus.PROXY_AUTHENTICATION_REQUIRED or "407" in str(reason):
+        return f"a proxy that wants a name and password ({reason}); set HTTPS_PROXY=http://NAME:PASSWORD@HOST:PORT, or"
+    if isinstance(error, urllib.error.HTTPError):
+        return f"{error.code} {' '.join(str(reason).split())};"
+    if isinstance(error, urllib.error.URLError) and urllib.request.getproxies().get("https"):
+        return f"{reason} from the proxy that HTTPS_PROXY names; mend or unset it, or"
+    return f"{' '.join(str(reason).split())};"
+
+
+def _not_had(got: str) -> ModelError:
+    return ModelError(
+        f"expected the face detector's file from github.com, got {got} type: affekt setup --from DIR, with the folder "
+        "that affekt setup --to DIR made on another machine, or say that each picture is a face already: faces whole "
+        "to predict, faces given to import"
+    )
 
 
 @cache

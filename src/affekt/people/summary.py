@@ -64,6 +64,8 @@ def make_summary(
     tables["codebook"] = codebook(tables)
     text = methods_text(metadata, options, is_filtered="reliable" in rows.columns)
     written = () if out is None else tuple(write_tables(tables, text, Path(out), options))
+    if others := frame.select(pl.col("input").n_unique()).collect().item() - rows["input"].n_unique():
+        told.append(f"{others} of the inputs are pictures, or videos without a face, and are left out")
     for line in (*told, *more):
         logger.info("%s", line)
     return Summary(people, found, bins, resting, tables["codebook"], text, written)

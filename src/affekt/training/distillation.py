@@ -20,6 +20,8 @@ from affekt.training.distributed import autocast
 from affekt.training.recipe import Augmentation
 from affekt.training.task import Mix, TargetsByHead, Task
 
+LEAST_PROBABILITY = 1e-3
+"""What smaller probabilities count as where they are multiplied: else one confident answer would decide alone."""
 Teachers = Callable[[Tensor], TargetsByHead]
 """The mean answer of several networks to (faces, channels, height, width), normalised as the one they teach wants."""
 Answers = Callable[[Tensor, Tensor, Mix], TargetsByHead]
@@ -40,11 +42,17 @@ class DistillationTask(Task):
         own = super().targets_of(rows, images, mix)
         with autocast(images.device, self.precision):
             answers = self.answers(rows, images, mix)
-        weight = self.options.teacher_weight
         return own | {
-            head: torch.where(own[head].isnan(), said, torch.lerp(own[head], said, weight))
+            head: torch.where(own[head].isnan(), said, self._mixed(head, own[head], said))
             for head, said in answers.items()
         }
+
+    def _mixed(self, head: str, own: Tensor, said: Tensor) -> Tensor:
+        weight = self.options.teacher_weight
+        if head != "expression" or self.options.teacher_mixing == "mean":
+            return torch.lerp(own, said, weight)
+        logs = torch.lerp(own.clamp(min=LEAST_PROBABILITY).log(), said.clamp(min=LEAST_PROBABILITY).log(), weight)
+        return logs.softmax(1)
 
 
 def asked_each_time(teachers: Teachers) -> Answers:

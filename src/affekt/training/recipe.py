@@ -152,6 +152,8 @@ class LossOptions:
     """Models whose averaged answers are learnt too: folders, or names of those that come with affekt."""
     teacher_view: Literal["changed", "plain"] = "changed"
     """Teachers see the crops as the network does, or are asked once, about each unchanged crop and its mirror image."""
+    teacher_mixing: Literal["mean", "product"] = "mean"
+    """Probabilities of target and teachers are averaged, or their logarithms are, which multiplies them."""
     teacher_weight: float = 0.5
     """Weight of the teachers in the target, from 0 to 1; labels or votes have the rest. Rows without either learn from
     the teachers alone."""
