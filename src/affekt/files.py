@@ -1,6 +1,9 @@
 """Files written whole or not at all, what lies in folders, and the folder that keeps files between runs."""
 
+import errno
 import os
+import re
+import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -60,6 +63,34 @@ def written_whole(path: Path) -> Iterator[Path]:
         # Where the folder cannot be written, the temporary file was never there and its removal must not hide why.
         with suppress(OSError):
             temporary.unlink()
+
+
+def remove_leftovers(folder: Path, pattern: str = "**/.*.tmp") -> None:
+    """Remove what `written_whole` left in a folder where its process was killed."""
+    for path in folder.glob(pattern):
+        if (found := re.fullmatch(r"\.[0-9a-f]{8}\.(\d+)\.tmp", path.name)) and not _is_running(int(found[1])):
+            path.unlink(missing_ok=True)
+
+
+def stamp(path: str) -> list[int] | None:
+    """Return what tells a file from what it was before; None where there is none."""
+    try:
+        found = os.stat(path)  # noqa: PTH116  a str keeps odd names
+    except (OSError, ValueError):
+        return None
+    return [found.st_size, found.st_mtime_ns]
+
+
+def _is_running(process: int) -> bool:
+    if sys.platform == "win32":  # where the question would end it
+        return True
+    try:
+        os.kill(process, 0)
+    except OverflowError:
+        return False
+    except OSError as error:
+        return error.errno != errno.ESRCH
+    return True
 
 
 def require_folder(out: Path) -> None:

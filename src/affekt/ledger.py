@@ -43,7 +43,13 @@ class Ledger:
         if self.path.is_file():
             self._find_whole_units()
 
-    def _find_whole_units(self) -> None:
+    def keep(self, units: int) -> None:
+        """Forget all units but so many of the first: the others are done again."""
+        if units < self.units:
+            self.units = 0
+            self._find_whole_units(units)
+
+    def _find_whole_units(self, most: float = float("inf")) -> None:
         with self.path.open("rb") as file:
             if (first := file.readline()) != self._header:
                 # A kill can cut the first line short, too.
@@ -51,7 +57,7 @@ class Ledger:
                 return
             self._whole_bytes = read = len(first)
             for line in file:
-                if not (line.startswith((_ENDS_UNIT, _GOES_ON)) and line.endswith(b"\n")):
+                if self.units >= most or not (line.startswith((_ENDS_UNIT, _GOES_ON)) and line.endswith(b"\n")):
                     return
                 read += len(line)
                 if line.startswith(_ENDS_UNIT):

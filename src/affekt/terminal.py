@@ -1,6 +1,8 @@
 """What a person sees on a terminal: tables of plain text, the progress bar, and messages above it."""
 
 import logging
+import os
+import re
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,6 +16,10 @@ from affekt.errors import AffektWarning
 Cell = str | int | float | None
 
 _is_shown = True
+STANDARD_ERROR = 2
+
+OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What a terminal obeys rather than shows, and what it cannot show at all."""
 
 
 def text_table(rows: Sequence[Sequence[Cell]], *, left: int = 1, gap: str = "  ") -> str:
@@ -32,9 +38,14 @@ def text_table(rows: Sequence[Sequence[Cell]], *, left: int = 1, gap: str = "  "
 
 
 def printable(text: str) -> str:
-    r"""Return a name as a terminal may show it: what would move its cursor or change its colours becomes `\x1b`."""
-    text = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in text)
+    r"""Return a text as a terminal may show it: what would move its cursor or change its colours becomes `\x1b`."""
+    return OBEYED.sub(_written_out, text)
+
+
+def _written_out(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    is_byte = 0xDC80 <= code <= 0xDCFF  # of a name that is not UTF-8
+    return f"\\x{code & 0xFF:02x}" if is_byte else found[0].encode("unicode_escape").decode()
 
 
 def show_progress(shown: bool = True) -> None:
@@ -74,7 +85,7 @@ class _LinesAboveBars(logging.Handler):
     """Writes each message as a plain line; a bar that is there moves down."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        tqdm.write(self.format(record), file=sys.stderr)
+        tqdm.write(printable(self.format(record)), file=sys.stderr)
 
 
 @contextmanager
@@ -88,7 +99,7 @@ def messages_shown() -> Iterator[None]:
 
     def show_plainly(message: Warning | str, category: type[Warning], *where: Any) -> None:  # noqa: ANN401
         if issubclass(category, AffektWarning):
-            tqdm.write(f"affekt: {message}", file=sys.stderr)
+            tqdm.write(printable(f"affekt: {message}"), file=sys.stderr)
         else:
             usual(message, category, *where)
 
@@ -101,3 +112,30 @@ def messages_shown() -> Iterator[None]:
         warnings.showwarning = usual
         logger.setLevel(level)
         logger.removeHandler(lines)
+
+
+@contextmanager
+def decoders_silent() -> Iterator[None]:
+    """Drop what libraries in C write to standard error by themselves: it names no picture, whose row says why.
+
+    What Python writes there is shown.
+    """
+    usual = sys.stderr
+    try:
+        is_standard = usual.fileno() == STANDARD_ERROR
+    except (AttributeError, OSError, ValueError):
+        is_standard = False
+    if not is_standard:
+        yield
+        return
+    usual.flush()
+    kept, nowhere = os.dup(STANDARD_ERROR), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, STANDARD_ERROR)
+    os.close(nowhere)
+    with open(kept, "w", buffering=1, encoding=usual.encoding, errors=usual.errors) as sys.stderr:  # noqa: PTH123  no path
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, STANDARD_ERROR)
+            sys.stderr = usual

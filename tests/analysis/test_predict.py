@@ -146,3 +146,26 @@ def test_it_runs_in_any_thread(small_model):
 def test_what_needs_a_table_is_refused_without_one(small_model):
     with pytest.raises(ConfigError, match=r"expected a table beside timelines .*, or out='faces.parquet' in Python$"):
         predict("faces", timeline="overview", model=small_model, faces="whole")
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl"])
+def test_a_table_may_be_called_like_a_pattern(small_model, tmp_path, ending):
+    Image.new("RGB", (64, 64)).save(tmp_path / "face.png")
+    table = predict(tmp_path / "face.png", out=tmp_path / "x[" / f"*[a].{ending}", faces="whole", model=small_model)
+    assert table.collect().height == 1
+
+
+def test_names_like_formulas_are_marked_where_that_is_asked_for(small_model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = ["=1+1.png", "+1.png", "-1.png", "@1.png", "a=1.png"]
+    for name in names:
+        Image.new("RGB", (64, 64)).save(name)
+    paths = [f"{name}" for name in names]
+
+    def found(out, **options):
+        return predict(paths, out=out, faces="whole", model=small_model, **options).collect()["input"].to_list()
+
+    assert found("plain.csv") == names
+    assert found("safe.csv", csv_safe=True) == ["'=1+1.png", "'+1.png", "'-1.png", "'@1.png", "a=1.png"]
+    # No formula is in the others.
+    assert found("safe.parquet", csv_safe=True) == names

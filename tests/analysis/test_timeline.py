@@ -135,3 +135,16 @@ def test_a_model_without_valence_draws_bands_alone(tmp_path):
 def test_nobody_gives_no_file(tmp_path):
     assert write_timelines("v.mp4", pl.DataFrame([empty_row("v.mp4", "no_face")], schema=SCHEMA), tmp_path) == []
     assert not list(tmp_path.iterdir())
+
+
+def test_what_a_stranger_wrote_into_name_or_card_is_text(tmp_path):
+    script = "<script>alert(1)</script>\x1b[31m"
+    picture, page = write_timelines(
+        f"{script[:9]}\x1b.mp4".replace("/", ""), table({0: [(0, 3)]}), tmp_path, origin=script
+    )
+    for written in (picture, page):
+        text = written.read_text()
+        assert "<script" not in text
+        assert "\x1b" not in text
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;\\x1b[31m" in text
+    ElementTree.parse(picture)

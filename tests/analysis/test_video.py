@@ -302,3 +302,17 @@ def grown(path, *pictures):
         encoded += b"".join(map(bytes, packets))
     path.write_bytes(encoded)
     return str(path)
+
+
+@pytest.mark.skipif("libx264" not in av.codecs_available, reason="no encoder of H.264")
+def test_frames_that_a_decoder_made_up_are_told_of(write_video):
+    noise = np.random.default_rng(0).integers(0, 256, (30, 96, 96, 3), dtype=np.uint8)
+    path = write_video(list(noise), codec="libx264")
+    content = bytearray(path.read_bytes())
+    begin = content.index(b"mdat")
+    for place in range(begin + len(content) // 4, begin + len(content) // 2, 2000):
+        content[place : place + 8] = bytes(8)
+    path.write_bytes(content)
+    frames, loss = frames_and_loss(path)
+    assert loss == "some of its frames are damaged; their rows go by what the decoder made up"
+    assert len(frames) > 20

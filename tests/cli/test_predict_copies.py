@@ -2,11 +2,13 @@
 
 import io
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from PIL import Image
 
@@ -200,5 +202,44 @@ def test_a_video_of_which_no_copy_can_be_made_keeps_no_other_from_its_copy(write
     assert end.value.code == 1
     assert files(Path("marked")) == ["b.mp4", "c.mkv.mp4"]
     told = capsys.readouterr().err
-    assert "1 video not drawn\n" in told
+    assert "1 input not drawn\n" in told
     assert f"  expected to write {Path('marked/a.mp4')}, got a time that no MP4 can hold; draw no copy of a.mp4" in told
+
+
+def test_what_changed_after_a_kill_is_looked_at_anew_and_what_went_stays(predict, folder, monkeypatch, capsys):
+    names = [f"faces/{number}.jpg" for number in range(4)]
+    with monkeypatch.context() as interrupted:
+        stopped_after(interrupted, 3)
+        with pytest.raises(SystemExit, match="130"):
+            predict(*names, "--out", "t.csv", "--draw", "marked")
+    (folder / "faces/0.jpg").unlink()
+    shutil.rmtree("marked")
+    picture(folder / "faces/2.jpg", 255)
+    left = folder / "marked" / "deeper" / f".0123abcd.{2**22 + 1}.tmp"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    capsys.readouterr()
+    with pytest.raises(SystemExit, match="1"):
+        predict(*names, "--out", "t.csv", "--draw", "marked")
+    told = capsys.readouterr().err
+    assert "going on after 2 of 4 inputs" in told
+    assert "1 input not drawn\n  faces/0.jpg: no such file\n" in told
+    rows = pl.read_csv("t.csv")
+    assert rows["status"].to_list() == ["ok"] * 4
+    assert rows["valence"][2] > rows["valence"][3] > rows["valence"][1] > rows["valence"][0]
+    assert files(folder / "marked") == ["faces/1.jpg", "faces/2.jpg", "faces/3.jpg"]
+    assert not Path(".t.csv.ledger").exists()
+
+
+def test_a_folder_of_copies_that_goes_during_a_run_is_made_again(predict, folder, monkeypatch):
+    add, added = Ledger.add, []
+
+    def adding(ledger, record, **named):
+        added.append(record)
+        if len(added) == 3:
+            shutil.rmtree("marked")
+        add(ledger, record, **named)
+
+    monkeypatch.setattr(Ledger, "add", adding)
+    predict("faces", "--out", "t.csv", "--draw", "marked")
+    assert files(folder / "marked") == [f"faces/{number}.jpg" for number in range(4)]

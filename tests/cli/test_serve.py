@@ -56,7 +56,9 @@ def half_a_request(address, picture):
     """Send the first half of an upload, and yield the connection."""
     host, port = address.removeprefix("http://").split(":")
     with closing(socket.create_connection((host, int(port)), timeout=30)) as connection:
-        head = f"POST {CROPS} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {len(picture)}\r\n\r\n"
+        head = (
+            f"POST {CROPS} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {len(picture)}\r\n\r\n"
+        )
         # The answer to "continue" shows that the service has taken the request on.
         connection.sendall(head.replace("\r\n\r\n", "\r\nExpect: 100-continue\r\n\r\n").encode())
         assert connection.recv(100).startswith(b"HTTP/1.1 100 ")

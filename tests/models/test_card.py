@@ -1,6 +1,7 @@
 """The card: what is written is read back, and every fault of a card has its sentence."""
 
 import json
+import os
 from dataclasses import replace
 
 import pytest
@@ -168,6 +169,7 @@ def test_a_card_that_may_not_be_read_says_so(tmp_path, monkeypatch):
     def forbidden(path, encoding):
         raise PermissionError(13, "Permission denied", str(path))
 
+    (tmp_path / CARD_FILE).touch()
     monkeypatch.setattr("affekt.models.card.Path.read_text", forbidden)
     with pytest.raises(ModelError, match=rf"expected to read .*{CARD_FILE}, got Permission denied; check who may"):
         read_card(tmp_path)
@@ -241,3 +243,17 @@ def test_a_folder_of_that_name_that_may_not_be_looked_into_does_not_hide_it(monk
 def test_other_names_are_folders(monkeypatch, tmp_path):
     ship(monkeypatch, tmp_path, "affekt")
     assert str(model_folder("runs/mine")) == "runs/mine"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes among files there")
+def test_a_card_whose_writer_never_comes_is_refused(tmp_path):
+    os.mkfifo(tmp_path / CARD_FILE)
+    with pytest.raises(ModelError, match="no file of at most"):
+        read_card(tmp_path)
+
+
+def test_a_card_without_end_is_refused(tmp_path):
+    with (tmp_path / CARD_FILE).open("wb") as file:
+        file.truncate(10**12)
+    with pytest.raises(ModelError, match="no file of at most"):
+        read_card(tmp_path)

@@ -2,12 +2,18 @@
 
 import json
 import shutil
+import sys
 
+import onnx
 import pytest
+from onnx import helper
 
 from affekt.errors import ModelError
-from affekt.models.card import CARD_FILE
+from affekt.models.card import CARD_FILE, ONNX_FILE
 from affekt.models.session import Session
+
+if sys.platform != "win32":
+    import resource
 
 
 @pytest.fixture
@@ -44,3 +50,24 @@ def test_a_card_of_other_heads_is_refused(changed):
         ModelError, match=r"expected \{'probabilities': \(1, 8\)\} for a face from .*; export the model"
     ):
         Session(changed(heads=["expression"]), runtime="onnxruntime")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no limit on memory there")
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+def test_a_small_network_that_asks_for_all_memory_is_refused(changed, monkeypatch, runtime):
+    if runtime == "openvino":
+        pytest.importorskip("openvino")
+    monkeypatch.setattr("affekt.models.session.MOST_BYTES", 500_000_000)
+    network = changed() / ONNX_FILE
+    model = onnx.load(network)
+    numbers = helper.make_tensor("numbers", onnx.TensorProto.INT64, [2], [1, 1_000_000_000])
+    model.graph.initializer.append(numbers)
+    # The mean of a face, a thousand million times.
+    model.graph.node.insert(1, helper.make_node("Expand", ["mean", "numbers"], ["many"]))
+    model.graph.node.insert(2, helper.make_node("ReduceMean", ["many"], ["mean again"], axes=[1], keepdims=1))
+    model.graph.node[3].input[0] = "mean again"
+    onnx.save(model, network)
+    limit = resource.getrlimit(resource.RLIMIT_DATA)
+    with pytest.raises(ModelError, match=r"expected .*; export it again$"):
+        Session(network.parent, runtime=runtime)
+    assert resource.getrlimit(resource.RLIMIT_DATA) == limit

@@ -32,9 +32,9 @@ class OneFace:
 def picture():
     """Return a function that encodes a picture of one grey: the lighter, the happier `small_model` finds it."""
 
-    def encode(grey=255, kind="PNG", side=40):
+    def encode(grey=255, kind="PNG", side=40, **options):
         buffer = io.BytesIO()
-        Image.fromarray(np.full((side, side, 3), grey, np.uint8)).save(buffer, kind)
+        Image.fromarray(np.full((side, side, 3), grey, np.uint8)).save(buffer, kind, **options)
         return buffer.getvalue()
 
     return encode
@@ -50,7 +50,7 @@ def settings(small_model, monkeypatch):
 @pytest.fixture
 def client(settings):
     """Return a client of the application, without a network between them."""
-    with TestClient(make_app(settings)) as client:
+    with TestClient(make_app(settings), "http://localhost") as client:
         yield client
 
 

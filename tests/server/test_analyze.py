@@ -70,7 +70,7 @@ def test_rows_are_those_of_the_analyzer(client, picture, small_model, tmp_path):
 def test_the_answer_says_where_valence_and_arousal_come_from(settings, picture, tmp_path, origin):
     folder = shutil.copytree(settings.model, tmp_path / "model")
     replace(read_card(folder), valence_arousal_origin=origin).write(folder)
-    with TestClient(make_app(replace(settings, model=folder))) as client:
+    with TestClient(make_app(replace(settings, model=folder)), "http://localhost") as client:
         assert client.post(ANALYZE, content=picture()).json()["valence_arousal_origin"] == origin
 
 
@@ -84,7 +84,7 @@ def test_of_too_many_faces_the_surest_are_answered_for_and_a_note_says_so(settin
             return Faces(boxes, np.zeros((3, 5, 2)), np.array([0.9, 0.8, 0.7], np.float32))
 
     monkeypatch.setattr("affekt.analysis.analyzer.FaceDetector", ThreeFaces)
-    with TestClient(make_app(replace(settings, faces=2))) as client:
+    with TestClient(make_app(replace(settings, faces=2)), "http://localhost") as client:
         found = client.post(ANALYZE, files=form(("crowd.png", picture()))).json()
     assert [row["face_score"] for row in found["rows"]] == pytest.approx([0.9, 0.8])
     assert found["notes"] == ["crowd.png: only the surest 2 of 3 faces"]
@@ -175,7 +175,7 @@ def test_a_bomb_is_refused_by_its_size_before_it_is_decoded(settings, picture):
     # The size stands at the ninth byte of the first chunk, whose checksum follows it.
     head = small[12:16] + struct.pack(">II", 60_000, 60_000) + small[24:29]
     bomb = small[:12] + head + struct.pack(">I", zlib.crc32(head)) + small[33:]
-    with TestClient(make_app(replace(settings, megapixels=0.01))) as client:
+    with TestClient(make_app(replace(settings, megapixels=0.01)), "http://localhost") as client:
         assert "limit" in problem(client.post(ANALYZE, content=bomb), 422)
         detail = problem(client.post(ANALYZE, content=picture(side=101)), 422)
         assert "101x101 pixels, over the limit of 10,000" in detail
@@ -204,7 +204,7 @@ def test_without_a_detector_crops_are_answered_and_pictures_refused(settings, pi
 
     monkeypatch.setattr("affekt.analysis.analyzer.FaceDetector", absent)
     monkeypatch.setattr("affekt.analysis.analyzer.CascadeDetector", not_installed)
-    with TestClient(make_app(settings)) as client:
+    with TestClient(make_app(settings), "http://localhost") as client:
         answer = client.post(ANALYZE, content=picture())
         assert "expected a face detector for faces=auto, got none" in problem(answer, 503)
         assert "/secret/place" not in answer.text
@@ -219,7 +219,7 @@ def test_where_only_the_cascade_can_be_had_it_finds_the_faces_and_a_note_says_so
     monkeypatch.setattr("affekt.analysis.analyzer.CascadeDetector", analyzer.FaceDetector)
     monkeypatch.setattr("affekt.analysis.analyzer.FaceDetector", absent)
     told = pytest.warns(AffektWarning, match="cascade, which misses more: expected the face detector at /secret/place")
-    with told, TestClient(make_app(settings)) as client:
+    with told, TestClient(make_app(settings), "http://localhost") as client:
         found = client.post(ANALYZE, content=picture()).json()
         assert "got none" in problem(client.post(f"{ANALYZE}?faces=yunet", content=picture()), 503)
     assert found["rows"][0]["status"] == "ok"
@@ -228,7 +228,7 @@ def test_where_only_the_cascade_can_be_had_it_finds_the_faces_and_a_note_says_so
 
 def test_a_failure_of_ours_is_a_problem_too_and_the_service_goes_on(settings, picture, monkeypatch):
     app = make_app(settings)
-    with TestClient(app, raise_server_exceptions=False) as client:
+    with TestClient(app, "http://localhost", raise_server_exceptions=False) as client:
         with monkeypatch.context() as broken:
             broken.setattr("affekt.server.pipeline.rows_of", lambda *arguments, **options: 1 / 0)
             detail = problem(client.post(ANALYZE, content=picture()), 500)

@@ -26,7 +26,7 @@ def test_the_model_is_its_card(client, small_model):
 
 @pytest.fixture
 def guarded(settings):
-    with TestClient(make_app(replace(settings, api_key=KEY))) as client:
+    with TestClient(make_app(replace(settings, api_key=KEY)), "http://localhost") as client:
         yield client
 
 
@@ -56,7 +56,7 @@ def test_openapi_names_the_key_where_there_is_one(guarded, settings):
     for path, method in (("/v1/analyze", "post"), ("/metrics", "get")):
         assert found["paths"][path][method]["security"] == [{name: []}]
     assert "security" not in found["paths"]["/v1/health"]["get"]
-    with TestClient(make_app(settings)) as client:
+    with TestClient(make_app(settings), "http://localhost") as client:
         assert "securitySchemes" not in client.get("/openapi.json").json()["components"]
 
 
@@ -79,7 +79,7 @@ def page(tmp_path):
 
 @pytest.fixture
 def page_client(small_model, page):
-    with TestClient(make_app(Settings(model=small_model), page=page)) as client:
+    with TestClient(make_app(Settings(model=small_model), page=page), "http://localhost") as client:
         yield client
 
 
@@ -125,7 +125,7 @@ def test_nothing_outside_the_page_is_served(page_client, path):
 
 
 def test_a_page_that_is_not_built_says_so(small_model, tmp_path):
-    with TestClient(make_app(Settings(model=small_model), page=tmp_path)) as client:
+    with TestClient(make_app(Settings(model=small_model), page=tmp_path), "http://localhost") as client:
         answer = client.get("/")
         shown = client.get("/", headers={"Accept": "text/html,*/*;q=0.8"})
     assert answer.status_code == 404
@@ -137,7 +137,7 @@ def test_a_page_that_is_not_built_says_so(small_model, tmp_path):
 def test_the_detector_is_served_from_this_origin(small_model, tmp_path, monkeypatch):
     (tmp_path / "yunet.onnx").write_bytes(b"onnx")
     monkeypatch.setattr(app_module, "yunet_path", lambda: tmp_path / "yunet.onnx")
-    with TestClient(make_app(Settings(model=small_model))) as client:
+    with TestClient(make_app(Settings(model=small_model)), "http://localhost") as client:
         answer = client.get("/detector.onnx")
     assert (answer.status_code, answer.content) == (200, b"onnx")
     assert answer.headers["content-type"] == "application/octet-stream"
@@ -152,7 +152,7 @@ def test_a_detector_that_cannot_be_had_is_a_problem_and_asked_for_once_a_minute(
         raise error("expected the face detector, got no network")
 
     monkeypatch.setattr(app_module, "yunet_path", absent)
-    with TestClient(make_app(Settings(model=small_model))) as client:
+    with TestClient(make_app(Settings(model=small_model)), "http://localhost") as client:
         for _ in range(2):
             answer = client.get("/detector.onnx")
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "60")
@@ -164,3 +164,28 @@ def test_the_page_gets_the_columns_of_the_rows(client):
     assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
     found = [json.loads(line.partition(" = ")[2].strip(";").replace("'", '"')) for line in answer.text.splitlines()]
     assert found == [list(SCHEMA), list(SMOOTHED_SCHEMA)]
+
+
+@pytest.mark.parametrize(
+    ("options", "host", "status"),
+    [
+        ({}, "localhost:8000", 200),
+        ({}, "LocalHost.", 200),
+        ({}, "127.0.0.1:8000", 200),
+        ({}, "[::1]:8000", 200),
+        ({}, "192.0.2.7", 200),
+        ({}, "rebound.example:8000", 421),
+        ({}, "127.0.0.1.rebound.example", 421),
+        ({}, "localhost@rebound.example", 421),
+        ({}, "", 421),
+        ({"host": "faces.example"}, "faces.example:80", 200),
+        ({"allow_host": ("a.example", "b.example")}, "b.example", 200),
+        ({"allow_host": ("*",)}, "whatever.example", 200),
+    ],
+)
+def test_only_who_names_this_service_is_answered(settings, options, host, status):
+    with TestClient(make_app(replace(settings, **options)), "http://localhost") as client:
+        answer = client.get("/v1/health", headers={"Host": host})
+    assert answer.status_code == status
+    if status == 421:
+        assert f"type: --allow-host {host.partition(':')[0]}" in answer.json()["detail"]

@@ -9,6 +9,7 @@ import pytest
 from affekt.analysis.analyzer import Analyzer
 from affekt.errors import ModelError
 from affekt.server import pipeline as pipeline_module
+from affekt.server.decoding import Decoder, DecodeTime
 from affekt.server.load import Load
 from affekt.server.pipeline import Job, Pipeline, opened_once
 from affekt.server.settings import Settings
@@ -32,7 +33,7 @@ def make(analyzer):
 
 
 def job(content, name="0", faces="whole"):
-    return Job(name, content, faces, 0.0)
+    return Job(name, content, faces, 0.0, DecodeTime(60))
 
 
 class Gate:
@@ -71,7 +72,7 @@ def test_pictures_that_arrive_during_a_pass_share_the_next_one(analyzer, picture
 
 def test_who_has_gone_costs_nothing_more(analyzer, picture, monkeypatch):
     decoded = []
-    monkeypatch.setattr(pipeline_module, "decode_untrusted", lambda content, **options: decoded.append(content))
+    monkeypatch.setattr(Decoder, "__call__", lambda decoder, content, time_left: decoded.append(content))
     pipeline = make(analyzer)
     gone = job(picture())
     assert gone.answer.cancel()

@@ -30,7 +30,9 @@ def running(model, home):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_with_0_once_what_was_begun_is_answered(small_model, picture, tmp_path, number):
     content = picture()
-    head = f"POST /v1/analyze?faces=whole HTTP/1.1\r\nHost: x\r\nContent-Length: {len(content)}\r\n\r\n".encode()
+    head = (
+        f"POST /v1/analyze?faces=whole HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(content)}\r\n\r\n".encode()
+    )
     with (
         running(small_model, tmp_path) as (process, port),
         socket.create_connection(("127.0.0.1", port), timeout=60) as begun,

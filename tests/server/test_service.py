@@ -15,7 +15,7 @@ import pytest
 from affekt.server import run
 from affekt.server.pipeline import Pipeline
 
-HEAD = b"POST /v1/analyze HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
+HEAD = b"POST /v1/analyze HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/png\r\n"
 
 
 def connected(client):
@@ -69,7 +69,7 @@ def test_a_client_that_sends_its_body_too_slowly_is_told_so(serve, settings, pic
 def test_a_client_that_never_ends_its_head_is_hung_up_on(serve, settings, picture, monkeypatch):
     monkeypatch.setattr(run, "HEAD_S", 0.3)
     with serve(settings) as client, connected(client) as silent, connected(client) as dripping:
-        dripping.sendall(b"GET /v1/health HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+        dripping.sendall(b"GET /v1/health HTTP/1.1\r\nHost: localhost\r\nX-Slow: ")
         assert read_to_the_end(silent) == b""
         assert read_to_the_end(dripping) == b""
         assert is_alive(client, picture)
@@ -77,7 +77,7 @@ def test_a_client_that_never_ends_its_head_is_hung_up_on(serve, settings, pictur
 
 def test_a_client_that_is_slow_over_its_second_head_is_hung_up_on(serve, settings, monkeypatch):
     with serve(settings) as client, connected(client) as slow:
-        slow.sendall(b"GET /v1/health HTTP/1.1\r\nHost: x\r\n\r\n")
+        slow.sendall(b"GET /v1/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert slow.recv(65_536).startswith(b"HTTP/1.1 200 OK")
         monkeypatch.setattr(run, "HEAD_S", 0.2)
         slow.sendall(b"GET /v1/health HT")
@@ -96,6 +96,38 @@ def test_an_aborted_upload_leaves_nothing_behind(serve, settings, picture):
         lines = client.get("/metrics").text.splitlines()
         assert 'affekt_requests_total{path="/v1/analyze",status="400"} 2.0' in lines
         assert "affekt_bytes_in_hand 0.0" in lines
+
+
+def chunked(content, size):
+    pieces = (content[place : place + size] for place in range(0, len(content), size))
+    return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+
+
+def test_a_body_in_crumbs_is_refused_and_one_in_chunks_is_not(serve, settings, picture):
+    content, head = picture().ljust(200_000, b"\0"), HEAD + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with serve(settings) as client:
+        for size, status in ((1, b"400"), (64, b"200"), (100_000, b"200")):
+            with connected(client) as sender:
+                # What comes after the refusal may be lost with the connection.
+                sender.sendall(head + chunked(content[: 1500 if size == 1 else None], size))
+                assert read_to_the_end(sender).startswith(b"HTTP/1.1 " + status)
+        assert is_alive(client, picture)
+
+
+def test_one_picture_too_long_to_decode_costs_no_other_more_than_its_time(serve, settings, picture):
+    side = 1000
+    progressive = picture(kind="JPEG", side=side, progressive=True)
+    last = progressive.rindex(b"\xff\xda")
+    endless = progressive[:-2] + progressive[last:-2] * 20_000 + progressive[-2:]
+    with serve(replace(settings, decode_s=0.2)) as client, ThreadPoolExecutor(4) as pool:
+        bad = [pool.submit(client.post, "/v1/analyze", files=[("pictures", endless)] * 3) for _ in range(3)]
+        assert is_alive(client, picture)
+        for one in bad:
+            statuses = [row["status"] for row in one.result().json()["rows"]]
+            assert set(statuses) <= {
+                "unreadable: too long to decode, or its decoder failed",
+                "unreadable: the pictures before it in its request took all the time for decoding",
+            }
 
 
 @pytest.mark.parametrize("is_announced", [True, False])

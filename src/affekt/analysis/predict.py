@@ -19,6 +19,7 @@ def predict(
     out: str | Path | None = None,
     draw: str | Path | None = None,
     timeline: str | Path | None = None,
+    csv_safe: bool = False,
     model: str | Path = "affekt",
     faces: FaceFinder = "auto",
     force: bool = False,
@@ -38,6 +39,8 @@ def predict(
         draw: A folder for annotated copies: boxes, expressions, and valence and arousal on a small circle.
         timeline: A folder for a picture and a page of each video: expressions, valence and arousal of each person over
             time; with a table only.
+        csv_safe: Put an apostrophe before names in csv that a spreadsheet would take for formulas: those that begin
+            with =, +, - or @.
         model: A model that comes with affekt, or a model folder, as `affekt export` writes it.
         faces: Who finds the faces: YuNet, scikit-image's cascade, the first that can be had, or nobody: `whole` says
             that each picture is a face already.
@@ -67,4 +70,4 @@ def predict(
 
     options = replace(options, **changes)
     run = PredictionRun(paths, draw=draw, timeline=timeline, model=model, faces=faces, options=options)
-    return run.frame() if out is None else run.write(Path(out), force=force)
+    return run.frame() if out is None else run.write(Path(out), csv_safe=csv_safe, force=force)

@@ -1,5 +1,6 @@
 """One run of `affekt.predict`: from inputs to a table, resumable, and what is drawn and told beside it."""
 
+import glob
 import hashlib
 import json
 import logging
@@ -21,10 +22,10 @@ from affekt.analysis.analyzer import Analyzer, Answer
 from affekt.analysis.annotated_copies import AnnotatedCopies
 from affekt.analysis.inputs import find_inputs, is_camera, is_video, told_of_passed_over
 from affekt.analysis.options import AnalyzerOptions, FaceFinder
-from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA, Row
+from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA, Row, without_formulas
 from affekt.analysis.summary import Summary
-from affekt.errors import ConfigError, DataError
-from affekt.files import written_whole
+from affekt.errors import ConfigError, DataError, PictureError
+from affekt.files import remove_leftovers, stamp, written_whole
 from affekt.ledger import Ledger
 from affekt.models.card import CARD_FILE, ONNX_FILE
 from affekt.terminal import progress_bar
@@ -83,7 +84,7 @@ class PredictionRun:
         """Return the rows of all inputs."""
         return _frame((row for answer in self.answers() for row in answer.rows), self.schema)
 
-    def write(self, out: Path, *, force: bool = False) -> pl.LazyFrame:
+    def write(self, out: Path, *, csv_safe: bool = False, force: bool = False) -> pl.LazyFrame:
         """Write the table and, after it, what is drawn of whole videos; the ledger goes when all is there."""
         check_table(out, force=force)
         self.copies.check(has_table=True)
@@ -91,13 +92,20 @@ class PredictionRun:
         digest = hashlib.sha256("\0".join(names).encode("utf-8", "surrogateescape")).hexdigest()
         # Where a run goes on, the copies of what is done already are there, and are this model's.
         draw = None if self.copies.folder is None else str(self.copies.folder)
-        ledger = Ledger(out, {**described, "inputs_sha256": digest, "draw": draw})
+        ledger = Ledger(out, {**described, "inputs_sha256": digest, "draw": draw, "stamped": True})
+        ledger.keep(_unchanged(ledger))
         _tell_start(ledger, out, len(names))
         with ledger.writing():
+            remove_leftovers(out.parent, ".*.tmp")
+            for folder in filter(None, (self.copies.folder, self.copies.timelines)):
+                remove_leftovers(folder)
             for _ in self._answers(ledger):
                 pass
+            for (name, rows, _), ends in ledger.records() if draw else ():  # should they be gone meanwhile
+                self._draw_picture(Answer(name, rows, ends), only_missing=True)
             notes = "; ".join((*self.analyzer.notes, *self.summary.notes()))
-            write_table(ledger, out, self.schema, {**described, "notes": notes})
+            is_safe = csv_safe and out.suffix.lower() == ".csv"
+            write_table(ledger, out, self.schema, {**described, "notes": notes}, csv_safe=is_safe)
             logger.info("wrote %s", out)
             self._draw_videos(ledger)
         ledger.remove()
@@ -108,15 +116,25 @@ class PredictionRun:
         """Yield all answers, those in the ledger first; each is counted and drawn, and added to the ledger if new."""
         names, done = self.names, ledger.units if ledger is not None else 0
         records = ledger.records() if ledger is not None else ()
-        kept = ((Answer(name, rows, ends), True) for (name, rows), ends in records)
+        kept = ((Answer(name, rows, ends), True) for (name, rows, _), ends in records)
         answers = _until_interrupted(self.analyzer.answers(names[done:], faces=self.faces), self.analyzer)
         fresh = ((answer, False) for answer in _with_progress(answers, len(names), done))
         for answer, is_kept in chain(kept, fresh):
             if ledger is not None and not is_kept:
-                ledger.add([answer.input, answer.rows], ends_unit=answer.ends)
-            self.copies.draw_picture(answer, only_missing=is_kept)
+                ledger.add(
+                    [answer.input, answer.rows, stamp(answer.input) if answer.ends else None], ends_unit=answer.ends
+                )
+            if not is_kept:
+                self._draw_picture(answer)
             self.summary.add(answer)
             yield answer
+
+    def _draw_picture(self, answer: Answer, *, only_missing: bool = False) -> None:
+        try:
+            self.copies.draw_picture(answer, only_missing=only_missing)
+        except PictureError as error:  # it is gone meanwhile
+            if str(error) not in self.summary.not_drawn:
+                self.summary.not_drawn.append(str(error))
 
     def _description(self) -> dict[str, str]:
         """Return what the rows depend on besides the pictures."""
@@ -142,7 +160,7 @@ class PredictionRun:
                     continue
                 place = videos.index(name)
                 bar.set_postfix_str(f"drawing video {place + 1} of {len(videos)}")
-                rows = (row for (_, rows), _ in records for row in rows if row["frame"] is not None)
+                rows = (row for (_, rows, _), _ in records for row in rows if row["frame"] is not None)
                 table, moved = _frame(rows, SCHEMA), partial(_move_to, bar, place)
                 stop_after_s = self.analyzer.options.stop_after_s
                 try:
@@ -199,6 +217,16 @@ def _move_to(bar: Any, done: int, share: float) -> None:  # noqa: ANN401  tqdm's
     bar.update(done + share - bar.n)
 
 
+def _unchanged(ledger: Ledger) -> int:
+    """Return how many inputs of a ledger, from the first, are what they were; those that are gone stay as they were."""
+    unit = 0
+    for (name, _, stamp_then), ends in ledger.records():
+        if ends and stamp(name) not in (None, stamp_then):
+            return unit
+        unit += ends
+    return unit
+
+
 def _tell_start(ledger: Ledger, out: Path, inputs: int) -> None:
     """Tell where the run begins, and remove what an affekt without ledgers left behind."""
     journal = out.with_name(f".{out.name}.journal")
@@ -233,7 +261,9 @@ def _is_own(table: Path) -> bool:
         return False
 
 
-def write_table(ledger: Ledger, out: Path, schema: pl.Schema, metadata: dict[str, str]) -> None:
+def write_table(
+    ledger: Ledger, out: Path, schema: pl.Schema, metadata: dict[str, str], *, csv_safe: bool = False
+) -> None:
     """Make the table of a finished run from a ledger of inputs and rows, whole or not at all, in constant memory.
 
     A Parquet file holds the metadata; the others, which have no place for it, get a file beside them named as the W3C's
@@ -241,7 +271,8 @@ def write_table(ledger: Ledger, out: Path, schema: pl.Schema, metadata: dict[str
     """
 
     def pieces(*_: object) -> Iterator[pl.DataFrame]:  # of the whole table: a sink asks for all rows and columns
-        return _pieces((row for (_, rows), _ in ledger.records() for row in rows), schema)
+        frames = _pieces((row for (_, rows, _), _ in ledger.records() for row in rows), schema)
+        return map(without_formulas, frames) if csv_safe else frames
 
     sink, _ = FORMATS[out.suffix.lower()]
     inside = {"metadata": metadata} if sink is pl.LazyFrame.sink_parquet else {}
@@ -255,7 +286,8 @@ def write_table(ledger: Ledger, out: Path, schema: pl.Schema, metadata: dict[str
 def scan_table(table: Path, schema: pl.Schema) -> pl.LazyFrame:
     """Open a finished table without reading it into memory."""
     _, scan = FORMATS[table.suffix.lower()]
-    return scan(table) if scan is pl.scan_parquet else scan(table, schema=schema)
+    name = glob.escape(str(table))  # polars takes it for a pattern
+    return scan(name) if scan is pl.scan_parquet else scan(name, schema=schema)
 
 
 def _pieces(rows: Iterator[Row], schema: pl.Schema) -> Iterator[pl.DataFrame]:

@@ -99,6 +99,11 @@ def empty_row(name: str, status: str) -> Row:
     return {**dict.fromkeys(SCHEMA), "input": name, "status": status}
 
 
+def without_formulas(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return rows with an apostrophe before each name that a spreadsheet would take for a formula."""
+    return rows.with_columns(pl.col("input").str.replace(r"^([=+\-@\t\r])", "'$1"))
+
+
 def _box(found: DetectedFaces, face: int) -> Row:
     left, top, right, bottom = (float(edge) for edge in found.box_xyxy[face])
     score = float(found.score[face])

@@ -147,7 +147,7 @@ class Summary:
             lines.append(f"{self.problems.total()} unreadable")
             lines += [f"  {count} {cause}" for cause, count in self.problems.most_common()]
         if self.not_drawn:
-            lines.append(f"{counted(len(self.not_drawn), 'video')} not drawn")
+            lines.append(f"{counted(len(self.not_drawn), 'input')} not drawn")
             lines += [f"  {why}" for why in self.not_drawn]
         lines += self.notes()
         if pictures.faces + videos.faces and (words := origin_words(origin)):

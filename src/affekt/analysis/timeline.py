@@ -13,6 +13,7 @@ from affekt.analysis.inputs import place_below, shown
 from affekt.analysis.rows import origin_words
 from affekt.files import written_whole
 from affekt.labels import EXPRESSION_COLOURS, LABELS, PROBABILITY_COLUMNS
+from affekt.terminal import printable
 
 PICTURE_WIDTH, WIDEST_PAGE = 916, 20_000
 """Pixels of the whole length of a video, in the picture and at most in the page."""
@@ -46,10 +47,10 @@ def write_timelines(
     length_s = max(float(rows["time_s"].cast(pl.Float64).max() or 0.0), 1e-9)  # pyright: ignore[reportArgumentType]
     page_width = int(min(max(PICTURE_WIDTH, PIXELS_PER_SECOND * length_s), WIDEST_PAGE))
     shared = {
-        "name": shown(Path(name).name),
+        "name": printable(shown(Path(name).name)),
         "colours": {**EXPRESSION_COLOURS, **LINE_COLOURS},
         "lines": LINE_COLOURS,
-        "origin": origin_words(origin),
+        "origin": printable(origin_words(origin)),
         "has_bands": people[0]["p_neutral"].null_count() == 0,
         "has_lines": people[0]["valence"].null_count() == 0,
         "left_out": rows.filter(pl.col("status") == "ok")["track"].drop_nulls().n_unique() - len(people),

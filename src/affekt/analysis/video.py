@@ -124,6 +124,8 @@ class _Losses:
 
     passed_over: int = 0
     """Packets that could not be decoded."""
+    made_up: int = 0
+    """Frames in which the decoder made up what was damaged."""
     last_s: float = 0.0
     """Until when the last packet lasts, of whatever stream: sound may go on without pictures."""
     breaks_off: bool = False
@@ -137,6 +139,8 @@ class _Losses:
             return "breaks off before its end; its rows go as far as it could be read"
         if self.passed_over:
             return "some of it could not be decoded; its rows leave that out"
+        if self.made_up:
+            return "some of its frames are damaged; their rows go by what the decoder made up"
         return None
 
 
@@ -202,7 +206,9 @@ def _decoded(container: InputContainer, stream: av.VideoStream, losses: _Losses)
         if not packet.size and packet.dts is not None:  # a frame that repeats the one before; the decoder would end
             continue
         try:
-            yield from cast("list[av.VideoFrame]", packet.decode())
+            for frame in cast("list[av.VideoFrame]", packet.decode()):
+                losses.made_up += frame.is_corrupt
+                yield frame
         except FFmpegError:
             losses.passed_over += 1
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, make_dataclass
 from pathlib import Path
 
 from affekt.errors import ConfigError
-from affekt.terminal import text_table
+from affekt.terminal import decoders_silent, printable, text_table
 
 IMPORTERS = {
     "affectnet": ("affectnet.AffectNet", "AffectNet, the 2017 csv release or the 2021 npy release"),
@@ -54,7 +54,8 @@ def main(arguments: list[str]) -> None:
     if verb in ("-h", "--help"):
         print(HELP)
     elif verb in verbs:
-        verbs[verb](rest)
+        with decoders_silent():
+            verbs[verb](rest)
     else:
         near = _nearest(verb, verbs)
         raise ConfigError(f"expected import or check after affekt data, got {verb!r}; type: affekt data {near}")
@@ -78,7 +79,7 @@ def import_data(arguments: list[str]) -> None:
     # One command line with the importer's own options and those of every import.
     command = make_dataclass(importer.__name__, [], bases=(ImportOptions, importer), frozen=True, kw_only=True)
     options = parsed(command, rest, f"affekt data import {name}", description=IMPORTERS[name][1])
-    print(import_dataset(options, options).text())
+    print(printable(import_dataset(options, options).text()))
 
 
 def importer_class(name: str) -> type:
@@ -100,7 +101,7 @@ def check(arguments: list[str]) -> None:
 
     frame = read_manifest(options.manifest, with_wrong_labels=True)
     report = check_manifest(frame)
-    print(report.text())
+    print(printable(report.text()))
     if options.drop_leaks is not None:
         clean = drop_leaks(frame)
         write_manifest(clean, options.drop_leaks)

@@ -9,6 +9,7 @@ import tyro
 
 from affekt.cli.arguments import as_command, parsed
 from affekt.evaluation.run import EvaluateOptions
+from affekt.terminal import printable
 
 TYPES = {
     "models": tyro.conf.Positional[tuple[Path, ...]],
@@ -30,6 +31,6 @@ def main(arguments: list[str]) -> None:
 
     from affekt.evaluation.tables import summary
 
-    print(summary(evaluation))
+    print(printable(summary(evaluation)))
     written = ["metrics.json", "table.md", *(["corruptions.md", "corruptions.json"] if options.corruptions else [])]
     print(f"wrote {Path(options.out, 'report.html')}, {', '.join(written[:-1])} and {written[-1]}")

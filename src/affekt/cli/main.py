@@ -9,17 +9,14 @@ import sys
 
 from affekt import __version__
 from affekt.errors import AffektError
-from affekt.terminal import messages_shown, text_table
+from affekt.terminal import messages_shown, printable, text_table
 
 COMMANDS = {
     "data": ("affekt.cli.data", "import a data set into a manifest, or check one"),
     "train": ("affekt.cli.train", "train a recipe on a manifest"),
     "evaluate": ("affekt.cli.evaluate", "score models or prediction tables, with intervals, tables and a report"),
     "predict": ("affekt.cli.predict", "find the faces of pictures and videos and write a table, one row per face"),
-    "summarize": (
-        "affekt.cli.summarize",
-        "from the rows of videos to a row per person, episodes, and averages over time",
-    ),
+    "summarize": ("affekt.cli.summarize", "rows of videos become a row per person, episodes and averages over time"),
     "serve": ("affekt.cli.serve", "answer over HTTP, with a live page that runs the model in the browser"),
     "export": ("affekt.cli.export", "write a model folder that predicts without torch: weights, card, ONNX"),
     "models": ("affekt.cli.models", "list models: those that come with affekt, your own, and the study's"),
@@ -34,6 +31,9 @@ RENAMED = {
     "--sharpness-epochs": "--sam-epochs",
 }
 """Options of an older affekt, and what they are called now."""
+
+ANOTHER = "check who may, or choose another place"
+WHAT_TO_DO = {errno.EACCES: ANOTHER, errno.EPERM: ANOTHER, errno.ENAMETOOLONG: "choose a shorter name"}
 
 
 def help_text() -> str:
@@ -97,12 +97,12 @@ def _run(arguments: list[str]) -> None:
     try:
         with messages_shown():
             importlib.import_module(COMMANDS[name][0]).main(rest)
-    except (AffektError, PermissionError) as error:
-        if debug:
+    except (AffektError, OSError) as error:
+        if debug or (isinstance(error, OSError) and error.errno not in WHAT_TO_DO):
             raise
-        if isinstance(error, PermissionError):
-            place, why = error.filename or "a file", error.strerror
-            fail(f"expected to read or write {place}, got {why}; check who may, or choose another place")
+        if isinstance(error, OSError):
+            where, advice = error.filename or "a file", WHAT_TO_DO[error.errno or 0]
+            fail(f"expected to read or write {where}, got {error.strerror}; {advice}")
         fail(str(error))
     except KeyboardInterrupt as stop:
         print(f"\naffekt: {stop.args[0] if stop.args else 'stopped'}", file=sys.stderr)
@@ -116,5 +116,5 @@ def _forget_unwritten() -> None:
 
 def fail(sentence: str) -> None:
     """Print one sentence and exit with code 2."""
-    print(f"affekt: {sentence}", file=sys.stderr)
+    print(printable(f"affekt: {sentence}"), file=sys.stderr)
     raise SystemExit(2)

@@ -10,7 +10,7 @@ import tyro
 from affekt.cli.arguments import parsed
 from affekt.errors import ModelError
 from affekt.models.card import CARD_FILE, SHIPPED, WEIGHTS_FILE, Card, read_card, shipped_models
-from affekt.terminal import text_table
+from affekt.terminal import printable, text_table
 from affekt.training.recipes import RECIPES, STUDY_MODELS
 
 
@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> None:
     command = parsed(ModelsCommand, arguments, "affekt models")
     models, problems = found_models(command.folders)
     listing = {"recipes": [asdict(model) for model in STUDY_MODELS], "models": models, "problems": problems}
-    print(json.dumps(listing, indent=2) if command.json else models_text(listing))
+    print(json.dumps(listing, indent=2) if command.json else printable(models_text(listing)))
     if problems:
         raise SystemExit(2)
 

@@ -16,6 +16,7 @@ from affekt.analysis.options import AnalyzerOptions
 from affekt.analysis.predict import predict
 from affekt.cli.arguments import as_command, parsed
 from affekt.errors import ConfigError
+from affekt.terminal import decoders_silent, printable
 
 TIMES = {"--every": "--every-s", "--smooth": "--smooth-s", "--stop-after": "--stop-after-s"}
 """Options that take a time with its unit, and the options in seconds that they stand for."""
@@ -46,26 +47,28 @@ def main(arguments: list[str]) -> None:
     """Run the command; exit with 1 where an input could not be read."""
     signal.signal(signal.SIGTERM, _leave)
     if isinstance(sys.stdin, io.TextIOWrapper):
-        sys.stdin.reconfigure(
-            encoding=sys.getfilesystemencoding(), errors="surrogateescape"
-        )  # names of files need not be UTF-8
+        # Names of files need not be UTF-8.
+        sys.stdin.reconfigure(encoding=sys.getfilesystemencoding(), errors="surrogateescape")
     about = (inspect.getdoc(predict) or "").partition("\n\nArgs:")[0]
     command, description = as_command(_predict, **TYPES), f"{about}\n\n{ABOUT_TIMES}"
-    if parsed(command, in_seconds(arguments), "affekt predict", description=description):
+    with decoders_silent():
+        is_bad = parsed(command, in_seconds(arguments), "affekt predict", description=description)
+    if is_bad:
         raise SystemExit(1)
 
 
 @wraps(predict)
-def _predict(*, out: str | Path | None, force: bool, **options: Any) -> bool:  # noqa: ANN401  those of `predict`
+def _predict(*, out: str | Path | None, csv_safe: bool, force: bool, **options: Any) -> bool:  # noqa: ANN401
     """Do what `predict` does, but print where it returns a frame; return whether an input was unreadable."""
     import polars as pl
 
     from affekt.analysis.prediction_run import PredictionRun
+    from affekt.analysis.rows import without_formulas
     from affekt.analysis.summary import told
 
     run = PredictionRun(**options)
     if out is not None and str(out) != "-":
-        run.write(Path(out), force=force)
+        run.write(Path(out), csv_safe=csv_safe, force=force)
     elif out is None and sys.stdout.isatty():
         for line in told(run.answers()):
             tqdm.write(line, file=sys.stdout)
@@ -73,7 +76,9 @@ def _predict(*, out: str | Path | None, force: bool, **options: Any) -> bool:  #
     else:
         print(",".join(run.schema), flush=True)
         for answer in run.answers():
-            print(pl.DataFrame(answer.rows, schema=run.schema).write_csv(include_header=False), end="", flush=True)
+            rows = pl.DataFrame(answer.rows, schema=run.schema)
+            text = (without_formulas(rows) if csv_safe else rows).write_csv(include_header=False)
+            print(printable(text) if sys.stdout.isatty() else text, end="", flush=True)
     return bool(run.summary.problems or run.summary.not_drawn)
 
 

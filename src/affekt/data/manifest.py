@@ -171,7 +171,7 @@ def read_manifest(data: str | Path | pl.DataFrame | pl.LazyFrame, *, with_wrong_
     path = Path(data)
     _refuse_absent(path, "a manifest", "make one with: affekt data import --help")
     try:
-        frame = pl.read_parquet(path)
+        frame = pl.read_parquet(path, glob=False)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(
             f"expected a Parquet manifest at {path}, got {error}; make one with: affekt data import"
@@ -288,7 +288,7 @@ def read_text_table(
     """
     _refuse_absent(path, what, instead)
     try:
-        table = pl.read_csv(path, infer_schema=False, separator=separator)
+        table = pl.read_csv(path, infer_schema=False, separator=separator, glob=False)
         # polars appends this to the second of two equal names.
         counts = Counter(re.sub(r"_duplicated_[0-9]+$", "", name).strip() for name in table.columns)
         if repeated := [name for name, count in counts.items() if name and count > 1]:

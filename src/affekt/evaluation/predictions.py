@@ -63,7 +63,7 @@ def read_predictions(path: Path) -> pl.DataFrame:
     if path.suffix.lower() != ".parquet":
         return validate_predictions(read_text_table(path, WHAT, INSTEAD), str(path))
     try:
-        frame = pl.read_parquet(path)
+        frame = pl.read_parquet(path, glob=False)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"expected {WHAT} in {path}, got {_first_line(error)}; {INSTEAD}") from error
     return validate_predictions(frame, str(path))

@@ -3,6 +3,7 @@
 import difflib
 import json
 import reprlib
+import stat
 from collections.abc import Callable
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
@@ -16,6 +17,7 @@ from affekt.labels import LABELS
 CARD_FILE = "card.json"
 WEIGHTS_FILE = "model.safetensors"
 ONNX_FILE = "model.onnx"
+MOST_CARD_BYTES = 10_000_000
 SHIPPED = Path(__file__).parent.parent / "shipped"
 """The folder of the models that come with the package, one model folder each."""
 
@@ -102,7 +104,7 @@ def read_card(folder: Path) -> Card:
     """Read the card in a model's folder, which anyone may have edited: every field is checked."""
     path = folder / CARD_FILE
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(_text_of_card(path))
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         close = difflib.get_close_matches(folder.name.lower(), shipped_models(), n=1, cutoff=0.8)
         raise ModelError(
@@ -123,6 +125,14 @@ def read_card(folder: Path) -> Card:
         return Card(preprocessing=Preprocessing(**_with_tuples(preprocessing)), **_with_tuples(found))
     except ConfigError as error:
         raise ModelError(f"{path}: {error}") from error
+
+
+def _text_of_card(path: Path) -> str:
+    """Return what a card holds; a pipe, whose writer may never come, and what is too long hold none."""
+    found = path.stat()
+    if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)) or found.st_size > MOST_CARD_BYTES:
+        raise ValueError(f"no file of at most {MOST_CARD_BYTES:,} bytes")
+    return path.read_text(encoding="utf-8")
 
 
 def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:

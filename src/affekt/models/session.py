@@ -1,17 +1,25 @@
 """A model that predicts: the ONNX file of a model folder in a runtime, with its card's preprocessing. No torch."""
 
+import re
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 
-from affekt.errors import ModelError
+from affekt.errors import AffektError, ModelError
 from affekt.faces.preprocessing import normalise
 from affekt.labels import LABELS
-from affekt.models.card import ONNX_FILE, Card, read_card
-from affekt.models.fastest import fastest_runtime
+from affekt.models.card import ONNX_FILE, SHIPPED, Card, read_card
+from affekt.models.fastest import FATAL, WARNING, fastest_runtime
 from affekt.models.runtimes import RuntimeChoice, RuntimeName, open_engine
 
+if sys.platform != "win32":
+    import resource
+
+MOST_BYTES, BYTES_PER_BYTE = 2_000_000_000, 8
+"""Memory that a network may take for its first faces: in all, and for each byte of its file."""
 BATCH_SIZE = 16
 """Faces per pass: enough to keep the cores busy, few enough that what a layer made is still cached for the next."""
 
@@ -33,6 +41,34 @@ class Affect:
         return Affect(*(None if part is None else part[faces] for part in (self.probabilities, self.valence_arousal)))
 
 
+def _refuse_greedy(network: Path, face: np.ndarray) -> None:
+    """Refuse a stranger's network that takes far more memory than its size asks for, which a line of it can do.
+
+    It is tried in onnxruntime, which outlives a refusal of the system; only Linux can be told to refuse.
+    """
+    most, usual = MOST_BYTES + BYTES_PER_BYTE * network.stat().st_size, None
+    if sys.platform == "linux":
+        taken = re.search(r"VmData:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="utf-8"))
+        usual = resource.getrlimit(resource.RLIMIT_DATA)
+        if taken is not None and usual[0] == resource.RLIM_INFINITY:
+            resource.setrlimit(resource.RLIMIT_DATA, (int(taken[1]) * 1024 + most, usual[1]))
+    onnxruntime.set_default_logger_severity(FATAL)
+    try:
+        open_engine(network, "onnxruntime", threads=1)(face)
+    except AffektError:
+        raise
+    except Exception as error:  # its classes are not public
+        why = " ".join(str(error).split())
+        raise ModelError(
+            f"expected a network that answers within {most / 1e9:.1f} GB of memory in {network}, got {why}; export it "
+            "again"
+        ) from error
+    finally:
+        onnxruntime.set_default_logger_severity(WARNING)
+        if usual is not None:
+            resource.setrlimit(resource.RLIMIT_DATA, usual)
+
+
 class Session:
     """A model folder opened for prediction, safe to share between threads."""
 
@@ -44,12 +80,14 @@ class Session:
             raise ModelError(f"expected {path}, got no such file; make it with: affekt export {folder} --out {folder}")
         wanted = self.card.preprocessing
         example = np.zeros((BATCH_SIZE, wanted.channels, wanted.input_size, wanted.input_size), np.float32)
+        self._widths = {name: width for name, head, width in ANSWERS if head in self.card.heads}
+        if not folder.is_relative_to(SHIPPED):
+            _refuse_greedy(path, example[:1])
         if runtime == "auto":
             runtime = fastest_runtime(path, example, threads=threads)
         self._engine = open_engine(path, runtime, threads=threads)
-        self.runtime: RuntimeName = self._engine.runtime
-        self._widths = {name: width for name, head, width in ANSWERS if head in self.card.heads}
         shapes = {name: answer.shape for name, answer in self._engine(example[:1]).items()}
+        self.runtime: RuntimeName = self._engine.runtime
         if shapes != (expected := {name: (1, width) for name, width in self._widths.items()}):
             raise ModelError(
                 f"expected {expected} for a face from {path}, as its card says, got {shapes}; export the model again"

@@ -43,7 +43,7 @@ def read_table(table: str | Path | pl.DataFrame | pl.LazyFrame) -> tuple[pl.Lazy
         if scan is pl.scan_parquet:
             return frame, pl.read_parquet_metadata(path)
         frame = scan(path, schema_overrides={name: SMOOTHED_SCHEMA[name] for name in names if name in SMOOTHED_SCHEMA})
-        return frame, json.loads(beside.read_text()) if beside.is_file() else {}
+        return frame, json.loads(beside.read_text(encoding="utf-8")) if beside.is_file() else {}
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
         reason = str(error).partition("\n")[0]
         raise DataError(f"expected {WHAT} in {path}, got {reason}; {INSTEAD}") from error

@@ -18,6 +18,7 @@ from affekt.analysis.rows import COLUMN_DESCRIPTIONS, SCHEMA, Row, empty_row
 from affekt.errors import AffektError, MissingExtra
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
 from affekt.models.card import Card
+from affekt.server.decoding import DecodeTime
 from affekt.server.load import Load, busy
 from affekt.server.pipeline import RETRY_FAILED_S, Answer, Job, Pipeline
 from affekt.server.settings import Settings
@@ -159,7 +160,7 @@ def analyze_route(settings: Settings, pipeline: Pipeline, load: Load, card: Card
     @router.post(
         "/v1/analyze",
         response_model=Analysis,
-        responses=problems(400, 401, 408, 413, 415, 422, 500, 503),
+        responses=problems(400, 401, 408, 413, 415, 421, 422, 500, 503),
         openapi_extra={"requestBody": _body(settings)},
         summary="Find the faces of pictures and read their expressions, valence and arousal.",
     )
@@ -173,7 +174,8 @@ def analyze_route(settings: Settings, pipeline: Pipeline, load: Load, card: Card
         with load.room_for_body() as take_room:
             uploads = await read_uploads(request, settings, take_room)
             with load.place_in_queue():
-                jobs = [Job(*upload, options.faces, options.min_confidence) for upload in uploads]
+                time_left = DecodeTime(settings.decode_s)
+                jobs = [Job(*upload, options.faces, options.min_confidence, time_left) for upload in uploads]
                 answers = await _answers(request, jobs, pipeline, settings.answer_s)
         load.count_pictures(answer.rows for answer in answers)
         rows = [row for answer in answers for row in answer.rows]

@@ -2,7 +2,9 @@
 
 import hashlib
 import hmac
+import ipaddress
 import logging
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,7 +31,7 @@ from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA
 from affekt.errors import AffektError
 from affekt.faces.detector_file import yunet_path
 from affekt.models.card import CARD_FILE, ONNX_FILE, Card, model_folder
-from affekt.server.analyze import EXCEPTION_HANDLERS, RETRY_LATER, Health, analyze_route, problems
+from affekt.server.analyze import EXCEPTION_HANDLERS, RETRY_LATER, Health, analyze_route, problem_answer, problems
 from affekt.server.load import Load
 from affekt.server.pipeline import Pipeline, opened_once
 from affekt.server.settings import Settings
@@ -118,7 +120,7 @@ def make_app(settings: Settings, *, page: Path = PAGE) -> ASGIApp:
     app.include_router(_page_routes(folder))
     app.router.default = _PageFiles(directory=page, html=True)
     # Around the application rather than inside it: there its own answer to a failure would pass them by.
-    return _with_headers(app, load)
+    return _with_headers(_for_its_hosts(app, {"localhost", settings.host.lower(), *settings.allow_host}), load)
 
 
 def _about_routes(card: Card, pipeline: Pipeline) -> APIRouter:
@@ -219,6 +221,35 @@ def _page_routes(folder: Path) -> APIRouter:
         return await _Files(directory=path.parent).get_response(path.name, request.scope)
 
     return router
+
+
+def _for_its_hosts(app: ASGIApp, names: set[str]) -> ASGIApp:
+    """Return the application for requests that name it as one of these, or by an address.
+
+    Else the page of a stranger could have a name of its own lead here, and read the answers (DNS rebinding).
+    """
+
+    async def app_for_its_hosts(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            given = Headers(scope=scope).get("host", "")
+            host = re.sub(r":[0-9]*$", "", given).lower().removesuffix(".")
+            if not ({"*", host} & names or _is_address(host)):
+                sentence = (
+                    f"expected {' or '.join(sorted(names))} as the host, got {given!r}; type: --allow-host {host}"
+                )
+                await problem_answer(HTTPStatus.MISDIRECTED_REQUEST, sentence)(scope, receive, send)
+                return
+        await app(scope, receive, send)
+
+    return app_for_its_hosts
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def _with_headers(app: ASGIApp, load: Load) -> ASGIApp:

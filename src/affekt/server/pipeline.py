@@ -19,9 +19,9 @@ from affekt.analysis.rows import Row, rows_of
 from affekt.cores import core_count
 from affekt.errors import AffektError, PictureError
 from affekt.faces.pictures import Decoded
+from affekt.server.decoding import Decoder, DecodeTime
 from affekt.server.load import Load
 from affekt.server.settings import Settings
-from affekt.server.uploads import decode_untrusted
 
 READY_PICTURES = 32
 """Pictures whose faces may wait for the network; beyond it decoding waits too, so that crops cannot fill the memory."""
@@ -48,6 +48,8 @@ class Job:
     content: bytes
     faces: FaceFinder
     min_confidence: float
+    time_left: DecodeTime
+    """Of all pictures of its request."""
     answer: Future[Answer] = field(default_factory=Future)
 
 
@@ -60,6 +62,10 @@ class Pipeline:
         self._settings = settings
         self._load = load
         self._detectors = {faces: opened_once(partial(analyzer.detector, faces)) for faces in get_args(FaceFinder)}
+        max_pixels = round(settings.megapixels * 1e6)
+        self._decoders: queue.SimpleQueue[Decoder] = queue.SimpleQueue()
+        for _ in range(core_count()):
+            self._decoders.put(Decoder(max_pixels=max_pixels))
         self._finders = ThreadPoolExecutor(core_count(), thread_name_prefix="find-faces")
         self._ready: queue.Queue[tuple[Job, DetectedFaces] | None] = queue.Queue(READY_PICTURES)
         self._network = threading.Thread(target=self._classify_until_closed, name="network", daemon=True)
@@ -88,6 +94,8 @@ class Pipeline:
         self._finders.shutdown(wait=True)
         self._ready.put(None)
         self._network.join()
+        while not self._decoders.empty():
+            self._decoders.get().close()
 
     def _find_faces(self, job: Job) -> None:
         if not job.answer.set_running_or_notify_cancel():
@@ -102,10 +110,13 @@ class Pipeline:
             self._ready.put((job, detected))
 
     def _decoded(self, job: Job) -> Frame:
+        decoder = self._decoders.get()  # there are as many as threads
         try:
-            image_rgb = decode_untrusted(job.content, max_pixels=round(self._settings.megapixels * 1e6))
+            image_rgb = decoder(job.content, job.time_left)
         except PictureError as error:
             return Frame(job.name, problem=str(error))
+        finally:
+            self._decoders.put(decoder)
         return Frame(job.name, Decoded(image_rgb, animated=False))
 
     def _classify_until_closed(self) -> None:

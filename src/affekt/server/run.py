@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import h11
 import uvicorn
@@ -25,6 +26,9 @@ HEAD_S = 10.0
 """How long the head of a request may take, from its first byte or from the opening of the connection."""
 DRAIN_S = 5.0
 """How long the rest of a request may take that was answered before it had arrived."""
+MOST_HEAD_BYTES = 65_536
+MOST_CHUNKS, LEAST_CHUNK = 1000, 64
+"""A body in more chunks than this must have so many bytes in each, on average."""
 
 
 def serve(settings: Settings, *, report: Callable[[str], None] = logger.info) -> None:
@@ -48,7 +52,7 @@ def make_server(settings: Settings) -> uvicorn.Server:
     """Return the server, with its model opened."""
     config = uvicorn.Config(
         drained(make_app(settings)),
-        http=_HeadTimeoutProtocol,
+        http=_StrictProtocol,
         ws="none",
         server_header=False,
         log_level="info" if settings.access_log else "warning",
@@ -71,13 +75,35 @@ def listen(settings: Settings) -> socket.socket:
         ) from error
 
 
-class _HeadTimeoutProtocol(H11Protocol):
+class _FewChunks(h11.Connection):
+    """HTTP/1.1 without bodies in crumbs: each chunk costs as much time as thousands of its bytes."""
+
+    _chunks = _bytes = 0
+
+    def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            self._chunks = self._bytes = 0
+        elif isinstance(event, h11.Data):
+            self._chunks += event.chunk_end
+            self._bytes += len(event.data)
+            if self._chunks > max(MOST_CHUNKS, self._bytes / LEAST_CHUNK):
+                raise h11.RemoteProtocolError("chunks too small")
+        return event
+
+
+class _StrictProtocol(H11Protocol):
     """uvicorn's HTTP/1.1, which also closes a connection whose next request has no complete head in time.
 
-    uvicorn itself waits for ever: a few hundred connections that send a byte a minute would be all that it has.
+    uvicorn itself waits for ever: a few hundred connections that send a byte a minute would be all that it has. It also
+    refuses bodies in crumbs.
     """
 
     _head_timer: asyncio.TimerHandle
+
+    def __init__(self, config: uvicorn.Config, *others: Any, **more: Any) -> None:  # noqa: ANN401  uvicorn's own
+        super().__init__(config, *others, **more)
+        self.conn = _FewChunks(h11.SERVER, MOST_HEAD_BYTES)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)

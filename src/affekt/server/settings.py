@@ -19,6 +19,9 @@ class Settings:
 
     host: str = "127.0.0.1"
     """Address to listen on: 127.0.0.1 is reached from this machine only, 0.0.0.0 from everywhere."""
+    allow_host: tuple[str, ...] = ()
+    """Names under which clients may ask for this service, besides localhost and what `host` says: those of a proxy, for
+    instance; `*` allows all. Numeric addresses are always allowed."""
     port: int = 8000
     """Port to listen on; 0 takes a free one."""
     model: Path = Path("affekt")
@@ -46,6 +49,8 @@ class Settings:
     """Longest time a request may take to arrive."""
     answer_s: float = 30.0
     """Longest time from a request's arrival to its answer."""
+    decode_s: float = 3.0
+    """Most of the processor's time that the pictures of one request may take to be decoded, all together."""
     access_log: bool = False
     """Log one line per request: address, path and status."""
 
@@ -56,7 +61,7 @@ class Settings:
         for name in ("pictures", "faces", "queue", "connections"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"expected --{name} of at least 1, got {getattr(self, name)}; leave it out if unsure")
-        for name in ("body_mb", "megapixels", "waiting_mb", "upload_s", "answer_s"):
+        for name in ("body_mb", "megapixels", "waiting_mb", "upload_s", "answer_s", "decode_s"):
             if not 0 < getattr(self, name) < float("inf"):
                 option = name.replace("_", "-")
                 raise ConfigError(f"expected --{option} above 0, got {getattr(self, name)}; leave it out if unsure")

@@ -1,11 +1,9 @@
-"""From a request's body to pictures and their pixels: few bytes, formats, pixels and scans, and nothing on a disk."""
+"""From a request's body to encoded pictures: few bytes, in time, and nothing on a disk."""
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator, Callable
 from http import HTTPStatus
 
-import numpy as np
 from fastapi import Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
@@ -14,8 +12,6 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
-from affekt.errors import PictureError
-from affekt.faces.pictures import read_rgb
 from affekt.server.settings import Settings
 
 MULTIPART = "multipart/form-data"
@@ -24,18 +20,6 @@ PART = "pictures"
 CHARSETS = ("utf-8", "utf8", "us-ascii", "iso-8859-1")
 """Of the names in a form. Python knows others, some of which decode to what cannot be sent back, or take very long."""
 HOW_TO_SEND = f"send a picture as the body with Content-Type: image/jpeg, or several as {MULTIPART}, each named {PART}"
-
-FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF")
-"""Pillow's names. Left out are formats that run other programs (EPS), and those that no camera or browser writes."""
-MAX_SCANS = 100
-"""A progressive JPEG of some ten scans is usual; each one costs a pass over all pixels, in ten bytes of the file."""
-_START_OF_SCAN = 0xDA
-_END_OF_IMAGE = 0xD9
-_MARKER = re.compile(rb"\xff([^\x00\x01\xff\xd0-\xd8])")
-"""The next marker that ends the picture or begins a segment; of a run of 0xff the last byte begins it.
-
-0xff 0x00 is a byte of a scan's data, 0xff 0xd0-0xd7 a restart; 0xff 0x01 and 0xff 0xd8 stand alone, too.
-"""
 
 
 class _FormParser(MultiPartParser):
@@ -145,30 +129,3 @@ async def _files(form: FormData) -> list[tuple[str, bytes]]:
     if not uploads:
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"expected picture files, got none; {HOW_TO_SEND}")
     return uploads
-
-
-def decode_untrusted(content: bytes, *, max_pixels: int) -> np.ndarray:
-    """Decode a picture whose sender is not known to (height, width, 3) uint8 RGB; no error names it.
-
-    What has more than `max_pixels` is refused before it is decoded.
-    """
-    if scans(content) > MAX_SCANS:
-        raise PictureError(f"a JPEG of more than {MAX_SCANS} scans")
-    try:
-        return read_rgb(content, max_pixels=max_pixels, formats=FORMATS)
-    except PictureError as error:
-        raise PictureError(str(error).removeprefix("encoded picture: ")) from error
-
-
-def scans(content: bytes) -> int:
-    """Count the scans of a JPEG, without those of its thumbnails, until beyond MAX_SCANS; 0 for other formats."""
-    if not content.startswith(b"\xff\xd8"):
-        return 0
-    count, place = 0, 2
-    while count <= MAX_SCANS and (found := _MARKER.search(content, place)):
-        marker, place = found[1][0], found.end()
-        if marker == _END_OF_IMAGE:
-            break
-        count += marker == _START_OF_SCAN
-        place += int.from_bytes(content[place : place + 2], "big")
-    return count

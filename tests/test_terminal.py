@@ -1,0 +1,48 @@
+"""What reaches a terminal: text, and nothing that a terminal would obey."""
+
+import logging
+import subprocess
+import sys
+import warnings
+
+import pytest
+
+from affekt.cli.main import main
+from affekt.errors import AffektWarning
+from affekt.terminal import messages_shown, printable
+
+OBEYED = "a\x1b]0;title\x07b\x9b31m\u202ec\r\udce9"
+SHOWN = r"a\x1b]0;title\x07b\x9b31m\u202ec\r\xe9"
+
+
+def test_what_a_terminal_would_obey_is_written_out():
+    assert printable(OBEYED) == SHOWN
+    assert printable("Gr\u00fc\u00dfe, \u65e5\u672c\n\t\U0001f600") == "Gr\u00fc\u00dfe, \u65e5\u672c\n\t\U0001f600"
+
+
+def test_so_it_is_in_messages_warnings_and_errors(capsys):
+    with messages_shown(), warnings.catch_warnings():
+        warnings.simplefilter("always", AffektWarning)
+        logging.getLogger("affekt.test").warning("%s", OBEYED)
+        warnings.warn(OBEYED, AffektWarning, stacklevel=1)
+    with pytest.raises(SystemExit, match="2"):
+        main(["predict", f"{OBEYED}.jpg", "--model", f"none{OBEYED}"])
+    told = capsys.readouterr().err
+    assert told.count(SHOWN) == 3
+    assert "\x1b" not in told
+
+
+def test_what_a_library_in_c_says_is_dropped_and_what_python_says_is_not():
+    program = """
+import os, sys
+from affekt.terminal import decoders_silent
+with decoders_silent():
+    os.write(2, b"a decoder\\n")
+    print("python", file=sys.stderr)
+os.write(2, b"afterwards\\n")
+with decoders_silent():
+    raise ValueError("shown")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stderr.startswith("python\nafterwards\nTraceback")
+    assert done.stderr.endswith("ValueError: shown\n")
