@@ -67,9 +67,7 @@ def _text(markers: str | Path | pl.DataFrame, path: Path) -> pl.DataFrame:
         table = markers.with_columns(pl.all().cast(pl.String))
     else:
         instead = "columns are input, start, end, name, and any groups"
-        semicolons = (
-            path.is_file() and ";" in path.read_text("utf-8-sig", errors="replace", encoding="utf-8").partition("\n")[0]
-        )
+        semicolons = path.is_file() and ";" in path.read_text(encoding="utf-8-sig", errors="replace").partition("\n")[0]
         table = read_text_table(path, "a csv of markers", instead, separator=";" if semicolons else ",")
     if "input" not in table.columns and "name" not in table.columns:
         raise ConfigError(
