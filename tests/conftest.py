@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import pytest
 from absl import logging as absl_logging
+from hypothesis import settings
 from onnx import TensorProto, helper, numpy_helper
 
 from affekt.faces.preprocessing import Preprocessing
@@ -16,6 +17,10 @@ from affekt.models.card import CARD_FILE, ONNX_FILE, Card
 # TensorBoard brings absl, whose handler closes the stream it was made with when logging is configured anew, as uvicorn
 # does. In one process with both, that is pytest's own stream, and every later test would fail.
 absl_logging.get_absl_handler().python_handler.setStream(sys.__stderr__)
+
+# No test is timed: a busy machine is no fault of the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
