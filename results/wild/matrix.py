@@ -23,11 +23,12 @@ import polars as pl
 from matrix_pictures import calibration_picture, confusion_picture
 
 from affekt.data.manifest import read_manifest, select_split
-from affekt.evaluation.evaluate import Evaluation, Intervals, evaluate_tables, scores_to_json
+from affekt.evaluation.evaluate import Evaluation, evaluate_tables
 from affekt.evaluation.figures import Figure
 from affekt.evaluation.intervals import resample_counts, with_interval
 from affekt.evaluation.predictions import Matched, read_predictions
-from affekt.evaluation.score import Scores
+from affekt.evaluation.report import scores_to_json
+from affekt.evaluation.score import Resampling, Scores
 from affekt.labels import LABELS
 from affekt.models.card import model_folder
 from affekt.networks.predictions import RowPredictor, open_model
@@ -81,14 +82,14 @@ def main() -> None:
         name or model_folder(folder).name: open_model(folder, runtime="onnxruntime")
         for name, _, folder in (text.rpartition("=") for text in options.models)
     }
-    intervals = Intervals(options.resamples, options.seed)
+    how = Resampling(options.resamples, options.seed)
     evaluations = {}
     for name, one in SETS.items():
         tables = {folder.name: read_predictions(folder / f"{name}.parquet") for folder in options.predictions}
-        evaluations[name] = scored(getattr(options, name), one.split, models, tables, intervals)
+        evaluations[name] = scored(getattr(options, name), one.split, models, tables, how)
     parts = {
         "figures": figure_table(evaluations),
-        "score": score_table(evaluations, intervals),
+        "score": score_table(evaluations, how),
         "differences": difference_table(evaluations),
         "expressions": expression_table(evaluations),
         "calibration": calibration_table(evaluations),
@@ -100,7 +101,7 @@ def main() -> None:
 
 
 def scored(
-    path: Path, split: str, models: dict[str, RowPredictor], tables: dict[str, pl.DataFrame], intervals: Intervals
+    path: Path, split: str, models: dict[str, RowPredictor], tables: dict[str, pl.DataFrame], how: Resampling
 ) -> Evaluation:
     """Ask the models about one set, and score their answers beside the peers' tables.
 
@@ -112,7 +113,7 @@ def scored(
     manifest = manifest.with_columns(rated)
     rows = select_split(manifest, split)
     answers = {name: model.predict_rows(rows) for name, model in models.items()}
-    return evaluate_tables(answers | tables, manifest, split, intervals, without=("contempt",))
+    return evaluate_tables(answers | tables, manifest, split, how, without=("contempt",))
 
 
 def figure_table(evaluations: dict[str, Evaluation]) -> str:
@@ -125,22 +126,22 @@ def figure_table(evaluations: dict[str, Evaluation]) -> str:
     return markdown(("set, pictures", "network", *FIGURES.values()), rows)
 
 
-def score_table(evaluations: dict[str, Evaluation], intervals: Intervals) -> str:
+def score_table(evaluations: dict[str, Evaluation], how: Resampling) -> str:
     """Return the development score of every network, and its part of each set."""
     names = [scores.name for scores in next(iter(evaluations.values())).scores]
     rows = []
     for name in names:
-        parts = [set_score(found, name, intervals) for found in evaluations.values()]
+        parts = [set_score(found, name, how) for found in evaluations.values()]
         values, draws = (np.mean(list(side), axis=0) for side in zip(*parts, strict=True))
         rows.append((name, cell(with_interval(float(values), draws)), *(number(value) for value, _ in parts)))
     return markdown(("network", "development score", *(SETS[name].title for name in evaluations)), rows)
 
 
-def set_score(found: Evaluation, name: str, intervals: Intervals) -> tuple[float, np.ndarray]:
+def set_score(found: Evaluation, name: str, how: Resampling) -> tuple[float, np.ndarray]:
     """Return macro F1 minus a quarter of the clipped log loss on one set, and the same of each resample."""
     [scores] = (one for one in found.scores if one.name == name)
-    loss = clipped_log_loss(found.matched[name])
-    draws = [weights @ loss / len(loss) for weights in resample_counts(len(loss), intervals.resamples, intervals.seed)]
+    loss = clipped_log_loss(scores.matched)
+    draws = [weights @ loss / len(loss) for weights in resample_counts(len(loss), how.resamples, how.seed)]
     value = scores.figures["macro_f1"].value - LOG_LOSS_WEIGHT * loss.mean()
     return value, scores.draws["macro_f1"] - LOG_LOSS_WEIGHT * np.concatenate(draws)
 
@@ -184,7 +185,7 @@ def calibration_table(evaluations: dict[str, Evaluation]) -> str:
     rows = []
     for name, found in evaluations.items():
         for scores in found.scores:
-            probabilities = found.matched[scores.name].probabilities
+            probabilities = scores.matched.probabilities
             assert probabilities is not None
             sure = scores.answered[SURE]
             said = number(float(probabilities.max(axis=1).mean()))

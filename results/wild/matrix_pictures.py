@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from affekt.evaluation.evaluate import Evaluation
-from affekt.evaluation.metrics import reliability
 from affekt.evaluation.score import Scores
 from affekt.labels import LABELS
 
@@ -66,18 +65,27 @@ def calibration_picture(evaluations: dict[str, Evaluation], path: Path) -> None:
         for axes, (title, found) in zip(panels, evaluations.items(), strict=True):
             axes.plot([0, 1], [0, 1], color="#8a8f98", linewidth=0.8, linestyle=(0, (4, 3)))
             for scores, colour in zip(found.scores, cycle(COLOURS), strict=False):
-                matched = found.matched[scores.name]
+                matched = scores.matched
                 assert matched.probabilities is not None
                 right = matched.probabilities.argmax(axis=1) == matched.label
-                bins = reliability(matched.probabilities.max(axis=1), right, BINS)
-                kept = bins.count >= LEAST_ROWS
+                confidence, accuracy = in_bins(matched.probabilities.max(axis=1), right)
                 style: Any = {"color": colour, "linewidth": 1.2, "marker": "o", "markersize": 2.5}
-                axes.plot(bins.confidence[kept], bins.accuracy[kept], label=scores.name, **style)
+                axes.plot(confidence, accuracy, label=scores.name, **style)
             axes.set(title=title, xlim=(0, 1), ylim=(0, 1), xlabel="confidence", aspect="equal")
         panels[0].set_ylabel("right")
         handles, names = panels[0].get_legend_handles_labels()
         canvas.legend(handles, names, loc="outside lower center", ncols=len(names), frameon=False)
         save(canvas, path)
+
+
+def in_bins(confidence: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mean confidence and the accuracy of each bin that has rows enough."""
+    place = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    count, said, hits = (
+        np.bincount(place, values, minlength=BINS) for values in (np.ones(len(place)), confidence, right)
+    )
+    kept = count >= LEAST_ROWS
+    return said[kept] / count[kept], hits[kept] / count[kept]
 
 
 def save(canvas: Figure, path: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import polars as pl
+from matplotlib.patches import Circle
 from sklearn.linear_model import RidgeCV
 
 from affekt.data.manifest import read_manifest
@@ -89,7 +90,7 @@ def draw(sets: dict[str, pl.DataFrame], path: Path) -> None:
     """Draw every face of every set on the circle."""
     figure, axes = plt.subplots(1, len(sets), figsize=(3.2 * len(sets), 3.4), sharex=True, sharey=True)
     for (name, frame), place in zip(sets.items(), np.atleast_1d(axes), strict=True):
-        place.add_patch(plt.Circle((0, 0), 1, fill=False, color="#888888", linewidth=0.8))
+        place.add_patch(Circle((0, 0), 1, fill=False, color="#888888", linewidth=0.8))
         place.axhline(0, color="#bbbbbb", linewidth=0.6)
         place.axvline(0, color="#bbbbbb", linewidth=0.6)
         place.scatter(frame["valence"], frame["arousal"], s=4, alpha=0.35, linewidths=0, color="#3465a4")

@@ -26,7 +26,7 @@ REGISTRY = ConstructorRegistry()
 def plainly_shown(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
     """Show an optional value as `PATH` and several as `PATH ...`, where tyro has `{None}|PATH`, `[PATH [PATH ...]]`."""
     first, *others = get_args(info.type) or (None,)
-    kinds = get_args(first) or (first,)
+    kinds: tuple[Any, ...] = get_args(first) or (first,)
     if not set(kinds) <= set(PLAIN) or others not in ([NoneType], [Ellipsis]):
         return None
     is_one, name = others == [NoneType], " ".join(kind.__name__.upper() for kind in kinds)
