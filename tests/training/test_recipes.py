@@ -9,6 +9,9 @@ from dataclasses import fields
 import pytest
 
 from affekt.errors import ConfigError
+from affekt.models.card import shipped_models
+from affekt.networks.network import Network
+from affekt.networks.weights import load_backbone
 from affekt.training import generations, recipe
 from affekt.training.generations import Chain, RunOptions
 from affekt.training.optimisation import PLATEAU_PATIENCE
@@ -126,3 +129,14 @@ def test_impossible_chains_are_refused(field, value, sentence):
 def test_recipes_do_not_import_torch():
     code = "import sys, affekt.training.recipes; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_weights_that_a_recipe_names_fit_its_network(name):
+    options = RECIPES[name].recipe.network
+    if set(options.weights) <= {"none", "imagenet"}:
+        assert len(options.weights) == 1, "nothing is averaged that does not come with affekt"
+        return
+    assert set(options.weights) <= set(shipped_models())
+    network = Network(options.architecture, options.hidden_units, options.heads, len(options.mean))
+    load_backbone(network, *options.weights)

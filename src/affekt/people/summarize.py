@@ -50,7 +50,7 @@ def summarize(
     Example:
         >>> import polars as pl
         >>> happy = [0.1] * 25 + [0.9] * 50 + [0.1] * 25  # 4 s of a video with 25 frames per second
-        >>> rows = {"input": "a.mp4", "time_s": [n / 25 for n in range(100)], "track": 0, "status": "ok"}
+        >>> rows = {"input": "a.mp4", "time_s": [n / 25 for n in range(100)], "track": 1, "status": "ok"}
         >>> others = ("neutral", "sadness", "surprise", "fear", "disgust", "anger", "contempt")
         >>> rows |= {f"p_{label}": [(1 - p) / 7 for p in happy] for label in others}
         >>> summary = affekt.summarize(pl.DataFrame({**rows, "p_happiness": happy}))

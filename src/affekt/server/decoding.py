@@ -79,12 +79,8 @@ class Decoder:
         killer.start()
         try:
             return self._exchange(content, time_left)
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-        ) as error:  # the process was killed, or says what none of ours says
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            # The process was killed, or says what none of ours says.
             self.close()
             self._start()
             time_left.left_s = 0.0

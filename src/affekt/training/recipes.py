@@ -128,19 +128,16 @@ AFFEKT_FAST = AFFEKT.with_options(
 # differs between cameras, lights and detectors is drawn at random.
 AFFEKT_WORLD = AFFEKT.with_options(
     architecture="face_resnet18_w32_stem8_mirrored",
-    weights=("affekt",),
     crop_margin=-0.1,
-    augmentation=Augmentation(
-        flip=True,
+    augmentation=replace(
+        AFFEKT.augmentation,
         rotation_degrees=15,
         scale=0.15,
-        shift=0.06,
         aspect=0.15,
         brightness=0.15,
         contrast=0.4,
         gamma=0.3,
         shading=0.25,
-        erase=0.25,
         resolution=0.15,
         blur=0.15,
         jpeg=0.15,
@@ -189,9 +186,11 @@ RECIPES = {
         replace(AFFEKT_CHAIN, generations=1),
     ),
     "affekt-world": NamedRecipe(
-        "The network of affekt for any camera: learns one soft label per face of four sources.", AFFEKT_WORLD
+        "A network for faces of any camera: learns one soft label per face of several sources.", AFFEKT_WORLD
     ),
-    "affekt-world-fast": NamedRecipe("The fast network for any camera: half as wide, at 64 pixels.", AFFEKT_WORLD_FAST),
+    "affekt-world-fast": NamedRecipe(
+        "The same, half as wide, at 64 pixels, from the weights of affekt-fast.", AFFEKT_WORLD_FAST
+    ),
     "affekt-head": NamedRecipe(
         "A new head on the frozen network of affekt: for few labelled pictures, in minutes, with no download.",
         AFFEKT_HEAD,
