@@ -88,7 +88,7 @@ def prefetch(
 ) -> Iterator[Result]:
     """Yield the function's result for each item, in order.
 
-    No result waits for items that come later, as long as they take: a camera's frame is answered before the next. Items
+    A result that is ready waits until the next item is taken, so that of a slow source it comes one item late. Items
     are taken in this thread, and at most so many, or of so many bytes by their `size`, are under way.
     """
     waiting: deque[tuple[Future[Result], int]] = deque()

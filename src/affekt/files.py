@@ -93,17 +93,21 @@ def _is_running(process: int) -> bool:
     return True
 
 
-def require_folder(out: Path) -> None:
-    """Refuse an `out` that cannot become a folder: a file is in its way, or nobody may write there.
+def require_folder(out: Path, option: str = "out") -> None:
+    """Refuse an `out`, or another option, that cannot become a folder: a file is there, or nobody may write.
 
     Raises:
         ConfigError: it is so.
     """
     existing = next(place for place in (out.absolute(), *out.absolute().parents) if place.exists())
     if not existing.is_dir():
-        raise ConfigError(f"expected a folder as out, {out}, got the file {existing}; type: --out {existing}-folder")
+        raise ConfigError(
+            f"expected a folder as {option}, {out}, got the file {existing}; type: --{option} {existing}-folder"
+        )
     if not os.access(existing, os.W_OK):
-        raise ConfigError(f"expected a folder that can be written as out, {out}, got {existing}; type: --out NAME")
+        raise ConfigError(
+            f"expected a folder that can be written as {option}, {out}, got {existing}; type: --{option} NAME"
+        )
 
 
 def affekt_home() -> Path:

@@ -2,8 +2,10 @@
 
 import io
 import json
+import signal
 import sys
 import time
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from affekt.analysis.analyzer import Answer
 from affekt.analysis.prediction_run import (
     ROWS_PER_PIECE,
+    _until_interrupted,
     _with_progress,
     check_table,
     scan_table,
@@ -98,6 +101,24 @@ def test_a_file_that_affekt_did_not_write_is_written_over_by_force_alone(tmp_pat
     check_table(tmp_path / "empty.csv")
     results.write_csv(tmp_path / "a.csv")
     check_table(tmp_path / "a.csv")
+    results.write_csv(tmp_path / "like*a[1].csv")
+    check_table(tmp_path / "like*a[1].csv")
+
+
+def test_ctrl_c_ends_a_camera_before_its_first_answer_and_nothing_else():
+    ended, usual = [], signal.getsignal(signal.SIGINT)
+    analyzer = SimpleNamespace(stop=lambda: ended.append(True))
+
+    def answers():
+        yield Answer("a.png", [empty_row("a.png", "no_face")], ends=True)
+        signal.raise_signal(signal.SIGINT)
+        yield Answer("camera:0", [empty_row("camera:0", "no_face")], ends=True)
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        list(_until_interrupted(answers(), ["a.png", "camera:0", "b.png"], analyzer))
+    assert ended == [True]
+    assert signal.getsignal(signal.SIGINT) is usual
 
 
 class Terminal(io.StringIO):

@@ -294,7 +294,9 @@ def test_wrong_times_and_timelines_without_a_table_are_refused(pictures, small_m
     with pytest.raises(SystemExit) as stop:
         run(pictures, "--model", small_model, *arguments)
     assert stop.value.code == 2
-    assert capsys.readouterr().err.startswith(f"affekt: {sentence}")
+    told = capsys.readouterr()
+    assert told.err.startswith(f"affekt: {sentence}")
+    assert told.out == "", "a header alone would look like an empty table"
 
 
 def test_times_may_have_units():
@@ -303,6 +305,7 @@ def test_times_may_have_units():
     assert in_seconds(typed) == seconds
     assert in_seconds(seconds) == seconds
     assert in_seconds(["--fps", "5"]) == ["--every-s", "0.2"]
+    assert in_seconds(["--stop-after", "inf"]) == ["--stop-after-s", "inf"], "as help has it"
     with pytest.raises(ConfigError, match=r"expected a time such as 0.2s or 200ms, got ''; type: --smooth 0.2s"):
         in_seconds(["a.mp4", "--smooth"])
 

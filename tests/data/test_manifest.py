@@ -318,7 +318,7 @@ def test_damaged_tables_are_one_sentence(tmp_path, name, content):
 
 def test_rafdb_needs_two_columns(tmp_path):
     table, importer = read_table_of("rafdb", tmp_path)
-    table.write_text("image;label\ntrain_00001_aligned.jpg;5\n")
+    table.write_text("image\ntrain_00001_aligned.jpg\n")
     with pytest.raises(DataError, match="columns of pictures and labels"):
         importer.list_rows()
 

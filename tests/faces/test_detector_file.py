@@ -5,6 +5,7 @@ import hashlib
 import http.client
 import http.server
 import io
+import shlex
 import ssl
 import threading
 import time
@@ -71,7 +72,7 @@ def test_a_damaged_file_is_named(home):
     assert str(place) in str(caught.value)
 
 
-def test_without_a_network_the_advice_of_the_error_works(home, monkeypatch):
+def test_without_a_network_the_advice_of_the_error_works(home, monkeypatch, capsys):
     """One machine fetches and prepares a folder, the other takes it."""
     answering(monkeypatch, urllib.error.URLError("no route"))
     with pytest.raises(ModelError, match="no route; type: affekt setup --from DIR") as caught:
@@ -79,12 +80,22 @@ def test_without_a_network_the_advice_of_the_error_works(home, monkeypatch):
     assert "affekt setup --to DIR" in str(caught.value)
     answering(monkeypatch, CONTENT)
     monkeypatch.setenv("AFFEKT_HOME", str(home / "other machine"))
-    main(["setup", "--to", str(home / "stick")])
+    main(["setup", "--to", str(home / "my stick")])
+    typed = shlex.split(capsys.readouterr().out.rpartition("type: affekt ")[2])
     answering(monkeypatch, urllib.error.URLError("no route"))
     monkeypatch.setenv("AFFEKT_HOME", str(home / "this machine"))
-    main(["setup", "--from", str(home / "stick")])
+    main(typed)
     assert yunet_path() == home / "this machine" / "detectors" / YUNET_FILE
     assert yunet_path().read_bytes() == CONTENT
+
+
+def test_a_file_where_the_folder_is_to_be_names_the_option_that_was_typed(home, capsys):
+    (home / "taken").touch()
+    with pytest.raises(SystemExit):
+        main(["setup", "--to", str(home / "taken")])
+    told = capsys.readouterr().err
+    assert "expected a folder as to" in told
+    assert f"type: --to {home / 'taken'}-folder" in told
 
 
 def test_what_is_not_the_file_is_not_taken(home, capsys):

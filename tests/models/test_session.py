@@ -3,12 +3,15 @@
 import json
 import shutil
 import sys
+import threading
+import time
 
 import onnx
 import pytest
 from onnx import helper
 
 from affekt.errors import ModelError
+from affekt.models import session
 from affekt.models.card import CARD_FILE, ONNX_FILE
 from affekt.models.session import Session
 
@@ -71,3 +74,17 @@ def test_a_small_network_that_asks_for_all_memory_is_refused(changed, monkeypatc
     with pytest.raises(ModelError, match=r"expected .*; export it again$"):
         Session(network.parent, runtime=runtime)
     assert resource.getrlimit(resource.RLIMIT_DATA) == limit
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds what a network takes")
+def test_networks_that_are_tried_side_by_side_leave_the_limit_as_it_was(tmp_path, monkeypatch):
+    network, usual = tmp_path / "network.onnx", resource.getrlimit(resource.RLIMIT_DATA)
+    network.write_bytes(b"onnx")
+    monkeypatch.setattr(session, "open_engine", lambda *place, **options: lambda face: time.sleep(0.05))
+    trials = [threading.Thread(target=session._refuse_greedy, args=(network, None)) for _ in range(3)]
+    for trial in trials:
+        trial.start()
+        time.sleep(0.02)
+    for trial in trials:
+        trial.join()
+    assert resource.getrlimit(resource.RLIMIT_DATA) == usual

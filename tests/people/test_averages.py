@@ -123,3 +123,10 @@ def test_bins_are_aligned_to_a_marker(table):
     assert bins.filter(person="0", start_s=0.0)["rows"].item() == len(first)
     with pytest.raises(affekt.ConfigError, match=r"align_to among the markers film, got 'song'"):
         affekt.summarize(table, markers=markers, align_to="song")
+
+
+def test_shares_are_of_the_most_probable_also_where_no_expression_was_named(table):
+    named, unsure = affekt.summarize(table), affekt.summarize(table.with_columns(emotion=pl.lit(None, pl.String)))
+    shares = [f"share_{label}" for label in LABELS]
+    assert unsure.people.select(shares).equals(named.people.select(shares))
+    np.testing.assert_allclose(unsure.people.select(shares).sum_horizontal(), 1)

@@ -65,3 +65,10 @@ def test_nothing_shown_is_an_empty_table_with_all_columns():
     found = affekt.summarize(one_expression([0.2] * 30)).episodes
     assert found.is_empty()
     assert {"start_s", "apex_s", "end_s", "expression", "markers"} <= set(found.columns)
+
+
+def test_shots_that_are_not_known_cut_nothing():
+    rows = one_expression([0.9] * 20)
+    assert affekt.summarize(rows.with_columns(shot=pl.lit(None, pl.Int64))).episodes["length_s"].to_list() == [2.0]
+    half = pl.when(pl.col("time_s") < 1).then(1)
+    assert affekt.summarize(rows.with_columns(shot=half)).episodes["length_s"].to_list() == [1.0, 1.0]

@@ -25,9 +25,9 @@ def test_joining_as_the_error_advises():
 
 def test_a_csv_gives_people_names(table, tmp_path):
     names = tmp_path / "names.csv"
-    names.write_text("input,track,person\na.mp4,0,Ada\nb.mp4,0,Ada\n")
+    names.write_text("input;track;person\na.mp4;0;Ada\nb.mp4;0;Ada\n")
     people = affekt.summarize(table, join=names).people
-    assert people.select("input", "person").rows() == [("a.mp4", "1"), ("a.mp4", "Ada"), ("b/b.mp4", "Ada")]
+    assert people.select("input", "person").rows() == [("a.mp4", "Ada"), ("a.mp4", "1"), ("b/b.mp4", "Ada")]
 
 
 @pytest.mark.parametrize(
@@ -169,3 +169,62 @@ def test_inputs_that_are_left_out_are_counted(table, caplog):
     portrait = table.head(1).with_columns(input=pl.lit("a.jpg"), time_s=None, track=None)
     assert "a.jpg" not in affekt.summarize(pl.concat([table, portrait])).people["input"]
     assert caplog.messages == ["1 of the inputs are pictures, or videos without a face, and are left out"]
+
+
+def test_who_was_there_in_one_frame_alone_is_a_person_too():
+    long, once = one_expression([0.2] * 20), one_expression([0.9], track=9).with_columns(time_s=pl.lit(40.0))
+    people = affekt.summarize(pl.concat([long, once])).people
+    assert people.select("person", "rows").rows() == [("0", 20), ("9", 1)]
+    assert people["seen_s"].to_list() == pytest.approx([2.0, 0.1])
+    alone = affekt.summarize(once).people
+    assert alone.select("person", "rows", "used_s", "p_happiness").row(0) == ("9", 1, 0.0, 0.9)
+
+
+def test_people_come_in_the_order_of_their_tracks():
+    rows = pl.concat([one_expression([0.9] * 9, track=track) for track in (10, 2, 1)])
+    summary = affekt.summarize(rows)
+    assert [summary.people["person"].to_list(), summary.episodes["person"].to_list()] == [["1", "2", "10"]] * 2
+
+
+@pytest.mark.parametrize("reliable", [[1, 0] * 10, [True, False] * 10])
+def test_reliable_rows_alone_count_however_that_is_written(reliable):
+    rows = one_expression([0.8, 0.2] * 10, reliable=reliable)
+    assert affekt.summarize(rows).people.select("reliable_rows", "p_happiness").row(0) == (10, pytest.approx(0.8))
+    with pytest.raises(affekt.DataError, match="a column of another kind"):
+        affekt.summarize(rows.with_columns(reliable=pl.lit("often")))
+
+
+def test_rows_that_stand_twice_are_not_blamed_on_joining():
+    rows = one_expression([0.2] * 20)
+    with pytest.raises(affekt.ConfigError, match="the table has that row twice: keep one"):
+        affekt.summarize(pl.concat([rows, rows]))
+
+
+def test_a_track_that_a_csv_names_twice_is_refused(table, tmp_path):
+    names = tmp_path / "names.csv"
+    names.write_text("input,track,person\na.mp4,0,Ada\na.mp4,0,Eve\n")
+    with pytest.raises(affekt.ConfigError, match=r"got track 0 of a.mp4 twice; keep one row"):
+        affekt.summarize(table, join=names)
+
+
+def test_markers_without_times_are_told(table, tmp_path, caplog):
+    markers = tmp_path / "markers.csv"
+    markers.write_text("input,onset,offset,name\na.mp4,0,5,rest\n")
+    with caplog.at_level("INFO", "affekt"):
+        affekt.summarize(table, markers=markers)
+    assert "no start and end: each row means a whole video; its group columns are onset, offset" in caplog.text
+    markers.write_text("input,start,end,name,\na.mp4,0,5,rest,\n")
+    with pytest.raises(affekt.ConfigError, match="expected a name over each column"):
+        affekt.summarize(table, markers=markers)
+
+
+def test_the_centre_is_no_marker(table):
+    markers = pl.DataFrame({"input": ["a.mp4"], "start": [0], "end": [5], "name": ["centre"]})
+    with pytest.raises(affekt.ConfigError, match="rename the marker"):
+        affekt.summarize(table, markers=markers, baseline="centre")
+
+
+def test_an_end_probability_above_the_start_is_told_what_fits(table):
+    with pytest.raises(affekt.ConfigError) as error:
+        affekt.summarize(table, start_probability=0.2)
+    affekt.summarize(table, start_probability=0.2, end_probability=float(str(error.value).rpartition("try ")[2]))

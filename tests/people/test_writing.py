@@ -119,3 +119,18 @@ def test_methods_name_model_thresholds_limits_and_literature(smile, tmp_path):
     smile.write_parquet(tmp_path / "faces.parquet", metadata=said | {"card_sha256": "another"})
     assert "trained on" not in affekt.summarize(tmp_path / "faces.parquet").methods
     assert "does not say which model" in affekt.summarize(smile).methods
+
+
+def test_what_an_earlier_summary_wrote_does_not_contradict_this_one(table, tmp_path):
+    affekt.summarize(table, out=tmp_path, baseline="centre", formats=("csv", "vtt", "elan", "parquet"))
+    (tmp_path / "mine.csv").touch()
+    affekt.summarize(table, out=tmp_path, start_probability=1.0, end_probability=1.0, formats=("csv", "vtt"))
+    files = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*"))
+    tables = ["bins.csv", "codebook.csv", "episodes.csv"]
+    assert files == [*tables, "episodes/a.mp4.vtt", "episodes/b/b.mp4.vtt", "methods.md", "mine.csv", "people.csv"]
+    assert (tmp_path / "episodes" / "a.mp4.vtt").read_text() == "WEBVTT\n"
+
+
+def test_a_table_that_names_no_model_is_said_to_name_none(table, tmp_path):
+    table.write_parquet(tmp_path / "faces.parquet")
+    assert "does not say which model read the faces" in affekt.summarize(tmp_path / "faces.parquet").methods

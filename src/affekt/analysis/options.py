@@ -1,6 +1,7 @@
 """The options of an analyzer, the same for `affekt.load`, `affekt.predict` and the command `affekt predict`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from numbers import Integral, Real
 from typing import Literal, TypedDict
 
 from affekt.errors import ConfigError
@@ -42,11 +43,11 @@ class AnalyzerOptions:
 
     def __post_init__(self) -> None:
         """Refuse values that are out of their range."""
-        for name in ("longest_side", "min_confidence", "every_s", "stop_after_s", "detect_every", "smooth_s"):
-            value = getattr(self, name)
-            if isinstance(value, str):
-                usual = getattr(type(self), name) or 0.2
-                raise ConfigError(f"expected {name} as a number, got {value!r}; type: {name}={usual}")
+        for name, usual in ((each.name, each.default) for each in fields(self) if each.name != "runtime"):
+            value, is_whole = getattr(self, name), isinstance(usual, int)
+            if isinstance(value, bool) or not isinstance(value, Integral if is_whole else Real):
+                kind, instead = ("a whole number", usual or 2) if is_whole else ("a number", usual or 0.2)
+                raise ConfigError(f"expected {name} as {kind}, got {value!r}; type: {name}={instead}")
         # A side below 32 pixels holds no anchor of YuNet's coarsest scale.
         for name, is_in_range, expected, hint in (
             ("longest_side", self.longest_side >= 32, "longest_side of at least 32 pixels", "640 is usual"),

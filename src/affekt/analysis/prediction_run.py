@@ -7,7 +7,7 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from itertools import chain, groupby, islice
@@ -70,9 +70,10 @@ class PredictionRun:
         self.copies = AnnotatedCopies(self.names, folder=folder, timelines=timelines)
         self.faces: FaceFinder = faces
         self.origin = self.analyzer.session.card.valence_arousal_origin
-        is_smoothed = options.smooth_s and any(map(is_video, self.names))
+        self.videos = frozenset(filter(is_video, self.names))
+        is_smoothed = options.smooth_s and self.videos
         self.schema = SMOOTHED_SCHEMA if is_smoothed else SCHEMA
-        self.summary = Summary()
+        self.summary = Summary(self.videos)
 
     def answers(self) -> Iterator[Answer]:
         """Yield the rows of each picture and each frame as they come, and keep none."""
@@ -117,7 +118,7 @@ class PredictionRun:
         names, done = self.names, ledger.units if ledger is not None else 0
         records = ledger.records() if ledger is not None else ()
         kept = ((Answer(name, rows, ends), True) for (name, rows, _), ends in records)
-        answers = _until_interrupted(self.analyzer.answers(names[done:], faces=self.faces), self.analyzer)
+        answers = _until_interrupted(self.analyzer.answers(names[done:], faces=self.faces), names[done:], self.analyzer)
         fresh = ((answer, False) for answer in _with_progress(answers, len(names), done))
         for answer, is_kept in chain(kept, fresh):
             if ledger is not None and not is_kept:
@@ -174,31 +175,43 @@ class PredictionRun:
             logger.info("wrote annotated copies into %s", self.copies.folder)
         if self.copies.timelines is not None and not self.copies.videos:
             logger.info("a timeline is of videos, and none is among the inputs")
+        for note in self.analyzer.notes:
+            logger.info("%s", note.partition(":")[0])
         for line in self.summary.lines(self.origin, told_of_passed_over(self.passed_over)):
             logger.info("%s", line)
 
 
-def _until_interrupted(answers: Iterator[Answer], analyzer: Analyzer) -> Iterator[Answer]:
-    """Let the first Ctrl-C end a camera, so that its rows are kept; the second stops affekt as everywhere."""
+def _until_interrupted(answers: Iterator[Answer], names: Sequence[str], analyzer: Analyzer) -> Iterator[Answer]:
+    """Let the first Ctrl-C end a camera, so that its rows are kept; the second stops affekt as everywhere.
+
+    It may come before the camera's first frame is answered, so it is waited for once the input before is done.
+    """
     usual = signal.getsignal(signal.SIGINT)
 
     def end(signal_number: int, frame: object) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         analyzer.stop()
 
+    def begin(name: str | None) -> None:
+        signal.signal(signal.SIGINT, end if name is not None and is_camera(name) else usual)
+
     # Python takes signals in its main thread alone.
-    filming, can_stop = False, threading.current_thread() is threading.main_thread()
+    if threading.current_thread() is not threading.main_thread() or not any(map(is_camera, names)):
+        yield from answers
+        return
+    waiting, is_told = iter(names), False
+    begin(next(waiting))
     try:
         for answer in answers:
-            if is_camera(answer.input) and can_stop and filming == answer.ends:
-                filming = not answer.ends
-                signal.signal(signal.SIGINT, end if filming else usual)
-                if filming:
-                    logger.info("the camera runs until Ctrl-C")
+            if is_camera(answer.input) and not (answer.ends or is_told):
+                logger.info("the camera runs until Ctrl-C")
+                is_told = True
             yield answer
+            if answer.ends:
+                begin(next(waiting, None))
+                is_told = False
     finally:
-        if filming:
-            signal.signal(signal.SIGINT, usual)
+        signal.signal(signal.SIGINT, usual)
 
 
 def _with_progress(answers: Iterator[Answer], total: int, done: int) -> Iterator[Answer]:
@@ -254,9 +267,8 @@ def check_table(out: Path, *, force: bool = False) -> None:
 
 def _is_own(table: Path) -> bool:
     """Whether a file has the columns of a table of results, whichever affekt wrote it."""
-    _, scan = FORMATS[table.suffix.lower()]
     try:
-        return set(scan(table).collect_schema()) >= OWN_COLUMNS
+        return set(_scan(table).collect_schema()) >= OWN_COLUMNS
     except (pl.exceptions.PolarsError, OSError):
         return False
 
@@ -285,9 +297,12 @@ def write_table(
 
 def scan_table(table: Path, schema: pl.Schema) -> pl.LazyFrame:
     """Open a finished table without reading it into memory."""
+    return _scan(table) if table.suffix.lower() == ".parquet" else _scan(table, schema=schema)
+
+
+def _scan(table: Path, **options: Any) -> pl.LazyFrame:  # noqa: ANN401  of the format
     _, scan = FORMATS[table.suffix.lower()]
-    name = glob.escape(str(table))  # polars takes it for a pattern
-    return scan(name) if scan is pl.scan_parquet else scan(name, schema=schema)
+    return scan(glob.escape(str(table)), **options)  # polars takes a name for a pattern
 
 
 def _pieces(rows: Iterator[Row], schema: pl.Schema) -> Iterator[pl.DataFrame]:

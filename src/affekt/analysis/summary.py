@@ -1,11 +1,11 @@
 """What a run tells the person who started it: a line per input, and counts at the end, pictures and videos apart."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from affekt.analysis.analyzer import Answer
-from affekt.analysis.inputs import is_camera, is_video
+from affekt.analysis.inputs import is_camera
 from affekt.analysis.rows import Row, origin_words
 from affekt.labels import LABELS
 from affekt.terminal import printable, text_table
@@ -15,13 +15,16 @@ CAMERA_LINES_S = 1.0
 NO_FACE = "(if each is a face already: --faces whole, or faces='whole')"
 
 
-def told(answers: Iterable[Answer]) -> Iterator[str]:
-    """Yield a line for each picture, one for each face where it has several, and lines for each person of a video."""
+def told(answers: Iterable[Answer], videos: Collection[str]) -> Iterator[str]:
+    """Yield a line for each picture, one for each face where it has several, and lines for each person of a video.
+
+    `videos` are those of the inputs that are videos or cameras.
+    """
     people: defaultdict[int, list[Row]] = defaultdict(list)
     frames, due_s = 0, 0.0
     for answer in answers:
         time_s = answer.rows[0]["time_s"] if answer.rows else None
-        if not is_video(answer.input):
+        if answer.input not in videos:
             yield f"{printable(answer.input)}: {_seen(answer.rows)}"
             continue
         if time_s is not None:
@@ -98,6 +101,8 @@ class Counts:
 class Summary:
     """Counts over the rows of many inputs."""
 
+    video_names: Collection[str] = ()
+    """Those of the inputs that are videos or cameras."""
     pictures: Counts = field(default_factory=Counts)
     videos: Counts = field(default_factory=Counts)
     problems: Counter[str] = field(default_factory=Counter)
@@ -110,7 +115,7 @@ class Summary:
 
     def add(self, answer: Answer) -> None:
         """Count the rows of one picture or frame."""
-        rows, found = answer.rows, self.videos if is_video(answer.input) else self.pictures
+        rows, found = answer.rows, self.videos if answer.input in self.video_names else self.pictures
         found.inputs += answer.ends
         found.frames += any(row["time_s"] is not None for row in rows)
         found.faces += sum(row["status"] == "ok" for row in rows)

@@ -70,10 +70,11 @@ def _predict(*, out: str | Path | None, csv_safe: bool, force: bool, **options: 
     if out is not None and str(out) != "-":
         run.write(Path(out), csv_safe=csv_safe, force=force)
     elif out is None and sys.stdout.isatty():
-        for line in told(run.answers()):
+        for line in told(run.answers(), run.videos):
             tqdm.write(line, file=sys.stdout)
         print(THE_REST, file=sys.stderr)
     else:
+        run.copies.check(has_table=False)  # before a header makes the output look like an empty table
         print(",".join(run.schema), flush=True)
         for answer in run.answers():
             rows = pl.DataFrame(answer.rows, schema=run.schema)
@@ -106,7 +107,7 @@ def _seconds(option: str, value: str) -> str:
         time_s = -1.0
     if option == "--fps" and not 0 < time_s < float("inf"):
         raise ConfigError(f"expected --fps above 0 frames per second, got {value}; type: --fps 5")
-    if not 0 <= time_s < float("inf"):
+    if not 0 <= time_s < float("inf") and (option, time_s) != ("--stop-after", float("inf")):
         raise ConfigError(f"expected a time such as 0.2s or 200ms, got {value!r}; type: {option} 0.2s")
     return str(time_s)
 

@@ -1,5 +1,6 @@
 """`affekt setup`: the face detector's file, on this machine or for one without a network."""
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -28,11 +29,12 @@ def main(arguments: list[str]) -> None:
     """Run the command."""
     command = parsed(SetupCommand, arguments, "affekt setup")
     if command.to is not None:
-        require_folder(command.to)
+        require_folder(command.to, "to")
     if command.source is not None:
         copy_detector(command.source / YUNET_FILE, kept_path())
     place = yunet_path()
     print(f"the face detector is at {place}")
     if command.to is not None:
         copy_detector(place, command.to / YUNET_FILE)
-        print(f"copied it into {command.to}; on the other machine, type: affekt setup --from {command.to}")
+        folder = shlex.quote(str(command.to))
+        print(f"copied it into {command.to}; on the other machine, wherever it is, type: affekt setup --from {folder}")

@@ -278,16 +278,18 @@ def read_row_rgb(row: dict[str, object]) -> np.ndarray:
         raise PictureError(f"picture of {row.get('source_id')}: {error}") from error
 
 
-def read_text_table(
-    path: Path, what: str, instead: str, needed: Iterable[str] = (), *, separator: str = ","
-) -> pl.DataFrame:
+def read_text_table(path: Path, what: str, instead: str, needed: Iterable[str] = ()) -> pl.DataFrame:
     """Read a csv file with a header as text: what a cell becomes is decided where its meaning is known.
 
-    Spaces around names and cells, which Kaggle's tables have, are left out; empty cells are null. Errors say `what` the
+    Semicolons may stand between the cells, as where the comma is the decimal mark. Spaces around names and cells, which
+    Kaggle's tables have, are left out; empty cells are null. Errors say `what` the
     file should be, as in "a predictions table", and what to do `instead`; the `needed` columns must be there.
     """
     _refuse_absent(path, what, instead)
     try:
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
+            header = file.readline()
+        separator = ";" if ";" in header and "," not in header else ","
         table = pl.read_csv(path, infer_schema=False, separator=separator, glob=False)
         # polars appends this to the second of two equal names.
         counts = Counter(re.sub(r"_duplicated_[0-9]+$", "", name).strip() for name in table.columns)

@@ -132,14 +132,14 @@ def _why(error: OSError | http.client.HTTPException) -> str:
         return f"{error.code} {' '.join(str(reason).split())};"
     if isinstance(error, urllib.error.URLError) and urllib.request.getproxies().get("https"):
         return f"{reason} from the proxy that HTTPS_PROXY names; mend or unset it, or"
-    return f"{' '.join(str(reason).split())};"
+    return f"{' '.join(str(getattr(reason, 'strerror', None) or reason).split())};"
 
 
 def _not_had(got: str) -> ModelError:
     return ModelError(
         f"expected the face detector's file from github.com, got {got} type: affekt setup --from DIR, with the folder "
-        "that affekt setup --to DIR made on another machine, or say that each picture is a face already: faces whole "
-        "to predict, faces given to import"
+        "that affekt setup --to DIR made on another machine; or, if each picture is a face already, affekt predict "
+        "--faces whole (faces='whole'), affekt data import --faces given"
     )
 
 

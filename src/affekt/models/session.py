@@ -2,6 +2,7 @@
 
 import re
 import sys
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,11 +42,20 @@ class Affect:
         return Affect(*(None if part is None else part[faces] for part in (self.probabilities, self.valence_arousal)))
 
 
+_trying = threading.Lock()
+"""The limit is the process's: a second trial would take that of the first for the usual one, and leave it behind."""
+
+
 def _refuse_greedy(network: Path, face: np.ndarray) -> None:
     """Refuse a stranger's network that takes far more memory than its size asks for, which a line of it can do.
 
     It is tried in onnxruntime, which outlives a refusal of the system; only Linux can be told to refuse.
     """
+    with _trying:
+        _try_within_memory(network, face)
+
+
+def _try_within_memory(network: Path, face: np.ndarray) -> None:
     most, usual = MOST_BYTES + BYTES_PER_BYTE * network.stat().st_size, None
     if sys.platform == "linux":
         taken = re.search(r"VmData:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="utf-8"))

@@ -21,11 +21,14 @@ LEAST_BLOCKS, MOST_BLOCKS = 5, 1000
 
 
 def with_shares(rows: pl.DataFrame) -> pl.DataFrame:
-    """Add a column per expression: 1 where the row names it, 0 where not, empty where the model names none."""
-    named = pl.when(pl.col("p_neutral").is_not_null() | pl.col("emotion").is_not_null())
+    """Add a column per expression: 1 where it is the most probable, 0 where not, empty where the model names none.
+
+    A face that was too unsure to be named in the table has a most probable expression, too.
+    """
+    best = pl.Series(np.array(LABELS)[rows.select(PROBABILITY_COLUMNS).to_numpy().argmax(axis=1)])
+    named = pl.when(pl.col("p_neutral").is_not_null()).then(best).otherwise(pl.col("emotion").cast(pl.String))
     return rows.with_columns(
-        named.then((pl.col("emotion") == label).fill_null(False).cast(pl.Float64)).alias(share)
-        for label, share in zip(LABELS, SHARES, strict=True)
+        (named == label).cast(pl.Float64).alias(share) for label, share in zip(LABELS, SHARES, strict=True)
     )
 
 

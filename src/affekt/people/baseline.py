@@ -32,6 +32,8 @@ def with_baseline(
     who = pl.when("is_named").then("person").otherwise(pl.concat_str("input", "person", separator="\0")).alias("who")
     rows = rows.with_columns(who)
     resting = rows.filter("used")
+    if baseline == CENTRE and CENTRE in intervals["marker"]:
+        raise ConfigError(f"expected no marker called {CENTRE}, which is all of a person's frames; rename the marker")
     if baseline != CENTRE:
         marked = intervals.filter(pl.col("marker") == baseline).select("input", "start_s", "end_s")
         if marked.is_empty():

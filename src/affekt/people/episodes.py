@@ -20,14 +20,14 @@ SCHEMA = pl.Schema(
 
 
 def find_episodes(rows: pl.DataFrame, options: SummaryOptions) -> pl.DataFrame:
-    """Return the episodes of rows in order that are all used, sorted by input, person and start.
+    """Return the episodes of rows in order that are all used, in the order of the rows they start at.
 
     An episode is a stretch of one piece in which the probability is at least `end_probability` throughout and at least
     `start_probability` once: hysteresis with two thresholds (Canny 1986), so that noise around one threshold does not
     cut an episode into many. It ends when the next frame is shown.
     """
     found = pl.concat([_of(label, rows, options) for label in EXPRESSIONS])
-    return found.sort("input", "person", "start_s", "expression")
+    return found.sort("row", "expression").drop("row")
 
 
 def _of(label: str, rows: pl.DataFrame, options: SummaryOptions) -> pl.DataFrame:
@@ -35,7 +35,7 @@ def _of(label: str, rows: pl.DataFrame, options: SummaryOptions) -> pl.DataFrame
     time_s, seen_s, piece = (rows[name].to_numpy() for name in ("time_s", "seen_s", "piece"))
     first, last = _stretches(p >= options.end_probability, piece)
     if not len(first):
-        return SCHEMA.to_frame()
+        return SCHEMA.to_frame().with_columns(pl.lit(None, pl.Int64).alias("row"))
     # A row more, so that the last stretch may end with the rows.
     bounds = np.column_stack([first, last + 1]).ravel()
     peak = np.maximum.reduceat(np.append(p, 0.0), bounds)[::2]
@@ -53,7 +53,7 @@ def _of(label: str, rows: pl.DataFrame, options: SummaryOptions) -> pl.DataFrame
     times = {"apex_s": time_s[apex], "end_s": end_s, "length_s": end_s - time_s[first]}
     shown = {"mean_probability": mean, "peak_probability": peak, "mean_valence": valence, "mean_arousal": arousal}
     found = place.with_columns(pl.Series(name, values) for name, values in (times | shown).items())
-    return found.cast(SCHEMA)  # pyright: ignore[reportArgumentType]
+    return found.cast(SCHEMA).with_columns(pl.Series("row", first))  # pyright: ignore[reportArgumentType]
 
 
 def _stretches(above: np.ndarray, piece: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -4,6 +4,7 @@ An empty input means every input, an empty start the first frame, an empty end t
 and participant is enough to carry groups along.
 """
 
+import logging
 from pathlib import Path
 
 import polars as pl
@@ -13,7 +14,10 @@ from affekt.errors import ConfigError
 from affekt.people.codebook import MEANINGS
 from affekt.people.rows import inputs_meant
 
+logger = logging.getLogger(__name__)
+
 OWN = ("input", "start", "end", "name")
+LEAST_S = 1e-3
 INTERVAL = ("input", "marker", "start_s", "end_s")
 
 
@@ -23,7 +27,9 @@ def read_markers(markers: str | Path | pl.DataFrame | None, rows: pl.DataFrame) 
     Without markers each input is one interval. Times are in seconds from the first frame; a comma may be the decimal
     mark, and semicolons may stand between the cells.
     """
-    lengths = rows.group_by("input").agg((pl.col("time_s") + pl.col("seen_s")).max().alias("length_s")).sort("input")
+    # A video ends after its last frame, even one frame that was shown for no time that is known.
+    ends = (pl.col("time_s") + pl.col("seen_s").clip(lower_bound=LEAST_S)).max()
+    lengths = rows.group_by("input").agg(ends.alias("length_s")).sort("input")
     if markers is None:
         whole = lengths.with_columns(pl.lit("all").alias("marker"), pl.lit(0.0).alias("start_s"))
         return whole.select("input", "marker", "start_s", pl.col("length_s").alias("end_s")), []
@@ -49,7 +55,7 @@ def read_markers(markers: str | Path | pl.DataFrame | None, rows: pl.DataFrame) 
         found = bad.row(0, named=True)
         raise ConfigError(
             f"expected each marker to end after its start in {path}, got {found['marker']!r} of {found['input']} from "
-            f"{found['start_s']:g} to {found['end_s']:g} s; mend the row"
+            f"{found['start_s']:g} to {found['end_s']:g} s, where an empty end is the last face; mend the row"
         )
     return intervals.drop("length_s").sort("input", "start_s", maintain_order=True), groups
 
@@ -67,12 +73,16 @@ def _text(markers: str | Path | pl.DataFrame, path: Path) -> pl.DataFrame:
         table = markers.with_columns(pl.all().cast(pl.String))
     else:
         instead = "columns are input, start, end, name, and any groups"
-        semicolons = path.is_file() and ";" in path.read_text(encoding="utf-8-sig", errors="replace").partition("\n")[0]
-        table = read_text_table(path, "a csv of markers", instead, separator=";" if semicolons else ",")
+        table = read_text_table(path, "a csv of markers", instead)
     if "input" not in table.columns and "name" not in table.columns:
         raise ConfigError(
             f"expected the columns input, start, end and name in {path}, got {', '.join(table.columns)}; name them so"
         )
+    if "" in table.columns:
+        raise ConfigError(f"expected a name over each column in {path}, got none over one; name it, or take it out")
+    if "start" not in table.columns and "end" not in table.columns:
+        groups = ", ".join(name for name in table.columns if name not in OWN) or "none"
+        logger.info("%s has no start and end: each row means a whole video; its group columns are %s", path, groups)
     return table.with_columns(pl.lit(None, pl.String).alias(name) for name in OWN if name not in table.columns)
 
 

@@ -39,7 +39,7 @@ def methods_text(metadata: dict[str, str], options: SummaryOptions, *, is_filter
 
 
 def _reading(metadata: dict[str, str], card: Card | None) -> str:
-    if not metadata:
+    if "model" not in metadata:
         return f"The table was summarised with affekt {__version__}; it does not say which model read the faces."
     sentences = [
         f"Faces were read with affekt {metadata.get('affekt_version', 'of an unknown version')} and its model "

@@ -55,7 +55,7 @@ class SummaryOptions:
         start, end, infinite = self.start_probability, self.end_probability, float("inf")
         for name, is_in_range, expected, hint in (
             ("start_probability", 0 < start <= 1, "a start_probability above 0, up to 1", "0.5 is usual"),
-            ("end_probability", 0 < end <= start, f"an end_probability above 0, up to {start}", "0.3 is usual"),
+            ("end_probability", 0 < end <= start, f"an end_probability above 0, up to {start}", f"try {0.6 * start:g}"),
             ("least_episode_s", 0 <= self.least_episode_s < infinite, "least_episode_s of 0 or more", "0 keeps all"),
             ("longest_gap_s", 0 < self.longest_gap_s < infinite, "longest_gap_s above 0 seconds", "1 is usual"),
             ("bin_s", 0 < self.bin_s < infinite, "bin_s above 0 seconds", "1 is usual"),

@@ -4,7 +4,7 @@ The columns that are added:
 
 | column | holds |
 |---|---|
-| person | whose face it is: the lowest of the tracks that were joined, or a name that a csv gave, as text |
+| person | whose face it is: the first of the tracks that were joined, or a name that a csv gave, as text |
 | piece | number of the stretch of frames without a long gap, a cut or a change of track; episodes never cross it |
 | seen_s | seconds until the person's next row, or the usual step between rows before a gap and at the end |
 | used | whether the row's scores count: `reliable` where the table has that column, else all |
@@ -59,6 +59,7 @@ def people_rows(frame: pl.LazyFrame, join: str | Path | None, longest_gap_s: flo
     names = frame.collect_schema().names()
     if absent := [name for name in NEEDED if name not in names]:
         raise DataError(f"expected {WHAT}, got one without {', '.join(absent)}; {INSTEAD}")
+    reliable = pl.col("reliable").cast(pl.Boolean)
     rows = frame.filter(pl.col("status") == "ok", pl.col("time_s").is_not_null(), pl.col("track").is_not_null()).select(
         pl.col("input"),
         pl.col("time_s").cast(pl.Float64),
@@ -66,8 +67,8 @@ def people_rows(frame: pl.LazyFrame, join: str | Path | None, longest_gap_s: flo
         *((pl.col(name) if name in names else pl.lit(None).alias(name)).cast(pl.Float64) for name in SCORES),
         (pl.col("emotion") if "emotion" in names else pl.lit(None)).cast(pl.Enum(LABELS)).alias("emotion"),
         (pl.col("shot") if "shot" in names else pl.lit(0)).alias("shot"),
-        *([pl.col("reliable")] if "reliable" in names else []),
-        (pl.col("reliable").fill_null(value=False) if "reliable" in names else pl.lit(True)).alias("used"),
+        *([reliable.alias("reliable")] if "reliable" in names else []),
+        (reliable.fill_null(value=False) if "reliable" in names else pl.lit(True)).alias("used"),
     )
     try:
         rows = rows.collect()
@@ -76,25 +77,30 @@ def people_rows(frame: pl.LazyFrame, join: str | Path | None, longest_gap_s: flo
         raise DataError(f"expected {WHAT}, got a column of another kind: {reason}; {INSTEAD}") from error
     if rows.is_empty():
         raise DataError(f"expected faces in videos, got none in the table; {INSTEAD}")
-    return timed(_joined(rows, join).sort("input", "person", "time_s"), longest_gap_s)
+    in_order = ("input", pl.col("track").min().over(PERSON), "person", "time_s")
+    return timed(_joined(rows, join).sort(in_order), longest_gap_s)
 
 
 def timed(rows: pl.DataFrame, longest_gap_s: float) -> pl.DataFrame:
     """Add `seen_s` and `piece` to rows in order."""
     step_s = (pl.col("time_s").shift(-1) - pl.col("time_s")).over(PERSON)
     rows = rows.with_columns(step_s.alias("seen_s"))
-    usual_s = pl.col("seen_s").median().over(PERSON).fill_null(0.0)
+    # Who is there in one frame alone was seen for as long as others in a frame.
+    usual_s = pl.coalesce(pl.col("seen_s").median().over(PERSON), pl.col("seen_s").median().over("input"), pl.lit(0.0))
     is_gap = (pl.col("seen_s") > pl.max_horizontal(pl.lit(longest_gap_s), 1.5 * usual_s)).fill_null(True)
-    ends = is_gap | (pl.col("track").shift(-1) != pl.col("track")) | (pl.col("shot").shift(-1) != pl.col("shot"))
+    ends = is_gap | (pl.col("track").shift(-1) != pl.col("track")) | pl.col("shot").shift(-1).ne_missing(pl.col("shot"))
     rows = rows.with_columns(
         ends.shift(1, fill_value=False).cum_sum().alias("piece"),
         pl.when(is_gap).then(usual_s).otherwise("seen_s").alias("seen_s"),
     )
     if len(twice := rows.filter((pl.col("time_s").shift(-1) == pl.col("time_s")).over(PERSON))):
         first = twice.row(0, named=True)
+        there = rows.filter(pl.all_horizontal(pl.col(name) == first[name] for name in (*PERSON, "time_s")))
+        is_joined = there["track"].n_unique() > 1
+        instead = "leave one of their tracks out of join" if is_joined else "the table has that row twice: keep one"
         raise ConfigError(
             f"expected a person to be at one place at a time, got several faces of person {first['person']} at "
-            f"{first['time_s']:g} s of {first['input']}; leave one of their tracks out of join"
+            f"{first['time_s']:g} s of {first['input']}; {instead}"
         )
     return rows
 
@@ -143,6 +149,9 @@ def _named(path: Path, rows: pl.DataFrame) -> pl.DataFrame:
         table = table.select("input", pl.col("track").cast(pl.Int64), pl.col("person").alias("name"))
     except pl.exceptions.PolarsError as error:
         raise ConfigError(f"expected whole numbers as track in {path}, got {error}; mend the column") from error
+    if len(twice := table.filter(table.select("input", "track").is_duplicated())):
+        name, track = twice.row(0)[:2]
+        raise ConfigError(f"expected each track once in {path}, got track {track} of {name} twice; keep one row")
     return table.with_columns(inputs_meant(table["input"], rows["input"], path))
 
 

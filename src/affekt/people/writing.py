@@ -12,6 +12,9 @@ from affekt.files import require_folder, written_whole
 from affekt.people.codebook import MEANINGS
 from affekt.people.options import SummaryOptions
 
+TABLES = ("people", "episodes", "bins", "baseline", "codebook")
+METHODS = "methods.md"
+"""By this file a folder is known to hold a summary."""
 DIGITS = 6
 MOST_ROWS = 1_048_575
 """Of a sheet in Excel, below its header."""
@@ -20,6 +23,7 @@ MOST_ROWS = 1_048_575
 def write_tables(tables: dict[str, pl.DataFrame], methods: str, out: Path, options: SummaryOptions) -> list[Path]:
     """Write the tables in the formats asked for, `codebook` among them, and `methods.md`; return the files."""
     require_folder(out)
+    is_earlier = (out / METHODS).is_file()
     rounded = {name: _rounded(table) for name, table in tables.items()}
     written = []
     if "csv" in options.formats:
@@ -30,11 +34,22 @@ def write_tables(tables: dict[str, pl.DataFrame], methods: str, out: Path, optio
         written.append(_write_xlsx(rounded, out / "summary.xlsx"))
     for kind, ending, text in (("vtt", ".vtt", _vtt), ("elan", ".txt", _elan)):
         if kind in options.formats:
-            written += _write_episodes(tables["episodes"], out / "episodes", ending, text)
-    written.append(out / "methods.md")
+            inputs = tables["people"]["input"].unique(maintain_order=True).to_list()
+            written += _write_episodes(tables["episodes"], inputs, out / "episodes", ending, text)
+    if is_earlier:
+        _remove_stale(out, {*written})
+    written.append(out / METHODS)
     with written_whole(written[-1]) as temporary:
         temporary.write_text(methods, encoding="utf-8")
     return written
+
+
+def _remove_stale(out: Path, written: set[Path]) -> None:
+    """Remove the files of an earlier summary that this one does not write: they would contradict it."""
+    tables = [out / f"{name}{ending}" for name in TABLES for ending in (".csv", ".parquet")]
+    episodes = [path for ending in (".vtt", ".txt") for path in (out / "episodes").rglob(f"*{ending}")]
+    for path in {*tables, out / "summary.xlsx", *episodes} - written:
+        path.unlink(missing_ok=True)
 
 
 def _rounded(table: pl.DataFrame) -> pl.DataFrame:
@@ -80,14 +95,14 @@ def _write_xlsx(tables: dict[str, pl.DataFrame], path: Path) -> Path:
 
 
 def _write_episodes(
-    episodes: pl.DataFrame, folder: Path, ending: str, text: Callable[[pl.DataFrame], str]
+    episodes: pl.DataFrame, inputs: list[str], folder: Path, ending: str, text: Callable[[pl.DataFrame], str]
 ) -> list[Path]:
     written: list[Path] = []
-    for (name,), own in episodes.partition_by("input", as_dict=True, maintain_order=True).items():
-        path = place_below(folder, str(name), ending)
-        path = place_below(folder, str(name), ending, told_apart=True) if path in written else path
+    for name in inputs:
+        path = place_below(folder, name, ending)
+        path = place_below(folder, name, ending, told_apart=True) if path in written else path
         with written_whole(path) as temporary:
-            temporary.write_text(text(own), encoding="utf-8")
+            temporary.write_text(text(episodes.filter(pl.col("input") == name)), encoding="utf-8")
         written.append(path)
     return written
 

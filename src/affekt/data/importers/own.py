@@ -239,7 +239,7 @@ class Csv:
                 f"expected further columns of {self.root} in groups, got {', '.join(wrong)}; choose among "
                 f"{', '.join(further)}"
             )
-        return list(self.groups)
+        return list(dict.fromkeys(self.groups))
 
     def _numbers(self, rows: pl.DataFrame, name: str) -> pl.Series:
         numbers, text = rows[name].cast(pl.Float64, strict=False).fill_nan(None), rows[name]
