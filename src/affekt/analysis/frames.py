@@ -16,7 +16,7 @@ from affekt.analysis.options import AnalyzerOptions
 from affekt.analysis.tracking import FaceTracker
 from affekt.cores import Budget
 from affekt.errors import ConfigError, PictureError
-from affekt.faces.detection import CascadeDetector, FaceDetector
+from affekt.faces.detection import LANDMARKS, CascadeDetector, FaceDetector
 from affekt.faces.pictures import Decoded, read_picture, rgb_of_array, rgb_of_image
 from affekt.faces.preprocessing import Preprocessing, crop_face
 
@@ -28,6 +28,7 @@ Picture = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | 
 """A path, encoded bytes, an open binary file, a Pillow picture, or an array; a path may be a video's or a camera."""
 PIXELS_AT_ONCE = Budget(150e6)
 """Pixels of files that are decoded and searched at a time, at some ten bytes each, however many cores there are."""
+LANDMARKS_SHAPE = (len(LANDMARKS), 2)
 PATH = (str, os.PathLike)
 ENCODED = (bytes, bytearray, memoryview)
 PICTURE = (*PATH, *ENCODED, Image.Image, np.ndarray)
@@ -69,6 +70,8 @@ class DetectedFaces:
     """(faces, 4) in pixels of the picture as it is displayed."""
     score: np.ndarray
     """(faces,) of the detector in 0-1, nan where it gives none."""
+    landmarks_xy: np.ndarray
+    """(faces, 5, 2) in pixels of the picture, in the order of `detection.LANDMARKS`; nan where nobody gives them."""
     track: np.ndarray | None = None
     """(faces,) numbers of the people, in a video."""
     followed_in: np.ndarray | None = None
@@ -186,7 +189,8 @@ def _detected(
     seen = replace(frame, picture=None)  # which would fill the memory while its faces wait for the network
     size = preprocessing.input_size
     no_crops, no_boxes = np.zeros((0, size, size, preprocessing.channels), np.uint8), np.zeros((0, 4), np.float32)
-    nobody = DetectedFaces(seen, no_crops, no_boxes, score=np.zeros(0, np.float32))
+    no_landmarks = np.zeros((0, *LANDMARKS_SHAPE), np.float32)
+    nobody = DetectedFaces(seen, no_crops, no_boxes, score=np.zeros(0, np.float32), landmarks_xy=no_landmarks)
     if frame.picture is None:
         return nobody
     try:
@@ -200,31 +204,43 @@ def _detected(
     if detector is None:
         height, width = image_rgb.shape[:2]
         boxes, score = np.array([[0, 0, width, height]], np.float32), np.full(1, np.nan, np.float32)
-        return replace(nobody, crops=crop_face(image_rgb, preprocessing)[None], box_xyxy=boxes, score=score)
+        whole, landmarks = crop_face(image_rgb, preprocessing)[None], np.full((1, *LANDMARKS_SHAPE), np.nan, np.float32)
+        return replace(nobody, crops=whole, box_xyxy=boxes, score=score, landmarks_xy=landmarks)
     if not frame.detects:
         return replace(nobody, followed_in=image_rgb)
     found = detector.detect(image_rgb)
     left_out = 0 if most_faces is None else max(0, len(found) - most_faces)
     found = found[np.arange(len(found) - left_out)]
     crops = crop_faces(image_rgb, found.box_xyxy, preprocessing)
-    return replace(nobody, crops=crops, box_xyxy=found.box_xyxy, score=found.score, left_out=left_out)
+    where = {"box_xyxy": found.box_xyxy, "landmarks_xy": found.landmarks_xy}
+    return replace(nobody, crops=crops, **where, score=found.score, left_out=left_out)
 
 
 def number_people(detected: Iterator[DetectedFaces], preprocessing: Preprocessing) -> Iterator[DetectedFaces]:
     """Number the people of each video, and follow them through the frames in which nobody was looked for."""
-    tracker = FaceTracker()
+    tracker, newest = FaceTracker(), None
     for faces in detected:
         time_s = faces.frame.time_s
         if faces.followed_in is not None and time_s is not None:
             boxes, track = tracker.follow(time_s)
+            where = {"box_xyxy": boxes, "landmarks_xy": _moved_with(boxes, track, newest), "track": track}
             crops = crop_faces(faces.followed_in, boxes, preprocessing)
             score = np.full(len(boxes), np.nan, np.float32)
-            faces = replace(faces, crops=crops, box_xyxy=boxes, score=score, track=track, followed_in=None)
+            faces = replace(faces, crops=crops, score=score, **where, followed_in=None)
         elif time_s is not None:
-            faces = replace(faces, track=tracker.update(faces.box_xyxy, time_s))
+            faces = newest = replace(faces, track=tracker.update(faces.box_xyxy, time_s))
         if faces.frame.ends:
-            tracker = FaceTracker()
+            tracker, newest = FaceTracker(), None
         yield faces
+
+
+def _moved_with(box_xyxy: np.ndarray, track: np.ndarray, newest: DetectedFaces | None) -> np.ndarray:
+    """Return the (faces, 5, 2) landmarks of the newest look, each face's moved as far as its box has."""
+    if newest is None or newest.track is None:
+        return np.zeros((0, *LANDMARKS_SHAPE), np.float32)
+    places = [int(np.flatnonzero(newest.track == number)[0]) for number in track]
+    moved = box_xyxy - newest.box_xyxy[places]
+    return newest.landmarks_xy[places] + (moved[:, None, :2] + moved[:, None, 2:]) / 2
 
 
 def crop_faces(image_rgb: np.ndarray, box_xyxy: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
