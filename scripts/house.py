@@ -150,6 +150,7 @@ LAYERS = (
     "training",
     "evaluation",
     "exporting",
+    "cluster",
     "server",
     "cli",
 )

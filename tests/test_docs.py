@@ -9,7 +9,6 @@ import pytest
 
 import affekt
 from affekt.analysis.options import AnalyzerOptions
-from affekt.analysis.predict import predict
 from affekt.cli.data import IMPORTERS
 from affekt.cli.demo import DemoCommand
 from affekt.cli.main import COMMANDS
@@ -17,6 +16,8 @@ from affekt.cli.models import ModelsCommand
 from affekt.cli.predict import TIMES
 from affekt.cli.setup import SetupCommand
 from affekt.cli.train import TrainCommand
+from affekt.cluster.gather import gather
+from affekt.cluster.predict import predict
 from affekt.evaluation.run import EvaluateOptions
 from affekt.exporting import export
 from affekt.models.card import SHIPPED, read_card
@@ -47,7 +48,7 @@ def options_of(command, words):
     classes |= {"models": (ModelsCommand,), "demo": (DemoCommand,), "setup": (SetupCommand,)}
     classes |= {"predict": (AnalyzerOptions,), "serve": (Settings,), "summarize": (SummaryOptions,)}
     known = {field.name for each in classes.get(command, ()) for field in dataclasses.fields(each)}
-    functions = {"export": export, "predict": predict, "summarize": summarize}
+    functions = {"export": export, "gather": gather, "predict": predict, "summarize": summarize}
     known |= set(inspect.signature(functions[command]).parameters) if command in functions else set()
     known |= {"from"} if command == "setup" else set()
     known |= {"fps", *(option.removeprefix("--") for option in TIMES)} if command == "predict" else set()

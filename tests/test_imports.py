@@ -44,7 +44,9 @@ def modules_after(code: str) -> set[str]:
     return set(run.stdout.split())
 
 
-@pytest.mark.parametrize("package", ["labels", "faces", "models", "analysis", "data", "people", "evaluation", "server"])
+@pytest.mark.parametrize(
+    "package", ["labels", "faces", "models", "analysis", "data", "people", "evaluation", "cluster", "server"]
+)
 def test_the_small_install_never_imports_torch(package):
     code = "\n".join(f"import {name}" for name in HOUSE.files if f"{name}.".startswith(f"affekt.{package}."))
     assert code
@@ -90,6 +92,7 @@ def test_help_loads_nothing_heavy(arguments):
         ["models", "--help"],
         ["predict", "--help"],
         ["summarize", "--help"],
+        ["gather", "--help"],
         ["serve", "--help"],
     ],
 )

@@ -20,7 +20,8 @@ if _typing.TYPE_CHECKING:
     from affekt.analysis.analyzer import Analyzer, analyze, load
     from affekt.analysis.drawing import draw
     from affekt.analysis.options import AnalyzerOptions
-    from affekt.analysis.predict import predict
+    from affekt.cluster.gather import gather
+    from affekt.cluster.predict import predict
     from affekt.data.manifest import read_manifest, write_manifest
     from affekt.evaluation.run import EvaluateOptions, evaluate
     from affekt.exporting import export
@@ -50,6 +51,7 @@ __all__ = [
     "evaluate",
     "export",
     "find_recipe",
+    "gather",
     "load",
     "predict",
     "read_manifest",
@@ -69,7 +71,8 @@ _PLACES = {
     "analysis.analyzer": ("Analyzer", "analyze", "load"),
     "analysis.drawing": ("draw",),
     "analysis.options": ("AnalyzerOptions",),
-    "analysis.predict": ("predict",),
+    "cluster.gather": ("gather",),
+    "cluster.predict": ("predict",),
     "data.manifest": ("read_manifest", "write_manifest"),
     "evaluation.run": ("EvaluateOptions", "evaluate"),
     "exporting": ("export",),

@@ -5,6 +5,7 @@ import json
 import signal
 import sys
 import time
+from functools import partial
 from types import SimpleNamespace
 
 import polars as pl
@@ -14,9 +15,10 @@ from affekt.analysis.analyzer import Answer
 from affekt.analysis.prediction_run import (
     ROWS_PER_PIECE,
     _until_interrupted,
-    _with_progress,
     check_table,
+    kept_rows,
     scan_table,
+    with_progress,
     write_table,
 )
 from affekt.analysis.rows import SCHEMA, empty_row
@@ -48,7 +50,7 @@ def ledger_of(out, records=RECORDS):
 @pytest.mark.parametrize("ending", READERS)
 def test_all_formats_hold_the_same_rows(tmp_path, ending):
     out = tmp_path / "deep" / f"faces{ending}"
-    write_table(ledger_of(out), out, SCHEMA, METADATA)
+    write_table(partial(kept_rows, ledger_of(out), SCHEMA), out, SCHEMA, METADATA)
     assert Ledger(out, METADATA).units == 3
     table = READERS[ending](out)
     assert table.columns == list(SCHEMA)
@@ -68,7 +70,7 @@ def test_all_formats_hold_the_same_rows(tmp_path, ending):
 def test_a_table_of_many_pieces_keeps_its_order(tmp_path):
     out, rows = tmp_path / "faces.parquet", 2 * ROWS_PER_PIECE + 1
     records = [([str(number), [{**empty_row("a", "ok"), "face": number}], None], True) for number in range(rows)]
-    write_table(ledger_of(out, records), out, SCHEMA, METADATA)
+    write_table(partial(kept_rows, ledger_of(out, records), SCHEMA), out, SCHEMA, METADATA)
     assert pl.read_parquet(out)["face"].to_list() == list(range(rows))
 
 
@@ -77,7 +79,7 @@ def test_a_table_that_cannot_be_written_is_one_sentence_and_leaves_nothing(tmp_p
     out = tmp_path / f"faces{ending}"
     out.mkdir()
     with pytest.raises(DataError, match=r"expected to write .*faces"):
-        write_table(ledger_of(out), out, SCHEMA, METADATA)
+        write_table(partial(kept_rows, ledger_of(out), SCHEMA), out, SCHEMA, METADATA)
     assert sorted(path.name for path in tmp_path.iterdir()) == [f".faces{ending}.ledger", f"faces{ending}"]
 
 
@@ -138,7 +140,7 @@ def test_the_bar_moves_on_within_a_video(monkeypatch):
             yield Answer("v.mp4", [], ends=False, share=share)
         yield Answer("v.mp4", [], ends=True)
 
-    assert len(list(_with_progress(answers(), total=2, done=1))) == 4
+    assert len(list(with_progress(answers(), total=2, done=1))) == 4
     shown = terminal.getvalue()
     assert " 62%|" in shown
     assert " 75%|" in shown

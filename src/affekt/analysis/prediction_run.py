@@ -7,9 +7,9 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Any
@@ -70,10 +70,21 @@ class PredictionRun:
         self.copies = AnnotatedCopies(self.names, folder=folder, timelines=timelines)
         self.faces: FaceFinder = faces
         self.origin = self.analyzer.session.card.valence_arousal_origin
-        self.videos = frozenset(filter(is_video, self.names))
-        is_smoothed = options.smooth_s and self.videos
-        self.schema = SMOOTHED_SCHEMA if is_smoothed else SCHEMA
-        self.summary = Summary(self.videos)
+
+    @cached_property
+    def videos(self) -> frozenset[str]:
+        """Those of the inputs that are videos or cameras; each is opened to find that out."""
+        return frozenset(filter(is_video, self.names))
+
+    @cached_property
+    def schema(self) -> pl.Schema:
+        """The table's columns."""
+        return schema_of(self.videos, self.analyzer.options)
+
+    @cached_property
+    def summary(self) -> Summary:
+        """What has been counted so far."""
+        return Summary(self.videos)
 
     def answers(self) -> Iterator[Answer]:
         """Yield the rows of each picture and each frame as they come, and keep none."""
@@ -83,13 +94,13 @@ class PredictionRun:
 
     def frame(self) -> pl.DataFrame:
         """Return the rows of all inputs."""
-        return _frame((row for answer in self.answers() for row in answer.rows), self.schema)
+        return frame_of((row for answer in self.answers() for row in answer.rows), self.schema)
 
     def write(self, out: Path, *, csv_safe: bool = False, force: bool = False) -> pl.LazyFrame:
         """Write the table and, after it, what is drawn of whole videos; the ledger goes when all is there."""
         check_table(out, force=force)
         self.copies.check(has_table=True)
-        described, names = self._description(), self.names
+        described, names = describe(self.analyzer, self.faces), self.names
         digest = hashlib.sha256("\0".join(names).encode("utf-8", "surrogateescape")).hexdigest()
         # Where a run goes on, the copies of what is done already are there, and are this model's.
         draw = None if self.copies.folder is None else str(self.copies.folder)
@@ -106,7 +117,8 @@ class PredictionRun:
                 self._draw_picture(Answer(name, rows, ends), only_missing=True)
             notes = "; ".join((*self.analyzer.notes, *self.summary.notes()))
             is_safe = csv_safe and out.suffix.lower() == ".csv"
-            write_table(ledger, out, self.schema, {**described, "notes": notes}, csv_safe=is_safe)
+            metadata = {**described, "notes": notes}
+            write_table(partial(kept_rows, ledger, self.schema), out, self.schema, metadata, is_safe)
             logger.info("wrote %s", out)
             self._draw_videos(ledger)
         ledger.remove()
@@ -119,7 +131,7 @@ class PredictionRun:
         records = ledger.records() if ledger is not None else ()
         kept = ((Answer(name, rows, ends), True) for (name, rows, _), ends in records)
         answers = _until_interrupted(self.analyzer.answers(names[done:], faces=self.faces), names[done:], self.analyzer)
-        fresh = ((answer, False) for answer in _with_progress(answers, len(names), done))
+        fresh = ((answer, False) for answer in with_progress(answers, len(names), done))
         for answer, is_kept in chain(kept, fresh):
             if ledger is not None and not is_kept:
                 ledger.add(
@@ -137,20 +149,6 @@ class PredictionRun:
             if str(error) not in self.summary.not_drawn:
                 self.summary.not_drawn.append(str(error))
 
-    def _description(self) -> dict[str, str]:
-        """Return what the rows depend on besides the pictures."""
-        folder, detector = self.analyzer.folder, self.analyzer.detector(self.faces)
-        options = {"faces": self.faces, **asdict(self.analyzer.options), "valence_arousal_origin": self.origin}
-        del options["runtime"], options["threads"]  # others may go on where one was stopped
-        return {
-            "affekt_version": __version__,
-            "model": self.analyzer.session.card.name,
-            "card_sha256": hashlib.sha256((folder / CARD_FILE).read_bytes()).hexdigest(),
-            "model_sha256": hashlib.sha256((folder / ONNX_FILE).read_bytes()).hexdigest(),
-            "detector": "whole" if detector is None else detector.name,
-            **{name: str(value) for name, value in options.items() if value not in (None, float("inf"))},
-        }
-
     def _draw_videos(self, ledger: Ledger) -> None:
         """Draw what needs all rows of a video: its timeline and its annotated copy."""
         if not (videos := self.copies.videos):
@@ -162,7 +160,7 @@ class PredictionRun:
                 place = videos.index(name)
                 bar.set_postfix_str(f"drawing video {place + 1} of {len(videos)}")
                 rows = (row for (_, rows, _), _ in records for row in rows if row["frame"] is not None)
-                table, moved = _frame(rows, SCHEMA), partial(_move_to, bar, place)
+                table, moved = frame_of(rows, SCHEMA), partial(_move_to, bar, place)
                 stop_after_s = self.analyzer.options.stop_after_s
                 try:
                     self.copies.draw_video(name, table, origin=self.origin, stop_after_s=stop_after_s, moved=moved)
@@ -179,6 +177,26 @@ class PredictionRun:
             logger.info("%s", note.partition(":")[0])
         for line in self.summary.lines(self.origin, told_of_passed_over(self.passed_over)):
             logger.info("%s", line)
+
+
+def schema_of(videos: Collection[str], options: AnalyzerOptions) -> pl.Schema:
+    """Return the columns of a table, with or without videos among its inputs."""
+    return SMOOTHED_SCHEMA if options.smooth_s and videos else SCHEMA
+
+
+def describe(analyzer: Analyzer, faces: FaceFinder) -> dict[str, str]:
+    """Return what the rows of an analyzer depend on besides the pictures."""
+    folder, detector, card = analyzer.folder, analyzer.detector(faces), analyzer.session.card
+    options = {"faces": faces, **asdict(analyzer.options), "valence_arousal_origin": card.valence_arousal_origin}
+    del options["runtime"], options["threads"]  # others may go on where one was stopped
+    return {
+        "affekt_version": __version__,
+        "model": card.name,
+        "card_sha256": hashlib.sha256((folder / CARD_FILE).read_bytes()).hexdigest(),
+        "model_sha256": hashlib.sha256((folder / ONNX_FILE).read_bytes()).hexdigest(),
+        "detector": "whole" if detector is None else detector.name,
+        **{name: str(value) for name, value in options.items() if value not in (None, float("inf"))},
+    }
 
 
 def _until_interrupted(answers: Iterator[Answer], names: Sequence[str], analyzer: Analyzer) -> Iterator[Answer]:
@@ -214,7 +232,8 @@ def _until_interrupted(answers: Iterator[Answer], names: Sequence[str], analyzer
         signal.signal(signal.SIGINT, usual)
 
 
-def _with_progress(answers: Iterator[Answer], total: int, done: int) -> Iterator[Answer]:
+def with_progress(answers: Iterator[Answer], total: int, done: int) -> Iterator[Answer]:
+    """Show how many of all inputs are done while their answers pass."""
     faces = 0
     with progress_bar(total=total, initial=done, bar_format=BAR) as bar:
         for answer in answers:
@@ -274,17 +293,20 @@ def _is_own(table: Path) -> bool:
 
 
 def write_table(
-    ledger: Ledger, out: Path, schema: pl.Schema, metadata: dict[str, str], *, csv_safe: bool = False
+    frames: Callable[[], Iterator[pl.DataFrame]],
+    out: Path,
+    schema: pl.Schema,
+    metadata: dict[str, str],
+    csv_safe: bool = False,
 ) -> None:
-    """Make the table of a finished run from a ledger of inputs and rows, whole or not at all, in constant memory.
+    """Write frames of rows, one behind the other, as one table, whole or not at all, in constant memory.
 
     A Parquet file holds the metadata; the others, which have no place for it, get a file beside them named as the W3C's
     "CSV on the Web" names it.
     """
 
     def pieces(*_: object) -> Iterator[pl.DataFrame]:  # of the whole table: a sink asks for all rows and columns
-        frames = _pieces((row for (_, rows, _), _ in ledger.records() for row in rows), schema)
-        return map(without_formulas, frames) if csv_safe else frames
+        return map(without_formulas, frames()) if csv_safe else frames()
 
     sink, _ = FORMATS[out.suffix.lower()]
     inside = {"metadata": metadata} if sink is pl.LazyFrame.sink_parquet else {}
@@ -293,6 +315,11 @@ def write_table(
     if not inside:
         with written_whole(out.with_name(f"{out.name}-metadata.json")) as temporary:
             temporary.write_text(json.dumps(metadata, indent=2) + "\n", encoding="utf-8")
+
+
+def kept_rows(ledger: Ledger, schema: pl.Schema) -> Iterator[pl.DataFrame]:
+    """Yield the rows in a ledger of inputs and rows as frames."""
+    return _pieces((row for (_, rows, _), _ in ledger.records() for row in rows), schema)
 
 
 def scan_table(table: Path, schema: pl.Schema) -> pl.LazyFrame:
@@ -310,6 +337,7 @@ def _pieces(rows: Iterator[Row], schema: pl.Schema) -> Iterator[pl.DataFrame]:
         yield pl.DataFrame(piece, schema=schema)
 
 
-def _frame(rows: Iterator[Row], schema: pl.Schema) -> pl.DataFrame:
+def frame_of(rows: Iterator[Row], schema: pl.Schema) -> pl.DataFrame:
+    """Return rows as a frame."""
     # In pieces, for rows as dictionaries take ten times the memory of a frame.
     return pl.concat([pl.DataFrame(schema=schema), *_pieces(rows, schema)])

@@ -16,6 +16,7 @@ COMMANDS = {
     "train": ("affekt.cli.train", "train a recipe on a manifest"),
     "evaluate": ("affekt.cli.evaluate", "score models or prediction tables, with intervals, tables and a report"),
     "predict": ("affekt.cli.predict", "find the faces of pictures and videos and write a table, one row per face"),
+    "gather": ("affekt.cli.gather", "make one table of the parts that several machines wrote"),
     "summarize": ("affekt.cli.summarize", "rows of videos become a row per person, episodes and averages over time"),
     "serve": ("affekt.cli.serve", "answer over HTTP, with a live page that runs the model in the browser"),
     "export": ("affekt.cli.export", "write a model folder that predicts without torch: weights, card, ONNX"),
@@ -88,8 +89,7 @@ def _run(arguments: list[str]) -> None:
         return print(__version__)
     name, *rest = arguments
     if name not in COMMANDS:
-        close = difflib.get_close_matches(name, COMMANDS, n=1)
-        instead = close[0] if close else "--help"
+        [instead, *_] = [*difflib.get_close_matches(name, COMMANDS, n=1), "--help"]
         fail(f"expected a command among {', '.join(COMMANDS)}, got {name!r}; type: affekt {instead}")
     for old in (word.partition("=")[0].replace("_", "-") for word in rest):
         if old in RENAMED:

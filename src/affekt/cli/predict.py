@@ -13,13 +13,11 @@ from tqdm import tqdm
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from affekt.analysis.options import AnalyzerOptions
-from affekt.analysis.predict import predict
 from affekt.cli.arguments import as_command, parsed
-from affekt.errors import ConfigError
+from affekt.cli.times import TIMES, in_seconds
+from affekt.cluster.predict import predict
 from affekt.terminal import decoders_silent, printable
 
-TIMES = {"--every": "--every-s", "--smooth": "--smooth-s", "--stop-after": "--stop-after-s"}
-"""Options that take a time with its unit, and the options in seconds that they stand for."""
 ABOUT_TIMES = "Times may have a unit: --every 0.2s, --smooth 200ms, --stop-after 60s; and --fps 5 is --every 0.2s."
 THE_REST = "all columns: add --out faces.csv, or --out - to print them; marked copies: add --draw marked"
 Options = make_dataclass(
@@ -37,6 +35,7 @@ Options = make_dataclass(
 TYPES = {
     "paths": Annotated[tuple[str, ...], Positional, arg(metavar="PATH ...", help_behavior_hint="")],
     **dict.fromkeys(("out", "draw", "timeline"), Annotated[Path | None, arg(metavar="PATH")]),
+    "shard": Annotated[str | None, arg(metavar="K/N")],
     "model": Annotated[str, arg(metavar="MODEL")],
     "force": FlagCreatePairsOff[bool],
     "options": (Annotated[Options, arg(name="")], Options()),
@@ -58,14 +57,26 @@ def main(arguments: list[str]) -> None:
 
 
 @wraps(predict)
-def _predict(*, out: str | Path | None, csv_safe: bool, force: bool, **options: Any) -> bool:  # noqa: ANN401
+def _predict(
+    *,
+    out: str | Path | None,
+    csv_safe: bool,
+    force: bool,
+    shard: str | None,
+    **options: Any,  # noqa: ANN401
+) -> bool:
     """Do what `predict` does, but print where it returns a frame; return whether an input was unreadable."""
     import polars as pl
 
     from affekt.analysis.prediction_run import PredictionRun
     from affekt.analysis.rows import without_formulas
     from affekt.analysis.summary import told
+    from affekt.cluster.run import ClusterRun
 
+    if shard is not None:
+        job = ClusterRun(out=out, csv_safe=csv_safe, force=force, **options)
+        job.write(shard)
+        return bool(job.unreadable)
     run = PredictionRun(**options)
     if out is not None and str(out) != "-":
         run.write(Path(out), csv_safe=csv_safe, force=force)
@@ -81,35 +92,6 @@ def _predict(*, out: str | Path | None, csv_safe: bool, force: bool, **options: 
             text = (without_formulas(rows) if csv_safe else rows).write_csv(include_header=False)
             print(printable(text) if sys.stdout.isatty() else text, end="", flush=True)
     return bool(run.summary.problems or run.summary.not_drawn)
-
-
-def in_seconds(arguments: list[str]) -> list[str]:
-    """Replace times with a unit by options in seconds: `--every 200ms` by `--every-s 0.2`, and so `--fps 5`."""
-    words, replaced = iter(arguments), list[str]()
-    for word in words:
-        option, has_value, value = word.partition("=")
-        if option in TIMES or option == "--fps":
-            value = value if has_value else next(words, "")
-            option, value = TIMES.get(option, "--every-s"), _seconds(option, value)
-            if option in replaced:
-                raise ConfigError(f"expected the time of {option} once, got it twice; leave out {word}")
-            replaced += [option, value]
-        else:
-            replaced.append(word)
-    return replaced
-
-
-def _seconds(option: str, value: str) -> str:
-    number, factor = (value[:-2], 1e-3) if value.endswith("ms") else (value.removesuffix("s"), 1.0)
-    try:
-        time_s = 1 / float(value) if option == "--fps" else float(number) * factor
-    except (ValueError, ZeroDivisionError):
-        time_s = -1.0
-    if option == "--fps" and not 0 < time_s < float("inf"):
-        raise ConfigError(f"expected --fps above 0 frames per second, got {value}; type: --fps 5")
-    if not 0 <= time_s < float("inf") and (option, time_s) != ("--stop-after", float("inf")):
-        raise ConfigError(f"expected a time such as 0.2s or 200ms, got {value!r}; type: {option} 0.2s")
-    return str(time_s)
 
 
 def _leave(signal_number: int, frame: object) -> None:

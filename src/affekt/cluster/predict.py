@@ -23,6 +23,7 @@ def predict(
     model: str | Path = "affekt",
     faces: FaceFinder = "auto",
     force: bool = False,
+    shard: str | None = None,
     options: AnalyzerOptions = USUAL,
     **changes: Unpack[Options],
 ) -> "pl.DataFrame | pl.LazyFrame":
@@ -37,14 +38,12 @@ def predict(
         out: The table: .csv, .parquet or .jsonl. Without it, Python gets the rows, and the command prints a line
             per picture on a terminal and csv elsewhere, as `--out -` always does.
         draw: A folder for annotated copies: boxes, expressions, and valence and arousal on a small circle.
-        timeline: A folder for a picture and a page of each video: expressions, valence and arousal of each person over
-            time; with a table only.
-        csv_safe: Put an apostrophe before names in csv that a spreadsheet would take for formulas: those that begin
-            with =, +, - or @.
+        timeline: A folder for a picture and a page of each video: each person's scores over time; with a table only.
+        csv_safe: Put an apostrophe before names in csv that a spreadsheet would take for formulas.
         model: A model that comes with affekt, or a model folder, as `affekt export` writes it.
-        faces: Who finds the faces: YuNet, scikit-image's cascade, the first that can be had, or nobody: `whole` says
-            that each picture is a face already.
+        faces: Who finds them: YuNet, scikit-image's cascade, `auto` the first that can be had; `whole`: each is a face.
         force: Write over `out` where it is another file than a table of affekt's.
+        shard: `3/16` does the third of sixteen shares of the work; `out` is a folder for parts, see `affekt.gather`.
         options: How faces are looked for, and what becomes of their scores.
         changes: Single options by name, as of `affekt.AnalyzerOptions`: `min_confidence=0.6, every_s=0.2`.
 
@@ -58,16 +57,17 @@ def predict(
         MissingExtra: the runtime is not installed.
 
     Example:
-        >>> import affekt
-        >>> from PIL import Image
-        >>> Image.new("RGB", (64, 64), "grey").save("grey.png")
-        >>> affekt.predict("grey.png", faces="whole", min_confidence=1).select("input", "emotion", "status").row(0)
-        ('grey.png', None, 'ok')
-        >>> affekt.predict("grey.png", out="faces.parquet", faces="whole").collect().height
+        >>> affekt.predict("portrait.png", min_confidence=1).select("input", "emotion", "status").row(0)
+        ('portrait.png', None, 'ok')
+        >>> affekt.predict("portrait.png", out="faces.parquet").collect().height
         1
     """
     from affekt.analysis.prediction_run import PredictionRun
+    from affekt.cluster.run import ClusterRun
 
     options = replace(options, **changes)
+    if shard is not None:
+        unfit = {"draw": draw, "timeline": timeline, "csv_safe": csv_safe, "force": force}
+        return ClusterRun(paths, out=out, model=model, faces=faces, options=options, **unfit).write(shard)
     run = PredictionRun(paths, draw=draw, timeline=timeline, model=model, faces=faces, options=options)
     return run.frame() if out is None else run.write(Path(out), csv_safe=csv_safe, force=force)

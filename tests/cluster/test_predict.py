@@ -10,7 +10,7 @@ from PIL import Image
 
 from affekt.analysis.analyzer import Analyzer
 from affekt.analysis.options import AnalyzerOptions
-from affekt.analysis.predict import predict
+from affekt.cluster.predict import predict
 from affekt.errors import ConfigError
 from affekt.ledger import Ledger
 

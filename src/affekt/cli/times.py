@@ -1,0 +1,35 @@
+"""Times on the command line: `--every 200ms`, `--smooth 1s`, `--fps 5`."""
+
+from affekt.errors import ConfigError
+
+TIMES = {"--every": "--every-s", "--smooth": "--smooth-s", "--stop-after": "--stop-after-s"}
+"""Options that take a time with its unit, and the options in seconds that they stand for."""
+
+
+def in_seconds(arguments: list[str]) -> list[str]:
+    """Replace times with a unit by options in seconds: `--every 200ms` by `--every-s 0.2`, and so `--fps 5`."""
+    words, replaced = iter(arguments), list[str]()
+    for word in words:
+        option, has_value, value = word.partition("=")
+        if option in TIMES or option == "--fps":
+            value = value if has_value else next(words, "")
+            option, value = TIMES.get(option, "--every-s"), _seconds(option, value)
+            if option in replaced:
+                raise ConfigError(f"expected the time of {option} once, got it twice; leave out {word}")
+            replaced += [option, value]
+        else:
+            replaced.append(word)
+    return replaced
+
+
+def _seconds(option: str, value: str) -> str:
+    number, factor = (value[:-2], 1e-3) if value.endswith("ms") else (value.removesuffix("s"), 1.0)
+    try:
+        time_s = 1 / float(value) if option == "--fps" else float(number) * factor
+    except (ValueError, ZeroDivisionError):
+        time_s = -1.0
+    if option == "--fps" and not 0 < time_s < float("inf"):
+        raise ConfigError(f"expected --fps above 0 frames per second, got {value}; type: --fps 5")
+    if not 0 <= time_s < float("inf") and (option, time_s) != ("--stop-after", float("inf")):
+        raise ConfigError(f"expected a time such as 0.2s or 200ms, got {value!r}; type: {option} 0.2s")
+    return str(time_s)

@@ -1,0 +1,94 @@
+"""`affekt.gather`: the parts of a job become the table that one machine would have written."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from affekt.cluster.parts import Parts
+
+OF_A_PART = ("job", "first_input", "inputs", "inputs_of_job", "faces_found", "unreadable", "notes")
+"""What tells of one part; all else in its metadata is the table's."""
+
+
+def gather(folder: str | Path, *, out: str | Path, csv_safe: bool = False, force: bool = False) -> "pl.LazyFrame":
+    """Make one table of the parts of a job, after a check that no input is missing and none is there twice.
+
+    Its rows stand in the order in which one machine would have written them.
+
+    Args:
+        folder: The folder that was `out` of `affekt predict` with `--shard` or `--ray`.
+        out: The table: .csv, .parquet or .jsonl.
+        csv_safe: Put an apostrophe before names in csv that a spreadsheet would take for formulas.
+        force: Write over `out` where it is another file than a table of affekt's.
+
+    Returns:
+        A lazy polars frame over the finished table, which may be larger than memory.
+
+    Raises:
+        ConfigError: `out` cannot be written.
+        DataError: inputs are missing, or there twice, or parts come from several jobs.
+
+    Example:
+        >>> for shard in ("1/2", "2/2"):
+        ...     part = affekt.predict(["portrait.png", "empty.png"], shard=shard, out="parts")
+        >>> affekt.gather("parts", out="faces.parquet").collect()["input"].to_list()
+        ['portrait.png', 'empty.png']
+    """
+    from affekt.analysis.prediction_run import check_table, scan_table, write_table
+    from affekt.cluster.parts import Parts
+
+    table, parts = Path(out), Parts(folder)
+    check_table(table, force=force)
+    metadata = _checked(parts)
+    schema, names = parts.schema(metadata), list(metadata)
+    described = {name: value for name, value in next(iter(metadata.values())).items() if name not in OF_A_PART}
+    notes = "; ".join(_notes(parts, metadata))
+    is_safe = csv_safe and table.suffix.lower() == ".csv"
+    write_table(lambda: parts.frames(names, schema), table, schema, {**described, "notes": notes}, is_safe)
+    return scan_table(table, schema)
+
+
+def _checked(parts: "Parts") -> dict[str, dict[str, str]]:
+    """Return the metadata of each part, in the order of the listing, when they are those of one whole job."""
+    from affekt.errors import DataError
+
+    metadata = {name: parts.metadata(name) for name in parts.names()}
+    if not metadata:
+        raise DataError(f"expected parts in {parts.folder}, got none; name the folder that was out of affekt predict")
+    first = next(iter(metadata.values()))
+    for name, found in metadata.items():
+        if found["job"] != first["job"]:
+            differ = [key for key in found if key not in OF_A_PART and found[key] != first.get(key)]
+            raise DataError(
+                f"expected the parts of one job in {parts.folder}, got several, with other "
+                f"{', '.join(differ) or 'inputs'} in {name}; move the parts of the others away"
+            )
+    place, before, missing = 0, "", 0
+    for name, found in metadata.items():
+        begins, inputs = int(found["first_input"]), int(found["inputs"])
+        if begins < place:
+            raise DataError(
+                f"expected each input once, got {place - begins:,} of {before} in {name} too; delete the older of both"
+            )
+        missing += begins - place
+        place, before = begins + inputs, name
+    if missing := missing + int(first["inputs_of_job"]) - place:
+        raise DataError(
+            f"expected all {int(first['inputs_of_job']):,} inputs of the job in {parts.folder}, got all but "
+            f"{missing:,}; run the shards again that did not finish: what is there is kept"
+        )
+    return metadata
+
+
+def _notes(parts: "Parts", metadata: dict[str, dict[str, str]]) -> list[str]:
+    """Return what one machine would have noted."""
+    import polars as pl
+
+    from affekt.analysis.summary import Summary
+
+    of_parts = dict.fromkeys(note for found in metadata.values() for note in found["notes"].split("; ") if note)
+    is_animation = pl.col("frame").is_not_null() & pl.col("time_s").is_null()
+    animations = parts.scan(list(metadata)).filter(is_animation).select(pl.col("input").n_unique()).collect().item()
+    return [*of_parts, *Summary(animations=animations).notes()]

@@ -1,0 +1,142 @@
+"""A job of many machines: the listing, cut into pieces by bytes, and the part of the table that each piece becomes."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from affekt.analysis.analyzer import Analyzer, Answer
+from affekt.analysis.inputs import is_camera, is_video
+from affekt.analysis.options import FaceFinder
+from affekt.analysis.prediction_run import ROWS_PER_PIECE, describe, schema_of
+from affekt.analysis.rows import Row
+from affekt.cluster.parts import Parts, first_input, is_of_job, part_name
+from affekt.errors import ConfigError
+from affekt.files import stamp
+
+COST_OF_AN_INPUT = 300_000
+"""Bytes of JPEG that are decoded in about the time in which the faces of a picture are found and read."""
+COST_OF_A_PIECE = 2**29
+"""About half a minute of one core."""
+FEWEST_PIECES, MOST_PIECES = 256, 65_536
+"""A small job is cut finer, so that many machines have work, and a huge one more coarsely, so that parts stay few."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Inputs that stand one behind the other in the listing, for one process to look at."""
+
+    first: int
+    """Place of the first of them in the listing."""
+    names: tuple[str, ...]
+    part: str
+    """Name of the part that it becomes; it changes with the job, and with each of these files."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all machines that work on a job have in common."""
+
+    described: dict[str, str]
+    """What the rows depend on besides the pictures."""
+    faces: FaceFinder
+    inputs: int
+    """How many there are in the listing."""
+    key: str
+    """Of all that the rows depend on but for what is in the files: what is described, and the listing."""
+
+
+def planned(names: Sequence[str], analyzer: Analyzer, faces: FaceFinder) -> tuple[Job, list[Piece]]:
+    """Cut a listing into pieces: the same ones on every machine that finds the same files of the same sizes.
+
+    Raises:
+        ConfigError: a camera is among the inputs.
+    """
+    if any(map(is_camera, names)):
+        raise ConfigError("expected files for several machines, got a camera; leave out shard and engine")
+    described = describe(analyzer, faces)
+    job = Job(described, faces, len(names), _digest([described, list(names)]))
+    stamps = [stamp(name) for name in names]
+    pieces = [
+        Piece(start, tuple(names[start:stop]), part_name(start, job.key, _digest(stamps[start:stop])))
+        for start, stop in cut([COST_OF_AN_INPUT + (found[0] if found else 0) for found in stamps])
+    ]
+    return job, pieces
+
+
+def cut(costs: Sequence[int]) -> list[tuple[int, int]]:
+    """Return where pieces of about the same cost start and stop; what costs more than a piece is one of its own.
+
+    Example:
+        >>> cut([1, 1, 1000, 1])
+        [(0, 1), (1, 2), (2, 3), (3, 4)]
+    """
+    total = sum(costs)
+    most = total / min(MOST_PIECES, max(FEWEST_PIECES, total / COST_OF_A_PIECE))
+    starts, cost = [0], 0
+    for place, its_cost in enumerate(costs):
+        if cost and cost + its_cost > most:
+            starts.append(place)
+            cost = 0
+        cost += its_cost
+    return list(zip(starts, [*starts[1:], len(costs)], strict=True))
+
+
+def still_to_do(pieces: Sequence[Piece], job: Job, parts: Parts) -> list[Piece]:
+    """Return the pieces whose parts are not there.
+
+    Raises:
+        ConfigError: the folder holds parts of another job, which would be counted in.
+    """
+    there = parts.names()
+    if strangers := [name for name in there if not is_of_job(name, job.key)]:
+        raise ConfigError(
+            f"expected a folder for the parts of this job, got {len(strangers):,} of another in {parts.folder}, which "
+            "had other inputs, options, model or affekt; choose another folder"
+        )
+    done = set(there)
+    return [piece for piece in pieces if piece.part not in done]
+
+
+def write_parts(pieces: Sequence[Piece], job: Job, analyzer: Analyzer, parts: Parts) -> Iterator[Answer]:
+    """Look at the inputs of pieces in one stream; write the part of each as soon as its last input has ended.
+
+    Yields the answers as they come. A part from before one of its inputs changed is removed.
+    """
+    there = parts.names()
+    answers = analyzer.answers((name for piece in pieces for name in piece.names), faces=job.faces)
+    for piece in pieces:
+        schema = schema_of(list(filter(is_video, piece.names)), analyzer.options)
+        frames, rows, left = list[pl.DataFrame](), list[Row](), len(piece.names)
+        while left:
+            answer = next(answers)
+            rows += answer.rows
+            left -= answer.ends
+            if len(rows) >= ROWS_PER_PIECE or not left:
+                frames.append(pl.DataFrame(rows, schema=schema))
+                rows = []
+            yield answer
+        table = pl.concat(frames)
+        parts.write(piece.part, table, _metadata(piece, job, table, analyzer.notes))
+        for name in there:
+            if first_input(name) == piece.first and name != piece.part:
+                parts.remove(name)
+
+
+def _metadata(piece: Piece, job: Job, rows: pl.DataFrame, notes: Sequence[str]) -> dict[str, str]:
+    """Return what travels inside a part: how it came about, its place in the job, and what was found."""
+    counts = {
+        "first_input": piece.first,
+        "inputs": len(piece.names),
+        "inputs_of_job": job.inputs,
+        "faces_found": rows.filter(status="ok").height,
+        "unreadable": rows.filter(pl.col("status").str.starts_with("unreadable")).height,
+    }
+    place = {"job": job.key, **{name: str(count) for name, count in counts.items()}}
+    return {**job.described, **place, "notes": "; ".join(notes)}
+
+
+def _digest(thing: object) -> str:
+    return hashlib.sha256(json.dumps(thing).encode()).hexdigest()

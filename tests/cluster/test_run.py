@@ -1,0 +1,166 @@
+"""Shards: what several machines write, with kills and bad inputs on the way, is what one would have written."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+
+from affekt import __version__, gather, predict
+from affekt.cluster.parts import Parts
+from affekt.errors import ConfigError, DataError
+
+
+@pytest.fixture
+def inputs(tmp_path, monkeypatch, write_video, caplog):
+    """Work in a folder of pictures, bad ones among them, and a video."""
+    monkeypatch.chdir(tmp_path)
+    caplog.set_level(logging.INFO, "affekt")
+    (tmp_path / "faces" / "deep").mkdir(parents=True)
+    for number in range(9):
+        Image.fromarray(np.full((64, 64, 3), 28 * number, np.uint8)).save(f"faces/{number}.png")
+    (tmp_path / "faces" / "3.png").write_bytes(b"no picture")
+    (tmp_path / "faces" / "4.png").write_bytes(b"")
+    frames = [Image.new("RGB", (40, 40), colour) for colour in ("red", "blue")]
+    frames[0].save("faces/deep/moving.gif", save_all=True, append_images=frames[1:])
+    write_video([np.full((64, 64, 3), 200, np.uint8)] * 5).rename("faces/video.mp4")
+    return "faces"
+
+
+def shards(inputs, of, model, numbers=None, out="parts"):
+    for number in numbers or range(1, of + 1):
+        predict(inputs, shard=f"{number}/{of}", out=out, model=model, faces="whole")
+
+
+def listed(folder="parts"):
+    return sorted(path.name for path in Path(folder).iterdir())
+
+
+def metadata(table):
+    return {key: value for key, value in pl.read_parquet_metadata(table).items() if key != "ARROW:schema"}
+
+
+@pytest.mark.parametrize("of", [1, 2, 3, 16])
+def test_shards_in_any_order_make_the_table_of_one_machine(inputs, small_model, of):
+    whole = predict(inputs, out="whole.parquet", model=small_model, faces="whole").collect()
+    shards(inputs, of, small_model, numbers=range(of, 0, -1))
+    assert gather("parts", out="faces.parquet").collect().equals(whole)
+    assert metadata("faces.parquet") == metadata("whole.parquet")
+    assert "of 1 picture with several frames" in metadata("faces.parquet")["notes"]
+    assert "raw_valence" in whole.columns
+    assert {row["status"] for row in whole.iter_rows(named=True)} == {
+        "ok",
+        "unreadable: not a picture",
+        "unreadable: an empty file",
+    }
+
+
+def test_the_rows_of_a_share_come_back(inputs, small_model):
+    whole = predict(inputs, model=small_model, faces="whole")
+    table = predict(inputs, shard="1/1", out="parts", model=small_model, faces="whole")
+    assert table.collect().equals(whole)
+    assert (
+        table.filter(emotion="happiness")
+        .select("input", "emotion")
+        .collect()
+        .equals(whole.filter(emotion="happiness").select("input", "emotion"))
+    )
+    assert table.head(3).collect().equals(whole.head(3))
+
+
+def test_a_shard_that_was_killed_does_only_what_is_missing(inputs, small_model, monkeypatch, caplog):
+    written, write = [], Parts.write
+
+    def writing(parts, name, rows, metadata):
+        if len(written) == 4:
+            raise KeyboardInterrupt
+        written.append(name)
+        write(parts, name, rows, metadata)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Parts, "write", writing)
+        with pytest.raises(KeyboardInterrupt):
+            shards(inputs, 1, small_model)
+    stamps = {name: Path(f"parts/{name}").stat().st_mtime_ns for name in written}
+    shards(inputs, 1, small_model)
+    assert "going on after 4 of 11 inputs" in caplog.messages
+    assert {name: Path(f"parts/{name}").stat().st_mtime_ns for name in written} == stamps
+    assert gather("parts", out="faces.parquet").collect().equals(predict(inputs, model=small_model, faces="whole"))
+
+
+def test_only_what_has_changed_is_looked_at_anew(inputs, small_model):
+    shards(inputs, 2, small_model)
+    before = set(listed())
+    Image.new("RGB", (64, 64), "white").save("faces/0.png")
+    shards(inputs, 2, small_model)
+    assert len(before & set(listed())) == len(before) - 1 == len(listed()) - 1
+    assert gather("parts", out="faces.parquet").collect().equals(predict(inputs, model=small_model, faces="whole"))
+
+
+def test_the_end_says_what_was_found_and_what_to_type(inputs, small_model, caplog):
+    shards(inputs, 2, small_model)
+    assert caplog.messages[:3] == ["shard 1/2: 6 of 11 inputs, 5 faces", "1 unreadable", "6 of 11 parts in parts"]
+    assert caplog.messages[-1] == "the job is done; type: affekt gather parts --out faces.parquet"
+
+
+@pytest.mark.parametrize("shard", ["0/3", "4/3", "3", "a/b", "1/3/5", "-1/3"])
+def test_a_shard_that_is_none_is_refused(inputs, small_model, shard):
+    with pytest.raises(ConfigError, match=r"expected a shard from 1/N to N/N, as 3/16 .*; type: --shard 1/16"):
+        predict(inputs, shard=shard, out="parts", model=small_model)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"out": None}, "expected a folder as out, for the parts of the table, got none; type: --out parts"),
+        ({"out": "faces.csv"}, "got faces.csv; type: --out faces-parts, and then: affekt gather faces-parts --out "),
+        ({"draw": "marked"}, "expected shard or engine without draw, which needs the whole table, got both"),
+        ({"csv_safe": True}, r"leave out --csv-safe \(csv_safe in Python\), and gather the parts first"),
+    ],
+)
+def test_what_does_not_go_with_shards_is_refused(inputs, small_model, given, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        predict(inputs, shard="1/2", model=small_model, **{"out": "parts", **given})
+
+
+def test_parts_of_two_jobs_are_never_mixed(inputs, small_model):
+    shards(inputs, 2, small_model, numbers=[1])
+    with pytest.raises(ConfigError, match="got 6 of another in parts, which had other inputs, options"):
+        predict(inputs, shard="2/2", out="parts", model=small_model, faces="whole", min_confidence=0.5)
+
+
+def test_what_is_missing_or_doubled_or_of_another_job_is_not_gathered(inputs, small_model, monkeypatch):
+    with pytest.raises(DataError, match="expected parts in parts, got none; name the folder that was out"):
+        gather("parts", out="faces.csv")
+    shards(inputs, 2, small_model, numbers=[1])
+    with pytest.raises(DataError, match="expected all 11 inputs of the job in parts, got all but 5; run the shards"):
+        gather("parts", out="faces.csv")
+    shards(inputs, 2, small_model, numbers=[2])
+    monkeypatch.setattr("affekt.analysis.prediction_run.__version__", "9")
+    shards(inputs, 2, small_model, out="newer")
+    [first, *_] = newer = listed("newer")
+    Path(f"newer/{first}").rename(f"parts/{first}")
+    with pytest.raises(DataError, match="got several, with other affekt_version in part-000000000000"):
+        gather("parts", out="faces.csv")
+    Path(f"parts/{first}").unlink()
+    [first, *_] = listed()
+    Path(f"parts/{first[:-16]}00000000.parquet").hardlink_to(f"parts/{first}")
+    with pytest.raises(
+        DataError, match=r"expected each input once, got 1 of part-0.* in part-0.* too; delete the older"
+    ):
+        gather("parts", out="faces.csv")
+    assert not Path("faces.csv").exists()
+    assert len(newer) == 11
+    assert __version__ != "9"
+
+
+def test_a_full_disk_ends_in_one_sentence(inputs, small_model, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    with pytest.raises(DataError, match=r"expected to write parts/part-.*, got No space left on device; free some"):
+        shards(inputs, 1, small_model)
+    assert listed() == []
