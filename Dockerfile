@@ -11,7 +11,7 @@ RUN npm install --prefix web --no-package-lock --ignore-scripts --no-audit --no-
 FROM python:3.11-slim
 ENV AFFEKT_HOME=/opt/affekt PYTHONUNBUFFERED=1
 WORKDIR /build
-COPY pyproject.toml requirements.txt README.md LICENSE ./
+COPY pyproject.toml requirements.txt README.md LICENSE LICENSES.md ./
 COPY scripts/hatch_build.py scripts/
 COPY src src
 COPY --from=page /build/src/affekt/server/page src/affekt/server/page

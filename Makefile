@@ -1,8 +1,10 @@
 # Two commands on a fresh machine: `make demo` and `make test`. Both set everything up in .venv.
+# CPU=1 takes PyTorch without its CUDA libraries, which saves 4 GB: make test CPU=1
 PYTHON ?= python3
 BIN := .venv/bin
+CPU_BUILDS := https://download.pytorch.org/whl/cpu
 
-.PHONY: demo test coverage page wheel lint bench bench-training bench-predict clean
+.PHONY: demo test coverage serve page docs wheel dist lint bench bench-training bench-predict clean
 
 demo: .venv/ready
 	$(BIN)/affekt demo --out demo
@@ -14,10 +16,18 @@ test: .venv/ready
 coverage: .venv/ready
 	$(BIN)/python -m pytest -n auto --cov
 
+# The HTTP service with the live page, at http://127.0.0.1:8000/
+serve: .venv/ready page
+	$(BIN)/affekt serve
+
 lint: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
+
+# The pages as a site in build/site; a link that leads nowhere fails.
+docs: .venv/ready
+	$(BIN)/python scripts/site.py build/site
 
 # DATA, a FER+ manifest, puts accuracy beside speed: make bench DATA=ferplus.parquet
 bench: .venv/ready
@@ -36,6 +46,11 @@ src/affekt/server/page/vendor/ready: web/package.json web/vendor.sha256 web/vend
 wheel: .venv/ready page
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
+# The wheel, and the source archive that it can be built from.
+dist: wheel
+	$(BIN)/python -m pip install --quiet hatchling
+	$(BIN)/python -m hatchling build --target sdist --directory dist
+
 bench-training: .venv/ready
 	$(BIN)/python benchmarks/frozen_training.py
 
@@ -45,7 +60,14 @@ bench-predict: .venv/ready
 .venv/ready: requirements.txt pyproject.toml scripts/hatch_build.py
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
+ifdef CPU
+	grep -E '^torch(vision)?==' requirements.txt > .venv/torch.txt
+	grep -vE '^(torch|torchvision|triton|nvidia-.*|cuda-.*)==' requirements.txt > .venv/others.txt
+	$(BIN)/python -m pip install --quiet --requirement .venv/others.txt
+	$(BIN)/python -m pip install --quiet --index-url $(CPU_BUILDS) --requirement .venv/torch.txt
+else
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+endif
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	touch $@
 

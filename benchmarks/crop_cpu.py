@@ -1,4 +1,4 @@
-"""CPU time of a crop on one core, by model folder, runtime and crops a call: python benchmarks/crop_cpu.py MODEL ...
+"""CPU time of a crop on one core, by model folder, runtime and crops per call: python benchmarks/crop_cpu.py MODEL ...
 
 CPU time says much on a machine that other work shares, where seconds say little.
 """
@@ -58,7 +58,7 @@ def main() -> None:
                 if number:
                     least[name, size] = min([*spent, least.get((name, size), float("inf"))])
     print(f"numpy's matrix product: {len(side) ** 3 / matrix_s / 1e9:.1f} billion multiply-adds a CPU second")
-    print("CPU ms a crop, by crops a call")
+    print("CPU ms per crop, by crops per call")
     for name in engines:
         print(f"{name}: " + ", ".join(f"{size}: {1e3 * least[name, size]:.2f}" for size in options.sizes))
 

@@ -30,7 +30,7 @@ class Stage:
 
 
 def matrix_rate() -> float:
-    """Return the float32 multiply-adds a second of numpy's matrix product on the cores it may use, the best of ten."""
+    """Return the float32 multiply-adds per second of numpy's matrix product on the cores it may use, best of ten."""
     side = 1536
     left, right = np.ones((2, side, side), np.float32)
     return side**3 / _best_s(lambda: left @ right)

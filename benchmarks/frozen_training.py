@@ -149,7 +149,7 @@ def cpu_model() -> str:
 
 
 def table(measurements: list[Measurement], epochs: int) -> pl.DataFrame:
-    """Return a row for each recipe and each of our sides: medians, pictures a second over the whole run, the ratio."""
+    """Return a row per recipe and each of our sides: medians, pictures per second over the whole run, the ratio."""
     rows = []
     for one in measurements:
         seconds = {name: statistics.median(values) for name, values in one.seconds.items()}

@@ -24,7 +24,7 @@ READY_MS = 120_000
 
 
 def film(folder: Path) -> Path:
-    """Film NASA's portrait of Eileen Collins, which scikit-image carries, wandering at 30 frames a second."""
+    """Film NASA's portrait of Eileen Collins, which scikit-image carries, wandering at 30 frames per second."""
     with Image.open(Path(skimage.__file__).parent / "data" / "astronaut.png") as picture:
         portrait = picture.convert("RGB").resize((420, 420))
     path = folder / "film.mjpeg"

@@ -48,7 +48,7 @@ def write_folder(folder: Path, pictures: int) -> int:
 
 
 def write_video(path: Path, seconds: int) -> None:
-    """Write a 1280x720 H.264 video at 30 frames a second in which three faces move about."""
+    """Write a 1280x720 H.264 video at 30 frames per second in which three faces move about."""
     with av.open(path, "w") as container:
         stream = container.add_stream("libx264", rate=FRAMES_A_SECOND, options={"crf": "23", "preset": "veryfast"})
         assert isinstance(stream, av.VideoStream)

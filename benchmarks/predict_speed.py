@@ -146,7 +146,7 @@ def _folder(folder: Path, faces: int, options: Options) -> list[str]:
     return [
         f"**Folder** of {len(pictures)} JPEG files of 640x360, {faces} faces, {found} found: {rate:.0f} pictures/s "
         f"with start and end, {len(pictures) / wall_s:.0f} without (aim 150); CPU "
-        f"{1e3 * run.cpu_s / len(pictures):.1f} ms a picture, peak memory {run.peak_mb:.0f} MB (aim 800).\n",
+        f"{1e3 * run.cpu_s / len(pictures):.1f} ms per picture, peak memory {run.peak_mb:.0f} MB (aim 800).\n",
         *_table(in_run, alone, len(pictures), "picture"),
     ]
 
@@ -166,8 +166,8 @@ def _video(video: Path, options: Options) -> list[str]:
     return [
         f"**Video** of {options.seconds} s, 1280x720 at {FRAMES_A_SECOND} frames/s, {faces / frames:.2f} faces found "
         f"a frame, faces looked for on one frame in {options.detect_every}: {frames / run.wall_s:.0f} frames/s with "
-        f"start and end, {frames / wall_s:.0f} without (aim 100); CPU {1e3 * run.cpu_s / frames:.1f} ms a frame; peak "
-        f"memory {run.peak_mb:.0f} MB, of its first half {half.peak_mb:.0f} MB (aim 800 whatever the length).\n",
+        f"start and end, {frames / wall_s:.0f} without (aim 100); CPU {1e3 * run.cpu_s / frames:.1f} ms per frame; "
+        f"peak memory {run.peak_mb:.0f} MB, of its first half {half.peak_mb:.0f} MB (aim 800 whatever the length).\n",
         f"Sampled at 5 frames/s: {options.seconds / sampled.wall_s:.1f} times real time with start and end, "
         f"{options.seconds / sampled_s:.1f} without (aim 10); CPU {sampled.cpu_s / options.seconds:.3f} s a second of "
         "video.\n",

@@ -169,7 +169,7 @@ def described(options: Options, report: Report, took_s: float, counted: dict[str
             f"seconds an answer: p50 {np.quantile(seconds, 0.5):.3f}, p95 {np.quantile(seconds, 0.95):.3f}, "
             f"most {seconds.max():.3f}",
             f"CPU of the service {counted['process_cpu_seconds_total']:.1f} s, "
-            f"{1e3 * counted['process_cpu_seconds_total'] / max(1, len(report.seconds)):.1f} ms a picture",
+            f"{1e3 * counted['process_cpu_seconds_total'] / max(1, len(report.seconds)):.1f} ms per picture",
             f"faces a pass of the network: {counted['affekt_batch_faces_sum'] / passes:.1f} on average",
             f"memory of the service along the way: {memory} MB",
             *report.failures[:5],

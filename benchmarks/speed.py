@@ -174,11 +174,11 @@ def measure_pictures(bench: Bench, folders: dict[str, Path]) -> None:
 def measure_growth(bench: Bench) -> None:
     """Measure what more faces in a picture and more pictures in a run cost."""
     options, found = bench.options, bench.found
-    for faces in tqdm(options.faces, unit="picture", desc="faces a picture"):
+    for faces in tqdm(options.faces, unit="picture", desc="faces per picture"):
         crowd = str(write_crowd(bench.folder / f"{faces}.jpg", faces))
         found.crowds[faces] = bench.ours("pictures", paths=[crowd] * 4)
     one = str(write_crowd(bench.folder / "1.jpg", 1))
-    for pictures in tqdm(options.pictures, unit="run", desc="pictures a run"):
+    for pictures in tqdm(options.pictures, unit="run", desc="pictures per run"):
         found.many[pictures] = bench.ours("many", path=one, pictures=pictures)
 
 

@@ -21,7 +21,7 @@ class Found:
     """What the benchmark found; medians over the turns."""
 
     calls: dict[str, dict[int, dict[str, float]]] = field(default_factory=dict)
-    """By system and crops a call: seconds a call, `s`, and peak memory of the process so far, `peak_mb`."""
+    """By system and crops per call: seconds a call, `s`, and peak memory of the process so far, `peak_mb`."""
     multiply_adds: dict[str, float] = field(default_factory=dict)
     """A crop's, of affekt's models and of REFERENCE."""
     lost_points: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -29,11 +29,11 @@ class Found:
     shipped: list[str] = field(default_factory=list)
     """What affekt's own files are called among the systems, without their runtime; the default model first."""
     pictures: dict[str, dict[str, float]] = field(default_factory=dict)
-    """By system: `s` a picture, and where measured `frame_s` a frame and `faces` found a picture."""
+    """By system: `s` a picture, and where measured `frame_s` a frame and `faces` found per picture."""
     crowds: dict[int, dict[str, float]] = field(default_factory=dict)
-    """By faces a picture: `faces` found, `s` a picture, `peak_mb`."""
+    """By faces per picture: `faces` found, `s` a picture, `peak_mb`."""
     many: dict[int, dict[str, float]] = field(default_factory=dict)
-    """By pictures a run: `s`, `peak_mb`."""
+    """By pictures per run: `s`, `peak_mb`."""
     floor: dict[str, Any] = field(default_factory=dict)
     """Rates of one core and the stages on it."""
     accuracy: dict[str, Figure] = field(default_factory=dict)
@@ -75,8 +75,8 @@ def _many_crops(found: Found, cores: int) -> Aim:
     fewer = found.multiply_adds[REFERENCE] / multiply_adds
     most = cores * found.floor["multiply_adds_per_s"] / multiply_adds
     why = (
-        f"{best.split()[0]} has {multiply_adds / 1e6:.0f} million multiply-adds a crop, {fewer:.1f} times fewer than "
-        f"EfficientNet-B0, and {best} does {ratios[best] / fewer:.1f} times as many of them a second. At the matrix "
+        f"{best.split()[0]} has {multiply_adds / 1e6:.0f} million multiply-adds per crop, {fewer:.1f} times fewer than "
+        f"EfficientNet-B0, and {best} does {ratios[best] / fewer:.1f} times as many of them per second. At the matrix "
         f"rate of all {cores} cores, float32 would reach {most:,.0f} crops/s, {most / reference:.0f} times "
         "EfficientNet-B0. The aim needs a smaller network, or a processor with instructions for few bits."
     )
@@ -127,13 +127,8 @@ def _accuracy(found: Found) -> list[Aim]:
     name, (theirs, *_) = max(
         (item for item in found.accuracy.items() if not item[0].startswith(OURS)), key=lambda item: item[1][0]
     )
-    said = f"{short(mine[0])} ({ours}), {short(theirs)} ({name})"
+    said = f"{mine[0]:.3f} ({ours}), {theirs:.3f} ({name})"
     return [Aim("higher FER+ accuracy than any peer measured", said, mine[0] > theirs, "the table above has all.")]
-
-
-def short(fraction: float, digits: int = 3) -> str:
-    """Write a fraction without its leading zero, as the project's other tables do."""
-    return f"{fraction:.{digits}f}".removeprefix("0")
 
 
 def line_of(points: dict[int, float]) -> tuple[float, float]:

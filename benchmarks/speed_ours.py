@@ -31,7 +31,7 @@ def peak_mb() -> float:
 
 
 def measure_crops(job: dict[str, Any]) -> dict[int, dict[str, float]]:
-    """Seconds a call and peak memory by crops a call, from uint8 crops to answers."""
+    """Seconds a call and peak memory by crops per call, from uint8 crops to answers."""
     session = Session(Path(job["model"]), runtime=job["runtime"])
     wanted = session.card.preprocessing
     found = {}
@@ -53,7 +53,7 @@ def measure_pictures(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def measure_detector(job: dict[str, Any]) -> dict[str, Any]:
-    """Seconds a picture with the detector alone and with decoder and detector, a picture a core as in the whole."""
+    """Seconds a picture with the detector alone and with decoder and detector, a picture per core as in the whole."""
     detector, paths = FaceDetector(), job["paths"]
     images_rgb = [read_rgb(path) for path in paths]
 

@@ -50,7 +50,7 @@ def networks() -> dict[str, Callable[[np.ndarray], Any]]:
 
 
 def measure_crops(job: dict[str, Any]) -> dict[str, Any]:
-    """Seconds a call by crops a call, from uint8 crops to probabilities, for each network."""
+    """Seconds a call by crops per call, from uint8 crops to probabilities, for each network."""
     grey = np.load(job["crops"])
     return {
         name: {size: {"s": median_s(lambda n=network, s=size: n(grey[:s]), job["seconds"])} for size in job["sizes"]}

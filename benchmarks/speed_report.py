@@ -10,7 +10,7 @@ from pathlib import Path
 from environments import HERE
 from frozen_training import cpu_model
 from speed_chart import write_chart
-from speed_found import OURS, REFERENCE, STRAIGHT, Found, aims, growth, short
+from speed_found import OURS, REFERENCE, STRAIGHT, Found, aims, growth
 
 from affekt.files import written_whole
 
@@ -38,7 +38,7 @@ def crops_table(found: Found) -> str:
                 f"{speed:,.0f}",
                 f"{speed / reference:.1f}",
                 f"{1e3 * found.calls[name][1]['s']:.2f}",
-                f"{short(figure[0])} [{short(figure[1])}, {short(figure[2])}]" if figure else "",
+                f"{figure[0]:.3f} [{figure[1]:.3f}, {figure[2]:.3f}]" if figure else "",
             ]
         )
     return table(["system", "crops/s", "times EfficientNet-B0", "one crop, ms", "accuracy"], rows)
@@ -53,19 +53,19 @@ def aims_in_words(found: Found, cores: int) -> str:
 
 
 def pictures_table(found: Found) -> str:
-    """Return pictures and frames a second of every package as a whole."""
+    """Return pictures and frames per second of every package as a whole."""
     rows = []
     for name, each in found.pictures.items():
         frames = f"{1 / each['frame_s']:.1f}" if "frame_s" in each else ""
         faces = f"{each['faces']:.2f}" if "faces" in each else ""
         rows.append([name, f"{1 / each['s']:.1f}", frames, faces])
     return table(
-        ["from the file on, one face each", "pictures/s", "frames/s of a video", "faces found a picture"], rows
+        ["from the file on, one face each", "pictures/s", "frames/s of a video", "faces found per picture"], rows
     )
 
 
 def growth_tables(found: Found) -> str:
-    """Return how the cost grows with crops a call, faces a picture and pictures a run."""
+    """Return how the cost grows with crops per call, faces per picture and pictures per run."""
     ours = {name: found.calls[name] for name in found.ours()}
     sizes = sorted({size for calls in ours.values() for size in calls})
     crops = [[name] + [f"{1e3 * calls[size]['s'] / size:.3f}" for size in sizes] for name, calls in ours.items()]
@@ -79,12 +79,12 @@ def growth_tables(found: Found) -> str:
     ]
     return "\n\n".join(
         (
-            "Milliseconds a crop, by crops a call:",
+            "Milliseconds per crop, by crops per call:",
             table(["system", *map(str, sizes)], crops),
             f"Faces in one 640 x 480 picture, detector included, {found.shipped[0]}:",
-            table(["faces", "found", "ms a picture", "peak memory, MB"], crowds),
+            table(["faces", "found", "ms per picture", "peak memory, MB"], crowds),
             f"Pictures of one face in one run, {found.shipped[0]}:",
-            table(["pictures", "s", "ms a picture", "peak memory, MB"], many),
+            table(["pictures", "s", "ms per picture", "peak memory, MB"], many),
             "Is it a straight line?",
             straight_lines(found),
         )
@@ -93,8 +93,8 @@ def growth_tables(found: Found) -> str:
 
 def straight_lines(found: Found) -> str:
     """Return, for all that grows, the slope and the departure from a straight line, and the verdict in words."""
-    measured = {f"crops a call, {name}": found.calls[name] for name in found.ours()}
-    measured |= {"faces a picture": found.crowds, "pictures a run": found.many}
+    measured = {f"crops per call, {name}": found.calls[name] for name in found.ours()}
+    measured |= {"faces per picture": found.crowds, "pictures per run": found.many}
     rows, bent = [], []
     for name, each in measured.items():
         time, memory = growth(each, "s"), growth(each, "peak_mb")
@@ -162,7 +162,7 @@ Keras are in [results-training.md](results-training.md).
 From uint8 crops to probabilities, at the best of the batch sizes tried; one crop: a call with one. Files that come with
 affekt: {", ".join(found.shipped)}. What int8 lost, concordance times 100: {lost}.
 {"Accuracy: FER+ PublicTest, majority rule, one crop, 95 % interval." if chart else "Without `--data`, no accuracy."}
-{f"{chr(10)}![Accuracy against crops a second]({chart}){chr(10)}" if chart else ""}
+{f"{chr(10)}![Accuracy against crops per second]({chart}){chr(10)}" if chart else ""}
 ## Aims
 
 {aims_in_words(found, cores)}
@@ -179,8 +179,8 @@ affekt: {", ".join(found.shipped)}. What int8 lost, concordance times 100: {lost
 
 {floor_table(found)}
 
-All on one core: numpy's matrix product reaches {rates[0]:.0f} billion float32 multiply-adds a second there, and a copy
-{rates[1]:.1f} GB/s. A run over many pictures gives each core one of its own. {found.floor["runtime"]} classified.
+All on one core: numpy's matrix product reaches {rates[0]:.0f} billion float32 multiply-adds per second there, and a
+copy {rates[1]:.1f} GB/s. A run over many pictures gives each core one of its own. {found.floor["runtime"]} classified.
 What stays in the cache can be faster than a copy.
 
 ## How it was measured

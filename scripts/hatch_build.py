@@ -1,7 +1,8 @@
-"""What hatchling does before it builds affekt: the face detector's file becomes part of the package.
+"""What hatchling does before it builds affekt: the face detector's file becomes part of the package, and its addresses.
 
 `AFFEKT_DETECTOR_DIR=DIR pip wheel .` takes the file from that folder, and fails where it is not there or another.
 Without it the file is fetched; where that cannot be done, the package is built without it and fetches it when it runs.
+GitHub's workflows say in `GITHUB_REPOSITORY` where the project is; a build elsewhere names no address.
 """
 
 import os
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface  # pyright: ignore[reportMissingImports]
+from hatchling.metadata.plugin.interface import MetadataHookInterface  # pyright: ignore[reportMissingImports]
 
 
 class DetectorHook(BuildHookInterface):
@@ -28,3 +30,14 @@ class DetectorHook(BuildHookInterface):
             if folder:
                 raise
             self.app.display_warning(f"building without the face detector: {error}")
+
+
+class AddressHook(MetadataHookInterface):
+    """Names the project's page, where the build knows it."""
+
+    def update(self, metadata: dict[str, Any]) -> None:
+        """Add the addresses to the package's metadata."""
+        repository = os.environ.get("GITHUB_REPOSITORY")
+        source = f"{os.environ.get('GITHUB_SERVER_URL', 'https://github.com')}/{repository}"
+        places = {"Source": "", "Issues": "/issues", "Changelog": "/blob/main/CHANGELOG.md"}
+        metadata["urls"] = {name: source + place for name, place in places.items()} if repository else {}

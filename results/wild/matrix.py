@@ -193,8 +193,7 @@ def calibration_table(evaluations: dict[str, Evaluation]) -> str:
             right, ece, share, right_of_sure = figures
             cells = (number(right.value), cell(ece), number(share.value), cell(right_of_sure))
             rows.append((where(name, found), scores.name, said, *cells))
-    sure = f"{SURE:g}".lstrip("0")
-    header = ("mean confidence", "right", "ECE", f"answers of at least {sure}", "right of these")
+    header = ("mean confidence", "right", "ECE", f"answers of at least {SURE:g}", "right of these")
     return markdown(("set, pictures", "network", *header), rows)
 
 
@@ -236,8 +235,8 @@ def signed(figure: Figure) -> str:
 
 
 def number(value: float) -> str:
-    """Write a number to three decimals, without the zero before the point."""
-    return f"{round(value, 3) + 0.0:.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.3f}"
+    """Write a number to three decimals, and never minus zero."""
+    return f"{round(value, 3) + 0.0:.3f}"
 
 
 def markdown(header: tuple[str, ...], rows: list[tuple[str, ...]], text_columns: int = 2) -> str:

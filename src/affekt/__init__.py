@@ -61,7 +61,7 @@ __all__ = [
     "write_manifest",
 ]
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # onnxruntime 1.32 reports its use to its makers unless told otherwise before it is first imported. What affekt looks at
 # is nobody's business; who wants to report sets the variable to 0.

@@ -63,7 +63,7 @@ def test_aims_are_held_against_what_was_found(speed, found):
     assert "1.00 ms" in one.why
     assert picture.found == "1.25 times (affekt int8); the default 1.50 times (affekt fp16)"
     assert "1.12 times; with decoding on both sides affekt int8 takes 1.11." in picture.why
-    assert accuracy.found == ".855 (affekt int8, openvino), .600 (fer, Keras)"
+    assert accuracy.found == "0.855 (affekt int8, openvino), 0.600 (fer, Keras)"
 
 
 def test_a_second_model_is_held_by_its_own_figures(speed, found):
@@ -73,15 +73,15 @@ def test_a_second_model_is_held_by_its_own_figures(speed, found):
     found.accuracy["affekt-fast fp16"] = (0.84, 0.83, 0.85)
     many, *_, accuracy = speed[0].aims(found, cores=2)
     assert many.found.startswith("22.5 times (affekt-fast fp16, onnxruntime); the default 9.0 times (affekt fp16")
-    assert "affekt-fast has 20 million multiply-adds a crop, 20.0 times fewer" in many.why
-    assert accuracy.found.startswith(".840 (affekt-fast fp16")
+    assert "affekt-fast has 20 million multiply-adds per crop, 20.0 times fewer" in many.why
+    assert accuracy.found.startswith("0.840 (affekt-fast fp16")
 
 
 def test_page_and_chart(speed, found, tmp_path):
     out = tmp_path / "results.md"
     speed[1].write_report(found, out, load=0.0, took_s=60.0, arguments=["--data", str(tmp_path / "ferplus.parquet")])
     text = out.read_text()
-    assert "| affekt int8, openvino | 2,000 | 18.0 | 0.50 | .855 [.840, .870] |" in text
+    assert "| affekt int8, openvino | 2,000 | 18.0 | 0.50 | 0.855 [0.840, 0.870] |" in text
     assert "EfficientNet-B0, 224 px, onnxruntime (random weights) | 111 | 1.0 | 9.00 |  |" in text
     assert "Time and memory grow in a straight line in all of them." in text
     assert "| classify | 80.00 | 0.01 | 2.0000 | 4.000 | 2.0 |" in text
@@ -97,6 +97,6 @@ def test_a_bent_growth_and_a_missing_accuracy_are_said(speed, found, tmp_path):
     found.accuracy = {}
     speed[1].write_report(found, tmp_path / "results.md", load=0.0, took_s=60.0, arguments=[])
     text = (tmp_path / "results.md").read_text()
-    assert "Not straight: time of pictures a run." in text
+    assert "Not straight: time of pictures per run." in text
     assert "no accuracy" in text
     assert not (tmp_path / "results.png").exists()

@@ -362,7 +362,7 @@ def test_deep_pictures_take_a_few_bytes_a_pixel():
 
 
 def tiff_of(bits, kind, channels):
-    """Return a TIFF of one pixel by its tags: bits a channel, and whether they are whole numbers or floats."""
+    """Return a TIFF of one pixel by its tags: bits per channel, and whether they are whole numbers or floats."""
     tags = {256: [1], 257: [1], 258: [bits] * channels, 259: [1], 262: [2 if channels == 3 else 1], 273: [200]}
     tags |= {277: [channels], 278: [1], 279: [bits // 8 * channels], 339: [kind] * channels}
     entries, extra = b"", b""

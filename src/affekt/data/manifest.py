@@ -1,4 +1,4 @@
-"""The manifest: one Parquet table a data set. Importers write it, everything else reads only it.
+"""The manifest: one Parquet table per data set. Importers write it, everything else reads only it.
 
 | column | type | meaning |
 |---|---|---|

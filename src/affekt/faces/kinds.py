@@ -68,7 +68,7 @@ def unidentified(source: Path | str | bytes) -> str:
     if ends_in(source, RAW_ENDINGS):
         return "a camera's raw photograph, which affekt does not read; convert it to JPEG first"
     if head.startswith((b"II*\0", b"MM\0*")) and (kind := _kind_of_tiff(source)):
-        return f"a TIFF of {kind}, which affekt does not read; save it with 8 or 16 bits a channel"
+        return f"a TIFF of {kind}, which affekt does not read; save it with 8 or 16 bits per channel"
     return "not a picture"
 
 

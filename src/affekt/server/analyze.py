@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from starlette.exceptions import HTTPException
 
+from affekt import __version__
 from affekt.analysis.options import FaceFinder
 from affekt.analysis.rows import COLUMN_DESCRIPTIONS, SCHEMA, Row, empty_row
 from affekt.errors import AffektError, MissingExtra
@@ -74,7 +75,9 @@ class Analysis(BaseModel):
 class Health(BaseModel):
     """That the service answers, and with which model."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "ok", "model": "affekt", "version": "0.1.0"}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"status": "ok", "model": "affekt", "version": __version__}]}
+    )
 
     status: Literal["ok"]
     model: str

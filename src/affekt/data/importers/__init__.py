@@ -1,1 +1,1 @@
-"""One file a data set: what lies on disk becomes manifest rows."""
+"""One file per data set: what lies on disk becomes manifest rows."""

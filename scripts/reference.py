@@ -1,0 +1,118 @@
+"""The reference, written from the code: what each command says to `--help`, and the docstring of each public name."""
+
+import ast
+import dataclasses
+import inspect
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+
+import affekt
+from affekt.cli.data import IMPORTERS
+from affekt.cli.main import COMMANDS
+
+WIDTH = "100"
+SECTION = re.compile(r"^(Args|Attributes|Yields|Returns|Raises|Example|References):$", flags=re.M)
+MODULES = re.compile(r"\b(?:[a-z_]+\.)+(?=[A-Za-z])|PosixPath\((?=')")
+"""What stands before the name of a type, and is of no use to a reader."""
+ENTRY = re.compile(r"^(?P<name>\*{0,2}[\w.]+)(?: \(.*?\))?: ", flags=re.M)
+
+
+def commands_page() -> str:
+    """Return what every command says to `--help`."""
+    parts = ["# Commands\n\nWhat each command says to `--help`.\n", f"```text\n{said('--help')}\n```\n"]
+    for name in COMMANDS:
+        parts.append(f"## affekt {name}\n\n```text\n{said(name, '--help')}\n```\n")
+        if name == "train":
+            parts.append(f"### affekt train affekt\n\n```text\n{said(name, 'affekt', '--help')}\n```\n")
+        if name == "data":
+            ways = [("check",), *(("import", importer) for importer in IMPORTERS)]
+            parts += [
+                f"### affekt data {' '.join(way)}\n\n```text\n{said(name, *way, '--help')}\n```\n" for way in ways
+            ]
+    return "\n".join(parts)
+
+
+def said(*arguments: str) -> str:
+    """Return what affekt prints."""
+    environment = os.environ | {"COLUMNS": WIDTH, "NO_COLOR": "1", "TERM": "dumb"}
+    command = [sys.executable, "-m", "affekt", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    return re.sub(r"\x1b\[[0-9;]*m", "", done.stdout).strip()
+
+
+def python_page() -> str:
+    """Return every name that affekt offers, with its signature and what its docstring says."""
+    names = [name for name in affekt.__all__ if name != "__version__"]
+    functions = [name for name in names if name.islower()]
+    classes = [name for name in names if name not in functions]
+    head = "# Python\n\nEverything that `import affekt` offers. All else is the inside of affekt, and may change.\n"
+    return "\n".join([head, *(entry(f"affekt.{name}", getattr(affekt, name), 2) for name in (*functions, *classes))])
+
+
+def entry(name: str, thing: object, level: int) -> str:
+    """Return one name: heading, signature, docstring, and of a class its fields and public methods."""
+    parts = [f"{'#' * level} {name}\n"]
+    is_error = isinstance(thing, type) and issubclass(thing, BaseException | Warning)
+    if callable(thing) and not is_error:
+        parts.append(f"```python\n{signature(name.rpartition('.')[2], thing)}\n```\n")
+    parts.append(documented(inspect.getdoc(thing) or ""))
+    if isinstance(thing, type) and not is_error:
+        rows = [f"| `{field}` | {' '.join(text.split())} |" for field, text in field_texts(thing)]
+        parts += ["| field | meaning |\n|---|---|\n" + "\n".join(rows) + "\n"] if rows else []
+        methods = inspect.getmembers(thing, lambda member: inspect.isfunction(member) and member.__doc__)
+        parts += [entry(f"{name}.{each}", one, level + 1) for each, one in methods if not each.startswith("_")]
+    return "\n".join(parts)
+
+
+def signature(name: str, thing: object) -> str:
+    """Return a call with its parameters, one per line where they do not fit one."""
+    assert callable(thing)
+    parameters = [str(each) for each in inspect.signature(thing).parameters.values() if each.name not in ("self", "_")]
+    kinds = [each.kind for each in inspect.signature(thing).parameters.values() if each.name not in ("self", "_")]
+    first = next((place for place, kind in enumerate(kinds) if kind is inspect.Parameter.KEYWORD_ONLY), None)
+    if first is not None and inspect.Parameter.VAR_POSITIONAL not in kinds:
+        parameters.insert(first, "*")
+    parameters = [MODULES.sub("", each).replace("')", "'").replace('"', "") for each in parameters]
+    line = f"{name}({', '.join(parameters)})"
+    return line if len(line) <= int(WIDTH) else f"{name}(\n    " + ",\n    ".join(parameters) + ",\n)"
+
+
+def documented(text: str) -> str:
+    """Return a docstring in Markdown: its lists of parameters and errors as lists, its example as code."""
+    said, *sections = SECTION.split(text)
+    parts = [said.strip() + "\n"]
+    for title, body in zip(sections[::2], sections[1::2], strict=True):
+        body = textwrap.dedent(body).strip()
+        if title == "Example":
+            parts.append(f"```pycon\n{body}\n```\n")
+        else:
+            parts.append(f"**{title.replace('Args', 'Parameters')}**\n\n{items(body)}\n")
+    return "\n".join(parts)
+
+
+def items(body: str) -> str:
+    """Return the entries of a section, `name: what it is`, as a list."""
+    if not ENTRY.match(body):
+        return body
+    return ENTRY.sub(lambda found: f"* `{found['name']}`: ", body)
+
+
+def field_texts(thing: type) -> Iterator[tuple[str, str]]:
+    """Yield the public fields of a dataclass with the text below each, where there is one."""
+    if not dataclasses.is_dataclass(thing):
+        return
+    for base in reversed([base for base in thing.__mro__ if dataclasses.is_dataclass(base)]):
+        [tree] = ast.parse(textwrap.dedent(inspect.getsource(base))).body
+        assert isinstance(tree, ast.ClassDef)
+        for field, text in zip(tree.body, tree.body[1:], strict=False):
+            is_text = isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and is_text:
+                yield field.target.id, str(text.value.value)
+
+
+if __name__ == "__main__":
+    print(python_page())

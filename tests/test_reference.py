@@ -1,0 +1,39 @@
+"""The reference of the site: every public name is in it, with its parameters, its fields and its example."""
+
+import dataclasses
+import inspect
+
+import reference
+
+import affekt
+
+
+def test_every_public_name_has_its_signature_and_example():
+    page = reference.python_page()
+    for name in affekt.__all__:
+        if name == "__version__":
+            continue
+        _, _, rest = page.partition(f"## affekt.{name}\n")
+        assert rest, name
+        entry, _, _ = rest.partition("\n## ")
+        assert "```pycon\n>>> " in entry, name
+        thing = getattr(affekt, name)
+        if inspect.isfunction(thing):
+            assert all(f"    {each}" in entry or f"{each}: " in entry for each in inspect.signature(thing).parameters)
+
+
+def test_the_fields_of_a_dataclass_are_listed_with_what_they_mean():
+    texts = dict(reference.field_texts(affekt.Recipe))
+    assert set(texts) == {field.name for field in dataclasses.fields(affekt.Recipe)}
+    assert all(texts.values())
+
+
+def test_a_long_signature_has_a_line_per_parameter_and_no_modules():
+    shown = reference.signature("evaluate", affekt.evaluate)
+    assert shown.startswith("evaluate(\n    models: str | Path")
+    assert "\n    *,\n" in shown
+    assert "pathlib" not in shown
+
+
+def test_help_is_shown_as_it_is_printed():
+    assert reference.said("--version") == affekt.__version__
