@@ -63,7 +63,7 @@ def entry(name: str, thing: object, level: int) -> str:
     if isinstance(thing, type) and not is_error:
         rows = [f"| `{field}` | {' '.join(text.split())} |" for field, text in field_texts(thing)]
         parts += ["| field | meaning |\n|---|---|\n" + "\n".join(rows) + "\n"] if rows else []
-        methods = inspect.getmembers(thing, lambda member: inspect.isfunction(member) and member.__doc__)
+        methods = inspect.getmembers(thing, lambda member: inspect.isfunction(member) and bool(member.__doc__))
         parts += [entry(f"{name}.{each}", one, level + 1) for each, one in methods if not each.startswith("_")]
     return "\n".join(parts)
 
@@ -108,10 +108,11 @@ def field_texts(thing: type) -> Iterator[tuple[str, str]]:
     for base in reversed([base for base in thing.__mro__ if dataclasses.is_dataclass(base)]):
         [tree] = ast.parse(textwrap.dedent(inspect.getsource(base))).body
         assert isinstance(tree, ast.ClassDef)
-        for field, text in zip(tree.body, tree.body[1:], strict=False):
-            is_text = isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)
-            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and is_text:
-                yield field.target.id, str(text.value.value)
+        for field, below in zip(tree.body, tree.body[1:], strict=False):
+            name = field.target if isinstance(field, ast.AnnAssign) else None
+            text = below.value if isinstance(below, ast.Expr) else None
+            if isinstance(name, ast.Name) and isinstance(text, ast.Constant):
+                yield name.id, str(text.value)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def main() -> None:
     axes.set(xlim=(-1.02, 1.02), ylim=(-1.02, 1.02), aspect="equal")
     axes.set_axis_off()
     axes.add_patch(Circle((0, 0), 1, facecolor="#f6f8fa", edgecolor=FAINT, linewidth=1.5))
-    axes.plot([-1, 1, None, 0, 0], [0, 0, None, -1, 1], color=FAINT, linewidth=1.2)
+    axes.plot([-1, 1], [0, 0], [0, 0], [-1, 1], color=FAINT, linewidth=1.2)
     ends = ((0, 1.1, "aroused, +1"), (0, -1.1, "calm, -1"), (1.2, 0, "pleasant\n+1"), (-1.25, 0, "unpleasant\n-1"))
     for x, y, text in ends:
         axes.text(x, y, text.replace("-1", "\N{MINUS SIGN}1"), ha="center", va="center", color=INK, fontsize=11)
