@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import polars as pl
 
@@ -67,21 +69,17 @@ def planned(names: Sequence[str], analyzer: Analyzer, faces: FaceFinder) -> tupl
 
 
 def cut(costs: Sequence[int]) -> list[tuple[int, int]]:
-    """Return where pieces of about the same cost start and stop; what costs more than a piece is one of its own.
+    """Return where pieces of about the same cost start and stop; an input begins the share that it falls into.
 
     Example:
         >>> cut([1, 1, 1000, 1])
-        [(0, 1), (1, 2), (2, 3), (3, 4)]
+        [(0, 3), (3, 4)]
     """
-    total = sum(costs)
-    most = total / min(MOST_PIECES, max(FEWEST_PIECES, total / COST_OF_A_PIECE))
-    starts, cost = [0], 0
-    for place, its_cost in enumerate(costs):
-        if cost and cost + its_cost > most:
-            starts.append(place)
-            cost = 0
-        cost += its_cost
-    return list(zip(starts, [*starts[1:], len(costs)], strict=True))
+    total = max(1, sum(costs))
+    share = total / min(MOST_PIECES, max(FEWEST_PIECES, total / COST_OF_A_PIECE))
+    shares = [math.floor(before / share) for before in accumulate(costs, initial=0)]
+    starts = [place for place in range(len(costs)) if not place or shares[place] != shares[place - 1]]
+    return list(zip(starts, [*starts[1:], len(costs)], strict=False))
 
 
 def still_to_do(pieces: Sequence[Piece], job: Job, parts: Parts) -> list[Piece]:
