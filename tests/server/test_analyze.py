@@ -105,7 +105,8 @@ def problem(answer, status):
     [
         ({"content": b""}, 422, "got an empty body"),
         ({"content": b"garbage"}, 422, "got: not a picture"),
-        ({"json": {"url": "http://127.0.0.1/x.jpg"}}, 415, "addresses are not fetched"),
+        ({"json": {"url": "http://127.0.0.1/x.jpg"}}, 422, "addresses are not fetched"),
+        ({"content": b"x", "headers": {"Content-Type": "text/plain"}}, 415, "expected a picture, got text/plain"),
         ({"content": b"x", "headers": {"Content-Encoding": "gzip"}}, 415, "send it uncompressed"),
         ({"content": b"x", "headers": {"Content-Type": "multipart/form-data"}}, 400, "Missing boundary"),
         ({"content": b"x", "headers": {"Content-Type": "multipart/form-data; boundary=y"}}, 400, "multipart"),

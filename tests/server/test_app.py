@@ -134,9 +134,9 @@ def test_a_page_that_is_not_built_says_so(small_model, tmp_path):
         answer = client.get("/")
         shown = client.get("/", headers={"Accept": "text/html,*/*;q=0.8"})
     assert answer.status_code == 404
-    assert "type: make page" in answer.json()["detail"]
+    assert "type: make serve" in answer.json()["detail"]
     assert shown.headers["content-type"].startswith("text/html")
-    assert "<code>make page</code>" in shown.text
+    assert "<code>make serve</code>" in shown.text
 
 
 def test_the_detector_is_served_from_this_origin(small_model, tmp_path, monkeypatch):

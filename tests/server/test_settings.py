@@ -12,6 +12,8 @@ from affekt.server.settings import Settings
         ({"upload_s": 0}, "expected --upload-s above 0, got 0"),
         ({"body_mb": float("inf")}, "expected --body-mb above 0, got inf"),
         ({"answer_s": float("nan")}, "expected --answer-s above 0, got nan"),
+        ({"allow_origin": ("example.org",)}, "expected --allow-origin with scheme and host alone, got example.org"),
+        ({"allow_origin": ("https://example.org/app",)}, "type: --allow-origin https://example.org"),
         ({"api_key": ""}, "expected an API key of at least 16 ASCII characters without spaces, got 0 characters"),
         ({"api_key": "sixteen letters, with a space"}, "without spaces"),
     ],

@@ -201,10 +201,17 @@ def _body(settings: Settings) -> dict[str, Any]:
     """Describe the body for OpenAPI: FastAPI would keep parts of a form that it knows of in files."""
     files = {"type": "array", "items": PICTURE, "minItems": 1, "maxItems": settings.pictures}
     form = {"type": "object", "required": [PART], "properties": {PART: files}, "additionalProperties": False}
+    texts = {**files, "items": {"type": "string", "format": "byte", "description": "a picture in base64"}}
+    as_json = {**form, "properties": {PART: texts}}
     return {
         "required": True,
-        "description": "One picture as it is, or several files of a form; JPEG, PNG, WebP, AVIF, GIF, BMP or TIFF.",
-        "content": {"multipart/form-data": {"schema": form}, **{kind: {"schema": PICTURE} for kind in MEDIA_TYPES}},
+        "description": "One picture as it is, several files of a form, or JSON with base64 texts; JPEG, PNG, WebP, "
+        "AVIF, GIF, BMP or TIFF.",
+        "content": {
+            "multipart/form-data": {"schema": form},
+            "application/json": {"schema": as_json},
+            **{kind: {"schema": PICTURE} for kind in MEDIA_TYPES},
+        },
     }
 
 

@@ -20,6 +20,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -33,6 +34,7 @@ from affekt.faces.detector_file import yunet_path
 from affekt.models.card import CARD_FILE, ONNX_FILE, Card, model_folder
 from affekt.server.analyze import EXCEPTION_HANDLERS, RETRY_LATER, Health, analyze_route, problem_answer, problems
 from affekt.server.load import Load
+from affekt.server.manual import manual_page
 from affekt.server.pipeline import Pipeline, opened_once
 from affekt.server.settings import Settings
 
@@ -46,9 +48,10 @@ DESCRIPTION = (
 PAGE = Path(__file__).parent / "page"
 WITHOUT_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>affekt</title>
 <h1>affekt is running</h1>
-<p>This installation has no live page. In a checkout of affekt, type <code>make page</code>, then start it again.</p>
+<p>This installation has no live page. In a checkout of affekt, stop it and type <code>make serve</code>.</p>
 <p>Pictures can be sent all the same:
 <code>curl --data-binary @portrait.jpg -H 'Content-Type: image/jpeg' ADDRESS/v1/analyze</code></p>
+<p><a href="docs">What else can be asked</a></p>
 """
 MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -95,7 +98,7 @@ def make_app(settings: Settings, *, page: Path = PAGE) -> ASGIApp:
         yield
         await run_in_threadpool(pipeline.close)
 
-    # The usual pages of documentation load scripts from elsewhere; the schema they show is at /openapi.json.
+    # The usual pages of documentation load scripts from elsewhere; /docs shows the same schema without any.
     app = FastAPI(
         title="affekt",
         version=__version__,
@@ -106,6 +109,14 @@ def make_app(settings: Settings, *, page: Path = PAGE) -> ASGIApp:
         lifespan=lifespan,
         exception_handlers=EXCEPTION_HANDLERS,
     )
+    if settings.allow_origin:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.allow_origin,
+            allow_methods=("GET", "POST"),
+            allow_headers=("Authorization", "Content-Type"),
+            expose_headers=("Retry-After",),
+        )
     key = _key_dependencies(settings.api_key)
     app.include_router(analyze_route(settings, pipeline, load, card), dependencies=key)
     app.include_router(_about_routes(card, pipeline))
@@ -118,6 +129,7 @@ def make_app(settings: Settings, *, page: Path = PAGE) -> ASGIApp:
         summary="Counts and times, for Prometheus.",
     )
     app.include_router(_page_routes(folder))
+    app.add_api_route("/docs", lambda: HTMLResponse(manual_page(app.openapi())), include_in_schema=False)
     app.router.default = _PageFiles(directory=page, html=True)
     # Around the application rather than inside it: there its own answer to a failure would pass them by.
     return _with_headers(_for_its_hosts(app, {"localhost", settings.host.lower(), *settings.allow_host}), load)
@@ -189,7 +201,7 @@ class _PageFiles(_Files):
                 return HTMLResponse(WITHOUT_PAGE, HTTPStatus.NOT_FOUND)
             raise HTTPException(
                 HTTPStatus.NOT_FOUND,
-                "expected the live page, got an installation without it; type: make page, or use POST /v1/analyze",
+                "expected the live page, got an installation without it; type: make serve, or use POST /v1/analyze",
             )
         return await super().get_response(path, scope)
 

@@ -44,7 +44,7 @@ def serve(settings: Settings, *, report: Callable[[str], None] = logger.info) ->
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     report(f"affekt serves http://{host}:{listener.getsockname()[1]}/")
     if not (PAGE / "vendor").is_dir():
-        report("the live page is not built; in a checkout of affekt, type: make page")
+        report("without the live page, which is not built; for it, in a checkout of affekt, type: make serve")
     server.run(sockets=[listener])
 
 

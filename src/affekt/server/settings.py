@@ -1,5 +1,6 @@
 """What `affekt serve` can be told: where it listens, what it predicts with, and how much it takes on."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,8 @@ class Settings:
     allow_host: tuple[str, ...] = ()
     """Names under which clients may ask for this service, besides localhost and what `host` says: those of a proxy, for
     instance; `*` allows all. Numeric addresses are always allowed."""
+    allow_origin: tuple[str, ...] = ()
+    """Sites whose pages may ask for this service from a browser (CORS), such as https://example.org; `*` allows all."""
     port: int = 8000
     """Port to listen on; 0 takes a free one."""
     model: Path = Path("affekt")
@@ -65,6 +68,12 @@ class Settings:
             if not 0 < getattr(self, name) < float("inf"):
                 option = name.replace("_", "-")
                 raise ConfigError(f"expected --{option} above 0, got {getattr(self, name)}; leave it out if unsure")
+        for origin in self.allow_origin:
+            if origin != "*" and not re.fullmatch(r"https?://[^/\s*]+", origin):
+                raise ConfigError(
+                    f"expected --allow-origin with scheme and host alone, got {origin}; type: --allow-origin "
+                    "https://example.org"
+                )
         key = self.api_key
         if key is not None and (len(key) < SHORTEST_KEY or not key.isascii() or not key.isprintable() or " " in key):
             raise ConfigError(

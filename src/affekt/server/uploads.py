@@ -1,12 +1,15 @@
 """From a request's body to encoded pictures: few bytes, in time, and nothing on a disk."""
 
 import asyncio
+import base64
+import json
 from collections.abc import AsyncGenerator, Callable
 from http import HTTPStatus
 
 from fastapi import Request
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -15,11 +18,13 @@ from starlette.requests import ClientDisconnect
 from affekt.server.settings import Settings
 
 MULTIPART = "multipart/form-data"
+JSON = "application/json"
 PART = "pictures"
-"""Name of every part of a form."""
+"""Name of every part of a form, and of the list in a JSON body."""
 CHARSETS = ("utf-8", "utf8", "us-ascii", "iso-8859-1")
 """Of the names in a form. Python knows others, some of which decode to what cannot be sent back, or take very long."""
 HOW_TO_SEND = f"send a picture as the body with Content-Type: image/jpeg, or several as {MULTIPART}, each named {PART}"
+HOW_IN_JSON = f'send {{"{PART}": ["...", "..."]}}, each picture in base64 (addresses are not fetched)'
 
 
 class _FormParser(MultiPartParser):
@@ -41,10 +46,7 @@ class _FormParser(MultiPartParser):
 
     def on_part_begin(self) -> None:
         if self.begun == self.max_parts:
-            raise HTTPException(
-                HTTPStatus.UNPROCESSABLE_ENTITY,
-                f"expected at most {self.max_parts} pictures per request, got more; send them in several requests",
-            )
+            raise _too_many(self.max_parts)
         self.begun += 1
         super().on_part_begin()
 
@@ -57,7 +59,7 @@ async def read_uploads(
     `take_room` is told the size of each piece that arrives, and may raise.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if not (media_type in ("", "application/octet-stream", MULTIPART) or media_type.startswith("image/")):
+    if not (media_type in ("", "application/octet-stream", MULTIPART, JSON) or media_type.startswith("image/")):
         sentence = f"expected a picture, got {media_type}; {HOW_TO_SEND} (addresses are not fetched)"
         raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, sentence)
     if request.headers.get("content-encoding", "identity").lower() != "identity":
@@ -76,6 +78,8 @@ async def read_uploads(
     except ClientDisconnect:
         # Nobody will read this; it is counted.
         raise HTTPException(HTTPStatus.BAD_REQUEST, "expected the whole request, got a part of it") from None
+    if media_type == JSON:
+        return await run_in_threadpool(_pictures_of_json, content, settings.pictures)
     if not content:
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"expected a picture, got an empty body; {HOW_TO_SEND}")
     return [("0", content)]
@@ -129,3 +133,36 @@ async def _files(form: FormData) -> list[tuple[str, bytes]]:
     if not uploads:
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, f"expected picture files, got none; {HOW_TO_SEND}")
     return uploads
+
+
+def _pictures_of_json(body: bytes, most: int) -> list[tuple[str, bytes]]:
+    """Return the pictures of a body such as `{"pictures": ["/9j/4AAQ...", "data:image/png;base64,iVBOR..."]}`."""
+    # Each mark may become an object many times its size: a body has no more of them than its pictures need.
+    if sum(map(body.count, b",:[{")) > 4 * most + 3:
+        raise _too_many(most)
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        sentence = f"expected JSON, got something else; {HOW_IN_JSON}"
+        raise HTTPException(HTTPStatus.BAD_REQUEST, sentence) from None
+    texts = found[PART] if isinstance(found, dict) and set(found) == {PART} else None
+    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
+        sentence = f"expected JSON with a list of texts named {PART}, got another; {HOW_IN_JSON}"
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, sentence)
+    if len(texts) > most:
+        raise _too_many(most)
+    return [(str(place), _from_base64(text, place)) for place, text in enumerate(texts)]
+
+
+def _from_base64(text: str, place: int) -> bytes:
+    start, comma, rest = text.partition(",")
+    try:
+        return base64.b64decode(rest if comma and start.startswith("data:") else text, validate=True)
+    except ValueError:
+        sentence = f"expected picture {place} in base64, got something else; {HOW_IN_JSON}"
+        raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, sentence) from None
+
+
+def _too_many(most: int) -> HTTPException:
+    sentence = f"expected at most {most} pictures per request, got more; send them in several requests"
+    return HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, sentence)

@@ -1,0 +1,75 @@
+"""The tutorial of the service: its clients are run as they are printed, and its containers fit the service."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from affekt.server.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "tutorials" / "service.md"
+KEY = "the-key-of-the-tutorial"
+
+
+def program(kind):
+    [found] = re.findall(rf"^```{kind}\n(.*?)^```$", PAGE.read_text(), flags=re.M | re.S)
+    return found
+
+
+@pytest.fixture
+def service(serve, settings):
+    """The address of a service with a key."""
+    with serve(replace(settings, api_key=KEY)) as client:
+        yield str(client.base_url).rstrip("/")
+
+
+def test_the_client_in_python_prints_a_row_per_face(service, picture, tmp_path):
+    (tmp_path / "client.py").write_text(program("python"))
+    (tmp_path / "portrait.png").write_bytes(picture())
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+
+    def ask(name, key=KEY):
+        environment = os.environ | {"AFFEKT_SERVICE": service, "AFFEKT_API_KEY": key, "no_proxy": "*"}
+        command = [sys.executable, "client.py", name]
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+
+    assert ask("portrait.png").stdout.split("\t")[:3] == ["portrait.png", "ok", "happiness"]
+    assert "expected pictures that can be read" in ask("broken.png").stderr
+    assert "another key" in ask("portrait.png", key="wrong").stderr
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
+def test_the_client_in_javascript_gets_rows_or_an_error(service, picture, tmp_path):
+    (tmp_path / "client.mjs").write_text(program("javascript"))
+    (tmp_path / "portrait.png").write_bytes(picture())
+    (tmp_path / "ask.mjs").write_text(
+        'import { readFile } from "node:fs/promises";\nimport { analyze } from "./client.mjs";\n'
+        f"const options = {json.dumps({'service': service, 'key': KEY})};\n"
+        'console.log((await analyze(await readFile("portrait.png"), options))[0].emotion);\n'
+        'await analyze("no picture", options).catch((error) => console.log(error.message));\n'
+    )
+    done = subprocess.run(["node", "ask.mjs"], cwd=tmp_path, capture_output=True, text=True)
+    first, second = done.stdout.splitlines()
+    assert first == "happiness"
+    assert second.startswith("expected pictures that can be read")
+
+
+def test_containers_and_proxy_fit_the_service():
+    services = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())["services"]
+    option, host, model = services["affekt"]["command"]
+    assert (option, model) == ("--allow-host", Settings().model.name)
+    proxy = (ROOT / "deploy" / "nginx.conf").read_text()
+    assert set(re.findall(r"server_name (\S+);", proxy)) == {host}
+    assert set(re.findall(r"proxy_pass http://(\w+):(\d+);", proxy)) == {("affekt", str(Settings().port))}
+    assert int(re.search(r"client_max_body_size (\d+)m;", proxy)[1]) >= Settings().body_mb
+    assert int(re.search(r"proxy_read_timeout (\d+)s;", proxy)[1]) > Settings().upload_s + Settings().answer_s
+    grace = int(services["affekt"]["stop_grace_period"].removesuffix("s"))
+    assert grace >= Settings().upload_s + Settings().answer_s
