@@ -28,7 +28,7 @@ def sentences(text):
     text = re.sub(r"^\s*(#+|[*-]|\d+\.|>) ", "\n\n", text, flags=re.M)
     text = re.sub(r"^\|.*$", lambda row: "\n\n".join(row[0].split("|")), text, flags=re.M)
     for block in re.split(r"\n\s*\n", text):
-        yield from re.split(r"(?<=[.!?])[)\"*]*\s+(?=[A-Z0-9`*\"(\[])", " ".join(block.split()))
+        yield from re.split(r"(?<=[.!?])[)\"*]*\s+", " ".join(block.split()))
 
 
 def test_sentences_are_told_apart():
