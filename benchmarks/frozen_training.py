@@ -7,12 +7,10 @@ Weights are random: none are downloaded, and speed does not depend on them.
 """
 
 import io
-import json
 import os
 import platform
 import shlex
 import statistics
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, replace
@@ -22,7 +20,9 @@ from typing import Any
 
 import polars as pl
 import tyro
+from before import check
 from environments import python_of
+from jobs import Jobs, kept_jobs
 from PIL import Image
 from tqdm import tqdm
 
@@ -88,25 +88,6 @@ def write_pictures(count: int, seed: int, folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def run_job(python: Path, script: str, job: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Run one side's script on a job in a process of its own, and return its result."""
-    result = folder / "result.json"
-    result.unlink(missing_ok=True)
-    job_file = folder / "job.json"
-    job_file.write_text(json.dumps({**job, "result": str(result)}), encoding="utf-8")
-    # Cleared on all sides, so that each uses all cores.
-    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
-    log = folder / "log.txt"
-    with log.open("w", encoding="utf-8") as output:
-        done = subprocess.run(
-            [python, HERE / script, job_file], env=environment, stdout=output, stderr=subprocess.STDOUT, check=False
-        )
-    if done.returncode:
-        told = log.read_text(encoding="utf-8")[-3000:]
-        raise SystemExit(f"expected {script} to end well, got exit code {done.returncode}:\n{told}")
-    return json.loads(result.read_text(encoding="utf-8"))
-
-
 def sides_here() -> dict[str, Side]:
     """Return who is compared. Ours is the Python that this runs in, at bf16 too where the processor computes in it."""
     ours = Side(Path(sys.executable), "affekt_fit.py")
@@ -114,7 +95,7 @@ def sides_here() -> dict[str, Side]:
     return {"affekt": ours, **half, "keras": Side(python_of("keras"), "keras_fit.py")}
 
 
-def measure(options: Options, sides: dict[str, Side]) -> tuple[list[Measurement], dict[str, str]]:
+def measure(options: Options, sides: dict[str, Side], jobs: Jobs) -> tuple[list[Measurement], dict[str, str]]:
     """Run every recipe on every side, by turns, and return the measurements and the libraries' versions."""
     measurements, versions = [], {"python": platform.python_version()}
     with tempfile.TemporaryDirectory() as temporary:
@@ -131,7 +112,7 @@ def measure(options: Options, sides: dict[str, Side]) -> tuple[list[Measurement]
                 for name in list(sides)[:: 1 if repetition % 2 == 0 else -1]:
                     turns.set_description(f"{recipe} in {name}")
                     side = sides[name]
-                    result = run_job(side.python, side.script, {**job, "precision": side.precision}, folder)
+                    result = jobs.run(side.python, side.script, {**job, "precision": side.precision}, folder)
                     seconds[name].append(result["seconds"])
                     versions |= result["versions"]
                     turns.update()
@@ -210,13 +191,15 @@ def main() -> None:
     if options.pictures < 0 or (options.pictures > BATCH_SIZE and options.pictures % BATCH_SIZE):
         # Keras trains on an incomplete last batch, affekt leaves it for another epoch.
         raise SystemExit(f"expected --pictures in whole batches of {BATCH_SIZE}, got {options.pictures}; type 256")
+    check("eleven minutes at its defaults on two AVX-512 cores, and two more the first time", disk_gb=2, detector=False)
     sides = sides_here()
     load = os.getloadavg()[0]
-    measurements, versions = measure(options, sides)
-    page = report(options, measurements, versions, load)
+    with kept_jobs(options.out, options) as jobs:
+        measurements, versions = measure(options, sides, jobs)
+        page = report(options, measurements, versions, load)
+        with written_whole(options.out) as temporary:
+            temporary.write_text(page, encoding="utf-8")
     print(page)
-    with written_whole(options.out) as temporary:
-        temporary.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

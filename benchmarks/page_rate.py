@@ -16,8 +16,11 @@ from pathlib import Path
 import av
 import numpy as np
 import skimage
+from before import check
 from PIL import Image
 from playwright.sync_api import sync_playwright
+
+from affekt.server.app import PAGE
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 READY_MS = 120_000
@@ -72,6 +75,9 @@ def main() -> None:
     given = parser.parse_args()
     if given.chromium is None:
         sys.exit("expected Chromium on this machine, got none; install the package chromium")
+    if not (PAGE / "vendor").is_dir():
+        sys.exit("expected the live page's libraries, got none; type: make page")
+    check("half a minute")
     command = [sys.executable, "-m", "affekt", "serve", "--model", given.model, "--port", "0"]
     with tempfile.TemporaryDirectory() as folder:
         server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

@@ -20,6 +20,7 @@ import numpy as np
 import onnxruntime
 import polars as pl
 import tyro
+from before import check
 from predict_choices import analyzed, choices
 from predict_pictures import FRAMES_A_SECOND, write_folder, write_video
 from skimage.data import astronaut
@@ -88,6 +89,7 @@ class Clock:
 def main() -> None:
     """Measure, print, and write what was printed."""
     options = tyro.cli(Options)
+    check("two to five minutes on two cores")
     lines = [_machine(options)]
     with tempfile.TemporaryDirectory(prefix="affekt-speed-") as name:
         work = Path(name)

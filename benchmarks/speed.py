@@ -19,9 +19,10 @@ import numpy as np
 import polars as pl
 import torch
 import tyro
+from before import check
 from environments import HERE, python_of
 from floor import multiply_adds
-from frozen_training import run_job
+from jobs import Jobs, kept_jobs
 from speed_found import DECODED, DETECTOR, REFERENCE, Found
 from speed_pictures import crops, write_crowd, write_video
 from speed_report import write_report
@@ -76,17 +77,18 @@ class Bench:
 
     options: Options
     folder: Path
+    jobs: Jobs
     found: Found = field(default_factory=Found)
 
     def ours(self, kind: str, **job: Any) -> Any:
         """Run a job in affekt's own environment."""
         job = {"kind": kind, "model": str(model_folder(self.options.models[0])), "seconds": self.options.seconds, **job}
-        return run_job(Path(sys.executable), "speed_ours.py", job, self.folder)
+        return self.jobs.run(Path(sys.executable), "speed_ours.py", job, self.folder)
 
     def peers(self, kind: str, **job: Any) -> Any:
         """Run a job in the peers' environment."""
         job = {"kind": kind, "seconds": self.options.seconds, **job}
-        return run_job(python_of("peers", "--no-deps"), "speed_peers.py", job, self.folder)
+        return self.jobs.run(python_of("peers", "--no-deps"), "speed_peers.py", job, self.folder)
 
 
 def affekt_files(bench: Bench, manifest: pl.DataFrame | None) -> dict[str, Path]:
@@ -220,10 +222,12 @@ def measure_accuracy(bench: Bench, folders: dict[str, Path], data: Path) -> None
 def main() -> None:
     """Measure and write the page."""
     options = tyro.cli(Options, description=__doc__)
+    takes = "eight minutes at its defaults on two AVX-512 cores, and five more the first time, for 1.9 GB of peers"
+    check(takes, files=[options.data], disk_gb=3)
     torch.manual_seed(0)
     load, start_s = os.getloadavg()[0], time.monotonic()
-    with tempfile.TemporaryDirectory() as temporary:
-        bench = Bench(options, Path(temporary))
+    with tempfile.TemporaryDirectory() as temporary, kept_jobs(options.out, options) as jobs:
+        bench = Bench(options, Path(temporary), jobs)
         folders = affekt_files(bench, read_manifest(options.data) if options.data else None)
         measure_crops(bench, folders, reference_file(bench))
         measure_pictures(bench, folders)
@@ -231,8 +235,8 @@ def main() -> None:
         measure_floor(bench, folders[f"{model_folder(options.models[0]).name} fp32"])
         if options.data:
             measure_accuracy(bench, folders, options.data)
-    took_s = time.monotonic() - start_s
-    write_report(bench.found, options.out, load=load, took_s=took_s, arguments=sys.argv[1:])
+        took_s = time.monotonic() - start_s
+        write_report(bench.found, options.out, load=load, took_s=took_s, arguments=sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from before import check
 from scipy.signal import lfilter
 
 import affekt
@@ -31,7 +32,9 @@ def main() -> None:
     """Print what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("figures", choices=("intervals", "episodes", "cost"))
-    {"intervals": intervals, "episodes": episodes, "cost": cost}[parser.parse_args().figures]()
+    figures = parser.parse_args().figures
+    check("a minute at most", disk_gb=1, detector=figures == "episodes")
+    {"intervals": intervals, "episodes": episodes, "cost": cost}[figures]()
 
 
 def wandering(
