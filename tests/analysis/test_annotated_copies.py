@@ -5,9 +5,8 @@ import re
 import numpy as np
 from PIL import Image
 
-from affekt.analysis.analyzer import Answer
 from affekt.analysis.annotated_copies import AnnotatedCopies
-from affekt.analysis.rows import empty_row
+from affekt.analysis.rows import Answer, empty_row
 
 GREY = np.full((121, 161, 3), 100, np.uint8)
 

@@ -11,7 +11,6 @@ from types import SimpleNamespace
 import polars as pl
 import pytest
 
-from affekt.analysis.analyzer import Answer
 from affekt.analysis.prediction_run import (
     ROWS_PER_PIECE,
     _until_interrupted,
@@ -21,7 +20,7 @@ from affekt.analysis.prediction_run import (
     with_progress,
     write_table,
 )
-from affekt.analysis.rows import SCHEMA, empty_row
+from affekt.analysis.rows import SCHEMA, Answer, empty_row
 from affekt.errors import ConfigError, DataError
 from affekt.ledger import Ledger
 

@@ -8,7 +8,7 @@ import pytest
 from affekt.analysis.rows import COLUMN_DESCRIPTIONS, SCHEMA, SCORES, SMOOTHED_SCHEMA, empty_row, origin_words
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
 
-BEFORE = ("input", "time_s", "track", "emotion", "frame", "face", "x", "y", "width", "height", "face_score")
+BEFORE = ("input", "time_s", "track", "emotion", "frame", "shot", "face", "x", "y", "width", "height", "face_score")
 BEHIND = ("confidence", "valence", "arousal", "status")
 
 

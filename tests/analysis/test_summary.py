@@ -1,7 +1,6 @@
 """What a person is told of a run: a line per input on a terminal, and counts of pictures and of videos."""
 
-from affekt.analysis.analyzer import Answer
-from affekt.analysis.rows import empty_row
+from affekt.analysis.rows import Answer, empty_row
 from affekt.analysis.summary import Summary, told
 
 FACE = {**empty_row("a.jpg", "ok"), "face": 1, "emotion": "happiness", "confidence": 0.9997}

@@ -4,7 +4,7 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, partial
 from itertools import accumulate
 from pathlib import Path
@@ -26,8 +26,8 @@ from affekt.analysis.frames import (
 )
 from affekt.analysis.inputs import is_video
 from affekt.analysis.options import AnalyzerOptions, FaceFinder, Options
-from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA, Row, origin_words, rows_of
-from affekt.analysis.tracking import Smoother
+from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA, Answer, Row, finished, origin_words, rows_of
+from affekt.analysis.rows_in_time import RowsInTime
 from affekt.cores import core_count, prefetch
 from affekt.errors import AffektError, AffektWarning, ConfigError, ModelError
 from affekt.faces.detection import CascadeDetector, FaceDetector
@@ -45,18 +45,6 @@ MOST_BYTES_AHEAD = 100_000_000
 FRAMES_PER_CORE = 6
 """Pictures that are read before the network asks for them, for each core."""
 BATCHES_UNDER_WAY = 2
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The rows of a picture or a frame, and whether its input ends with it."""
-
-    input: str
-    """The path as it was given, whose rows call it by `inputs.shown`; of what has none, its position."""
-    rows: list[Row]
-    ends: bool
-    share: float = 1.0
-    """How much of its input has been seen with it, 0-1."""
 
 
 class Analyzer:
@@ -135,8 +123,7 @@ class Analyzer:
         Arguments are those of `analyze`, but the pictures come one by one: no folders, patterns, lists or batches.
         """
         options, detector, preprocessing = self.options, self.detector(faces), self.session.card.preprocessing
-        new_smoother = partial(Smoother, options.smooth_s) if options.smooth_s else lambda: None
-        smoother = new_smoother()
+        under_way = RowsInTime(options.smooth_s)
         threads = options.threads or core_count()
         with ThreadPoolExecutor(threads) as pool:
             frames = frames_of(pictures, options, self._stop)
@@ -146,11 +133,13 @@ class Analyzer:
             batches = _batches(number_people(detected, preprocessing))
             for classified in prefetch(pool, self.classify, batches, most=BATCHES_UNDER_WAY):
                 for found, affect in classified:
-                    rows = rows_of(found, affect, min_confidence=options.min_confidence, smoother=smoother)
-                    yield Answer(found.frame.name, rows, found.frame.ends, found.frame.share)
-                    if found.frame.ends:
-                        # Numbers of people start anew with each input, and so must what is known of them.
-                        smoother = new_smoother()
+                    frame = found.frame
+                    answer = Answer(frame.name, rows_of(found, affect), frame.ends, frame.share)
+                    for complete in under_way.add(found, answer):
+                        rows = [finished(row, options.min_confidence) for row in complete.rows]
+                        yield replace(complete, rows=rows)
+                    if frame.ends:
+                        under_way = RowsInTime(options.smooth_s)
 
     def stop(self) -> None:
         """End the video or the camera under way; what was seen of it is still answered. Any thread may call this."""

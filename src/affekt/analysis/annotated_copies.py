@@ -8,9 +8,9 @@ from tempfile import TemporaryFile
 
 import polars as pl
 
-from affekt.analysis.analyzer import Answer
 from affekt.analysis.drawing import draw
 from affekt.analysis.inputs import is_below, is_camera, is_video, place_below
+from affekt.analysis.rows import Answer
 from affekt.errors import ConfigError
 from affekt.files import written_whole
 

@@ -11,8 +11,9 @@ from typing import IO, TYPE_CHECKING, Any, cast
 import numpy as np
 from PIL import Image
 
-from affekt.analysis.inputs import is_address, is_video, nothing_found, resolve
+from affekt.analysis.inputs import is_address, is_camera, is_video, nothing_found, resolve
 from affekt.analysis.options import AnalyzerOptions
+from affekt.analysis.shots import small_copy
 from affekt.analysis.tracking import FaceTracker
 from affekt.cores import Budget
 from affekt.errors import ConfigError, PictureError
@@ -76,6 +77,8 @@ class DetectedFaces:
     """(faces,) numbers of the people, in a video."""
     followed_in: np.ndarray | None = None
     """(height, width, 3) uint8 of a frame whose faces are followed, not looked for; dropped when they are cut out."""
+    small: np.ndarray | None = None
+    """A small copy of a frame, as `shots.small_copy` makes it, to find cuts by; None of pictures and cameras."""
     left_out: int = 0
     """Faces that were found beyond the most that were asked for."""
 
@@ -201,6 +204,8 @@ def _detected(
     image_rgb = decoded.image_rgb
     if decoded.animated:
         nobody = replace(nobody, frame=replace(seen, number=0))
+    if frame.time_s is not None and not is_camera(frame.name):
+        nobody = replace(nobody, small=small_copy(image_rgb))
     if detector is None:
         height, width = image_rgb.shape[:2]
         boxes, score = np.array([[0, 0, width, height]], np.float32), np.full(1, np.nan, np.float32)

@@ -18,11 +18,11 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from affekt import __version__
-from affekt.analysis.analyzer import Analyzer, Answer
+from affekt.analysis.analyzer import Analyzer
 from affekt.analysis.annotated_copies import AnnotatedCopies
 from affekt.analysis.inputs import find_inputs, is_camera, is_video, told_of_passed_over
 from affekt.analysis.options import AnalyzerOptions, FaceFinder
-from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA, Row, without_formulas
+from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA, Answer, Row, without_formulas
 from affekt.analysis.summary import Summary
 from affekt.errors import ConfigError, DataError, PictureError
 from affekt.files import remove_leftovers, stamp, written_whole

@@ -1,13 +1,13 @@
 """The result row: one per face, or one saying why there is none."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from affekt.analysis.frames import DetectedFaces
+from affekt.analysis.frames import DetectedFaces, Frame
 from affekt.analysis.inputs import shown
-from affekt.analysis.tracking import Smoother
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
 from affekt.models.session import Affect
 
@@ -23,9 +23,10 @@ _RAW = {
 _COLUMNS: dict[str, tuple[pl.DataType, str]] = {
     "input": (pl.String(), "the path, as typed or as found; of what has no path, its position, from 0"),
     "time_s": (pl.Float64(), "when the frame of a video is shown, in seconds from its first frame; empty for pictures"),
-    "track": (pl.Int64(), "number of the person in a video, in the order of appearance, from 1; empty for pictures"),
+    "track": (pl.Int64(), "number of the person in a video, in the order of appearance, from 1, anew after a cut"),
     "emotion": (pl.String(), "the most probable expression; empty below the least confidence that was asked for"),
     "frame": (pl.Int64(), "number of the frame in its video, from 0; 0 for the first of an animation, empty else"),
+    "shot": (pl.Int64(), "number of the shot in a video, from 1: a cut begins the next; empty for pictures"),
     "face": (pl.Int64(), "number of the face within its picture or frame, from 1, the surest first"),
     "x": (pl.Float64(), "left edge of the face's box, in pixels of the picture as it is displayed; may lie beyond it"),
     "y": (pl.Float64(), "upper edge of the face's box, in pixels of the picture as it is displayed; may lie beyond it"),
@@ -52,34 +53,38 @@ SCHEMA = pl.Schema({name: dtype for name, dtype in SMOOTHED_SCHEMA.items() if na
 Row = dict[str, Any]
 
 
-def rows_of(
-    found: DetectedFaces, affect: Affect, *, min_confidence: float, smoother: Smoother | None = None
-) -> list[Row]:
-    """Return the rows of one picture or frame, with what the model says of its faces, in their order.
+@dataclass(frozen=True)
+class Answer:
+    """The rows of a picture or a frame, and whether its input ends with it."""
 
-    Below `min_confidence` the `emotion` stays empty. The smoother is that of the frame's video; None leaves the scores
-    as they are.
-    """
+    input: str
+    """The path as it was given, whose rows call it by `inputs.shown`; of what has none, its position."""
+    rows: list[Row]
+    ends: bool
+    share: float = 1.0
+    """How much of its input has been seen with it, 0-1."""
+
+
+def rows_of(found: DetectedFaces, affect: Affect) -> list[Row]:
+    """Return the rows of one picture or frame, with what the model says of its faces alone, in their order."""
     frame = found.frame
-    time_s = None if frame.time_s is None else round(frame.time_s, 6)  # the microsecond
-    name, place = shown(frame.name), {"frame": frame.number, "time_s": time_s}
     if frame.is_end_of_video:
         return []
     if frame.problem is not None:
-        return [empty_row(name, f"unreadable: {frame.problem}")]
-    if not len(found.box_xyxy):
-        return [{**empty_row(name, "no_face"), **place}]
-    rows = []
-    for face in range(len(found.box_xyxy)):
-        row = {**empty_row(name, "ok"), **place, "face": face + 1, **_box(found, face), **_scores(affect, face)}
-        if smoother is not None and found.track is not None:
-            row |= _smoothed(row, smoother)
-        if affect.probabilities is not None:
-            best = max(LABELS, key=lambda label: row[f"p_{label}"])
-            row["confidence"] = row[f"p_{best}"]
-            row["emotion"] = best if row["confidence"] >= min_confidence else None
-        rows.append({name: value if name == "time_s" else _in_six_digits(value) for name, value in row.items()})
-    return rows
+        return [empty_row(shown(frame.name), f"unreadable: {frame.problem}")]
+    faces = range(len(found.box_xyxy))
+    empty = no_face_row(frame)
+    rows = [empty | {"status": "ok", "face": face + 1} | _box(found, face) | _scores(affect, face) for face in faces]
+    return rows or [empty]
+
+
+def finished(row: Row, min_confidence: float) -> Row:
+    """Return a row as it is written: with its emotion, which stays empty below `min_confidence`, and in six digits."""
+    if row["p_neutral"] is not None:
+        best = max(LABELS, key=lambda label: row[f"p_{label}"])
+        row["confidence"] = row[f"p_{best}"]
+        row["emotion"] = best if row["confidence"] >= min_confidence else None
+    return {name: value if name == "time_s" else _in_six_digits(value) for name, value in row.items()}
 
 
 def _in_six_digits(value: object) -> object:
@@ -97,6 +102,12 @@ def origin_words(valence_arousal_origin: str | None) -> str:
 def empty_row(name: str, status: str) -> Row:
     """Return the row of a picture without a face."""
     return {**dict.fromkeys(SCHEMA), "input": name, "status": status}
+
+
+def no_face_row(frame: Frame) -> Row:
+    """Return the row of a picture or frame in which there is no face."""
+    time_s = None if frame.time_s is None else round(frame.time_s, 6)  # the microsecond
+    return empty_row(shown(frame.name), "no_face") | {"frame": frame.number, "time_s": time_s}
 
 
 def without_formulas(rows: pl.DataFrame) -> pl.DataFrame:
@@ -121,11 +132,3 @@ def _scores(affect: Affect, face: int) -> Row:
     if affect.valence_arousal is not None:
         scores["valence"], scores["arousal"] = map(float, affect.valence_arousal[face])
     return scores
-
-
-def _smoothed(row: Row, smoother: Smoother) -> Row:
-    names = [name for name in SCORES if row[name] is not None]
-    raw = np.array([row[name] for name in names])
-    probabilities = sum(name in PROBABILITY_COLUMNS for name in names)
-    smooth = smoother(row["track"], row["time_s"], raw[:probabilities], raw[probabilities:])
-    return {**{f"raw_{name}": row[name] for name in SCORES}, **dict(zip(names, map(float, smooth), strict=True))}

@@ -4,9 +4,8 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from affekt.analysis.analyzer import Answer
 from affekt.analysis.inputs import is_camera
-from affekt.analysis.rows import Row, origin_words
+from affekt.analysis.rows import Answer, Row, origin_words
 from affekt.labels import LABELS
 from affekt.terminal import printable, text_table
 

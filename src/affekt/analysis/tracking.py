@@ -1,6 +1,5 @@
-"""People in a video: which face is whose from frame to frame, and their scores smoothed over time."""
+"""People in a video: which face is whose from frame to frame."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +16,6 @@ FARTHEST = 1.0
 It grows by as much for each second that the face was hidden, up to the longest gap: boxes shrink and slip while another
 face passes before them, which bends the velocity, and the error of the prediction grows with time.
 """
-SMALLEST_PROBABILITY = 1e-6
-"""Probabilities below this count as this before their logarithm is taken."""
 
 
 @dataclass
@@ -109,31 +106,3 @@ class FaceTracker:
             pairs.append((track, face))
             away[track], away[:, face] = np.inf, np.inf
         return pairs
-
-
-class Smoother:
-    """First-order low-pass filters, one for each track, for frames that need not be evenly spaced.
-
-    A step of d seconds moves the state by 1 - exp(-d / time constant) of its distance from the new value. Averaging
-    log-probabilities is averaging logits: a sure answer weighs more than a doubtful one, and the result is normalised.
-    """
-
-    def __init__(self, time_constant_s: float) -> None:
-        """Start without tracks; after the time constant a sudden change shows by 63 %, and 0 smooths nothing."""
-        self.time_constant_s = time_constant_s
-        self._state: dict[int, tuple[float, np.ndarray]] = {}
-
-    def __call__(self, track: int, time_s: float, probabilities: np.ndarray, points: np.ndarray) -> np.ndarray:
-        """Filter the newest answer of a track, and return its probabilities and points one after the other.
-
-        Probabilities are (8,), summing to 1, or (0,) where the model has none; points are (2,) valence and arousal, or
-        (0,). Times never go back.
-        """
-        value = np.concatenate([np.log(np.maximum(probabilities, SMALLEST_PROBABILITY)), points]).astype(float)
-        if self.time_constant_s and track in self._state:
-            before_s, state = self._state[track]
-            value = state + (1 - math.exp(-(time_s - before_s) / self.time_constant_s)) * (value - state)
-        self._state[track] = time_s, value
-        n = len(probabilities)
-        smooth = np.exp(value[:n])
-        return np.concatenate([smooth / smooth.sum() if n else smooth, value[n:]])

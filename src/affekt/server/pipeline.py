@@ -15,7 +15,7 @@ from typing import TypeVar, get_args
 from affekt.analysis.analyzer import CROPS_PER_BATCH, Analyzer
 from affekt.analysis.frames import DetectedFaces, Detector, Frame, detect_faces
 from affekt.analysis.options import FaceFinder
-from affekt.analysis.rows import Row, rows_of
+from affekt.analysis.rows import Row, finished, rows_of
 from affekt.cores import core_count
 from affekt.errors import AffektError, PictureError
 from affekt.faces.pictures import Decoded
@@ -144,7 +144,7 @@ class Pipeline:
         if faces := sum(len(detected.crops) for detected, _ in classified):
             self._load.count_batch(faces)
         for (job, _), (detected, affect) in zip(batch, classified, strict=True):
-            rows = rows_of(detected, affect, min_confidence=job.min_confidence)
+            rows = [finished(row, job.min_confidence) for row in rows_of(detected, affect)]
             job.answer.set_result(Answer(rows, detected.left_out))
 
 

@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 
 from affekt.analysis.rows import SCORES, SMOOTHED_SCHEMA
-from affekt.analysis.tracking import FaceTracker, Smoother
+from affekt.analysis.smoothing import CausalSmoother
+from affekt.analysis.tracking import FaceTracker
 from affekt.labels import PROBABILITY_COLUMNS
 
 
@@ -50,7 +51,7 @@ def test_no_request_carries_a_picture(followed, address):
 
 def test_scores_are_smoothed_as_python_smooths_them(followed):
     _, rows = followed
-    smoother = Smoother(0.5)
+    smoother = CausalSmoother(0.5)
     for row in rows.iter_rows(named=True):
         probabilities = np.array([row[f"raw_{name}"] for name in PROBABILITY_COLUMNS])
         points = np.array([row["raw_valence"], row["raw_arousal"]])

@@ -1,0 +1,85 @@
+"""What the rows of a video get from the frames around them: shots, numbers of people, and smoothed scores."""
+
+from collections import deque
+from collections.abc import Iterator
+
+import numpy as np
+
+from affekt.analysis.frames import DetectedFaces, Frame
+from affekt.analysis.inputs import is_camera
+from affekt.analysis.rows import SCORES, Answer, Row, no_face_row
+from affekt.analysis.shots import ShotCounter
+from affekt.analysis.smoothing import CausalSmoother, MedianSmoother
+from affekt.labels import PROBABILITY_COLUMNS
+
+
+class RowsInTime:
+    """The rows of one input on their way: those of a file wait for the frames after them, of a camera for none.
+
+    People are numbered anew in each shot, so that no track spans a cut, and nothing is smoothed across one.
+    """
+
+    def __init__(self, smooth_s: float) -> None:
+        """Begin before the first frame; 0 smooths nothing."""
+        self._smooth_s = smooth_s
+        self._shots = ShotCounter()
+        self._numbers: dict[tuple[int, int], int] = {}
+        self._shot_of_look = 1
+        self._undecided: deque[tuple[Frame, Answer]] = deque()
+        self._unsmoothed: deque[Answer] = deque()
+        self._medians, self._filters = MedianSmoother(smooth_s), CausalSmoother(smooth_s)
+
+    def add(self, found: DetectedFaces, answer: Answer) -> Iterator[Answer]:
+        """Take what comes next of the input; yield the answers that are complete with it, in order."""
+        frame = found.frame
+        self._undecided.append((frame, answer))
+        if frame.time_s is None:
+            shots = self._shots.finish()
+        elif found.small is None:  # a camera, before which nobody cuts
+            shots = [1]
+        else:
+            shots = self._shots.add(found.small, frame.time_s)
+        for shot in shots:
+            self._place(*self._undecided.popleft(), shot)
+        if frame.ends:
+            self._unsmoothed += [answer for _, answer in self._undecided]
+            self._undecided.clear()
+        while self._unsmoothed and (frame.ends or self._is_due(self._unsmoothed[0])):
+            yield self._smoothed(self._unsmoothed.popleft())
+
+    def _place(self, frame: Frame, answer: Answer, shot: int) -> None:
+        """Write the shot of a frame, and the numbers of its people, into its rows."""
+        if frame.detects:
+            self._shot_of_look = shot
+        elif shot != self._shot_of_look:  # whoever is followed into another shot is not there
+            answer.rows[:] = [no_face_row(frame)]
+        for row in answer.rows:
+            row["shot"] = shot
+            if row["track"] is not None:
+                row["track"] = self._numbers.setdefault((shot, row["track"]), len(self._numbers) + 1)
+                self._medians.add(row["track"], row["time_s"], *_scores(row))
+        self._unsmoothed.append(answer)
+
+    def _is_due(self, answer: Answer) -> bool:
+        newest_s = self._unsmoothed[-1].rows[0]["time_s"]
+        return not self._smooth_s or is_camera(answer.input) or answer.rows[0]["time_s"] + self._smooth_s < newest_s
+
+    def _smoothed(self, answer: Answer) -> Answer:
+        for row in answer.rows if self._smooth_s else ():
+            if row["track"] is None:
+                continue
+            row |= {f"raw_{name}": row[name] for name in SCORES}
+            probabilities, points = _scores(row)
+            if is_camera(answer.input):
+                smooth = self._filters(row["track"], row["time_s"], probabilities, points)
+            else:
+                smooth = self._medians.smoothed(row["track"], row["time_s"], len(probabilities))
+            row |= dict(zip((name for name in SCORES if row[name] is not None), map(float, smooth), strict=True))
+        return answer
+
+
+def _scores(row: Row) -> tuple[np.ndarray, np.ndarray]:
+    """Return what the model said of a face: probabilities, and valence and arousal; empty where it says nothing."""
+    known = [(name, row[name]) for name in SCORES if row[name] is not None]
+    probabilities = [value for name, value in known if name in PROBABILITY_COLUMNS]
+    return np.array(probabilities), np.array([value for _, value in known[len(probabilities) :]])
