@@ -46,10 +46,11 @@ src/affekt/server/page/vendor/ready: web/package.json web/vendor.sha256 web/vend
 wheel: .venv/ready page
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
-# The wheel, and the source archive that it can be built from.
+# The wheel, and the source archive that it can be built from; the wheel is tried in an environment of its own.
 dist: wheel
 	$(BIN)/python -m pip install --quiet hatchling
 	$(BIN)/python -m hatchling build --target sdist --directory dist
+	$(BIN)/python scripts/try_wheel.py dist/affekt-*.whl
 
 bench-training: .venv/ready
 	$(BIN)/python benchmarks/frozen_training.py
