@@ -109,3 +109,10 @@ def test_the_pages_give_the_figures_of_the_card(model):
 
 def test_the_citation_names_this_version():
     assert f"version: {affekt.__version__}\n" in (ROOT / "CITATION.cff").read_text()
+
+
+def test_every_page_stands_in_the_navigation_of_the_site():
+    named = set(re.findall(r"docs/[\w/-]+\.md", (ROOT / "mkdocs.yml").read_text()))
+    pages = {str(page.relative_to(ROOT)) for page in (ROOT / "docs").rglob("*.md")}
+    reference = {"docs/reference/commands.md", "docs/reference/python.md"}  # written when the site is built
+    assert named == pages | reference, "name it in mkdocs.yml"
