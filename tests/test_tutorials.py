@@ -10,12 +10,16 @@ import polars as pl
 import pytest
 from PIL import Image
 
+import affekt
 from affekt.cli.main import main
+from affekt.data.manifest import write_manifest
 from affekt.faces.detector_file import YUNET_FILE
-from drawn_faces import draw_face, no_units, prototype_units, random_identity
+from affekt.models.card import SHIPPED
+from drawn_faces import draw_face, drawn_manifest, no_units, prototype_units, random_identity
 
 ROOT = Path(__file__).parents[1]
 TUTORIALS = ROOT / "docs" / "tutorials"
+SEVEN_ELSEWHERE = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 YUNET = ROOT / ".." / "shared" / "models" / YUNET_FILE
 
 
@@ -78,3 +82,40 @@ def test_interviews_become_a_figure(work, write_video, monkeypatch):
     [figure] = blocks(page, "python")
     exec(compile(figure, str(page), "exec"), {})
     assert Path("valence.pdf").read_bytes().startswith(b"%PDF")
+
+
+def run_python(page, **known):
+    """Run the Python of a page, with the names that its reader has already."""
+    for block in blocks(ROOT / "docs" / page, "python"):
+        # pandas is the reader's own affair.
+        exec(compile(re.sub(r".*to_pandas.*", "", block), page, "exec"), known)
+    return known
+
+
+def test_the_python_of_predict_and_people_runs(work, write_video):
+    picture = draw_face(random_identity(np.random.default_rng(0)), prototype_units("happiness", 1.0), size=160)
+    for folder in ("holiday", "clips"):
+        (work / folder).mkdir()
+    for path in ("portrait.jpg", "holiday/beach.jpg"):
+        portrait(work / path)
+    write_video([picture] * 6, times_s=[0.2 * number for number in range(6)]).rename(work / "clips" / "clip.mp4")
+    known = run_python("predict.md", image_rgb=picture, image=Image.fromarray(picture), crops=[picture, picture])
+    assert known["table"].collect()["status"].to_list() == ["ok"]
+    assert known["sure"]["emotion"].to_list() == ["happiness"] * 6
+    affekt.predict("clips/", out="faces.parquet", force=True)
+    study = run_python("people.md", affekt=affekt)["study"]
+    assert study.people["person"].to_list() == ["1"]
+
+
+def test_the_python_of_export_evaluation_and_other_tools_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("runs/a", "models/mobilenetv2"):
+        shutil.copytree(SHIPPED / "affekt-fast", tmp_path / name)
+    crops = np.zeros((2, 48, 48, 1), np.uint8)
+    assert run_python("export.md", crops=crops)["affect"].probabilities.shape == (2, 8)
+    manifest = drawn_manifest(identities=9, pictures_per_identity=8, size=48, seed=0)
+    write_manifest(manifest, tmp_path / "faces.parquet")
+    answers = manifest.filter(split="test").select("source_id", **{name: pl.lit(1 / 7) for name in SEVEN_ELSEWHERE})
+    theirs = run_python("other-tools.md", polars=pl, answers=answers)["theirs"]
+    found = run_python("evaluation.md", affekt=affekt, frame=theirs)["found"]
+    assert found.frame["model"].unique().sort().to_list() == ["a", "floor", "theirs"]
