@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -116,3 +117,11 @@ def test_every_page_stands_in_the_navigation_of_the_site():
     pages = {str(page.relative_to(ROOT)) for page in (ROOT / "docs").rglob("*.md")}
     reference = {"docs/reference/commands.md", "docs/reference/python.md"}  # written when the site is built
     assert named == pages | reference, "name it in mkdocs.yml"
+
+
+def test_the_licences_name_every_library_that_is_installed_beside_affekt():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = {name: given for name, given in project["optional-dependencies"].items() if name not in ("dev", "docs")}
+    needed = {re.split(r"[^\w-]", each)[0] for given in (project["dependencies"], *extras.values()) for each in given}
+    page = (ROOT / "LICENSES.md").read_text()
+    assert not [name for name in needed - {"affekt"} if not re.search(rf"\b{name}\b", page)], "add it to LICENSES.md"
