@@ -1,9 +1,10 @@
-"""Every error affekt raises on purpose, and two checks that all packages share.
+"""Every error affekt raises on purpose, and three checks that all packages share.
 
 Each message is one sentence: what was expected, what arrived, where, and what to type next.
 """
 
-from collections.abc import Iterator
+import difflib
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -115,3 +116,12 @@ def require_seed(seed: int) -> None:
     """Refuse what numpy and torch cannot start from."""
     if not 0 <= seed < SEEDS:
         raise ConfigError(f"expected a seed from 0 to {SEEDS - 1:,}, got {seed}; 0 is usual")
+
+
+def require_known(names: Iterable[str], known: Iterable[str], what: str, usual: str) -> None:
+    """Refuse the first name that is not an option of `what`, and name the one that was probably meant."""
+    known = list(known)
+    for name in names:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1) or [usual]
+            raise ConfigError(f"expected an option of {what}, got {name!r}; did you mean {close[0]}?")

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from affekt.analysis.analyzer import Analyzer
-from affekt.analysis.annotated_video import CODECS, _fitted, write_annotated_video
+from affekt.analysis.annotated_video import _fitted, write_annotated_video
 from affekt.analysis.rows import SCHEMA, empty_row
 from affekt.analysis.video import read_frames
 from affekt.errors import PictureError
@@ -51,13 +51,6 @@ def test_the_copy_lasts_as_long_as_its_last_frame(write_video, tmp_path):
         length_s = float(stream.duration * stream.time_base)
     assert last.duration > 0
     assert length_s == pytest.approx(3.5 + float(last.duration * last.time_base), abs=1e-3)
-
-
-def test_an_ffmpeg_without_x264_writes_the_copy_too(write_video, tmp_path, monkeypatch):
-    monkeypatch.setattr("affekt.analysis.annotated_video.CODECS", {"mpeg4": CODECS["mpeg4"]})
-    path = write_video([GREY[:120, :160]] * 5)
-    write_annotated_video(str(path), rows(range(5)), tmp_path / "copy.mp4")
-    assert [marked(frame.image_rgb) for frame in read_frames(str(tmp_path / "copy.mp4"))] == [True] * 5
 
 
 def test_frames_passed_over_keep_the_last_marks_and_odd_sides_lose_a_pixel(write_video, tmp_path):

@@ -31,11 +31,20 @@ def test_the_box_has_the_colour_of_its_expression():
     assert tuple(drawn[110, 140]) == (90, 90, 90)
 
 
-def test_the_label_stands_above_the_box_or_in_it_where_there_is_no_room():
+def columns_changed(picture, row):
+    return np.flatnonzero((np.asarray(draw(picture, [row])) != picture).any(2).any(0))
+
+
+def test_the_label_stands_outside_of_the_box_where_there_is_room():
     above, _ = changed([face()])
     assert above.min() < 58
-    inside, _ = changed([face(y=0.0)])
-    assert inside.min() == 0
+    small = {"y": 0.0, "width": 16.0, "height": 16.0}
+    beside = columns_changed(GREY, face(x=100.0, **small))
+    assert (beside.min(), beside.max() > 130) == (100, True)
+    before = columns_changed(GREY, face(x=280.0, **small))
+    assert (before.min() < 240, before.max()) == (True, 296)
+    inside = columns_changed(GREY[:, :90], face(x=4.0, y=0.0, width=80.0, height=100.0))
+    assert (inside.min(), inside.max()) == (4, 84)
 
 
 def test_the_label_of_a_video_names_the_person_first():

@@ -29,7 +29,7 @@ from affekt.analysis.options import AnalyzerOptions, FaceFinder, Options
 from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA, Answer, Row, finished, origin_words, rows_of
 from affekt.analysis.rows_in_time import RowsInTime
 from affekt.cores import core_count, prefetch
-from affekt.errors import AffektError, AffektWarning, ConfigError, ModelError
+from affekt.errors import AffektError, AffektWarning, ConfigError, ModelError, require_known
 from affekt.faces.detection import CascadeDetector, FaceDetector
 from affekt.models.card import model_folder
 from affekt.models.session import Affect, Session
@@ -223,6 +223,7 @@ def load(model: str | Path = "affekt", **options: Unpack[Options]) -> Analyzer:
         >>> affekt.load("affekt-fast", min_confidence=0.6, runtime="onnxruntime")
         <affekt.Analyzer 'affekt-fast': 8 expressions and valence and arousal (projected, not rated), ...>
     """
+    require_known(options, Options.__annotations__, "affekt.load", "min_confidence")
     return Analyzer(model, AnalyzerOptions(**options))
 
 

@@ -1,4 +1,4 @@
-"""A copy of a video with its faces marked, frame by frame, at the times of the original; without its sound."""
+"""A copy of a video with its faces marked, frame by frame, at the times of the original, and with its sound."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -15,15 +15,15 @@ from PIL import Image, ImageOps
 
 from affekt.analysis.drawing import draw
 from affekt.analysis.rows import Row
+from affekt.analysis.sound import sound_writer
 from affekt.analysis.video import IncompleteVideo, VideoFrame, read_frames
 from affekt.errors import DataError
 from affekt.files import written_whole
 
 TIME_BASE = Fraction(1, 60_000)
-"""Of all usual rates a frame is a whole number; the encoder of MPEG-4 takes no finer one than 1/65,535 s."""
-# Frames that are stored in another order than they are shown would count as shown earlier in the length of an MP4.
-CODECS = {"libx264": {"crf": "20", "preset": "veryfast", "bf": "0"}, "mpeg4": {"q": "4"}}
-"""Encoders in the order of preference: an FFmpeg without x264 has the other."""
+"""Of all usual rates a frame is a whole number; MPEG-4 takes no finer one than 1/65,535 s."""
+QUALITY = 4
+"""FFmpeg's scale of MPEG-4, 1 to 31 from the best on."""
 
 
 def write_annotated_video(
@@ -36,28 +36,35 @@ def write_annotated_video(
 ) -> None:
     """Write the copy as MP4, whole or not at all; frames that were passed over keep the marks of the one before.
 
+    Its pictures are MPEG-4 and its sound AAC, which FFmpeg encodes itself: x264 and x265 are under the GPL, and other
+    encoders make what the players of macOS and Windows refuse.
+
     The rows come in the order of frames. Frames shown after `stop_after_s` were not looked at, and are left out.
     `moved` is told after each frame how much of the video has been copied, 0-1.
     """
     last_number = rows["frame"].max() or 1
     assert isinstance(last_number, int)
-    stream, pts, length_s = None, -1, 0.0
+    stream, write_sound, pts, length_s = None, lambda until_s: None, -1, 0.0
     with written_whole(out) as temporary:
         try:
             with av.open(temporary, "w", format="mp4") as container:
                 for frame, image in _marked_frames(name, rows, stop_after_s):
                     if stream is None:
                         stream = _stream(container, max(2, image.width // 2 * 2), max(2, image.height // 2 * 2))
+                        start_s = float(frame.decoded.time or 0) - frame.time_s
+                        write_sound = sound_writer(name, container, start_s=start_s, end_s=stop_after_s)
                     picture = av.VideoFrame.from_image(_fitted(image, stream.width, stream.height))
                     # No two frames of an MP4 may be shown at the same time.
                     pts = max(pts + 1, round(frame.time_s / TIME_BASE))
                     picture.time_base, picture.pts = TIME_BASE, pts
+                    write_sound(frame.time_s)
                     container.mux(stream.encode(picture))
                     length_s = float(frame.decoded.duration * (frame.decoded.time_base or 0))
                     moved(min(1.0, frame.number / last_number))
                 for packet in stream.encode() if stream is not None else ():
                     packet.duration = round(length_s / TIME_BASE)  # the others last until the next one
                     container.mux(packet)
+                write_sound(float("inf"))
         except (FFmpegError, ValueError, OverflowError) as error:
             why = getattr(error, "strerror", None) or error
             raise DataError(f"expected to write {out}, got {why}; draw no copy of {name}") from error
@@ -85,10 +92,10 @@ def _fitted(image: Image.Image, width: int, height: int) -> Image.Image:
 
 
 def _stream(container: OutputContainer, width: int, height: int) -> VideoStream:
-    """Add the first encoder that this FFmpeg has; 4:2:0 wants even sides."""
-    codec = next(codec for codec in CODECS if codec in av.codecs_available)
-    stream = container.add_stream(codec, rate=30, options=CODECS[codec])
+    """Add the pictures; 4:2:0 wants even sides."""
+    stream = container.add_stream("mpeg4", rate=30)
     assert isinstance(stream, VideoStream)
     stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
     stream.codec_context.time_base = TIME_BASE
+    stream.codec_context.qmin = stream.codec_context.qmax = QUALITY
     return stream

@@ -105,11 +105,20 @@ def _draw_label(picture: Image.Image, pen: ImageDraw.ImageDraw, row: Row, colour
     font = ImageFont.load_default(size)
     padding = size / 3
     width, height = pen.textlength(text, font) + 2 * padding, size * 1.2 + padding
-    # Above the box where there is room, else inside its upper edge; never beyond the picture.
-    left = max(0, min(row["x"], picture.width - width))
-    top = row["y"] - height if row["y"] >= height else max(0, row["y"])
+    left, top = _place_of_label(picture, row, width, height)
     pen.rounded_rectangle((left, top, left + width, top + height), radius=padding, fill=colour)
     pen.text((left + padding, top + height / 2), text, _ink_on(colour), font, anchor="lm")
+
+
+def _place_of_label(picture: Image.Image, row: Row, width: float, height: float) -> tuple[float, float]:
+    """Return the corner of a label: above the box, else beside it, else inside its upper edge; within the picture."""
+    left, top = max(0, min(row["x"], picture.width - width)), max(0, row["y"])
+    if row["y"] >= height:
+        return left, row["y"] - height
+    right = row["x"] + row["width"]
+    if right + width <= picture.width:
+        return right, top
+    return (row["x"] - width, top) if row["x"] >= width else (left, top)
 
 
 def _ink_on(colour: str) -> tuple[int, int, int]:

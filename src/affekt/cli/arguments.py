@@ -1,10 +1,7 @@
 """From words to a call: a function or class as a command, its help as people read it, its errors in one sentence."""
 
-import difflib
 import inspect
 import io
-import re
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from functools import partial
@@ -15,6 +12,7 @@ from typing import Any, TypeVar, get_args
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
+from affekt.cli.mistakes import mistake
 from affekt.errors import ConfigError
 
 Result = TypeVar("Result")
@@ -46,37 +44,39 @@ def plainly_shown(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | No
     )
 
 
-def parsed(command: Callable[..., Result], arguments: list[str], prog: str, **options: Any) -> Result:  # noqa: ANN401
+def parsed(
+    command: Callable[..., Result],
+    arguments: list[str],
+    prog: str,
+    example: str = "",
+    **options: Any,  # noqa: ANN401  tyro's
+) -> Result:
     """Return what a class or an `as_command` makes of a command line; options are tyro's.
 
+    Args:
+        command: the class or function.
+        arguments: the words after the command's name.
+        prog: the command's name.
+        example: what to do where something required is left out, such as `type: affekt train affekt --data ...`.
+        **options: of `tyro.cli`.
+
     Raises:
-        ConfigError: a value is out of its range, or there is no such option.
+        ConfigError: a value is out of its range, or the command line is wrong otherwise.
     """
     said, options = io.StringIO(), {"prog": prog, "registry": REGISTRY, **options}
     try:
         with redirect_stderr(said):
             found: Any = tyro.cli(command, args=arguments, **options)
     except SystemExit as stop:
-        if stop.code:
-            _raise_in_one_sentence(stop, arguments, prog, lambda: tyro.cli(command, args=["--help"], **options))
-            print(said.getvalue(), end="", file=sys.stderr)
-        raise
+        if not stop.code:
+            raise
+        for cause in _causes(stop):
+            if isinstance(cause, ConfigError):
+                raise cause from None
+        with redirect_stdout(io.StringIO()) as shown, suppress(SystemExit):
+            tyro.cli(command, args=["--help"], **options)
+        raise ConfigError(mistake(said.getvalue(), arguments, prog, shown.getvalue(), example)) from None
     return found() if isinstance(found, partial) else found
-
-
-def _raise_in_one_sentence(stop: SystemExit, arguments: list[str], prog: str, show_help: Callable[[], object]) -> None:
-    for cause in _causes(stop):
-        if isinstance(cause, ConfigError):
-            raise cause from None
-    shown = io.StringIO()
-    with redirect_stdout(shown), suppress(SystemExit):
-        show_help()
-    known = set(re.findall(r"(?<![\w-])--[a-z][\w.-]*", shown.getvalue()))
-    for word in (word.partition("=")[0].replace("_", "-") for word in arguments if re.match("--[a-z]", word)):
-        if word not in known:
-            close = difflib.get_close_matches(word, known, n=1)
-            instead = f"did you mean {close[0]}? " if close else ""
-            raise ConfigError(f"expected an option of {prog}, got {word}; {instead}type: {prog} --help") from None
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -11,6 +11,7 @@ from affekt.cli.arguments import as_command, parsed
 from affekt.evaluation.run import EvaluateOptions
 from affekt.terminal import printable
 
+EXAMPLE = "type: affekt evaluate runs/NAME --data faces.parquet"
 TYPES = {
     "models": tyro.conf.Positional[tuple[Path, ...]],
     "data": Path,
@@ -26,7 +27,7 @@ TYPES = {
 
 def main(arguments: list[str]) -> None:
     """Run the command."""
-    options = parsed(as_command(EvaluateOptions, **TYPES), arguments, "affekt evaluate")
+    options = parsed(as_command(EvaluateOptions, **TYPES), arguments, "affekt evaluate", EXAMPLE)
     evaluation = replace(options, command=shlex.join(["affekt", "evaluate", *arguments])).run()
 
     from affekt.evaluation.tables import summary

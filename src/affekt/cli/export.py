@@ -8,11 +8,13 @@ from affekt.cli.arguments import as_command, parsed
 from affekt.exporting import export
 from affekt.models.card import ONNX_FILE
 
+EXAMPLE = "type: affekt export runs/NAME --out models/NAME"
+
 
 def main(arguments: list[str]) -> None:
     """Run the command."""
     command = as_command(export, run=tyro.conf.Positional[Path], out=Path, data=Path | None)
-    exported = parsed(command, arguments, "affekt export")
+    exported = parsed(command, arguments, "affekt export", EXAMPLE)
     size = (exported.folder / ONNX_FILE).stat().st_size / 1e6
     print(
         f"wrote {exported.folder} with {ONNX_FILE} ({exported.precision}, {size:.1f} MB); "

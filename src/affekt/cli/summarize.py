@@ -10,6 +10,7 @@ from affekt.cli.arguments import as_command, parsed
 from affekt.people.options import SummaryOptions
 from affekt.people.summarize import USUAL, summarize
 
+EXAMPLE = "type: affekt summarize faces.csv --out study"
 TYPES = {
     "table": Positional[Path],
     "out": (Path, tyro.MISSING),
@@ -21,7 +22,7 @@ TYPES = {
 
 def main(arguments: list[str]) -> None:
     """Run the command."""
-    summary = parsed(as_command(summarize, **TYPES), arguments, "affekt summarize")
+    summary = parsed(as_command(summarize, **TYPES), arguments, "affekt summarize", EXAMPLE)
 
     from affekt.terminal import text_table
 

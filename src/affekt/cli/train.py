@@ -3,7 +3,7 @@
 import os
 import shlex
 import sys
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, make_dataclass
 from typing import Annotated
 
 import tyro
@@ -11,15 +11,24 @@ import tyro
 from affekt.cli.arguments import parsed
 from affekt.terminal import text_table
 from affekt.training.generations import Chain, Run, RunOptions
-from affekt.training.recipe import Recipe
+from affekt.training.recipe import GROUPS, Recipe
 from affekt.training.recipes import RECIPES, find_recipe
+
+GroupedRecipe = make_dataclass(
+    "GroupedRecipe",
+    [(name, tyro.conf.OmitArgPrefixes[kind]) for name, kind in GROUPS.items()],
+    bases=(Recipe,),
+    frozen=True,
+    kw_only=True,
+)
+"""A recipe whose groups head the help, and whose options have their own names alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainCommand(RunOptions):
     """Train a recipe and write the model, its card and its log."""
 
-    recipe: Annotated[Recipe, tyro.conf.arg(name="")]
+    recipe: Annotated[GroupedRecipe, tyro.conf.arg(name="")]
     """Any option of the recipe can be changed."""
     chain: tyro.conf.OmitArgPrefixes[Chain]
     """How many trainings stand around the recipe."""
@@ -43,30 +52,34 @@ def main(arguments: list[str]) -> None:
         return
     name, *options = arguments
     named = find_recipe(name)
+    recipe = GroupedRecipe(**{group.name: getattr(named.recipe, group.name) for group in fields(Recipe)})
     command = parsed(
         TrainCommand,
         options,
         f"affekt train {name}",
+        f"type: affekt train {name} --data faces.parquet --out runs/{name}; faces.parquet is what `affekt data import` "
+        "makes of a data set: see affekt data import --help",
         description=named.summary,
-        default=TrainCommand(data=tyro.MISSING, out=tyro.MISSING, recipe=named.recipe, chain=named.chain),
+        default=TrainCommand(data=tyro.MISSING, out=tyro.MISSING, recipe=recipe, chain=named.chain),
     )
     _run(name, command, shlex.join(["affekt", "train", *arguments]))
 
 
 def _run(name: str, command: TrainCommand, command_line: str) -> None:
     """Train, with the heavy imports only now, so that help stays instant."""
-    from affekt.data.manifest import read_manifest
+    import polars as pl
+
     from affekt.training.run import train_chain
 
     options = {option.name: getattr(command, option.name) for option in fields(RunOptions)}
-    manifest = read_manifest(command.data)
     run = Run(**options, recipe_name=name, command=command_line)
-    card = train_chain(command.recipe, command.chain, manifest, run)
+    card = train_chain(command.recipe, command.chain, command.data, run)
     if os.environ.get("RANK", "0") != "0":
         return  # under torchrun, the first process speaks for all
     figures = ", ".join(f"{key.removeprefix('val_')} {value:.4f}" for key, value in card.metrics["validation"].items())
     print(f"kept epoch {card.training['best_epoch']}: {figures}, on validation", file=sys.stderr)
-    split = "val" if "test" not in manifest["split"] and "val" in manifest["split"] else "test"
+    splits = pl.read_parquet(command.data, columns=["split"], glob=False)["split"]
+    split = "val" if "test" not in splits and "val" in splits else "test"
     print(
         f"wrote {command.out}; next: affekt evaluate {command.out} --data {command.data} --split {split} --out report/"
     )

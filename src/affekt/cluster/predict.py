@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from affekt.analysis.options import AnalyzerOptions, FaceFinder, Options
+from affekt.errors import require_known
 
 if TYPE_CHECKING:
     import polars as pl
@@ -65,6 +66,7 @@ def predict(
     from affekt.analysis.prediction_run import PredictionRun
     from affekt.cluster.run import ClusterRun
 
+    require_known(changes, Options.__annotations__, "affekt.predict", "min_confidence")
     options = replace(options, **changes)
     if shard is not None:
         unfit = {"draw": draw, "timeline": timeline, "csv_safe": csv_safe, "force": force}

@@ -10,7 +10,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
-from affekt.errors import ConfigError, needs_extra, require_seed
+from affekt.errors import ConfigError, needs_extra, require_known, require_seed
 from affekt.files import require_folder
 from affekt.labels import LABELS
 
@@ -214,6 +214,7 @@ if TYPE_CHECKING:
 else:
 
     def evaluate(*args: Any, **options: Any) -> "Evaluation":  # noqa: ANN401, D103  those of EvaluateOptions
+        require_known(options, EvaluateOptions.__annotations__, "affekt.evaluate", "split")
         return EvaluateOptions(*args, **options).run()
 
     evaluate.__doc__ = EvaluateOptions.__doc__

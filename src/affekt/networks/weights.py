@@ -117,8 +117,20 @@ def backbone_weights(architecture: str, weights: str) -> dict[str, Tensor]:
     Raises:
         ModelError: the file is missing and cannot be fetched, or is not safetensors; says where to put it.
     """
+    tensors = _read(weights_file(architecture, weights))
     if weights == "imagenet":
-        return _read(_imagenet_path(architecture))
+        return tensors
+    return inside(tensors, "backbone.") or inside(tensors, "best.backbone.") or tensors
+
+
+def weights_file(architecture: str, weights: str) -> Path:
+    """Return the file of a backbone's first weights, which is fetched where it is `imagenet`'s and not there yet.
+
+    Raises:
+        ModelError: there is no such file, and it cannot be fetched; says where to put it.
+    """
+    if weights == "imagenet":
+        return _imagenet_path(architecture)
     path = model_folder(weights)
     path = path / WEIGHTS_FILE if path.is_dir() else path
     if not path.is_file():
@@ -127,8 +139,7 @@ def backbone_weights(architecture: str, weights: str) -> dict[str, Tensor]:
             "file; set weights none (--weights none) to start from random weights, or of an unfinished training RUN "
             "RUN/checkpoint.safetensors"
         )
-    tensors = _read(path)
-    return inside(tensors, "backbone.") or inside(tensors, "best.backbone.") or tensors
+    return path
 
 
 def inside(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
+from affekt.errors import require_known
 from affekt.people.options import Options, SummaryOptions
 
 if TYPE_CHECKING:
@@ -61,4 +62,5 @@ def summarize(
     """
     from affekt.people.summary import make_summary
 
+    require_known(changes, Options.__annotations__, "affekt.summarize", "bin_s")
     return make_summary(table, out, markers, join, replace(options, **changes))

@@ -3,13 +3,10 @@
 The command line is made from these frozen dataclasses: each field is an option, and the text below it is its help.
 """
 
-import difflib
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
-import tyro
-
-from affekt.errors import ConfigError
+from affekt.errors import ConfigError, require_known
 from affekt.faces.preprocessing import Preprocessing
 
 Head = Literal["expression", "valence_arousal"]
@@ -232,17 +229,17 @@ class Recipe:
         True
     """
 
-    network: tyro.conf.OmitArgPrefixes[NetworkOptions]
+    network: NetworkOptions
     """The network, and the pictures it wants to see."""
-    data: tyro.conf.OmitArgPrefixes[DataOptions] = field(default_factory=DataOptions)
+    data: DataOptions = field(default_factory=DataOptions)
     """The batches of training pictures."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     """Random changes of the training crops."""
-    loss: tyro.conf.OmitArgPrefixes[LossOptions] = field(default_factory=LossOptions)
+    loss: LossOptions = field(default_factory=LossOptions)
     """What is learnt: targets, losses and teachers."""
-    step: tyro.conf.OmitArgPrefixes[StepOptions] = field(default_factory=StepOptions)
+    step: StepOptions = field(default_factory=StepOptions)
     """How one step changes the weights."""
-    schedule: tyro.conf.OmitArgPrefixes[ScheduleOptions] = field(default_factory=ScheduleOptions)
+    schedule: ScheduleOptions = field(default_factory=ScheduleOptions)
     """How long a training lasts, and the learning rate over its epochs."""
 
     def __post_init__(self) -> None:
@@ -276,10 +273,8 @@ class Recipe:
         group_of = {each.name: name for name, kind in GROUPS.items() for each in fields(kind)}
         augmentation: Any = options.pop("augmentation", self.augmentation)
         groups: dict[str, dict[str, Any]] = {}
+        require_known(options, [*group_of, "augmentation"], "a recipe", "epochs")
         for option, value in options.items():
-            if option not in group_of:
-                close = difflib.get_close_matches(option, [*group_of, "augmentation"], n=1) or ["epochs"]
-                raise ConfigError(f"expected an option of a recipe, got {option!r}; did you mean {close[0]}?")
             groups.setdefault(group_of[option], {})[option] = value
         changed: dict[str, Any] = {name: replace(getattr(self, name), **group) for name, group in groups.items()}
         return replace(self, augmentation=augmentation, **changed)

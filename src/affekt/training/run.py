@@ -69,23 +69,26 @@ def train(
         1
     """
     named = find_recipe(recipe) if isinstance(recipe, str) else NamedRecipe("", recipe)
-    manifest = read_manifest(data)
     place = Path(data) if isinstance(data, str | Path) else Path("frame")
     name, folder = recipe if isinstance(recipe, str) else "own", Path(out)
     run = Run(data=place, out=folder, validation=validation, seed=seed, resume=resume, device=device, recipe_name=name)
-    return train_chain(named.recipe, chain or named.chain, manifest, run)
+    return train_chain(named.recipe, chain or named.chain, data, run)
 
 
-def train_chain(recipe: Recipe, chain: Chain, manifest: pl.DataFrame, run: Run) -> Card:
+def train_chain(recipe: Recipe, chain: Chain, data: str | Path | pl.DataFrame, run: Run) -> Card:
     """Train all generations of a recipe, and their new heads, and return the card of the last, the run's model.
 
     All but the last training go to folders inside the run's. Raises as `train` does, and a ConfigError where a finished
     generation that is to be resumed was trained otherwise.
     """
     with needs_extra("train"):
+        from affekt.networks.weights import weights_file
         from affekt.training.distributed import joined_world
         from affekt.training.one_training import train_network
     _refuse_overwriting(run)
+    for weights in () if run.resume or recipe.network.weights == ("none",) else recipe.network.weights:
+        weights_file(recipe.network.architecture, weights)  # what is absent costs nobody the reading of the data
+    manifest = read_manifest(data)
     trainings = planned_trainings(recipe, chain, run)
     with joined_world() as world:
         if world.is_main:
