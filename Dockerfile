@@ -16,7 +16,8 @@ COPY scripts/hatch_build.py scripts/
 COPY src src
 COPY --from=page /build/src/affekt/server/page src/affekt/server/page
 # A container that is read-only cannot fetch the face detector later.
-RUN pip install --no-cache-dir --constraint requirements.txt '.[serve]' \
+RUN sed '/^-e/d' requirements.txt > pins.txt \
+ && pip install --no-cache-dir --constraint pins.txt '.[serve]' \
  && rm -r /build/* \
  && affekt setup
 WORKDIR /

@@ -69,7 +69,6 @@ ifdef CPU
 else
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt
 endif
-	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	touch $@
 
 clean:

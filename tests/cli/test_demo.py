@@ -1,6 +1,7 @@
 """The demo, made tiny: drawn data, one recipe for each kind of head, the report and the sheet of samples."""
 
 import json
+import re
 
 import polars as pl
 import pytest
@@ -31,8 +32,15 @@ def test_the_demo_trains_evaluates_and_shows(tiny_recipes, tmp_path, capsys):
     options = ["--people", "16", "--recipes", "tiny-drawn", "tiny-va-drawn", "--resamples", "10"]
     for _ in range(2):  # a second demo replaces the first
         main(["demo", "--out", str(tmp_path), *options])
-    printed = capsys.readouterr().out
-    assert "synthetic" in printed
+        plan, _, done = capsys.readouterr().out.partition("\n1. affekt predict")
+    assert "128 faces of 16 people are drawn" in plan
+    assert "2 networks learn from them" in plan
+    # The first thing that is seen comes before any training.
+    read, _, trained = done.partition("\n2. drew 128 synthetic faces")
+    assert re.search("portrait.png: one face, (happiness|neutral)", read)
+    assert re.search("3. tiny-va-drawn, 2 of 2: 1 epoch at 32 px; [0-9]+ s so far", trained)
+    assert "all is synthetic" in trained
+    assert list((tmp_path / "marked").rglob("portrait.png.jpg"))
     metrics = json.loads((tmp_path / "report" / "metrics.json").read_text())
     assert set(metrics["models"]) == {"tiny", "tiny-va"}
     assert metrics["expression_origin"] == metrics["valence_arousal_origin"] == "synthetic"
@@ -47,6 +55,7 @@ def test_the_demo_trains_evaluates_and_shows(tiny_recipes, tmp_path, capsys):
     [
         (["--recipes", "tiny-drawn", "resnet"], "expected a recipe among"),
         (["--recipes", "tiny-drawn", "--epochs", "0"], "expected epochs above 0"),
+        (["--recipes"], "expected a recipe to train, got none"),
         (["--people", "0"], "expected at least 3 people, one for each split, got 0"),
     ],
 )
@@ -64,6 +73,12 @@ def test_a_file_in_place_of_the_folder_is_refused_before_anything_is_trained(tmp
         with pytest.raises(SystemExit):
             main(["demo", "--out", str(out)])
         assert f"expected a folder for the demo, got the file {tmp_path / 'file'}" in capsys.readouterr().err
+
+
+def test_without_scikit_image_the_picture_is_a_drawn_face(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(demo, "find_spec", lambda name: None)
+    demo._show_a_picture(tmp_path)
+    assert "portrait.png: one face" in capsys.readouterr().out
 
 
 def test_the_demo_trains_the_four_reference_networks():

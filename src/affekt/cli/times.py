@@ -8,15 +8,16 @@ TIMES = {"--every": "--every-s", "--smooth": "--smooth-s", "--stop-after": "--st
 
 def in_seconds(arguments: list[str]) -> list[str]:
     """Replace times with a unit by options in seconds: `--every 200ms` by `--every-s 0.2`, and so `--fps 5`."""
-    words, replaced = iter(arguments), list[str]()
+    words, replaced, given = iter(arguments), list[str](), set[str]()
     for word in words:
-        option, has_value, value = word.partition("=")
+        typed, has_value, value = word.partition("=")
+        option = typed.replace("_", "-")
+        target = "--every-s" if option == "--fps" else TIMES.get(option, option)
+        if target in given:
+            raise ConfigError(f"expected the time of {target} once, got it twice; leave out {typed}")
+        given |= {target} & set(TIMES.values())
         if option in TIMES or option == "--fps":
-            value = value if has_value else next(words, "")
-            option, value = TIMES.get(option, "--every-s"), _seconds(option, value)
-            if option in replaced:
-                raise ConfigError(f"expected the time of {option} once, got it twice; leave out {word}")
-            replaced += [option, value]
+            replaced += [target, _seconds(option, value if has_value else next(words, ""))]
         else:
             replaced.append(word)
     return replaced

@@ -28,7 +28,7 @@ GroupedRecipe = make_dataclass(
 class TrainCommand(RunOptions):
     """Train a recipe and write the model, its card and its log."""
 
-    recipe: Annotated[GroupedRecipe, tyro.conf.arg(name="")]
+    recipe: Annotated[Recipe, tyro.conf.arg(name="")]
     """Any option of the recipe can be changed."""
     chain: tyro.conf.OmitArgPrefixes[Chain]
     """How many trainings stand around the recipe."""

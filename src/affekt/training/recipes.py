@@ -233,11 +233,11 @@ RECIPES = {
     ),
     "efficientnetv2b0-drawn": NamedRecipe(
         "EfficientNetV2B0 from random weights, shortened for drawn faces.",
-        for_drawn_faces(EFFICIENTNETV2B0, batch_size=32, epochs=5),
+        for_drawn_faces(EFFICIENTNETV2B0, batch_size=32, epochs=4),
     ),
     "mobilenetv2-drawn": NamedRecipe(
         "MobileNetV2 from random weights, shortened for drawn faces.",
-        for_drawn_faces(MOBILENETV2, input_size=64, batch_size=32, learning_rate=8e-3, epochs=6),
+        for_drawn_faces(MOBILENETV2, input_size=64, batch_size=32, learning_rate=8e-3, epochs=5),
     ),
     "xception-drawn": NamedRecipe(
         "Xception from random weights, shortened for drawn faces.",

@@ -149,7 +149,8 @@ def test_of_two_faces_each_can_be_chosen(opened, astronaut_rgb):
     assert rows["face"].to_list() == [1, 2]
     shown = opened.tab.locator("#bars .value").all_inner_texts()
     shares = [rows[name][1] for name in SCORES[:8]]
-    expected = ["> 99 %" if share >= 0.995 else f"{round(100 * share)} %" for share in shares]
+    expected = [f"{100 * share:.{2 if share >= 0.995 else 0}f} %" for share in shares]
+    assert max(shares) < 0.99995
     assert [text.replace("\N{NO-BREAK SPACE}", " ") for text in shown] == expected
 
 
@@ -174,6 +175,31 @@ def test_what_has_no_face_and_what_is_no_picture_become_rows(opened):
     assert rows["status"][0] == "no_face"
     assert rows["status"][1].startswith("unreadable: ")
     assert rows["p_neutral"].null_count() == 2
+
+
+def test_a_file_that_cannot_be_read_takes_nothing_from_those_that_can(opened, astronaut):
+    opened.choose(astronaut, {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"not a picture"})
+    opened.until_told("notes.txt cannot be read")
+    assert opened.tab.locator("#status").inner_text().startswith("astronaut.png: 1 face. Face 1: happiness")
+    assert opened.tab.locator("#headline .word").inner_text() == "happiness"
+    assert opened.tab.locator("#past").is_hidden()  # a picture has none
+    opened.choose(astronaut)
+    opened.until_told("astronaut.png: 1 face")
+    assert "notes" not in opened.tab.locator("#status").inner_text()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(-0.004, "0.00"), (0, "0.00"), (-0.006, "\N{MINUS SIGN}0.01"), (0.5, "+0.50")]
+)
+def test_what_rounds_to_zero_has_no_sign(opened, value, text):
+    code = "(value) => import('./view/words.js').then(({ signed }) => signed(value))"
+    assert opened.tab.evaluate(code, value) == text
+
+
+@pytest.mark.parametrize(("share", "text"), [(0.99999, "> 99.99 %"), (0.9997, "99.97 %"), (0.99, "99 %"), (1, "100 %")])
+def test_what_is_nearly_certain_is_told_apart(opened, share, text):
+    code = "(share) => import('./view/words.js').then(({ percent }) => percent(share))"
+    assert opened.tab.evaluate(code, share).replace("\N{NO-BREAK SPACE}", " ") == text
 
 
 def test_what_is_forgotten_cannot_be_saved(opened, astronaut):

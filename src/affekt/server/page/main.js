@@ -43,6 +43,10 @@ let selected = null;
 let following = null;
 let nowS = 0;
 let reading = Promise.resolve();
+/** How many pictures are still to be read, and what is told of those that were chosen with them. */
+let toRead = 0;
+let result = "";
+let faults = [];
 /** Pictures that came while the network was still loading. */
 let early = [];
 /** Stops the pictures that were chosen and are not read yet. */
@@ -110,8 +114,11 @@ function tell(text) {
 /** Pictures are read one after the other, in the order they came. */
 function readPictures(files) {
   const { signal } = choice;
-  if (engine) reading = files.reduce((before, file) => before.then(() => readPicture(file, signal)), reading);
-  else if (isLoading()) {
+  if (engine) {
+    if (!toRead) [result, faults] = ["", []];
+    toRead += files.length;
+    reading = files.reduce((before, file) => before.then(() => readPicture(file, signal)), reading);
+  } else if (isLoading()) {
     early.push(...files);
     if (early.length) tell("Loading the network …, then the pictures are read.");
   }
@@ -119,6 +126,7 @@ function readPictures(files) {
 }
 
 async function readPicture(file, signal) {
+  toRead -= 1;
   if (signal.aborted) return;
   stopCamera();
   following = null;
@@ -130,6 +138,7 @@ async function readPicture(file, signal) {
     signal.throwIfAborted();
     people = [];
     stage.showPicture(bitmap, file.name);
+    timeline.isShown = false;
     const { faces } = await engine.analyse({ bitmap, file, longestSide: PICTURE_SIDE });
     signal.throwIfAborted();
     const found = peopleOf(faces);
@@ -139,13 +148,15 @@ async function readPicture(file, signal) {
     if (camera.isOn) return;
     people = found;
     select(people[0]?.key ?? null);
-    tell(`${file.name}: ${inFull(people)}`);
+    result = `${file.name}: ${inFull(people)}`;
   } catch (error) {
     if (signal.aborted) return;
     session.addUnreadable(file.name, error.message);
     saved();
-    tell(`${file.name} cannot be read: ${error.message}`);
+    faults.push(`${file.name} cannot be read: ${error.message}`);
   }
+  // A file that cannot be read takes nothing away from those that can.
+  tell([result, ...faults].filter(Boolean).join(" · "));
 }
 
 async function toggleCamera() {
@@ -168,6 +179,7 @@ async function startCamera(deviceId) {
   part("camera").textContent = "Stop camera";
   tell(engine.sends ? "The camera is on. Frames go to the server." : "The camera is on. Frames stay on this device.");
   stage.showCamera(camera.isMirror);
+  timeline.isShown = true;
   stage.glide(true);
   listCameras();
   await follow(`camera-${++cameras}`);
@@ -220,7 +232,7 @@ function stopCamera() {
   if (!camera.isOn) return;
   camera.stop();
   people = [];
-  stage.welcome();
+  welcome();
   show();
   saved();
 }
@@ -231,6 +243,11 @@ async function listCameras() {
   const options = devices.map(({ deviceId, label }, i) => new Option(label || `Camera ${i + 1}`, deviceId));
   part("cameras").replaceChildren(...options);
   part("cameras").value = camera.deviceId;
+}
+
+function welcome() {
+  stage.welcome();
+  timeline.isShown = true;
 }
 
 function select(key) {
@@ -272,7 +289,7 @@ function forget() {
   session.clear();
   following = null;
   people = [];
-  stage.welcome();
+  welcome();
   select(null);
   tell("Everything is forgotten.");
 }

@@ -17,6 +17,12 @@ const NARROW_PX = 400;
 
 export class Timeline {
   #canvas = document.getElementById("timeline");
+  #card = document.getElementById("past");
+
+  /** A picture has no past, and no place for one. */
+  set isShown(isShown) {
+    this.#card.hidden = !isShown;
+  }
 
   /**
    * @param {{timeS: number, probabilities: number[], point: number[]}[]} past the oldest first.
@@ -24,6 +30,7 @@ export class Timeline {
    */
   show(past, nowS) {
     const { context, width, height } = cleared(this.#canvas);
+    if (!width) return;
     const rest = height - AXIS - GAP;
     const bands = { top: 0, height: rest * 0.6 };
     const lines = { top: bands.height + GAP, height: rest * 0.4 };

@@ -1,11 +1,16 @@
 /** Numbers as people read them. */
 
-/** What is not quite certain never reads as certain. */
-export const percent = (share) =>
-  share >= 0.995 && share < 1 ? ">\u00a099\u00a0%" : `${Math.round(100 * share)}\u00a0%`;
+/** With the digits by which what is nearly certain differs; it never reads as certain. */
+export function percent(share) {
+  if (share >= 0.99995 && share < 1) return ">\u00a099.99\u00a0%";
+  return `${(100 * share).toFixed(share >= 0.995 && share < 1 ? 2 : 0)}\u00a0%`;
+}
 
-/** In [-1, 1] with its sign and a true minus. */
-export const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
+/** In [-1, 1] with its sign and a true minus; what rounds to zero has none. */
+export function signed(value) {
+  const size = Math.abs(value).toFixed(2);
+  return (Number(size) ? (value < 0 ? "−" : "+") : "") + size;
+}
 
 /** `1 face`, `3 faces`. */
 export const counted = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;

@@ -1,0 +1,47 @@
+"""Wrong command lines: one sentence each, in the project's words, with what to type next."""
+
+import re
+
+import pytest
+
+from affekt.cli.main import main
+
+
+def said(capsys, words):
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 2
+    text = capsys.readouterr().err
+    assert text.count("\n") == 1
+    assert not re.search("[╭│─]|Traceback", text)
+    return text
+
+
+SENTENCES = {
+    "serve --port abc": "a whole number for --port, got 'abc'; for instance --port 8000, or type: affekt serve --help",
+    "serve --port=abc": "a whole number for --port, got 'abc'; for instance --port 8000, or type: affekt serve --help",
+    "serve extra": "nothing but options after affekt serve, got extra; type: affekt serve --help",
+    "serve --port": "a value after --port, got none; type: affekt serve --help",
+    "predict a.jpg -o x.csv": "an option of affekt predict, got -o; did you mean --out? type: affekt predict --help",
+    "predict a.jpg -z": "an option of affekt predict, got -z; type: affekt predict --help",
+    "predict a.jpg --every_s x": "a number for --every-s, got 'x'; for instance --every-s 0.0, or type: affekt predict",
+    "predict a.jpg --faces yun": "auto, yunet, cascade or whole for --faces, got 'yun'; type: --faces yunet",
+    "train affekt --out o": "--data PATH, got none; type: affekt train affekt --data faces.parquet --out runs/affekt; ",
+    "train affekt": "--data PATH and --out PATH, got neither; type: affekt train affekt --data faces.parquet --out",
+    "evaluate affekt": "--data PATH, got none; type: affekt evaluate runs/NAME --data faces.parquet",
+    "summarize a.csv": "--out PATH, got none; type: affekt summarize faces.csv --out study",
+    "export": "PATH and --out PATH, got neither; type: affekt export runs/NAME --out models/NAME",
+    "data check": "PATH, got none; type: affekt data check --help",
+}
+
+
+@pytest.mark.parametrize(("words", "sentence"), SENTENCES.items(), ids=SENTENCES)
+def test_a_mistake_is_one_sentence(capsys, words, sentence):
+    assert said(capsys, words.split()).startswith(f"affekt: expected {sentence}")
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_time_is_given_once_in_whichever_words_and_order(capsys, order):
+    options = [["--every", "0.2s"], ["--every-s", "3"]][::order]
+    text = said(capsys, ["predict", "a.jpg", *options[0], *options[1]])
+    assert text == f"affekt: expected the time of --every-s once, got it twice; leave out {options[1][0]}\n"
