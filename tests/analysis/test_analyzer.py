@@ -340,7 +340,7 @@ def test_load_takes_the_options_of_an_analyzer_by_name(small_model):
     assert Options.__annotations__ == AnalyzerOptions.__annotations__
     assert load(small_model).options == AnalyzerOptions()
     assert load(small_model, every_s=2, detect_every=3).options == AnalyzerOptions(every_s=2, detect_every=3)
-    with pytest.raises(ConfigError, match="of affekt.load, got 'min_conf'; did you mean min_confidence"):
+    with pytest.raises(ConfigError, match=r"of affekt\.load, got 'min_conf'; did you mean min_confidence"):
         load(small_model, min_conf=0.6)
 
 

@@ -121,12 +121,12 @@ def test_a_port_that_is_taken_is_one_sentence(small_model, capsys):
     with closing(socket.create_server(("127.0.0.1", 0))) as other:
         port = other.getsockname()[1]
         said = fails(capsys, "--model", str(small_model), "--port", str(port))
-    assert said.startswith(f"affekt: expected to listen on port {port} of 127.0.0.1, got: ")
+    assert said.startswith(f"affekt: expected to listen on port {port} of '127.0.0.1', got: ")
     assert said.count("\n") == 1
 
 
 def test_a_model_that_is_none_is_one_sentence(capsys, tmp_path):
-    said = fails(capsys, "--model", str(tmp_path))
+    said = fails(capsys, "--model", str(tmp_path), "--port", "0")
     assert said.startswith(f"affekt: expected a model folder with card.json, got {tmp_path} without one")
 
 

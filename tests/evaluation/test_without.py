@@ -55,6 +55,13 @@ def test_figures_are_those_of_a_manifest_and_a_model_that_never_had_them(manifes
     assert scores.matched.without == WITHOUT
 
 
+def test_no_note_misses_what_was_left_out(manifest, predictions):
+    fewer = manifest.filter(pl.col("emotion") != "fear")
+    given = predictions.filter(pl.col("source_id").is_in(fewer["source_id"].implode()))
+    notes = score(match(given, fewer, "test", without=WITHOUT), how=Resampling(5)).notes
+    assert "No row is fear: recall, AUC and PR-AUC are means over the other 5 of 6 classes." in notes
+
+
 def test_every_page_says_what_was_left_out(tmp_path, manifest, predictions):
     evaluation = evaluate_tables({"one": predictions}, manifest, "test", Resampling(10), without=("contempt",))
     write_report(evaluation, tmp_path, pictures=3)

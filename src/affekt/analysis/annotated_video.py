@@ -10,6 +10,7 @@ import av
 import polars as pl
 from av.container import OutputContainer
 from av.error import FFmpegError
+from av.packet import Packet
 from av.video.stream import VideoStream
 from PIL import Image, ImageOps
 
@@ -45,6 +46,7 @@ def write_annotated_video(
     last_number = rows["frame"].max() or 1
     assert isinstance(last_number, int)
     stream, write_sound, pts, length_s = None, lambda until_s: None, -1, 0.0
+    packets: list[Packet] = []
     with written_whole(out) as temporary:
         try:
             with av.open(temporary, "w", format="mp4") as container:
@@ -58,10 +60,11 @@ def write_annotated_video(
                     pts = max(pts + 1, round(frame.time_s / TIME_BASE))
                     picture.time_base, picture.pts = TIME_BASE, pts
                     write_sound(frame.time_s)
-                    container.mux(stream.encode(picture))
+                    container.mux(packets)
+                    packets = stream.encode(picture)
                     length_s = float(frame.decoded.duration * (frame.decoded.time_base or 0))
                     moved(min(1.0, frame.number / last_number))
-                for packet in stream.encode() if stream is not None else ():
+                for packet in [*packets, *(stream.encode() if stream is not None else ())]:
                     packet.duration = round(length_s / TIME_BASE)  # the others last until the next one
                     container.mux(packet)
                 write_sound(float("inf"))

@@ -35,11 +35,15 @@ def sound_writer(name: str, copy: OutputContainer, *, start_s: float, end_s: flo
     waiting = list(islice(packets, 1))  # with the first packet, the copy has the stream
 
     def write(until_s: float) -> None:
-        while waiting and float((waiting[0].pts or 0) * (waiting[0].time_base or 0)) <= until_s:
+        while waiting and _time_s(waiting[0]) <= until_s:
             copy.mux(waiting.pop())
             waiting.extend(islice(packets, 1))
 
     return write
+
+
+def _time_s(packet: Packet) -> float:
+    return float((packet.pts or 0) * (packet.time_base or 0))
 
 
 def _packets(name: str, copy: OutputContainer, start_s: float, end_s: float) -> Iterator[Packet]:
@@ -54,9 +58,8 @@ def _packets(name: str, copy: OutputContainer, start_s: float, end_s: float) -> 
         target = copy.add_stream("aac", rate=rate, layout=layout)
         assert isinstance(target, AudioStream)
         for frame in chain(_frames(video, source, start_s, end_s), [None]):  # None: what is left inside comes out
-            for resampled in resampler.resample(frame):
-                yield from target.encode(resampled)
-        yield from target.encode()
+            for resampled in [*resampler.resample(frame), *([None] if frame is None else [])]:
+                yield from (packet for packet in target.encode(resampled) if _time_s(packet) < end_s)
 
 
 def _frames(video: InputContainer, source: AudioStream, start_s: float, end_s: float) -> Iterator[AudioFrame]:

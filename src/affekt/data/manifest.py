@@ -169,7 +169,7 @@ def read_manifest(data: str | Path | pl.DataFrame | pl.LazyFrame, *, with_wrong_
             "affekt data import wrote"
         )
     path = Path(data)
-    _refuse_absent(path, "a manifest", "make one with: affekt data import --help")
+    require_manifest(path)
     try:
         frame = pl.read_parquet(path, glob=False)
     except (pl.exceptions.PolarsError, OSError) as error:
@@ -185,6 +185,12 @@ def read_manifest(data: str | Path | pl.DataFrame | pl.LazyFrame, *, with_wrong_
     if frame.is_empty():
         raise DataError(f"expected rows in {path}, got none; import the data set again")
     return to_manifest(frame, with_wrong_labels=with_wrong_labels)
+
+
+def require_manifest(data: str | Path | pl.DataFrame | pl.LazyFrame) -> None:
+    """Refuse a path of no file, which costs nothing to find out; raises DataError."""
+    if isinstance(data, str | Path):
+        _refuse_absent(Path(data), "a manifest", "make one with: affekt data import --help")
 
 
 def select_split(frame: pl.DataFrame, split: str) -> pl.DataFrame:

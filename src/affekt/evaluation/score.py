@@ -225,13 +225,14 @@ def _on_expression(matched: Matched) -> Iterator[str]:
     known = matched.label >= 0
     truth, chosen = matched.label[known], matched.probabilities[known].argmax(axis=1)
     present = np.unique(truth)
-    absent = [label for index, label in enumerate(LABELS) if index not in present]
+    wanted = [label for label in LABELS if label not in matched.without]
+    absent = [label for label in wanted if LABELS.index(label) not in present]
     if len(present) == 1:
         yield f"The truth is {LABELS[present[0]]} throughout: AUC is not defined and kappa and alpha say nothing."
     elif absent:
         yield (
             f"No row is {' or '.join(absent)}: recall, AUC and PR-AUC are means over the other {len(present)} of "
-            f"{len(LABELS)} classes."
+            f"{len(wanted)} classes."
         )
     if len(np.unique(chosen)) == 1 and len(chosen) > 1:
         yield f"Every row is predicted {LABELS[chosen[0]]}."

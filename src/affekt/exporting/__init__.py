@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from affekt.errors import ConfigError, needs_extra
+from affekt.files import require_folder
 
 if TYPE_CHECKING:
     import polars as pl
@@ -52,12 +53,13 @@ def export(
         raise ConfigError(f"expected the precision fp32, fp16 or int8, got {precision!r}; fp32 is usual")
     if precision == "int8" and data is None:
         raise ConfigError("expected data with int8, to calibrate it, got none; name a manifest (--data faces.parquet)")
+    from affekt.data.manifest import read_manifest
+    from affekt.models.card import model_folder, read_card
+
+    folder = model_folder(run)
+    read_card(folder)  # what is amiss is said before torch is loaded, which takes seconds
+    require_folder(Path(out))
+    manifest = None if data is None else read_manifest(data)
     with needs_extra("train"):
         from affekt.exporting.model_folder import write_model_folder
-    from affekt.data.manifest import read_manifest
-    from affekt.models.card import model_folder
-
-    manifest = None if data is None else read_manifest(data)
-    return write_model_folder(
-        model_folder(run), Path(out), precision=precision, manifest=manifest, split=split, force=force
-    )
+    return write_model_folder(folder, Path(out), precision=precision, manifest=manifest, split=split, force=force)

@@ -39,8 +39,8 @@ def serve(settings: Settings, *, report: Callable[[str], None] = logger.info) ->
     # uvicorn raises a signal again once it is done; a service that stopped as it was told to ends with 0.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, frame: sys.exit(0))
+    listener = listen(settings)  # before the model is opened, which takes longer than to say that the port is taken
     server = make_server(settings)
-    listener = listen(settings)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     report(f"affekt serves http://{host}:{listener.getsockname()[1]}/")
     if not (PAGE / "vendor").is_dir():
@@ -69,9 +69,10 @@ def listen(settings: Settings) -> socket.socket:
         family, *_, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=2048)
     except OSError as error:
+        port = f"--port {settings.port + 1 if 0 < settings.port < 65_535 else 8000}"
         raise ConfigError(
-            f"expected to listen on port {settings.port} of {settings.host}, got: {error.strerror or error}; "
-            f"type another: --port {settings.port + 1 if 0 < settings.port < 65_535 else 8000}"
+            f"expected to listen on port {settings.port} of {settings.host!r}, got: {error.strerror or error}; "
+            f"type another: {'--host 127.0.0.1' if isinstance(error, socket.gaierror) else port}"
         ) from error
 
 

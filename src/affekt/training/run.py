@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from affekt.data.manifest import read_manifest
+from affekt.data.manifest import read_manifest, require_manifest
 from affekt.errors import ConfigError, needs_extra
 from affekt.files import require_folder
 from affekt.models.card import WEIGHTS_FILE, Card, read_card
@@ -86,6 +86,7 @@ def train_chain(recipe: Recipe, chain: Chain, data: str | Path | pl.DataFrame, r
         from affekt.training.distributed import joined_world
         from affekt.training.one_training import train_network
     _refuse_overwriting(run)
+    require_manifest(data)
     for weights in () if run.resume or recipe.network.weights == ("none",) else recipe.network.weights:
         weights_file(recipe.network.architecture, weights)  # what is absent costs nobody the reading of the data
     manifest = read_manifest(data)

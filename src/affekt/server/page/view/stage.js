@@ -122,7 +122,7 @@ export class Stage {
     for (const { person, box, paint } of faces) drawBox(context, box, paint, person.key === this.#selected);
     const labels = [];
     for (const { person, box, paint } of faces.toReversed()) {
-      const places = this.#texts(person).map((text) => placed(context, text, box, { width, height }));
+      const places = this.#texts(person).flatMap((text) => placesOf(context, text, box, { width, height }));
       // A word that would hide another is left out: its face keeps its number.
       const place = places.find((one) => !labels.some((other) => areOverlapping(one, other))) ?? places.at(-1);
       if (place) labels.push({ ...place, paint });
@@ -149,17 +149,16 @@ function drawBox(context, box, paint, isSelected) {
   }
 }
 
-/** Place a label above the box, else below it, else inside its upper edge: where there is room in the picture. */
-function placed(context, text, box, stage) {
+/** Where a label may stand, the best first: above the box, below it, and a number, or what has no room, inside it. */
+function placesOf(context, text, box, stage) {
   context.font = font(LETTERS_PX, 600);
   const width = context.measureText(text).width + 16;
   const height = LETTERS_PX + 11;
   const x = Math.max(2, Math.min(box.x, stage.width - width - 2));
-  const above = box.y - height - 5;
-  const below = box.y + box.height + 5;
-  const inside = Math.max(2, box.y + 6);
-  const y = above >= 1 ? above : below + height <= stage.height - 1 ? below : inside;
-  return { text, x, y, width, height };
+  const outside = [box.y - height - 5, box.y + box.height + 5];
+  const heights = outside.filter((y) => y >= 1 && y + height <= stage.height - 1);
+  if (!heights.length || Number(text)) heights.push(Math.max(2, box.y + 6));
+  return heights.map((y) => ({ text, x, y, width, height }));
 }
 
 /** Whether two labels share a part of the picture. */
