@@ -1,9 +1,7 @@
 """`affekt demo`: a picture read, and then the whole job on drawn faces, with nothing to download."""
 
-import shutil
 import time
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,14 +9,11 @@ from affekt.cli.arguments import parsed
 from affekt.errors import ConfigError, needs_extra
 
 if TYPE_CHECKING:
-    from affekt.analysis.options import FaceFinder
     from affekt.training.recipe import Recipe
 
-PICTURES = 8
-"""Of each drawn person."""
+PICTURES = 8  # of each drawn person
 PLAN = """\
 affekt demo writes into {out}, in four steps. On two cores it takes two to six minutes, most of them the third step.
-
 1. The model that comes with affekt reads a picture.
 2. {faces:,} faces of {people} people are drawn.
 3. {networks} networks learn from them, from random weights.
@@ -56,22 +51,21 @@ def main(arguments: list[str]) -> None:
         import matplotlib as _matplotlib  # noqa: F401
         import torch as _torch  # noqa: F401
     from affekt.training.recipes import find_recipe
+    from drawn_faces.first_picture import show_a_picture
 
     start = time.perf_counter()
     changes = {} if command.epochs is None else {"epochs": command.epochs}
     recipes = {name: find_recipe(name).recipe.with_options(**changes) for name in command.recipes}
     folders = {name: command.out / name.removesuffix("-drawn") for name in recipes}
     print(PLAN.format(out=command.out, faces=command.people * PICTURES, people=command.people, networks=len(recipes)))
-    _show_a_picture(command.out)
+    show_a_picture(command.out)
     data = _draw_data(command)
     for number, (name, recipe) in enumerate(recipes.items(), 1):
-        print(f"\n3. {name}, {number} of {len(recipes)}: {_extent(recipe)}; {time.perf_counter() - start:.0f} s so far")
+        print(f"\n3. {name}, {number} of {len(recipes)}; {time.perf_counter() - start:.0f} s so far")
         _train(name, recipe, data, folders[name], command.seed)
     print(f"\n4. the report; {time.perf_counter() - start:.0f} s so far\n")
     _report(command, data, tuple(folders.values()))
-    print(
-        f"\nfrom step 2 on, all is synthetic: drawn faces, no photographs. {time.perf_counter() - start:.0f} s in all."
-    )
+    print(f"\nfrom step 2 on all is synthetic: drawn faces. {time.perf_counter() - start:.0f} s in all.")
 
 
 def _refuse_what_fails_late(command: DemoCommand) -> None:
@@ -82,37 +76,6 @@ def _refuse_what_fails_late(command: DemoCommand) -> None:
     place = next(folder for folder in (command.out.absolute(), *command.out.absolute().parents) if folder.exists())
     if not place.is_dir():
         raise ConfigError(f"expected a folder for the demo, got the file {place}; type: --out demo")
-
-
-def _show_a_picture(out: Path) -> None:
-    """Do what `affekt predict PICTURE --draw FOLDER` does."""
-    from affekt.analysis.options import AnalyzerOptions
-    from affekt.analysis.prediction_run import PredictionRun
-    from affekt.analysis.summary import told
-
-    (picture, faces), marked = _picture(out), out / "marked"
-    print(f"1. affekt predict {picture} --draw {marked}" + (" --faces whole" if faces == "whole" else ""))
-    run = PredictionRun(picture, draw=marked, timeline=None, model="affekt", faces=faces, options=AnalyzerOptions())
-    for line in told(run.answers(), run.videos):
-        print(line, flush=True)
-
-
-def _picture(out: Path) -> tuple[Path, "FaceFinder"]:
-    """Write NASA's portrait of Eileen Collins, which scikit-image carries; without it, a drawn face."""
-    import numpy as np
-    from PIL import Image
-
-    from drawn_faces import Capture, draw_face, prototype_units, random_identity
-
-    path, library = out / "portrait.png", find_spec("skimage")
-    out.mkdir(parents=True, exist_ok=True)
-    portrait = None if library is None or library.origin is None else Path(library.origin).parent / "data/astronaut.png"
-    if portrait is not None and portrait.is_file():
-        shutil.copyfile(portrait, path)
-        return path, "auto"
-    face = draw_face(random_identity(np.random.default_rng(3)), prototype_units("happiness", 1.0), Capture(), size=224)
-    Image.fromarray(face).save(path)
-    return path, "whole"
 
 
 def _draw_data(command: DemoCommand) -> Path:
@@ -127,11 +90,6 @@ def _draw_data(command: DemoCommand) -> Path:
     counts = ", ".join(f"{split} {count}" for split, count in frame["split"].value_counts(sort=True).iter_rows())
     print(f"\n2. drew {frame.height:,} synthetic faces of {command.people} people ({counts}) into {path}")
     return path
-
-
-def _extent(recipe: "Recipe") -> str:
-    count = recipe.schedule.epochs
-    return f"{count} epoch{'s' * (count > 1)} at {recipe.network.input_size} px"
 
 
 def _train(name: str, recipe: "Recipe", data: Path, out: Path, seed: int) -> None:

@@ -39,13 +39,13 @@ def serve(settings: Settings, *, report: Callable[[str], None] = logger.info) ->
     # uvicorn raises a signal again once it is done; a service that stopped as it was told to ends with 0.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, frame: sys.exit(0))
-    listener = listen(settings)  # before the model is opened, which takes longer than to say that the port is taken
-    server = make_server(settings)
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    report(f"affekt serves http://{host}:{listener.getsockname()[1]}/")
-    if not (PAGE / "vendor").is_dir():
-        report("without the live page, which is not built; for it, in a checkout of affekt, type: make serve")
-    server.run(sockets=[listener])
+    with listen(settings) as listener:  # before the model is opened, which takes longer than to find a port taken
+        server = make_server(settings)
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        report(f"affekt serves http://{host}:{listener.getsockname()[1]}/")
+        if not (PAGE / "vendor").is_dir():
+            report("without the live page, which is not built; for it, in a checkout of affekt, type: make serve")
+        server.run(sockets=[listener])
 
 
 def make_server(settings: Settings) -> uvicorn.Server:
