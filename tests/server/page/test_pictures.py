@@ -178,7 +178,8 @@ def test_what_has_no_face_and_what_is_no_picture_become_rows(opened):
 
 
 def test_a_file_that_cannot_be_read_takes_nothing_from_those_that_can(opened, astronaut):
-    opened.choose(astronaut, {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"not a picture"})
+    portrait = {"name": astronaut.name, "mimeType": "image/png", "buffer": astronaut.read_bytes()}
+    opened.choose(portrait, {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"not a picture"})
     opened.until_told("notes.txt cannot be read")
     assert opened.tab.locator("#status").inner_text().startswith("astronaut.png: 1 face. Face 1: happiness")
     assert opened.tab.locator("#headline .word").inner_text() == "happiness"
