@@ -189,18 +189,14 @@ def test_a_file_that_cannot_be_read_takes_nothing_from_those_that_can(opened, as
     assert "notes" not in opened.tab.locator("#status").inner_text()
 
 
-@pytest.mark.parametrize(
-    ("value", "text"), [(-0.004, "0.00"), (0, "0.00"), (-0.006, "\N{MINUS SIGN}0.01"), (0.5, "+0.50")]
-)
-def test_what_rounds_to_zero_has_no_sign(opened, value, text):
-    code = "(value) => import('./view/words.js').then(({ signed }) => signed(value))"
-    assert opened.tab.evaluate(code, value) == text
-
-
-@pytest.mark.parametrize(("share", "text"), [(0.99999, "> 99.99 %"), (0.9997, "99.97 %"), (0.99, "99 %"), (1, "100 %")])
-def test_what_is_nearly_certain_is_told_apart(opened, share, text):
-    code = "(share) => import('./view/words.js').then(({ percent }) => percent(share))"
-    assert opened.tab.evaluate(code, share).replace("\N{NO-BREAK SPACE}", " ") == text
+def test_numbers_round_to_what_people_read(opened, astronaut):
+    opened.choose(astronaut)
+    opened.until_told("astronaut.png: 1 face")
+    code = """([signs, shares]) => import("./view/words.js")
+      .then(({ signed, percent }) => [signs.map(signed), shares.map(percent)])"""
+    signs, shares = opened.tab.evaluate(code, [[-0.004, 0, -0.006, 0.5], [0.99999, 0.9997, 0.99, 1]])
+    assert signs == ["0.00", "0.00", "\N{MINUS SIGN}0.01", "+0.50"]
+    assert [text.replace("\N{NO-BREAK SPACE}", " ") for text in shares] == ["> 99.99 %", "99.97 %", "99 %", "100 %"]
 
 
 def test_what_is_forgotten_cannot_be_saved(opened, astronaut):
