@@ -14,6 +14,7 @@ from PIL import Image
 
 from affekt.cli.main import main
 from affekt.errors import install
+from affekt.faces.detector_file import PACKAGED
 
 CROPS = "/v1/analyze?faces=whole"
 
@@ -105,7 +106,8 @@ def test_the_key_comes_from_the_environment_and_no_picture_or_name_is_logged(sma
         process.send_signal(signal.SIGTERM)
         said = "".join(process.communicate(timeout=30))
     assert f"POST {CROPS}" in said
-    assert "expected the face detector with sha256" in said
+    if not PACKAGED.is_file():  # it comes before the one at home
+        assert "expected the face detector with sha256" in said
     assert "private-name" not in said
     assert key not in said
 
