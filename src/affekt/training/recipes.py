@@ -233,11 +233,11 @@ RECIPES = {
     ),
     "efficientnetv2b0-drawn": NamedRecipe(
         "EfficientNetV2B0 from random weights, shortened for drawn faces.",
-        for_drawn_faces(EFFICIENTNETV2B0, batch_size=32, epochs=4),
+        for_drawn_faces(EFFICIENTNETV2B0, batch_size=32, epochs=3),
     ),
     "mobilenetv2-drawn": NamedRecipe(
         "MobileNetV2 from random weights, shortened for drawn faces.",
-        for_drawn_faces(MOBILENETV2, input_size=64, batch_size=32, learning_rate=8e-3, epochs=5),
+        for_drawn_faces(MOBILENETV2, input_size=64, batch_size=32, learning_rate=8e-3, epochs=4),
     ),
     "xception-drawn": NamedRecipe(
         "Xception from random weights, shortened for drawn faces.",
@@ -245,7 +245,7 @@ RECIPES = {
     ),
     "vgg16-va-drawn": NamedRecipe(
         "VGG16's convolutions and the valence-arousal head from random weights, shortened for drawn faces.",
-        for_drawn_faces(VGG16_VA, input_size=32, learning_rate=3e-4, clip_norm=1.0, epochs=2),
+        for_drawn_faces(VGG16_VA, input_size=32, learning_rate=3e-4, clip_norm=1.0, epochs=3),
     ),
 }
 """Name on the command line -> the recipe."""
