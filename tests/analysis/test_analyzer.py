@@ -16,7 +16,7 @@ from PIL import Image
 from affekt.analysis import analyzer as analyzer_module
 from affekt.analysis.analyzer import Analyzer, load
 from affekt.analysis.options import AnalyzerOptions, Options, RuntimeChoice
-from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA
+from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA, columns_of
 from affekt.errors import AffektWarning, ConfigError, MissingExtra, ModelError
 from affekt.faces.detection import Faces
 from affekt.labels import PROBABILITY_COLUMNS
@@ -158,6 +158,17 @@ def test_unknown_options_are_refused(small_model):
         Analyzer(small_model).analyze([DARK], faces="haar")
     with pytest.raises(ConfigError, match="expected a min_confidence from 0 to 1, got 2"):
         load(small_model, min_confidence=2)
+
+
+def test_faces_that_do_not_count_are_left_out_and_counted(small_model, monkeypatch):
+    monkeypatch.setattr(analyzer_module, "FaceDetector", TwoFaces)
+    opened = load(small_model, most_faces=1, details=True)
+    (answer,) = opened.answers([DARK])
+    assert (len(answer.rows), answer.left_out) == (1, 1)
+    table = opened.analyze(DARK)
+    assert table.schema == columns_of(details=True)
+    assert table.select("outside", "nose_x", "mouth_left_y").row(0) == (0, 0, 0)
+    assert load(small_model, min_face=41).analyze(DARK)["status"].to_list() == ["no_face"]
 
 
 def test_a_video_gives_rows_with_times_and_people_and_smoothed_scores(small_model, monkeypatch, write_video):

@@ -26,14 +26,14 @@ from affekt.ledger import Ledger
 
 METADATA = {"model": "by-light"}
 RECORDS = [
-    (["a.jpg", [empty_row("a.jpg", "no_face")], None], True),
-    (["v.mp4", [empty_row("v.mp4", "ok")], None], False),
+    (["a.jpg", [empty_row("a.jpg", "no_face")], None, 0], True),
+    (["v.mp4", [empty_row("v.mp4", "ok")], None, 0], False),
     (
-        ["v.mp4", [{**empty_row("v.mp4", "ok"), "time_s": 0.1, "face": 3, "emotion": "fear", "x": 1 / 3}] * 2, None],
+        ["v.mp4", [{**empty_row("v.mp4", "ok"), "time_s": 0.1, "face": 3, "emotion": "fear", "x": 1 / 3}] * 2, None, 0],
         False,
     ),
-    (["v.mp4", [], None], True),
-    (["b, c.jpg", [empty_row("b, c.jpg", "ok")], None], True),
+    (["v.mp4", [], None, 0], True),
+    (["b, c.jpg", [empty_row("b, c.jpg", "ok")], None, 0], True),
 ]
 READERS = {".csv": pl.read_csv, ".parquet": pl.read_parquet, ".jsonl": pl.read_ndjson}
 
@@ -56,7 +56,7 @@ def test_all_formats_hold_the_same_rows(tmp_path, ending):
     assert table["input"].to_list() == ["a.jpg", "v.mp4", "v.mp4", "v.mp4", "b, c.jpg"]
     assert table["status"].to_list() == ["no_face", "ok", "ok", "ok", "ok"]
     assert table["x"].to_list() == [None, None, 1 / 3, 1 / 3, None]
-    rows = [row for (_, rows, _), _ in RECORDS for row in rows]
+    rows = [row for (_, rows, *_), _ in RECORDS for row in rows]
     assert scan_table(out, SCHEMA).collect().equals(pl.DataFrame(rows, schema=SCHEMA))
     Ledger(out, METADATA).remove()
     if ending == ".parquet":
@@ -68,7 +68,7 @@ def test_all_formats_hold_the_same_rows(tmp_path, ending):
 
 def test_a_table_of_many_pieces_keeps_its_order(tmp_path):
     out, rows = tmp_path / "faces.parquet", 2 * ROWS_PER_PIECE + 1
-    records = [([str(number), [{**empty_row("a", "ok"), "face": number}], None], True) for number in range(rows)]
+    records = [([str(number), [{**empty_row("a", "ok"), "face": number}], None, 0], True) for number in range(rows)]
     write_table(partial(kept_rows, ledger_of(out, records), SCHEMA), out, SCHEMA, METADATA)
     assert pl.read_parquet(out)["face"].to_list() == list(range(rows))
 

@@ -5,18 +5,31 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from affekt.analysis.rows import COLUMN_DESCRIPTIONS, SCHEMA, SCORES, SMOOTHED_SCHEMA, empty_row, origin_words
+from affekt.analysis.rows import (
+    COLUMN_DESCRIPTIONS,
+    FULL_SCHEMA,
+    SCHEMA,
+    SCORES,
+    SMOOTHED_SCHEMA,
+    columns_of,
+    empty_row,
+    origin_words,
+)
+from affekt.faces.detection import LANDMARKS
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
 
-BEFORE = ("input", "time_s", "track", "emotion", "frame", "shot", "face", "x", "y", "width", "height", "face_score")
+BEFORE = ("input", "time_s", "track", "emotion", "frame", "shot", "face", "x", "y", "width", "height")
+TRUST = ("face_score", "yaw", "pitch", "roll", "sharpness", "reliable")
 BEHIND = ("confidence", "valence", "arousal", "status")
 
 
 def test_columns_come_in_the_order_of_the_design():
-    assert tuple(SCHEMA) == (*BEFORE, *(f"p_{label}" for label in LABELS), *BEHIND)
+    assert tuple(SCHEMA) == (*BEFORE, *TRUST, *(f"p_{label}" for label in LABELS), *BEHIND)
     raw = (f"raw_{name}" for name in SCORES)
-    assert tuple(SMOOTHED_SCHEMA) == (*BEFORE, *PROBABILITY_COLUMNS, *raw, *BEHIND)
+    assert tuple(SMOOTHED_SCHEMA) == (*BEFORE, *TRUST, *PROBABILITY_COLUMNS, *raw, *BEHIND)
     assert tuple(empty_row("a.png", "no_face")) == tuple(SCHEMA)
+    details = ("outside", *(f"{landmark}_{axis}" for landmark in LANDMARKS for axis in "xy"))
+    assert tuple(columns_of(details=True)) == (*BEFORE, *TRUST, *details, *PROBABILITY_COLUMNS, *BEHIND)
 
 
 @pytest.mark.parametrize("schema", [SCHEMA, SMOOTHED_SCHEMA])
@@ -30,10 +43,11 @@ def test_a_printed_table_shows_what_one_looks_for_first(schema):
 
 
 def test_each_column_is_described_and_in_the_documentation():
-    assert tuple(COLUMN_DESCRIPTIONS) == tuple(SMOOTHED_SCHEMA)
+    assert tuple(COLUMN_DESCRIPTIONS) == tuple(FULL_SCHEMA)
     assert all(COLUMN_DESCRIPTIONS.values())
     page = (Path(__file__).parents[2] / "docs" / "predict.md").read_text()
     ranges = {"p_": "`p_neutral` ... `p_contempt`", "raw_": "`raw_p_neutral` ... `raw_arousal`"}
+    ranges |= dict.fromkeys(LANDMARKS, "`right_eye_x` ... `mouth_left_y`")
     words = [
         next((told for start, told in ranges.items() if name.startswith(start)), f"`{name}`")
         for name in COLUMN_DESCRIPTIONS

@@ -1,5 +1,7 @@
 """What a person is told of a run: a line per input on a terminal, and counts of pictures and of videos."""
 
+from dataclasses import replace
+
 from affekt.analysis.rows import Answer, empty_row
 from affekt.analysis.summary import Summary, told
 
@@ -21,7 +23,7 @@ def test_pictures_and_videos_are_counted_apart():
         Answer("c.jpg", [empty_row("c.jpg", "no_face")], ends=True),
         frame(0),
         frame(1, 1),
-        frame(2, 1, 2, ends=True),
+        replace(frame(2, 1, 2, ends=True), left_out=3),
         Answer("bad.jpg", [empty_row("bad.jpg", "unreadable: not a picture")], ends=True),
     ):
         summary.add(answer)
@@ -32,6 +34,7 @@ def test_pictures_and_videos_are_counted_apart():
         "  unsure     1",
         "1 video, 3 frames: 3 faces of 2 people",
         "  1 frame without a face (if each is a face already: --faces whole, or faces='whole')",
+        "  3 more faces left out, as the options ask",
         "  happiness  3",
         "1 unreadable",
         "  1 not a picture",

@@ -86,8 +86,12 @@ def test_of_too_many_faces_the_surest_are_answered_for_and_a_note_says_so(settin
     monkeypatch.setattr("affekt.analysis.analyzer.FaceDetector", ThreeFaces)
     with TestClient(make_app(replace(settings, faces=2)), "http://localhost") as client:
         found = client.post(ANALYZE, files=form(("crowd.png", picture()))).json()
+        asked = {"largest": True, "min_face": 12, "min_face_score": 0.75}
+        chosen = client.post(ANALYZE, params=asked, files=form(("crowd.png", picture()))).json()
     assert [row["face_score"] for row in found["rows"]] == pytest.approx([0.9, 0.8])
     assert found["notes"] == ["crowd.png: only the surest 2 of 3 faces"]
+    assert [row["width"] for row in chosen["rows"]] == [25]
+    assert chosen["notes"] == ["crowd.png: 1 of 3 faces, as the options ask"]
 
 
 def problem(answer, status):

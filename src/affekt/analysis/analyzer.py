@@ -14,6 +14,7 @@ from typing import Unpack, get_args
 import numpy as np
 import polars as pl
 
+from affekt.analysis.choice import choice_of
 from affekt.analysis.frames import (
     DetectedFaces,
     Detector,
@@ -26,7 +27,7 @@ from affekt.analysis.frames import (
 )
 from affekt.analysis.inputs import is_video
 from affekt.analysis.options import AnalyzerOptions, FaceFinder, Options
-from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA, Answer, Row, finished, origin_words, rows_of
+from affekt.analysis.rows import Answer, Row, columns_of, finished, origin_words, rows_of
 from affekt.analysis.rows_in_time import RowsInTime
 from affekt.cores import core_count, prefetch
 from affekt.errors import AffektError, AffektWarning, ConfigError, ModelError, require_known
@@ -112,8 +113,8 @@ class Analyzer:
             ModelError: the detector cannot be had.
         """
         rows = [row for answer in self.answers(each_picture(pictures), faces=faces) for row in answer.rows]
-        smoothed = self.options.smooth_s and any(map(_is_of_video, rows))
-        return pl.DataFrame(rows, schema=SMOOTHED_SCHEMA if smoothed else SCHEMA)
+        smoothed = bool(self.options.smooth_s) and any(map(_is_of_video, rows))
+        return pl.DataFrame(rows, schema=columns_of(smoothed=smoothed, details=self.options.details))
 
     __call__ = analyze
 
@@ -127,14 +128,16 @@ class Analyzer:
         threads = options.threads or core_count()
         with ThreadPoolExecutor(threads) as pool:
             frames = frames_of(pictures, options, self._stop)
-            detect = partial(detect_faces, detector=detector, preprocessing=preprocessing)
+            found_by = {"detector": detector, "preprocessing": preprocessing, "choice": choice_of(options)}
+            detect = partial(detect_faces, **found_by)
             most = FRAMES_PER_CORE * threads
             detected = prefetch(pool, detect, frames, most=most, size=bytes_held, most_bytes=MOST_BYTES_AHEAD)
             batches = _batches(number_people(detected, preprocessing))
             for classified in prefetch(pool, self.classify, batches, most=BATCHES_UNDER_WAY):
                 for found, affect in classified:
                     frame = found.frame
-                    answer = Answer(frame.name, rows_of(found, affect), frame.ends, frame.share)
+                    rows = rows_of(found, affect, details=options.details)
+                    answer = Answer(frame.name, rows, frame.ends, frame.share, found.left_out)
                     for complete in under_way.add(found, answer):
                         rows = [finished(row, options.min_confidence) for row in complete.rows]
                         yield replace(complete, rows=rows)

@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 import numpy as np
 from PIL import Image
 
+from affekt.analysis.choice import FaceChoice
 from affekt.analysis.inputs import is_address, is_camera, is_video, nothing_found, resolve
 from affekt.analysis.options import AnalyzerOptions
 from affekt.analysis.shots import small_copy
@@ -20,6 +21,7 @@ from affekt.errors import ConfigError, PictureError
 from affekt.faces.detection import LANDMARKS, CascadeDetector, FaceDetector
 from affekt.faces.pictures import Decoded, read_picture, rgb_of_array, rgb_of_image
 from affekt.faces.preprocessing import Preprocessing, crop_face
+from affekt.faces.trust import Trust, trust_of
 
 if TYPE_CHECKING:
     from affekt.analysis.video import VideoFrame
@@ -29,6 +31,7 @@ Picture = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | 
 """A path, encoded bytes, an open binary file, a Pillow picture, or an array; a path may be a video's or a camera."""
 PIXELS_AT_ONCE = Budget(150e6)
 """Pixels of files that are decoded and searched at a time, at some ten bytes each, however many cores there are."""
+ALL_FACES = FaceChoice()
 LANDMARKS_SHAPE = (len(LANDMARKS), 2)
 PATH = (str, os.PathLike)
 ENCODED = (bytes, bytearray, memoryview)
@@ -79,8 +82,10 @@ class DetectedFaces:
     """(height, width, 3) uint8 of a frame whose faces are followed, not looked for; dropped when they are cut out."""
     small: np.ndarray | None = None
     """A small copy of a frame, as `shots.small_copy` makes it, to find cuts by; None of pictures and cameras."""
+    trust: Trust | None = None
+    """How far each face can be trusted; None while there are none."""
     left_out: int = 0
-    """Faces that were found beyond the most that were asked for."""
+    """Faces that were found, but not asked for."""
 
 
 def each_picture(given: "Picture | Iterable[Picture]") -> Iterator[Picture]:
@@ -161,14 +166,14 @@ def _video_frames(name: str, options: AnalyzerOptions, stop: Event) -> Iterator[
 
 
 def detect_faces(
-    frame: Frame, detector: Detector | None, preprocessing: Preprocessing, *, most_faces: int | None = None
+    frame: Frame, detector: Detector | None, preprocessing: Preprocessing, *, choice: FaceChoice = ALL_FACES
 ) -> DetectedFaces:
     """Read one picture or frame, find its faces and cut them out; may be called from several threads at once.
 
-    Without a detector the whole picture is taken for a face. Of more than `most_faces` the surest are kept.
+    Without a detector the whole picture is taken for a face.
     """
     with PIXELS_AT_ONCE.share() as take:
-        return _detected(frame, detector, preprocessing, most_faces, take)
+        return _detected(frame, detector, preprocessing, choice, take)
 
 
 def bytes_held(frame: Frame) -> int:
@@ -186,7 +191,7 @@ def _detected(
     frame: Frame,
     detector: Detector | None,
     preprocessing: Preprocessing,
-    most_faces: int | None,
+    choice: FaceChoice,
     take: Callable[[float], None],
 ) -> DetectedFaces:
     seen = replace(frame, picture=None)  # which would fill the memory while its faces wait for the network
@@ -210,15 +215,18 @@ def _detected(
         height, width = image_rgb.shape[:2]
         boxes, score = np.array([[0, 0, width, height]], np.float32), np.full(1, np.nan, np.float32)
         whole, landmarks = crop_face(image_rgb, preprocessing)[None], np.full((1, *LANDMARKS_SHAPE), np.nan, np.float32)
-        return replace(nobody, crops=whole, box_xyxy=boxes, score=score, landmarks_xy=landmarks)
+        where = {"box_xyxy": boxes, "landmarks_xy": landmarks, "score": score}
+        return replace(nobody, crops=whole, **where, trust=trust_of(image_rgb, **where))
     if not frame.detects:
         return replace(nobody, followed_in=image_rgb)
     found = detector.detect(image_rgb)
-    left_out = 0 if most_faces is None else max(0, len(found) - most_faces)
-    found = found[np.arange(len(found) - left_out)]
+    kept = choice.kept(found)
+    left_out, found = len(found) - len(kept), found[kept]
     crops = crop_faces(image_rgb, found.box_xyxy, preprocessing)
     where = {"box_xyxy": found.box_xyxy, "landmarks_xy": found.landmarks_xy}
-    return replace(nobody, crops=crops, **where, score=found.score, left_out=left_out)
+    is_level = preprocessing.alignment == "level"
+    trust = trust_of(image_rgb, **where, score=found.score, is_level=is_level)
+    return replace(nobody, crops=crops, **where, score=found.score, trust=trust, left_out=left_out)
 
 
 def number_people(detected: Iterator[DetectedFaces], preprocessing: Preprocessing) -> Iterator[DetectedFaces]:
@@ -231,7 +239,9 @@ def number_people(detected: Iterator[DetectedFaces], preprocessing: Preprocessin
             where = {"box_xyxy": boxes, "landmarks_xy": _moved_with(boxes, track, newest), "track": track}
             crops = crop_faces(faces.followed_in, boxes, preprocessing)
             score = np.full(len(boxes), np.nan, np.float32)
-            faces = replace(faces, crops=crops, score=score, **where, followed_in=None)
+            is_level = preprocessing.alignment == "level"
+            trust = trust_of(faces.followed_in, boxes, where["landmarks_xy"], score, is_level=is_level)
+            faces = replace(faces, crops=crops, score=score, **where, trust=trust, followed_in=None)
         elif time_s is not None:
             faces = newest = replace(faces, track=tracker.update(faces.box_xyxy, time_s))
         if faces.frame.ends:

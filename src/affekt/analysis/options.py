@@ -17,6 +17,11 @@ class AnalyzerOptions:
     Args:
         longest_side: Larger pictures are shrunk to this many pixels for the search; raise it for small faces.
         min_confidence: Leave `emotion` empty where the best expression is less probable; the probabilities stay.
+        largest: Keep the largest face of each picture or frame alone; with `most_faces`, so many of the largest.
+        most_faces: Keep so many faces of each picture or frame, the surest; 0 keeps all.
+        min_face: Leave out faces whose box has fewer pixels on its longer side.
+        min_face_score: Leave out faces of which the detector is less sure, 0-1.
+        details: Add columns: the share of each box outside the picture, and the five landmarks in pixels.
         every_s: Seconds between the frames of a video that are looked at; 0 takes all.
         stop_after_s: Seconds of each video or camera that are looked at; inf takes all, a camera until it is stopped.
         detect_every: Look for faces on one frame of a video in so many, and follow them between: faster, less exact.
@@ -35,6 +40,11 @@ class AnalyzerOptions:
 
     longest_side: int = 640
     min_confidence: float = 0.0
+    largest: bool = False
+    most_faces: int = 0
+    min_face: float = 0.0
+    min_face_score: float = 0.0
+    details: bool = False
     every_s: float = 0.0
     stop_after_s: float = float("inf")
     detect_every: int = 1
@@ -44,7 +54,11 @@ class AnalyzerOptions:
 
     def __post_init__(self) -> None:
         """Refuse values that are out of their range."""
-        for name, usual in ((each.name, each.default) for each in fields(self) if each.name != "runtime"):
+        for name in ("largest", "details"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigError(f"expected {name} as True or False, got {getattr(self, name)!r}; type: {name}=True")
+        numbers = [each for each in fields(self) if each.name not in ("runtime", "largest", "details")]
+        for name, usual in ((each.name, each.default) for each in numbers):
             value, is_whole = getattr(self, name), isinstance(usual, int)
             if isinstance(value, bool) or not isinstance(value, Integral if is_whole else Real):
                 kind, instead = ("a whole number", usual or 2) if is_whole else ("a number", usual or 0.2)
@@ -53,6 +67,9 @@ class AnalyzerOptions:
         for name, is_in_range, expected, hint in (
             ("longest_side", self.longest_side >= 32, "longest_side of at least 32 pixels", "640 is usual"),
             ("min_confidence", 0 <= self.min_confidence <= 1, "a min_confidence from 0 to 1", "0 names every face"),
+            ("most_faces", self.most_faces >= 0, "most_faces of at least 0", "0 keeps all"),
+            ("min_face", 0 <= self.min_face < float("inf"), "min_face of at least 0 pixels", "0 keeps all"),
+            ("min_face_score", 0 <= self.min_face_score <= 1, "a min_face_score from 0 to 1", "0 keeps all"),
             ("every_s", 0 <= self.every_s < float("inf"), "every_s of at least 0 seconds", "0 takes all frames"),
             ("smooth_s", 0 <= self.smooth_s < float("inf"), "smooth_s of at least 0 seconds", "0 smooths nothing"),
             ("stop_after_s", self.stop_after_s > 0, "stop_after_s above 0 seconds", "leave it out to look at all"),
@@ -68,6 +85,11 @@ class Options(TypedDict, total=False):
 
     longest_side: int
     min_confidence: float
+    largest: bool
+    most_faces: int
+    min_face: float
+    min_face_score: float
+    details: bool
     every_s: float
     stop_after_s: float
     detect_every: int

@@ -22,7 +22,7 @@ from affekt.analysis.analyzer import Analyzer
 from affekt.analysis.annotated_copies import AnnotatedCopies
 from affekt.analysis.inputs import find_inputs, is_camera, is_video, told_of_passed_over
 from affekt.analysis.options import AnalyzerOptions, FaceFinder
-from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA, Answer, Row, without_formulas
+from affekt.analysis.rows import SCHEMA, Answer, Row, columns_of, without_formulas
 from affekt.analysis.summary import Summary
 from affekt.errors import ConfigError, DataError, PictureError
 from affekt.files import remove_leftovers, stamp, written_whole
@@ -104,7 +104,9 @@ class PredictionRun:
         digest = hashlib.sha256("\0".join(names).encode("utf-8", "surrogateescape")).hexdigest()
         # Where a run goes on, the copies of what is done already are there, and are this model's.
         draw = None if self.copies.folder is None else str(self.copies.folder)
-        ledger = Ledger(out, {**described, "inputs_sha256": digest, "draw": draw, "stamped": True})
+        ledger = Ledger(
+            out, {**described, "inputs_sha256": digest, "draw": draw, "record": "input, rows, stamp, left out"}
+        )
         ledger.keep(_unchanged(ledger))
         _tell_start(ledger, out, len(names))
         with ledger.writing():
@@ -113,7 +115,7 @@ class PredictionRun:
                 remove_leftovers(folder)
             for _ in self._answers(ledger):
                 pass
-            for (name, rows, _), ends in ledger.records() if draw else ():  # should they be gone meanwhile
+            for (name, rows, *_), ends in ledger.records() if draw else ():  # should they be gone meanwhile
                 self._draw_picture(Answer(name, rows, ends), only_missing=True)
             notes = "; ".join((*self.analyzer.notes, *self.summary.notes()))
             is_safe = csv_safe and out.suffix.lower() == ".csv"
@@ -129,14 +131,13 @@ class PredictionRun:
         """Yield all answers, those in the ledger first; each is counted and drawn, and added to the ledger if new."""
         names, done = self.names, ledger.units if ledger is not None else 0
         records = ledger.records() if ledger is not None else ()
-        kept = ((Answer(name, rows, ends), True) for (name, rows, _), ends in records)
+        kept = ((Answer(name, rows, ends, left_out=left_out), True) for (name, rows, _, left_out), ends in records)
         answers = _until_interrupted(self.analyzer.answers(names[done:], faces=self.faces), names[done:], self.analyzer)
         fresh = ((answer, False) for answer in with_progress(answers, len(names), done))
         for answer, is_kept in chain(kept, fresh):
             if ledger is not None and not is_kept:
-                ledger.add(
-                    [answer.input, answer.rows, stamp(answer.input) if answer.ends else None], ends_unit=answer.ends
-                )
+                seen = stamp(answer.input) if answer.ends else None
+                ledger.add([answer.input, answer.rows, seen, answer.left_out], ends_unit=answer.ends)
             if not is_kept:
                 self._draw_picture(answer)
             self.summary.add(answer)
@@ -159,7 +160,7 @@ class PredictionRun:
                     continue
                 place = videos.index(name)
                 bar.set_postfix_str(f"drawing video {place + 1} of {len(videos)}")
-                rows = (row for (_, rows, _), _ in records for row in rows if row["frame"] is not None)
+                rows = (row for (_, rows, *_), _ in records for row in rows if row["frame"] is not None)
                 table, moved = frame_of(rows, SCHEMA), partial(_move_to, bar, place)
                 stop_after_s = self.analyzer.options.stop_after_s
                 try:
@@ -181,7 +182,7 @@ class PredictionRun:
 
 def schema_of(videos: Collection[str], options: AnalyzerOptions) -> pl.Schema:
     """Return the columns of a table, with or without videos among its inputs."""
-    return SMOOTHED_SCHEMA if options.smooth_s and videos else SCHEMA
+    return columns_of(smoothed=bool(options.smooth_s and videos), details=options.details)
 
 
 def describe(analyzer: Analyzer, faces: FaceFinder) -> dict[str, str]:
@@ -252,7 +253,7 @@ def _move_to(bar: Any, done: int, share: float) -> None:  # noqa: ANN401  tqdm's
 def _unchanged(ledger: Ledger) -> int:
     """Return how many inputs of a ledger, from the first, are what they were; those that are gone stay as they were."""
     unit = 0
-    for (name, _, stamp_then), ends in ledger.records():
+    for (name, _, stamp_then, _), ends in ledger.records():
         if ends and stamp(name) not in (None, stamp_then):
             return unit
         unit += ends
@@ -319,7 +320,7 @@ def write_table(
 
 def kept_rows(ledger: Ledger, schema: pl.Schema) -> Iterator[pl.DataFrame]:
     """Yield the rows in a ledger of inputs and rows as frames."""
-    return _pieces((row for (_, rows, _), _ in ledger.records() for row in rows), schema)
+    return _pieces((row for (_, rows, *_), _ in ledger.records() for row in rows), schema)
 
 
 def scan_table(table: Path, schema: pl.Schema) -> pl.LazyFrame:

@@ -8,6 +8,7 @@ import polars as pl
 
 from affekt.analysis.frames import DetectedFaces, Frame
 from affekt.analysis.inputs import shown
+from affekt.faces.detection import LANDMARKS
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
 from affekt.models.session import Affect
 
@@ -19,6 +20,14 @@ _PROBABILITIES = {
 _RAW = {
     f"raw_{name}": (pl.Float64(), f"`{name}` as the model said it of the frame alone, before smoothing")
     for name in SCORES
+}
+_DETAILS = {
+    "outside": (pl.Float64(), "share of the box that lies outside the picture, 0-1"),
+    **{
+        f"{landmark}_{axis}": (pl.Float64(), f"{axis} of the {landmark.replace('_', ' ')}, in pixels, as the box")
+        for landmark in LANDMARKS
+        for axis in "xy"
+    },
 }
 _COLUMNS: dict[str, tuple[pl.DataType, str]] = {
     "input": (pl.String(), "the path, as typed or as found; of what has no path, its position, from 0"),
@@ -33,6 +42,12 @@ _COLUMNS: dict[str, tuple[pl.DataType, str]] = {
     "width": (pl.Float64(), "width of the face's box, in pixels"),
     "height": (pl.Float64(), "height of the face's box, in pixels"),
     "face_score": (pl.Float64(), "how sure the detector is that this is a face, 0-1; empty where it does not say"),
+    "yaw": (pl.Float64(), "turn of the head to the picture's right, in degrees; empty where there are no landmarks"),
+    "pitch": (pl.Float64(), "nod of the head upwards, in degrees"),
+    "roll": (pl.Float64(), "tilt of the head clockwise, in degrees"),
+    "sharpness": (pl.Float64(), "how sharp the face is, from 0, blurred, to 1"),
+    "reliable": (pl.Boolean(), "whether the face is large, sharp, frontal and complete enough to be read"),
+    **_DETAILS,
     **_PROBABILITIES,
     **_RAW,
     "confidence": (pl.Float64(), "probability of the most probable expression, 0-1"),
@@ -42,13 +57,19 @@ _COLUMNS: dict[str, tuple[pl.DataType, str]] = {
 }
 COLUMN_DESCRIPTIONS = {name: description for name, (_, description) in _COLUMNS.items()}
 """What each column of a table of results holds, for the documentation and for OpenAPI."""
-SMOOTHED_SCHEMA = pl.Schema({name: dtype for name, (dtype, _) in _COLUMNS.items()})
-"""Columns of a table whose scores are smoothed along tracks: `raw_...` is what the model said of each frame alone.
 
-They come in an order for the eye: polars, pandas and Excel show the first and the last columns.
-"""
-SCHEMA = pl.Schema({name: dtype for name, dtype in SMOOTHED_SCHEMA.items() if name not in _RAW})
-"""Columns of a table of results."""
+
+def columns_of(*, smoothed: bool = False, details: bool = False) -> pl.Schema:
+    """Return the columns of a table: whether its scores are smoothed along tracks, and whether details were asked for.
+
+    Of smoothed scores `raw_...` is what the model said of each frame alone. The columns come in an order for the eye:
+    polars, pandas and Excel show the first and the last ones.
+    """
+    absent = (() if smoothed else tuple(_RAW)) + (() if details else tuple(_DETAILS))
+    return pl.Schema({name: dtype for name, (dtype, _) in _COLUMNS.items() if name not in absent})
+
+
+SCHEMA, SMOOTHED_SCHEMA, FULL_SCHEMA = columns_of(), columns_of(smoothed=True), columns_of(smoothed=True, details=True)
 
 Row = dict[str, Any]
 
@@ -63,9 +84,11 @@ class Answer:
     ends: bool
     share: float = 1.0
     """How much of its input has been seen with it, 0-1."""
+    left_out: int = 0
+    """Faces that were found, but not asked for."""
 
 
-def rows_of(found: DetectedFaces, affect: Affect) -> list[Row]:
+def rows_of(found: DetectedFaces, affect: Affect, *, details: bool = False) -> list[Row]:
     """Return the rows of one picture or frame, with what the model says of its faces alone, in their order."""
     frame = found.frame
     if frame.is_end_of_video:
@@ -75,6 +98,8 @@ def rows_of(found: DetectedFaces, affect: Affect) -> list[Row]:
     faces = range(len(found.box_xyxy))
     empty = no_face_row(frame)
     rows = [empty | {"status": "ok", "face": face + 1} | _box(found, face) | _scores(affect, face) for face in faces]
+    if details:
+        rows = [row | _details(found, face) for face, row in enumerate(rows)]
     return rows or [empty]
 
 
@@ -117,12 +142,26 @@ def without_formulas(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _box(found: DetectedFaces, face: int) -> Row:
     left, top, right, bottom = (float(edge) for edge in found.box_xyxy[face])
-    score = float(found.score[face])
-    return {
+    row: Row = {
         "track": None if found.track is None else int(found.track[face]) + 1,
         **{"x": left, "y": top, "width": right - left, "height": bottom - top},
-        "face_score": None if np.isnan(score) else score,
+        "face_score": _known(found.score[face]),
     }
+    if (trust := found.trust) is not None:
+        row |= dict(zip(("yaw", "pitch", "roll"), map(_known, trust.pose[face]), strict=True))
+        row |= {"sharpness": _known(trust.sharpness[face]), "reliable": bool(trust.reliable[face])}
+    return row
+
+
+def _details(found: DetectedFaces, face: int) -> Row:
+    places = map(_known, found.landmarks_xy[face].ravel())
+    return dict(
+        zip(_DETAILS, (None if found.trust is None else _known(found.trust.outside[face]), *places), strict=True)
+    )
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
 def _scores(affect: Affect, face: int) -> Row:

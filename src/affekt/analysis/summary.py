@@ -91,6 +91,8 @@ class Counts:
     faces: int = 0
     no_face: int = 0
     """Pictures, or frames, without a face."""
+    left_out: int = 0
+    """Faces that were found, but not asked for."""
     people: int = 0
     expressions: Counter[str] = field(default_factory=Counter)
     """Faces by expression, or `unsure`; a model that names none counts nothing here."""
@@ -118,6 +120,7 @@ class Summary:
         found.inputs += answer.ends
         found.frames += any(row["time_s"] is not None for row in rows)
         found.faces += sum(row["status"] == "ok" for row in rows)
+        found.left_out += answer.left_out
         found.no_face += sum(row["status"] == "no_face" for row in rows)
         found.expressions.update(row["emotion"] or "unsure" for row in rows if row["confidence"] is not None)
         self._people = max([self._people, *(row["track"] or 0 for row in rows)])
@@ -140,13 +143,13 @@ class Summary:
             lines.append(f"{counted(pictures.inputs, 'picture')}: {counted(pictures.faces, 'face')}")
             if pictures.no_face:
                 lines.append(f"  {pictures.no_face:,} without a face {NO_FACE}")
-            lines += _expressions(pictures)
+            lines += _left_out(pictures) + _expressions(pictures)
         if videos.inputs:
             faces = f"{counted(videos.faces, 'face')} of {counted(videos.people, 'person', 'people')}"
             lines.append(f"{counted(videos.inputs, 'video')}, {counted(videos.frames, 'frame')}: {faces}")
             if videos.no_face:
                 lines.append(f"  {counted(videos.no_face, 'frame')} without a face {NO_FACE}")
-            lines += _expressions(videos)
+            lines += _left_out(videos) + _expressions(videos)
         if self.problems:
             lines.append(f"{self.problems.total()} unreadable")
             lines += [f"  {count} {cause}" for cause, count in self.problems.most_common()]
@@ -157,6 +160,10 @@ class Summary:
         if pictures.faces + videos.faces and (words := origin_words(origin)):
             lines.append(f"valence and arousal are {words}")
         return lines + passed_over
+
+
+def _left_out(counts: Counts) -> list[str]:
+    return [f"  {counted(counts.left_out, 'more face')} left out, as the options ask"] if counts.left_out else []
 
 
 def _expressions(counts: Counts) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA
+from affekt.analysis.rows import FULL_SCHEMA, SCHEMA
 from affekt.errors import DataError
 from affekt.files import written_whole
 
@@ -90,8 +90,8 @@ class Parts:
 
     def schema(self, names: Iterable[str]) -> pl.Schema:
         """Return the columns of all rows: those of a table with videos, if one of the parts has them."""
-        columns = (pl.read_parquet_schema(self._content(name)) for name in names)
-        return SMOOTHED_SCHEMA if any(set(SMOOTHED_SCHEMA) <= set(found) for found in columns) else SCHEMA
+        columns = {*SCHEMA, *(column for name in names for column in pl.read_parquet_schema(self._content(name)))}
+        return pl.Schema({column: kind for column, kind in FULL_SCHEMA.items() if column in columns})
 
     def _content(self, name: str) -> io.BytesIO:
         return io.BytesIO((self.folder / name).read_bytes())

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import polars as pl
 
-from affekt.analysis.rows import SCORES, SMOOTHED_SCHEMA
+from affekt.analysis.rows import FULL_SCHEMA, SCORES
 from affekt.data.manifest import read_text_table
 from affekt.errors import ConfigError, DataError
 from affekt.labels import LABELS
@@ -42,7 +42,7 @@ def read_table(table: str | Path | pl.DataFrame | pl.LazyFrame) -> tuple[pl.Lazy
         names = frame.collect_schema().names()
         if scan is pl.scan_parquet:
             return frame, pl.read_parquet_metadata(path)
-        frame = scan(path, schema_overrides={name: SMOOTHED_SCHEMA[name] for name in names if name in SMOOTHED_SCHEMA})
+        frame = scan(path, schema_overrides={name: FULL_SCHEMA[name] for name in names if name in FULL_SCHEMA})
         return frame, json.loads(beside.read_text(encoding="utf-8")) if beside.is_file() else {}
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
         reason = str(error).partition("\n")[0]

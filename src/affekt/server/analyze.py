@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import fields
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 from starlette.exceptions import HTTPException
 
 from affekt import __version__
+from affekt.analysis.choice import FaceChoice
 from affekt.analysis.options import FaceFinder
 from affekt.analysis.rows import COLUMN_DESCRIPTIONS, SCHEMA, Row, empty_row
 from affekt.errors import AffektError, MissingExtra
@@ -30,7 +32,10 @@ RETRY_LATER = {"Retry-After": f"{RETRY_FAILED_S:.0f}"}
 MEDIA_TYPES = ("image/jpeg", "image/png", "application/octet-stream")
 NEVER_NULL = ("input", "status")
 DESCRIPTIONS = COLUMN_DESCRIPTIONS | {"input": "the file name that came with the picture, else its position, from 0"}
-LEAST = dict.fromkeys((*PROBABILITY_COLUMNS, "confidence", "face_score"), 0) | {"valence": -1, "arousal": -1}
+LEAST = dict.fromkeys((*PROBABILITY_COLUMNS, "confidence", "face_score", "sharpness"), 0) | {
+    "valence": -1,
+    "arousal": -1,
+}
 """Least value of the columns whose greatest value is 1."""
 
 
@@ -53,6 +58,7 @@ EXAMPLE_ROW: Row = {
     **empty_row("portrait.jpg", "ok"),
     **{"emotion": "happiness", "confidence": 0.93, "valence": 0.71, "arousal": 0.34},
     **{"face": 1, "x": 102.5, "y": 61.0, "width": 88.0, "height": 112.5, "face_score": 0.91},
+    **{"yaw": -4.2, "pitch": 2.9, "roll": 1.3, "sharpness": 0.52, "reliable": True},
     **dict(zip(PROBABILITY_COLUMNS, (0.02, 0.93, 0.004, 0.02, 0.006, 0.004, 0.006, 0.01), strict=True)),
 }
 EXAMPLE_ANSWER = {"model": "affekt", "valence_arousal_origin": "projected", "rows": [EXAMPLE_ROW], "notes": []}
@@ -153,6 +159,17 @@ class Options(BaseModel):
     min_confidence: float = Field(
         0.0, ge=0, le=1, description="Leave `emotion` empty where the best expression is less probable."
     )
+    largest: bool = Field(False, description="Keep the largest face alone; with `most_faces`, so many of the largest.")
+    most_faces: int = Field(0, ge=0, description="Keep so many faces of each picture, the surest; 0 keeps all.")
+    min_face: float = Field(
+        0.0, ge=0, allow_inf_nan=False, description="Leave out faces whose box has fewer pixels on its longer side."
+    )
+    min_face_score: float = Field(0.0, ge=0, le=1, description="Leave out faces of which the detector is less sure.")
+
+    @property
+    def choice(self) -> FaceChoice:
+        """Which faces count."""
+        return FaceChoice(**self.model_dump(include={each.name for each in fields(FaceChoice)}))
 
 
 def analyze_route(settings: Settings, pipeline: Pipeline, load: Load, card: Card) -> APIRouter:
@@ -178,7 +195,9 @@ def analyze_route(settings: Settings, pipeline: Pipeline, load: Load, card: Card
             uploads = await read_uploads(request, settings, take_room)
             with load.place_in_queue():
                 time_left = DecodeTime(settings.decode_s)
-                jobs = [Job(*upload, options.faces, options.min_confidence, time_left) for upload in uploads]
+                jobs = [
+                    Job(*upload, options.faces, options.min_confidence, time_left, options.choice) for upload in uploads
+                ]
                 answers = await _answers(request, jobs, pipeline, settings.answer_s)
         load.count_pictures(answer.rows for answer in answers)
         rows = [row for answer in answers for row in answer.rows]
@@ -186,15 +205,21 @@ def analyze_route(settings: Settings, pipeline: Pipeline, load: Load, card: Card
             why = rows[0]["status"].removeprefix("unreadable: ")
             detail = f"expected pictures that can be read, got: {why}; send JPEG, PNG or WebP, for instance"
             return problem_answer(HTTPStatus.UNPROCESSABLE_ENTITY, detail, rows=rows)
-        most, notes = settings.faces, pipeline.notes if options.faces == "auto" else []
-        notes += [
-            f"{answer.rows[0]['input']}: only the surest {most} of {most + answer.left_out} faces"
-            for answer in answers
-            if answer.left_out
-        ]
+        notes = pipeline.notes if options.faces == "auto" else []
+        notes += [note for answer in answers if (note := _left_out(answer, options.choice, settings.faces))]
         return JSONResponse({**model, "rows": rows, "notes": notes})
 
     return router
+
+
+def _left_out(answer: Answer, choice: FaceChoice, most: int) -> str | None:
+    """Return the note on faces of a picture that are not analyzed."""
+    if not answer.left_out:
+        return None
+    name, seen = answer.rows[0]["input"], sum(row["status"] == "ok" for row in answer.rows)
+    if choice == FaceChoice():
+        return f"{name}: only the surest {most} of {seen + answer.left_out} faces"
+    return f"{name}: {seen} of {seen + answer.left_out} faces, as the options ask"
 
 
 def _body(settings: Settings) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TypeVar, get_args
 
 from affekt.analysis.analyzer import CROPS_PER_BATCH, Analyzer
+from affekt.analysis.choice import FaceChoice
 from affekt.analysis.frames import DetectedFaces, Detector, Frame, detect_faces
 from affekt.analysis.options import FaceFinder
 from affekt.analysis.rows import Row, finished, rows_of
@@ -37,7 +38,7 @@ class Answer:
 
     rows: list[Row]
     left_out: int
-    """Faces beyond the most that are analyzed."""
+    """Faces that were found, and are not analyzed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +51,7 @@ class Job:
     min_confidence: float
     time_left: DecodeTime
     """Of all pictures of its request."""
+    choice: FaceChoice = field(default_factory=FaceChoice)
     answer: Future[Answer] = field(default_factory=Future)
 
 
@@ -102,7 +104,8 @@ class Pipeline:
             return
         try:
             detector, preprocessing = self.detector(job.faces), self._analyzer.session.card.preprocessing
-            detected = detect_faces(self._decoded(job), detector, preprocessing, most_faces=self._settings.faces)
+            choice = job.choice.within(self._settings.faces)
+            detected = detect_faces(self._decoded(job), detector, preprocessing, choice=choice)
         except BaseException as error:
             # Whoever waits for the answer must be told, whatever it was.
             job.answer.set_exception(error)

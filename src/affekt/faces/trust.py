@@ -1,0 +1,104 @@
+"""Can a face be trusted: how sharp it is, how much of it lies outside the picture, and the rule that weighs them.
+
+The thresholds were chosen by measuring (`benchmarks/trust.py`; docs/trust.md has the table).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from affekt.faces.pose import pose_of
+
+LOOK = (64, 64)
+"""Pixels in which the sharpness of a box is measured, whatever the model's input."""
+BLUR_PIXELS = 7
+"""Length of the average that blurs it again."""
+LEAST_STEP = 2.0
+"""Grey levels by which neighbours differ at least where they count: one is what rounding makes of any slope."""
+LEAST_SIDE = 24.0
+"""Pixels of the longer side of the box."""
+LEAST_SCORE = 0.85
+LEAST_SHARPNESS = 0.2
+MOST_OUTSIDE = 0.1
+MOST_YAW, MOST_PITCH = 40.0, 30.0
+"""In degrees, either way."""
+MOST_ROLL = 30.0
+"""In degrees, where crops are not turned level."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trust:
+    """What says how far the answers about faces can be trusted; nan where it is not known."""
+
+    pose: np.ndarray
+    """(faces, 3) yaw, pitch and roll in degrees."""
+    sharpness: np.ndarray
+    """(faces,) from 0, blurred, to 1."""
+    outside: np.ndarray
+    """(faces,) share of the box that lies outside the picture, 0-1."""
+    reliable: np.ndarray
+    """(faces,) bool."""
+
+
+def trust_of(
+    image_rgb: np.ndarray, box_xyxy: np.ndarray, landmarks_xy: np.ndarray, score: np.ndarray, *, is_level: bool = False
+) -> Trust:
+    """Return how far faces can be trusted: (faces, 4) boxes, (faces, 5, 2) landmarks and (faces,) detector's scores.
+
+    Where crops are turned level, no tilt speaks against a face.
+    """
+    pose, outside = pose_of(landmarks_xy), outside_of(image_rgb.shape, box_xyxy)
+    sharpness = np.array([sharpness_of(_grey(image_rgb, box)) for box in box_xyxy], float)
+    side = (box_xyxy[:, 2:] - box_xyxy[:, :2]).max(axis=1, initial=0)
+    return Trust(pose, sharpness, outside, is_reliable(pose, side, score, sharpness, outside, is_level=is_level))
+
+
+def is_reliable(
+    pose: np.ndarray,
+    side: np.ndarray,
+    score: np.ndarray,
+    sharpness: np.ndarray,
+    outside: np.ndarray,
+    *,
+    is_level: bool = False,
+) -> np.ndarray:
+    """Return the rule's answer, (faces,) bool, for what `Trust` holds and the longer sides of the boxes in pixels."""
+    # Comparisons with nan are false: what is not known speaks against no face.
+    is_bad = (side < LEAST_SIDE) | (score < LEAST_SCORE) | (sharpness < LEAST_SHARPNESS) | (outside > MOST_OUTSIDE)
+    most = (MOST_YAW, MOST_PITCH, np.inf if is_level else MOST_ROLL)
+    return ~(is_bad | (abs(pose) > most).any(axis=1))
+
+
+def _grey(image_rgb: np.ndarray, box_xyxy: np.ndarray) -> np.ndarray:
+    """Return what a box holds of the picture, grey and in the size of a look."""
+    height, width = image_rgb.shape[:2]
+    left, top = np.clip(np.floor(box_xyxy[:2]).astype(int), 0, (width - 1, height - 1))
+    right, bottom = np.clip(np.ceil(box_xyxy[2:]).astype(int), (left + 1, top + 1), (width, height))
+    part = Image.fromarray(np.ascontiguousarray(image_rgb[top:bottom, left:right]))
+    return np.asarray(part.resize(LOOK, Image.Resampling.BILINEAR, reducing_gap=2.0).convert("L"))
+
+
+def sharpness_of(grey: np.ndarray) -> float:
+    """Return 1 minus the blur effect of a (height, width) picture: from 0, blurred, to 1.
+
+    A sharp picture's neighbouring pixels become much more alike when it is blurred again, a blurred one's do not (Crété
+    et al. 2007, "The blur effect: perception and estimation with a new no-reference perceptual blur metric",
+    Proceedings of SPIE 6492). The share that is lost, of the worse of the two directions, does not depend on contrast.
+    """
+    grey, shares = np.asarray(grey, float), list[float]()
+    for lines in (grey, grey.T):
+        sums = np.cumsum(np.pad(lines, ((BLUR_PIXELS // 2 + 1, BLUR_PIXELS // 2), (0, 0)), mode="symmetric"), axis=0)
+        again = (sums[BLUR_PIXELS:] - sums[:-BLUR_PIXELS]) / BLUR_PIXELS
+        before, after = abs(np.diff(lines, axis=0))[1:-1, 2:-1], abs(np.diff(again, axis=0))[1:-1, 2:-1]
+        counts = before >= LEAST_STEP
+        total = float(before[counts].sum())
+        shares.append(float(np.maximum(before - after, 0)[counts].sum()) / total if total else 0.0)
+    return min(shares)
+
+
+def outside_of(shape: tuple[int, ...], box_xyxy: np.ndarray) -> np.ndarray:
+    """Return the share of each (faces, 4) box that lies outside a picture of (height, width, ...)."""
+    size_xy = np.maximum(box_xyxy[:, 2:] - box_xyxy[:, :2], 1e-6)
+    inside_xy = np.clip(box_xyxy[:, 2:], 0, shape[1::-1]) - np.clip(box_xyxy[:, :2], 0, shape[1::-1])
+    return 1 - np.prod(inside_xy / size_xy, axis=1)
