@@ -16,7 +16,7 @@ from PIL import Image
 from affekt.analysis import analyzer as analyzer_module
 from affekt.analysis.analyzer import Analyzer, load
 from affekt.analysis.options import AnalyzerOptions, Options, RuntimeChoice
-from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA, columns_of
+from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA, table_schema
 from affekt.errors import AffektWarning, ConfigError, MissingExtra, ModelError
 from affekt.faces.detection import Faces
 from affekt.labels import PROBABILITY_COLUMNS
@@ -166,7 +166,7 @@ def test_faces_that_do_not_count_are_left_out_and_counted(small_model, monkeypat
     (answer,) = opened.answers([DARK])
     assert (len(answer.rows), answer.left_out) == (1, 1)
     table = opened.analyze(DARK)
-    assert table.schema == columns_of(details=True)
+    assert table.schema == table_schema(details=True)
     assert table.select("outside", "nose_x", "mouth_left_y").row(0) == (0, 0, 0)
     assert load(small_model, min_face=41).analyze(DARK)["status"].to_list() == ["no_face"]
 
@@ -251,7 +251,7 @@ def test_faces_are_looked_for_on_some_frames_and_followed_between(small_model, m
     assert np.diff(table["x"].to_list())[-4:] == pytest.approx([2 / 3] * 4, abs=0.4)
 
 
-def test_videos_without_faces_have_the_columns_of_those_with_some(small_model, monkeypatch, write_video, tmp_path):
+def test_videos_without_faces_have_the_table_schema_those_with_some(small_model, monkeypatch, write_video, tmp_path):
     monkeypatch.setattr(analyzer_module, "FaceDetector", NoFace)
     (tmp_path / "no.mp4").write_text("no video")
     for video in (write_video([LIGHT] * 3), tmp_path / "no.mp4"):

@@ -6,14 +6,14 @@ import polars as pl
 import pytest
 
 from affekt.analysis.rows import (
-    COLUMN_DESCRIPTIONS,
     FULL_SCHEMA,
     SCHEMA,
     SCORES,
     SMOOTHED_SCHEMA,
-    columns_of,
+    column_descriptions,
     empty_row,
     origin_words,
+    table_schema,
 )
 from affekt.faces.detection import LANDMARKS
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
@@ -29,7 +29,7 @@ def test_columns_come_in_the_order_of_the_design():
     assert tuple(SMOOTHED_SCHEMA) == (*BEFORE, *TRUST, *PROBABILITY_COLUMNS, *raw, *BEHIND)
     assert tuple(empty_row("a.png", "no_face")) == tuple(SCHEMA)
     details = ("outside", *(f"{landmark}_{axis}" for landmark in LANDMARKS for axis in "xy"))
-    assert tuple(columns_of(details=True)) == (*BEFORE, *TRUST, *details, *PROBABILITY_COLUMNS, *BEHIND)
+    assert tuple(table_schema(details=True)) == (*BEFORE, *TRUST, *details, *PROBABILITY_COLUMNS, *BEHIND)
 
 
 @pytest.mark.parametrize("schema", [SCHEMA, SMOOTHED_SCHEMA])
@@ -43,14 +43,14 @@ def test_a_printed_table_shows_what_one_looks_for_first(schema):
 
 
 def test_each_column_is_described_and_in_the_documentation():
-    assert tuple(COLUMN_DESCRIPTIONS) == tuple(FULL_SCHEMA)
-    assert all(COLUMN_DESCRIPTIONS.values())
+    assert tuple(column_descriptions()) == tuple(FULL_SCHEMA)
+    assert all(column_descriptions().values())
     page = (Path(__file__).parents[2] / "docs" / "predict.md").read_text()
     ranges = {"p_": "`p_neutral` ... `p_contempt`", "raw_": "`raw_p_neutral` ... `raw_arousal`"}
     ranges |= dict.fromkeys(LANDMARKS, "`right_eye_x` ... `mouth_left_y`")
     words = [
         next((told for start, told in ranges.items() if name.startswith(start)), f"`{name}`")
-        for name in COLUMN_DESCRIPTIONS
+        for name in column_descriptions()
     ]
     table = page.partition("| column | is |")[2].partition("\n\n")[0]
     places = [table.index(word) for word in words]

@@ -27,7 +27,7 @@ from affekt.analysis.frames import (
 )
 from affekt.analysis.inputs import is_video
 from affekt.analysis.options import AnalyzerOptions, FaceFinder, Options
-from affekt.analysis.rows import Answer, Row, columns_of, finished, origin_words, rows_of
+from affekt.analysis.rows import Answer, Row, finished, origin_words, rows_of, table_schema
 from affekt.analysis.rows_in_time import RowsInTime
 from affekt.cores import core_count, prefetch
 from affekt.errors import AffektError, AffektWarning, ConfigError, ModelError, require_known
@@ -114,7 +114,8 @@ class Analyzer:
         """
         rows = [row for answer in self.answers(each_picture(pictures), faces=faces) for row in answer.rows]
         smoothed = bool(self.options.smooth_s) and any(map(_is_of_video, rows))
-        return pl.DataFrame(rows, schema=columns_of(smoothed=smoothed, details=self.options.details))
+        labels = self.session.card.labels
+        return pl.DataFrame(rows, schema=table_schema(labels, smoothed=smoothed, details=self.options.details))
 
     __call__ = analyze
 

@@ -9,19 +9,10 @@ import polars as pl
 from affekt.analysis.frames import DetectedFaces, Frame
 from affekt.analysis.inputs import shown
 from affekt.faces.detection import LANDMARKS
-from affekt.labels import LABELS, PROBABILITY_COLUMNS
+from affekt.labels import LABELS, probability_columns
 from affekt.models.session import Affect
 
-SCORES = (*PROBABILITY_COLUMNS, "valence", "arousal")
-_PROBABILITIES = {
-    f"p_{label}": (pl.Float64(), f"probability of {label}, 0-1, after the card's temperature; the eight sum to 1")
-    for label in LABELS
-}
-_RAW = {
-    f"raw_{name}": (pl.Float64(), f"`{name}` as the model said it of the frame alone, before smoothing")
-    for name in SCORES
-}
-_DETAILS = {
+_DETAILS: dict[str, tuple[pl.DataType, str]] = {
     "outside": (pl.Float64(), "share of the box that lies outside the picture, 0-1"),
     **{
         f"{landmark}_{axis}": (pl.Float64(), f"{axis} of the {landmark.replace('_', ' ')}, in pixels, as the box")
@@ -29,7 +20,7 @@ _DETAILS = {
         for axis in "xy"
     },
 }
-_COLUMNS: dict[str, tuple[pl.DataType, str]] = {
+_BEFORE: dict[str, tuple[pl.DataType, str]] = {
     "input": (pl.String(), "the path, as typed or as found; of what has no path, its position, from 0"),
     "time_s": (pl.Float64(), "when the frame of a video is shown, in seconds from its first frame; empty for pictures"),
     "track": (pl.Int64(), "number of the person in a video, in the order of appearance, from 1, anew after a cut"),
@@ -47,31 +38,54 @@ _COLUMNS: dict[str, tuple[pl.DataType, str]] = {
     "roll": (pl.Float64(), "tilt of the head clockwise, in degrees"),
     "sharpness": (pl.Float64(), "how sharp the face is, from 0, blurred, to 1"),
     "reliable": (pl.Boolean(), "whether the face is large, sharp, frontal and complete enough to be read"),
-    **_DETAILS,
-    **_PROBABILITIES,
-    **_RAW,
+}
+_BEHIND: dict[str, tuple[pl.DataType, str]] = {
     "confidence": (pl.Float64(), "probability of the most probable expression, 0-1"),
     "valence": (pl.Float64(), "how pleasant the face looks, from -1, unpleasant, to 1, pleasant"),
     "arousal": (pl.Float64(), "how aroused the face looks, from -1, calm, to 1, excited"),
     "status": (pl.String(), "`ok`, `no_face`, or `unreadable: ` and why"),
 }
-COLUMN_DESCRIPTIONS = {name: description for name, (_, description) in _COLUMNS.items()}
-"""What each column of a table of results holds, for the documentation and for OpenAPI."""
-
-
-def columns_of(*, smoothed: bool = False, details: bool = False) -> pl.Schema:
-    """Return the columns of a table: whether its scores are smoothed along tracks, and whether details were asked for.
-
-    Of smoothed scores `raw_...` is what the model said of each frame alone. The columns come in an order for the eye:
-    polars, pandas and Excel show the first and the last ones.
-    """
-    absent = (() if smoothed else tuple(_RAW)) + (() if details else tuple(_DETAILS))
-    return pl.Schema({name: dtype for name, (dtype, _) in _COLUMNS.items() if name not in absent})
-
-
-SCHEMA, SMOOTHED_SCHEMA, FULL_SCHEMA = columns_of(), columns_of(smoothed=True), columns_of(smoothed=True, details=True)
-
 Row = dict[str, Any]
+
+
+def scores_of(labels: tuple[str, ...] = LABELS) -> tuple[str, ...]:
+    """Return the columns that hold what a model of these labels says of a face."""
+    return (*probability_columns(labels), "valence", "arousal")
+
+
+def table_schema(labels: tuple[str, ...] = LABELS, *, smoothed: bool = False, details: bool = False) -> pl.Schema:
+    """Return the columns of a table of results of a model with these labels, and their types.
+
+    Where scores are smoothed along tracks, `raw_...` is what the model said of each frame alone; details are there
+    where they were asked for. The columns come in an order for the eye: polars, pandas and Excel show the first and the
+    last columns.
+    """
+    scores = [*probability_columns(labels), *(f"raw_{name}" for name in scores_of(labels) if smoothed)]
+    return pl.Schema(
+        {
+            **{name: dtype for name, (dtype, _) in (_BEFORE | (_DETAILS if details else {})).items()},
+            **dict.fromkeys(scores, pl.Float64()),
+            **{name: dtype for name, (dtype, _) in _BEHIND.items()},
+        }
+    )
+
+
+def column_descriptions(labels: tuple[str, ...] = LABELS) -> dict[str, str]:
+    """Return what each column of a table of results holds, for the documentation and for OpenAPI."""
+    said = {
+        f"p_{label}": f"probability of {label}, 0-1, after the card's temperature; all sum to 1" for label in labels
+    }
+    said |= {
+        f"raw_{name}": f"`{name}` as the model said it of the frame alone, before smoothing"
+        for name in scores_of(labels)
+    }
+    said |= {name: words for part in (_BEFORE, _DETAILS, _BEHIND) for name, (_, words) in part.items()}
+    return {name: said[name] for name in table_schema(labels, smoothed=True, details=True)}
+
+
+SCHEMA, SMOOTHED_SCHEMA, SCORES = table_schema(), table_schema(smoothed=True), scores_of()
+FULL_SCHEMA = table_schema(smoothed=True, details=True)
+"""Those of the eight expressions."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +108,9 @@ def rows_of(found: DetectedFaces, affect: Affect, *, details: bool = False) -> l
     if frame.is_end_of_video:
         return []
     if frame.problem is not None:
-        return [empty_row(shown(frame.name), f"unreadable: {frame.problem}")]
+        return [empty_row(shown(frame.name), f"unreadable: {frame.problem}", affect.labels)]
     faces = range(len(found.box_xyxy))
-    empty = no_face_row(frame)
+    empty = no_face_row(frame, affect.labels)
     rows = [empty | {"status": "ok", "face": face + 1} | _box(found, face) | _scores(affect, face) for face in faces]
     if details:
         rows = [row | _details(found, face) for face, row in enumerate(rows)]
@@ -105,9 +119,10 @@ def rows_of(found: DetectedFaces, affect: Affect, *, details: bool = False) -> l
 
 def finished(row: Row, min_confidence: float) -> Row:
     """Return a row as it is written: with its emotion, which stays empty below `min_confidence`, and in six digits."""
-    if row["p_neutral"] is not None:
-        best = max(LABELS, key=lambda label: row[f"p_{label}"])
-        row["confidence"] = row[f"p_{best}"]
+    probabilities = {name.removeprefix("p_"): value for name, value in row.items() if name.startswith("p_")}
+    if None not in probabilities.values():
+        best = max(probabilities, key=probabilities.__getitem__)
+        row["confidence"] = probabilities[best]
         row["emotion"] = best if row["confidence"] >= min_confidence else None
     return {name: value if name == "time_s" else _in_six_digits(value) for name, value in row.items()}
 
@@ -124,15 +139,15 @@ def origin_words(valence_arousal_origin: str | None) -> str:
     return valence_arousal_origin + ("" if "rated" in valence_arousal_origin else ", not rated")
 
 
-def empty_row(name: str, status: str) -> Row:
+def empty_row(name: str, status: str, labels: tuple[str, ...] = LABELS) -> Row:
     """Return the row of a picture without a face."""
-    return {**dict.fromkeys(SCHEMA), "input": name, "status": status}
+    return {**dict.fromkeys(table_schema(labels)), "input": name, "status": status}
 
 
-def no_face_row(frame: Frame) -> Row:
+def no_face_row(frame: Frame, labels: tuple[str, ...] = LABELS) -> Row:
     """Return the row of a picture or frame in which there is no face."""
     time_s = None if frame.time_s is None else round(frame.time_s, 6)  # the microsecond
-    return empty_row(shown(frame.name), "no_face") | {"frame": frame.number, "time_s": time_s}
+    return empty_row(shown(frame.name), "no_face", labels) | {"frame": frame.number, "time_s": time_s}
 
 
 def without_formulas(rows: pl.DataFrame) -> pl.DataFrame:
@@ -167,7 +182,7 @@ def _known(value: float) -> float | None:
 def _scores(affect: Affect, face: int) -> Row:
     scores: Row = {}
     if affect.probabilities is not None:
-        scores |= dict(zip(PROBABILITY_COLUMNS, map(float, affect.probabilities[face]), strict=True))
+        scores |= dict(zip(probability_columns(affect.labels), map(float, affect.probabilities[face]), strict=True))
     if affect.valence_arousal is not None:
         scores["valence"], scores["arousal"] = map(float, affect.valence_arousal[face])
     return scores

@@ -8,9 +8,10 @@ from pathlib import Path
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from affekt.analysis.rows import FULL_SCHEMA, SCHEMA
+from affekt.analysis.rows import table_schema
 from affekt.errors import DataError
 from affekt.files import written_whole
+from affekt.labels import LABELS, labels_of_columns
 
 NAME = re.compile(r"part-\d{12}(-[0-9a-f]{8}){2}\.parquet")
 
@@ -90,8 +91,9 @@ class Parts:
 
     def schema(self, names: Iterable[str]) -> pl.Schema:
         """Return the columns of all rows: those of a table with videos, if one of the parts has them."""
-        columns = {*SCHEMA, *(column for name in names for column in pl.read_parquet_schema(self._content(name)))}
-        return pl.Schema({column: kind for column, kind in FULL_SCHEMA.items() if column in columns})
+        columns = {column for name in names for column in pl.read_parquet_schema(self._content(name))}
+        smoothed, details = "raw_valence" in columns, "outside" in columns
+        return table_schema(labels_of_columns(columns) or LABELS, smoothed=smoothed, details=details)
 
     def _content(self, name: str) -> io.BytesIO:
         return io.BytesIO((self.folder / name).read_bytes())
