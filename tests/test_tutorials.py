@@ -119,3 +119,20 @@ def test_the_python_of_export_evaluation_and_other_tools_runs(tmp_path, monkeypa
     theirs = run_python("other-tools.md", polars=pl, answers=answers)["theirs"]
     found = run_python("evaluation.md", affekt=affekt, frame=theirs)["found"]
     assert found.frame["model"].unique().sort().to_list() == ["a", "floor", "theirs"]
+
+
+def test_folders_become_a_model_of_ones_own_words(work):
+    words = {"bored": "sadness", "smile": "happiness", "wow": "surprise"}
+    for split, people in (("train", range(12)), ("test", range(20, 24)), ("holiday", (30,))):
+        for word, expression in words.items():
+            folder = work / "holiday" if split == "holiday" else work / "pictures" / split / word
+            folder.mkdir(parents=True, exist_ok=True)
+            for person in people:
+                identity = random_identity(np.random.default_rng(person))
+                face = draw_face(identity, prototype_units(expression, 1.0), size=160)
+                Image.fromarray(face).save(folder / f"{person}_{word}.png")
+    run_commands(TUTORIALS / "own-classes.md")
+    found = pl.read_csv("holiday.csv").sort("input")
+    assert found.select("^p_.*$").columns == ["p_bored", "p_smile", "p_wow"]
+    assert found["emotion"].to_list() == ["bored", "smile", "wow"]
+    assert Path("report/report.html").is_file()
