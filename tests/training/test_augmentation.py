@@ -53,6 +53,16 @@ def test_the_pictures_given_are_not_changed():
     assert torch.equal(images, pictures())
 
 
+def test_plain_crops_are_as_they_were_or_their_mirror_images():
+    images = pictures(count=400)
+    changed = augment(images, Augmentation(flip=True, brightness=0.3, plain=0.25), generator())
+    same, mirrored = ((changed == given).flatten(1).all(1) for given in (images, images.flip(-1)))
+    assert 30 <= same.sum() <= 70
+    assert 30 <= mirrored.sum() <= 70
+    changed = augment(images, Augmentation(brightness=0.3, plain=1), generator())
+    assert torch.equal(changed, images)
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     flip=st.booleans(),

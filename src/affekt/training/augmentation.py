@@ -44,12 +44,23 @@ def augment(images: Tensor, augmentation: Augmentation, generator: Generator) ->
     """
     if augmentation.is_off:
         return images
+    given = images
     images = _warp(images, augmentation, generator)
     images = _light(images, augmentation, generator)
     images = degrade(images, augmentation, generator)
     if augmentation.noise:
         images = _noisy(images, augmentation.noise, generator)
-    return _erase(images, augmentation.erase, generator) if augmentation.erase else images
+    if augmentation.erase:
+        images = _erase(images, augmentation.erase, generator)
+    return _left_plain(given, images, augmentation, generator) if augmentation.plain else images
+
+
+def _left_plain(given: Tensor, changed: Tensor, augmentation: Augmentation, generator: Generator) -> Tensor:
+    """Take some of the crops as they were given, flipped at most: a warp blurs what tells one source from another."""
+    plain, mirrored = (torch.rand(2, len(given), 1, 1, 1, generator=generator)).to(given.device)
+    if augmentation.flip:
+        given = torch.where(mirrored < 0.5, given.flip(-1), given)
+    return torch.where(plain < augmentation.plain, given, changed)
 
 
 def _uniform(n: int, limit: float, generator: Generator, device: torch.device) -> Tensor:

@@ -156,7 +156,7 @@ def size_and_augmentation(recipe: Recipe, epoch: int) -> tuple[int, Augmentation
         return full, recipe.augmentation
     start = data.start_size or full
     size = start + SIDE_STEP * int(reached * (full - start) / SIDE_STEP)
-    names = [each.name for each in fields(Augmentation) if each.name != "flip"]
+    names = [each.name for each in fields(Augmentation) if each.name not in ("flip", "plain")]
     return size, replace(recipe.augmentation, **{name: getattr(recipe.augmentation, name) * reached for name in names})
 
 

@@ -119,6 +119,8 @@ class Augmentation:
     """Probability that what JPEG drops is dropped, at quality 15 to 90."""
     noise: float = 0.0
     """Probability of Gaussian noise, with a standard deviation of up to 0.06."""
+    plain: float = 0.0
+    """Probability that the crop is left as it is, flipped at most: all other changes then concern the rest."""
 
     def __post_init__(self) -> None:
         unbounded = ("rotation_degrees", "scale", "aspect", "contrast", "gamma")

