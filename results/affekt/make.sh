@@ -41,15 +41,15 @@ done
   --power 0 --scale 1 --out "$out/teacher2"
 [ -d "$out/start" ] || python "$wild/start.py" "$out/before/affekt" --architecture face_resnet18_w32_stem8_mirrored --out "$out/start"
 
-# Both learn in two trainings: first one convention for all faces, then FER+'s for FER+'s pictures and another for the rest.
+# `affekt` learns in two trainings: first one convention for all faces, then FER+'s for FER+'s pictures and another for
+# the rest. `affekt-fast` learns from it.
 train() { # RUN RECIPE OPTION...
   [ -f "$out/runs/$1/model.safetensors" ] ||
     affekt train "$2" --validation held --out "$out/runs/$1" "${@:3}" --resume
 }
-train first affekt --data "$out/wild.parquet" --weights "$out/start" --teachers "$out/teacher" --teacher-mixing mean --epochs 16
+train first affekt --data "$out/wild.parquet" --weights "$out/start" --teachers "$out/teacher" --teacher-mixing mean --plain 0 --epochs 16
 train affekt affekt --data "$out/wild2.parquet" --weights "$out/runs/first" --teachers "$out/teacher2"
-train first-fast affekt-fast --data "$out/wild.parquet" --weights "$out/before/affekt-fast" --teachers "$out/runs/first" --epochs 12
-train affekt-fast affekt-fast --data "$out/wild3.parquet" --weights "$out/runs/first-fast" --teachers "$out/runs/affekt"
+train affekt-fast affekt-fast --data "$out/wild3.parquet" --weights "$out/before/affekt-fast" --teachers "$out/runs/affekt"
 
 # One temperature for all sets, and the files that ship.
 for name in affekt affekt-fast; do
