@@ -47,7 +47,7 @@ train() { # RUN RECIPE OPTION...
   [ -f "$out/runs/$1/model.safetensors" ] ||
     affekt train "$2" --validation held --out "$out/runs/$1" "${@:3}" --resume
 }
-train first affekt --data "$out/wild.parquet" --weights "$out/start" --teachers "$out/teacher" --teacher-mixing mean --plain 0 --epochs 16
+train first affekt --data "$out/wild.parquet" --weights "$out/start" --teachers "$out/teacher" --teacher-mixing mean --augmentation.plain 0 --epochs 16
 train affekt affekt --data "$out/wild2.parquet" --weights "$out/runs/first" --teachers "$out/teacher2"
 train affekt-fast affekt-fast --data "$out/wild3.parquet" --weights "$out/before/affekt-fast" --teachers "$out/runs/affekt"
 
