@@ -15,6 +15,7 @@ Pictures differ from source to source, so that the network can learn both conven
 `--world-power 0.5` divides the labels of all rows but FER+'s whole pictures by their own mean to that power, so that
 rare expressions are named more readily there. `--beside-teacher 0.5` writes labels for `--teacher-mixing product`:
 multiplied with the FER+ network's answer by that weight, they are the labels above while the crop is unchanged.
+`--whole-times 2` takes FER+'s whole pictures twice per epoch.
 """
 
 import argparse
@@ -41,6 +42,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--world-power", type=float, default=0.0)
     parser.add_argument("--beside-teacher", type=float, default=0.0)
+    parser.add_argument("--whole-times", type=int, default=1)
     options = parser.parse_args()
     answers = pl.read_parquet(options.answers)
     ferplus = read_manifest(options.ferplus)
@@ -60,7 +62,8 @@ def main() -> None:
         found, *others = [beside_teacher(each, options.beside_teacher) for each in (found, *others)]
     held = ferplus.filter(pl.col("split") == "held")
     wanted = ferplus.columns[:13]
-    frame = pl.concat([each.select(wanted) for each in (whole, found, held, *others)], how="vertical_relaxed")
+    wholes = repeated(whole, options.whole_times) if options.whole_times > 1 else [whole]
+    frame = pl.concat([each.select(wanted) for each in (*wholes, found, held, *others)], how="vertical_relaxed")
     write_manifest(frame, options.out)
     print(frame.group_by("split", "source").len().sort("split", "source"))
 
