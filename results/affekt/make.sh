@@ -43,14 +43,18 @@ done
 
 # `affekt` learns in two trainings: first one convention for all faces, then FER+'s for FER+'s pictures and another for
 # the rest. `affekt-fast` learns from it.
-train() { # RUN RECIPE OPTION...
-  [ -f "$out/runs/$1/model.safetensors" ] ||
-    affekt train "$2" --validation held --out "$out/runs/$1" "${@:3}" --resume
-}
-train first affekt --data "$out/wild.parquet" --weights "$out/start" --teachers "$out/teacher" --teacher-mixing mean --augmentation.plain 0 --epochs 16
-train affekt affekt --data "$out/wild2.parquet" --weights "$out/runs/first" --teachers "$out/teacher2"
-train affekt-fast affekt-fast --data "$out/wild3.parquet" --weights "$out/before/affekt-fast" --teachers "$out/runs/affekt"
-
+if [ ! -f "$out/runs/first/model.safetensors" ]; then
+  affekt train affekt --data "$out/wild.parquet" --validation held --weights "$out/start" --teachers "$out/teacher" \
+    --teacher-mixing mean --augmentation.plain 0 --epochs 16 --out "$out/runs/first" --resume
+fi
+if [ ! -f "$out/runs/second/model.safetensors" ]; then
+  affekt train affekt --data "$out/wild2.parquet" --validation held --weights "$out/runs/first" \
+    --teachers "$out/teacher2" --out "$out/runs/second" --resume
+fi
+if [ ! -f "$out/runs/affekt/model.safetensors" ]; then
+  affekt train affekt --data "$out/wild4.parquet" --validation held --weights "$out/runs/second" \
+    --teachers "$out/teacher2" --learning-rate 4e-4 --epochs 2 --out "$out/runs/affekt" --resume
+fi
 # One temperature for all sets, and the files that ship.
 for name in affekt affekt-fast; do
   python "$wild/temperature.py" "$out/runs/$name" --out "$out/calibrated/$name" --manifests \

@@ -1,9 +1,10 @@
-"""A model with another prior: FER+'s vote shares are divided out of its answers, which changes its last layer alone.
+"""A model with another prior: the shares of expressions are divided out of its answers, in its last layer alone.
 
-    python results/wild/folded.py MODEL --ferplus ferplus-wide.parquet --power 0.75 --scale 0.8 --out folded
+    python results/wild/folded.py MODEL --shares ferplus-wide.parquet --power 0.75 --scale 0.8 --out folded
 
-Probabilities are divided by the mean vote shares of FER+ Training to a power, and the logits are then multiplied by the
-scale. Both are linear in the logits, so they go into the weights and the bias of the expression head.
+Probabilities are divided by the mean votes of a manifest's training rows to a power, and the logits are then multiplied
+by the scale. Both are linear in the logits, so they go into the weights and the bias of the expression head.
+`--found-only` takes the mean over rows whose face was found in a larger picture: FER+'s whole pictures are left out.
 """
 
 import argparse
@@ -22,7 +23,8 @@ def main() -> None:
     """Write the model folder."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
-    parser.add_argument("--ferplus", type=Path, required=True)
+    parser.add_argument("--shares", type=Path, required=True, help="the manifest with the votes")
+    parser.add_argument("--found-only", action="store_true")
     parser.add_argument("--power", type=float, default=0.75)
     parser.add_argument("--scale", type=float, default=0.8)
     parser.add_argument("--crop-margin", type=float, default=-0.1)
@@ -31,7 +33,9 @@ def main() -> None:
     network, card = load_model(model_folder(options.model))
     head = network.heads.expression
     assert head is not None
-    training = read_manifest(options.ferplus).filter(pl.col("split") == "train")
+    training = read_manifest(options.shares).filter(pl.col("split") == "train")
+    if options.found_only:
+        training = training.filter(pl.col("box_xyxy").is_not_null())
     prior = torch.from_numpy(training["votes"].to_numpy().mean(0)).log()
     prior -= prior[:7].mean()
     with torch.no_grad():

@@ -50,7 +50,7 @@ def test_its_size_is_as_its_card_says(folder):
     counted = sum(p.numel() for p in network.parameters())
     counted += sum(b.numel() for name, b in network.named_buffers() if "running" in name)
     assert counted == card.parameters < 5_000_000
-    assert multiply_adds(network, card.preprocessing) < 150e6
+    assert multiply_adds(network, card.preprocessing) < 80e6
 
 
 def multiply_adds(network, preprocessing):
@@ -87,8 +87,8 @@ def test_affekt_answers_a_face_and_its_mirror_image_alike(crops):
 
 def test_its_card_names_data_licence_and_origin(session):
     card = session.card
-    assert card.training["sources"] == ["ferplus"]
-    assert card.valence_arousal_origin == "projected"
+    assert "ferplus" in card.training["sources"]
+    assert "projected" in card.valence_arousal_origin
     assert card.licence == "Apache-2.0"
     assert card.heads == ("expression", "valence_arousal")
 
