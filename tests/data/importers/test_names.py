@@ -77,7 +77,7 @@ def test_labels_of_ones_own_are_noted_and_the_advice_to_map_one_works():
 
 def test_each_advice_for_unclear_names_works():
     rows = pl.DataFrame({"emotion": ["4", "none", "fear"]})
-    with pytest.raises(DataError, match="got '4', 'none'; say what each means") as caught:
+    with pytest.raises(DataError, match="got '4', 'none'; say with map what each means") as caught:
         name_labels(rows, "emotion", {}, "folders")
     advice = str(caught.value)
     for pair, expected in (("4=anger", "anger"), ("4=skip", SKIP), ("4=4", "4")):

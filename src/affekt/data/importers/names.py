@@ -83,7 +83,7 @@ def name_labels(rows: pl.DataFrame, column: str, mapping: dict[str, str], where:
         listed = ", ".join(map(repr, list(unclear)[:20])) + (" ..." if len(unclear) > 20 else "")
         first, meant = next(iter(unclear.items()))
         raise DataError(
-            f"expected names of expressions among the {where}, got {listed}; say what each means, as in: "
+            f"expected names of expressions among the {where}, got {listed}; say with map what each means, as in: "
             f"--map {first}={meant}; {first}={SKIP} leaves it out, {first}={first} makes it a label of its own"
         )
     named = rows.with_columns(pl.col(column).replace_strict(labels, return_dtype=pl.String))
