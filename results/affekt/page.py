@@ -32,7 +32,9 @@ def main() -> None:
     parser.add_argument("page", type=Path)
     options = parser.parse_args()
     found = json.loads((options.report / "metrics.json").read_text())
-    corrupted = {one["model"]: one["corruptions"] for one in json.loads((options.report / "corruptions.json").read_text())}
+    corrupted = {
+        one["model"]: one["corruptions"] for one in json.loads((options.report / "corruptions.json").read_text())
+    }
     tables = {
         "figures": figure_table(found["models"], found["floor"]),
         "expressions": expression_table(found["models"]),
@@ -59,12 +61,17 @@ def expression_table(models: dict[str, Any]) -> str:
     """Return precision and recall per expression, with the number of its pictures."""
     first = next(iter(models.values()))
     pictures = [sum(row) for row in first["confusion"]]
-    header = ["expression", "pictures", *(f"{name}: {kind}" for name in models for kind in ("precision", "recall"))]
+    kinds = ("precision", "recall")
+    header = ["expression", "pictures", *(f"{name}: {kind}" for name in models for kind in kinds)]
     rows = [
         [
             expression,
             f"{count:,}",
-            *(interval(one["classes"][expression][kind]) for one in models.values() for kind in ("precision", "recall")),
+            *(
+                interval(one["classes"][expression][kind])
+                for one in models.values()
+                for kind in ("precision", "recall")
+            ),
         ]
         for expression, count in zip(first["classes"], pictures, strict=True)
     ]
@@ -82,7 +89,7 @@ def sure_table(models: dict[str, Any]) -> str:
 
 def condition_table(corrupted: dict[str, Any]) -> str:
     """Return the figures under each condition; of the models but the first, accuracy alone."""
-    (first, conditions), *others = corrupted.items()
+    (_, conditions), *others = corrupted.items()
     header = ["condition", "accuracy", *(FIGURES[name] for name in CONDITION_FIGURES)]
     header += [f"{name}: accuracy" for name, _ in others]
     rows = []

@@ -43,7 +43,9 @@ def main() -> None:
     found = minimize_scalar(mean_loss, bounds=(-2, 2), method="bounded")
     temperature = card.temperature * float(np.exp(found.x))
     save_model(network, replace(card, temperature=temperature, name=options.out.name), options.out)
-    print(f"temperature {card.temperature:.3f} -> {temperature:.3f}, mean log loss {mean_loss(0):.4f} -> {found.fun:.4f}")
+    print(
+        f"temperature {card.temperature:.3f} -> {temperature:.3f}, mean log loss {mean_loss(0):.4f} -> {found.fun:.4f}"
+    )
 
 
 def answered(table: pl.DataFrame, rows: pl.DataFrame) -> tuple[np.ndarray, np.ndarray]:
