@@ -10,6 +10,7 @@ import pytest
 
 import affekt
 from affekt.analysis.options import AnalyzerOptions
+from affekt.cli.compare import CompareCommand
 from affekt.cli.data import IMPORTERS
 from affekt.cli.demo import DemoCommand
 from affekt.cli.main import COMMANDS
@@ -21,6 +22,7 @@ from affekt.cluster.gather import gather
 from affekt.cluster.predict import predict
 from affekt.evaluation.run import EvaluateOptions
 from affekt.exporting import export
+from affekt.exporting.push import push
 from affekt.models.card import SHIPPED, read_card
 from affekt.people.options import SummaryOptions
 from affekt.people.summarize import summarize
@@ -50,7 +52,8 @@ def options_of(command, words):
     classes |= {"models": (ModelsCommand,), "demo": (DemoCommand,), "setup": (SetupCommand,)}
     classes |= {"predict": (AnalyzerOptions,), "serve": (Settings,), "summarize": (SummaryOptions,)}
     known = {field.name for each in classes.get(command, ()) for field in dataclasses.fields(each)}
-    functions = {"export": export, "gather": gather, "predict": predict, "summarize": summarize}
+    classes |= {"compare": (CompareCommand,)}
+    functions = {"push": push, "export": export, "gather": gather, "predict": predict, "summarize": summarize}
     known |= set(inspect.signature(functions[command]).parameters) if command in functions else set()
     known |= {"from"} if command == "setup" else set()
     known |= {"fps", *(option.removeprefix("--") for option in TIMES)} if command == "predict" else set()

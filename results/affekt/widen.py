@@ -12,7 +12,8 @@ from pathlib import Path
 
 import polars as pl
 
-from affekt.data.manifest import carve_validation, read_manifest, select_split, to_manifest, write_manifest
+from affekt.data.manifest import read_manifest, select_split, to_manifest, write_manifest
+from affekt.data.splits import carve_validation
 
 
 def main() -> None:

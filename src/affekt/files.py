@@ -110,6 +110,24 @@ def require_folder(out: Path, option: str = "out") -> None:
         )
 
 
+MIRROR = "AFFEKT_MIRROR"
+"""The variable that names another origin of models and of the detector's file: an address, or a folder."""
+
+
+def mirror() -> str | Path | None:
+    """Return the other origin that is to be asked, an address or a folder; None for the usual ones.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    named = os.environ.get(MIRROR, "")
+    if not named or named.startswith(("http://", "https://")):
+        return named.rstrip("/") or None
+    if not Path(named).is_dir():
+        raise ConfigError(f"expected a mirror as https://... or a folder, got {named!r}; check it, or unset {MIRROR}")
+    return Path(named)
+
+
 def affekt_home() -> Path:
     """Return the folder that keeps what affekt needs again: `AFFEKT_HOME`, or `~/.cache/affekt`."""
     folder = os.environ.get("AFFEKT_HOME") or "~/.cache/affekt"

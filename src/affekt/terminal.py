@@ -1,5 +1,6 @@
 """What a person sees on a terminal: tables of plain text, the progress bar, and messages above it."""
 
+import io
 import logging
 import os
 import re
@@ -139,3 +140,10 @@ def decoders_silent() -> Iterator[None]:
             sys.stderr.flush()
             os.dup2(kept, STANDARD_ERROR)
             sys.stderr = usual
+
+
+def speak_utf8() -> None:
+    """Write UTF-8 into files and pipes, whatever the machine's code page; what a terminal cannot show is escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")

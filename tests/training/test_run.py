@@ -13,6 +13,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from affekt.data.manifest import write_manifest
 from affekt.errors import ConfigError, DataError, ModelError
 from affekt.models.card import CARD_FILE, WEIGHTS_FILE, read_card
+from affekt.models.learnt_rows import LEARNT_FILE
+from affekt.networks.predictions import PREDICTIONS
 from affekt.networks.weights import load_model
 from affekt.training import batches, run
 from affekt.training.checkpoint import CHECKPOINT_FILE
@@ -22,7 +24,7 @@ from affekt.training.recipes import find_recipe
 from affekt.training.run import train, train_chain
 
 BOTH = ("expression", "valence_arousal")
-FINISHED = [CARD_FILE, "log.jsonl", WEIGHTS_FILE, "tensorboard"]
+FINISHED = [CARD_FILE, LEARNT_FILE, "log.jsonl", WEIGHTS_FILE, PREDICTIONS, "tensorboard"]
 
 
 def weights(folder):

@@ -32,7 +32,7 @@ from affekt.analysis.rows_in_time import RowsInTime
 from affekt.cores import core_count, prefetch
 from affekt.errors import AffektError, AffektWarning, ConfigError, ModelError, require_known
 from affekt.faces.detection import CascadeDetector, FaceDetector
-from affekt.models.card import model_folder
+from affekt.models.places import predicting_folder
 from affekt.models.session import Affect, Session
 
 CROPS_PER_BATCH = 64
@@ -65,7 +65,7 @@ class Analyzer:
     def __init__(self, model: str | Path = "affekt", options: AnalyzerOptions | None = None) -> None:
         """Open a model, as `affekt.load` does; the detector is opened when it is first needed."""
         self.options = options or AnalyzerOptions()
-        self.folder = model_folder(model).absolute()
+        self.folder = predicting_folder(model).absolute()
         # Each core works on a picture or a batch of its own, which waits for no other.
         self.session = Session(self.folder, threads=1, runtime=self.options.runtime)
         self.notes: list[str] = []
@@ -212,7 +212,7 @@ def load(model: str | Path = "affekt", **options: Unpack[Options]) -> Analyzer:
     """Open a model for prediction.
 
     Args:
-        model: name of a model that comes with affekt, or a model folder, as `affekt export` writes it.
+        model: name of a model that comes with affekt, a model folder or a run, or `hf://user/name` of the hub.
         options: those of `affekt.AnalyzerOptions`, which says what each means: `min_confidence=0.6, every_s=0.2`.
 
     Returns:

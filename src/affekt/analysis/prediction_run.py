@@ -28,6 +28,7 @@ from affekt.errors import ConfigError, DataError, PictureError
 from affekt.files import remove_leftovers, stamp, written_whole
 from affekt.ledger import Ledger
 from affekt.models.card import CARD_FILE, ONNX_FILE
+from affekt.models.hub import revision_of
 from affekt.terminal import progress_bar
 
 logger = logging.getLogger(__name__)
@@ -197,6 +198,7 @@ def describe(analyzer: Analyzer, faces: FaceFinder) -> dict[str, str]:
     return {
         "affekt_version": __version__,
         "model": card.name,
+        **({"model_revision": revision} if (revision := revision_of(folder)) else {}),
         "card_sha256": hashlib.sha256((folder / CARD_FILE).read_bytes()).hexdigest(),
         "model_sha256": hashlib.sha256((folder / ONNX_FILE).read_bytes()).hexdigest(),
         "detector": "whole" if detector is None else detector.name,

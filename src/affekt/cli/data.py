@@ -1,11 +1,9 @@
-"""`affekt data`: import a data set into a manifest, or check one."""
+"""`affekt data`: import a data set into a manifest, check one, or divide one into splits."""
 
 import difflib
 import importlib
-import shlex
-from collections.abc import Iterable
-from dataclasses import dataclass, make_dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterable
+from dataclasses import make_dataclass
 
 from affekt.errors import ConfigError
 from affekt.terminal import decoders_silent, printable, text_table
@@ -22,10 +20,11 @@ IMPORTERS = {
 """Name on the command line, class in `affekt.data.importers`, and one line of help."""
 
 HELP = """\
-usage: affekt data {import,check} ...
+usage: affekt data {import,check,split} ...
 
   import  turn a data set on disk into a manifest: affekt data import NAME ... --out faces.parquet
   check   report counts, bad labels, unreadable pictures and leaks: affekt data check faces.parquet
+  split   divide the rows into train, val and test, people kept together: affekt data split faces.parquet --out ...
 
 Each explains itself: affekt data import --help"""
 
@@ -38,20 +37,10 @@ Pictures are opened once and read in place afterwards; a stopped import continue
 Each explains itself: affekt data import ferplus --help"""
 
 
-@dataclass(frozen=True, kw_only=True)
-class CheckOptions:
-    """Report counts by class and split, bad labels, tiny and unreadable pictures, and leaks between splits."""
-
-    manifest: Path
-    """The manifest, as affekt data import writes it."""
-    drop_leaks: Path | None = None
-    """Write the manifest without leaks here, and exit with 0."""
-
-
 def main(arguments: list[str]) -> None:
     """Run `affekt data`."""
     verb, *rest = arguments or ["--help"]
-    verbs = {"import": import_data, "check": check}
+    verbs = {"import": import_data, "check": _of_manifests("check"), "split": _of_manifests("split")}
     if verb in ("-h", "--help"):
         print(HELP)
     elif verb in verbs:
@@ -59,7 +48,11 @@ def main(arguments: list[str]) -> None:
             verbs[verb](rest)
     else:
         near = _nearest(verb, verbs)
-        raise ConfigError(f"expected import or check after affekt data, got {verb!r}; type: affekt data {near}")
+        raise ConfigError(f"expected import, check or split after affekt data, got {verb!r}; type: affekt data {near}")
+
+
+def _of_manifests(verb: str) -> Callable[[list[str]], None]:
+    return lambda arguments: getattr(importlib.import_module("affekt.cli.manifests"), verb)(arguments)
 
 
 def import_data(arguments: list[str]) -> None:
@@ -87,33 +80,6 @@ def importer_class(name: str) -> type:
     """Return the importer of a name, the only one that is loaded."""
     module, class_name = IMPORTERS[name][0].split(".")
     return getattr(importlib.import_module(f"affekt.data.importers.{module}"), class_name)
-
-
-def check(arguments: list[str]) -> None:
-    """Run `affekt data check`: print counts and faults of a manifest, exit with 1 on a leak or a wrong label."""
-    import tyro
-
-    from affekt.cli.arguments import parsed
-
-    options = parsed(CheckOptions, arguments, "affekt data check", config=(tyro.conf.PositionalRequiredArgs,))
-
-    from affekt.data.check import check_manifest, drop_leaks, training_advice
-    from affekt.data.manifest import read_manifest, write_manifest
-
-    frame = read_manifest(options.manifest, with_wrong_labels=True)
-    report = check_manifest(frame)
-    print(printable(report.text()))
-    path, before = options.drop_leaks or options.manifest, frame.height
-    if options.drop_leaks is not None:
-        frame = drop_leaks(frame)
-        write_manifest(frame, path)
-        print(f"\n{path}: {frame.height:,} rows without leaks, {before - frame.height:,} left out")
-    elif report.has_leak:
-        manifest = shlex.quote(str(path))
-        print(f"\nTo leave the leaks out:\n  affekt data check {manifest} --drop-leaks clean.parquet")
-    if options.drop_leaks is None and (report.has_leak or report.wrong_labels.height):
-        raise SystemExit(1)
-    print(f"\n{training_advice(frame, path)}".rstrip())
 
 
 def _nearest(name: str, names: Iterable[str]) -> str:

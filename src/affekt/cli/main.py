@@ -3,23 +3,24 @@
 import difflib
 import errno
 import importlib
-import io
 import os
 import sys
 
 from affekt import __version__
 from affekt.errors import AffektError
-from affekt.terminal import messages_shown, printable, text_table
+from affekt.terminal import messages_shown, printable, speak_utf8, text_table
 
 COMMANDS = {
-    "data": ("affekt.cli.data", "import a data set into a manifest, or check one"),
+    "data": ("affekt.cli.data", "import a data set into a manifest, check one, or divide one into splits"),
     "train": ("affekt.cli.train", "train a recipe on a manifest"),
     "evaluate": ("affekt.cli.evaluate", "score models or prediction tables, with intervals, tables and a report"),
+    "compare": ("affekt.cli.compare", "runs side by side: what they cost, and the paired differences of their answers"),
     "predict": ("affekt.cli.predict", "find the faces of pictures and videos and write a table, one row per face"),
     "gather": ("affekt.cli.gather", "make one table of the parts that several machines wrote"),
     "summarize": ("affekt.cli.summarize", "rows of videos become a row per person, episodes and averages over time"),
     "serve": ("affekt.cli.serve", "answer over HTTP, with a live page that runs the model in the browser"),
     "export": ("affekt.cli.export", "write a model folder that predicts without torch: weights, card, ONNX"),
+    "push": ("affekt.cli.push", "send a model to the Hugging Face Hub, from where --model hf://user/name takes it"),
     "models": ("affekt.cli.models", "list models: those that come with affekt, your own, and the study's"),
     "setup": ("affekt.cli.setup", "get the face detector's file, here or for a machine without a network"),
     "demo": ("affekt.cli.demo", "the whole job on drawn faces: train four recipes, evaluate, report"),
@@ -44,7 +45,8 @@ def help_text() -> str:
         f"affekt {__version__}: read emotion from faces\n\n"
         f"usage: affekt COMMAND [options]\n\n{commands}\n\n"
         "Each command explains itself: affekt COMMAND --help\n"
-        "--debug before the command shows the traceback of an error."
+        "--debug before the command shows the traceback of an error.\n"
+        "--mirror PLACE before the command takes models from another origin than the hub, or from a folder."
     )
 
 
@@ -53,7 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
     end = None
     try:
         try:
-            _speak_utf8()
+            speak_utf8()
             _run(sys.argv[1:] if arguments is None else arguments)
         except SystemExit as stop:
             end = stop
@@ -71,16 +73,11 @@ def main(arguments: list[str] | None = None) -> None:
         raise end
 
 
-def _speak_utf8() -> None:
-    """Write UTF-8 into files and pipes, whatever the machine's code page; what a terminal cannot show is escaped."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
-
-
 def _run(arguments: list[str]) -> None:
     debug = arguments[:1] == ["--debug"]
     arguments = arguments[debug:]
+    if arguments[:1] == ["--mirror"]:
+        os.environ["AFFEKT_MIRROR"], arguments = "".join(arguments[1:2]), arguments[2:]
     if arguments[:1] == ["help"] and len(arguments) > 1:
         arguments = [*arguments[1:], "--help"]
     if not arguments or arguments[0] in ("-h", "--help", "help"):

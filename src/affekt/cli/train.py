@@ -4,15 +4,19 @@ import os
 import shlex
 import sys
 from dataclasses import dataclass, fields, make_dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from affekt.cli.arguments import parsed
-from affekt.terminal import text_table
+from affekt.cli.next_steps import after_folds, after_training
+from affekt.terminal import printable, text_table
 from affekt.training.generations import Chain, Run, RunOptions
 from affekt.training.recipe import GROUPS, Recipe
 from affekt.training.recipes import RECIPES, find_recipe
+
+if TYPE_CHECKING:
+    import polars as pl
 
 GroupedRecipe = make_dataclass(
     "GroupedRecipe",
@@ -32,6 +36,9 @@ class TrainCommand(RunOptions):
     """Any option of the recipe can be changed."""
     chain: tyro.conf.OmitArgPrefixes[Chain]
     """How many trainings stand around the recipe."""
+    folds: str | None = None
+    """Cross-validate: 5 trains five networks, each without a fifth of the rows, and reports on the answers to all;
+    subject leaves one person out at a time."""
 
 
 def help_text() -> str:
@@ -67,31 +74,27 @@ def main(arguments: list[str]) -> None:
 
 def _run(name: str, command: TrainCommand, command_line: str) -> None:
     """Train, with the heavy imports only now, so that help stays instant."""
-    import polars as pl
-
-    from affekt.training.run import train_chain
+    from affekt.training.run import read_data, train_chain
 
     options = {option.name: getattr(command, option.name) for option in fields(RunOptions)}
     run = Run(**options, recipe_name=name, command=command_line)
-    card = train_chain(command.recipe, command.chain, command.data, run)
+    manifest, run = read_data(command.recipe, command.data, run, divided=command.folds is None)
+    if command.folds is not None:
+        _cross_validate(name, command, manifest, run)
+        return
+    card = train_chain(command.recipe, command.chain, manifest, run)
     if os.environ.get("RANK", "0") != "0":
         return  # under torchrun, the first process speaks for all
     figures = ", ".join(f"{key.removeprefix('val_')} {value:.4f}" for key, value in card.metrics["validation"].items())
     print(f"kept epoch {card.training['best_epoch']}: {figures}, on validation", file=sys.stderr)
-    splits = pl.read_parquet(command.data, columns=["split"], glob=False)["split"]
-    print(next_step(command, splits.unique().to_list()))
+    print(f"wrote {command.out}; {after_training(name, run, manifest)}")
 
 
-def next_step(command: RunOptions, splits: list[str]) -> str:
-    """Return what to type after a training: an evaluation, where the manifest has rows to evaluate it on."""
-    run, data = str(command.out), str(command.data)
-    split = next((split for split in ("test", "val") if split in splits), None)
-    if split is None:
-        export = shlex.join(["affekt", "export", run, "--out", run])
-        return f"wrote {run}; next: {export}\n{data} has no split test or val, so there is nothing to evaluate it on"
-    evaluate = shlex.join(["affekt", "evaluate", run, "--data", data, "--split", split, "--out", "report/"])
-    if split == command.validation or (split, command.validation) == ("val", "auto"):
-        evaluate += (
-            f"\nthe epoch was chosen on {split}, so figures there are a little too good: --validation 0.1 is fairer"
-        )
-    return f"wrote {run}; next: {evaluate}"
+def _cross_validate(name: str, command: TrainCommand, manifest: "pl.DataFrame", run: Run) -> None:
+    from affekt.evaluation.cross_validation import cross_validate
+    from affekt.evaluation.tables import summary
+
+    assert command.folds is not None
+    found = cross_validate(command.recipe, command.chain, manifest, run, command.folds)
+    print(printable(summary(found)))
+    print(f"wrote {run.out / 'report' / 'report.html'}; {after_folds(name, run)}")

@@ -41,7 +41,7 @@ def predict(
         draw: A folder for annotated copies: boxes, expressions, and valence and arousal on a small circle.
         timeline: A folder for a picture and a page of each video: each person's scores over time; with a table only.
         csv_safe: Put an apostrophe before names in csv that a spreadsheet would take for formulas.
-        model: A model that comes with affekt, or a model folder, as `affekt export` writes it.
+        model: A model that comes with affekt, a model folder or a run, or hf://user/name of the hub.
         faces: Who finds them: YuNet, scikit-image's cascade, `auto` the first that can be had; `whole`: each is a face.
         force: Write over `out` where it is another file than a table of affekt's.
         shard: `3/16` does the third of sixteen shares of the work; `out` is a folder for parts, see `affekt.gather`.

@@ -19,6 +19,7 @@ Any further column is a group attribute. `manifest_labels` says which labels a m
 import hashlib
 import io
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -208,7 +209,9 @@ def read_manifest(data: str | Path | pl.DataFrame | pl.LazyFrame, *, with_wrong_
 def require_manifest(data: str | Path | pl.DataFrame | pl.LazyFrame) -> None:
     """Refuse a path of no file, which costs nothing to find out; raises DataError."""
     if isinstance(data, str | Path):
-        _refuse_absent(Path(data), "a manifest", "make one with: affekt data import --help")
+        path = Path(data)
+        how = f"folder {shlex.quote(str(path))} --out faces.parquet" if path.is_dir() else "--help"
+        _refuse_absent(path, "a manifest", f"make one with: affekt data import {how}")
 
 
 def select_split(frame: pl.DataFrame, split: str) -> pl.DataFrame:
@@ -216,55 +219,16 @@ def select_split(frame: pl.DataFrame, split: str) -> pl.DataFrame:
     rows = frame.filter(pl.col("split") == split)
     if rows.is_empty():
         counts = ", ".join(f"{name} ({count})" for name, count in frame["split"].value_counts(sort=True).iter_rows())
-        raise DataError(f"expected rows of the split {split!r}, got none among {counts}; choose another split")
+        raise DataError(
+            f"expected rows of the split {split!r}, got none among {counts}; choose one of these, or divide the data "
+            "anew with: affekt data split faces.parquet --out split.parquet"
+        )
     return rows
 
 
 def ordered_splits(names: Iterable[str]) -> list[str]:
     """Put train, val and test first, then the other splits by name."""
     return sorted(names, key=lambda name: (SPLITS.index(name) if name in SPLITS else len(SPLITS), name))
-
-
-def carve_validation(train: pl.DataFrame, fraction: float, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Divide training rows in two, so that no person and no copy of a picture stands on both sides.
-
-    Rows of one subject stay together, as do rows of the same pixels, and whatever these two join. Within each
-    expression the same fraction of groups goes to validation. Returns the rows of training and of validation, each in
-    the order given.
-    """
-    if not 0 < fraction < 1:
-        raise ConfigError(f"expected a validation fraction between 0 and 1, got {fraction}; 0.1 is usual")
-    rows = train.select(group=_groups(train), emotion=pl.col("emotion").fill_null(""))
-    groups = rows.group_by("group", maintain_order=True).agg(pl.col("emotion").first())
-    order = np.random.default_rng(seed).permutation(groups.height)
-    chosen = (
-        groups[order.tolist()]
-        .with_columns(rank=pl.int_range(pl.len()).over("emotion"), size=pl.len().over("emotion"))
-        .filter(pl.col("rank") < (pl.col("size") * fraction).round())
-    )
-    is_validation = rows["group"].is_in(chosen["group"].implode())
-    training, validation = train.filter(~is_validation), train.filter(is_validation)
-    if training.is_empty() or validation.is_empty():
-        raise DataError(
-            f"expected enough people or pictures to carve {fraction:.0%} for validation, got {groups.height}; "
-            "add data, or name a split as validation (--validation)"
-        )
-    return training, validation
-
-
-def _groups(train: pl.DataFrame) -> pl.Series:
-    """Number each row by the first row that it shares a person or a picture with, directly or through others."""
-    unknown = pl.col("subject").is_null() & pl.col("pixel_sha256").is_null()
-    rows = train.select("subject", "pixel_sha256", pl.when(unknown).then("source_id").alias("source_id"))
-    keys = rows.columns
-    rows = rows.with_columns(group=pl.int_range(pl.len()))
-    while True:
-        before = rows["group"]
-        for key in keys:
-            first = pl.col("group").min().over(key)
-            rows = rows.with_columns(group=pl.when(pl.col(key).is_not_null()).then(first).otherwise("group"))
-        if rows["group"].equals(before):
-            return before
 
 
 def with_attributes(manifest: pl.DataFrame, path: Path) -> pl.DataFrame:

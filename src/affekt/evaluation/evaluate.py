@@ -13,6 +13,7 @@ from affekt.evaluation.figures import DIMENSIONS, Figure
 from affekt.evaluation.groups import Grouping, score_groups
 from affekt.evaluation.intervals import FEW, LEVEL
 from affekt.evaluation.predictions import match
+from affekt.evaluation.result_rows import as_predictions, is_result_table
 from affekt.evaluation.robustness import Robustness
 from affekt.evaluation.score import DEFAULT_RESAMPLING, Resampling, Scores, compare, score
 from affekt.labels import probability_columns
@@ -54,6 +55,10 @@ class Evaluation:
     """Of each model, one per attribute."""
     robustness: tuple[Robustness, ...] = ()
     command: str = ""
+    seen: tuple[str, ...] = ()
+    """A sentence for each model that had seen rows of the split before."""
+    remarks: tuple[str, ...] = ()
+    """Sentences on how tables became predictions of the rows."""
 
     def __repr__(self) -> str:
         """Say what was scored on what."""
@@ -91,6 +96,12 @@ def evaluate_tables(
             "give a predictions table and another name"
         )
     floor_table, floor_note = floor_predictions(manifest, split)
+    remarks = []
+    for name, table in tables.items():
+        if is_result_table(table):
+            answers, remark = as_predictions(table, manifest, split, floor_table, name)
+            tables = {**tables, name: answers}
+            remarks += [remark] if remark else []
     matched = [match(table, manifest, split, name, without) for name, table in tables.items()]
     matched.append(match(floor_table, manifest, split, FLOOR, without))
     with progress_bar(total=len(matched) * how.resamples, description="resampling", unit="resample") as bar:
@@ -115,6 +126,7 @@ def evaluate_tables(
         differences={(one.name, two.name): compare(one, two) for one, two in combinations(scores, 2)},
         expression_tag="synthetic" if "synthetic" in origins else "",
         dimension_tag=" and ".join(tag for origin, tag in TAGS.items() if origin in origins),
+        remarks=tuple(remarks),
         groups={one.name: tuple(score_groups(one.matched, attribute, how) for attribute in groups) for one in scores},
     )
 

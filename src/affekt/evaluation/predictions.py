@@ -7,7 +7,8 @@
 | p_neutral ... p_contempt | probabilities, 0-1, summing to 1: one for each label, whatever labels the model has |
 | valence, arousal | any finite number |
 
-Either the probabilities or valence and arousal may be absent; further columns are ignored.
+Either the probabilities or valence and arousal may be absent; further columns are ignored. The table that
+`affekt predict` writes is taken too, as it is: see `affekt.evaluation.result_rows`.
 """
 
 import shlex
@@ -20,6 +21,7 @@ import polars as pl
 from affekt.data.manifest import manifest_labels, read_text_table, select_split
 from affekt.errors import DataError
 from affekt.evaluation.figures import DIMENSIONS
+from affekt.evaluation.result_rows import is_result_table
 from affekt.labels import labels_of_columns, ordered_labels, probability_columns
 
 SUM_TOLERANCE = 5e-3
@@ -60,16 +62,17 @@ class Matched:
 
 
 def read_predictions(path: Path) -> pl.DataFrame:
-    """Read a predictions table from .parquet or .csv."""
+    """Read a predictions table from .parquet or .csv; the table of `affekt predict` comes back as it is."""
     if not path.is_file():
         raise DataError(f"expected a predictions table at {path}, got no such file; give a .parquet or .csv file")
     if path.suffix.lower() != ".parquet":
-        return validate_predictions(read_text_table(path, WHAT, INSTEAD), str(path))
+        table = read_text_table(path, WHAT, INSTEAD)
+        return table if is_result_table(table) else validate_predictions(table, str(path))
     try:
         frame = pl.read_parquet(path, glob=False)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"expected {WHAT} in {path}, got {_first_line(error)}; {INSTEAD}") from error
-    return validate_predictions(frame, str(path))
+    return frame if is_result_table(frame) else validate_predictions(frame, str(path))
 
 
 def validate_predictions(frame: pl.DataFrame, name: str = "the predictions") -> pl.DataFrame:

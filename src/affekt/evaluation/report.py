@@ -177,6 +177,7 @@ def evaluation_to_json(evaluation: Evaluation) -> dict[str, Any]:
         "data": evaluation.data,
         "split": evaluation.split,
         "rows": evaluation.rows,
+        "seen": evaluation.seen,
         "expression_origin": evaluation.expression_tag or None,
         "valence_arousal_origin": evaluation.dimension_tag or None,
         "intervals": {"level": LEVEL, "resamples": how.resamples, "resampled_by": how.by, "seed": how.seed},
@@ -224,7 +225,8 @@ def record_evaluation(model: Path, evaluation: Evaluation, name: str) -> None:
     folder = model_folder(model)
     card = read_card(folder)
     found = evaluation_to_json(evaluation)
-    record = {key: found[key] for key in ("data", "split", "rows", "valence_arousal_origin", "intervals", "command")}
+    kept = ("data", "split", "rows", "seen", "valence_arousal_origin", "intervals", "command")
+    record = {key: found[key] for key in kept}
     record |= {key: found["models"][name][key] for key in ("figures", "classes")}
     where = f"{evaluation.data} {evaluation.split}"
     replace(card, metrics={**card.metrics, where: record}).write(folder)

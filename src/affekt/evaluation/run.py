@@ -5,12 +5,13 @@ this file, which therefore imports the rest when it runs.
 """
 
 import inspect
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
-from affekt.errors import ConfigError, needs_extra, require_known, require_seed
+from affekt.errors import ConfigError, DataError, needs_extra, require_known, require_seed
 from affekt.files import require_folder
 from affekt.labels import LABELS, ordered_labels
 
@@ -27,10 +28,10 @@ class EvaluateOptions:
     """Score models or prediction tables on one split: metrics.json, table.md and a self-contained report.html.
 
     Args:
-        models: Model folders, runs, or names of models that come with affekt.
+        models: Model folders, runs, names of models that come with affekt, or hf://user/name of the hub.
         data: The manifest; its train split gives the floor that stands in every table.
         predictions: Prediction tables (.parquet or .csv): source_id, p_neutral and so on for each label,
-            valence, arousal.
+            valence, arousal. Or what affekt predict wrote of the manifest's pictures.
         split: The split to score.
         out: Folder for the report; the models' predictions are kept there too.
         seed: Decides the bootstrap's resamples.
@@ -44,6 +45,8 @@ class EvaluateOptions:
         mistakes: How many confident mistakes to show as pictures; 0 keeps pictures out of the report.
         corruptions: Score the models on corrupted pictures too: few pixels, JPEG, blur, light, misplaced boxes,
             covered faces.
+        seen: Score rows that a model learnt from, too: such figures say nothing about new pictures, and every table and
+            the report say so.
         record: Write the figures and their intervals into the models' cards.
         device: Where torch runs models: cpu, cuda or mps.
         runtime: What executes models: torch, on their weights, or a runtime, on their model.onnx as it was exported.
@@ -55,7 +58,8 @@ class EvaluateOptions:
 
     Raises:
         ConfigError: an option is out of its range, two tables share a name, or rows cannot be grouped so.
-        DataError: a table, the manifest or the attributes cannot be read, or do not fit each other.
+        DataError: a table, the manifest or the attributes cannot be read, or do not fit each other; a model learnt
+            from rows of the split.
         ModelError: a model folder cannot be used.
         MissingExtra: torch is needed for models, matplotlib for the report.
 
@@ -84,6 +88,7 @@ class EvaluateOptions:
     attributes: str | Path | None = None
     mistakes: int = 24
     corruptions: bool = False
+    seen: bool = False
     record: bool = False
     device: str = "cpu"
     runtime: Literal["torch", "auto", "onnxruntime", "openvino", "cuda"] = "torch"
@@ -92,8 +97,8 @@ class EvaluateOptions:
 
     def run(self) -> "Evaluation":
         """Ask the models for predictions, score everything, and write the report; errors are those of the options."""
-        models = {self._name(path): path for path in _paths(self.models)}
         self._refuse_what_does_not_fit()
+        models = {self._name(path): path for path in map(_fetched, _paths(self.models))}
         import polars as pl
 
         from affekt.data.manifest import manifest_labels, read_manifest, select_split, with_attributes, write_table
@@ -109,6 +114,7 @@ class EvaluateOptions:
         if self.attributes is not None:
             manifest = with_attributes(manifest, Path(self.attributes))
         rows = select_split(manifest, self.split)
+        seen = tuple(filter(None, (self._seen(name, path, rows) for name, path in models.items())))
         groups, without = _words(self.groups), _words(self.without)
         _refuse_unknown_labels(without, manifest_labels(manifest))
         for attribute in groups:
@@ -132,13 +138,40 @@ class EvaluateOptions:
                 if scores.name in opened
             ]
             found = replace(found, robustness=tuple(measured))
-        found = replace(found, command=self.command)
+        found = replace(found, command=self.command, seen=seen)
         logs = {name: path for name, path in models.items() if (path / "log.jsonl").is_file()}
         write_report(found, Path(self.out), logs=logs, pictures=self.mistakes)
         if self.record:
             for name, path in models.items():
                 record_evaluation(path, found, name)
         return found
+
+    def _seen(self, name: str, model: Path, rows: "pl.DataFrame") -> str:
+        """Return a sentence about the rows that a model has seen before, empty where there are none."""
+        from affekt.models.card import model_folder, read_card
+        from affekt.models.learnt_rows import seen_rows
+
+        folder = model_folder(model)
+        seen = seen_rows(folder, read_card(folder), rows)
+        if seen is None or not seen.pictures + seen.people + seen.validation:
+            return ""
+        told = [
+            f"{count:,} of {seen.rows:,} rows {what}"
+            for count, what in (
+                (seen.pictures, "were learnt from"),
+                (seen.people, "show people it learnt from"),
+                (seen.validation, "chose its epoch"),
+            )
+            if count
+        ]
+        if seen.pictures + seen.people and not self.seen:
+            data = self.data if isinstance(self.data, str | Path) else "faces.parquet"
+            raise DataError(
+                f"expected rows of the split {self.split!r} that {name} did not learn from, got {' and '.join(told)}; "
+                "choose another split, leave out copies and people of other splits with: affekt data check "
+                f"{shlex.quote(str(data))} --drop-leaks clean.parquet, or score all the same with seen (--seen)"
+            )
+        return f"SEEN BEFORE by {name}: {' and '.join(told)}: figures here are too good for new faces."
 
     def _refuse_what_does_not_fit(self) -> None:
         models, tables = _paths(self.models), _paths(self.predictions)
@@ -184,6 +217,13 @@ def _paths(given: "str | Path | Sequence[str | Path] | Mapping[str, pl.DataFrame
     if isinstance(given, Mapping):
         return []
     return [Path(given)] if isinstance(given, str | Path) else [Path(path) for path in given]
+
+
+def _fetched(model: Path) -> Path:
+    """Return a model's path, one of the hub's as the folder it is fetched into, which is named after its commit."""
+    from affekt.models.hub import hub_folder, is_of_hub
+
+    return hub_folder(model) if is_of_hub(model) else model
 
 
 def _words(given: str | Sequence[str]) -> tuple[str, ...]:

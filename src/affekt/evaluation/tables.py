@@ -58,7 +58,7 @@ def typeset(text: str) -> str:
 def main_tables(evaluation: Evaluation) -> list[Table]:
     """Return the tables of all models: the study's columns, the further ones, and valence and arousal."""
     everyone = [*evaluation.scores, evaluation.floor]
-    where = f"{evaluation.where}, {evaluation.rows:,} rows"
+    where = f"{evaluation.where}, {evaluation.rows:,} rows{', SEEN BEFORE' if evaluation.seen else ''}"
     tables = []
     if any("accuracy" in scores.figures for scores in evaluation.scores):
         title = tagged("Expressions", evaluation.expression_tag)
@@ -202,7 +202,7 @@ def to_plain(table: Table) -> str:
 def notes(evaluation: Evaluation) -> list[str]:
     """Return the sentences under the tables, those of one model with its name."""
     of_models = [f"{scores.name}: {note}" for scores in evaluation.scores for note in scores.notes]
-    return [*of_models, *group_notes(evaluation), evaluation.floor_note, evaluation.intervals]
+    return [*of_models, *evaluation.remarks, *group_notes(evaluation), evaluation.floor_note, evaluation.intervals]
 
 
 def group_notes(evaluation: Evaluation) -> list[str]:
@@ -224,7 +224,7 @@ def summary(evaluation: Evaluation) -> str:
     tables = [table for table in main_tables(evaluation) if not table.title.endswith("further figures")]
     tables += [table for scores in evaluation.scores for table in group_tables(evaluation, scores)]
     tables += [robustness_tables(evaluation, found)[0] for found in evaluation.robustness]
-    return "\n".join([*map(to_plain, tables), *notes(evaluation)]) + "\n"
+    return "\n".join([*_banner(evaluation), *map(to_plain, tables), *notes(evaluation), *_banner(evaluation)]) + "\n"
 
 
 def document(evaluation: Evaluation) -> str:
@@ -235,7 +235,13 @@ def document(evaluation: Evaluation) -> str:
             tag = evaluation.expression_tag
             tables += [class_table(scores, tag), selective_table(scores, tag)]
         tables += group_tables(evaluation, scores)
-    return "\n".join([*map(to_markdown, tables), *(f"* {note}" for note in notes(evaluation))]) + "\n"
+    banner = [f"> **{sentence}**\n" for sentence in evaluation.seen]
+    return "\n".join([*banner, *map(to_markdown, tables), *(f"* {note}" for note in notes(evaluation))]) + "\n"
+
+
+def _banner(evaluation: Evaluation) -> list[str]:
+    """Return what a terminal shows above and below the tables where a model had seen rows before."""
+    return [text for sentence in evaluation.seen for text in ("!" * 100, sentence, "!" * 100, "")]
 
 
 def robustness_document(evaluation: Evaluation) -> str:

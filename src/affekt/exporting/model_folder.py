@@ -19,6 +19,7 @@ from affekt.faces.preprocessing import Preprocessing, normalise
 from affekt.files import written_whole
 from affekt.labels import labels_of_columns, probability_columns
 from affekt.models.card import CARD_FILE, ONNX_FILE, WEIGHTS_FILE, Card, read_card
+from affekt.models.learnt_rows import LEARNT_FILE
 from affekt.models.session import Session
 from affekt.networks.network import Network
 from affekt.networks.predictions import Crops, RowPredictor
@@ -82,10 +83,13 @@ def write_model_folder(
                 _refuse_difference(exported, run)
                 _refuse_loss(exported, run, card)
         _record(folder, exported, manifest)
+        if (run / LEARNT_FILE).is_file():
+            shutil.copyfile(run / LEARNT_FILE, folder / LEARNT_FILE)
         # The card comes before the weights it explains, as in `save_model`.
-        for name in (CARD_FILE, WEIGHTS_FILE, ONNX_FILE):
-            with written_whole(out / name) as temporary:
-                shutil.copyfile(folder / name, temporary)
+        for name in (LEARNT_FILE, CARD_FILE, WEIGHTS_FILE, ONNX_FILE):
+            if (folder / name).is_file():
+                with written_whole(out / name) as temporary:
+                    shutil.copyfile(folder / name, temporary)
     return exported
 
 

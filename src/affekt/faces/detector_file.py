@@ -12,11 +12,12 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 from affekt.errors import ConfigError, DataError, ModelError
-from affekt.files import affekt_home, written_whole
+from affekt.files import affekt_home, mirror, written_whole
 
 YUNET_FILE = "face_detection_yunet_2026may.onnx"
 YUNET_SHA256 = "ebafce4e3c118d6554634be5c27ab333b4c047a9a8c3faf1d7cf93101c22f0f0"
@@ -84,10 +85,12 @@ def copy_detector(source: Path, target: Path) -> None:
 
 
 def _fetched(place: Path) -> Path:
-    try:
-        content = _downloaded()
-    except (OSError, http.client.HTTPException) as error:
-        raise _not_had(_why(error)) from error
+    origin = mirror()
+    if isinstance(origin, Path) and (origin / YUNET_FILE).is_file():
+        copy_detector(origin / YUNET_FILE, place)
+        return place
+    urls = [f"{origin}/{YUNET_FILE}", YUNET_URL] if isinstance(origin, str) else [YUNET_URL]
+    content = _of_the_first(urls)
     if content.lstrip()[:1] == b"<":
         raise _not_had("a web page, perhaps this network's login; log in with a browser, or")
     _check(content, YUNET_URL, "fetch it on another machine: affekt setup --to DIR")
@@ -100,7 +103,18 @@ def _fetched(place: Path) -> Path:
     return place
 
 
-def _downloaded() -> bytes:
+def _of_the_first(urls: list[str]) -> bytes:
+    """Return what the first address sends that sends anything; the error is the last one's."""
+    for url in urls[:-1]:
+        with suppress(OSError, http.client.HTTPException):
+            return _downloaded(url)
+    try:
+        return _downloaded(urls[-1])
+    except (OSError, http.client.HTTPException) as error:
+        raise _not_had(_why(error)) from error
+
+
+def _downloaded(url: str) -> bytes:
     """Return what the host sends, within a time and a size that an honest one keeps."""
     context = ssl.create_default_context()
     # What other programs of Python and curl read, and Python itself does not.
@@ -108,7 +122,7 @@ def _downloaded() -> bytes:
         if place := os.environ.get(name):
             context.load_verify_locations(**{"capath" if Path(place).is_dir() else "cafile": place})
     content, end_s = b"", time.monotonic() + TOTAL_S
-    with urllib.request.urlopen(YUNET_URL, timeout=TIMEOUT_S, context=context) as answer:
+    with urllib.request.urlopen(url, timeout=TIMEOUT_S, context=context) as answer:
         while len(content) < MOST_BYTES and (part := answer.read1(1 << 16)):
             content += part
             if time.monotonic() > end_s:

@@ -17,12 +17,18 @@ from affekt.data.manifest import read_row_rgb
 from affekt.errors import ConfigError, DataError, PictureError, needs_extra
 from affekt.faces.preprocessing import Preprocessing, crop_face, normalise
 from affekt.labels import probability_columns
-from affekt.models.card import Card, model_folder
+from affekt.models.card import Card
+from affekt.models.places import predicting_folder
 from affekt.models.session import Affect, Session
 from affekt.terminal import progress_bar
 
 ROWS_PER_BATCH = 128
 """Crops that are decoded, and given to the model, at a time."""
+
+PREDICTIONS = "predictions.parquet"
+"""What a run answered for rows that it did not learn from, in its folder; see `with_truth`."""
+TRUTH = ("emotion", "votes", "valence", "arousal", "valence_arousal_origin")
+"""The manifest's columns that predictions are scored against."""
 
 Executor = Literal["torch", "auto", "onnxruntime", "openvino", "cuda"]
 """`torch` executes `model.safetensors`; all others execute `model.onnx`."""
@@ -111,6 +117,15 @@ class RowPredictor:
         return pl.DataFrame(columns)
 
 
+def with_truth(table: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return predictions of rows, in their order, beside what is known of them: the truth as `true_emotion` and so on.
+
+    That is all it takes to score them again.
+    """
+    known = rows.select("source", "source_id", "subject", "pixel_sha256", *TRUTH)
+    return known.rename({name: f"true_{name}" for name in TRUTH}).hstack(table.drop("source_id"))
+
+
 def open_model(model: str | Path, *, runtime: Executor = "torch", device: str = "cpu") -> RowPredictor:
     """Open a model for predicting manifest rows; open it once, and ask it as often as you like.
 
@@ -126,7 +141,7 @@ def open_model(model: str | Path, *, runtime: Executor = "torch", device: str = 
         ConfigError: the runtime or the device cannot be used here.
     """
     if runtime != "torch":
-        session = Session(model_folder(model), runtime=runtime)
+        session = Session(predicting_folder(model), runtime=runtime)
         return RowPredictor(session.card, session.predict)
     with needs_extra("train"):
         import torch

@@ -33,7 +33,8 @@ from affekt.analysis.rows import table_schema
 from affekt.errors import AffektError
 from affekt.faces.detector_file import yunet_path
 from affekt.labels import colours_of
-from affekt.models.card import CARD_FILE, ONNX_FILE, Card, model_folder
+from affekt.models.card import CARD_FILE, ONNX_FILE, Card
+from affekt.models.places import predicting_folder
 from affekt.server.analyze import EXCEPTION_HANDLERS, RETRY_LATER, Health, analyze_route, problem_answer, problems
 from affekt.server.load import Load
 from affekt.server.manual import manual_page
@@ -85,7 +86,7 @@ HEADERS = {
 
 def make_app(settings: Settings, *, page: Path = PAGE) -> ASGIApp:
     """Return the service, with its model opened."""
-    folder = model_folder(settings.model)
+    folder = predicting_folder(settings.model)
     analyzer = Analyzer(folder, AnalyzerOptions(longest_side=settings.longest_side))
     card = analyzer.session.card
     load = Load(max_requests=settings.queue, max_bytes=round(settings.waiting_mb * 1e6))

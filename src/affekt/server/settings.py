@@ -28,7 +28,7 @@ class Settings:
     port: int = 8000
     """Port to listen on; 0 takes a free one."""
     model: Path = Path("affekt")
-    """A model that comes with affekt, or a model folder, as `affekt export` writes it."""
+    """A model that comes with affekt, a model folder or a run, or hf://user/name of the hub."""
     api_key: str | None = None
     """Key that clients must send as `Authorization: Bearer KEY`; better set as AFFEKT_API_KEY, which no process list
     shows."""

@@ -43,7 +43,7 @@ class RunOptions:
     """Where a training reads and writes, and what makes it repeatable."""
 
     data: Path
-    """The manifest: its split `train` is learnt from."""
+    """The manifest, whose split `train` is learnt from; or a folder of a folder per expression, imported first."""
     out: Path
     """Folder for the model, its card, the log and the checkpoint."""
     validation: str = "auto"
@@ -54,6 +54,8 @@ class RunOptions:
     """Continue an interrupted run of the same command: at most one epoch is lost."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
+    subject_pattern: str | None = None
+    """Where the person stands in the pictures' names: '{subject}_*' reads anna in happy/anna_1.png."""
 
     def __post_init__(self) -> None:
         require_seed(self.seed)

@@ -8,7 +8,8 @@ import polars as pl
 import torch
 from torch import Generator, Tensor
 
-from affekt.data.manifest import carve_validation, manifest_labels, select_split
+from affekt.data.manifest import manifest_labels, select_split
+from affekt.data.splits import carve_validation, require_people_apart
 from affekt.errors import ConfigError, DataError
 from affekt.labels import LABELS
 from affekt.training.generations import Run
@@ -55,13 +56,14 @@ def training_rows(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> tuple[pl.
 
     Raises:
         ConfigError: the validation option is neither a split nor a fraction.
-        DataError: a side is empty or lacks what the recipe learns.
+        DataError: a side is empty or lacks what the recipe learns, or a person is in another split than `train` too.
     """
     heads = recipe.network.heads
     usable = pl.any_horizontal(
         *([pl.col("emotion").is_not_null() | pl.col("votes").is_not_null()] if "expression" in heads else []),
         *([pl.col("valence").is_not_null()] if "valence_arousal" in heads else []),
     )
+    require_people_apart(manifest, run.data)
     sides, labels = _both_sides(manifest, run), labels_to_learn(recipe, manifest)
     for side, name in zip(sides, ("training", "validation"), strict=True):
         _require_targets(recipe, targets_of(side, recipe.loss.expression_target, labels), name)

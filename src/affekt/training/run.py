@@ -5,12 +5,14 @@ Torch is imported only when the training begins.
 
 import json
 import logging
-from dataclasses import asdict
+import os
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from affekt.data.faces_folder import manifest_for
 from affekt.data.manifest import read_manifest, require_manifest
 from affekt.errors import ConfigError, needs_extra
 from affekt.files import require_folder
@@ -32,6 +34,7 @@ def train(
     seed: int = 0,
     resume: bool = False,
     device: str = "auto",
+    subject_pattern: str | None = None,
 ) -> Card:
     """Train a recipe and write the model, its card and its log: what `affekt train` does.
 
@@ -39,13 +42,15 @@ def train(
 
     Args:
         recipe: a recipe, or the name of one; `find_recipe(name).recipe.with_options(epochs=3)` changes options.
-        data: the manifest, or its file: the split `train` is learnt from.
+        data: the manifest, or its file: the split `train` is learnt from. Or a folder that holds one for each
+            expression: it is imported into `out`, and divided into train, val and test where it is not.
         out: folder for the model, its card, the log and the checkpoint.
         chain: the trainings around the recipe; None takes those of the named recipe, or the recipe alone.
         validation: a split's name, a fraction of `train` to carve, or `auto`: the split `val`, else a tenth of `train`.
         seed: decides the first weights, the order, the augmentation and the carved validation rows.
         resume: continue an interrupted run of the same recipe, seed and data: at most one epoch is lost.
         device: auto, cpu, cuda or mps.
+        subject_pattern: where the person stands in the pictures' names: `{subject}_*` reads anna in happy/anna_1.png.
 
     Returns:
         The card of the model that was written.
@@ -69,10 +74,30 @@ def train(
         1
     """
     named = find_recipe(recipe) if isinstance(recipe, str) else NamedRecipe("", recipe)
-    place = Path(data) if isinstance(data, str | Path) else Path("frame")
     name, folder = recipe if isinstance(recipe, str) else "own", Path(out)
+    place = Path(data) if isinstance(data, str | Path) else Path("frame")
     run = Run(data=place, out=folder, validation=validation, seed=seed, resume=resume, device=device, recipe_name=name)
-    return train_chain(named.recipe, chain or named.chain, data, run)
+    manifest, run = read_data(named.recipe, data, replace(run, subject_pattern=subject_pattern))
+    return train_chain(named.recipe, chain or named.chain, manifest, run)
+
+
+def read_data(
+    recipe: Recipe, data: str | Path | pl.DataFrame, run: Run, *, divided: bool = True
+) -> tuple[pl.DataFrame, Run]:
+    """Return the manifest that a run is to learn from, and the run with its file; `divided` as in `manifest_for`.
+
+    A folder of faces is imported, unless the run's own folder holds a run already, or the first weights are absent.
+    """
+    refuse_before_reading(recipe, data, run)
+    if not isinstance(data, pl.DataFrame) and Path(data).is_dir() and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ConfigError(
+            f"expected a manifest with several processes, got the folder {data}; import it first: "
+            f"affekt data import folder {data} --out faces.parquet"
+        )
+    manifest, place = manifest_for(
+        data, run.out, subject_pattern=run.subject_pattern, seed=run.seed, resume=run.resume, divided=divided
+    )
+    return manifest, replace(run, data=place)
 
 
 def train_chain(recipe: Recipe, chain: Chain, data: str | Path | pl.DataFrame, run: Run) -> Card:
@@ -82,13 +107,9 @@ def train_chain(recipe: Recipe, chain: Chain, data: str | Path | pl.DataFrame, r
     generation that is to be resumed was trained otherwise.
     """
     with needs_extra("train"):
-        from affekt.networks.weights import weights_file
         from affekt.training.distributed import joined_world
         from affekt.training.one_training import train_network
-    _refuse_overwriting(run)
-    require_manifest(data)
-    for weights in () if run.resume or recipe.network.weights == ("none",) else recipe.network.weights:
-        weights_file(recipe.network.architecture, weights)  # what is absent costs nobody the reading of the data
+    refuse_before_reading(recipe, data, run)
     manifest = read_manifest(data)
     trainings = planned_trainings(recipe, chain, run)
     with joined_world() as world:
@@ -103,7 +124,25 @@ def train_chain(recipe: Recipe, chain: Chain, data: str | Path | pl.DataFrame, r
     return read_card(run.out)
 
 
-def _refuse_overwriting(run: Run) -> None:
+def refuse_before_reading(recipe: Recipe, data: str | Path | pl.DataFrame, run: Run) -> None:
+    """Refuse what can be told at once: what is wrong or absent costs nobody the reading of the data.
+
+    Raises:
+        MissingExtra: torch is not installed.
+        ConfigError: the folder holds another run, or cannot be written.
+        DataError: there is no such data.
+        ModelError: the first weights are absent.
+    """
+    with needs_extra("train"):
+        from affekt.networks.weights import weights_file
+    refuse_overwriting(run)
+    if isinstance(data, pl.DataFrame) or not Path(data).is_dir():
+        require_manifest(data)
+    for weights in () if run.resume or recipe.network.weights == ("none",) else recipe.network.weights:
+        weights_file(recipe.network.architecture, weights)
+
+
+def refuse_overwriting(run: Run) -> None:
     """Refuse a folder that holds a run already, unless it is to be resumed, or that cannot be written."""
     from affekt.training.checkpoint import CHECKPOINT_FILE
 

@@ -28,6 +28,7 @@ from tyro.conf import arg
 from affekt.cores import core_count, prefetch
 from affekt.data.importers.listing import NO_FACE, DataSet, ImportReport
 from affekt.data.manifest import SCHEMA, pixel_sha256, to_manifest, write_manifest
+from affekt.data.splits import with_subjects
 from affekt.errors import ConfigError, DataError, PictureError
 from affekt.faces.pictures import read_rgb
 from affekt.ledger import Ledger
@@ -56,6 +57,8 @@ class ImportOptions:
     faces: Literal["given", "yunet"] = "given"
     """given takes the data set's box, else the whole picture.
     yunet finds the face as predict does, the one on that box or the largest; pictures without a face are left out."""
+    subject_pattern: str | None = None
+    """Where the person stands in the pictures' names: '{subject}_*' reads anna in happy/anna_1.png."""
     jobs: Annotated[int | None, arg(metavar="N")] = None
     """Processes that open pictures; one per core if left out."""
 
@@ -76,6 +79,8 @@ def import_dataset(dataset: DataSet, options: ImportOptions) -> ImportReport:
     _refuse_place(options.out)
     listing, started = dataset.list_rows(), time.monotonic()
     rows = to_manifest(listing.rows)
+    if options.subject_pattern is not None:
+        rows = with_subjects(rows, options.subject_pattern)
     absolute = [None if path is None else os.path.abspath(path) for path in rows["path"]]  # noqa: PTH100 - far faster
     rows = rows.with_columns(pl.Series("path", absolute, dtype=pl.String))
     if rows.is_empty():

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +19,10 @@ from affekt.files import folders_below, is_litter
 LABEL_TABLE = "labels.csv"
 COLUMNS = ("path", "emotion", "valence", "arousal", "split", "subject")
 """Of the manifest's columns, those that an option of the same name may look for under another name."""
+
+RESULT_COLUMNS = {"input", "face", "status"}
+"""A table with these was written by `affekt predict`."""
+RESULT_BOX = ("x", "y", "width", "height")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +114,7 @@ def _with_table(tree: pl.DataFrame, path: Path, mapping: dict[str, str], labels:
 
 @dataclass(frozen=True, kw_only=True)
 class Csv:
-    """Any csv with named columns; one that has affekt's own column name needs no option."""
+    """Any csv with named columns; one that has affekt's own column names, or is affekt predict's, needs no option."""
 
     root: Positional[Path]
     """The csv file, with a header."""
@@ -155,6 +159,22 @@ class Csv:
         """Read the csv."""
         instead = "mend it, or type another path after: affekt data import csv"
         table = read_text_table(self.root, "a csv with a header", instead)
+        if self.path_column is None and set(table.columns) >= RESULT_COLUMNS and "path" not in table.columns:
+            return self._of_results(table)
+        return self._listing(table)
+
+    def _of_results(self, table: pl.DataFrame) -> Listing:
+        """Read the table that `affekt predict` wrote: what a model said is the label, and the box the face's."""
+        box = None if table.select(pl.col(RESULT_BOX).is_null().all()).row(0) == (True,) * 4 else RESULT_BOX
+        how = replace(self, path_column="input", box_columns=box, box_layout="xywh", pictures=self.pictures or Path())
+        faces = table.filter(pl.col("status") == "ok")
+        listing = how._listing(faces)
+        rows = listing.rows.with_columns(pl.col("valence_arousal_origin").replace("rated", "predicted"))
+        note = f"{self.root} is what a model said of these pictures: its labels are predictions, and nobody's rating."
+        dropped = {"no face, or unreadable": len(table) - len(faces), **listing.dropped}
+        return replace(listing, rows=rows, dropped=dropped, notes=(note, *listing.notes))
+
+    def _listing(self, table: pl.DataFrame) -> Listing:
         rows = table.select(*self._boxes(table), *self._groups(table), **self._named(table))
         rows, notes = name_labels(rows, "emotion", parse_map(self.map), f"expressions in {self.root}")
         rows = rows.with_columns(self._rating(rows, "valence"), self._rating(rows, "arousal"))

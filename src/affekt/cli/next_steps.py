@@ -1,0 +1,56 @@
+"""What to type next: after a look at a manifest, after its division, and after a training."""
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from affekt.training.generations import Run
+
+MANY_ROWS = 5000
+"""With more, a part that is held back is large enough to measure on, and five trainings are long."""
+
+
+def after_manifest(manifest: "pl.DataFrame", path: Path) -> str:
+    """Return what to do with a manifest: divide it where all rows are to be learnt from, else train on it."""
+    from affekt.data.check import training_advice
+
+    if manifest["split"].unique().to_list() != ["train"]:
+        return training_advice(manifest, path)
+    return f"Next, keep rows apart to choose and to measure a model on:\n  {_division(path)}"
+
+
+def after_training(name: str, run: "Run", manifest: "pl.DataFrame") -> str:
+    """Return what to do with a run: evaluate it, where the manifest has rows to evaluate it on, else export it."""
+    split = next((split for split in ("test", "val") if split in set(manifest["split"])), None)
+    if split is None:
+        measure = _typed("train", name, "--data", run.data, "--out", f"{run.out}-folds", "--folds", 5)
+        measure = _division(run.data) if len(manifest) > MANY_ROWS else measure
+        return (
+            f"next: {_typed('export', run.out, '--out', run.out)}\n"
+            f"{run.data} has no split test or val, so there is nothing to evaluate it on; to measure it: {measure}"
+        )
+    score = _typed("evaluate", run.out, "--data", run.data, "--split", split, "--out", "report/")
+    if split != run.validation and (split, run.validation) != ("val", "auto"):
+        return f"next: {score}"
+    return (
+        f"next: {score}\nthe epoch was chosen on {split}, so figures there are a little too good: divide the data with "
+        f"{_division(run.data)}, or train with --validation 0.1"
+    )
+
+
+def after_folds(name: str, run: "Run") -> str:
+    """Return what to do after a cross-validation."""
+    again = _typed("train", name, "--data", run.data, "--out", f"{run.out}-all")
+    return f"next, one network that learns from all rows: {again}"
+
+
+def _division(path: Path) -> str:
+    return _typed("data", "split", path, "--out", path.with_name(f"{path.stem}-split.parquet"))
+
+
+def _typed(*words: object) -> str:
+    """Return a command as a shell takes it."""
+    return shlex.join(["affekt", *map(str, words)])

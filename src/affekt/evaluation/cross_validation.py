@@ -1,0 +1,160 @@
+"""Cross-validation: networks trained without a fold each, or without a person each, and one report over all answers.
+
+Every row is answered by a network that saw neither it, nor a copy of it, nor the person it shows: the standard of small
+samples, where a tenth held back would be too few to measure on (Stone 1974, "Cross-validatory Choice and Assessment of
+Statistical Predictions").
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+
+from affekt.data.manifest import write_table
+from affekt.data.splits import divide, fold_numbers, subject_folds
+from affekt.errors import ConfigError, DataError
+from affekt.evaluation.evaluate import Evaluation, evaluate_tables
+from affekt.evaluation.report import write_report
+from affekt.evaluation.score import Resampling
+from affekt.models.card import WEIGHTS_FILE
+from affekt.networks.predictions import PREDICTIONS, with_truth
+from affekt.training.generations import Chain, Run
+from affekt.training.recipe import Recipe
+
+SPLIT = "out of fold"
+"""What the split of the scored rows is called: each is answered by the network that was trained without it."""
+BY_SUBJECT = "subject"
+USUAL_VALIDATION = 0.1
+
+_logger = logging.getLogger(__name__)
+
+
+def cross_validate(
+    recipe: Recipe, chain: Chain, manifest: pl.DataFrame, run: Run, folds: str, *, resamples: int = 1000
+) -> Evaluation:
+    """Train a recipe once for each fold of a manifest, and score the answers to all rows together.
+
+    Rows of the split `test` are left out, and stay unseen. Each training is a run in a folder of its own, `fold-1` and
+    so on; its validation rows are carved from the rows that it may see, people kept apart. Where every row names its
+    person, the intervals resample people. `report/` and `predictions.parquet` are written into the run's folder; a run
+    that is resumed goes on after the folds that are finished.
+
+    Args:
+        recipe: what is trained for each fold.
+        chain: the trainings around it.
+        manifest: all rows; how they are split is of no account, but for `test`.
+        run: where everything is written, and the seed, which decides the folds too.
+        folds: a number of folds, as text, or `subject`: a fold for each person.
+        resamples: of the bootstrap behind each interval.
+
+    Raises:
+        ConfigError: the folds are neither a number above 1 nor `subject`.
+        DataError: people are not named, or too few, or a fold leaves a single expression to learn; and as training
+            does.
+    """
+    rows = manifest.filter(pl.col("split") != "test")
+    number = folds_of(rows, folds, run.seed)
+    count = int(number.max()) + 1
+    _refuse_single_expressions(rows, number)
+
+    def answer(fold: int, learnt: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
+        _logger.info("fold %d of %d: %s rows held out", fold + 1, count, f"{held.height:,}")
+        return _answer_of_network(recipe, chain, replace(run, out=run.out / f"fold-{fold + 1}"), learnt, held)
+
+    table = out_of_fold(rows, number, answer)
+    write_table(with_truth(table, rows), run.out / PREDICTIONS)
+    by = "row" if rows["subject"].null_count() else "subject"
+    scored = rows.with_columns(split=pl.lit(SPLIT))
+    found = evaluate_tables({run.out.name: table}, scored, SPLIT, Resampling(resamples, run.seed, by))
+    found = replace(found, command=run.command)
+    write_report(found, run.out / "report")
+    return found
+
+
+def folds_of(rows: pl.DataFrame, folds: str, seed: int) -> np.ndarray:
+    """Return the fold of each row, (rows,) int from 0, for a number of folds as text, or `subject`."""
+    if folds == BY_SUBJECT:
+        return subject_folds(rows)
+    if not folds.isdecimal():
+        raise ConfigError(f"expected a number of folds, or subject to leave one person out, got {folds!r}; 5 is usual")
+    return fold_numbers(rows, int(folds), seed)
+
+
+Answer = Callable[[int, pl.DataFrame, pl.DataFrame], pl.DataFrame]
+"""From the number of a fold, the rows that may be learnt from, and those held out, to a predictions table of these."""
+
+
+def out_of_fold(rows: pl.DataFrame, number: np.ndarray, answer: Answer) -> pl.DataFrame:
+    """Return the predictions of all rows, in their order, each from the fold that holds it; `number` is (rows,) int."""
+    fold = pl.Series(number)
+    tables = [answer(each, rows.filter(fold != each), rows.filter(fold == each)) for each in range(number.max() + 1)]
+    return rows.select("source_id").join(pl.concat(tables), on="source_id", how="left", maintain_order="left")
+
+
+def _refuse_single_expressions(rows: pl.DataFrame, number: np.ndarray) -> None:
+    """Refuse folds that leave a single expression to learn from, before the first is trained."""
+    if rows["emotion"].is_null().all():
+        return
+    fold = pl.Series(number)
+    for each in range(number.max() + 1):
+        learnt = rows.filter(fold != each)["emotion"].drop_nulls().unique()
+        if len(learnt) < 2:
+            held = rows.filter(fold == each)
+            raise DataError(
+                f"expected at least two expressions to learn from in each fold, got {', '.join(learnt) or 'none'} "
+                f"without the {held.height:,} rows of fold {each + 1} ({held['source_id'][0]} ...); choose fewer folds "
+                "(--folds 2), or add people who show the others"
+            )
+        if absent := sorted(set(rows.filter(fold == each)["emotion"].drop_nulls()) - set(learnt)):
+            _logger.warning(
+                "fold %d alone shows %s: the network that answers for it never saw it", each + 1, " and ".join(absent)
+            )
+
+
+def _answer_of_network(
+    recipe: Recipe, chain: Chain, run: Run, learnt: pl.DataFrame, held: pl.DataFrame
+) -> pl.DataFrame:
+    """Train on the rows that may be seen, and ask about those held out; a finished fold of a resumed run is read."""
+    from affekt.networks.predictions import open_model
+
+    place = run.out / PREDICTIONS
+    if run.resume and place.is_file():
+        found = pl.read_parquet(place)
+        if found["source_id"].equals(held["source_id"]):
+            return found
+        raise ConfigError(
+            f"expected {place} to be of this data, seed and number of folds, got other rows; repeat the first command "
+            "with resume (--resume), or choose a new out (--out)"
+        )
+    if not (run.resume and (run.out / WEIGHTS_FILE).is_file()):
+        _train(recipe, chain, run, learnt, held)
+    found = open_model(run.out, device="cpu" if run.device == "auto" else run.device).predict_rows(held)
+    write_table(found, place)
+    return found
+
+
+def _train(recipe: Recipe, chain: Chain, run: Run, learnt: pl.DataFrame, held: pl.DataFrame) -> None:
+    from affekt.training.run import train_chain
+
+    share = _validation_share(run.validation)
+    side = pl.Series(divide(learnt, [1 - share, share], run.seed))
+    seen = learnt.with_columns(split=pl.Series(["train", "val"])[side.to_list()])
+    train_chain(
+        recipe, chain, pl.concat([seen, held.with_columns(split=pl.lit("test"))]), replace(run, validation="val")
+    )
+
+
+def _validation_share(validation: str) -> float:
+    if validation == "auto":
+        return USUAL_VALIDATION
+    try:
+        share = float(validation)
+    except ValueError:
+        share = 0.0
+    if not 0 < share < 1:
+        raise ConfigError(
+            f"expected a share of each fold's training rows as validation, got {validation!r}; as in: --validation 0.1"
+        )
+    return share

@@ -1,0 +1,134 @@
+"""What commands advise is typed as it stands, from a folder of faces to the report; wrong turns end in a sentence."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from affekt.cli.main import main
+from affekt.data.manifest import encode_png, read_manifest, read_row_rgb, write_manifest
+from drawn_faces import drawn_manifest
+
+QUICK = {"train": ("--epochs", "1"), "evaluate": ("--resamples", "20", "--mistakes", "0")}
+"""What is typed beside the advice, to be done soon."""
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory):
+    """Write 96 drawn faces of 12 people into folders named after their expressions."""
+    folder = tmp_path_factory.mktemp("drawn") / "my faces"
+    rows = drawn_manifest(identities=12, pictures_per_identity=8, size=48, seed=0)
+    for number, row in enumerate(rows.iter_rows(named=True)):
+        place = folder / row["emotion"]
+        place.mkdir(parents=True, exist_ok=True)
+        (place / f"{row['subject'].replace('/', '-')}_{number}.png").write_bytes(encode_png(read_row_rgb(row)))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def typed(capsys, line):
+    """Run a command as a shell would, and return the commands that it advises."""
+    words = shlex.split(line)
+    assert words[0] == "affekt"
+    main([*words[1:], *QUICK.get(words[1], ())])
+    return re.findall(r"affekt (?:data \w+|[a-z]+) .*?(?=, and|, or|$)", capsys.readouterr().out, re.M)
+
+
+def refused(capsys, line):
+    with pytest.raises(SystemExit) as stop:
+        main(shlex.split(line)[1:])
+    assert stop.value.code == 2
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert said.startswith("affekt: expected ")
+    return said
+
+
+def test_each_command_from_a_folder_to_the_report_is_advised_by_the_one_before(faces, capsys, tmp_path):
+    line, commands = f"affekt data import folder '{faces}' --out faces.parquet --subject-pattern '{{subject}}_*'", []
+    while line and not line.startswith("affekt export"):
+        commands.append(line.split()[1:3])
+        line = next(iter(typed(capsys, line)), None)
+    assert [first for first, _ in commands] == ["data", "data", "data", "train", "evaluate"]
+    divided = read_manifest("faces-split.parquet")
+    assert dict(divided["split"].value_counts().iter_rows()) == {"train": 64, "val": 16, "test": 16}
+    assert (tmp_path / "report" / "report.html").is_file()
+
+
+def test_a_folder_is_imported_and_divided_by_the_training_itself(faces, capsys):
+    line = f"affekt train affekt-head --data '{faces}' --subject-pattern '{{subject}}_*' --out runs/mine"
+    [advised] = typed(capsys, line)
+    assert advised.startswith("affekt evaluate runs/mine --data runs/mine/faces.parquet --split test")
+    made = read_manifest("runs/mine/faces.parquet")
+    assert made["subject"].n_unique() == 12
+    assert set(made["split"]) == {"train", "val", "test"}
+    assert made.group_by("subject").agg(pl.col("split").n_unique())["split"].max() == 1
+    assert "without a finished model" in refused(capsys, line)
+
+
+def test_a_few_pictures_become_a_report_and_a_model_that_predicts(faces, capsys, tmp_path):
+    line = f"affekt train affekt-head --data '{faces}' --subject-pattern '{{subject}}_*' --out runs/mine --folds 2"
+    [everyone] = typed(capsys, line)
+    assert everyone.startswith("affekt train affekt-head --data runs/mine/faces.parquet --out runs/mine-all")
+    figures = json.loads(Path("runs/mine/report/metrics.json").read_text(encoding="utf-8"))
+    assert (figures["rows"], figures["split"], figures["intervals"]["resampled_by"]) == (96, "out of fold", "subject")
+    answers = pl.read_parquet("runs/mine/predictions.parquet")
+    assert answers["source_id"].equals(read_manifest("runs/mine/faces.parquet")["source_id"])
+    export, measure = typed(capsys, everyone)
+    assert measure.endswith("--folds 5")
+    _, predict = typed(capsys, export)
+    typed(capsys, f"{predict.replace('PICTURES', shlex.quote(str(faces)))} --faces whole")
+    assert len(pl.read_csv("faces.csv")) == 96
+    scored = "affekt evaluate --data runs/mine/faces.parquet --split train"
+    typed(capsys, f"{scored} --predictions faces.csv --out report-of-table")
+    said = refused(capsys, f"{scored} runs/mine-all")
+    assert "that mine-all did not learn from, got " in said
+    main(shlex.split(f"{scored} runs/mine-all --seen --resamples 0 --out seen --mistakes 0")[1:])
+    assert capsys.readouterr().out.count("SEEN BEFORE by mine-all: ") == 2
+    typed(capsys, "affekt data import csv faces.csv --out again.parquet")
+    again = read_manifest("again.parquet")
+    assert again["valence_arousal_origin"].unique().to_list() in (["predicted"], [None])
+    assert len(again) == 96
+
+
+def test_a_folder_given_for_a_manifest(faces, capsys, tmp_path):
+    said = refused(capsys, f"affekt data check '{faces}'")
+    assert typed(capsys, said.partition("make one with: ")[2]) == ["affekt data check faces.parquet"]
+
+
+def test_a_split_without_rows(faces, capsys):
+    typed(capsys, f"affekt data import folder '{faces}' --out faces.parquet")
+    said = refused(capsys, "affekt evaluate affekt-fast --runtime onnxruntime --data faces.parquet")
+    advised = said.partition("anew with: ")[2]
+    assert len(typed(capsys, advised)) == 1
+
+
+def test_people_who_are_not_named(faces, capsys):
+    typed(capsys, f"affekt data import folder '{faces}' --out faces.parquet")
+    line = "affekt data split faces.parquet --by subject --out split.parquet"
+    said = refused(capsys, line)
+    assert "expected the person of each row to keep people together, got none in 96 of 96 rows" in said
+    assert len(typed(capsys, f"{line} {said.partition('as in: ')[2]}")) == 1
+
+
+def test_a_person_in_two_splits(faces, capsys):
+    typed(capsys, f"affekt data import folder '{faces}' --out faces.parquet --subject-pattern '{{subject}}_*'")
+    rows = read_manifest("faces.parquet")
+    shared = rows.with_columns(split=pl.Series(["train"] * 48 + ["test"] * 48))
+    write_manifest(shared, "shared.parquet")
+    said = refused(capsys, "affekt train affekt-head --data shared.parquet --out runs/mine")
+    assert "expected each person in one split" in said
+    assert len(typed(capsys, said.partition("anew with: ")[2])) == 1
+
+
+def test_shares_that_do_not_sum_to_one(faces, capsys):
+    typed(capsys, f"affekt data import folder '{faces}' --out faces.parquet")
+    line = "affekt data split faces.parquet --out split.parquet"
+    said = refused(capsys, f"{line} --shares 0.7 0.2 0.2")
+    assert len(typed(capsys, f"{line} {said.partition('as in: ')[2]}")) == 1
