@@ -30,7 +30,7 @@ from peers import EXPRESSIONS, FaceApi, Fer, Peer
 from PIL import Image
 from torch.nn import functional as F
 
-from affekt.data.importers.engine import found_box
+from affekt.data.importers.engine import found_face
 from affekt.data.manifest import read_manifest, read_row_rgb, write_table
 from affekt.faces.preprocessing import crop_face, square_around
 from affekt.labels import LABELS
@@ -138,7 +138,7 @@ def face_on_enlarged(image_rgb: np.ndarray) -> list[float] | None:
     """Return the square around the face that YuNet finds on a small picture once it is enlarged, in its own pixels."""
     height, width = image_rgb.shape[:2]
     size = (width * ENLARGED, height * ENLARGED)
-    box = found_box(np.asarray(Image.fromarray(image_rgb).resize(size, Image.Resampling.BICUBIC)), None)
+    box, _ = found_face(np.asarray(Image.fromarray(image_rgb).resize(size, Image.Resampling.BICUBIC)), None)
     if box is None:
         return None
     square = [edge / ENLARGED for edge in square_around(np.array(box), 0)]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
-from affekt.data.importers.engine import found_box
+from affekt.data.importers.engine import found_face
 from affekt.data.manifest import pixel_sha256, write_manifest
 from affekt.faces.pictures import read_rgb
 
@@ -31,9 +31,11 @@ def labelled_pictures(tar: Path, folder: str) -> Iterator[tuple[dict[str, str], 
 
 
 def with_face(row: Row, image: bytes) -> Row:
-    """Add a picture to a manifest row: its bytes, its hash and YuNet's box; without one the whole picture counts."""
+    """Add a picture to a manifest row: its bytes, its hash and YuNet's face; without one the whole picture counts."""
     image_rgb = read_rgb(image)
-    return {**row, "image": image, "pixel_sha256": pixel_sha256(image_rgb), "box_xyxy": found_box(image_rgb, None)}
+    box, landmarks = found_face(image_rgb, None)
+    found = {"box_xyxy": box, "landmarks_xy": landmarks}
+    return {**row, "image": image, "pixel_sha256": pixel_sha256(image_rgb), **found}
 
 
 def share(text: str) -> float:

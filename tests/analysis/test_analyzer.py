@@ -31,7 +31,7 @@ class TwoFaces:
     def __init__(self, **options):
         self.options = options
 
-    def detect(self, image_rgb):
+    def detect(self, image_rgb, *, looks_again=True):
         height, width = image_rgb.shape[:2]
         boxes = np.array([[0, 0, width / 2, height], [width / 2, 0, width, height]], np.float32)
         return Faces(boxes, np.zeros((2, 5, 2), np.float32), np.array([0.9, 0.8], np.float32))
@@ -40,7 +40,7 @@ class TwoFaces:
 class NoFace(TwoFaces):
     """Stands for a detector that finds nobody."""
 
-    def detect(self, image_rgb):
+    def detect(self, image_rgb, *, looks_again=True):
         return super().detect(image_rgb)[np.array([], dtype=np.intp)]
 
 
@@ -230,7 +230,7 @@ class MovingFace(TwoFaces):
 
     asked = 0
 
-    def detect(self, image_rgb):
+    def detect(self, image_rgb, *, looks_again=True):
         left = 2.0 * MovingFace.asked
         MovingFace.asked += 1
         boxes = np.array([[left, 4, left + 20, 24]], np.float32)

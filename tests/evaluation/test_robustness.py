@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -43,6 +44,9 @@ def test_few_pixels_shrink_the_picture_with_its_box(rng):
     found = few_pixels(noise(), rng, side=24)
     assert found.image_rgb.shape == (48, 60, 3)
     np.testing.assert_allclose(found.box_xyxy, [10, 5, 34, 29])
+    landmarks = np.arange(10.0).reshape(5, 2)
+    found = few_pixels(replace(noise(), landmarks_xy=landmarks), rng, side=24)
+    np.testing.assert_allclose(found.landmarks_xy, landmarks / 2)
 
 
 def test_a_face_that_is_small_already_stays(rng):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from affekt.errors import ConfigError
-from affekt.faces.preprocessing import Preprocessing, crop_face, normalise, square_around, triangle_taps
+from affekt.faces.preprocessing import Preprocessing, crop_face, normalise, square_around, tilt_of, triangle_taps
 
 
 def picture(height, width, seed=0):
@@ -178,3 +178,80 @@ def test_every_pixel_that_the_filter_reaches_is_among_its_taps(start, side, size
     values = np.random.default_rng(0).uniform(0, 255, 400)
     expected = whole @ values[np.clip(line, 0, 399)]
     np.testing.assert_allclose((weights * values[places]).sum(axis=1), expected, atol=1e-3)
+
+
+UPRIGHT_XY = np.array([[-20.0, -18], [20, -18], [0, 3], [-15, 22], [15, 22]])
+"""Landmarks of an upright face about its centre, in the order of `detection.LANDMARKS`."""
+PROFILE_XY = np.array([[8.0, -18], [9, -18], [20, 3], [9, 22], [10, 22]])
+
+
+def turned(points_xy, radians):
+    """Turn points about the origin, clockwise as seen, where y grows downwards."""
+    cosine, sine = np.cos(radians), np.sin(radians)
+    return points_xy @ np.array([[cosine, sine], [-sine, cosine]])
+
+
+@given(st.floats(-3.1, 3.1), st.floats(0.1, 50), st.floats(-500, 500))
+def test_the_tilt_of_a_face_is_known_whatever_its_size_and_place(radians, scale, away):
+    for landmarks in (UPRIGHT_XY, PROFILE_XY):
+        assert tilt_of(turned(landmarks, radians) * scale + away) == pytest.approx(radians, abs=0.03)
+    assert tilt_of(turned(UPRIGHT_XY, radians) * scale + away) == pytest.approx(radians, abs=1e-6)
+
+
+def waves(x, y):
+    """Return a smooth picture, (..., 3) in 0-255, at points of it."""
+    return 128 + 40 * np.stack([np.sin(x / 9 + y / 17), np.cos(x / 13 - y / 8), np.sin(y / 11)], axis=-1)
+
+
+@given(st.floats(-3.1, 3.1), st.floats(40, 160), st.integers(16, 64), st.floats(-0.2, 0.3))
+@settings(max_examples=40, deadline=None)
+def test_a_level_crop_is_the_picture_on_a_turned_grid(radians, side, size, margin):
+    x, y = np.meshgrid(np.arange(400) + 0.5, np.arange(400) + 0.5)
+    image = np.rint(waves(x, y)).astype(np.uint8)
+    preprocessing = Preprocessing(input_size=size, crop_margin=margin, alignment="level")
+    box = np.array([190 - side / 2, 200 - side / 2.5, 190 + side / 2, 200 + side / 2.5])
+    crop = crop_face(image, preprocessing, box, turned(UPRIGHT_XY, radians) + 200)
+    places = ((np.arange(size) + 0.5) / size - 0.5) * side * (1 + margin)
+    grid = turned(np.stack(np.meshgrid(places, places), axis=-1), radians)
+    expected = waves(grid[..., 0] + 190, grid[..., 1] + 200)
+    # What an upright crop of the same step loses of these waves by its filter, plus rounding.
+    step = max(side * (1 + margin) / size, 1)
+    assert np.abs(crop - expected).max() <= 1.5 + 40 * (step / 8) ** 2 / 6
+
+
+def test_a_level_crop_is_as_smooth_as_an_upright_one():
+    image, box = picture(300, 300), np.array([50.0, 50, 250, 250])
+    preprocessing = Preprocessing(input_size=48, alignment="level")
+    upright = crop_face(image, preprocessing, box).std()
+    for degrees in (1, 20, 45, 80, 90, 170):
+        assert crop_face(image, preprocessing, box, turned(UPRIGHT_XY, np.radians(degrees)) + 150).std() == (
+            pytest.approx(upright, rel=0.15)
+        )
+
+
+def test_a_mirrored_face_has_the_mirrored_crop():
+    image, preprocessing = picture(120, 140), Preprocessing(input_size=32, alignment="level")
+    box, landmarks = np.array([30.0, 20, 90, 100]), turned(UPRIGHT_XY, 0.4) + 60
+    mirrored_landmarks = (landmarks * [-1, 1] + [140, 0])[[1, 0, 2, 4, 3]]
+    mirrored = crop_face(image[:, ::-1], preprocessing, np.array([50.0, 20, 110, 100]), mirrored_landmarks)
+    assert np.abs(mirrored[:, ::-1].astype(int) - crop_face(image, preprocessing, box, landmarks)).max() <= 1
+
+
+def test_without_landmarks_or_where_none_is_wanted_a_crop_is_upright():
+    image, box = picture(120, 140), np.array([30.0, 20, 90, 100])
+    level, plain = (Preprocessing(input_size=32, alignment=alignment) for alignment in ("level", "none"))
+    upright = crop_face(image, plain, box)
+    assert np.array_equal(crop_face(image, level, box), upright)
+    assert np.array_equal(crop_face(image, level, box, np.full((5, 2), np.nan)), upright)
+    assert np.array_equal(crop_face(image, level, box, UPRIGHT_XY + 60), upright)
+    assert np.array_equal(crop_face(image, plain, box, turned(UPRIGHT_XY, 0.4) + 60), upright)
+    assert not np.array_equal(crop_face(image, level, box, turned(UPRIGHT_XY, 0.4) + 60), upright)
+
+
+def test_a_level_crop_beyond_the_picture_repeats_its_edge():
+    image = picture(40, 40)
+    landmarks = turned(UPRIGHT_XY, 0.7) + 110
+    crop = crop_face(
+        image, Preprocessing(input_size=16, alignment="level"), np.array([100, 100, 120, 120]), landmarks
+    )
+    assert (crop == image[-1, -1]).all()

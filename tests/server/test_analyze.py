@@ -79,7 +79,7 @@ def test_of_too_many_faces_the_surest_are_answered_for_and_a_note_says_so(settin
         def __init__(self, **options):
             self.options = options
 
-        def detect(self, image_rgb):
+        def detect(self, image_rgb, *, looks_again=True):
             boxes = np.array([[0, 0, 20, 20], [5, 5, 30, 30], [9, 9, 39, 39]], np.float32)
             return Faces(boxes, np.zeros((3, 5, 2)), np.array([0.9, 0.8, 0.7], np.float32))
 

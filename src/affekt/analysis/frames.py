@@ -32,6 +32,8 @@ Picture = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | 
 PIXELS_AT_ONCE = Budget(150e6)
 """Pixels of files that are decoded and searched at a time, at some ten bytes each, however many cores there are."""
 ALL_FACES = FaceChoice()
+SECOND_LOOK_EVERY_S = 1.0
+"""Of a video's frames only one in so many seconds is looked at again: where nobody is, that costs three more looks."""
 LANDMARKS_SHAPE = (len(LANDMARKS), 2)
 PATH = (str, os.PathLike)
 ENCODED = (bytes, bytearray, memoryview)
@@ -60,6 +62,8 @@ class Frame:
     """How much of its input has been seen with this, 0-1; 0 until the end where nobody knows how long it is."""
     detects: bool = True
     """Whether faces are looked for; where not, those of the frames before are followed."""
+    looks_again: bool = True
+    """Whether a second look follows where the first finds nobody."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,12 +157,16 @@ def _video_frames(name: str, options: AnalyzerOptions, stop: Event) -> Iterator[
     stop.clear()
     try:
         with closing(read_frames(name, every_s=options.every_s)) as frames:
+            next_look_s = 0.0
             for place, frame in enumerate(frames):
                 if stop.is_set() or frame.time_s >= options.stop_after_s:
                     break
                 share = min(1.0, frame.time_s / min(frame.length_s, options.stop_after_s))
                 detects = place % options.detect_every == 0
-                yield Frame(name, frame, frame.number, frame.time_s, ends=False, share=share, detects=detects)
+                if looks_again := detects and frame.time_s >= next_look_s:
+                    next_look_s = frame.time_s + SECOND_LOOK_EVERY_S
+                looks = {"detects": detects, "looks_again": looks_again}
+                yield Frame(name, frame, frame.number, frame.time_s, ends=False, share=share, **looks)
     except PictureError as error:
         yield Frame(name, problem=str(error).removeprefix(f"{name}: "))
     else:
@@ -219,11 +227,11 @@ def _detected(
         return replace(nobody, crops=whole, **where, trust=trust_of(image_rgb, **where))
     if not frame.detects:
         return replace(nobody, followed_in=image_rgb)
-    found = detector.detect(image_rgb)
+    found = detector.detect(image_rgb, looks_again=frame.looks_again)
     kept = choice.kept(found)
     left_out, found = len(found) - len(kept), found[kept]
-    crops = crop_faces(image_rgb, found.box_xyxy, preprocessing)
     where = {"box_xyxy": found.box_xyxy, "landmarks_xy": found.landmarks_xy}
+    crops = crop_faces(image_rgb, **where, preprocessing=preprocessing)
     is_level = preprocessing.alignment == "level"
     trust = trust_of(image_rgb, **where, score=found.score, is_level=is_level)
     return replace(nobody, crops=crops, **where, score=found.score, trust=trust, left_out=left_out)
@@ -236,12 +244,12 @@ def number_people(detected: Iterator[DetectedFaces], preprocessing: Preprocessin
         time_s = faces.frame.time_s
         if faces.followed_in is not None and time_s is not None:
             boxes, track = tracker.follow(time_s)
-            where = {"box_xyxy": boxes, "landmarks_xy": _moved_with(boxes, track, newest), "track": track}
-            crops = crop_faces(faces.followed_in, boxes, preprocessing)
+            where = {"box_xyxy": boxes, "landmarks_xy": _moved_with(boxes, track, newest)}
+            crops = crop_faces(faces.followed_in, **where, preprocessing=preprocessing)
             score = np.full(len(boxes), np.nan, np.float32)
             is_level = preprocessing.alignment == "level"
-            trust = trust_of(faces.followed_in, boxes, where["landmarks_xy"], score, is_level=is_level)
-            faces = replace(faces, crops=crops, score=score, **where, trust=trust, followed_in=None)
+            trust = trust_of(faces.followed_in, **where, score=score, is_level=is_level)
+            faces = replace(faces, crops=crops, score=score, **where, track=track, trust=trust, followed_in=None)
         elif time_s is not None:
             faces = newest = replace(faces, track=tracker.update(faces.box_xyxy, time_s))
         if faces.frame.ends:
@@ -258,9 +266,12 @@ def _moved_with(box_xyxy: np.ndarray, track: np.ndarray, newest: DetectedFaces |
     return newest.landmarks_xy[places] + (moved[:, None, :2] + moved[:, None, 2:]) / 2
 
 
-def crop_faces(image_rgb: np.ndarray, box_xyxy: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
-    """Cut (faces, 4) boxes out of a picture; return (faces, input_size, input_size, channels) uint8."""
-    size, crops = preprocessing.input_size, [crop_face(image_rgb, preprocessing, box) for box in box_xyxy]
+def crop_faces(
+    image_rgb: np.ndarray, box_xyxy: np.ndarray, landmarks_xy: np.ndarray, preprocessing: Preprocessing
+) -> np.ndarray:
+    """Cut (faces, 4) boxes with (faces, 5, 2) landmarks out; return (faces, input_size, input_size, channels) uint8."""
+    faces = zip(box_xyxy, landmarks_xy, strict=True)
+    size, crops = preprocessing.input_size, [crop_face(image_rgb, preprocessing, *face) for face in faces]
     return np.array(crops, np.uint8).reshape(-1, size, size, preprocessing.channels)
 
 

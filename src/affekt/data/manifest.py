@@ -10,6 +10,7 @@
 | valence, arousal | float | in [-1, 1], null if unknown |
 | valence_arousal_origin | text | `rated` by people, `projected` from votes, `predicted`, `synthetic`; null for none |
 | box_xyxy | 4 floats | the face in pixels, with an area; null says the whole picture is the face |
+| landmarks_xy | 5 x 2 floats | eyes, nose, corners of the mouth in pixels, as YuNet gives them; null if unknown |
 | subject | text | the person, where known |
 | pixel_sha256 | text | hash of the decoded pixels |
 
@@ -45,6 +46,7 @@ SCHEMA: dict[str, pl.DataType] = {
     "arousal": pl.Float32(),
     "valence_arousal_origin": pl.String(),
     "box_xyxy": pl.Array(pl.Float32, 4),
+    "landmarks_xy": pl.Array(pl.Float32, (5, 2)),
     "subject": pl.String(),
     "pixel_sha256": pl.String(),
 }
@@ -167,7 +169,8 @@ def read_manifest(data: str | Path | pl.DataFrame | pl.LazyFrame, *, with_wrong_
 
     Returns:
         One row per face, with the columns of `affekt.data.manifest.SCHEMA` and then the group attributes. `votes` holds
-        a number for each label, 1 together, `box_xyxy` holds 4 numbers in pixels; what is unknown is null.
+        a number for each label, 1 together, `box_xyxy` holds 4 numbers in pixels, `landmarks_xy` five points; what is
+        unknown is null.
 
     Raises:
         ConfigError: it is neither a path nor a frame.

@@ -7,7 +7,7 @@ to the face, so that a corruption means the same in a portrait and in a crowd.
 import io
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -31,6 +31,8 @@ class Face:
     """(height, width, 3) uint8."""
     box_xyxy: np.ndarray
     """(4,) pixels."""
+    landmarks_xy: np.ndarray | None = None
+    """(5, 2) pixels, where they are known."""
 
     @property
     def side(self) -> float:
@@ -47,27 +49,28 @@ def few_pixels(face: Face, _: np.random.Generator, *, side: int) -> Face:
     factor = min(1.0, side / face.side)
     height, width = (max(1, round(length * factor)) for length in face.image_rgb.shape[:2])
     small = Image.fromarray(face.image_rgb).resize((width, height), Image.Resampling.BILINEAR)
-    scale = np.array([width / face.image_rgb.shape[1], height / face.image_rgb.shape[0]] * 2)
-    return Face(np.asarray(small), face.box_xyxy * scale)
+    scale = np.array([width / face.image_rgb.shape[1], height / face.image_rgb.shape[0]])
+    landmarks = None if face.landmarks_xy is None else face.landmarks_xy * scale
+    return Face(np.asarray(small), face.box_xyxy * np.tile(scale, 2), landmarks)
 
 
 def compressed(face: Face, _: np.random.Generator, *, quality: int) -> Face:
     """Write and read the picture as JPEG at libjpeg's quality."""
     stream = io.BytesIO()
     Image.fromarray(face.image_rgb).save(stream, "JPEG", quality=quality)
-    return Face(np.asarray(Image.open(stream).convert("RGB")), face.box_xyxy)
+    return replace(face, image_rgb=np.asarray(Image.open(stream).convert("RGB")))
 
 
 def blurred(face: Face, _: np.random.Generator, *, sigma: float) -> Face:
     """Blur by a Gaussian whose standard deviation is `sigma` of the face's side."""
     blur = ImageFilter.GaussianBlur(sigma * face.side)
-    return Face(np.asarray(Image.fromarray(face.image_rgb).filter(blur)), face.box_xyxy)
+    return replace(face, image_rgb=np.asarray(Image.fromarray(face.image_rgb).filter(blur)))
 
 
 def lit(face: Face, _: np.random.Generator, *, gamma: float = 1.0, contrast: float = 1.0) -> Face:
     """Raise brightness to the power `gamma`, and multiply its distance from the middle by `contrast`."""
     light = (face.image_rgb / 255) ** gamma
-    return Face(np.rint(255 * (0.5 + contrast * (light - 0.5))).astype(np.uint8), face.box_xyxy)
+    return replace(face, image_rgb=np.rint(255 * (0.5 + contrast * (light - 0.5))).astype(np.uint8))
 
 
 def misplaced(face: Face, rng: np.random.Generator, *, shift: float = 0.0, scale: float = 1.0) -> Face:
@@ -76,7 +79,7 @@ def misplaced(face: Face, rng: np.random.Generator, *, shift: float = 0.0, scale
     left, top, right, bottom = face.box_xyxy
     centre = np.array([left + right, top + bottom]) / 2 + shift * face.side * np.array([np.cos(angle), np.sin(angle)])
     half = scale * np.array([right - left, bottom - top]) / 2
-    return Face(face.image_rgb, np.concatenate([centre - half, centre + half]))
+    return replace(face, box_xyxy=np.concatenate([centre - half, centre + half]))
 
 
 def covered(face: Face, _: np.random.Generator, *, top: float, bottom: float) -> Face:
@@ -96,7 +99,7 @@ def _painted(face: Face, left: float, top: float, right: float, bottom: float) -
     rows = slice(max(0, round(y0 + top * (y1 - y0))), max(0, round(y0 + bottom * (y1 - y0))))
     image_rgb = face.image_rgb.copy()
     image_rgb[rows, columns] = 128
-    return Face(image_rgb, face.box_xyxy)
+    return replace(face, image_rgb=image_rgb)
 
 
 CORRUPTIONS: dict[str, Corruption] = {
@@ -125,20 +128,23 @@ def corrupted(rows: pl.DataFrame, corruption: Corruption, *, seed: int = 0, name
 
     The seed decides directions and places; a row meets the same ones in every corruption.
     """
-    images, boxes = [], []
+    images, boxes, landmarks = [], [], []
     numbered = enumerate(progress_bar(rows.iter_rows(named=True), total=rows.height, description=name, unit="face"))
     for number, row in numbered:
         image_rgb = read_row_rgb(row)
         height, width = image_rgb.shape[:2]
         box_xyxy = np.asarray(row["box_xyxy"] if row["box_xyxy"] is not None else (0, 0, width, height), np.float64)
-        face = corruption(Face(image_rgb, box_xyxy), np.random.default_rng((seed, number)))
+        known = None if row["landmarks_xy"] is None else np.asarray(row["landmarks_xy"], np.float64)
+        face = corruption(Face(image_rgb, box_xyxy, known), np.random.default_rng((seed, number)))
         images.append(encode_png(face.image_rgb))
         height, width = face.image_rgb.shape[:2]
         is_whole = np.allclose(face.box_xyxy, (0, 0, width, height), atol=0.5)
         # A picture without a box is cut otherwise than with one around all of it: only a corruption may change that.
         boxes.append(None if row["box_xyxy"] is None and is_whole else face.box_xyxy.tolist())
-    changed = {"image": pl.Series(images), "box_xyxy": pl.Series(boxes, dtype=SCHEMA["box_xyxy"]), "path": pl.lit(None)}
-    return to_manifest(rows.with_columns(**changed))
+        landmarks.append(None if face.landmarks_xy is None else face.landmarks_xy.tolist())
+    found = {"box_xyxy": boxes, "landmarks_xy": landmarks}
+    changed = {name: pl.Series(values, dtype=SCHEMA[name]) for name, values in found.items()}
+    return to_manifest(rows.with_columns(**changed, image=pl.Series(images), path=pl.lit(None)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,7 @@ Wu, Peng and Yu (2023), "YuNet: A Tiny
 Millisecond-level Face Detector", Machine Intelligence Research 20, 656-665.
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from PIL import Image
 
 from affekt.errors import ConfigError, needs_extra
 from affekt.faces.detector_file import yunet_path
+from affekt.faces.preprocessing import tilt_of
+from affekt.faces.views import View, whole_view
 
 STRIDES = (8, 16, 32)
 """Pixels between the anchors of YuNet's three scales."""
@@ -20,6 +23,19 @@ LANDMARKS = ("right_eye", "left_eye", "nose", "mouth_right", "mouth_left")
 """Order of the landmarks; right and left are the person's own."""
 OVERLAP = 0.3
 """Of two boxes that overlap by more than this (intersection over union) the surer stays, of the cascade the larger."""
+SECOND_THRESHOLD = 0.8
+"""Least score of a face that is found at the second look only: eight views have eight chances to see one in nothing."""
+SURELY_UPRIGHT = 0.915
+"""Faces that hang upside down, or lie, have scores below this."""
+LEAST_TILT_RADIANS = math.radians(12)
+"""Faces that seem turned by less, and are sure, are not looked at closely."""
+LEAST_SIDE = 24
+"""Nor are faces of fewer pixels in the shrunk picture."""
+VIEW_PIXELS, VIEW_SIDES = 80, 1.8
+"""Side of a close view: in its own pixels, at most, and in sides of the face."""
+CLOSE_THRESHOLD = 0.5
+EIGHTHS_RADIANS = tuple(eighths * math.pi / 4 for eighths in range(8))
+NEARBY_RADIANS = tuple(map(math.radians, (-20, 0, 20)))
 CASCADE_LONGEST_SIDE = 480
 """Larger pictures are shrunk to this many pixels for the cascade: its cost grows with their area."""
 CASCADE_SMALLEST_FACE = 24
@@ -68,16 +84,67 @@ class FaceDetector:
         self._session = onnxruntime.InferenceSession(path or yunet_path(), options, providers=["CPUExecutionProvider"])
         self.longest_side, self.score_threshold = longest_side, score_threshold
 
-    def detect(self, image_rgb: np.ndarray) -> Faces:
-        """Find the faces of a (height, width, 3) uint8 picture."""
-        height, width = image_rgb.shape[:2]
-        shrunk = _shrunk(image_rgb, min(1.0, self.longest_side / max(height, width)))
-        faces = self._detect_as_it_is(shrunk)
-        # Rounding to whole pixels stretches the two axes a little differently.
-        back = np.array([width / shrunk.shape[1], height / shrunk.shape[0]], dtype=np.float32)
-        return Faces(faces.box_xyxy * np.tile(back, 2), faces.landmarks_xy * back, faces.score)
+    def detect(self, image_rgb: np.ndarray, *, looks_again: bool = True) -> Faces:
+        """Find the faces of a (height, width, 3) uint8 picture.
 
-    def _detect_as_it_is(self, image_rgb: np.ndarray) -> Faces:
+        Where the first look finds none, a second one follows, at half the size and turned by each eighth of a full
+        turn: for faces that fill the picture, lie or hang upside down. It costs three times as much as the first.
+        Landmarks of a face that is turned far are drawn towards an upright face; so each face that may be turned is
+        looked at closely, in small views of all turns. Its box has the sides that it would have upright.
+        """
+        shrunk = self._shrunk_once(image_rgb)
+        faces = self._detect_as_it_is(shrunk, self.score_threshold)
+        if not len(faces) and looks_again:
+            faces = self._second_look(shrunk)
+        if any(may_be_turned := [_may_be_turned(faces, face) for face in range(len(faces))]):
+            each = [faces[np.array([face])] for face in range(len(faces))]
+            turned = zip(each, may_be_turned, strict=True)
+            faces = _surest([self._seen_closely(shrunk, face) if maybe else face for face, maybe in turned])
+        return _stretched(faces, shrunk.shape, image_rgb.shape)
+
+    def first_look(self, image_rgb: np.ndarray) -> Faces:
+        """Return what YuNet finds by itself, at one look."""
+        shrunk = self._shrunk_once(image_rgb)
+        return _stretched(self._detect_as_it_is(shrunk, self.score_threshold), shrunk.shape, image_rgb.shape)
+
+    def _shrunk_once(self, image_rgb: np.ndarray) -> np.ndarray:
+        return _shrunk(image_rgb, min(1.0, self.longest_side / max(image_rgb.shape[:2])))
+
+    def _second_look(self, image_rgb: np.ndarray) -> Faces:
+        half, threshold = _shrunk(image_rgb, 0.5), max(self.score_threshold, SECOND_THRESHOLD)
+        views = [whole_view(half.shape, eighths) for eighths in range(8)]
+        found = [_in_picture(self._detect_as_it_is(view.pixels(half), threshold), view) for view in views]
+        return _stretched(_surest(found), half.shape, image_rgb.shape)
+
+    def _seen_closely(self, image_rgb: np.ndarray, face: Faces) -> Faces:
+        """Return one face as it is seen in the view in which it stands most upright; as it was where that is this."""
+        turned = self._surest_of_views(image_rgb, face, EIGHTHS_RADIANS)
+        if turned is None or abs(tilt_of(turned.landmarks_xy[0])) <= LEAST_TILT_RADIANS:
+            return face
+        return self._surest_of_views(image_rgb, turned, NEARBY_RADIANS) or turned
+
+    def _surest_of_views(self, image_rgb: np.ndarray, face: Faces, turns_radians: tuple[float, ...]) -> Faces | None:
+        """Look at a face in views that are turned by so much from its tilt, side by side in one picture."""
+        left, top, right, bottom = face.box_xyxy[0].astype(float)
+        side = max(right - left, bottom - top)
+        pixels = min(VIEW_PIXELS, math.ceil(VIEW_SIDES * side))
+        small = _shrunk(image_rgb, min(1.0, pixels / (VIEW_SIDES * side)))
+        by = np.array([small.shape[1] / image_rgb.shape[1], small.shape[0] / image_rgb.shape[0]])
+        centre = ((left + right) / 2 * by[0], (top + bottom) / 2 * by[1])
+        step, tilt_radians = VIEW_SIDES * side * by.mean() / pixels, tilt_of(face.landmarks_xy[0])
+        views = [View(centre, tilt_radians + turn, step, pixels, pixels) for turn in turns_radians]
+        found = self._detect_as_it_is(np.concatenate([view.pixels(small) for view in views], axis=1), CLOSE_THRESHOLD)
+        for place in range(len(found)):  # the surest first
+            middle = (found.box_xyxy[place, :2] + found.box_xyxy[place, 2:]) / 2
+            number = min(int(middle[0] // pixels), len(views) - 1)
+            if np.hypot(*(middle - [(number + 0.5) * pixels, pixels / 2])) <= pixels / 4:
+                seen = found[np.array([place])]
+                moved = np.array([number * pixels, 0], np.float32)
+                seen = Faces(seen.box_xyxy - np.tile(moved, 2), seen.landmarks_xy - moved, seen.score)
+                return _stretched(_in_picture(seen, views[number]), small.shape, image_rgb.shape)
+        return None
+
+    def _detect_as_it_is(self, image_rgb: np.ndarray, score_threshold: float) -> Faces:
         height, width = image_rgb.shape[:2]
         largest = max(STRIDES)
         padded = np.zeros((1, 3, -(-height // largest) * largest, -(-width // largest) * largest), dtype=np.uint8)
@@ -90,10 +157,39 @@ class FaceDetector:
         for stride in STRIDES:
             parts = {part: np.asarray(named[f"{part}_{stride}"])[0] for part in ("cls", "obj", "bbox", "kps")}
             columns = padded.shape[3] // stride
-            scales.append(decode(**parts, stride=stride, columns=columns, score_threshold=self.score_threshold))
-        fields = zip(*((one.box_xyxy, one.landmarks_xy, one.score) for one in scales), strict=True)
-        faces = Faces(*map(np.concatenate, fields))
-        return faces[without_overlaps(faces.box_xyxy, faces.score)]
+            scales.append(decode(**parts, stride=stride, columns=columns, score_threshold=score_threshold))
+        return _surest(scales)
+
+
+def _surest(found: list[Faces]) -> Faces:
+    """Return the faces of several looks at one picture as one, the surest of those that overlap."""
+    fields = zip(*((one.box_xyxy, one.landmarks_xy, one.score) for one in found), strict=True)
+    faces = Faces(*map(np.concatenate, fields))
+    return faces[without_overlaps(faces.box_xyxy, faces.score)]
+
+
+def _stretched(faces: Faces, shape: tuple[int, ...], to_shape: tuple[int, ...]) -> Faces:
+    """Return faces of a resized picture, (height, width), in pixels of the other one."""
+    # Rounding to whole pixels stretches the two axes a little differently.
+    by = np.array([to_shape[1] / shape[1], to_shape[0] / shape[0]], dtype=np.float32)
+    return Faces(faces.box_xyxy * np.tile(by, 2), faces.landmarks_xy * by, faces.score)
+
+
+def _may_be_turned(faces: Faces, face: int) -> bool:
+    """Return whether a face looks turned, or is less sure than upright ones are, and large enough to be looked at."""
+    side = (faces.box_xyxy[face, 2:] - faces.box_xyxy[face, :2]).max()
+    tilt_radians = tilt_of(faces.landmarks_xy[face])
+    return side >= LEAST_SIDE and (faces.score[face] < SURELY_UPRIGHT or abs(tilt_radians) > LEAST_TILT_RADIANS)
+
+
+def _in_picture(faces: Faces, view: View) -> Faces:
+    """Return faces of a view in pixels of the picture; boxes stay upright there, and keep their sides."""
+    sides = (faces.box_xyxy[:, 2:] - faces.box_xyxy[:, :2]) * view.step
+    if math.floor(view.tilt_radians / (math.pi / 2) + 0.5) % 2:  # it rather lies than stands
+        sides = sides[:, ::-1]
+    centre = view.in_picture((faces.box_xyxy[:, :2] + faces.box_xyxy[:, 2:]) / 2)
+    boxes = np.concatenate([centre - sides / 2, centre + sides / 2], axis=1).astype(np.float32)
+    return Faces(boxes, view.in_picture(faces.landmarks_xy).astype(np.float32), faces.score)
 
 
 def _shrunk(image_rgb: np.ndarray, scale: float) -> np.ndarray:
@@ -156,7 +252,7 @@ class CascadeDetector:
             from skimage.feature import Cascade
         self._cascade = Cascade(lbp_frontal_face_cascade_filename())
 
-    def detect(self, image_rgb: np.ndarray) -> Faces:
+    def detect(self, image_rgb: np.ndarray, *, looks_again: bool = True) -> Faces:  # noqa: ARG002  it looks once
         """Find the faces of a (height, width, 3) uint8 picture, the largest first; landmarks and scores are nan."""
         height, width = image_rgb.shape[:2]
         scale = min(1.0, CASCADE_LONGEST_SIDE / max(height, width))

@@ -3,6 +3,7 @@
 Training, evaluation and every runtime call these functions: no model ever sees pixels scaled or resized in two ways.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,9 @@ from affekt.errors import ConfigError
 
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 """ITU-R BT.601 weights of red, green and blue in grey."""
+ALIGNMENTS = ("none", "level")
+Square = tuple[float, float, float, float]
+"""Left, top, right, bottom, in pixels, fractions allowed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +34,7 @@ class Preprocessing:
     crop_margin: float = 0.0
     """How much the square crop exceeds the longer side of the face box, as a fraction of it."""
     alignment: str = "none"
-    """`none`: the crop is upright in the picture."""
+    """`none`: the crop is upright in the picture; `level`: upright in the face, where its landmarks are known."""
 
     def __post_init__(self) -> None:
         """Refuse values no network input can have."""
@@ -44,39 +48,97 @@ class Preprocessing:
             raise ConfigError(
                 f"expected {self.channels} values in mean and std, got {self.mean} and {self.std}; give one per channel"
             )
-        if self.resize != "triangle" or self.alignment != "none":
+        if self.resize != "triangle" or self.alignment not in ALIGNMENTS:
             raise ConfigError(
-                f"expected resize 'triangle' and alignment 'none', got {self.resize!r} and {self.alignment!r}; "
-                "update affekt to use this model"
+                f"expected resize 'triangle' and alignment 'none' or 'level', got {self.resize!r} and "
+                f"{self.alignment!r}; update affekt to use this model"
             )
 
 
-def crop_face(image_rgb: np.ndarray, preprocessing: Preprocessing, box_xyxy: np.ndarray | None = None) -> np.ndarray:
+def crop_face(
+    image_rgb: np.ndarray,
+    preprocessing: Preprocessing,
+    box_xyxy: np.ndarray | None = None,
+    landmarks_xy: np.ndarray | None = None,
+) -> np.ndarray:
     """Cut the square around a face out of a (height, width, 3) uint8 picture, resized to the network's input size.
 
     The square is centred on the box, in pixels, fractions allowed; what lies beyond the picture repeats its edge.
-    Without a box the whole picture is the face, and is stretched to the square without a margin. The crop is
+    Without a box the whole picture is the face, and is stretched to the square without a margin. Where the network
+    wants level faces, the square is turned by the tilt of the (5, 2) landmarks, in the order of
+    `detection.LANDMARKS`; without them, or where they are nan, it stays upright in the picture. The crop is
     (input_size, input_size, channels) uint8.
     """
     height, width = image_rgb.shape[:2]
     size = preprocessing.input_size
     if box_xyxy is None:
-        left, top, right, bottom = 0.0, 0.0, float(width), float(height)
+        square, tilt_radians = (0.0, 0.0, float(width), float(height)), 0.0
     else:
-        left, top, right, bottom = square_around(np.asarray(box_xyxy, dtype=np.float64), preprocessing.crop_margin)
-    unchanged = (left, top, right, bottom) == (0, 0, width, height) and width == height == size
-    rows, row_weights = triangle_taps(height, top, bottom, size)
-    columns, column_weights = triangle_taps(width, left, right, size)
+        square = square_around(np.asarray(box_xyxy, dtype=np.float64), preprocessing.crop_margin)
+        is_turned = preprocessing.alignment == "level" and landmarks_xy is not None
+        tilt_radians = tilt_of(landmarks_xy) if is_turned else 0.0
+    if tilt_radians:
+        crop = _turned(image_rgb, square, tilt_radians, preprocessing)
+    elif square == (0, 0, width, height) and width == height == size:
+        crop = _in_channels(image_rgb, preprocessing.channels)
+    else:
+        crop = _resized(image_rgb, square, size, preprocessing.channels)
+    return np.clip(np.rint(crop), 0, 255).astype(np.uint8)
+
+
+def tilt_of(landmarks_xy: np.ndarray) -> float:
+    """Return by how many radians a face is turned in the picture, clockwise as seen; 0 where a landmark is nan.
+
+    Its horizontal is the line between the eyes, and between the corners of the mouth, plus what stands at right angles
+    to the line from the eyes down to the mouth: in profile, where the first are short, the second is long.
+    """
+    right_eye, left_eye, _, mouth_right, mouth_left = np.asarray(landmarks_xy, dtype=np.float64)
+    across = left_eye - right_eye + mouth_left - mouth_right
+    down = mouth_left + mouth_right - left_eye - right_eye
+    tilt_radians = math.atan2(across[1] - down[0], across[0] + down[1])
+    return 0.0 if math.isnan(tilt_radians) else tilt_radians
+
+
+def _turned(image_rgb: np.ndarray, square: Square, tilt_radians: float, preprocessing: Preprocessing) -> np.ndarray:
+    """Cut out a square that is turned about its centre, (input_size, input_size, channels) float32.
+
+    The upright square around it is resized first, to pixels of 1/sqrt(2) of the crop's, so that a face costs the same
+    however many pixels it has. Read from there by linear interpolation, the crop is as smooth as an upright one: the
+    variances of two triangle filters add up, and each is half of that of the one filter that cuts upright crops.
+    """
+    size, (left, top, right, bottom) = preprocessing.input_size, square
+    cosine, sine = math.cos(tilt_radians), math.sin(tilt_radians)
+    reach = abs(cosine) + abs(sine)  # sides of the upright square in sides of the turned one
+    around = square_around(np.array(square), reach - 1)
+    wide = math.ceil(math.sqrt(2) * reach * size)
+    pixels = _resized(image_rgb, around, wide, preprocessing.channels)
+    # Centres of the crop's pixels, from the middle of the square, in pixels of the upright one.
+    steps = ((np.arange(size) + 0.5) / size - 0.5) * wide / reach
+    x = (wide - 1) / 2 + steps[None, :] * cosine - steps[:, None] * sine
+    y = (wide - 1) / 2 + steps[None, :] * sine + steps[:, None] * cosine
+    column, row = x.astype(int), y.astype(int)  # never the first half pixel nor the last: none lies beyond
+    right_share, lower_share = ((place - np.floor(place)).astype(np.float32)[..., None] for place in (x, y))
+    upper, lower = (
+        pixels[line, column] * (1 - right_share) + pixels[line, column + 1] * right_share for line in (row, row + 1)
+    )
+    return upper * (1 - lower_share) + lower * lower_share
+
+
+def _in_channels(pixels_rgb: np.ndarray, channels: int) -> np.ndarray:
+    return np.rint(pixels_rgb @ LUMA).astype(np.uint8)[..., None] if channels == 1 else pixels_rgb
+
+
+def _resized(image_rgb: np.ndarray, square: Square, size: int, channels: int) -> np.ndarray:
+    """Resize a part of the picture to (size, size, channels) float32."""
+    left, top, right, bottom = square
+    rows, row_weights = triangle_taps(image_rgb.shape[0], top, bottom, size)
+    columns, column_weights = triangle_taps(image_rgb.shape[1], left, right, size)
     # Only what the filter reaches is touched: a face in a large picture must not cost what the picture does.
     first_row, first_column = rows.min(), columns.min()
-    pixels = image_rgb[first_row : rows.max() + 1, first_column : columns.max() + 1]
-    if preprocessing.channels == 1:
-        pixels = np.rint(pixels @ LUMA).astype(np.uint8)[..., None]
-    if unchanged:
-        return pixels
-    narrow = _resampled(pixels.astype(np.float32), rows - first_row, row_weights)
-    resized = _resampled(narrow.swapaxes(0, 1), columns - first_column, column_weights).swapaxes(0, 1)
-    return np.clip(np.rint(resized), 0, 255).astype(np.uint8)
+    touched = image_rgb[first_row : rows.max() + 1, first_column : columns.max() + 1]
+    pixels = _in_channels(touched, channels).astype(np.float32)
+    narrow = _resampled(pixels, rows - first_row, row_weights)
+    return _resampled(narrow.swapaxes(0, 1), columns - first_column, column_weights).swapaxes(0, 1)
 
 
 def _resampled(lines: np.ndarray, places: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -92,7 +154,7 @@ def _resampled(lines: np.ndarray, places: np.ndarray, weights: np.ndarray) -> np
     return summed
 
 
-def square_around(box_xyxy: np.ndarray, margin: float) -> tuple[float, float, float, float]:
+def square_around(box_xyxy: np.ndarray, margin: float) -> Square:
     """Return left, top, right, bottom of the square around a box, its side (1 + margin) times the box's longer side."""
     left, top, right, bottom = (float(edge) for edge in box_xyxy)
     if not (right > left and bottom > top):

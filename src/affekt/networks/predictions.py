@@ -39,7 +39,7 @@ class Crops:
 
     def __init__(self, rows: pl.DataFrame, preprocessing: Preprocessing) -> None:
         """Keep where the pictures are, not the pictures."""
-        wanted = [name for name in ("path", "image", "source_id", "box_xyxy") if name in rows.columns]
+        wanted = [name for name in ("path", "image", "source_id", "box_xyxy", "landmarks_xy") if name in rows.columns]
         self.rows = rows.select(wanted)
         self.preprocessing = preprocessing
 
@@ -54,7 +54,7 @@ class Crops:
         """
         row = self.rows.row(index, named=True)
         try:
-            return crop_face(read_row_rgb(row), self.preprocessing, row["box_xyxy"])
+            return crop_face(read_row_rgb(row), self.preprocessing, row["box_xyxy"], row.get("landmarks_xy"))
         except PictureError as error:
             raise DataError(f"{error}; list all such pictures with: affekt data check") from error
         except ConfigError as error:

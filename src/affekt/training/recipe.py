@@ -35,6 +35,8 @@ class NetworkOptions:
     """Standard deviation of each channel."""
     crop_margin: float = 0.0
     """How much the square crop exceeds the longer side of the face box, as a fraction of it."""
+    alignment: Literal["none", "level"] = "level"
+    """`level`: the crop is turned by the tilt of the face, where the manifest has its landmarks; `none`: it is not."""
 
     def __post_init__(self) -> None:
         require_positive(self, "hidden_units", "input_size")
@@ -60,6 +62,7 @@ class NetworkOptions:
             mean=self.mean,
             std=self.std,
             crop_margin=self.crop_margin,
+            alignment=self.alignment,
         )
 
 

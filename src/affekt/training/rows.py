@@ -131,7 +131,7 @@ def rows_digest(training: pl.DataFrame, validation: pl.DataFrame) -> str:
     for side in (training, validation):
         plain = side.select(
             *("source", "source_id", "pixel_sha256", "emotion", "valence", "arousal"),
-            pl.col("box_xyxy", "votes").arr.to_list(),
+            pl.col("box_xyxy", "landmarks_xy", "votes").arr.to_list(),
         )
         digest.update(plain.write_json().encode())
     return digest.hexdigest()

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from affekt.data.importers import engine
-from affekt.data.importers.engine import ImportOptions, found_box, import_dataset, run_in_processes
+from affekt.data.importers.engine import ImportOptions, found_face, import_dataset, run_in_processes
 from affekt.data.importers.listing import NO_FACE, Listing
 from affekt.data.manifest import encode_png, pixel_sha256, read_manifest
 from affekt.errors import ConfigError, DataError, ModelError
@@ -318,7 +318,7 @@ class Finder:
 
     def detect(self, image_rgb):
         boxes = self.boxes if image_rgb.any() else self.boxes[:0]
-        return Faces(boxes, np.zeros((len(boxes), 5, 2), np.float32), np.ones(len(boxes), np.float32))
+        return Faces(boxes, boxes[:, None, :2].repeat(5, axis=1), np.ones(len(boxes), np.float32))
 
 
 @pytest.fixture
@@ -337,12 +337,14 @@ def finds(monkeypatch):
 )
 def test_the_largest_face_or_the_one_on_the_given_box(finds, given, expected):
     finds(SMALL, LARGE)
-    assert found_box(np.ones((100, 100, 3), np.uint8), given) == expected
+    box, landmarks = found_face(np.ones((100, 100, 3), np.uint8), given)
+    assert box == expected
+    assert landmarks == (None if expected is None else [expected[:2]] * 5)
 
 
 def test_no_face_is_none(finds):
     finds()
-    assert found_box(np.ones((100, 100, 3), np.uint8), None) is None
+    assert found_face(np.ones((100, 100, 3), np.uint8), None) == (None, None)
 
 
 def faces_of(folder, pictures, **columns):

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from dataclasses import asdict, astuple
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 from affekt.faces.detection import _shrunk, without_overlaps
 from affekt.faces.pictures import read_rgb
 from affekt.faces.preprocessing import Preprocessing, crop_face, normalise
+from affekt.faces.views import View, whole_view
 
 PICTURE = """
   const pictureOf = (encoded, width, height) => ({
@@ -67,25 +69,40 @@ BOXES = [
 ]
 
 
+UPRIGHT_XY = np.array([[-0.2, -0.18], [0.2, -0.18], [0, 0.03], [-0.15, 0.22], [0.15, 0.22]])
+"""Landmarks about the middle of a face, in sides of it."""
+TILTS = [0.3, -0.8, 1.6, 3.0, 0.02, -2.2]
+
+
+def landmarks_of(box, tilt_radians):
+    cosine, sine = np.cos(tilt_radians), np.sin(tilt_radians)
+    return UPRIGHT_XY @ np.array([[cosine, sine], [-sine, cosine]]) * (box[2] - box[0]) + np.array(box[:2])
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("margin", [0.0, 0.35])
-def test_crops_are_pythons_to_the_grey_level(tab, astronaut_rgb, channels, margin):
+@pytest.mark.parametrize("alignment", ["none", "level"])
+def test_crops_are_pythons_to_the_grey_level(tab, astronaut_rgb, channels, margin, alignment):
     preprocessing = Preprocessing(
         input_size=48,
         channels=channels,
         mean=(0.4, 0.5, 0.6)[:channels],
         std=(0.2, 0.25, 0.3)[:channels],
         crop_margin=margin,
+        alignment=alignment,
     )
+    landmarks = [landmarks_of(box, tilt) for box, tilt in zip(BOXES, TILTS, strict=True)]
     body = """
       const { cropFace, normalise } = await import("/compute/preprocessing.js");
-      const [preprocessing, boxes] = given;
-      const crops = boxes.map((box) => cropFace(pictureOf(encoded, width, height), preprocessing, box));
+      const [preprocessing, boxes, landmarks] = given;
+      const faces = boxes.map((boxXyxy, i) => ({ boxXyxy, landmarksXy: landmarks[i] }));
+      const crops = faces.map((face) => cropFace(pictureOf(encoded, width, height), preprocessing, face));
       return [crops.map(list), list(normalise(crops, preprocessing))];
     """
-    fields = {name: getattr(preprocessing, name) for name in ("input_size", "channels", "mean", "std", "crop_margin")}
-    crops, normalised = run(tab, body, astronaut_rgb, fields, BOXES)
-    expected = np.stack([crop_face(astronaut_rgb, preprocessing, np.array(box)) for box in BOXES])
+    points = [face.tolist() for face in landmarks]
+    crops, normalised = run(tab, body, astronaut_rgb, asdict(preprocessing), BOXES, points)
+    faces = zip(BOXES, landmarks, strict=True)
+    expected = np.stack([crop_face(astronaut_rgb, preprocessing, np.array(box), face) for box, face in faces])
     found = np.array(crops, np.uint8).reshape(expected.shape)
     away = np.abs(found.astype(int) - expected.astype(int))
     # Single and double precision may round a tie to either side.
@@ -93,6 +110,28 @@ def test_crops_are_pythons_to_the_grey_level(tab, astronaut_rgb, channels, margi
     assert (away > 0).mean() < 1e-3
     planes = np.array(normalised, np.float32).reshape(normalise(found, preprocessing).shape)
     np.testing.assert_allclose(planes, normalise(found, preprocessing), atol=1e-5)
+
+
+def test_views_are_pythons_to_the_pixel(tab, astronaut_rgb):
+    views = [whole_view((60, 90), eighths) for eighths in range(8)]
+    views += [View((200.3, 100.7), tilt, 1.37, 80, 80) for tilt in TILTS]
+    body = """
+      const { inPicture, seen, wholeView } = await import("/compute/views.js");
+      const plain = given[0].map(([centreXy, tilt, step, width, height]) => ({ centreXy, tilt, step, width, height }));
+      const whole = plain.slice(0, 8).map((_, eighths) => wholeView({ width: 90, height: 60 }, eighths));
+      const picture = pictureOf(encoded, width, height);
+      const shown = [...whole, ...plain.slice(8)].map((view) => list(seen(picture, [view]).pixels));
+      const both = seen(picture, plain.slice(8, 10));
+      return [shown, list(both.pixels), both.width, plain.map((view) => inPicture(view, [12.5, 70]))];
+    """
+    shown, both, wide, points = run(tab, body, astronaut_rgb, [list(astuple(view)) for view in views])
+    for view, pixels in zip(views, shown, strict=True):
+        found = np.array(pixels, np.uint8).reshape(view.height, view.width, 3)
+        # A place at the edge of a pixel may round to either side.
+        assert (found != view.pixels(astronaut_rgb)).any(axis=2).mean() < 1e-3
+    side_by_side = np.concatenate([view.pixels(astronaut_rgb) for view in views[8:10]], axis=1)
+    assert (np.array(both, np.uint8).reshape(-1, wide, 3) != side_by_side).mean() < 1e-3
+    np.testing.assert_allclose(points, [view.in_picture(np.array([12.5, 70])) for view in views], atol=1e-9)
 
 
 def test_overlaps_are_left_out_as_python_leaves_them_out(tab):

@@ -69,6 +69,20 @@ def test_a_dropped_picture_is_read_as_python_reads_it(opened, model, astronaut_r
     assert opened.tab.locator("#headline .word").inner_text() == found["emotion"][0]
 
 
+def turned_by_45_degrees(image_rgb):
+    return np.asarray(Image.fromarray(image_rgb).rotate(45, Image.Resampling.BICUBIC, expand=True))
+
+
+@pytest.mark.parametrize("turned", [np.rot90, lambda image: image[::-1, ::-1], turned_by_45_degrees])
+def test_a_turned_face_is_read_as_python_reads_it(opened, model, astronaut_rgb, turned):
+    # Close to the face, as on a portrait, and so large that its picture is shrunk.
+    portrait = Image.fromarray(astronaut_rgb[30:230, 120:320]).resize((700, 700))
+    picture = np.ascontiguousarray(turned(np.asarray(portrait)))
+    drop(opened, "turned.png", picture)
+    opened.until_told("turned.png: 1 face")
+    assert_as_python_reads_it(table(opened), model, picture)
+
+
 def test_a_picture_dropped_before_the_network_is_there_is_read_once_it_is(visit, astronaut_rgb):
     held = []
 

@@ -40,9 +40,10 @@ if TYPE_CHECKING:
 PICTURES_PER_CHUNK = 256
 """A stop loses at most twice as many opened pictures per process."""
 
-Opened = tuple[str | None, str | None, list[float] | None]
-"""Hash of the pixels or None, why there is none, and the box where the face was looked for."""
-OPENED_SCHEMA = {"pixel_sha256": pl.String(), "problem": pl.String(), "box_xyxy": SCHEMA["box_xyxy"]}
+FOUND = ("box_xyxy", "landmarks_xy")
+Opened = tuple[str | None, str | None, list[float] | None, list[list[float]] | None]
+"""Hash of the pixels or None, why there is none, and the box and landmarks where the face was looked for."""
+OPENED_SCHEMA = {"pixel_sha256": pl.String(), "problem": pl.String(), **{name: SCHEMA[name] for name in FOUND}}
 Result = TypeVar("Result")
 
 _logger = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ def import_dataset(dataset: DataSet, options: ImportOptions) -> ImportReport:
     problems = rows.select(opened["problem"], name=pl.coalesce("path", "source_id")).drop_nulls("problem")
     by_problem = problems.group_by("problem", maintain_order=True).agg("name")
     unreadable = {problem: tuple(names) for problem, names in by_problem.iter_rows()}
-    filled = ["pixel_sha256", "box_xyxy"] if options.faces == "yunet" else ["pixel_sha256"]
+    filled = ["pixel_sha256", *FOUND] if options.faces == "yunet" else ["pixel_sha256"]
     kept = rows.with_columns(opened[filled]).drop_nulls("pixel_sha256")
     if kept.is_empty():
         ledger.remove()
@@ -189,11 +190,11 @@ def open_pictures(sources: list[str | bytes], boxes: list[list[float] | None] | 
         except PictureError as error:
             name = "encoded picture" if isinstance(source, bytes) else source
             # Numbers in brackets, as in "truncated (12 bytes missing)", would make every picture a reason of its own.
-            opened.append((None, re.sub(r"\s*\(.*\)", "", str(error).removeprefix(f"{name}: ")), None))
+            opened.append((None, re.sub(r"\s*\(.*\)", "", str(error).removeprefix(f"{name}: ")), None, None))
             continue
-        box = None if boxes is None else found_box(image_rgb, boxes[place])
+        box, landmarks = (None, None) if boxes is None else found_face(image_rgb, boxes[place])
         found = boxes is None or box is not None
-        opened.append((pixel_sha256(image_rgb), None, box) if found else (None, NO_FACE, None))
+        opened.append((pixel_sha256(image_rgb), None, box, landmarks) if found else (None, NO_FACE, None, None))
     return opened
 
 
@@ -205,21 +206,24 @@ def detector() -> "FaceDetector":
     return FaceDetector()
 
 
-def found_box(image_rgb: np.ndarray, given_xyxy: list[float] | None) -> list[float] | None:
-    """Find the face that a picture's labels are of; None where there is no such face.
+def found_face(
+    image_rgb: np.ndarray, given_xyxy: list[float] | None
+) -> tuple[list[float], list[list[float]]] | tuple[None, None]:
+    """Find box and landmarks of the face that a picture's labels are of; None where there is no such face.
 
     It is the largest face or, where the data set gives a box, the one that overlaps it most (intersection over union).
     """
-    boxes = detector().detect(image_rgb).box_xyxy
+    faces = detector().detect(image_rgb)
+    boxes = faces.box_xyxy
     if not len(boxes):
-        return None
+        return None, None
     fit = _area(boxes)
     if given_xyxy is not None:
         given = np.asarray(given_xyxy)
         shared = _area(np.hstack([np.maximum(boxes[:, :2], given[:2]), np.minimum(boxes[:, 2:], given[2:])]))
         fit = shared / (fit + _area(given) - shared)
     best = int(fit.argmax())
-    return boxes[best].tolist() if fit[best] > 0 else None
+    return (boxes[best].tolist(), faces.landmarks_xy[best].tolist()) if fit[best] > 0 else (None, None)
 
 
 def _area(box_xyxy: np.ndarray) -> np.ndarray:

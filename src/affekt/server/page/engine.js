@@ -41,12 +41,13 @@ export class BrowserEngine {
   /**
    * Find and read the faces of a picture.
    *
-   * @param {{bitmap: ImageBitmap, longestSide: number}} given the bitmap is handed over and closed.
+   * @param {{bitmap: ImageBitmap, longestSide: number, looksAgain?: boolean}} given the bitmap is handed over and closed; a
+   * second look where no face is found follows unless it is unwanted.
    * @returns {Promise<{width: number, height: number, faces: object[], tookMs: number}>} each face with `boxXyxy`,
    * `score`, `probabilities` (one per label, or none) and `point` (valence and arousal, or none).
    */
-  analyse({ bitmap, longestSide }) {
-    return this.#call("analyse", { bitmap, longestSide }, [bitmap]);
+  analyse({ bitmap, longestSide, looksAgain = true }) {
+    return this.#call("analyse", { bitmap, longestSide, looksAgain }, [bitmap]);
   }
 
   #call(call, given, transferred = []) {

@@ -7,17 +7,65 @@ const LUMA = [0.299, 0.587, 0.114].map(Math.fround);
 
 /**
  * Cut the square around a face and resize it to the network's input size; beyond the picture its edge is repeated.
+ * Where the network wants level faces, the square is turned by the face's tilt.
  *
  * @param {import("./shrinking.js").Picture} picture
- * @param {{input_size: number, channels: number, crop_margin: number}} preprocessing as in the model's card.
- * @param {number[]} boxXyxy left, top, right, bottom of the face in pixels.
+ * @param {{input_size: number, channels: number, crop_margin: number, alignment: string}} preprocessing as in the card.
+ * @param {{boxXyxy: number[], landmarksXy: number[][]}} face left, top, right, bottom in pixels, and the detector's five
+ * landmarks.
  * @returns {Uint8Array} (input_size, input_size, channels).
  */
-export function cropFace(picture, preprocessing, boxXyxy) {
-  const [left, top, right, bottom] = squareAround(boxXyxy, preprocessing.crop_margin);
-  const columns = triangleTaps(picture.width, left, right, preprocessing.input_size);
-  const rows = triangleTaps(picture.height, top, bottom, preprocessing.input_size);
-  return resampledDown(resampledAcross(touched(picture, columns, rows, preprocessing.channels), columns), rows);
+export function cropFace(picture, preprocessing, { boxXyxy, landmarksXy }) {
+  const square = squareAround(boxXyxy, preprocessing.crop_margin);
+  const tilt = preprocessing.alignment === "level" ? tiltOf(landmarksXy) : 0;
+  const { input_size: size, channels } = preprocessing;
+  const values = tilt ? turned(picture, square, tilt, size, channels) : resized(picture, square, size, channels);
+  return Uint8Array.from(values, (value) => Math.min(255, Math.max(0, roundHalfEven(value))));
+}
+
+/** By how many radians a face is turned in the picture, clockwise as seen: see `tilt_of` in Python. */
+export function tiltOf([rightEye, leftEye, , mouthRight, mouthLeft]) {
+  const across = [0, 1].map((axis) => leftEye[axis] - rightEye[axis] + mouthLeft[axis] - mouthRight[axis]);
+  const down = [0, 1].map((axis) => mouthLeft[axis] + mouthRight[axis] - leftEye[axis] - rightEye[axis]);
+  return Math.atan2(across[1] - down[0], across[0] + down[1]);
+}
+
+/**
+ * Cut out a square that is turned about its centre: the upright one around it is resized first, to pixels of 1/sqrt(2)
+ * of the crop's, and the crop is read from there by linear interpolation.
+ */
+function turned(picture, square, tilt, size, channels) {
+  const cosine = Math.cos(tilt);
+  const sine = Math.sin(tilt);
+  const reach = Math.abs(cosine) + Math.abs(sine);
+  const wide = Math.ceil(Math.SQRT2 * reach * size);
+  const pixels = resized(picture, squareAround(square, reach - 1), wide, channels);
+  const steps = Array.from({ length: size }, (_, point) => (((point + 0.5) / size - 0.5) * wide) / reach);
+  const out = new Float64Array(size * size * channels);
+  let place = 0;
+  for (const down of steps) {
+    for (const across of steps) {
+      const x = (wide - 1) / 2 + across * cosine - down * sine;
+      const y = (wide - 1) / 2 + across * sine + down * cosine;
+      const [column, row] = [Math.trunc(x), Math.trunc(y)];
+      const [rightShare, lowerShare] = [x - column, y - row];
+      for (let channel = 0; channel < channels; channel++) {
+        const at = (row * wide + column) * channels + channel;
+        const below = at + wide * channels;
+        const upper = pixels[at] * (1 - rightShare) + pixels[at + channels] * rightShare;
+        const lower = pixels[below] * (1 - rightShare) + pixels[below + channels] * rightShare;
+        out[place++] = upper * (1 - lowerShare) + lower * lowerShare;
+      }
+    }
+  }
+  return out;
+}
+
+/** A part of the picture, resized to (size, size, channels), not rounded. */
+function resized(picture, [left, top, right, bottom], size, channels) {
+  const columns = triangleTaps(picture.width, left, right, size);
+  const rows = triangleTaps(picture.height, top, bottom, size);
+  return resampledDown(resampledAcross(touched(picture, columns, rows, channels), columns), rows);
 }
 
 /** The square around a box, its side (1 + margin) times the box's longer side. */
@@ -92,14 +140,14 @@ function resampledAcross({ pixels, width, height, channels, left, top }, columns
 }
 
 function resampledDown({ values, line, top }, rows) {
-  const out = new Uint8Array(rows.length * line);
+  const out = new Float64Array(rows.length * line);
   rows.forEach(({ first, weights }, y) => {
     for (let x = 0; x < line; x++) {
       let sum = 0;
       for (let tap = 0, at = (first - top) * line + x; tap < weights.length; tap++, at += line) {
         sum += values[at] * weights[tap];
       }
-      out[y * line + x] = Math.min(255, Math.max(0, roundHalfEven(sum)));
+      out[y * line + x] = sum;
     }
   });
   return out;

@@ -17,7 +17,7 @@ const PRECISION_BITS = 22;
 /**
  * @param {Picture} picture with 4 channels.
  * @param {number} longestSide pixels of the longer side of what is returned; smaller pictures stay as they are.
- * @returns {Picture} of 4 channels where it stayed, else of 3.
+ * @returns {Picture} of 4 channels too: it may be shrunk again.
  */
 export function shrunk(picture, longestSide) {
   const scale = Math.min(1, longestSide / Math.max(picture.width, picture.height));
@@ -126,7 +126,7 @@ function resampledAcross({ pixels, width, height }, { size, firsts, begins, weig
 
 function resampledDown({ pixels, width }, { size, firsts, begins, weights }) {
   const line = width * 3;
-  const out = new Uint8ClampedArray(size * line);
+  const out = new Uint8ClampedArray(size * width * 4);
   const sums = new Int32Array(line);
   for (let y = 0; y < size; y++) {
     sums.fill(HALF);
@@ -135,7 +135,11 @@ function resampledDown({ pixels, width }, { size, firsts, begins, weights }) {
       const weight = weights[tap];
       for (let x = 0; x < line; x++, at++) sums[x] += Math.imul(pixels[at], weight);
     }
-    for (let x = 0, place = y * line; x < line; x++, place++) out[place] = sums[x] >> PRECISION_BITS;
+    for (let x = 0, place = y * width * 4; x < line; place += 4) {
+      out[place] = sums[x++] >> PRECISION_BITS;
+      out[place + 1] = sums[x++] >> PRECISION_BITS;
+      out[place + 2] = sums[x++] >> PRECISION_BITS;
+    }
   }
-  return { pixels: out, width, height: size, channels: 3 };
+  return { pixels: out, width, height: size, channels: 4 };
 }

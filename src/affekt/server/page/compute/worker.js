@@ -1,7 +1,7 @@
 /** The worker: detector and network, away from the page's own thread. Pixels come in, faces go out, nothing is kept. */
 
 import { reasonOf } from "../answers.js";
-import { detect } from "./detection.js";
+import { FaceDetector } from "./detection.js";
 import { cropFace, normalise } from "./preprocessing.js";
 import { openRuntime } from "./runtime.js";
 
@@ -49,7 +49,8 @@ async function fetched(path) {
 async function openSessions(provider, detectorFile, networkFile) {
   runtime = await openRuntime(provider);
   const options = { executionProviders: [runtime.provider] };
-  detector = await runtime.ort.InferenceSession.create(detectorFile, options);
+  const yunet = await runtime.ort.InferenceSession.create(detectorFile, options);
+  detector = new FaceDetector(runtime.ort, yunet);
   network = await runtime.ort.InferenceSession.create(networkFile, options);
   await classified([new Uint8Array(card.preprocessing.input_size ** 2 * card.preprocessing.channels)]);
 }
@@ -57,14 +58,14 @@ async function openSessions(provider, detectorFile, networkFile) {
 /**
  * Find and classify the faces of a picture.
  *
- * @param {{bitmap: ImageBitmap, longestSide: number}} given
+ * @param {{bitmap: ImageBitmap, longestSide: number, looksAgain: boolean}} given
  * @returns {Promise<{width: number, height: number, faces: object[], tookMs: number}>}
  */
-async function analyse({ bitmap, longestSide }) {
+async function analyse({ bitmap, longestSide, looksAgain }) {
   const startedMs = performance.now();
   const picture = pixelsOf(bitmap);
-  const found = await detect(runtime.ort, detector, picture, longestSide);
-  const crops = found.map(({ boxXyxy }) => cropFace(picture, card.preprocessing, boxXyxy));
+  const found = await detector.detect(picture, longestSide, looksAgain);
+  const crops = found.map((face) => cropFace(picture, card.preprocessing, face));
   const scores = crops.length ? await classified(crops) : [];
   const faces = found.map((face, i) => ({ ...face, ...scores[i] }));
   return { width: picture.width, height: picture.height, faces, tookMs: performance.now() - startedMs };
