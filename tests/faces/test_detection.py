@@ -12,6 +12,7 @@ from PIL import Image
 
 from affekt.errors import ConfigError, MissingExtra
 from affekt.faces.detection import CascadeDetector, FaceDetector, decode, without_overlaps
+from affekt.faces.preprocessing import tilt_of
 
 YUNET = Path(__file__).resolve().parents[2] / ".." / "shared" / "models" / "face_detection_yunet_2026may.onnx"
 needs_yunet = pytest.mark.skipif(not YUNET.is_file(), reason=f"needs shared/models/{YUNET.name} beside the checkout")
@@ -101,6 +102,48 @@ def test_several_faces_and_one_cut_by_the_edge(detector, astronaut):
     assert len(found) == 4
     assert sorted(found.box_xyxy[:, 0].round(-2).tolist())[0] == pytest.approx(100)
     assert (np.diff(found.score) <= 0).all()
+
+
+@needs_yunet
+@pytest.mark.parametrize("degrees", [30, 45, 60, 90, 135, 180, -90])
+def test_a_turned_face_has_the_tilt_place_and_size_that_it_has(detector, astronaut, degrees):
+    upright = detector.detect(astronaut)
+    image = Image.fromarray(astronaut).rotate(degrees, Image.Resampling.BICUBIC, expand=True)
+    (box,), (landmarks,) = (faces := detector.detect(np.asarray(image))).box_xyxy, faces.landmarks_xy
+    turned = np.degrees(tilt_of(upright.landmarks_xy[0])) - degrees  # clockwise as seen
+    assert (np.degrees(tilt_of(landmarks)) - turned + 180) % 360 == pytest.approx(180, abs=8)
+    (expected,) = upright.box_xyxy
+    side = max(expected[2:] - expected[:2])
+    assert max(box[2:] - box[:2]) == pytest.approx(side, rel=0.15)
+    cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    middle = np.array([[cosine, sine], [-sine, cosine]]) @ ((expected[:2] + expected[2:]) / 2 - 256)
+    assert np.linalg.norm((box[:2] + box[2:]) / 2 - middle - np.array(image.size) / 2) < 0.15 * side
+
+
+@needs_yunet
+def test_a_second_look_finds_faces_that_fill_or_lie_and_costs_nothing_where_the_first_finds_one(
+    detector, astronaut, monkeypatch
+):
+    face = np.asarray(Image.fromarray(astronaut[60:180, 165:275]).resize((640, 640)))
+    for picture in (np.rot90(face, 2), np.rot90(face, 3)):
+        assert len(detector.first_look(picture)) == 0
+        assert len(detector.detect(picture, looks_again=False)) == 0
+        assert len(detector.detect(picture)) == 1
+    monkeypatch.setattr(FaceDetector, "_second_look", None)  # which nobody may call
+    assert len(detector.detect(astronaut)) == 1
+
+
+@needs_yunet
+def test_an_upright_face_stays_where_the_first_look_saw_it(detector, astronaut):
+    first, found = detector.first_look(astronaut), detector.detect(astronaut)
+    assert np.array_equal(first.box_xyxy, found.box_xyxy)
+    assert np.array_equal(first.landmarks_xy, found.landmarks_xy)
+
+
+@needs_yunet
+@pytest.mark.parametrize("name", ["coffee", "chelsea", "rocket"])
+def test_nobody_is_seen_where_nobody_is(detector, name):
+    assert len(detector.detect(getattr(skimage.data, name)())) == 0
 
 
 @needs_yunet

@@ -251,7 +251,5 @@ def test_without_landmarks_or_where_none_is_wanted_a_crop_is_upright():
 def test_a_level_crop_beyond_the_picture_repeats_its_edge():
     image = picture(40, 40)
     landmarks = turned(UPRIGHT_XY, 0.7) + 110
-    crop = crop_face(
-        image, Preprocessing(input_size=16, alignment="level"), np.array([100, 100, 120, 120]), landmarks
-    )
+    crop = crop_face(image, Preprocessing(input_size=16, alignment="level"), np.array([100, 100, 120, 120]), landmarks)
     assert (crop == image[-1, -1]).all()

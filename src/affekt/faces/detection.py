@@ -252,7 +252,7 @@ class CascadeDetector:
             from skimage.feature import Cascade
         self._cascade = Cascade(lbp_frontal_face_cascade_filename())
 
-    def detect(self, image_rgb: np.ndarray, *, looks_again: bool = True) -> Faces:  # noqa: ARG002  it looks once
+    def detect(self, image_rgb: np.ndarray, *, looks_again: bool = True) -> Faces:
         """Find the faces of a (height, width, 3) uint8 picture, the largest first; landmarks and scores are nan."""
         height, width = image_rgb.shape[:2]
         scale = min(1.0, CASCADE_LONGEST_SIDE / max(height, width))

@@ -106,7 +106,7 @@ def _turned(image_rgb: np.ndarray, square: Square, tilt_radians: float, preproce
     however many pixels it has. Read from there by linear interpolation, the crop is as smooth as an upright one: the
     variances of two triangle filters add up, and each is half of that of the one filter that cuts upright crops.
     """
-    size, (left, top, right, bottom) = preprocessing.input_size, square
+    size = preprocessing.input_size
     cosine, sine = math.cos(tilt_radians), math.sin(tilt_radians)
     reach = abs(cosine) + abs(sine)  # sides of the upright square in sides of the turned one
     around = square_around(np.array(square), reach - 1)

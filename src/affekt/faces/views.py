@@ -26,12 +26,13 @@ class View:
         return np.array([across, [-across[1], across[0]]])
 
     def pixels(self, image_rgb: np.ndarray) -> np.ndarray:
-        """Return what is seen of a (height, width, 3) picture: the nearest pixel each; beyond it its edge is repeated."""
+        """Return what is seen of a (height, width, 3) picture: the nearest pixel each; its edge goes on beyond it."""
         across, down = self.axes
         steps_x, steps_y = (np.arange(length) - (length - 1) / 2 for length in (self.width, self.height))
+        middles, lengths = self.centre_xy, image_rgb.shape[1::-1]
+        places = (middles[axis] + steps_x * across[axis] + steps_y[:, None] * down[axis] for axis in (0, 1))
         column, row = (
-            np.clip(np.floor(middle + steps_x * across[axis] + steps_y[:, None] * down[axis]), 0, length - 1).astype(int)
-            for axis, (middle, length) in enumerate(zip(self.centre_xy, image_rgb.shape[1::-1], strict=True))
+            np.clip(np.floor(place), 0, length - 1).astype(int) for place, length in zip(places, lengths, strict=True)
         )
         return image_rgb[row, column]
 
