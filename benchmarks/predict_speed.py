@@ -12,7 +12,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ from affekt.analysis.analyzer import FaceDetector as AnalyzersDetector
 from affekt.analysis.prediction_run import write_table
 from affekt.analysis.video import VideoFrame, read_frames
 from affekt.cores import core_count
-from affekt.faces.detection import FaceDetector
+from affekt.faces.detection import FaceDetector, Faces
 from affekt.faces.pictures import read_picture
 from affekt.ledger import Ledger
 
@@ -238,12 +237,15 @@ def _frame_stages_alone(video: Path, options: Options) -> dict[str, float]:
 
 def _later_stages_alone(images: list[np.ndarray], options: Options) -> dict[str, float]:
     analyzer, detector = Analyzer(options.model), FaceDetector()
-    boxes = [detector.detect(image).box_xyxy for image in images]
-    cut = partial(frame_steps.crop_faces, preprocessing=analyzer.session.card.preprocessing)
-    crops = np.concatenate(list(map(cut, images, boxes)))
+    found, preprocessing = [detector.detect(image) for image in images], analyzer.session.card.preprocessing
+
+    def cut(image_rgb: np.ndarray, faces: Faces) -> np.ndarray:
+        return frame_steps.crop_faces(image_rgb, faces.box_xyxy, faces.landmarks_xy, preprocessing)
+
+    crops = np.concatenate(list(map(cut, images, found)))
     return {
         "detect": _alone(lambda: [detector.detect(image) for image in images], len(images)),
-        "crop": _alone(lambda: list(map(cut, images, boxes)), len(images)),
+        "crop": _alone(lambda: list(map(cut, images, found)), len(images)),
         "classify": _alone(lambda: analyzer.session.predict(crops), len(images)),
     }
 

@@ -61,6 +61,7 @@ def main() -> None:
     session, detector = Session(model_folder(options.model), runtime="onnxruntime"), FaceDetector()
     print("| set | angle | pictures | found before | found | right before | right | right upright | same as upright |")
     print("|---|--:|--:|--:|--:|--:|--:|--:|--:|")
+    rows = pl.DataFrame()
     for name in SETS:
         rows = read_manifest(getattr(options, name)).filter(pl.col("split") == "dev", pl.col("box_xyxy").is_not_null())
         rows = rows.filter(pl.col("emotion").is_in(LABELS[:7]))

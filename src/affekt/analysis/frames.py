@@ -165,8 +165,8 @@ def _video_frames(name: str, options: AnalyzerOptions, stop: Event) -> Iterator[
                 detects = place % options.detect_every == 0
                 if looks_again := detects and frame.time_s >= next_look_s:
                     next_look_s = frame.time_s + SECOND_LOOK_EVERY_S
-                looks = {"detects": detects, "looks_again": looks_again}
-                yield Frame(name, frame, frame.number, frame.time_s, ends=False, share=share, **looks)
+                seen = Frame(name, frame, frame.number, frame.time_s, ends=False, share=share)
+                yield replace(seen, detects=detects, looks_again=looks_again)
     except PictureError as error:
         yield Frame(name, problem=str(error).removeprefix(f"{name}: "))
     else:

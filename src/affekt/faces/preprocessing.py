@@ -71,12 +71,11 @@ def crop_face(
     """
     height, width = image_rgb.shape[:2]
     size = preprocessing.input_size
-    if box_xyxy is None:
-        square, tilt_radians = (0.0, 0.0, float(width), float(height)), 0.0
-    else:
+    square, tilt_radians = (0.0, 0.0, float(width), float(height)), 0.0
+    if box_xyxy is not None:
         square = square_around(np.asarray(box_xyxy, dtype=np.float64), preprocessing.crop_margin)
-        is_turned = preprocessing.alignment == "level" and landmarks_xy is not None
-        tilt_radians = tilt_of(landmarks_xy) if is_turned else 0.0
+        if preprocessing.alignment == "level" and landmarks_xy is not None:
+            tilt_radians = tilt_of(landmarks_xy)
     if tilt_radians:
         crop = _turned(image_rgb, square, tilt_radians, preprocessing)
     elif square == (0, 0, width, height) and width == height == size:
