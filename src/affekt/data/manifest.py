@@ -60,13 +60,11 @@ SPLIT_NAMES |= {"training": "train", "valid": "val", "validation": "val", "testi
 
 ORIGINS = ("rated", "projected", "predicted", "synthetic")
 
-
 _BOX = pl.col("box_xyxy")
 _LEFT, _TOP, _RIGHT, _BOTTOM = _EDGES = [_BOX.arr.get(edge) for edge in range(4)]
 _SOUND = pl.all_horizontal(*(edge.is_finite() for edge in _EDGES), _RIGHT > _LEFT, _BOTTOM > _TOP)
 HAS_EMPTY_BOX = _BOX.is_not_null() & ~_SOUND.fill_null(value=False)
 """Whether a row's box is there but has no area, or an edge that is no finite number."""
-
 
 STRUCTURE_RULES: dict[str, pl.Expr] = {
     "exactly one of path and image": pl.col("path").is_null() == pl.col("image").is_null(),
@@ -273,8 +271,8 @@ def read_text_table(path: Path, what: str, instead: str, needed: Iterable[str] =
     """Read a csv file with a header as text: what a cell becomes is decided where its meaning is known.
 
     Semicolons may stand between the cells, as where the comma is the decimal mark. Spaces around names and cells, which
-    Kaggle's tables have, are left out; empty cells are null. Errors say `what` the
-    file should be, as in "a predictions table", and what to do `instead`; the `needed` columns must be there.
+    Kaggle's tables have, are left out; empty cells are null. Errors say `what` the file should be, as in "a predictions
+    table", and what to do `instead`; the `needed` columns must be there.
     """
     _refuse_absent(path, what, instead)
     try:
