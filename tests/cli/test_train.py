@@ -139,7 +139,7 @@ def test_without_a_split_to_evaluate_on_it_says_so_and_advises_an_export(data, t
 
 
 def test_labels_alone_are_learnt_as_the_error_advises(data, tmp_path, capsys):
-    typed = ["affekt-world", "--data", data, "--out", tmp_path / "run", *TINY]
+    typed = ["affekt", "--data", data, "--out", tmp_path / "run", *TINY]
     assert "or learn the expressions alone (--heads expression)" in refused(capsys, *typed)
     main(["train", *map(str, typed), "--heads", "expression"])
     assert read_card(tmp_path / "run").heads == ("expression",)

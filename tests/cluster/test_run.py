@@ -108,7 +108,7 @@ def test_the_end_says_what_was_found_and_what_to_type(inputs, small_model, caplo
 @pytest.mark.parametrize("shard", ["0/3", "4/3", "3", "a/b", "1/3/5", "-1/3"])
 def test_a_shard_that_is_none_is_refused(inputs, small_model, shard):
     with pytest.raises(ConfigError, match=r"expected a shard from 1/N to N/N, as 3/16 .*; type: --shard 1/16"):
-        predict(inputs, shard=shard, out="parts", model=small_model)
+        predict(inputs, shard=shard, out="parts", model=small_model, faces="whole")
 
 
 @pytest.mark.parametrize(

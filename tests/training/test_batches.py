@@ -15,7 +15,7 @@ from affekt.training import batches as batches_module
 from affekt.training.augmentation import augment
 from affekt.training.batches import CropBatches, CropStream, extract_features, in_batches, size_and_augmentation
 from affekt.training.recipe import Augmentation
-from affekt.training.recipes import AFFEKT
+from affekt.training.recipes import AFFEKT_FERPLUS
 
 CPU = torch.device("cpu")
 
@@ -82,7 +82,7 @@ def test_features_at_half_precision_are_kept_in_float32(stream):
 
 
 def test_a_growing_recipe_is_fed_small_pictures_first(stream):
-    recipe = AFFEKT.with_options(input_size=32, start_size=16, resizing_epochs=2)
+    recipe = AFFEKT_FERPLUS.with_options(input_size=32, start_size=16, resizing_epochs=2)
     feed = CropBatches(stream, Preprocessing(input_size=32), CPU)
     sizes = []
     for epoch in range(3):
@@ -164,18 +164,18 @@ def test_batches_in_order():
 
 
 def test_a_recipe_that_does_not_grow_is_whole_from_the_first_epoch():
-    recipe = AFFEKT.with_options(start_size=0, resizing_epochs=0)
+    recipe = AFFEKT_FERPLUS.with_options(start_size=0, resizing_epochs=0)
     assert size_and_augmentation(recipe, 0) == (recipe.network.input_size, recipe.augmentation)
 
 
 def test_the_first_epoch_has_small_pictures_and_flips_alone():
-    size, augmentation = size_and_augmentation(AFFEKT, 0)
-    assert size == AFFEKT.data.start_size
+    size, augmentation = size_and_augmentation(AFFEKT_FERPLUS, 0)
+    assert size == AFFEKT_FERPLUS.data.start_size
     assert augmentation == Augmentation(flip=True)
 
 
 def test_half_way_the_changes_are_half_as_strong():
-    recipe = AFFEKT
+    recipe = AFFEKT_FERPLUS
     size, augmentation = size_and_augmentation(recipe, recipe.data.resizing_epochs // 2)
     assert recipe.data.start_size < size < recipe.network.input_size
     assert augmentation.rotation_degrees == recipe.augmentation.rotation_degrees / 2
@@ -184,7 +184,9 @@ def test_half_way_the_changes_are_half_as_strong():
 
 @given(st.integers(8, 224), st.integers(0, 216), st.integers(0, 30), st.integers(0, 40))
 def test_sides_never_shrink_and_end_at_the_input_size(start_size, more, resizing_epochs, epoch):
-    recipe = AFFEKT.with_options(input_size=start_size + more, start_size=start_size, resizing_epochs=resizing_epochs)
+    recipe = AFFEKT_FERPLUS.with_options(
+        input_size=start_size + more, start_size=start_size, resizing_epochs=resizing_epochs
+    )
     now, next_epoch = size_and_augmentation(recipe, epoch)[0], size_and_augmentation(recipe, epoch + 1)[0]
     assert start_size <= now <= next_epoch <= recipe.network.input_size
     assert size_and_augmentation(recipe, resizing_epochs) == (recipe.network.input_size, recipe.augmentation)
@@ -192,4 +194,4 @@ def test_sides_never_shrink_and_end_at_the_input_size(start_size, more, resizing
 
 def test_a_start_above_the_input_size_is_refused():
     with pytest.raises(ConfigError, match="expected a start_size from 8 to the input_size 48, got 64"):
-        AFFEKT.with_options(start_size=64)
+        AFFEKT_FERPLUS.with_options(start_size=64)
