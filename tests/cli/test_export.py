@@ -15,7 +15,7 @@ def test_int8_without_faces_is_refused_before_anything_is_read(tmp_path, capsys)
     assert not (tmp_path / "out").exists()
 
 
-def test_what_was_lost_is_printed(tmp_path, capsys, monkeypatch):
+def test_what_was_lost_is_printed(small_model, tmp_path, capsys, monkeypatch):
     given = {}
 
     def exported(run, out, **options):
@@ -25,7 +25,7 @@ def test_what_was_lost_is_printed(tmp_path, capsys, monkeypatch):
         return Exported(out, options["precision"], 0.0123, {"accuracy": 0.25, "ccc": -0.1}, "val")
 
     monkeypatch.setattr(model_folder, "write_model_folder", exported)
-    main(["export", str(tmp_path), "--out", str(tmp_path / "out"), "--precision", "fp16", "--force"])
+    main(["export", str(small_model), "--out", str(tmp_path / "out"), "--precision", "fp16", "--force"])
     said = capsys.readouterr().out
     assert "(fp16, 2.5 MB)" in said
     assert "lost against fp32 on the split val: 0.25 points of accuracy" in said
