@@ -25,6 +25,7 @@ def predict(
     faces: FaceFinder = "auto",
     force: bool = False,
     shard: str | None = None,
+    engine: str | None = None,
     options: AnalyzerOptions = USUAL,
     **changes: Unpack[Options],
 ) -> "pl.DataFrame | pl.LazyFrame":
@@ -34,10 +35,8 @@ def predict(
     a table, and the same call, or command, goes on where it was.
 
     Args:
-        paths: Pictures, videos, folders with all below, patterns in quotes, .txt lists, - for a list on standard input;
-            camera:0 until Ctrl-C.
-        out: The table: .csv, .parquet or .jsonl. Without it, Python gets the rows, and the command prints a line
-            per picture on a terminal and csv elsewhere, as `--out -` always does.
+        paths: Pictures, videos, archives, folders, patterns in quotes, .txt lists, - for standard input, camera:0.
+        out: The table: .csv, .parquet or .jsonl. Without it Python gets the rows, and the command prints them.
         draw: A folder for annotated copies: boxes, expressions, and valence and arousal on a small circle.
         timeline: A folder for a picture and a page of each video: each person's scores over time; with a table only.
         csv_safe: Put an apostrophe before names in csv that a spreadsheet would take for formulas.
@@ -45,6 +44,7 @@ def predict(
         faces: Who finds them: YuNet, scikit-image's cascade, `auto` the first that can be had; `whole`: each is a face.
         force: Write over `out` where it is another file than a table of affekt's.
         shard: `3/16` does the third of sixteen shares of the work; `out` is a folder for parts, see `affekt.gather`.
+        engine: `ray`, or a cluster's address: all the work, by the workers of Ray; `out` is a folder, as with `shard`.
         options: How faces are looked for, and what becomes of their scores.
         changes: Single options by name, as of `affekt.AnalyzerOptions`: `min_confidence=0.6, every_s=0.2`.
 
@@ -68,8 +68,9 @@ def predict(
 
     require_known(changes, Options.__annotations__, "affekt.predict", "min_confidence")
     options = replace(options, **changes)
-    if shard is not None:
+    if shard is not None or engine is not None:
         unfit = {"draw": draw, "timeline": timeline, "csv_safe": csv_safe, "force": force}
-        return ClusterRun(paths, out=out, model=model, faces=faces, options=options, **unfit).write(shard)
+        job = ClusterRun(paths, out=out, model=model, faces=faces, options=options, **unfit)
+        return job.write(shard=shard, engine=engine)
     run = PredictionRun(paths, draw=draw, timeline=timeline, model=model, faces=faces, options=options)
     return run.frame() if out is None else run.write(Path(out), csv_safe=csv_safe, force=force)
