@@ -36,12 +36,12 @@ def faces(tmp_path, monkeypatch):
     return "faces"
 
 
-def kill_a_worker():
-    """Kill a process of Ray's that looks at pictures; return whether there was one."""
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+def kill_a_worker(folder):
+    """Kill a process of Ray's that looks at pictures in a folder; return whether there was one."""
+    for process in Path("/proc").glob("[0-9]*"):
         try:
-            if entry.read_bytes().startswith(b"ray::affekt"):
-                os.kill(int(entry.parent.name), signal.SIGKILL)
+            if (process / "cmdline").read_bytes().startswith(b"ray::affekt") and (process / "cwd").samefile(folder):
+                os.kill(int(process.name), signal.SIGKILL)
                 return True
         except OSError:  # it ended meanwhile
             continue
@@ -57,7 +57,7 @@ def test_a_real_cluster_gives_the_rows_of_one_machine_though_a_worker_is_killed(
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as run:
         due_s, was_killed = time.monotonic() + START_AND_WORK_S, False
         while run.poll() is None and time.monotonic() < due_s and not was_killed:
-            was_killed = kill_a_worker()
+            was_killed = kill_a_worker(tmp_path)
             time.sleep(0.05)
         try:
             _, said = run.communicate(timeout=START_AND_WORK_S)

@@ -5,12 +5,9 @@ import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from affekt.errors import ConfigError, DataError, PictureError, needs_extra
-
-if TYPE_CHECKING:
-    from fsspec import AbstractFileSystem
 
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 MOST_BYTES = 200_000_000
@@ -44,7 +41,7 @@ def without_secrets(name: str) -> str:
     return f"{shown}?~{zlib.crc32(query.encode('utf-8', 'surrogateescape')):08x}" if is_asked else shown
 
 
-def filesystem(address: str) -> "tuple[AbstractFileSystem, str]":
+def filesystem(address: str) -> tuple[Any, str]:
     """Return what reads an address, and the address as it calls it.
 
     Raises:

@@ -178,7 +178,8 @@ def _opened_file(name: str) -> Iterator[InputContainer]:
             # FFmpeg decodes the first frames to learn what is in it.
             options = {"max_pixels": str(MAX_FRAME_PIXELS * 9 // 8)}
             source = stack.enter_context(opened(name)) if is_address(name) else _file_for_ffmpeg(name)
-            container = stack.enter_context(av.open(source, metadata_errors="replace", options=options))
+            container = av.open(source, metadata_errors="replace", options=options)
+            stack.enter_context(container)
         except FileNotFoundError:
             raise PictureError("no such file") from None
         except InvalidDataError as error:

@@ -1,5 +1,6 @@
 """Ray: the pieces of a job as tasks of a cluster, which places them, and gives those of lost machines to others."""
 
+import logging
 import os
 import statistics
 import time
@@ -169,7 +170,7 @@ def _cluster(address: str) -> Iterator[Any]:
     place = ("auto" if os.environ.get("RAY_ADDRESS") else "local") if address == "ray" else address
     own: dict[str, Any] = {"num_cpus": core_count(), "include_dashboard": False} if place == "local" else {}
     try:
-        ray.init(address=place, log_to_driver=False, logging_level="error", **own)
+        ray.init(address=place, log_to_driver=False, logging_level=logging.ERROR, **own)
     except Exception as error:  # Ray raises whatever its parts say, and bare exceptions of its own
         ray.shutdown()
         why = str(error).strip().partition("\n")[0]
