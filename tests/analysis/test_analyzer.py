@@ -28,6 +28,8 @@ DARK, LIGHT = np.zeros((40, 40, 3), np.uint8), np.full((40, 40, 3), 255, np.uint
 class TwoFaces:
     """Stands for a detector: the left and the right half of every picture are faces."""
 
+    longest_side = 640
+
     def __init__(self, **options):
         self.options = options
 

@@ -9,11 +9,12 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from affekt.analysis.frames import Frame, bytes_held, detect_faces, each_picture, frames_of, number_people
+from affekt.analysis.frames import Frame, bytes_held, crop_faces, detect_faces, each_picture, frames_of, number_people
 from affekt.analysis.inputs import find_inputs
 from affekt.analysis.options import AnalyzerOptions
 from affekt.errors import ConfigError, DataError
 from affekt.faces.detection import FaceDetector, Faces
+from affekt.faces.pictures import read_rgb
 from affekt.faces.preprocessing import Preprocessing
 
 GREYS = [np.full((48, 64, 3), 8 * number, np.uint8) for number in range(25)]
@@ -106,7 +107,7 @@ class TwoFaces(FaceDetector):
     """Stands for a detector: two faces that go to the right by half of the picture's grey value, in pixels."""
 
     def __init__(self):
-        pass
+        self.longest_side = 640
 
     def detect(self, image_rgb):
         to_the_right = image_rgb[0, 0, 0] / 2
@@ -126,6 +127,53 @@ def test_landmarks_stay_where_they_are_in_the_face_found_or_followed(detect_ever
     for faces in seen:
         offsets = faces.landmarks_xy - faces.box_xyxy[:, None, :2]
         np.testing.assert_allclose(offsets, np.tile(np.arange(10).reshape(1, 5, 2), (2, 1, 1)), atol=1e-4)
+
+
+class SquareFinder(FaceDetector):
+    """Stands for a detector: finds one face, where the picture is light, and remembers how wide each picture was."""
+
+    def __init__(self):
+        self.longest_side, self.widths = 100, []
+
+    def detect(self, image_rgb):
+        self.widths.append(image_rgb.shape[1])
+        rows, columns = np.nonzero(image_rgb[..., 1] > 127)
+        box = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+        return Faces(np.array([box], np.float32), np.full((1, 5, 2), box[:2], np.float32), np.array([0.9], np.float32))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("side", [208, 64, 24])
+def test_a_large_jpeg_is_decoded_small_and_a_small_face_in_it_cut_out_at_the_size_it_needs(orientation, side):
+    left, top, grain = 320, 64, np.random.default_rng(0).integers(0, 100, (side, side, 1))
+    pixels = np.zeros((451, 803, 3), np.uint8)
+    pixels[top : top + side, left : left + side] = 150 + np.repeat(np.repeat(grain, 8, 0), 8, 1)[:side, :side]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=95, subsampling=0, exif=exif)
+    upright = read_rgb(file.getvalue())
+    finder, preprocessing = SquareFinder(), Preprocessing(input_size=16)
+    found = detect_faces(Frame("0", file.getvalue()), finder, preprocessing)
+    assert finder.widths == [-(-upright.shape[1] // 8)]
+    whole = detect_faces(Frame("0", upright), SquareFinder(), preprocessing)
+    np.testing.assert_allclose(found.box_xyxy, whole.box_xyxy, atol=8)
+    np.testing.assert_allclose(found.landmarks_xy[:, 0], found.box_xyxy[:, :2])
+    np.testing.assert_allclose(found.crops.astype(int), crop_faces(upright, found.box_xyxy, preprocessing), atol=12)
+
+
+def test_a_file_that_goes_away_between_its_two_decodings_is_told_of(tmp_path):
+    class Remover(SquareFinder):
+        def detect(self, image_rgb):
+            path.unlink()
+            return super().detect(image_rgb)
+
+    path, pixels = tmp_path / "a.jpg", np.zeros((400, 400, 3), np.uint8)
+    pixels[200:224, 200:224] = 200
+    Image.fromarray(pixels).save(path)
+    found = detect_faces(Frame(str(path), str(path)), Remover(), Preprocessing(input_size=16))
+    assert found.frame.problem == "no such file"
+    assert len(found.crops) == len(found.box_xyxy) == 0
 
 
 def test_whole_pictures_have_no_landmarks():

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from affekt.errors import ConfigError, PictureError
-from affekt.faces.pictures import picture_size, read_picture, read_rgb, rgb_of_array, rgb_of_image
+from affekt.faces.pictures import picture_size, read_picture, read_rgb, reduction, rgb_of_array, rgb_of_image
 
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
 
@@ -136,6 +136,46 @@ def test_large_pictures_are_read_without_a_warning():
 
 def test_jpeg_size_is_that_of_the_whole_picture():
     assert picture_size(encoded(Image.new("RGB", (333, 222)), "JPEG")) == (333, 222)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(("mode", "factor", "progressive"), [("RGB", 2, True), ("L", 4, False), ("CMYK", 8, False)])
+def test_a_jpeg_decoded_smaller_is_the_means_of_its_blocks_and_points_come_back(orientation, mode, factor, progressive):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    pixels = np.zeros((83, 101, 3), np.uint8)
+    pixels[16:40, 32:72] = 255
+    file = encoded(Image.fromarray(pixels).convert(mode), "JPEG", exif=exif, progressive=progressive, quality=95)
+    whole, told = read_rgb(file), []
+    small = read_picture(file, factor_of=lambda *size: factor * (max(size) == 101), before=told.append)
+    assert small.factor == factor
+    shape = [-(-length // factor) for length in whole.shape[:2]]
+    assert list(small.image_rgb.shape[:2]) == shape
+    assert told == [101 * 83 if progressive else shape[0] * shape[1]]
+
+    def middle(image_rgb):
+        weights = image_rgb[..., 0] / image_rgb[..., 0].sum()
+        return np.array(
+            [(weights.sum(axis) * (np.arange(n) + 0.5)).sum() for axis, n in enumerate(weights.shape[::-1])]
+        )
+
+    np.testing.assert_allclose(small.in_file(middle(small.image_rgb)), middle(whole), atol=0.3)
+    np.testing.assert_allclose(small.from_file(middle(whole)), middle(small.image_rgb), atol=0.3 / factor)
+    around = np.array([-50, -3, *middle(whole) + 30.5])
+    part = read_picture(file, factor_of=lambda *_: factor, part_xyxy=around)
+    rows, columns = part.image_rgb.shape[:2]
+    assert np.array_equal(part.image_rgb, small.image_rgb[:rows, :columns])
+    inner = read_picture(file, factor_of=lambda *_: factor, part_xyxy=np.concatenate([middle(whole) - 30, [999, 999]]))
+    np.testing.assert_allclose(inner.in_file(middle(inner.image_rgb)), middle(whole), atol=0.3)
+    assert inner.image_rgb.size < small.image_rgb.size
+
+
+def test_what_is_no_jpeg_or_hardly_larger_than_asked_for_is_decoded_whole():
+    assert read_picture(encoded(Image.fromarray(NOISE)), factor_of=lambda *_: 8).factor == 1
+    assert reduction(1279, 640) == reduction(0, 640) == 1
+    assert [reduction(640 * n, 640) for n in (2, 3, 4, 7, 8, 100)] == [2, 2, 4, 4, 8, 8]
+    thin = read_picture(encoded(Image.new("RGB", (64, 3)), "JPEG"), factor_of=lambda *_: 4)
+    assert thin.image_rgb.shape[1] == -(-64 // thin.factor)
 
 
 def test_the_16_bits_of_a_ppm_are_scaled_too():

@@ -20,6 +20,8 @@ from affekt.server.settings import Settings
 class OneFace:
     """Stands for the detector: all of a picture is a face."""
 
+    longest_side = 640
+
     def __init__(self, **options):
         self.options = options
 

@@ -76,6 +76,8 @@ def test_the_answer_says_where_valence_and_arousal_come_from(settings, picture, 
 
 def test_of_too_many_faces_the_surest_are_answered_for_and_a_note_says_so(settings, picture, monkeypatch):
     class ThreeFaces:
+        longest_side = 640
+
         def __init__(self, **options):
             self.options = options
 

@@ -1,12 +1,14 @@
 """Whatever people have, as a stream of frames, and the faces in each: found or followed, and cut out."""
 
+import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from pathlib import Path
 from threading import Event
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, Union, cast
 
 import numpy as np
 from PIL import Image
@@ -18,17 +20,23 @@ from affekt.analysis.tracking import FaceTracker
 from affekt.cores import Budget
 from affekt.errors import ConfigError, PictureError
 from affekt.faces.detection import LANDMARKS, CascadeDetector, FaceDetector
-from affekt.faces.pictures import Decoded, read_picture, rgb_of_array, rgb_of_image
+from affekt.faces.pictures import Decoded, read_picture, reduction, rgb_of_array, rgb_of_image
 from affekt.faces.preprocessing import Preprocessing, crop_face
 
 if TYPE_CHECKING:
     from affekt.analysis.video import VideoFrame
 
 Detector = FaceDetector | CascadeDetector
+OnePicture = Union[str, bytes, Image.Image, np.ndarray, Decoded, "VideoFrame"]
+"""A path, or what one picture comes as."""
 Picture = str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | Image.Image | np.ndarray
 """A path, encoded bytes, an open binary file, a Pillow picture, or an array; a path may be a video's or a camera."""
 PIXELS_AT_ONCE = Budget(150e6)
 """Pixels of files that are decoded and searched at a time, at some ten bytes each, however many cores there are."""
+PIXELS_PER_INPUT = 3
+"""Pixels across a face, in a JPEG that is decoded smaller, for each of the network's input; fewer would blur it."""
+MANY_BYTES = 0.06
+"""Bytes a pixel of a JPEG from which on they decide what decoding costs; cameras write 0.2 to 0.5."""
 LANDMARKS_SHAPE = (len(LANDMARKS), 2)
 PATH = (str, os.PathLike)
 ENCODED = (bytes, bytearray, memoryview)
@@ -41,7 +49,7 @@ class Frame:
 
     name: str
     """The input's path as it was given; of what has none, its position."""
-    picture: "str | bytes | Image.Image | np.ndarray | Decoded | VideoFrame | None" = None
+    picture: "OnePicture | None" = None
     """What is decoded, or is already; None where there is nothing to see."""
     number: int | None = None
     """Of the frame in its video; None for a picture, 0 for the first of an animation."""
@@ -165,10 +173,29 @@ def detect_faces(
 ) -> DetectedFaces:
     """Read one picture or frame, find its faces and cut them out; may be called from several threads at once.
 
-    Without a detector the whole picture is taken for a face. Of more than `most_faces` the surest are kept.
+    Without a detector the whole picture is taken for a face. Of more than `most_faces` the surest are kept. A JPEG is
+    decoded as small as the detector likes it, and once more, larger, where a face has too few pixels there.
     """
-    with PIXELS_AT_ONCE.share() as take:
-        return _detected(frame, detector, preprocessing, most_faces, take)
+    if frame.picture is None:
+        return _nobody(frame, preprocessing)
+    try:
+        with PIXELS_AT_ONCE.share() as take:
+            faces = _detected(frame, detector, preprocessing, most_faces, take)
+        if len(faces.crops) == len(faces.score):
+            return faces
+        with PIXELS_AT_ONCE.share() as take:
+            return _cut_anew(frame.picture, faces, preprocessing, take)
+    except PictureError as error:
+        source = frame.picture if isinstance(frame.picture, str) else "encoded picture"
+        return _nobody(replace(frame, problem=str(error).removeprefix(f"{source}: ")), preprocessing)
+
+
+def _nobody(frame: Frame, preprocessing: Preprocessing) -> DetectedFaces:
+    seen = replace(frame, picture=None)  # which would fill the memory while its faces wait for the network
+    size = preprocessing.input_size
+    no_crops, no_boxes = np.zeros((0, size, size, preprocessing.channels), np.uint8), np.zeros((0, 4), np.float32)
+    no_landmarks = np.zeros((0, *LANDMARKS_SHAPE), np.float32)
+    return DetectedFaces(seen, no_crops, no_boxes, score=np.zeros(0, np.float32), landmarks_xy=no_landmarks)
 
 
 def bytes_held(frame: Frame) -> int:
@@ -189,21 +216,13 @@ def _detected(
     most_faces: int | None,
     take: Callable[[float], None],
 ) -> DetectedFaces:
-    seen = replace(frame, picture=None)  # which would fill the memory while its faces wait for the network
-    size = preprocessing.input_size
-    no_crops, no_boxes = np.zeros((0, size, size, preprocessing.channels), np.uint8), np.zeros((0, 4), np.float32)
-    no_landmarks = np.zeros((0, *LANDMARKS_SHAPE), np.float32)
-    nobody = DetectedFaces(seen, no_crops, no_boxes, score=np.zeros(0, np.float32), landmarks_xy=no_landmarks)
-    if frame.picture is None:
-        return nobody
-    try:
-        decoded = decode(frame.picture, take)
-    except PictureError as error:
-        source = frame.picture if isinstance(frame.picture, str) else "encoded picture"
-        return replace(nobody, frame=replace(seen, problem=str(error).removeprefix(f"{source}: ")))
+    """Find the faces of a picture; where it is too small for them to be cut out, they have no crops yet."""
+    picture, wanted = frame.picture, math.inf if detector is None else detector.longest_side
+    assert picture is not None
+    decoded = decode(picture, take, lambda *size: reduction(max(size), wanted * _pixels_wanted(picture, *size)))
+    number = 0 if decoded.animated else frame.number
+    nobody = _nobody(replace(frame, number=number), preprocessing)
     image_rgb = decoded.image_rgb
-    if decoded.animated:
-        nobody = replace(nobody, frame=replace(seen, number=0))
     if frame.time_s is not None and not is_camera(frame.name):
         nobody = replace(nobody, small=small_copy(image_rgb))
     if detector is None:
@@ -216,9 +235,44 @@ def _detected(
     found = detector.detect(image_rgb)
     left_out = 0 if most_faces is None else max(0, len(found) - most_faces)
     found = found[np.arange(len(found) - left_out)]
-    crops = crop_faces(image_rgb, found.box_xyxy, preprocessing)
-    where = {"box_xyxy": found.box_xyxy, "landmarks_xy": found.landmarks_xy}
-    return replace(nobody, crops=crops, **where, score=found.score, left_out=left_out)
+    where = {
+        "box_xyxy": decoded.in_file(found.box_xyxy.reshape(-1, 2, 2)).reshape(-1, 4),
+        "landmarks_xy": decoded.in_file(found.landmarks_xy),
+    }
+    faces = replace(nobody, **where, score=found.score, left_out=left_out)
+    if _most_reduction(faces, preprocessing) < decoded.factor:
+        return faces
+    return replace(faces, crops=crop_faces(image_rgb, found.box_xyxy, preprocessing))
+
+
+def _pixels_wanted(picture: "OnePicture", width: int, height: int) -> int:
+    """Return how many pixels across are worth decoding for each that the detector needs.
+
+    What a JPEG costs by its bytes, it costs at any size: where they are many, decoding it twice for a small face is
+    dearer than decoding it larger at once, in which most faces have pixels enough.
+    """
+    encoded = len(picture) if isinstance(picture, bytes) else Path(str(picture)).stat().st_size
+    return 2 if encoded > MANY_BYTES * width * height else 1
+
+
+def _most_reduction(faces: DetectedFaces, preprocessing: Preprocessing) -> int:
+    """Return how much smaller a picture can be decoded for its faces to be cut out of it."""
+    sides = (faces.box_xyxy[:, 2:] - faces.box_xyxy[:, :2]).max(axis=1)
+    return reduction(sides.min(initial=np.inf), PIXELS_PER_INPUT * preprocessing.input_size)
+
+
+def _cut_anew(
+    picture: "OnePicture", faces: DetectedFaces, preprocessing: Preprocessing, take: Callable[[float], None]
+) -> DetectedFaces:
+    """Cut out faces that are known, of a picture that is decoded for it as large as they need."""
+    factor = _most_reduction(faces, preprocessing)
+    # As much again around all of them: of a crop that is turned the corners reach beyond its box.
+    begin, end = faces.box_xyxy[:, :2].min(axis=0), faces.box_xyxy[:, 2:].max(axis=0)
+    around = (faces.box_xyxy[:, 2:] - faces.box_xyxy[:, :2]).max() * (1 + preprocessing.crop_margin)
+    part = np.concatenate([begin - around, end + around])
+    decoded = decode(picture, take, lambda *size: factor, part)
+    boxes = decoded.from_file(faces.box_xyxy.reshape(-1, 2, 2)).reshape(-1, 4)
+    return replace(faces, crops=crop_faces(decoded.image_rgb, boxes, preprocessing))
 
 
 def number_people(detected: Iterator[DetectedFaces], preprocessing: Preprocessing) -> Iterator[DetectedFaces]:
@@ -255,12 +309,14 @@ def crop_faces(image_rgb: np.ndarray, box_xyxy: np.ndarray, preprocessing: Prepr
 
 
 def decode(
-    picture: "str | bytes | Image.Image | np.ndarray | Decoded | VideoFrame",
+    picture: "OnePicture",
     take: Callable[[float], None] = lambda pixels: None,
+    factor_of: Callable[[int, int], int] = lambda width, height: 1,
+    part_xyxy: np.ndarray | None = None,
 ) -> Decoded:
-    """Return a picture's pixels, whatever it is; `take` is told of their number before a file is decoded."""
+    """Return a picture's pixels, whatever it is; of a file as `read_picture` does, with `take` for its `before`."""
     if isinstance(picture, str | bytes):
-        return read_picture(picture, before=take)
+        return read_picture(picture, before=take, factor_of=factor_of, part_xyxy=part_xyxy)
     if isinstance(picture, Image.Image):
         return Decoded(rgb_of_image(picture), animated=False)
     pixels = rgb_of_array(picture) if isinstance(picture, np.ndarray) else picture.image_rgb

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from affekt.errors import ConfigError, PictureError
 from affekt.faces.kinds import RAW_ENDINGS, UNREADABLE_TAGS, beginning, ends_in, unidentified
@@ -29,6 +29,10 @@ ROWS_AT_ONCE = 256
 PNG = b"\x89PNG\r\n\x1a\n"
 PNG_CHUNKS = (b"tRNS", b"eXIf", b"acTL", b"fcTL", b"fdAT")
 """Of the chunks that a PNG may lack, those that change its pixels or how many pictures it holds."""
+MIRRORED, UPSIDE_DOWN, LYING = (2, 3, 7, 8), (3, 4, 6, 7), (5, 6, 7, 8)
+"""EXIF orientations whose columns are stored from right to left, rows from the bottom up, and columns as rows."""
+REDUCTIONS = (8, 4, 2)
+"""By how much a JPEG can be decoded smaller, each block of 8 by 8 pixels to its means."""
 CHANNELS = (1, 3, 4)
 """How many a picture may have as an array: grey, RGB, RGB and alpha."""
 TOO_DEEP = "32 bits a pixel; save it with 8 or 16"
@@ -45,6 +49,18 @@ class Decoded:
     """(height, width, 3) uint8, upright."""
     animated: bool
     """Whether this is the first of several frames or pages."""
+    factor: int = 1
+    """How many of the file's pixels, across and down, one of these stands for."""
+    beyond_xy: tuple[int, int] = (0, 0)
+    """By how many of the file's pixels these begin beyond its left and upper edge; below 0, inside of it."""
+
+    def in_file(self, points_xy: np.ndarray) -> np.ndarray:
+        """Return (..., 2) points of this picture in pixels of the file, turned upright."""
+        return points_xy * np.float32(self.factor) - np.array(self.beyond_xy, np.float32)
+
+    def from_file(self, points_xy: np.ndarray) -> np.ndarray:
+        """Return (..., 2) points of the file, turned upright, in pixels of this picture."""
+        return (points_xy + np.array(self.beyond_xy, np.float32)) / np.float32(self.factor)
 
 
 def read_rgb(
@@ -63,15 +79,18 @@ def read_picture(
     max_pixels: int = MAX_PIXELS,
     formats: tuple[str, ...] | None = None,
     before: Callable[[float], None] = lambda pixels: None,
+    factor_of: Callable[[int, int], int] = lambda width, height: 1,
+    part_xyxy: np.ndarray | None = None,
 ) -> Decoded:
     """Decode a picture as `read_rgb` does, and tell whether it is an animation or has several pages.
 
-    `before` is told how many pixels there will be, before they are decoded.
+    `before` is told how many pixels there will be, before they are decoded. `factor_of` is told the width and
+    height as stored; a JPEG is decoded smaller by the factor it answers, one of REDUCTIONS, which takes less time. Of
+    the upright picture only the part around `part_xyxy`, in pixels of the file, is returned.
     """
 
     def decoded(image: Image.Image) -> Decoded:
-        before(image.width * image.height)
-        return _decoded(image)
+        return _decoded(image, factor_of(*image.size), before, part_xyxy)
 
     return _looked_at(source, decoded, max_pixels, formats)
 
@@ -93,10 +112,41 @@ def _looked_at(
         raise
 
 
-def _decoded(image: Image.Image) -> Decoded:
+def reduction(longest_side: float, wanted: float) -> int:
+    """Return the largest of REDUCTIONS that leaves at least the wanted pixels, if any does, else 1.
+
+    Example:
+        >>> reduction(4032, 640), reduction(1279, 640)
+        (4, 1)
+    """
+    return next((factor for factor in REDUCTIONS if longest_side >= factor * wanted), 1)
+
+
+def _decoded(image: Image.Image, factor: int, before: Callable[[float], None], part: np.ndarray | None) -> Decoded:
     # Of the formats that hold several pictures, MPO is what telephones write: a photograph and its preview.
     animated = image.format != "MPO" and getattr(image, "is_animated", False)
-    return Decoded(_rgb(_eight_bit(_upright(image, in_place=True))), animated)
+    (width, height), is_progressive = image.size, "progressive" in image.info
+    drafted = factor > 1 and image.draft(None, (max(1, width // factor), max(1, height // factor)))
+    factor = round(width / drafted[1][2]) if drafted else 1
+    # Of a progressive JPEG all coefficients are in the memory at once, at whatever size it is decoded.
+    before(width * height if is_progressive else image.width * image.height)
+    beyond_xy = _beyond(image, image.width * factor - width, image.height * factor - height)
+    image = _eight_bit(_upright(image, in_place=True))
+    if part is not None:
+        left, top, right, bottom = (int(edge) for edge in (part + np.tile(beyond_xy, 2)) // factor)
+        left, top = min(max(left, 0), image.width - 1), min(max(top, 0), image.height - 1)
+        image = image.crop((left, top, min(max(right, left) + 1, image.width), min(max(bottom, top) + 1, image.height)))
+        beyond_xy = (beyond_xy[0] - factor * left, beyond_xy[1] - factor * top)
+    return Decoded(_rgb(image), animated, factor, beyond_xy)
+
+
+def _beyond(image: Image.Image, right: int, bottom: int) -> tuple[int, int]:
+    """Return how many pixels come to lie beyond the left and upper edge once the picture is turned upright."""
+    orientation = 1
+    with suppress(*UNREADABLE_TAGS):
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    left, top = right if orientation in MIRRORED else 0, bottom if orientation in UPSIDE_DOWN else 0
+    return (top, left) if orientation in LYING else (left, top)
 
 
 def _upright(image: Image.Image, *, in_place: bool = False) -> Image.Image:
