@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from affekt.analysis.rows import COLUMN_DESCRIPTIONS, SCHEMA, SCORES, SMOOTHED_SCHEMA, empty_row, origin_words
+from affekt.analysis.rows import SCHEMA, SCORES, SMOOTHED_SCHEMA, column_descriptions, empty_row, origin_words
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
 
 BEFORE = ("input", "time_s", "track", "emotion", "frame", "shot", "face", "x", "y", "width", "height", "face_score")
@@ -30,13 +30,13 @@ def test_a_printed_table_shows_what_one_looks_for_first(schema):
 
 
 def test_each_column_is_described_and_in_the_documentation():
-    assert tuple(COLUMN_DESCRIPTIONS) == tuple(SMOOTHED_SCHEMA)
-    assert all(COLUMN_DESCRIPTIONS.values())
+    assert tuple(column_descriptions()) == tuple(SMOOTHED_SCHEMA)
+    assert all(column_descriptions().values())
     page = (Path(__file__).parents[2] / "docs" / "predict.md").read_text()
     ranges = {"p_": "`p_neutral` ... `p_contempt`", "raw_": "`raw_p_neutral` ... `raw_arousal`"}
     words = [
         next((told for start, told in ranges.items() if name.startswith(start)), f"`{name}`")
-        for name in COLUMN_DESCRIPTIONS
+        for name in column_descriptions()
     ]
     table = page.partition("| column | is |")[2].partition("\n\n")[0]
     places = [table.index(word) for word in words]

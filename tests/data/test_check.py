@@ -159,7 +159,7 @@ def test_unopened_pictures_are_said_to_be_so():
 
 def test_labels_out_of_range_and_unknown_are_counted():
     frame = manifest([("train", "fear", None, None)] * 4).with_columns(
-        emotion=pl.Series(["fear", "rage", None, "fear"]),
+        emotion=pl.Series(["fear", "Rage", None, "fear"]),
         valence=pl.Series([0.5, 1.5, None, float("nan")], dtype=pl.Float32),
         arousal=pl.Series([0.5, 0.5, -2.0, 0.5], dtype=pl.Float32),
     )
@@ -167,7 +167,15 @@ def test_labels_out_of_range_and_unknown_are_counted():
     assert report.wrong_labels["source_id"].to_list() == ["1", "2", "3"]
     assert report.without_valence_arousal == 1
     assert "3 unknown or out of range" in report.text()
-    assert "train: 1, rage, valence 1.5, arousal 0.5" in report.text()
+    assert "train: 1, Rage, valence 1.5, arousal 0.5" in report.text()
+
+
+def test_labels_of_the_data_sets_own_are_named_and_counted():
+    own = [("train", "pain", None, None), ("train", "fear", None, None), ("test", "bored", None, None)]
+    text = check_manifest(manifest(own), pictures=False).text()
+    assert "of the data set's own, beside affekt's eight: bored, pain" in text
+    table = [line.split()[0] for line in text.split("\n\n")[1].splitlines()]
+    assert table == ["expression", "fear", "bored", "pain", "total"]
 
 
 def test_an_empty_manifest_has_nothing_to_report():

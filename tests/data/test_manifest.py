@@ -14,6 +14,7 @@ from affekt.data.manifest import (
     ORIGINS,
     SCHEMA,
     encode_png,
+    manifest_labels,
     pixel_sha256,
     read_manifest,
     read_row_rgb,
@@ -83,7 +84,7 @@ def test_one_broken_value_anywhere_is_named(rows, data):
     column, value = data.draw(
         st.sampled_from(
             [
-                ("emotion", "happy"),
+                ("emotion", "Happy"),
                 ("valence", 1.01),
                 ("arousal", -2.0),
                 ("arousal", float("nan")),
@@ -133,10 +134,42 @@ def test_the_pair_of_source_and_id_is_unique():
     assert to_manifest(twice.with_columns(source=pl.Series(["a", "b"]))).height == 2
 
 
-@pytest.mark.parametrize("values", [{"valence": ["high"]}, {"votes": [[1.0]]}, {"box_xyxy": [[1.0, 2.0]]}])
+@pytest.mark.parametrize("values", [{"valence": ["high"]}, {"votes": ["1"]}, {"box_xyxy": [[1.0, 2.0]]}])
 def test_other_types_are_an_error(values):
     with pytest.raises(DataError, match="the manifest's column types"):
         to_manifest(one(**values))
+
+
+def labelled(*emotions, **values):
+    names = [str(number) for number in range(len(emotions))]
+    return pl.DataFrame(
+        {"path": names, "split": "train", "source": "s", "source_id": names, "emotion": emotions, **values}
+    )
+
+
+def test_the_labels_are_the_emotions_in_the_documented_order():
+    assert manifest_labels(to_manifest(labelled("pain", None, "fear", "bored", "neutral"))) == (
+        *("neutral", "fear"),
+        *("bored", "pain"),
+    )
+    assert manifest_labels(to_manifest(labelled(None, None))) == ()
+
+
+def test_votes_for_the_eight_say_that_the_labels_are_the_eight():
+    assert manifest_labels(to_manifest(labelled("fear", "anger", votes=[[0.125] * 8, None]))) == LABELS
+
+
+def test_votes_are_one_number_for_each_label(tmp_path):
+    own = labelled("pain", "bored", "smile", votes=[[0.5, 0.25, 0.25], None, [0.0, 0.0, 1.0]])
+    write_manifest(own, tmp_path / "own.parquet")
+    read = read_manifest(tmp_path / "own.parquet")
+    assert manifest_labels(read) == ("bored", "pain", "smile")
+    assert read["votes"].to_list() == own["votes"].to_list()
+    expected = r"expected votes for each of the 3 labels bored, pain, smile, got 2 numbers; write votes in this order"
+    with pytest.raises(DataError, match=expected):
+        to_manifest(own.with_columns(votes=pl.lit([0.5, 0.5])))
+    with pytest.raises(DataError, match=r"expected votes for each of the 8 labels neutral, .*, got 1 numbers"):
+        to_manifest(one(votes=[[1.0]]))
 
 
 def test_a_box_without_area_is_refused_before_anything_trains_on_it(tmp_path):
@@ -151,7 +184,7 @@ def test_a_box_without_area_is_refused_before_anything_trains_on_it(tmp_path):
 
 def test_a_wrong_manifest_is_never_written(tmp_path):
     with pytest.raises(DataError):
-        write_manifest(one(emotion=["rage"]), tmp_path / "faces.parquet")
+        write_manifest(one(emotion=["Rage"]), tmp_path / "faces.parquet")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -190,8 +223,8 @@ def test_what_is_no_manifest_is_an_error(tmp_path):
     to_manifest(one()).clear().write_parquet(tmp_path / "empty.parquet")
     with pytest.raises(DataError, match="expected rows"):
         read_manifest(tmp_path / "empty.parquet")
-    one(emotion=["rage"], valence=[0.0], arousal=[0.0]).write_parquet(tmp_path / "label.parquet")
-    with pytest.raises(DataError, match="an emotion among neutral"):
+    one(emotion=["Rage"], valence=[0.0], arousal=[0.0]).write_parquet(tmp_path / "label.parquet")
+    with pytest.raises(DataError, match="an emotion in lower case"):
         read_manifest(tmp_path / "label.parquet")
 
 
@@ -345,7 +378,7 @@ def test_a_file_a_frame_and_a_lazy_frame_are_the_same_manifest(tmp_path):
 
 def test_a_frame_is_held_to_the_rules_of_a_file():
     with pytest.raises(DataError, match="expected"):
-        read_manifest(ROWS.with_columns(emotion=pl.lit("bliss")))
+        read_manifest(ROWS.with_columns(emotion=pl.lit("Bliss")))
 
 
 @pytest.mark.parametrize("given", [None, {"path": ["a.png"]}, 3])

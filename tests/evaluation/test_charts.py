@@ -23,7 +23,7 @@ from affekt.evaluation.circumplex import paint_class_means, paint_residuals, spr
 from affekt.evaluation.figures import Figure
 from affekt.evaluation.predictions import match
 from affekt.evaluation.score import Resampling, score
-from affekt.labels import LABELS
+from affekt.labels import EXPRESSION_COLOURS, LABELS
 
 
 @pytest.mark.filterwarnings("error")
@@ -51,7 +51,7 @@ def test_the_confusion_matrix_shows_shares_of_the_true_class():
     counts = np.zeros((8, 8), dtype=int)
     counts[0, :2], counts[1, 1] = (3, 1), 4
     canvas = Canvas()
-    paint_confusion(canvas.subplots(), counts)
+    paint_confusion(canvas.subplots(), counts, LABELS)
     shown: dict[tuple[int, int], list[str]] = {}
     for text in canvas.axes[0].texts:
         column, row = map(int, text.get_position())
@@ -105,7 +105,9 @@ def test_residuals_are_prediction_minus_truth():
 def test_means_outside_the_circle_stay_in_the_chart():
     canvas = Canvas()
     ends = np.array([0.1, 0.2]), np.array([0.0, 0.1])
-    paint_class_means(canvas.subplots(), ends, (np.array([1.6, 1.7]), np.array([0.1, 0.1])), np.array([1, 1]))
+    paint_class_means(
+        canvas.subplots(), ends, (np.array([1.6, 1.7]), np.array([0.1, 0.1])), np.array([1, 1]), EXPRESSION_COLOURS
+    )
     assert canvas.axes[0].get_xlim()[1] > 1.65
 
 

@@ -55,13 +55,13 @@ def test_probabilities_are_divided_by_their_sum(predictions):
     [
         (lambda table: table.drop("source_id"), "a column source_id"),
         (lambda table: table.head(0), "a column source_id and rows"),
-        (lambda table: table.drop("p_fear"), "got none of p_fear"),
+        (lambda table: table.drop("p_fear"), "p_surprise, p_disgust, .* that sum to 1"),
         (lambda table: table.drop("arousal"), "got none of arousal"),
         (lambda table: table.select("source_id"), "or valence and arousal"),
         (lambda table: table.with_columns(valence=pl.lit("much")), "expected numbers"),
         (lambda table: table.with_columns(valence=pl.lit(float("nan"))), "a finite valence"),
         (lambda table: table.with_columns(p_fear=pl.lit(1.5)), r"probabilities in \[0, 1\]"),
-        (lambda table: table.with_columns(pl.col(PROBABILITY_COLUMNS) * 0.9), "probabilities that sum to 1"),
+        (lambda table: table.with_columns(pl.col(PROBABILITY_COLUMNS) * 0.9), "p_contempt that sum to 1"),
         (lambda table: pl.concat([table, table.tail(1)]), "each source_id once"),
     ],
 )

@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 from affekt import __version__
 from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA
 from affekt.errors import DataError, ModelError
+from affekt.labels import EXPRESSION_COLOURS, LABELS
 from affekt.server import app as app_module
 from affekt.server.app import make_app
 from affekt.server.settings import Settings
@@ -164,11 +165,11 @@ def test_a_detector_that_cannot_be_had_is_a_problem_and_asked_for_once_a_minute(
     assert len(asked) == 1
 
 
-def test_the_page_gets_the_columns_of_the_rows(client):
-    answer = client.get("/columns.js")
+def test_the_page_gets_the_labels_of_the_model_and_the_columns_of_the_rows(client):
+    answer = client.get("/labels.js")
     assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
-    found = [json.loads(line.partition(" = ")[2].strip(";").replace("'", '"')) for line in answer.text.splitlines()]
-    assert found == [list(SCHEMA), list(SMOOTHED_SCHEMA)]
+    found = [json.loads(line.partition(" = ")[2].strip(";")) for line in answer.text.splitlines()]
+    assert found == [list(LABELS), EXPRESSION_COLOURS, list(SCHEMA), list(SMOOTHED_SCHEMA)]
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ from PIL import Image
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from affekt.analysis.rows import COLUMN_DESCRIPTIONS, SCHEMA
+from affekt.analysis.rows import column_descriptions, table_schema
 from affekt.labels import LABELS
-from affekt.server.analyze import EXAMPLE_ROW, ResultRow
+from affekt.server.analyze import example_row, row_model
 from affekt.server.app import make_app
 
 ROUTES = ("POST /v1/analyze", "GET /v1/health", "GET /v1/model", "GET /metrics")
@@ -96,14 +96,16 @@ def test_any_bytes_are_answered_as_the_schema_says(schema):
     ask()
 
 
-def test_the_rows_of_the_schema_are_those_of_the_tables():
-    assert tuple(ResultRow.model_fields) == tuple(SCHEMA)
-    assert ResultRow(**EXAMPLE_ROW).model_dump() == EXAMPLE_ROW
-    assert sum(EXAMPLE_ROW[f"p_{label}"] for label in LABELS) == pytest.approx(1)
+@pytest.mark.parametrize("labels", [LABELS, ("pain", "very tired")])
+def test_the_rows_of_the_schema_are_those_of_the_tables(labels):
+    row, example = row_model(labels), example_row(labels)
+    assert tuple(row.model_fields) == tuple(table_schema(labels))
+    assert row(**example).model_dump() == example
+    assert sum(example[f"p_{label}"] for label in labels) == pytest.approx(1)
 
 
 def test_each_column_of_the_schema_has_its_type_its_bounds_and_what_it_means():
-    columns = ResultRow.model_json_schema()["properties"]
+    columns, descriptions = row_model(LABELS).model_json_schema()["properties"], column_descriptions()
     for name in ("p_fear", "confidence", "face_score"):
         assert columns[name]["anyOf"] == [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "null"}]
     for name in ("valence", "arousal"):
@@ -111,6 +113,6 @@ def test_each_column_of_the_schema_has_its_type_its_bounds_and_what_it_means():
     assert columns["emotion"]["anyOf"] == [{"type": "string", "enum": list(LABELS)}, {"type": "null"}]
     assert columns["face"]["anyOf"] == [{"type": "integer"}, {"type": "null"}]
     assert columns["status"]["type"] == columns["input"]["type"] == "string"
-    assert [columns[name]["description"] for name in SCHEMA if name != "input"] == [
-        COLUMN_DESCRIPTIONS[name] for name in SCHEMA if name != "input"
+    assert [columns[name]["description"] for name in table_schema() if name != "input"] == [
+        descriptions[name] for name in table_schema() if name != "input"
     ]

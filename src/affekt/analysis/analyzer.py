@@ -26,7 +26,7 @@ from affekt.analysis.frames import (
 )
 from affekt.analysis.inputs import is_video
 from affekt.analysis.options import AnalyzerOptions, FaceFinder, Options
-from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA, Answer, Row, finished, origin_words, rows_of
+from affekt.analysis.rows import Answer, Row, finished, origin_words, rows_of, table_schema
 from affekt.analysis.rows_in_time import RowsInTime
 from affekt.cores import core_count, prefetch
 from affekt.errors import AffektError, AffektWarning, ConfigError, ModelError
@@ -112,8 +112,8 @@ class Analyzer:
             ModelError: the detector cannot be had.
         """
         rows = [row for answer in self.answers(each_picture(pictures), faces=faces) for row in answer.rows]
-        smoothed = self.options.smooth_s and any(map(_is_of_video, rows))
-        return pl.DataFrame(rows, schema=SMOOTHED_SCHEMA if smoothed else SCHEMA)
+        smoothed = bool(self.options.smooth_s) and any(map(_is_of_video, rows))
+        return pl.DataFrame(rows, schema=table_schema(self.session.card.labels, smoothed=smoothed))
 
     __call__ = analyze
 

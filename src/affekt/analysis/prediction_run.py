@@ -22,7 +22,7 @@ from affekt.analysis.analyzer import Analyzer
 from affekt.analysis.annotated_copies import AnnotatedCopies
 from affekt.analysis.inputs import find_inputs, is_camera, is_video, told_of_passed_over
 from affekt.analysis.options import AnalyzerOptions, FaceFinder
-from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA, Answer, Row, without_formulas
+from affekt.analysis.rows import Answer, Row, table_schema, without_formulas
 from affekt.analysis.summary import Summary
 from affekt.errors import ConfigError, DataError, PictureError
 from affekt.files import remove_leftovers, stamp, written_whole
@@ -38,7 +38,7 @@ FORMATS = {
     ".jsonl": (pl.LazyFrame.sink_ndjson, pl.scan_ndjson),
 }
 """How a table is written and read, by the ending of its name."""
-OWN_COLUMNS = {"input", "face", "emotion", "p_neutral", "status"}
+OWN_COLUMNS = {"input", "face", "emotion", "confidence", "status"}
 """A table with these is one of results."""
 ROWS_PER_PIECE = 10_000
 """Rows of a table that are in memory at once."""
@@ -79,7 +79,7 @@ class PredictionRun:
     @cached_property
     def schema(self) -> pl.Schema:
         """The table's columns."""
-        return schema_of(self.videos, self.analyzer.options)
+        return schema_of(self.videos, self.analyzer)
 
     @cached_property
     def summary(self) -> Summary:
@@ -160,7 +160,7 @@ class PredictionRun:
                 place = videos.index(name)
                 bar.set_postfix_str(f"drawing video {place + 1} of {len(videos)}")
                 rows = (row for (_, rows, _), _ in records for row in rows if row["frame"] is not None)
-                table, moved = frame_of(rows, SCHEMA), partial(_move_to, bar, place)
+                table, moved = frame_of(rows, schema_of((), self.analyzer)), partial(_move_to, bar, place)
                 stop_after_s = self.analyzer.options.stop_after_s
                 try:
                     self.copies.draw_video(name, table, origin=self.origin, stop_after_s=stop_after_s, moved=moved)
@@ -179,9 +179,9 @@ class PredictionRun:
             logger.info("%s", line)
 
 
-def schema_of(videos: Collection[str], options: AnalyzerOptions) -> pl.Schema:
-    """Return the columns of a table, with or without videos among its inputs."""
-    return SMOOTHED_SCHEMA if options.smooth_s and videos else SCHEMA
+def schema_of(videos: Collection[str], analyzer: Analyzer) -> pl.Schema:
+    """Return the columns of a table of an analyzer, with or without videos among its inputs."""
+    return table_schema(analyzer.session.card.labels, smoothed=bool(analyzer.options.smooth_s and videos))
 
 
 def describe(analyzer: Analyzer, faces: FaceFinder) -> dict[str, str]:

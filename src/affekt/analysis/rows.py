@@ -8,19 +8,10 @@ import polars as pl
 
 from affekt.analysis.frames import DetectedFaces, Frame
 from affekt.analysis.inputs import shown
-from affekt.labels import LABELS, PROBABILITY_COLUMNS
+from affekt.labels import LABELS, probability_columns
 from affekt.models.session import Affect
 
-SCORES = (*PROBABILITY_COLUMNS, "valence", "arousal")
-_PROBABILITIES = {
-    f"p_{label}": (pl.Float64(), f"probability of {label}, 0-1, after the card's temperature; the eight sum to 1")
-    for label in LABELS
-}
-_RAW = {
-    f"raw_{name}": (pl.Float64(), f"`{name}` as the model said it of the frame alone, before smoothing")
-    for name in SCORES
-}
-_COLUMNS: dict[str, tuple[pl.DataType, str]] = {
+_BEFORE: dict[str, tuple[pl.DataType, str]] = {
     "input": (pl.String(), "the path, as typed or as found; of what has no path, its position, from 0"),
     "time_s": (pl.Float64(), "when the frame of a video is shown, in seconds from its first frame; empty for pictures"),
     "track": (pl.Int64(), "number of the person in a video, in the order of appearance, from 1, anew after a cut"),
@@ -33,24 +24,52 @@ _COLUMNS: dict[str, tuple[pl.DataType, str]] = {
     "width": (pl.Float64(), "width of the face's box, in pixels"),
     "height": (pl.Float64(), "height of the face's box, in pixels"),
     "face_score": (pl.Float64(), "how sure the detector is that this is a face, 0-1; empty where it does not say"),
-    **_PROBABILITIES,
-    **_RAW,
+}
+_BEHIND: dict[str, tuple[pl.DataType, str]] = {
     "confidence": (pl.Float64(), "probability of the most probable expression, 0-1"),
     "valence": (pl.Float64(), "how pleasant the face looks, from -1, unpleasant, to 1, pleasant"),
     "arousal": (pl.Float64(), "how aroused the face looks, from -1, calm, to 1, excited"),
     "status": (pl.String(), "`ok`, `no_face`, or `unreadable: ` and why"),
 }
-COLUMN_DESCRIPTIONS = {name: description for name, (_, description) in _COLUMNS.items()}
-"""What each column of a table of results holds, for the documentation and for OpenAPI."""
-SMOOTHED_SCHEMA = pl.Schema({name: dtype for name, (dtype, _) in _COLUMNS.items()})
-"""Columns of a table whose scores are smoothed along tracks: `raw_...` is what the model said of each frame alone.
-
-They come in an order for the eye: polars, pandas and Excel show the first and the last columns.
-"""
-SCHEMA = pl.Schema({name: dtype for name, dtype in SMOOTHED_SCHEMA.items() if name not in _RAW})
-"""Columns of a table of results."""
-
 Row = dict[str, Any]
+
+
+def scores_of(labels: tuple[str, ...] = LABELS) -> tuple[str, ...]:
+    """Return the columns that hold what a model of these labels says of a face."""
+    return (*probability_columns(labels), "valence", "arousal")
+
+
+def table_schema(labels: tuple[str, ...] = LABELS, *, smoothed: bool = False) -> pl.Schema:
+    """Return the columns of a table of results of a model with these labels, and their types.
+
+    Where scores are smoothed along tracks, `raw_...` is what the model said of each frame alone. The columns come in an
+    order for the eye: polars, pandas and Excel show the first and the last columns.
+    """
+    scores = [*probability_columns(labels), *(f"raw_{name}" for name in scores_of(labels) if smoothed)]
+    return pl.Schema(
+        {
+            **{name: dtype for name, (dtype, _) in _BEFORE.items()},
+            **dict.fromkeys(scores, pl.Float64()),
+            **{name: dtype for name, (dtype, _) in _BEHIND.items()},
+        }
+    )
+
+
+def column_descriptions(labels: tuple[str, ...] = LABELS) -> dict[str, str]:
+    """Return what each column of a table of results holds, for the documentation and for OpenAPI."""
+    said = {
+        f"p_{label}": f"probability of {label}, 0-1, after the card's temperature; all sum to 1" for label in labels
+    }
+    said |= {
+        f"raw_{name}": f"`{name}` as the model said it of the frame alone, before smoothing"
+        for name in scores_of(labels)
+    }
+    said |= {name: words for part in (_BEFORE, _BEHIND) for name, (_, words) in part.items()}
+    return {name: said[name] for name in table_schema(labels, smoothed=True)}
+
+
+SCHEMA, SMOOTHED_SCHEMA, SCORES = table_schema(), table_schema(smoothed=True), scores_of()
+"""Those of the eight expressions."""
 
 
 @dataclass(frozen=True)
@@ -71,18 +90,19 @@ def rows_of(found: DetectedFaces, affect: Affect) -> list[Row]:
     if frame.is_end_of_video:
         return []
     if frame.problem is not None:
-        return [empty_row(shown(frame.name), f"unreadable: {frame.problem}")]
+        return [empty_row(shown(frame.name), f"unreadable: {frame.problem}", affect.labels)]
     faces = range(len(found.box_xyxy))
-    empty = no_face_row(frame)
+    empty = no_face_row(frame, affect.labels)
     rows = [empty | {"status": "ok", "face": face + 1} | _box(found, face) | _scores(affect, face) for face in faces]
     return rows or [empty]
 
 
 def finished(row: Row, min_confidence: float) -> Row:
     """Return a row as it is written: with its emotion, which stays empty below `min_confidence`, and in six digits."""
-    if row["p_neutral"] is not None:
-        best = max(LABELS, key=lambda label: row[f"p_{label}"])
-        row["confidence"] = row[f"p_{best}"]
+    probabilities = {name.removeprefix("p_"): value for name, value in row.items() if name.startswith("p_")}
+    if None not in probabilities.values():
+        best = max(probabilities, key=probabilities.__getitem__)
+        row["confidence"] = probabilities[best]
         row["emotion"] = best if row["confidence"] >= min_confidence else None
     return {name: value if name == "time_s" else _in_six_digits(value) for name, value in row.items()}
 
@@ -99,15 +119,15 @@ def origin_words(valence_arousal_origin: str | None) -> str:
     return valence_arousal_origin + ("" if "rated" in valence_arousal_origin else ", not rated")
 
 
-def empty_row(name: str, status: str) -> Row:
+def empty_row(name: str, status: str, labels: tuple[str, ...] = LABELS) -> Row:
     """Return the row of a picture without a face."""
-    return {**dict.fromkeys(SCHEMA), "input": name, "status": status}
+    return {**dict.fromkeys(table_schema(labels)), "input": name, "status": status}
 
 
-def no_face_row(frame: Frame) -> Row:
+def no_face_row(frame: Frame, labels: tuple[str, ...]) -> Row:
     """Return the row of a picture or frame in which there is no face."""
     time_s = None if frame.time_s is None else round(frame.time_s, 6)  # the microsecond
-    return empty_row(shown(frame.name), "no_face") | {"frame": frame.number, "time_s": time_s}
+    return empty_row(shown(frame.name), "no_face", labels) | {"frame": frame.number, "time_s": time_s}
 
 
 def without_formulas(rows: pl.DataFrame) -> pl.DataFrame:
@@ -128,7 +148,7 @@ def _box(found: DetectedFaces, face: int) -> Row:
 def _scores(affect: Affect, face: int) -> Row:
     scores: Row = {}
     if affect.probabilities is not None:
-        scores |= dict(zip(PROBABILITY_COLUMNS, map(float, affect.probabilities[face]), strict=True))
+        scores |= dict(zip(probability_columns(affect.labels), map(float, affect.probabilities[face]), strict=True))
     if affect.valence_arousal is not None:
         scores["valence"], scores["arousal"] = map(float, affect.valence_arousal[face])
     return scores

@@ -7,10 +7,10 @@ import numpy as np
 
 from affekt.analysis.frames import DetectedFaces, Frame
 from affekt.analysis.inputs import is_camera
-from affekt.analysis.rows import SCORES, Answer, Row, no_face_row
+from affekt.analysis.rows import Answer, Row, no_face_row, scores_of
 from affekt.analysis.shots import ShotCounter
 from affekt.analysis.smoothing import CausalSmoother, MedianSmoother
-from affekt.labels import PROBABILITY_COLUMNS
+from affekt.labels import labels_of_columns
 
 
 class RowsInTime:
@@ -52,7 +52,7 @@ class RowsInTime:
         if frame.detects:
             self._shot_of_look = shot
         elif shot != self._shot_of_look:  # whoever is followed into another shot is not there
-            answer.rows[:] = [no_face_row(frame)]
+            answer.rows[:] = [no_face_row(frame, labels_of_columns(answer.rows[0]))]
         for row in answer.rows:
             row["shot"] = shot
             if row["track"] is not None:
@@ -68,18 +68,19 @@ class RowsInTime:
         for row in answer.rows if self._smooth_s else ():
             if row["track"] is None:
                 continue
-            row |= {f"raw_{name}": row[name] for name in SCORES}
+            names = scores_of(labels_of_columns(row))
+            row |= {f"raw_{name}": row[name] for name in names}
             probabilities, points = _scores(row)
             if is_camera(answer.input):
                 smooth = self._filters(row["track"], row["time_s"], probabilities, points)
             else:
                 smooth = self._medians.smoothed(row["track"], row["time_s"], len(probabilities))
-            row |= dict(zip((name for name in SCORES if row[name] is not None), map(float, smooth), strict=True))
+            row |= dict(zip((name for name in names if row[name] is not None), map(float, smooth), strict=True))
         return answer
 
 
 def _scores(row: Row) -> tuple[np.ndarray, np.ndarray]:
     """Return what the model said of a face: probabilities, and valence and arousal; empty where it says nothing."""
-    known = [(name, row[name]) for name in SCORES if row[name] is not None]
-    probabilities = [value for name, value in known if name in PROBABILITY_COLUMNS]
+    known = [(name, row[name]) for name in scores_of(labels_of_columns(row)) if row[name] is not None]
+    probabilities = [value for name, value in known if name.startswith("p_")]
     return np.array(probabilities), np.array([value for _, value in known[len(probabilities) :]])

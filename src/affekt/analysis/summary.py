@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from affekt.analysis.inputs import is_camera
 from affekt.analysis.rows import Answer, Row, origin_words
-from affekt.labels import LABELS
+from affekt.labels import ordered_labels
 from affekt.terminal import printable, text_table
 
 CAMERA_LINES_S = 1.0
@@ -160,5 +160,6 @@ class Summary:
 
 
 def _expressions(counts: Counts) -> list[str]:
-    found = [(label, counts.expressions[label]) for label in (*LABELS, "unsure") if counts.expressions[label]]
+    named = ordered_labels(counts.expressions.keys() - {"unsure"})
+    found = [(label, counts.expressions[label]) for label in (*named, "unsure") if counts.expressions[label]]
     return [f"  {line}" for line in text_table(found).splitlines()]

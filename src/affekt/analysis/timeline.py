@@ -12,7 +12,7 @@ import polars as pl
 from affekt.analysis.inputs import place_below, shown
 from affekt.analysis.rows import origin_words
 from affekt.files import written_whole
-from affekt.labels import EXPRESSION_COLOURS, LABELS, PROBABILITY_COLUMNS
+from affekt.labels import colours_of, labels_of_columns, probability_columns
 from affekt.terminal import printable
 
 PICTURE_WIDTH, WIDEST_PAGE = 916, 20_000
@@ -46,12 +46,13 @@ def write_timelines(
         return []
     length_s = max(float(rows["time_s"].cast(pl.Float64).max() or 0.0), 1e-9)  # pyright: ignore[reportArgumentType]
     page_width = int(min(max(PICTURE_WIDTH, PIXELS_PER_SECOND * length_s), WIDEST_PAGE))
+    labels = labels_of_columns(rows.columns)
     shared = {
         "name": printable(shown(Path(name).name)),
-        "colours": {**EXPRESSION_COLOURS, **LINE_COLOURS},
+        "colours": {**colours_of(labels), **LINE_COLOURS},
         "lines": LINE_COLOURS,
         "origin": printable(origin_words(origin)),
-        "has_bands": people[0]["p_neutral"].null_count() == 0,
+        "has_bands": bool(labels) and people[0][f"p_{labels[0]}"].null_count() == 0,
         "has_lines": people[0]["valence"].null_count() == 0,
         "left_out": rows.filter(pl.col("status") == "ok")["track"].drop_nulls().n_unique() - len(people),
     }
@@ -106,17 +107,18 @@ def _pieces(person: pl.DataFrame) -> list[pl.DataFrame]:
 def _binned(piece: pl.DataFrame, per_s: float) -> pl.DataFrame:
     """Average what falls on one pixel, so that an hour of video draws no more than a screen of points."""
     pixel = (pl.col("time_s") * per_s).floor().alias("pixel")
-    columns = ("time_s", *PROBABILITY_COLUMNS, "valence", "arousal")
+    columns = ("time_s", *probability_columns(labels_of_columns(piece.columns)), "valence", "arousal")
     return piece.group_by(pixel, maintain_order=True).agg(pl.col(columns).mean())
 
 
 def _bands(piece: pl.DataFrame, per_s: float) -> list[tuple[str, str]]:
     """Return each expression with the outline of its band: as high as it is probable, on top of the one before."""
-    time_s, probabilities = piece["time_s"].to_numpy(), piece.select(PROBABILITY_COLUMNS).to_numpy()
+    labels = labels_of_columns(piece.columns)
+    time_s, probabilities = piece["time_s"].to_numpy(), piece.select(probability_columns(labels)).to_numpy()
     edges = BANDS - BANDS * np.cumsum(np.column_stack([np.zeros(len(time_s)), probabilities]), axis=1)
     x = np.concatenate([time_s, time_s[::-1]]) * per_s
-    outlines = (np.concatenate([edges[:, place + 1], edges[::-1, place]]) for place in range(len(LABELS)))
-    return [(label, f"{_path(x, y)}Z") for label, y in zip(LABELS, outlines, strict=True)]
+    outlines = (np.concatenate([edges[:, place + 1], edges[::-1, place]]) for place in range(len(labels)))
+    return [(label, f"{_path(x, y)}Z") for label, y in zip(labels, outlines, strict=True)]
 
 
 def _path(x: np.ndarray, y: np.ndarray) -> str:

@@ -2,6 +2,7 @@
 
 import difflib
 import importlib
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass, make_dataclass
 from pathlib import Path
@@ -96,20 +97,23 @@ def check(arguments: list[str]) -> None:
 
     options = parsed(CheckOptions, arguments, "affekt data check", config=(tyro.conf.PositionalRequiredArgs,))
 
-    from affekt.data.check import check_manifest, drop_leaks
+    from affekt.data.check import check_manifest, drop_leaks, training_advice
     from affekt.data.manifest import read_manifest, write_manifest
 
     frame = read_manifest(options.manifest, with_wrong_labels=True)
     report = check_manifest(frame)
     print(printable(report.text()))
+    path, before = options.drop_leaks or options.manifest, frame.height
     if options.drop_leaks is not None:
-        clean = drop_leaks(frame)
-        write_manifest(clean, options.drop_leaks)
-        print(f"\n{options.drop_leaks}: {clean.height:,} rows without leaks, {frame.height - clean.height:,} left out")
+        frame = drop_leaks(frame)
+        write_manifest(frame, path)
+        print(f"\n{path}: {frame.height:,} rows without leaks, {before - frame.height:,} left out")
     elif report.has_leak:
-        print(f"\nTo leave the leaks out:\n  affekt data check {options.manifest} --drop-leaks clean.parquet")
+        manifest = shlex.quote(str(path))
+        print(f"\nTo leave the leaks out:\n  affekt data check {manifest} --drop-leaks clean.parquet")
     if options.drop_leaks is None and (report.has_leak or report.wrong_labels.height):
         raise SystemExit(1)
+    print(f"\n{training_advice(frame, path)}".rstrip())
 
 
 def _nearest(name: str, names: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ import tyro
 
 from affekt.cli.arguments import as_command, parsed
 from affekt.evaluation.run import EvaluateOptions
+from affekt.models.card import ONNX_FILE, WEIGHTS_FILE
 from affekt.terminal import printable
 
 TYPES = {
@@ -34,3 +35,6 @@ def main(arguments: list[str]) -> None:
     print(printable(summary(evaluation)))
     written = ["metrics.json", "table.md", *(["corruptions.md", "corruptions.json"] if options.corruptions else [])]
     print(f"wrote {Path(options.out, 'report.html')}, {', '.join(written[:-1])} and {written[-1]}")
+    for path in map(Path, options.models if isinstance(options.models, tuple) else ()):
+        if (path / WEIGHTS_FILE).is_file() and not (path / ONNX_FILE).is_file():
+            print(f"next: {shlex.join(['affekt', 'export', str(path), '--out', str(path)])}")

@@ -1,5 +1,6 @@
 """`affekt export RUN --out DIR`: from a trained run to a model folder that predicts without torch."""
 
+import shlex
 from pathlib import Path
 
 import tyro
@@ -20,3 +21,5 @@ def main(arguments: list[str]) -> None:
     )
     for name, lost in exported.lost_points.items():
         print(f"lost against fp32 on the split {exported.split}: {lost:.2f} points of {name}")
+    model = shlex.quote(str(exported.folder))
+    print(f"next: affekt serve --model {model}, or affekt predict PICTURES --model {model} --out faces.csv")

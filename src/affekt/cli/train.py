@@ -66,9 +66,19 @@ def _run(name: str, command: TrainCommand, command_line: str) -> None:
         return  # under torchrun, the first process speaks for all
     figures = ", ".join(f"{key.removeprefix('val_')} {value:.4f}" for key, value in card.metrics["validation"].items())
     print(f"kept epoch {card.training['best_epoch']}: {figures}, on validation", file=sys.stderr)
-    split = "val" if "test" not in manifest["split"] and "val" in manifest["split"] else "test"
-    print(
-        f"wrote {command.out}; next: affekt evaluate {command.out} --data {command.data} --split {split} --out report/"
-    )
+    print(next_step(command, manifest["split"].unique().to_list()))
+
+
+def next_step(command: RunOptions, splits: list[str]) -> str:
+    """Return what to type after a training: an evaluation, where the manifest has rows to evaluate it on."""
+    run, data = str(command.out), str(command.data)
+    split = next((split for split in ("test", "val") if split in splits), None)
+    if split is None:
+        export = shlex.join(["affekt", "export", run, "--out", run])
+        return f"wrote {run}; next: {export}\n{data} has no split test or val, so there is nothing to evaluate it on"
+    evaluate = shlex.join(["affekt", "evaluate", run, "--data", data, "--split", split, "--out", "report/"])
     if split == command.validation or (split, command.validation) == ("val", "auto"):
-        print(f"the epoch was chosen on {split}, so figures there are a little too good: train with --validation 0.1")
+        evaluate += (
+            f"\nthe epoch was chosen on {split}, so figures there are a little too good: --validation 0.1 is fairer"
+        )
+    return f"wrote {run}; next: {evaluate}"

@@ -106,7 +106,7 @@ def write_parts(pieces: Sequence[Piece], job: Job, analyzer: Analyzer, parts: Pa
     there = parts.names()
     answers = analyzer.answers((name for piece in pieces for name in piece.names), faces=job.faces)
     for piece in pieces:
-        schema = schema_of(list(filter(is_video, piece.names)), analyzer.options)
+        schema = schema_of(list(filter(is_video, piece.names)), analyzer)
         frames, rows, left = list[pl.DataFrame](), list[Row](), len(piece.names)
         while left:
             answer = next(answers)

@@ -8,9 +8,10 @@ from pathlib import Path
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA
+from affekt.analysis.rows import table_schema
 from affekt.errors import DataError
 from affekt.files import written_whole
+from affekt.labels import LABELS, labels_of_columns
 
 NAME = re.compile(r"part-\d{12}(-[0-9a-f]{8}){2}\.parquet")
 
@@ -90,8 +91,8 @@ class Parts:
 
     def schema(self, names: Iterable[str]) -> pl.Schema:
         """Return the columns of all rows: those of a table with videos, if one of the parts has them."""
-        columns = (pl.read_parquet_schema(self._content(name)) for name in names)
-        return SMOOTHED_SCHEMA if any(set(SMOOTHED_SCHEMA) <= set(found) for found in columns) else SCHEMA
+        columns = {column for name in names for column in pl.read_parquet_schema(self._content(name))}
+        return table_schema(labels_of_columns(columns) or LABELS, smoothed="raw_valence" in columns)
 
     def _content(self, name: str) -> io.BytesIO:
         return io.BytesIO((self.folder / name).read_bytes())

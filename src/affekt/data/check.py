@@ -1,8 +1,10 @@
 """What a manifest holds, and what in it would spoil a result: leaks between splits, bad pictures, bad labels."""
 
+import shlex
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
 
@@ -10,7 +12,7 @@ from affekt.cores import core_count, prefetch
 from affekt.data.manifest import LABEL_RULES, SPLITS, ordered_splits
 from affekt.errors import PictureError
 from affekt.faces.pictures import picture_size
-from affekt.labels import LABELS
+from affekt.labels import LABELS, is_label, ordered_labels
 from affekt.terminal import progress_bar, text_table
 
 TINY_SIDE = 32
@@ -33,8 +35,8 @@ class CheckReport:
     without_valence_arousal: int
     """Rows that lack valence or arousal."""
     wrong_labels: pl.DataFrame
-    """`split`, `source_id`, `emotion`, `valence` and `arousal` of rows whose emotion is none of the eight, or whose
-    valence or arousal is outside [-1, 1] or NaN."""
+    """`split`, `source_id`, `emotion`, `valence` and `arousal` of rows whose emotion is no label, or whose valence or
+    arousal is outside [-1, 1] or NaN."""
     opened: int
     """Pictures that were opened; 0 where this was not asked for."""
     unreadable: pl.DataFrame
@@ -80,6 +82,8 @@ class CheckReport:
             f"{split}: {name}, {emotion or 'no emotion'}, valence {point(valence)}, arousal {point(arousal)}"
             for split, name, emotion, valence, arousal in self.wrong_labels.iter_rows()
         )
+        if own := [label for label in self.counts["emotion"].drop_nulls() if label not in LABELS and is_label(label)]:
+            yield "", f"of the data set's own, beside affekt's eight: {', '.join(own)}"
         if not self.opened:
             yield "pictures", "not opened"
             return
@@ -116,8 +120,13 @@ def _plural(count: int, singular: str, plural: str = "") -> str:
 
 
 def count_emotions(frame: pl.DataFrame) -> pl.DataFrame:
-    """Count the rows of each `emotion`, every label and then null, in a column for each split in their order."""
-    counts = pl.DataFrame({"emotion": [*LABELS, None]}, schema={"emotion": pl.String})
+    """Count the rows of each `emotion`, every label and then null, in a column for each split in their order.
+
+    The eight expressions are counted even where there are none, unless there are labels of the data set's own.
+    """
+    labels = ordered_labels(frame["emotion"].drop_nulls().unique())
+    labels = LABELS if set(labels) <= set(LABELS) else labels
+    counts = pl.DataFrame({"emotion": [*labels, None]}, schema={"emotion": pl.String})
     found = frame.group_by("emotion", "split").len().pivot("split", index="emotion", values="len")
     counts = counts.join(found, on="emotion", how="left", nulls_equal=True, maintain_order="left")
     return counts.select("emotion", pl.col(ordered_splits(frame["split"].unique())).fill_null(0).cast(pl.Int64))
@@ -126,7 +135,7 @@ def count_emotions(frame: pl.DataFrame) -> pl.DataFrame:
 def emotion_table(counts: pl.DataFrame) -> str:
     """Lay out what `count_emotions` returns as text, with totals and the share of each expression."""
     rows = [(emotion or "no expression", *numbers, sum(numbers)) for emotion, *numbers in counts.rows()]
-    shown = [row for row in rows if row[0] in LABELS or row[-1]]
+    shown = [row for row in rows if row[0] != "no expression" or row[-1]]
     total = ("total", *(sum(column) for column in zip(*(row[1:] for row in rows), strict=True)))
     cells = [(*row, f"{row[-1] / max(total[-1], 1):.1%}") for row in (*shown, total)]
     return text_table([("expression", *counts.columns[1:], "total", "share"), *cells])
@@ -177,6 +186,18 @@ def drop_leaks(frame: pl.DataFrame) -> pl.DataFrame:
         known = pl.all_horizontal(pl.col(keys).is_not_null())
         frame = frame.filter(~known | (rank == rank.min().over(keys)))
     return frame
+
+
+def training_advice(manifest: pl.DataFrame, path: Path) -> str:
+    """Return what to type next: a training of the labels where there are two, else of valence and arousal, if known."""
+    rows = manifest.filter(split="train")
+    heads = ["expression"] if rows["emotion"].drop_nulls().n_unique() > 1 else []
+    heads = heads or (["valence_arousal"] if rows["valence"].count() else [])
+    if not heads:
+        return ""
+    command = ["affekt", "train", "affekt-head", "--data", str(path), "--out", f"runs/{path.stem}"]
+    command += [] if heads == ["expression"] else ["--heads", *heads]
+    return f"Next, train a head on affekt's own network, which takes minutes:\n  {shlex.join(command)}"
 
 
 def _rank(frame: pl.DataFrame) -> pl.Expr:

@@ -5,15 +5,15 @@
 | path, image | text, bytes | where the picture is, or its encoded bytes; each row has one of the two |
 | split | text | `train`, `val`, `test`, or a name of the data set's own |
 | source, source_id | text | the data set, and the picture's name in it; the pair is unique |
-| emotion | text | one of the eight labels, null if unknown |
-| votes | 8 floats | a soft label in the order of `LABELS`, summing to 1, null if unknown |
+| emotion | text | a label: one of the eight expressions, or a name of the data set's own; null if unknown |
+| votes | floats | a soft label: a number for each label of the manifest, in their order, 1 together; else null |
 | valence, arousal | float | in [-1, 1], null if unknown |
 | valence_arousal_origin | text | `rated` by people, `projected` from votes, `predicted`, `synthetic`; null for none |
 | box_xyxy | 4 floats | the face in pixels, with an area; null says the whole picture is the face |
 | subject | text | the person, where known |
 | pixel_sha256 | text | hash of the decoded pixels |
 
-Any further column is a group attribute.
+Any further column is a group attribute. `manifest_labels` says which labels a manifest has, and in which order.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ from PIL import Image
 from affekt.errors import ConfigError, DataError, PictureError
 from affekt.faces.pictures import read_rgb
 from affekt.files import written_whole
-from affekt.labels import LABELS
+from affekt.labels import LABELS, MOST_CHARACTERS, is_label, ordered_labels
 
 SCHEMA: dict[str, pl.DataType] = {
     "path": pl.String(),
@@ -76,7 +76,9 @@ STRUCTURE_RULES: dict[str, pl.Expr] = {
     "each (source, source_id) once": pl.struct("source", "source_id").is_duplicated(),
 }
 LABEL_RULES: dict[str, pl.Expr] = {
-    f"an emotion among {', '.join(LABELS)} or null": ~pl.col("emotion").is_in(LABELS),
+    f"an emotion in lower case, of up to {MOST_CHARACTERS} characters, or null": ~pl.col("emotion").map_elements(
+        is_label, return_dtype=pl.Boolean
+    ),
     **{
         f"{name} in [-1, 1] or null": ~pl.col(name).is_between(-1, 1) | pl.col(name).is_nan()
         for name in ("valence", "arousal")
@@ -95,7 +97,7 @@ def to_manifest(rows: pl.DataFrame, *, with_wrong_labels: bool = False) -> pl.Da
     further = [name for name in rows.columns if name not in SCHEMA]
     frame = rows.with_columns(missing).select([*SCHEMA, *further])
     try:
-        frame = frame.cast(dict(SCHEMA.items()))  # pyright: ignore[reportArgumentType]
+        frame = frame.cast({**SCHEMA, "votes": _type_of_votes(frame["votes"])})  # pyright: ignore[reportArgumentType]
     except pl.exceptions.PolarsError as error:
         raise DataError(
             f"expected the manifest's column types, got {error}; see the table in affekt.data.manifest"
@@ -106,7 +108,29 @@ def to_manifest(rows: pl.DataFrame, *, with_wrong_labels: bool = False) -> pl.Da
         if len(broken):
             found = frame.drop("image").row(broken[0], named=True)
             raise DataError(f"expected {expected}, got row {broken[0]}: {found}; mend this row and import again")
+    labels, votes = manifest_labels(frame) or LABELS, frame["votes"].drop_nulls()
+    if len(votes) and len(votes[0]) != len(labels) and not with_wrong_labels:
+        raise DataError(
+            f"expected votes for each of the {len(labels)} labels {', '.join(labels)}, got {len(votes[0])} numbers; "
+            "write votes in this order, or leave the column out"
+        )
     return frame
+
+
+def _type_of_votes(votes: pl.Series) -> pl.DataType:
+    """Return the type that votes are brought to: as many numbers as they are, one for each label."""
+    is_list = isinstance(votes.dtype, pl.Array | pl.List) and votes.count() > 0
+    return pl.Array(pl.Float32(), len(votes.drop_nulls()[0])) if is_list else SCHEMA["votes"]
+
+
+def manifest_labels(manifest: pl.DataFrame) -> tuple[str, ...]:
+    """Return the labels of a manifest: the emotions of its rows, those of the eight first, then the others by alphabet.
+
+    Where it has votes for the eight, the labels are the eight, even if no row has some of them.
+    """
+    found, votes = ordered_labels(manifest["emotion"].drop_nulls().unique()), manifest["votes"].drop_nulls()
+    has_votes_for_eight = len(votes) > 0 and len(votes[0]) == len(LABELS)
+    return LABELS if has_votes_for_eight and set(found) <= set(LABELS) else found
 
 
 def write_manifest(frame: pl.DataFrame, path: str | Path) -> None:
@@ -148,7 +172,7 @@ def read_manifest(data: str | Path | pl.DataFrame | pl.LazyFrame, *, with_wrong_
 
     Returns:
         One row per face, with the columns of `affekt.data.manifest.SCHEMA` and then the group attributes. `votes` holds
-        8 numbers that sum to 1, `box_xyxy` holds 4 numbers in pixels; what is unknown is null.
+        a number for each label, 1 together, `box_xyxy` holds 4 numbers in pixels; what is unknown is null.
 
     Raises:
         ConfigError: it is neither a path nor a frame.

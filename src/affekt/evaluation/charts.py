@@ -23,7 +23,7 @@ from affekt.evaluation.intervals import score_interval
 from affekt.evaluation.metrics import CALIBRATION_BINS, confidence_bins, ranked_counts, ratio
 from affekt.evaluation.score import Scores
 from affekt.evaluation.tables import number, typeset
-from affekt.labels import EXPRESSION_COLOURS, LABELS
+from affekt.labels import colours_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -131,7 +131,8 @@ def expression_charts(scores: Scores, name: str, tag: str) -> Iterator[Chart]:
     bins = right_and_wrong(probabilities.max(axis=1), probabilities.argmax(axis=1) == truth)
     curves = partial(paint_curves, truth=truth, probabilities=probabilities, scores=scores)
     reliable, stated = (partial(paint, right=bins[0], wrong=bins[1]) for paint in (paint_reliability, paint_confidence))
-    confused, by_class = partial(paint_confusion, counts=scores.confusion), partial(paint_classes, scores=scores)
+    confused = partial(paint_confusion, counts=scores.confusion, labels=scores.matched.labels)
+    by_class = partial(paint_classes, scores=scores)
     against = "Each class against the rest."
     for key, title, remark, height, paint in (
         ("confusion", "Confusion matrix", "Share of the true class, and rows.", 4.7, confused),
@@ -144,8 +145,8 @@ def expression_charts(scores: Scores, name: str, tag: str) -> Iterator[Chart]:
         yield draw_chart(paint, f"{name}-{key}", (4.8, height), title, as_remark(tag), remark)
 
 
-def paint_confusion(axes: "Axes", counts: np.ndarray) -> None:
-    """Draw a confusion matrix, (8, 8) counts with the truth in the rows.
+def paint_confusion(axes: "Axes", counts: np.ndarray, labels: tuple[str, ...]) -> None:
+    """Draw a confusion matrix, (labels, labels) counts with the truth in the rows.
 
     Shade and first number are the share of the true class, the second number counts rows.
     """
@@ -159,28 +160,28 @@ def paint_confusion(axes: "Axes", counts: np.ndarray) -> None:
             colour = "#ffffff" if share > 0.5 else INK
             axes.text(column + 0.5, row + 0.42, f"{share:.0%}", ha="center", va="center", fontsize=8.5, color=colour)
             axes.text(column + 0.5, row + 0.74, f"{count:,}", ha="center", va="center", fontsize=6, color=colour)
-    axes.set(xlim=(0, len(LABELS)), ylim=(len(LABELS), 0), aspect="equal", xlabel="predicted", ylabel="truth")
-    ticks = np.arange(len(LABELS)) + 0.5
-    axes.set_xticks(ticks, LABELS, rotation=40, ha="right", rotation_mode="anchor")
-    axes.set_yticks(ticks, LABELS)
+    axes.set(xlim=(0, len(labels)), ylim=(len(labels), 0), aspect="equal", xlabel="predicted", ylabel="truth")
+    ticks = np.arange(len(labels)) + 0.5
+    axes.set_xticks(ticks, labels, rotation=40, ha="right", rotation_mode="anchor")
+    axes.set_yticks(ticks, labels)
     axes.tick_params(length=0)
     for lines in (axes.hlines, axes.vlines):
-        lines(np.arange(9), 0, 8, colors=FAINT, linewidth=0.5)
+        lines(np.arange(len(labels) + 1), 0, len(labels), colors=FAINT, linewidth=0.5)
     axes.spines[:].set_visible(False)
 
 
 def paint_curves(axes: "Axes", truth: np.ndarray, probabilities: np.ndarray, scores: Scores, kind: str) -> None:
     """Draw the ROC (`roc_auc`) or the precision-recall curve (`pr_auc`) of every class in the truth.
 
-    `truth` is (n,) class indices, `probabilities` (n, 8); the areas in the legend come from the scores.
+    `truth` is (n,) class indices, `probabilities` (n, labels); the areas in the legend come from the scores.
     """
     is_roc = kind == "roc_auc"
-    for index, label in enumerate(LABELS):
+    for index, (label, colour) in enumerate(colours_of(scores.classes).items()):
         area = scores.classes[label][kind].value
         if not np.isnan(area):
             x, y = curve(truth == index, probabilities[:, index], kind)
             steps = "default" if is_roc else "steps-pre"
-            axes.plot(x, y, color=EXPRESSION_COLOURS[label], label=f"{label} {area:.3f}", drawstyle=steps)
+            axes.plot(x, y, color=colour, label=f"{label} {area:.3f}", drawstyle=steps)
     if is_roc:
         axes.plot([0, 1], [0, 1], color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
     x_label, y_label = ("false positive rate", "true positive rate") if is_roc else ("recall", "precision")
@@ -237,16 +238,16 @@ def paint_confidence(axes: "Axes", right: np.ndarray, wrong: np.ndarray) -> None
 
 def paint_classes(axes: "Axes", scores: Scores) -> None:
     """Draw precision, recall and F1 of every class as bars with their intervals."""
-    for row, label in enumerate(LABELS):
+    for row, (label, colour) in enumerate(colours_of(scores.classes).items()):
         for offset, kind, alpha in ((-0.27, "precision", 0.4), (0, "recall", 0.65), (0.27, "f1", 1.0)):
             figure = scores.classes[label][kind]
             if not np.isnan(figure.value):
-                axes.barh(row + offset, figure.value, 0.25, color=EXPRESSION_COLOURS[label], alpha=alpha, linewidth=0)
+                axes.barh(row + offset, figure.value, 0.25, color=colour, alpha=alpha, linewidth=0)
                 axes.plot([figure.low, figure.high], [row + offset] * 2, color=INK, linewidth=0.9)
     assert scores.confusion is not None
-    support = zip(LABELS, scores.confusion.sum(axis=1), strict=True)
-    axes.set_yticks(range(len(LABELS)), [f"{label}\n{count:,} rows" for label, count in support])
-    axes.set(xlim=(0, 1), ylim=(len(LABELS) - 0.5, -0.5))
+    support = zip(scores.classes, scores.confusion.sum(axis=1), strict=True)
+    axes.set_yticks(range(len(scores.classes)), [f"{label}\n{count:,} rows" for label, count in support])
+    axes.set(xlim=(0, 1), ylim=(len(scores.classes) - 0.5, -0.5))
     axes.set_xlabel("precision (pale), recall (middle), F1 (full), with 95 % intervals")
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")

@@ -1,7 +1,7 @@
 """Charts of valence and arousal: the circumplex of affect, and what the predictions leave unexplained.
 
-Each `paint_` function draws on empty matplotlib axes. Valence, arousal and label are (n,); the label is a class index,
--1 where the expression is unknown.
+Each `paint_` function draws on empty matplotlib axes. Valence, arousal and label are (n,); the label is an index
+into the names and colours, -1 where the expression is unknown.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ import numpy as np
 from affekt.evaluation.charts import ACCENT, FAINT, INK, SECOND, Chart, as_remark, draw_chart
 from affekt.evaluation.figures import DIMENSIONS
 from affekt.evaluation.predictions import Matched
-from affekt.labels import EXPRESSION_COLOURS, LABELS
+from affekt.labels import colours_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,15 +31,17 @@ def dimension_charts(matched: Matched, name: str, tag: str) -> Iterator[Chart]:
     if len(matched.truth) == len(DIMENSIONS):
         # Charts of the plane show the rows of which both dimensions are known.
         known = ~np.isnan(list(matched.truth.values())).any(axis=0)
-        label = matched.label[known]
+        label, colours = matched.label[known], colours_of(matched.labels)
         truth, predicted = (
             (sides["valence"][known], sides["arousal"][known]) for sides in (matched.truth, matched.predicted)
         )
         if known.any():
             for title, points in (("Truth", truth), ("Predicted", predicted)):
-                drawn.append((title.lower(), title, "", partial(paint_points, points=points, label=label)))
+                drawn.append(
+                    (title.lower(), title, "", partial(paint_points, points=points, label=label, colours=colours))
+                )
         if (label >= 0).any():
-            means = partial(paint_class_means, truth=truth, predicted=predicted, label=label)
+            means = partial(paint_class_means, truth=truth, predicted=predicted, label=label, colours=colours)
             drawn.append(("means", "Mean of each expression", "Ring: truth. Dot: prediction.", means))
     for dimension, truth in matched.truth.items():
         known = ~np.isnan(truth)
@@ -50,7 +52,7 @@ def dimension_charts(matched: Matched, name: str, tag: str) -> Iterator[Chart]:
         yield draw_chart(paint, f"{name}-{key}", (3.5, 3.4), title, as_remark(tag), remark)
 
 
-def paint_points(axes: "Axes", points: Points, label: np.ndarray) -> None:
+def paint_points(axes: "Axes", points: Points, label: np.ndarray, colours: dict[str, str]) -> None:
     """Draw every row as a point on the circumplex, coloured by its true expression.
 
     References:
@@ -58,21 +60,23 @@ def paint_points(axes: "Axes", points: Points, label: np.ndarray) -> None:
     """
     _frame(axes, max(1.0, float(np.max(np.abs(points)))))
     order = np.random.default_rng(0).permutation(len(label))
-    palette = np.array([*EXPRESSION_COLOURS.values(), ACCENT])
+    palette = np.array([*colours.values(), ACCENT])
     valence, arousal = points
     axes.scatter(valence[order], arousal[order], c=palette[label[order]], **_point_style(len(label)))
 
 
-def paint_class_means(axes: "Axes", truth: Points, predicted: Points, label: np.ndarray) -> None:
+def paint_class_means(
+    axes: "Axes", truth: Points, predicted: Points, label: np.ndarray, colours: dict[str, str]
+) -> None:
     """Draw, for every expression, a line from its mean true point (ring) to its mean predicted point (dot)."""
-    rows_of = {name: label == index for index, name in enumerate(LABELS) if (label == index).any()}
+    rows_of = {name: label == index for index, name in enumerate(colours) if (label == index).any()}
     starts, ends = (
         {name: (float(sides[0][rows].mean()), float(sides[1][rows].mean())) for name, rows in rows_of.items()}
         for sides in (truth, predicted)
     )
     _frame(axes, max(1.2, *(abs(value) for end in ends.values() for value in end)))
     for name, end in ends.items():
-        start, colour = starts[name], EXPRESSION_COLOURS[name]
+        start, colour = starts[name], colours[name]
         axes.plot([start[0], end[0]], [start[1], end[1]], color=colour, linewidth=1.5)
         axes.plot(*start, "o", markerfacecolor="none", markeredgecolor=colour, markersize=6, markeredgewidth=1.5)
         axes.plot(*end, "o", color=colour, markersize=5.5)

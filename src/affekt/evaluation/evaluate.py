@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from affekt.data.manifest import manifest_labels
 from affekt.errors import ConfigError, DataError
 from affekt.evaluation.figures import DIMENSIONS, Figure
 from affekt.evaluation.groups import Grouping, score_groups
@@ -14,7 +15,7 @@ from affekt.evaluation.intervals import FEW, LEVEL
 from affekt.evaluation.predictions import match
 from affekt.evaluation.robustness import Robustness
 from affekt.evaluation.score import DEFAULT_RESAMPLING, Resampling, Scores, compare, score
-from affekt.labels import LABELS, PROBABILITY_COLUMNS
+from affekt.labels import probability_columns
 from affekt.terminal import progress_bar
 
 FLOOR = "floor"
@@ -131,7 +132,7 @@ def floor_predictions(manifest: pl.DataFrame, split: str) -> tuple[pl.DataFrame,
         wanted = [column for column in columns if _is_known(rows, column)]
         if wanted:
             learnt = all(_is_known(train, column) for column in wanted)
-            constants |= _constants(train if learnt else rows, wanted)
+            constants |= _constants(train if learnt else rows, wanted, manifest_labels(manifest))
             origins.setdefault(TRAIN_SPLIT if learnt else split, []).append(part)
     if not constants:
         raise DataError(
@@ -151,8 +152,8 @@ def _is_known(rows: pl.DataFrame, column: str) -> bool:
     return rows[column].null_count() < len(rows)
 
 
-def _constants(rows: pl.DataFrame, columns: list[str]) -> dict[str, Any]:
+def _constants(rows: pl.DataFrame, columns: list[str], labels: tuple[str, ...]) -> dict[str, Any]:
     if columns == ["emotion"]:
         labelled = rows["emotion"].drop_nulls()
-        return dict(zip(PROBABILITY_COLUMNS, [(labelled == label).mean() for label in LABELS], strict=True))
+        return dict(zip(probability_columns(labels), [(labelled == label).mean() for label in labels], strict=True))
     return {name: rows[name].mean() if name in columns else None for name in DIMENSIONS}

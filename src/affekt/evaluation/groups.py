@@ -11,7 +11,6 @@ from affekt.evaluation.figures import Figure
 from affekt.evaluation.intervals import difference_of, mean_of, proportion_interval, wider, with_interval
 from affekt.evaluation.predictions import Matched
 from affekt.evaluation.score import LEAST_PEOPLE, LEAST_ROWS, Resampling, measure, measure_resamples, resampled_units
-from affekt.labels import LABELS
 
 LEAST_OF_EXPRESSION = 5
 """Expressions with fewer rows (or people) do not count for a group's balanced accuracy."""
@@ -120,7 +119,7 @@ def _side(matched: Matched, mask: np.ndarray, how: Resampling, units: np.ndarray
     if rows.probabilities is not None:
         known = mask & (matched.label >= 0)
         figures["accuracy"] = proportion_interval(points["accuracy"], draws["accuracy"], known, units)
-        of_label = {label: known & (matched.label == index) for index, label in enumerate(LABELS)}
+        of_label = {label: known & (matched.label == index) for index, label in enumerate(matched.labels)}
         recalls = {
             label: proportion_interval(points[f"recall/{label}"], draws[f"recall/{label}"], those, units)
             for label, those in of_label.items()
@@ -158,5 +157,5 @@ def _count(mask: np.ndarray, units: np.ndarray | None) -> int:
 
 def _uncommon(matched: Matched, group: _Side, others: _Side) -> str:
     """Return the expressions of the split that a difference of balanced accuracies is not over."""
-    there = [label for index, label in enumerate(LABELS) if (matched.label == index).any()]
+    there = [label for index, label in enumerate(matched.labels) if (matched.label == index).any()]
     return ", ".join(label for label in there if label not in group.recalls or label not in others.recalls)

@@ -4,25 +4,26 @@
 |---|---|
 | source_id | the picture's name in the manifest |
 | source | the data set; needed only where two data sets of the manifest share names |
-| p_neutral ... p_contempt | probabilities, 0-1, summing to 1 |
+| p_neutral ... p_contempt | probabilities, 0-1, summing to 1: one for each label, whatever labels the model has |
 | valence, arousal | any finite number |
 
 Either the probabilities or valence and arousal may be absent; further columns are ignored.
 """
 
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from affekt.data.manifest import read_text_table, select_split
+from affekt.data.manifest import manifest_labels, read_text_table, select_split
 from affekt.errors import DataError
 from affekt.evaluation.figures import DIMENSIONS
-from affekt.labels import LABELS, PROBABILITY_COLUMNS
+from affekt.labels import labels_of_columns, ordered_labels, probability_columns
 
 SUM_TOLERANCE = 5e-3
-"""Eight probabilities rounded to three decimals are off by less than this together."""
+"""Probabilities rounded to three decimals are off by less than this together."""
 WHAT, INSTEAD = "a predictions table", "write it as Parquet or csv"
 
 
@@ -33,12 +34,14 @@ class Matched:
     rows: pl.DataFrame
     """The split's rows that have any label: the same for every model, so that all meet the same resamples."""
     split: str
+    labels: tuple[str, ...]
+    """Of the predictions, where they have probabilities, else of the manifest."""
     label: np.ndarray
-    """(n,) class indices, -1 where the expression is unknown."""
+    """(n,) indices into the labels, -1 where the expression is unknown."""
     probabilities: np.ndarray | None
-    """(n, 8) summing to 1, NaN where the label is unknown; None if not predicted or not known for any row."""
+    """(n, labels) summing to 1, NaN where the label is unknown; None if not predicted or not known for any row."""
     votes: np.ndarray
-    """(n, 8) summing to 1, NaN where unknown."""
+    """(n, labels) summing to 1, NaN where unknown."""
     truth: dict[str, np.ndarray]
     """(n,) for `valence` and `arousal`, NaN where unknown; empty if not predicted or not known for any row."""
     predicted: dict[str, np.ndarray]
@@ -77,11 +80,12 @@ def validate_predictions(frame: pl.DataFrame, name: str = "the predictions") -> 
             "name each picture as the manifest does"
         )
     keys = [column for column in ("source", "source_id") if column in frame.columns]
-    parts = [*_part(frame, PROBABILITY_COLUMNS, name), *_part(frame, DIMENSIONS, name)]
+    probabilities = _part(frame, probability_columns(labels_of_columns(frame.columns)), name)
+    parts = [*probabilities, *_part(frame, DIMENSIONS, name)]
     if not parts:
         raise DataError(
-            f"expected {PROBABILITY_COLUMNS[0]} ... {PROBABILITY_COLUMNS[-1]}, or valence and arousal, in {name}, "
-            f"got {', '.join(frame.columns)}; name the columns so"
+            f"expected a probability of each label, as p_neutral, or valence and arousal, in {name}, got "
+            f"{', '.join(frame.columns)}; name the columns so"
         )
     try:
         frame = frame.select(pl.col(keys).cast(pl.String), pl.col(parts).cast(pl.Float64))
@@ -90,10 +94,10 @@ def validate_predictions(frame: pl.DataFrame, name: str = "the predictions") -> 
             f"expected numbers in {', '.join(parts)} of {name}, got {_first_line(error)}; mend the column"
         ) from error
     _check_values(frame, keys, parts, name)
-    if PROBABILITY_COLUMNS[0] not in parts:
+    if not probabilities:
         return frame
-    total = pl.sum_horizontal(PROBABILITY_COLUMNS)
-    return frame.with_columns(pl.when(total > 0).then(pl.col(PROBABILITY_COLUMNS) / total))
+    total = pl.sum_horizontal(probabilities)
+    return frame.with_columns(pl.when(total > 0).then(pl.col(probabilities) / total))
 
 
 def _first_line(error: Exception) -> str:
@@ -111,12 +115,12 @@ def _part(frame: pl.DataFrame, columns: tuple[str, ...], name: str) -> list[str]
 def _check_values(frame: pl.DataFrame, keys: list[str], parts: list[str], name: str) -> None:
     rules = [(pl.struct(keys).is_duplicated(), "each source_id once")]
     rules += [(~pl.col(part).is_finite(), f"a finite {part} or null") for part in parts]
-    if PROBABILITY_COLUMNS[0] in parts:
-        known = pl.all_horizontal(pl.col(PROBABILITY_COLUMNS).is_not_null())
-        outside = pl.any_horizontal(~pl.col(PROBABILITY_COLUMNS).is_between(-1e-6, 1 + 1e-6))
-        total = pl.sum_horizontal(PROBABILITY_COLUMNS)
+    if probabilities := probability_columns(labels_of_columns(parts)):
+        known = pl.all_horizontal(pl.col(probabilities).is_not_null())
+        outside = pl.any_horizontal(~pl.col(probabilities).is_between(-1e-6, 1 + 1e-6))
+        total = pl.sum_horizontal(probabilities)
         rules.append((known & outside, "probabilities in [0, 1]"))
-        rules.append((known & ((total - 1).abs() > SUM_TOLERANCE), "probabilities that sum to 1"))
+        rules.append((known & ((total - 1).abs() > SUM_TOLERANCE), f"{', '.join(probabilities)} that sum to 1"))
     for rule, expected in rules:
         broken = frame.filter(rule.fill_null(value=False))
         if len(broken):
@@ -151,16 +155,31 @@ def match(
     _check_strangers(predictions, manifest, keys, split, name)
     rows = rows.filter(~pl.col("emotion").is_in(without).fill_null(value=False))
     rows = _labelled_rows(predictions, rows, split, name)
+    require_labels(labels_of_columns(predictions.columns), rows, name)
     truth = rows.select("source", "source_id", "emotion", "votes", *DIMENSIONS)
     joined = truth.join(predictions, on=keys, how="left", suffix="_predicted", maintain_order="left")
     _check_missing(joined, predictions, keys, split, name)
-    return _arrays(rows, joined, split, without)
+    return _arrays(rows, joined, manifest_labels(manifest), split, without)
+
+
+def require_labels(labels: tuple[str, ...], rows: pl.DataFrame, name: str) -> None:
+    """Refuse rows that show what predictions called `name` cannot say, having these labels; no labels say nothing."""
+    shown = rows["emotion"].drop_nulls()
+    wanted = ordered_labels(shown)
+    absent = [label for label in wanted if label not in labels]
+    if labels and absent:
+        left = len(wanted) - len(absent)
+        without = f"leave these rows out (--without {shlex.join(absent)}), or " if left > 1 else ""
+        raise DataError(
+            f"expected {name} to know the labels of the rows, {', '.join(wanted)}, got {', '.join(labels)}; {without}"
+            "take a model that was trained on these labels"
+        )
 
 
 def _labelled_rows(predictions: pl.DataFrame, rows: pl.DataFrame, split: str, name: str) -> pl.DataFrame:
     label, point = pl.col("emotion").is_not_null(), pl.any_horizontal(pl.col(DIMENSIONS).is_not_null())
-    parts = {PROBABILITY_COLUMNS[0]: label, "valence": point}
-    wanted = [known for column, known in parts.items() if column in predictions.columns]
+    wanted = [label] if labels_of_columns(predictions.columns) else []
+    wanted += [point] if "valence" in predictions.columns else []
     if rows.filter(pl.any_horizontal(wanted)).is_empty():
         raise DataError(
             f"expected labels for what {name} predict ({', '.join(predictions.columns[1:])}), got none in the "
@@ -181,8 +200,8 @@ def _check_strangers(predictions: pl.DataFrame, manifest: pl.DataFrame, keys: li
 
 def _check_missing(joined: pl.DataFrame, predictions: pl.DataFrame, keys: list[str], split: str, name: str) -> None:
     absent = pl.lit(value=False)
-    if PROBABILITY_COLUMNS[0] in predictions.columns:
-        probability = pl.any_horizontal(pl.col(PROBABILITY_COLUMNS).is_null())
+    if probabilities := probability_columns(labels_of_columns(predictions.columns)):
+        probability = pl.any_horizontal(pl.col(probabilities).is_null())
         absent |= pl.col("emotion").is_not_null() & probability
     if "valence" in predictions.columns:
         for dimension in DIMENSIONS:
@@ -199,23 +218,27 @@ def _check_missing(joined: pl.DataFrame, predictions: pl.DataFrame, keys: list[s
     )
 
 
-def _arrays(rows: pl.DataFrame, joined: pl.DataFrame, split: str, without: tuple[str, ...]) -> Matched:
-    index = {label: number for number, label in enumerate(LABELS)}
-    left_out = [index[label] for label in without]
+def _arrays(
+    rows: pl.DataFrame, joined: pl.DataFrame, known_labels: tuple[str, ...], split: str, without: tuple[str, ...]
+) -> Matched:
+    predicted = labels_of_columns(joined.columns)
+    labels = predicted or known_labels
+    index = {label: number for number, label in enumerate(labels)}
+    left_out = [index[label] for label in without if label in index]
     label = joined["emotion"].replace_strict(index, default=-1, return_dtype=pl.Int64).fill_null(-1).to_numpy()
     probabilities = None
-    if PROBABILITY_COLUMNS[0] in joined.columns and (label >= 0).any():
-        probabilities = joined.select(PROBABILITY_COLUMNS).to_numpy().astype(np.float64)
+    if predicted and (label >= 0).any():
+        probabilities = joined.select(probability_columns(labels)).to_numpy().astype(np.float64)
         probabilities = _without(probabilities, left_out)
         probabilities[label < 0] = np.nan
-    unknown = [float("nan")] * len(LABELS)
-    votes = np.array([unknown if row is None else row for row in joined["votes"].to_list()], dtype=np.float64)
+    votes = _votes(joined["votes"], known_labels, labels)
     known = [
         name for name in DIMENSIONS if f"{name}_predicted" in joined.columns and joined[name].null_count() < len(joined)
     ]
     return Matched(
         rows=rows,
         split=split,
+        labels=labels,
         label=label,
         probabilities=probabilities,
         votes=_without(votes, left_out),
@@ -225,14 +248,29 @@ def _arrays(rows: pl.DataFrame, joined: pl.DataFrame, split: str, without: tuple
     )
 
 
+def _votes(column: pl.Series, given: tuple[str, ...], labels: tuple[str, ...]) -> np.ndarray:
+    """Return votes as (n, labels), NaN where unknown; those for none of the labels are given to the others."""
+    votes = np.full((len(column), len(labels)), np.nan)
+    known = column.is_not_null().to_numpy()
+    if not known.any():
+        return votes
+    found = column.drop_nulls().to_numpy().astype(np.float64)
+    none = np.zeros(len(found))
+    votes[known] = np.stack([found[:, given.index(label)] if label in given else none for label in labels], axis=1)
+    if set(given) <= set(labels):
+        return votes
+    total = votes.sum(axis=1, keepdims=True)
+    return np.where(total == 0, np.nan, votes / np.where(total == 0, 1, total))
+
+
 def _without(shares: np.ndarray, left_out: list[int]) -> np.ndarray:
-    """Give (n, 8) shares of 1 to the other classes alone; equally, where nothing else was given to any."""
+    """Give (n, labels) shares of 1 to the other classes alone; equally, where nothing else was given to any."""
     if not left_out:
         return shares
     shares = shares.copy()
     shares[:, left_out] = 0
     total = shares.sum(axis=1, keepdims=True)
-    kept = np.ones(len(LABELS))
+    kept = np.ones(shares.shape[1])
     kept[left_out] = 0
     return np.where(total == 0, kept / kept.sum(), shares / np.where(total == 0, 1, total))
 

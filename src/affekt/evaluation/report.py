@@ -31,7 +31,7 @@ from affekt.evaluation.robustness import Robustness
 from affekt.evaluation.score import Scores
 from affekt.faces.preprocessing import Preprocessing, crop_face
 from affekt.files import written_whole
-from affekt.labels import EXPRESSION_COLOURS, LABELS
+from affekt.labels import colours_of
 from affekt.models.card import model_folder, read_card
 
 HEADLINE = ("accuracy", "macro_f1", "roc_auc", "ece", "valence_ccc", "arousal_ccc", "valence_rmse", "arousal_rmse")
@@ -47,7 +47,6 @@ TEMPLATES = Environment(
 )
 TEMPLATES.globals |= {
     "version": __version__,
-    "colours": EXPRESSION_COLOURS,
     "definitions": DEFINITIONS,
     "floor": FLOOR,
     "headline": HEADLINE,
@@ -103,6 +102,7 @@ def _model(evaluation: Evaluation, scores: Scores, name: str, log: Path | None, 
     return {
         "id": name,
         "scores": scores,
+        "colours": colours_of(scores.matched.labels),
         "mistakes": worst_mistakes(scores.matched, pictures) if pictures else None,
         "expression_charts": [*expression_charts(scores, name, tag)],
         "dimension_charts": [*dimension_charts(scores.matched, name, evaluation.dimension_tag)],
@@ -134,7 +134,7 @@ def worst_mistakes(matched: Matched, count: int = 24) -> list[Mistake]:
     if matched.probabilities is not None:
         chosen, badness = matched.probabilities.argmax(axis=1), matched.probabilities.max(axis=1)
         wrong = (matched.label >= 0) & (chosen != matched.label)
-        truth, predicted = ([LABELS[index] for index in side] for side in (matched.label, chosen))
+        truth, predicted = ([matched.labels[index] for index in side] for side in (matched.label, chosen))
         detail = "{:.0%}"
     else:
         gaps = [matched.predicted[name] - values for name, values in matched.truth.items()]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
 from affekt.errors import ConfigError, needs_extra, require_seed
 from affekt.files import require_folder
-from affekt.labels import LABELS
+from affekt.labels import LABELS, ordered_labels
 
 if TYPE_CHECKING:
     import polars as pl
@@ -29,7 +29,8 @@ class EvaluateOptions:
     Args:
         models: Model folders, runs, or names of models that come with affekt.
         data: The manifest; its train split gives the floor that stands in every table.
-        predictions: Prediction tables (.parquet or .csv): source_id, p_neutral ... p_contempt, valence, arousal.
+        predictions: Prediction tables (.parquet or .csv): source_id, p_neutral and so on for each label,
+            valence, arousal.
         split: The split to score.
         out: Folder for the report; the models' predictions are kept there too.
         seed: Decides the bootstrap's resamples.
@@ -93,10 +94,12 @@ class EvaluateOptions:
         """Ask the models for predictions, score everything, and write the report; errors are those of the options."""
         models = {self._name(path): path for path in _paths(self.models)}
         self._refuse_what_does_not_fit()
-        from affekt.data.manifest import read_manifest, select_split, with_attributes, write_table
+        import polars as pl
+
+        from affekt.data.manifest import manifest_labels, read_manifest, select_split, with_attributes, write_table
         from affekt.evaluation.evaluate import evaluate_tables
         from affekt.evaluation.groups import group_values
-        from affekt.evaluation.predictions import read_predictions
+        from affekt.evaluation.predictions import read_predictions, require_labels
         from affekt.evaluation.report import record_evaluation, write_report
         from affekt.evaluation.robustness import measure_robustness
         from affekt.evaluation.score import Resampling
@@ -107,13 +110,16 @@ class EvaluateOptions:
             manifest = with_attributes(manifest, Path(self.attributes))
         rows = select_split(manifest, self.split)
         groups, without = _words(self.groups), _words(self.without)
+        _refuse_unknown_labels(without, manifest_labels(manifest))
         for attribute in groups:
             group_values(rows, attribute)
         # All are opened before the first model is asked, so that a useless one costs no time.
         given = dict(self.predictions) if isinstance(self.predictions, Mapping) else {}
         given |= {self._name(path): read_predictions(path) for path in _paths(self.predictions)}
         opened = {name: open_model(path, device=self.device, runtime=self.runtime) for name, path in models.items()}
-        tables = {}
+        tables, scored = {}, rows.filter(~pl.col("emotion").is_in(without).fill_null(value=False))
+        for name, model in opened.items():
+            require_labels(model.card.labels if "expression" in model.card.heads else (), scored, name)
         for name, model in opened.items():
             tables[name] = model.predict_rows(rows)
             write_table(tables[name], Path(self.out) / "predictions" / f"{_stem(models[name])}.parquet")
@@ -158,12 +164,6 @@ class EvaluateOptions:
                 )
         if self.attributes is not None and not self.groups:
             raise ConfigError(f"expected groups with attributes, got none; name columns of {self.attributes} as groups")
-        without = _words(self.without)
-        if not set(without) <= set(LABELS) or len(set(LABELS) - set(without)) < 2:
-            raise ConfigError(
-                f"expected without to name up to six of {', '.join(LABELS)}, got {', '.join(without)}; the usual seven "
-                "leave out contempt (--without contempt)"
-            )
         names = [self._name(path) for path in [*models, *tables]]
         names += self.predictions if isinstance(self.predictions, Mapping) else ()
         if repeated := sorted({name for name in names if names.count(name) > 1}):
@@ -192,6 +192,16 @@ def _words(given: str | Sequence[str]) -> tuple[str, ...]:
 
 def _stem(path: Path) -> str:
     return path.resolve().name if path.is_dir() else path.stem
+
+
+def _refuse_unknown_labels(without: tuple[str, ...], labels: tuple[str, ...]) -> None:
+    """Refuse to leave out what is no label, neither of the manifest nor of the eight, and to leave out all but one."""
+    known = ordered_labels([*labels, *LABELS])
+    if not set(without) <= set(known) or (without and len(set(labels) - set(without)) < 2):
+        raise ConfigError(
+            f"expected without to name some of {', '.join(known)}, and to leave two that the manifest has, got "
+            f"{', '.join(without)}; the usual seven leave out contempt (--without contempt)"
+        )
 
 
 def _refuse_weights_before_int8(models: list[Path]) -> None:

@@ -12,7 +12,6 @@ from affekt.evaluation.figures import DEFINITIONS, Figure
 from affekt.evaluation.intervals import is_of_few, proportion_interval, resample_counts, with_interval
 from affekt.evaluation.metrics import LEAST_CONFIDENCES, mean_over_classes, weighted_mean
 from affekt.evaluation.predictions import Matched
-from affekt.labels import LABELS
 
 CLASS_MEASURES = ("precision", "recall", "f1", "roc_auc", "pr_auc")
 LEAST_ROWS = 30
@@ -47,7 +46,7 @@ class Scores:
     """By least confidence: the `share` of rows that have it, and the `accuracy` of these; empty without
     probabilities."""
     confusion: np.ndarray | None
-    """(8, 8) counts, truth in the rows; None without probabilities."""
+    """(labels, labels) counts, truth in the rows; None without probabilities."""
     notes: tuple[str, ...]
     """Sentences on what is not defined, left out or out of the ordinary."""
     resampling: Resampling
@@ -83,13 +82,13 @@ def score(
     figures = {key: figure for key, figure in every.items() if "/" not in key}
     classes, answered, confusion = {}, {}, None
     if matched.probabilities is not None:
-        classes = {label: {key: every[f"{key}/{label}"] for key in CLASS_MEASURES} for label in LABELS}
+        classes = {label: {key: every[f"{key}/{label}"] for key in CLASS_MEASURES} for label in matched.labels}
         answered = {
             least: {key: every[f"{key}/{least}"] for key in ("share", "accuracy")} for least in LEAST_CONFIDENCES
         }
         known = matched.label >= 0
         chosen = matched.probabilities[known].argmax(axis=1)
-        confusion = metrics.confusion_matrix(matched.label[known], chosen, len(LABELS)).astype(int)
+        confusion = metrics.confusion_matrix(matched.label[known], chosen, len(matched.labels)).astype(int)
     notes = notes_on(matched, figures, how.by)
     return Scores(name, matched, figures, classes, answered, confusion, notes, how, draws)
 
@@ -121,8 +120,8 @@ def _rows_of_proportions(matched: Matched) -> dict[str, np.ndarray]:
     known = matched.label >= 0
     chosen, confidence = matched.probabilities.argmax(axis=1), matched.probabilities.max(axis=1)
     rows = {"accuracy": known}
-    rows |= {f"recall/{label}": matched.label == index for index, label in enumerate(LABELS)}
-    rows |= {f"precision/{label}": known & (chosen == index) for index, label in enumerate(LABELS)}
+    rows |= {f"recall/{label}": matched.label == index for index, label in enumerate(matched.labels)}
+    rows |= {f"precision/{label}": known & (chosen == index) for index, label in enumerate(matched.labels)}
     return rows | {f"accuracy/{least}": known & (confidence >= least) for least in LEAST_CONFIDENCES}
 
 
@@ -148,9 +147,8 @@ def measure(matched: Matched, weights: np.ndarray) -> dict[str, np.ndarray]:
     figures = {}
     if matched.probabilities is not None:
         known = matched.label >= 0
-        figures |= _measure_expression(
-            matched.label[known], matched.probabilities[known], matched.votes[known], weights[..., known]
-        )
+        sides = matched.label[known], matched.probabilities[known], matched.votes[known], weights[..., known]
+        figures |= _measure_expression(matched.labels, *sides)
     for name, truth in matched.truth.items():
         known = ~np.isnan(truth)
         sides = truth[known], matched.predicted[name][known], weights[..., known]
@@ -159,10 +157,10 @@ def measure(matched: Matched, weights: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _measure_expression(
-    truth: np.ndarray, probabilities: np.ndarray, votes: np.ndarray, weights: np.ndarray
+    labels: tuple[str, ...], truth: np.ndarray, probabilities: np.ndarray, votes: np.ndarray, weights: np.ndarray
 ) -> dict[str, np.ndarray]:
     chosen, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    matrix = metrics.confusion_matrix(truth, chosen, len(LABELS), weights)
+    matrix = metrics.confusion_matrix(truth, chosen, len(labels), weights)
     recall, f1 = metrics.recall(matrix), metrics.f1(matrix)
     roc_auc, pr_auc = metrics.areas_by_class(truth, probabilities, weights)
     figures = {
@@ -185,7 +183,7 @@ def _measure_expression(
         figures["votes_js"] = weighted_mean(metrics.jensen_shannon(*pair), weights[..., voted])
     by_class = metrics.precision(matrix), recall, f1, roc_auc, pr_auc
     for key, values in zip(CLASS_MEASURES, by_class, strict=True):
-        figures |= {f"{key}/{label}": values[..., index] for index, label in enumerate(LABELS)}
+        figures |= {f"{key}/{label}": values[..., index] for index, label in enumerate(labels)}
     for least in LEAST_CONFIDENCES:
         share, accuracy = metrics.selective_prediction(confidence, chosen == truth, least, weights)
         figures |= {f"share/{least}": share, f"accuracy/{least}": accuracy}
@@ -222,19 +220,19 @@ def notes_on(matched: Matched, figures: Mapping[str, Figure], by: str) -> tuple[
 def _on_expression(matched: Matched) -> Iterator[str]:
     if matched.probabilities is None:
         return
-    known = matched.label >= 0
+    known, labels = matched.label >= 0, matched.labels
     truth, chosen = matched.label[known], matched.probabilities[known].argmax(axis=1)
     present = np.unique(truth)
-    absent = [label for index, label in enumerate(LABELS) if index not in present]
+    absent = [label for index, label in enumerate(labels) if index not in present]
     if len(present) == 1:
-        yield f"The truth is {LABELS[present[0]]} throughout: AUC is not defined and kappa and alpha say nothing."
+        yield f"The truth is {labels[present[0]]} throughout: AUC is not defined and kappa and alpha say nothing."
     elif absent:
         yield (
             f"No row is {' or '.join(absent)}: recall, AUC and PR-AUC are means over the other {len(present)} of "
-            f"{len(LABELS)} classes."
+            f"{len(labels)} classes."
         )
     if len(np.unique(chosen)) == 1 and len(chosen) > 1:
-        yield f"Every row is predicted {LABELS[chosen[0]]}."
+        yield f"Every row is predicted {labels[chosen[0]]}."
     if known.sum() < len(known):
         yield f"The expression is known for {known.sum()} of {len(known)} rows."
     voted = int((~np.isnan(matched.votes[known]).any(axis=1)).sum())

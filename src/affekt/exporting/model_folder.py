@@ -17,7 +17,7 @@ from affekt.evaluation.metrics import concordance
 from affekt.exporting.onnx_file import Answers, describe, write_fp16, write_int8, write_onnx
 from affekt.faces.preprocessing import Preprocessing, normalise
 from affekt.files import written_whole
-from affekt.labels import LABELS, PROBABILITY_COLUMNS
+from affekt.labels import labels_of_columns, probability_columns
 from affekt.models.card import CARD_FILE, ONNX_FILE, WEIGHTS_FILE, Card, read_card
 from affekt.models.session import Session
 from affekt.networks.network import Network
@@ -129,8 +129,9 @@ def lost_points(full: Session, small: Session, rows: pl.DataFrame) -> dict[str, 
 def _points(table: pl.DataFrame, rows: pl.DataFrame) -> dict[str, float]:
     points = {}
     known = rows["emotion"].is_not_null().to_numpy()
-    if PROBABILITY_COLUMNS[0] in table.columns and known.any():
-        chosen = np.array(LABELS)[table.select(PROBABILITY_COLUMNS).to_numpy().argmax(axis=1)]
+    labels = labels_of_columns(table.columns)
+    if labels and known.any():
+        chosen = np.array(labels)[table.select(probability_columns(labels)).to_numpy().argmax(axis=1)]
         points["accuracy"] = 100 * float((chosen == rows["emotion"].to_numpy())[known].mean())
     truth = rows.select("valence", "arousal").cast(pl.Float64).fill_null(float("nan")).to_numpy()
     known = ~np.isnan(truth).any(axis=1)

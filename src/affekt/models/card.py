@@ -12,17 +12,18 @@ from typing import Any
 from affekt.errors import ConfigError, ModelError
 from affekt.faces.preprocessing import Preprocessing
 from affekt.files import written_whole
-from affekt.labels import LABELS
+from affekt.labels import LABELS, is_label
 
 CARD_FILE = "card.json"
 WEIGHTS_FILE = "model.safetensors"
 ONNX_FILE = "model.onnx"
 MOST_CARD_BYTES = 10_000_000
+MOST_LABELS = 1000
 SHIPPED = Path(__file__).parent.parent / "shipped"
 """The folder of the models that come with the package, one model folder each."""
 
 LIMITS = (
-    "An expression is not a feeling: the model says which of eight words annotators would choose for a picture.",
+    "An expression is not a feeling: the model says which of its labels annotators would choose for a picture.",
     "It was not tested on groups by age, sex, skin or culture.",
     "It must not infer emotions at work or in education (EU AI Act, Article 5(1)(f)), nor decide about people.",
 )
@@ -42,7 +43,7 @@ class Card:
     """`expression`, `valence_arousal`, or both."""
     preprocessing: Preprocessing
     labels: tuple[str, ...] = LABELS
-    """Names of the expression logits, in their order."""
+    """Names of the expression logits, in their order; a model without that head has none, whatever stands here."""
     temperature: float = 1.0
     """Expression logits are divided by this before the softmax; fitted on validation data."""
     valence_arousal_origin: str | None = None
@@ -64,10 +65,11 @@ class Card:
     affekt_version: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse another label set."""
-        if tuple(self.labels) != LABELS:
+        """Refuse labels that cannot be told apart, or cannot be written in a table."""
+        labels = self.labels
+        if not 2 <= len(set(labels)) == len(labels) <= MOST_LABELS or not all(map(is_label, labels)):
             raise ModelError(
-                f"expected a model of the labels {', '.join(LABELS)}, got {', '.join(self.labels)} in the card of "
+                f"expected two or more different labels in lower case, got {reprlib.repr(list(labels))} in the card of "
                 f"{self.name}; train it again on an affekt manifest"
             )
 

@@ -24,22 +24,24 @@ MOST_BYTES, BYTES_PER_BYTE = 2_000_000_000, 8
 BATCH_SIZE = 16
 """Faces per pass: enough to keep the cores busy, few enough that what a layer made is still cached for the next."""
 
-ANSWERS = (("probabilities", "expression", len(LABELS)), ("valence_arousal", "valence_arousal", 2))
-"""Each answer of a network, the head it comes from, and how many numbers it has for a face."""
-
 
 @dataclass(frozen=True, eq=False)
 class Affect:
     """What a model says of some faces; a head that is absent gives None."""
 
     probabilities: np.ndarray | None
-    """(faces, 8) float32 in the order of LABELS, each row summing to 1, after the card's temperature."""
+    """(faces, labels) float32, in the card's order, each row summing to 1, after the card's temperature."""
     valence_arousal: np.ndarray | None
     """(faces, 2) float32, each in [-1, 1]."""
+    labels: tuple[str, ...] = LABELS
+    """The card's."""
 
     def __getitem__(self, faces: slice) -> "Affect":
         """Return what is said of some of the faces."""
-        return Affect(*(None if part is None else part[faces] for part in (self.probabilities, self.valence_arousal)))
+        probabilities, points = (
+            None if part is None else part[faces] for part in (self.probabilities, self.valence_arousal)
+        )
+        return Affect(probabilities, points, self.labels)
 
 
 _trying = threading.Lock()
@@ -90,7 +92,8 @@ class Session:
             raise ModelError(f"expected {path}, got no such file; make it with: affekt export {folder} --out {folder}")
         wanted = self.card.preprocessing
         example = np.zeros((BATCH_SIZE, wanted.channels, wanted.input_size, wanted.input_size), np.float32)
-        self._widths = {name: width for name, head, width in ANSWERS if head in self.card.heads}
+        answers = (("probabilities", "expression", len(self.card.labels)), ("valence_arousal", "valence_arousal", 2))
+        self._widths = {name: width for name, head, width in answers if head in self.card.heads}
         if not folder.is_relative_to(SHIPPED):
             _refuse_greedy(path, example[:1])
         if runtime == "auto":
@@ -111,4 +114,4 @@ class Session:
             batches = np.split(crops, range(batch_size, len(crops), batch_size))
             answers = [self._engine(normalise(batch, self.card.preprocessing)) for batch in batches]
             found = {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
-        return Affect(found.get("probabilities"), found.get("valence_arousal"))
+        return Affect(found.get("probabilities"), found.get("valence_arousal"), self.card.labels)

@@ -24,18 +24,18 @@ from affekt.labels import LABELS
 from affekt.networks.mirror_equivariant import mirrored_conv, mirrored_norm, mirrored_stem, symmetric_mean
 
 Outputs = dict[str, Tensor]
-"""What the network says of each face, by head: `expression`, (faces, 8) logits before the temperature, and
+"""What the network says of each face, by head: `expression`, (faces, labels) logits before the temperature, and
 `valence_arousal`, (faces, 2) in [-1, 1]; a head that is absent is left out."""
 
 
 class Heads(nn.Module):
     """Dense ReLU layer and the heads on pooled features."""
 
-    def __init__(self, features: int, hidden_units: int, heads: tuple[str, ...]) -> None:
+    def __init__(self, features: int, hidden_units: int, heads: tuple[str, ...], labels: int = len(LABELS)) -> None:
         """Make the layers; valence and arousal start at 0 until `start_at` is called."""
         super().__init__()
         self.hidden = nn.Linear(features, hidden_units)
-        self.expression = nn.Linear(hidden_units, len(LABELS)) if "expression" in heads else None
+        self.expression = nn.Linear(hidden_units, labels) if "expression" in heads else None
         self.valence_arousal = nn.Linear(hidden_units, 2) if "valence_arousal" in heads else None
         for layer in filter(None, (self.hidden, self.expression)):
             nn.init.xavier_uniform_(layer.weight)
@@ -65,13 +65,20 @@ class Heads(nn.Module):
 class Network(nn.Module):
     """Backbone and heads, with timm's verbs."""
 
-    def __init__(self, architecture: str, hidden_units: int, heads: tuple[str, ...], channels: int = 3) -> None:
+    def __init__(
+        self,
+        architecture: str,
+        hidden_units: int,
+        heads: tuple[str, ...],
+        channels: int = 3,
+        labels: int = len(LABELS),
+    ) -> None:
         """Build it with random weights; a ModelError names what timm does not have, or gives no feature maps."""
         super().__init__()
         self.architecture = architecture
         self.is_frozen = False
         self.backbone, features = _backbone(architecture, channels)
-        self.heads = Heads(features, hidden_units, heads)
+        self.heads = Heads(features, hidden_units, heads, labels)
 
     def forward_features(self, images: Tensor) -> Tensor:
         """Map (faces, channels, height, width) normalised pixels to (faces, features), pooled over the picture."""

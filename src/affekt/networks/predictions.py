@@ -16,7 +16,7 @@ from affekt.cores import core_count
 from affekt.data.manifest import read_row_rgb
 from affekt.errors import ConfigError, DataError, PictureError, needs_extra
 from affekt.faces.preprocessing import Preprocessing, crop_face, normalise
-from affekt.labels import PROBABILITY_COLUMNS
+from affekt.labels import probability_columns
 from affekt.models.card import Card, model_folder
 from affekt.models.session import Affect, Session
 from affekt.terminal import progress_bar
@@ -82,7 +82,7 @@ class RowPredictor:
     def predict_rows(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Return the model's predictions: one crop, one pass, the card's preprocessing and temperature.
 
-        The table has one row per row of the manifest, in its order: `source_id`, the eight probabilities where the
+        The table has one row per row of the manifest, in its order: `source_id`, the labels' probabilities where the
         model has that head, `valence` and `arousal` likewise.
 
         Raises:
@@ -104,7 +104,8 @@ class RowPredictor:
                 bar.update(len(crops))
         columns = {"source_id": rows["source_id"]}
         if probabilities:
-            columns |= dict(zip(PROBABILITY_COLUMNS, np.concatenate(probabilities).astype(np.float64).T, strict=True))
+            names = probability_columns(self.card.labels)
+            columns |= dict(zip(names, np.concatenate(probabilities).astype(np.float64).T, strict=True))
         if points:
             columns |= dict(zip(("valence", "arousal"), np.concatenate(points).T, strict=True))
         return pl.DataFrame(columns)
@@ -141,6 +142,7 @@ def open_model(model: str | Path, *, runtime: Executor = "torch", device: str = 
         return Affect(
             None if logits is None else (logits.double() / card.temperature).softmax(1).cpu().numpy(),
             None if points is None else points.cpu().numpy(),
+            card.labels,
         )
 
     return RowPredictor(card, answer)

@@ -62,7 +62,8 @@ def load_model(model: str | Path) -> tuple[Network, Card]:
     path = folder / WEIGHTS_FILE
     if not path.is_file():
         raise ModelError(f"expected {path} beside the card, got no such file; train on with resume (--resume)")
-    network = Network(card.architecture, card.hidden_units, card.heads, card.preprocessing.channels)
+    channels = card.preprocessing.channels
+    network = Network(card.architecture, card.hidden_units, card.heads, channels, len(card.labels))
     try:
         network.load_state_dict(load_file(path))
     except (SafetensorError, OSError, RuntimeError) as error:

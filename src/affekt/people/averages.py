@@ -9,12 +9,11 @@ import numpy as np
 import polars as pl
 
 from affekt.errors import ConfigError
-from affekt.labels import LABELS, PROBABILITY_COLUMNS
-from affekt.people.baseline import DIMENSIONS, OVER_BASELINE
-from affekt.people.episodes import EXPRESSIONS
+from affekt.labels import labels_of_columns, probability_columns
+from affekt.people.baseline import DIMENSIONS, over_baseline
+from affekt.people.episodes import expressions_among
 from affekt.people.options import SummaryOptions
 
-SHARES = tuple(f"share_{label}" for label in LABELS)
 RESAMPLES = 2000
 LEAST_BLOCKS, MOST_BLOCKS = 5, 1000
 """Fewer blocks say too little for an interval; more would only take time, so those of long videos are longer."""
@@ -25,18 +24,20 @@ def with_shares(rows: pl.DataFrame) -> pl.DataFrame:
 
     A face that was too unsure to be named in the table has a most probable expression, too.
     """
-    best = pl.Series(np.array(LABELS)[rows.select(PROBABILITY_COLUMNS).to_numpy().argmax(axis=1)])
-    named = pl.when(pl.col("p_neutral").is_not_null()).then(best).otherwise(pl.col("emotion").cast(pl.String))
-    return rows.with_columns(
-        (named == label).cast(pl.Float64).alias(share) for label, share in zip(LABELS, SHARES, strict=True)
-    )
+    labels = labels_of_columns(rows.columns)
+    columns = probability_columns(labels)
+    best = pl.Series(np.array(labels)[rows.select(columns).to_numpy().argmax(axis=1)])
+    named = pl.when(pl.col(columns[0]).is_not_null()).then(best).otherwise(pl.col("emotion").cast(pl.String))
+    return rows.with_columns((named == label).cast(pl.Float64).alias(f"share_{label}") for label in labels)
 
 
 def people_table(
     rows: pl.DataFrame, episodes: pl.DataFrame, intervals: pl.DataFrame, options: SummaryOptions
 ) -> pl.DataFrame:
     """Return a row per person and interval in which they were seen."""
-    means = (*SHARES, *PROBABILITY_COLUMNS, *DIMENSIONS, *(OVER_BASELINE if OVER_BASELINE[0] in rows.columns else ()))
+    labels = labels_of_columns(rows.columns)
+    over = tuple(name for name in over_baseline(labels) if name in rows.columns)
+    means = (*(f"share_{label}" for label in labels), *probability_columns(labels), *DIMENSIONS, *over)
     by_person = rows.partition_by("input", "person", as_dict=True, maintain_order=True)
     episodes_of = episodes.partition_by("input", "person", as_dict=True)
     cuts = intervals.partition_by("input", as_dict=True, maintain_order=True)
@@ -52,7 +53,7 @@ def people_table(
             row |= _seen(part) | _means(part.filter("used"), means, options.block_s)
             starts = pl.col("start_s").is_between(cut["start_s"], cut["end_s"], closed="left")
             theirs = episodes_of.get((name, person), episodes.clear()).filter(starts)
-            found.append(row | _counts(theirs, cut["start_s"], row["used_s"]))
+            found.append(row | _counts(theirs, labels, cut["start_s"], row["used_s"]))
     if not found:
         raise ConfigError(
             "expected somebody to be seen within the markers, got nobody; their times are seconds from the first frame"
@@ -126,10 +127,12 @@ def _share_outside(blocks: int) -> float:
     return NormalDist().cdf(-t * np.sqrt(blocks / n))
 
 
-def _counts(episodes: pl.DataFrame, start_s: float, seen_s: float) -> dict[str, float | int | None]:
+def _counts(
+    episodes: pl.DataFrame, labels: tuple[str, ...], start_s: float, seen_s: float
+) -> dict[str, float | int | None]:
     """Return number, rate, mean length and first start of the episodes of each expression."""
     row: dict[str, float | int | None] = {"episodes": len(episodes)}
-    for label in EXPRESSIONS:
+    for label in expressions_among(labels):
         own = episodes.filter(pl.col("expression") == label)
         row[f"episodes_{label}"] = len(own)
         row[f"episodes_per_min_{label}"] = 60 * len(own) / seen_s if seen_s else None
@@ -143,7 +146,9 @@ def bins_table(rows: pl.DataFrame, intervals: pl.DataFrame, options: SummaryOpti
 
     Times are from the first frame or from the start of a marker. `emotion` has the highest mean probability.
     """
-    columns = (*PROBABILITY_COLUMNS, *DIMENSIONS, *(name for name in OVER_BASELINE if name in rows.columns))
+    labels = labels_of_columns(rows.columns)
+    probabilities, over = probability_columns(labels), over_baseline(labels)
+    columns = (*probabilities, *DIMENSIONS, *(name for name in over if name in rows.columns))
     used, told = rows.filter("used"), list[str]()
     zero_s = used.select("input").unique().with_columns(pl.lit(0.0).alias("zero_s"))
     if options.align_to is not None:
@@ -173,7 +178,7 @@ def bins_table(rows: pl.DataFrame, intervals: pl.DataFrame, options: SummaryOpti
         .group_by("input", "person", number.alias("bin"), maintain_order=True)
         .agg(pl.len().alias("rows"), weight.sum(), *means)
     )
-    best = pl.concat_list(PROBABILITY_COLUMNS).list.arg_max()
-    emotion = pl.lit(pl.Series(LABELS)).gather(best) if used["p_neutral"].null_count() == 0 else pl.lit(None, pl.String)
+    best, is_named = pl.concat_list(probabilities).list.arg_max(), used[probabilities[0]].null_count() == 0
+    emotion = pl.lit(pl.Series(labels)).gather(best) if is_named else pl.lit(None, pl.String)
     bins = bins.with_columns(emotion.alias("emotion"), (pl.col("bin") * options.bin_s).alias("start_s"))
     return bins.select("input", "person", "start_s", "rows", "seen_s", "emotion", *columns), told

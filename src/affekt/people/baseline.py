@@ -8,22 +8,26 @@ valence and arousal they are taken as they are.
 import polars as pl
 
 from affekt.errors import ConfigError
-from affekt.labels import LABELS
+from affekt.labels import labels_of_columns
 from affekt.people.options import CENTRE
 
 LEAST_PROBABILITY = 1e-3
 """Probabilities nearer to 0 or 1 count as this near: some thousand pictures calibrated them, which tell no less."""
 DIMENSIONS = ("valence", "arousal")
-OVER_BASELINE = (
-    *(f"log_odds_{label}_over_baseline" for label in LABELS),
-    *(f"{name}_over_baseline" for name in DIMENSIONS),
-)
+
+
+def over_baseline(labels: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the columns that `with_baseline` adds."""
+    return (
+        *(f"log_odds_{label}_over_baseline" for label in labels),
+        *(f"{name}_over_baseline" for name in DIMENSIONS),
+    )
 
 
 def with_baseline(
     rows: pl.DataFrame, intervals: pl.DataFrame, baseline: str
 ) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
-    """Return rows with the columns of `OVER_BASELINE`, the table of resting faces, and what is to be told.
+    """Return rows with the columns of `over_baseline`, the table of resting faces, and what is to be told.
 
     A resting face is the median of the person's frames that are used: of all, or of those in the marker called
     `baseline`. Who was named by a csv rests in one video for all.
@@ -43,16 +47,17 @@ def with_baseline(
             )
         inside = pl.col("time_s").is_between("start_s", "end_s", closed="left")
         resting = resting.join(marked, on="input").filter(inside).unique(["input", "person", "time_s"])
-    odds = [_log_odds(label).median().alias(f"rest_{label}") for label in LABELS]
+    labels = labels_of_columns(rows.columns)
+    odds = [_log_odds(label).median().alias(f"rest_{label}") for label in labels]
     points = [pl.col(name).median().alias(f"rest_{name}") for name in DIMENSIONS]
     faces = resting.group_by("who").agg(pl.len().alias("baseline_rows"), *odds, *points)
     rows = rows.join(faces, on="who", how="left", maintain_order="left")
     differences = [
-        *(_log_odds(label) - pl.col(f"rest_{label}") for label in LABELS),
+        *(_log_odds(label) - pl.col(f"rest_{label}") for label in labels),
         *(pl.col(name) - pl.col(f"rest_{name}") for name in DIMENSIONS),
     ]
-    rows = rows.with_columns(each.alias(name) for each, name in zip(differences, OVER_BASELINE, strict=True))
-    probabilities = [(1 / (1 + (-pl.col(f"rest_{label}")).exp())).alias(f"p_{label}") for label in LABELS]
+    rows = rows.with_columns(each.alias(name) for each, name in zip(differences, over_baseline(labels), strict=True))
+    probabilities = [(1 / (1 + (-pl.col(f"rest_{label}")).exp())).alias(f"p_{label}") for label in labels]
     people = rows.select("input", "person", "who").unique(maintain_order=True)
     table = people.join(faces, on="who", maintain_order="left").select(
         "input", "person", "baseline_rows", *probabilities, *(pl.col(f"rest_{name}").alias(name) for name in DIMENSIONS)

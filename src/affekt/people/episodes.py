@@ -3,20 +3,23 @@
 import numpy as np
 import polars as pl
 
-from affekt.labels import LABELS
+from affekt.labels import labels_of_columns
 from affekt.people.options import SummaryOptions
 
-EXPRESSIONS = tuple(label for label in LABELS if label != "neutral")
-"""A neutral face is what lies between episodes."""
 SCHEMA = pl.Schema(
     {
         "input": pl.String,
         "person": pl.String,
-        "expression": pl.Enum(LABELS),
+        "expression": pl.String,
         **dict.fromkeys(("start_s", "apex_s", "end_s", "length_s", "mean_probability", "peak_probability"), pl.Float64),
         **dict.fromkeys(("mean_valence", "mean_arousal"), pl.Float64),
     }
 )
+
+
+def expressions_among(labels: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the labels that have episodes; a neutral face is what lies between them."""
+    return tuple(label for label in labels if label != "neutral")
 
 
 def find_episodes(rows: pl.DataFrame, options: SummaryOptions) -> pl.DataFrame:
@@ -26,8 +29,9 @@ def find_episodes(rows: pl.DataFrame, options: SummaryOptions) -> pl.DataFrame:
     `start_probability` once: hysteresis with two thresholds (Canny 1986), so that noise around one threshold does not
     cut an episode into many. It ends when the next frame is shown.
     """
-    found = pl.concat([_of(label, rows, options) for label in EXPRESSIONS])
-    return found.sort("row", "expression").drop("row")
+    labels = labels_of_columns(rows.columns)
+    found = pl.concat([_of(label, rows, options) for label in expressions_among(labels)])
+    return found.cast({"expression": pl.Enum(labels)}).sort("row", "expression").drop("row")
 
 
 def _of(label: str, rows: pl.DataFrame, options: SummaryOptions) -> pl.DataFrame:

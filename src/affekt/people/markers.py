@@ -11,7 +11,8 @@ import polars as pl
 
 from affekt.data.manifest import read_text_table
 from affekt.errors import ConfigError
-from affekt.people.codebook import MEANINGS
+from affekt.labels import labels_of_columns
+from affekt.people.codebook import meanings
 from affekt.people.rows import inputs_meant
 
 logger = logging.getLogger(__name__)
@@ -36,7 +37,8 @@ def read_markers(markers: str | Path | pl.DataFrame | None, rows: pl.DataFrame) 
     path = Path("the frame of markers") if isinstance(markers, pl.DataFrame) else Path(markers)
     table = _text(markers, path)
     groups = [name for name in table.columns if name not in OWN]
-    if taken := [name for name in groups if name in MEANINGS]:
+    known = meanings(labels_of_columns(rows.columns))
+    if taken := [name for name in groups if name in known]:
         raise ConfigError(
             f"expected group columns of other names in {path}, got {taken[0]}, which summaries have; rename it"
         )

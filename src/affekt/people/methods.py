@@ -20,10 +20,13 @@ REFERENCES = {
     "baseline": "Olderbak, S., Hildebrandt, A., Pinkpank, T., Sommer, W. and Wilhelm, O. (2014). Psychometric "
     "challenges and proposed solutions when scoring facial emotion expression codes. Behavior Research Methods 46.",
 }
+NUMBERS = dict(enumerate(["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"], start=2))
 SHOWN_FIGURES = {"accuracy": "accuracy", "macro_f1": "macro F1", "ece": "expected calibration error"}
 
 
-def methods_text(metadata: dict[str, str], options: SummaryOptions, *, is_filtered: bool) -> str:
+def methods_text(
+    metadata: dict[str, str], labels: tuple[str, ...], options: SummaryOptions, *, is_filtered: bool
+) -> str:
     """Return methods.md: two paragraphs, the limits of the model, and references.
 
     `metadata` is that of the table of results; `is_filtered` says whether it told reliable rows from others.
@@ -31,22 +34,22 @@ def methods_text(metadata: dict[str, str], options: SummaryOptions, *, is_filter
     card = _card(metadata)
     used = ["blocks", "percentile", "episodes", *(["baseline"] if options.baseline else [])]
     used += ["model"] if card is not None and "ferplus" in card.training.get("sources", ()) else []
-    parts = ["# Methods", _reading(metadata, card), _summarising(options, is_filtered=is_filtered)]
+    parts = ["# Methods", _reading(metadata, labels, card), _summarising(options, is_filtered=is_filtered)]
     if card is not None and card.limits:
         parts.append("Limits of the model: " + " ".join(card.limits))
     parts.append("References:\n\n" + "\n".join(sorted(f"* {REFERENCES[name]}" for name in used)))
     return "\n\n".join(parts) + "\n"
 
 
-def _reading(metadata: dict[str, str], card: Card | None) -> str:
+def _reading(metadata: dict[str, str], labels: tuple[str, ...], card: Card | None) -> str:
     if "model" not in metadata:
         return f"The table was summarised with affekt {__version__}; it does not say which model read the faces."
     sentences = [
         f"Faces were read with affekt {metadata.get('affekt_version', 'of an unknown version')} and its model "
         f"{metadata.get('model', 'unknown')} (SHA-256 of the network {metadata.get('model_sha256', 'unknown')}), and "
         f"found by {metadata.get('detector', 'an unknown detector')}.",
-        "For each face in each frame the model gives probabilities of eight expressions (neutral, happiness, sadness, "
-        "surprise, fear, disgust, anger, contempt), calibrated by a temperature that was fitted on validation data.",
+        f"For each face in each frame the model gives probabilities of {NUMBERS.get(len(labels), len(labels))} "
+        f"expressions ({', '.join(labels)}), calibrated by a temperature that was fitted on validation data.",
     ]
     if float(metadata.get("smooth_s", 0)):
         sentences.append(

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import polars as pl
 
-from affekt.analysis.rows import SCORES, SMOOTHED_SCHEMA
+from affekt.analysis.rows import scores_of, table_schema
 from affekt.data.manifest import read_text_table
 from affekt.errors import ConfigError, DataError
-from affekt.labels import LABELS
+from affekt.labels import LABELS, labels_of_columns
 
 NEEDED = ("input", "time_s", "track", "status")
 READERS = {".csv": pl.scan_csv, ".jsonl": pl.scan_ndjson, ".parquet": pl.scan_parquet}
@@ -42,7 +42,8 @@ def read_table(table: str | Path | pl.DataFrame | pl.LazyFrame) -> tuple[pl.Lazy
         names = frame.collect_schema().names()
         if scan is pl.scan_parquet:
             return frame, pl.read_parquet_metadata(path)
-        frame = scan(path, schema_overrides={name: SMOOTHED_SCHEMA[name] for name in names if name in SMOOTHED_SCHEMA})
+        known = table_schema(labels_of_columns(names), smoothed=True)
+        frame = scan(path, schema_overrides={name: known[name] for name in names if name in known})
         return frame, json.loads(beside.read_text(encoding="utf-8")) if beside.is_file() else {}
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
         reason = str(error).partition("\n")[0]
@@ -59,13 +60,14 @@ def people_rows(frame: pl.LazyFrame, join: str | Path | None, longest_gap_s: flo
     names = frame.collect_schema().names()
     if absent := [name for name in NEEDED if name not in names]:
         raise DataError(f"expected {WHAT}, got one without {', '.join(absent)}; {INSTEAD}")
+    labels = labels_of_columns(names) or LABELS
     reliable = pl.col("reliable").cast(pl.Boolean)
     rows = frame.filter(pl.col("status") == "ok", pl.col("time_s").is_not_null(), pl.col("track").is_not_null()).select(
         pl.col("input"),
         pl.col("time_s").cast(pl.Float64),
         pl.col("track").cast(pl.Int64),
-        *((pl.col(name) if name in names else pl.lit(None).alias(name)).cast(pl.Float64) for name in SCORES),
-        (pl.col("emotion") if "emotion" in names else pl.lit(None)).cast(pl.Enum(LABELS)).alias("emotion"),
+        *((pl.col(name) if name in names else pl.lit(None).alias(name)).cast(pl.Float64) for name in scores_of(labels)),
+        (pl.col("emotion") if "emotion" in names else pl.lit(None)).cast(pl.Enum(labels)).alias("emotion"),
         (pl.col("shot") if "shot" in names else pl.lit(0)).alias("shot"),
         *([reliable.alias("reliable")] if "reliable" in names else []),
         (reliable.fill_null(value=False) if "reliable" in names else pl.lit(True)).alias("used"),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from affekt.labels import labels_of_columns
 from affekt.people.averages import bins_table, people_table, with_shares
 from affekt.people.baseline import with_baseline
 from affekt.people.codebook import codebook
@@ -49,6 +50,7 @@ def make_summary(
     """Do what `affekt.summarize` says."""
     frame, metadata = read_table(table)
     rows = people_rows(frame, join, options.longest_gap_s)
+    labels = labels_of_columns(rows.columns)
     intervals, groups = read_markers(markers, rows)
     told, resting = list[str](), None
     if options.baseline is not None:
@@ -61,8 +63,8 @@ def make_summary(
     of_inputs = groups_of_inputs(intervals, groups)
     found, bins = (each.join(of_inputs, on="input", how="left", maintain_order="left") for each in (found, bins))
     tables = {"people": people, "episodes": found, "bins": bins, **({} if resting is None else {"baseline": resting})}
-    tables["codebook"] = codebook(tables)
-    text = methods_text(metadata, options, is_filtered="reliable" in rows.columns)
+    tables["codebook"] = codebook(tables, labels)
+    text = methods_text(metadata, labels, options, is_filtered="reliable" in rows.columns)
     written = () if out is None else tuple(write_tables(tables, text, Path(out), options))
     if others := frame.select(pl.col("input").n_unique()).collect().item() - rows["input"].n_unique():
         told.append(f"{others} of the inputs are pictures, or videos without a face, and are left out")

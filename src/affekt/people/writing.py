@@ -9,7 +9,6 @@ import polars as pl
 from affekt.analysis.inputs import place_below
 from affekt.errors import ConfigError, needs_extra
 from affekt.files import require_folder, written_whole
-from affekt.people.codebook import MEANINGS
 from affekt.people.options import SummaryOptions
 
 TABLES = ("people", "episodes", "bins", "baseline", "codebook")
@@ -24,7 +23,8 @@ def write_tables(tables: dict[str, pl.DataFrame], methods: str, out: Path, optio
     """Write the tables in the formats asked for, `codebook` among them, and `methods.md`; return the files."""
     require_folder(out)
     is_earlier = (out / METHODS).is_file()
-    rounded = {name: _rounded(table) for name, table in tables.items()}
+    times = tables["codebook"].filter(unit="s")["column"].unique().to_list()
+    rounded = {name: _rounded(table, times) for name, table in tables.items()}
     written = []
     if "csv" in options.formats:
         written += [_write_csv(table, out / f"{name}.csv", options) for name, table in rounded.items()]
@@ -52,12 +52,12 @@ def _remove_stale(out: Path, written: set[Path]) -> None:
         path.unlink(missing_ok=True)
 
 
-def _rounded(table: pl.DataFrame) -> pl.DataFrame:
+def _rounded(table: pl.DataFrame, times: list[str]) -> pl.DataFrame:
     """Round times to milliseconds, whatever comes before the point, and other floats to six significant digits."""
     floats = [name for name, kind in table.schema.items() if kind.is_float()]
-    times = [name for name in floats if MEANINGS.get(name, ("",))[0] == "s"]
     others = [name for name in floats if name not in times]
-    return table.with_columns(pl.col(times).round(3), pl.col(others).round_sig_figs(DIGITS))
+    of_times = [name for name in floats if name in times]
+    return table.with_columns(pl.col(of_times).round(3), pl.col(others).round_sig_figs(DIGITS))
 
 
 def _write_csv(table: pl.DataFrame, path: Path, options: SummaryOptions) -> Path:

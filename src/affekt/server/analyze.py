@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import polars as pl
 from fastapi import APIRouter, Query, Request
@@ -15,9 +15,9 @@ from starlette.exceptions import HTTPException
 
 from affekt import __version__
 from affekt.analysis.options import FaceFinder
-from affekt.analysis.rows import COLUMN_DESCRIPTIONS, SCHEMA, Row, empty_row
+from affekt.analysis.rows import Row, column_descriptions, empty_row, table_schema
 from affekt.errors import AffektError, MissingExtra
-from affekt.labels import LABELS, PROBABILITY_COLUMNS
+from affekt.labels import probability_columns
 from affekt.models.card import Card
 from affekt.server.decoding import DecodeTime
 from affekt.server.load import Load, busy
@@ -29,47 +29,61 @@ PICTURE = {"type": "string", "format": "binary"}
 RETRY_LATER = {"Retry-After": f"{RETRY_FAILED_S:.0f}"}
 MEDIA_TYPES = ("image/jpeg", "image/png", "application/octet-stream")
 NEVER_NULL = ("input", "status")
-DESCRIPTIONS = COLUMN_DESCRIPTIONS | {"input": "the file name that came with the picture, else its position, from 0"}
-LEAST = dict.fromkeys((*PROBABILITY_COLUMNS, "confidence", "face_score"), 0) | {"valence": -1, "arousal": -1}
-"""Least value of the columns whose greatest value is 1."""
+INPUT = "the file name that came with the picture, else its position, from 0"
 
 
-def _field(name: str, dtype: pl.DataType) -> Any:  # noqa: ANN401  types that are made at run time have no type
-    of_value: Any = Literal[LABELS] if name == "emotion" else dtype.to_python()
-    field = Field(description=DESCRIPTIONS[name], ge=LEAST.get(name), le=1 if name in LEAST else None)
-    return (of_value if name in NEVER_NULL else of_value | None, field)
+def row_model(labels: tuple[str, ...]) -> type[BaseModel]:
+    """Return a row of a model with these labels, as OpenAPI describes it."""
+    of_probabilities = (*probability_columns(labels), "confidence", "face_score")
+    least = dict.fromkeys(of_probabilities, 0) | {"valence": -1, "arousal": -1}
+    descriptions = column_descriptions(labels) | {"input": INPUT}
 
+    def field(name: str, dtype: pl.DataType) -> Any:  # noqa: ANN401  types that are made at run time have no type
+        of_value: Any = Literal[labels] if name == "emotion" else dtype.to_python()
+        # What has a least value has 1 as its greatest.
+        found = Field(description=descriptions[name], ge=least.get(name), le=1 if name in least else None)
+        return (of_value if name in NEVER_NULL else of_value | None, found)
 
-if TYPE_CHECKING:
-    ResultRow = BaseModel
-else:
-    ResultRow = create_model(
+    return create_model(
         "ResultRow",
         __doc__="One face, or one picture without a face and why; the columns of a table of `affekt predict`.",
-        **{name: _field(name, dtype) for name, dtype in SCHEMA.items()},
+        **{name: field(name, dtype) for name, dtype in table_schema(labels).items()},
     )
 
-EXAMPLE_ROW: Row = {
-    **empty_row("portrait.jpg", "ok"),
-    **{"emotion": "happiness", "confidence": 0.93, "valence": 0.71, "arousal": 0.34},
-    **{"face": 1, "x": 102.5, "y": 61.0, "width": 88.0, "height": 112.5, "face_score": 0.91},
-    **dict(zip(PROBABILITY_COLUMNS, (0.02, 0.93, 0.004, 0.02, 0.006, 0.004, 0.006, 0.01), strict=True)),
-}
-EXAMPLE_ANSWER = {"model": "affekt", "valence_arousal_origin": "projected", "rows": [EXAMPLE_ROW], "notes": []}
+
+def example_row(labels: tuple[str, ...]) -> Row:
+    """Return a row as a model with these labels may answer it: most likely the second of them."""
+    others = dict.fromkeys(labels, 0.07 / (len(labels) - 1))
+    probabilities = {f"p_{label}": share for label, share in (others | {labels[1]: 0.93}).items()}
+    return {
+        **empty_row("portrait.jpg", "ok", labels),
+        **{"emotion": labels[1], "confidence": 0.93, "valence": 0.71, "arousal": 0.34},
+        **{"face": 1, "x": 102.5, "y": 61.0, "width": 88.0, "height": 112.5, "face_score": 0.91},
+        **probabilities,
+    }
 
 
-class Analysis(BaseModel):
-    """Rows of all pictures of a request, in the order in which the pictures came."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE_ANSWER]})
-
-    model: str = Field(description="Name in the model's card.")
-    valence_arousal_origin: str | None = Field(
-        description="What the model learnt valence and arousal from, as its card says: `rated` by people, `projected` "
-        "from votes for expressions, `predicted` by another model, or `synthetic`; null where the card does not say."
+def analysis_model(labels: tuple[str, ...]) -> type[BaseModel]:
+    """Return what `POST /v1/analyze` answers of a model with these labels, as OpenAPI describes it."""
+    rows = [example_row(labels)]
+    example = {"model": "affekt", "valence_arousal_origin": "projected", "rows": rows, "notes": []}
+    origin = (
+        "What the model learnt valence and arousal from, as its card says: `rated` by people, `projected` from votes "
+        "for expressions, `predicted` by another model, or `synthetic`; null where the card does not say."
     )
-    rows: list[ResultRow]
-    notes: list[str] = Field(description="What a reader of the rows should know about how they came about.")
+    notes = "What a reader of the rows should know about how they came about."
+    fields: dict[str, Any] = {
+        "model": (str, Field(description="Name in the model's card.")),
+        "valence_arousal_origin": (str | None, Field(description=origin)),
+        "rows": (list[row_model(labels)], Field()),
+        "notes": (list[str], Field(description=notes)),
+    }
+    return create_model(
+        "Analysis",
+        __doc__="Rows of all pictures of a request, in the order in which the pictures came.",
+        __config__=ConfigDict(json_schema_extra={"examples": [example]}),
+        **fields,
+    )
 
 
 class Health(BaseModel):
@@ -162,7 +176,7 @@ def analyze_route(settings: Settings, pipeline: Pipeline, load: Load, card: Card
 
     @router.post(
         "/v1/analyze",
-        response_model=Analysis,
+        response_model=analysis_model(card.labels),
         responses=problems(400, 401, 408, 413, 415, 421, 422, 500, 503),
         openapi_extra={"requestBody": _body(settings)},
         summary="Find the faces of pictures and read their expressions, valence and arousal.",

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import ipaddress
+import json
 import logging
 import re
 import time
@@ -28,9 +29,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from affekt import __version__
 from affekt.analysis.analyzer import Analyzer
 from affekt.analysis.options import AnalyzerOptions
-from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA
+from affekt.analysis.rows import table_schema
 from affekt.errors import AffektError
 from affekt.faces.detector_file import yunet_path
+from affekt.labels import colours_of
 from affekt.models.card import CARD_FILE, ONNX_FILE, Card, model_folder
 from affekt.server.analyze import EXCEPTION_HANDLERS, RETRY_LATER, Health, analyze_route, problem_answer, problems
 from affekt.server.load import Load
@@ -41,7 +43,7 @@ from affekt.server.settings import Settings
 logger = logging.getLogger(__name__)
 
 DESCRIPTION = (
-    "Reads emotion from faces: one of eight expressions with a calibrated probability, and a point on the "
+    "Reads emotion from faces: one of the model's expressions with a calibrated probability, and a point on the "
     "valence-arousal plane. No picture is stored or logged. An expression is not a feeling: not for decisions about a "
     "person, and not for people at work or in education."
 )
@@ -128,7 +130,7 @@ def make_app(settings: Settings, *, page: Path = PAGE) -> ASGIApp:
         responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}, **problems(401)},
         summary="Counts and times, for Prometheus.",
     )
-    app.include_router(_page_routes(folder))
+    app.include_router(_page_routes(folder, card))
     app.add_api_route("/docs", lambda: HTMLResponse(manual_page(app.openapi())), include_in_schema=False)
     app.router.default = _PageFiles(directory=page, html=True)
     # Around the application rather than inside it: there its own answer to a failure would pass them by.
@@ -206,8 +208,8 @@ class _PageFiles(_Files):
         return await super().get_response(path, scope)
 
 
-def _page_routes(folder: Path) -> APIRouter:
-    """Return the routes of what the page needs: the model in use, the face detector, and the columns of its table."""
+def _page_routes(folder: Path, card: Card) -> APIRouter:
+    """Return the routes of what the page needs: the model in use, its labels, its table's columns, the detector."""
     router = APIRouter(include_in_schema=False)
     files = _Files(directory=folder)
     detector = opened_once(yunet_path)
@@ -217,9 +219,15 @@ def _page_routes(folder: Path) -> APIRouter:
     async def model_file(request: Request) -> Response:
         return await files.get_response(Path(request.url.path).name, request.scope)
 
-    @router.get("/columns.js")
-    async def columns() -> Response:
-        module = f"export const COLUMNS = {list(SCHEMA)};\nexport const SMOOTHED_COLUMNS = {list(SMOOTHED_SCHEMA)};\n"
+    @router.get("/labels.js")
+    async def labels() -> Response:
+        exported = {
+            "LABELS": card.labels,
+            "COLOURS": colours_of(card.labels),
+            "COLUMNS": list(table_schema(card.labels)),
+            "SMOOTHED_COLUMNS": list(table_schema(card.labels, smoothed=True)),
+        }
+        module = "".join(f"export const {name} = {json.dumps(value)};\n" for name, value in exported.items())
         return Response(module, media_type="text/javascript")
 
     @router.api_route("/detector.onnx", methods=["GET", "HEAD"])

@@ -81,7 +81,7 @@ class TrainingState:
 def save_checkpoint(state: TrainingState, folder: Path, fingerprint: dict[str, Any]) -> None:
     """Write the state of a training into its folder, whole or not at all.
 
-    The fingerprint is what a run that goes on from it must share: recipe, seed and `rows_digest`.
+    The fingerprint is what a run that goes on from it must share: recipe, seed, `rows_digest` and labels.
     """
     tensors = {f"module.{name}": tensor for name, tensor in state.module.state_dict().items()}
     tensors |= {f"best.{name}": tensor for name, tensor in state.best.items()}
@@ -105,7 +105,7 @@ def load_checkpoint(state: TrainingState, folder: Path, fingerprint: dict[str, A
     A checkpoint of an older affekt, whose recipes had another form, is left alone.
 
     Raises:
-        ModelError: the file is not a checkpoint, or of another recipe, seed or data.
+        ModelError: the file is not a checkpoint, or of another recipe, seed, data or labels.
     """
     path = folder / CHECKPOINT_FILE
     try:
@@ -118,7 +118,7 @@ def load_checkpoint(state: TrainingState, folder: Path, fingerprint: dict[str, A
         _logger.warning("%s was written by an older affekt, whose recipes had another form; training starts anew", path)
         return False
     plain = json.loads(json.dumps(fingerprint))
-    different = [key for key, value in plain.items() if metadata["fingerprint"].get(key) != value]
+    different = [key for key, value in plain.items() if metadata["fingerprint"].get(key, value) != value]
     if different:
         raise ModelError(
             f"expected the {' and '.join(different)} that {path} was started with, got another; "

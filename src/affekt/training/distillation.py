@@ -13,6 +13,7 @@ from torch import Tensor
 
 from affekt.errors import ConfigError
 from affekt.faces.preprocessing import LUMA, Preprocessing
+from affekt.labels import LABELS
 from affekt.networks.weights import load_model
 from affekt.terminal import progress_bar
 from affekt.training.batches import CropBatches, in_batches, normalised, per_channel
@@ -82,12 +83,16 @@ def from_table(table: TargetsByHead) -> Answers:
     return lambda rows, images, mix: {head: mix(values[rows.to(images.device)]) for head, values in table.items()}
 
 
-def load_teachers(folders: tuple[str, ...], student: Preprocessing, device: torch.device) -> Teachers:
+def load_teachers(
+    folders: tuple[str, ...], student: Preprocessing, device: torch.device, labels: tuple[str, ...] = LABELS
+) -> Teachers:
     """Load the models that teach a network that wants to see this, by folder or by the name of one of affekt's.
+
+    Of a teacher that knows further labels than those to be learnt, the others' probabilities are taken, 1 together.
 
     Raises:
         ModelError: a folder holds no usable model.
-        ConfigError: a teacher wants another crop than the network that is taught.
+        ConfigError: a teacher wants another crop than the network that is taught, or lacks one of its labels.
     """
     members = []
     for folder in folders:
@@ -97,16 +102,23 @@ def load_teachers(folders: tuple[str, ...], student: Preprocessing, device: torc
                 f"expected teachers with the crop margin {student.crop_margin}, got {card.preprocessing.crop_margin} "
                 f"in {folder}; set crop_margin (--crop-margin {card.preprocessing.crop_margin})"
             )
-        members.append((network.to(device), card.preprocessing))
+        absent = [label for label in labels if label not in card.labels]
+        if "expression" in card.heads and absent:
+            raise ConfigError(
+                f"expected teachers that know the labels {', '.join(labels)}, got none of {', '.join(absent)} in "
+                f"{folder}; train without them (--teachers)"
+            )
+        places = [card.labels.index(label) for label in labels if label in card.labels]
+        members.append((network.to(device), card.preprocessing, places))
 
     @torch.no_grad()
     def mean_answers(images: Tensor) -> TargetsByHead:
         pixels = images * per_channel(student.std, images) + per_channel(student.mean, images)
         said: dict[str, list[Tensor]] = {}
-        for network, preprocessing in members:
+        for network, preprocessing, places in members:
             for head, answer in network(seen_by(preprocessing, pixels)).items():
                 # Before the card's temperature: it is fitted to labels, and what is taught are distributions.
-                value = answer.float().softmax(1) if head == "expression" else answer.float()
+                value = answer.float()[:, places].softmax(1) if head == "expression" else answer.float()
                 said.setdefault(head, []).append(value)
         return {head: torch.stack(values).mean(0) for head, values in said.items()}
 

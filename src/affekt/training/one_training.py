@@ -11,6 +11,7 @@ from scipy.special import log_softmax
 
 from affekt import __version__
 from affekt.errors import ConfigError, DataError
+from affekt.labels import LABELS
 from affekt.models.card import Card
 from affekt.networks.network import Network, parameter_count
 from affekt.networks.weights import load_backbone, save_model
@@ -29,8 +30,17 @@ from affekt.training.distributed import World, choose_device, joined_world
 from affekt.training.generations import Run
 from affekt.training.loop import Split, Trainer
 from affekt.training.recipe import Augmentation, Recipe
-from affekt.training.rows import rows_digest, steps_in_epoch, targets_of, training_rows, valence_arousal_origin
+from affekt.training.rows import (
+    labels_to_learn,
+    rows_digest,
+    steps_in_epoch,
+    targets_of,
+    training_rows,
+    valence_arousal_origin,
+)
 from affekt.training.task import Task
+
+TRAINING = "training"
 
 _logger = logging.getLogger(__name__)
 
@@ -43,18 +53,21 @@ def train_network(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
     with joined_world() as world:
         device = choose_device(run.device, world)
         rows, validation_rows = training_rows(recipe, manifest, run)
+        labels = labels_to_learn(recipe, manifest)
         _refuse_fewer_pictures_than_processes(recipe, rows.height, world)
-        network = first_network(recipe, rows, run.seed).to(device)
-        training = load_split(recipe, rows, device, name="training", augmented=True)
-        validation = load_split(recipe, validation_rows, device, name="validation", augmented=False)
-        task = _task(recipe, training, device)
+        network = first_network(recipe, rows, run.seed, labels).to(device)
+        training, validation = (
+            load_split(recipe, side, device, name=name, labels=labels)
+            for side, name in ((rows, TRAINING), (validation_rows, "validation"))
+        )
+        task = _task(recipe, training, device, labels)
         module: torch.nn.Module = network
         if recipe.network.frozen and recipe.augmentation.is_off and not recipe.loss.teachers:
             module = network.heads
             training, validation = _with_features(network, [training, validation], recipe)
         state = TrainingState.before_training(module, recipe, steps_in_epoch(training.targets, recipe.data))
         data = rows_digest(rows, validation_rows)
-        same = {"recipe": asdict(recipe), "seed": run.seed, "data": data}
+        same = {"recipe": asdict(recipe), "seed": run.seed, "data": data, "labels": labels}
         if run.resume and (run.out / CHECKPOINT_FILE).is_file():
             load_checkpoint(state, run.out, same)
 
@@ -71,7 +84,7 @@ def train_network(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
         trainer.fit(state, after_epoch)
         state.module.load_state_dict(state.best)
         outputs, label = trainer.predict(state.module, validation), validation.targets.label
-        card = _card(recipe, network, run, rows, state)
+        card = replace(_card(recipe, network, run, rows, state), labels=labels)
         card.training.update(rows_sha256=data, processes=world.size)
         if "expression" in outputs and (known := label >= 0).any():
             temperature = fit_temperature(outputs["expression"][known].numpy(), label[known].numpy())
@@ -85,7 +98,7 @@ def train_network(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
     return card
 
 
-def first_network(recipe: Recipe, rows: pl.DataFrame, seed: int) -> Network:
+def first_network(recipe: Recipe, rows: pl.DataFrame, seed: int, labels: tuple[str, ...] = LABELS) -> Network:
     """Build the network as it stands before the first step: seeded, its backbone loaded, its means the training rows'.
 
     Raises:
@@ -93,7 +106,7 @@ def first_network(recipe: Recipe, rows: pl.DataFrame, seed: int) -> Network:
     """
     options = recipe.network
     torch.manual_seed(seed)
-    network = Network(options.architecture, options.hidden_units, options.heads, channels=len(options.mean))
+    network = Network(options.architecture, options.hidden_units, options.heads, len(options.mean), len(labels))
     if options.weights != ("none",):
         load_backbone(network, *options.weights)
     if network.heads.valence_arousal is not None:
@@ -104,13 +117,21 @@ def first_network(recipe: Recipe, rows: pl.DataFrame, seed: int) -> Network:
     return network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
-def load_split(recipe: Recipe, rows: pl.DataFrame, device: torch.device, *, name: str, augmented: bool) -> Split:
-    """Open the pictures and targets of manifest rows."""
+def load_split(
+    recipe: Recipe, rows: pl.DataFrame, device: torch.device, *, name: str, labels: tuple[str, ...]
+) -> Split:
+    """Open the pictures and targets of manifest rows; those of `TRAINING` are changed at random."""
     preprocessing = recipe.network.preprocessing
     stream = CropStream(rows, preprocessing, name=name)
-    augmentation = recipe.augmentation if augmented else Augmentation()
+    augmentation = recipe.augmentation if name == TRAINING else Augmentation()
     crops = CropBatches(stream, preprocessing, device, augmentation)
-    return Split(crops, targets_of(rows, recipe.loss.expression_target))
+    targets = targets_of(rows, recipe.loss.expression_target, labels)
+    if name == TRAINING and "expression" in recipe.network.heads:
+        shares = targets.by_head["expression"].nansum(0)
+        unseen = [label for label, share in zip(labels, shares, strict=True) if not share]
+        if unseen:
+            _logger.warning("No training row is %s: the model will not know it.", " or ".join(unseen))
+    return Split(crops, targets)
 
 
 def _refuse_fewer_pictures_than_processes(recipe: Recipe, rows: int, world: World) -> None:
@@ -122,12 +143,12 @@ def _refuse_fewer_pictures_than_processes(recipe: Recipe, rows: int, world: Worl
         )
 
 
-def _task(recipe: Recipe, training: Split, device: torch.device) -> Task:
+def _task(recipe: Recipe, training: Split, device: torch.device, labels: tuple[str, ...]) -> Task:
     """Return what is learnt, with the teachers opened and, where they are asked once, asked."""
     targets, mixup = training.targets.by_head, recipe.data.mixup
     if not recipe.loss.teachers:
         return Task(recipe.loss, targets, mixup)
-    teachers = load_teachers(recipe.loss.teachers, recipe.network.preprocessing, device)
+    teachers = load_teachers(recipe.loss.teachers, recipe.network.preprocessing, device, labels)
     answers = asked_each_time(teachers)
     if recipe.loss.teacher_view == "plain":
         assert isinstance(training.batches, CropBatches)

@@ -8,7 +8,7 @@ import polars as pl
 import torch
 from torch import Generator, Tensor
 
-from affekt.data.manifest import carve_validation, select_split
+from affekt.data.manifest import carve_validation, manifest_labels, select_split
 from affekt.errors import ConfigError, DataError
 from affekt.labels import LABELS
 from affekt.training.generations import Run
@@ -20,22 +20,28 @@ class Targets:
     """What a network should say of some rows."""
 
     label: Tensor
-    """(rows,) int64 index into LABELS, -1 where unknown."""
+    """(rows,) int64 index into the labels, -1 where unknown."""
     by_head: dict[str, Tensor]
-    """`expression`: (rows, 8) float32, each row summing to 1; `valence_arousal`: (rows, 2) float32. NaN is unknown."""
+    """`expression`: (rows, labels) float32, rows summing to 1; `valence_arousal`: (rows, 2) float32. NaN is unknown."""
 
     def __len__(self) -> int:
         return len(self.label)
 
 
-def targets_of(rows: pl.DataFrame, expression_target: str = "labels") -> Targets:
+def labels_to_learn(recipe: Recipe, manifest: pl.DataFrame) -> tuple[str, ...]:
+    """Return what the recipe's network learns to tell apart: the manifest's labels, the eight where it learns none."""
+    labels = manifest_labels(manifest)
+    return labels if "expression" in recipe.network.heads and len(labels) > 1 else LABELS
+
+
+def targets_of(rows: pl.DataFrame, expression_target: str = "labels", labels: tuple[str, ...] = LABELS) -> Targets:
     """Read the targets of manifest rows; `votes` are the label alone where a row has no votes."""
-    indices = {name: index for index, name in enumerate(LABELS)}
+    indices = {name: index for index, name in enumerate(labels)}
     index = rows["emotion"].replace_strict(indices, default=-1, return_dtype=pl.Int64)
     label = torch.from_numpy(index.to_numpy().copy())
-    expression = torch.full((rows.height, len(LABELS)), torch.nan)
+    expression = torch.full((rows.height, len(labels)), torch.nan)
     known = label >= 0
-    expression[known] = torch.nn.functional.one_hot(label[known], len(LABELS)).float()
+    expression[known] = torch.nn.functional.one_hot(label[known], len(labels)).float()
     has_votes = torch.from_numpy(rows["votes"].is_not_null().to_numpy().copy())
     if expression_target == "votes" and has_votes.any():
         voted = rows["votes"].drop_nulls().to_numpy()
@@ -56,9 +62,9 @@ def training_rows(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> tuple[pl.
         *([pl.col("emotion").is_not_null() | pl.col("votes").is_not_null()] if "expression" in heads else []),
         *([pl.col("valence").is_not_null()] if "valence_arousal" in heads else []),
     )
-    sides = _both_sides(manifest, run)
+    sides, labels = _both_sides(manifest, run), labels_to_learn(recipe, manifest)
     for side, name in zip(sides, ("training", "validation"), strict=True):
-        _require_targets(recipe, targets_of(side, recipe.loss.expression_target), name)
+        _require_targets(recipe, targets_of(side, recipe.loss.expression_target, labels), name)
     if recipe.data.class_balance != "none" and sides[0]["emotion"].is_null().all():
         raise DataError(
             f"expected labels in the training rows to balance classes by {recipe.data.class_balance}, got none among "
@@ -99,8 +105,9 @@ def _require_targets(recipe: Recipe, targets: Targets, side: str) -> None:
             )
     if "valence_arousal" in recipe.network.heads and targets.by_head["valence_arousal"].isnan().any(1).all():
         raise DataError(
-            f"expected valence and arousal in the {side} rows, got none; import data that has them, or project them "
-            "from FER+ votes with: affekt data import ferplus --valence-arousal projected"
+            f"expected valence and arousal in the {side} rows, got none; import data that has them, "
+            f"{'or learn the expressions alone (--heads expression), ' if 'expression' in recipe.network.heads else ''}"
+            "or project them from FER+ votes with: affekt data import ferplus --valence-arousal projected"
         )
 
 
@@ -134,7 +141,9 @@ def repeat_factors(targets: Targets, threshold: float) -> Tensor:
     max(1, sqrt(threshold / fraction)) with the expression's fraction of the labelled rows: Gupta, Dollar and Girshick
     (2019), "LVIS: A Dataset for Large Vocabulary Instance Segmentation", section 5.1, of one label per picture.
     """
-    counts = torch.bincount(targets.label[targets.label >= 0], minlength=len(LABELS)).double()
+    counts = torch.bincount(
+        targets.label[targets.label >= 0], minlength=targets.by_head["expression"].shape[1]
+    ).double()
     factors = (threshold * counts.sum() / counts.clamp(min=1)).sqrt().clamp(min=1)
     return torch.where(targets.label < 0, 1.0, factors[targets.label.clamp(min=0)])
 

@@ -103,8 +103,8 @@ def test_text_among_the_numbers_is_an_error(tmp_path):
         Csv(root=path).list_rows()
 
 
-@pytest.mark.parametrize("name", ["rage", "3"])
-def test_an_unknown_emotion_is_an_error(tmp_path, name):
+@pytest.mark.parametrize("name", ["unknown", "3"])
+def test_an_unclear_emotion_is_an_error(tmp_path, name):
     path = table(tmp_path, f"path,emotion\na.png,{name}\n")
     with pytest.raises(DataError, match=f"got '{name}'; .*--map {name}=anger"):
         Csv(root=path).list_rows()

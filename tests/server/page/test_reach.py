@@ -161,7 +161,8 @@ def test_the_notice_names_the_law(visit):
 def test_names_colours_and_columns_are_pythons(visit):
     found = visit(ready=False).tab.evaluate(
         """async () => {
-          const { LABELS, EXPRESSION_COLOURS, UNSURE } = await import("/affect/labels.js");
+          const { LABELS, COLOURS } = await import("/labels.js");
+          const { UNSURE } = await import("/affect/colours.js");
           const { Session } = await import("/session.js");
           const faces = [{ boxXyxy: [1, 2, 3, 4], score: 1, probabilities: Array(8).fill(0.125), point: [0, 0] }];
           const { Following, peopleOf } = await import("/people.js");
@@ -169,7 +170,7 @@ def test_names_colours_and_columns_are_pythons(visit):
           still.add("a.png", peopleOf(faces));
           const moving = new Session();
           moving.add("camera-1", new Following().update(faces, 0), { frame: 0, timeS: 0 });
-          return [LABELS, EXPRESSION_COLOURS, UNSURE, still.csv().split("\\n")[0], moving.csv().split("\\n")[0]];
+          return [LABELS, COLOURS, UNSURE, still.csv().split("\\n")[0], moving.csv().split("\\n")[0]];
         }"""
     )
     assert found == [list(LABELS), EXPRESSION_COLOURS, UNSURE, ",".join(SCHEMA), ",".join(SMOOTHED_SCHEMA)]

@@ -19,7 +19,8 @@ import numpy as np
 import polars as pl
 from tyro.conf import Positional
 
-from affekt.data.importers.listing import Listing, name_labels
+from affekt.data.importers.listing import Listing
+from affekt.data.importers.names import ALIASES
 from affekt.data.importers.own import read_tree
 from affekt.data.manifest import encode_png
 from affekt.errors import DataError
@@ -81,8 +82,14 @@ def _list_table(table: Path) -> Listing:
 def _list_folders(base: Path) -> Listing:
     """List Kaggle's pictures, which are read in place. Expressions come from the folders' names, never their order."""
     rows, dropped = read_tree(base.resolve())
-    instead = f"rename it or move it away, or type: affekt data import folder {base}"
-    rows, _ = name_labels(rows, "emotion", {}, f"folders of {base}", instead)
+    labels = rows["emotion"].str.strip_chars().str.to_lowercase().replace(ALIASES)
+    unknown = rows["emotion"].filter(~labels.is_in(LABELS_BY_INDEX)).unique().sort()
+    if len(unknown):
+        raise DataError(
+            f"expected folders of FER2013's seven expressions in {base}, got {', '.join(map(repr, unknown))}; rename "
+            f"or move them, or type: affekt data import folder {base} --map {unknown[0]}=anger"
+        )
+    rows = rows.with_columns(labels)
     notes = (MERGED_TEST,) if (base / "test").is_dir() else ()
     rows = rows.with_columns(source=pl.lit("fer2013"))
     return Listing(rows=rows, dropped=dropped, published=PUBLISHED_FOLDERS, notes=notes)

@@ -1,7 +1,7 @@
-"""What an importer finds on disk before any picture is opened, what names mean, and the report of an import."""
+"""What an importer finds on disk before any picture is opened, and the report of an import."""
 
+import shlex
 import textwrap
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -10,26 +10,12 @@ import polars as pl
 
 from affekt.data.check import count_emotions, emotion_table
 from affekt.data.manifest import HAS_EMPTY_BOX, ordered_splits
-from affekt.errors import ConfigError, DataError
-from affekt.labels import LABELS
 from affekt.terminal import Cell, text_table
 
-SKIP = "skip"
-"""Maps a name to nothing: its pictures are left out and counted."""
 NAMES_SHOWN = 3
 """So many unreadable pictures are named for each reason."""
 NO_FACE = "no face found"
 """The reason for which a picture is left out that can be read and shows no face."""
-ALIASES = {
-    **dict.fromkeys(("happy", "joy"), "happiness"),
-    **dict.fromkeys(("fearful", "scared"), "fear"),
-    "sad": "sadness",
-    "surprised": "surprise",
-    "disgusted": "disgust",
-    "angry": "anger",
-    "contemptuous": "contempt",
-}
-"""Other names of the expressions, in lower case."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,58 +53,6 @@ def with_face_boxes(rows: pl.DataFrame) -> tuple[pl.DataFrame, int]:
     return boxed, len(rows) - len(boxed)
 
 
-def canonical_label(name: str) -> str:
-    """Return the canonical name of an expression, whatever its case or its common alias."""
-    label = ALIASES.get(_key(name), _key(name))
-    if label not in LABELS:
-        raise DataError(
-            f"expected one of {', '.join(LABELS)}, got the expression {name!r}; map it to one of these names"
-        )
-    return label
-
-
-def parse_map(pairs: Iterable[str]) -> dict[str, str]:
-    """Read pairs as `wütend=anger`: each name, in lower case, with one of the eight labels or `SKIP`."""
-    mapping: dict[str, str] = {}
-    for pair in pairs:
-        name, equals, label = pair.rpartition("=")
-        if not equals or not name:
-            raise ConfigError(f"expected name=label in map, got {pair!r}; as in --map angry=anger 0=neutral")
-        if _key(name) in mapping:
-            raise ConfigError(f"expected each name once in map, got {name!r} twice; leave one of them out")
-        try:
-            mapping[_key(name)] = SKIP if _key(label) == SKIP else canonical_label(label)
-        except DataError as error:
-            raise ConfigError(f"{error}, or to {SKIP!r}, in {pair!r}") from error
-    return mapping
-
-
-def name_labels(
-    rows: pl.DataFrame, column: str, mapping: dict[str, str], where: str, instead: str = "say what each means, as in:"
-) -> tuple[pl.DataFrame, str]:
-    """Replace a data set's own names for expressions: by the map first, then by affekt's names and their aliases.
-
-    Return the rows with one of the eight labels or `SKIP` in the column, null where it was null, and the meaning of
-    each name as a text. The error about unknown names says `where` they are, and what to do `instead` of `--map`.
-    """
-    known = {label: label for label in LABELS} | ALIASES | mapping
-    names = sorted(rows[column].drop_nulls().unique())
-    unknown = [name for name in names if _key(name) not in known]
-    if unknown:
-        listed = ", ".join(map(repr, unknown[:20])) + (" ..." if len(unknown) > 20 else "")
-        raise DataError(
-            f"expected names of expressions among the {where}, got {listed}; {instead} "
-            f"--map {unknown[0]}=anger; map it to {SKIP} to leave it out"
-        )
-    labels = {name: known[_key(name)] for name in names}
-    named = rows.with_columns(pl.col(column).replace_strict(labels, return_dtype=pl.String))
-    return named, ", ".join(f"{name} = {label}" for name, label in labels.items())
-
-
-def _key(name: str) -> str:
-    return name.strip().lower()
-
-
 @dataclass(frozen=True)
 class ImportReport:
     """What an import kept and left out."""
@@ -147,7 +81,7 @@ class ImportReport:
             self._valence_arousal_table(),
             self._left_out(),
             "\n".join(textwrap.fill(f"Note: {note}", 100, subsequent_indent="      ") for note in self.listing.notes),
-            f"Next, look for leaks and bad labels:\n  affekt data check {self.path}",
+            f"Next, look for leaks and bad labels:\n  {shlex.join(['affekt', 'data', 'check', str(self.path)])}",
         ]
         return "\n\n".join(block for block in blocks if block)
 

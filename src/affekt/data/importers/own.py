@@ -9,7 +9,8 @@ from typing import Literal
 import polars as pl
 from tyro.conf import Positional
 
-from affekt.data.importers.listing import SKIP, Listing, name_labels, parse_map
+from affekt.data.importers.listing import Listing
+from affekt.data.importers.names import SKIP, name_labels, parse_map
 from affekt.data.manifest import HAS_EMPTY_BOX, SCHEMA, SPLIT_NAMES, read_text_table
 from affekt.errors import ConfigError, DataError
 from affekt.faces.kinds import is_picture_named
@@ -27,7 +28,8 @@ class Folder:
     root: Positional[Path]
     """Folder that holds a folder for each expression, or train, val and test that hold them."""
     map: tuple[str, ...] = ()
-    """What folder names mean, as in `--map wut=anger 0=neutral blurred=skip`; numbers need it, happy does not."""
+    """What folder names mean, as in `--map wut=anger 0=neutral blurred=skip`; numbers need it, happy does not.
+    Names that are none of the eight, such as bored, are labels of the data set's own."""
     split: str = "train"
     """Split of all pictures where the tree has no train, val or test folders."""
     labels: Literal["folder", "csv"] = "folder"
@@ -40,8 +42,7 @@ class Folder:
         root = self.root.resolve()
         mapping = parse_map(self.map)
         tree, dropped = read_tree(root, self.split)
-        tree, meanings = name_labels(tree, "emotion", mapping, f"folders of {root}")
-        notes = [f"Folders are read as {meanings}."]
+        tree, notes = name_labels(tree, "emotion", mapping, f"folders of {root}")
         if (root / LABEL_TABLE).is_file() or self.labels == "csv":
             tree, note = _with_table(tree, root / LABEL_TABLE, mapping, self.labels)
             notes.append(note)
@@ -134,7 +135,8 @@ class Csv:
     groups: tuple[str, ...] = ()
     """Further columns to keep as group attributes, as in `--groups age gender`."""
     map: tuple[str, ...] = ()
-    """What the expressions' names mean, as in `--map wut=anger 0=neutral unsure=skip`; numbers always need it."""
+    """What the expressions' names mean, as in `--map wut=anger 0=neutral unsure=skip`; numbers always need it. Names
+    that are none of the eight, such as bored, are labels of the data set's own."""
     scale: float = 1.0
     """Largest valence and arousal there can be, which becomes 1: 10 for ratings in [-10, 10]."""
     missing: float | None = None
@@ -154,7 +156,7 @@ class Csv:
         instead = "mend it, or type another path after: affekt data import csv"
         table = read_text_table(self.root, "a csv with a header", instead)
         rows = table.select(*self._boxes(table), *self._groups(table), **self._named(table))
-        rows, meanings = name_labels(rows, "emotion", parse_map(self.map), f"expressions in {self.root}")
+        rows, notes = name_labels(rows, "emotion", parse_map(self.map), f"expressions in {self.root}")
         rows = rows.with_columns(self._rating(rows, "valence"), self._rating(rows, "arousal"))
         rated = pl.any_horizontal(pl.col("valence", "arousal").is_not_null())
         folder = (self.pictures or self.root.parent).resolve()
@@ -174,7 +176,6 @@ class Csv:
             "mapped to skip": len(with_path) - len(wanted),
             "path listed again (the first row is kept)": len(wanted) - len(unique),
         }
-        notes = [f"Expressions are read as {meanings}."] if meanings else []
         if self.scale != 1:
             notes.append(f"Valence and arousal are divided by {self.scale:g}.")
         return Listing(rows=unique, dropped=dropped, notes=tuple(notes))

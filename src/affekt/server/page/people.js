@@ -1,8 +1,8 @@
 /** Faces become people: numbered, smoothed, and kept for half a minute while the camera runs. */
 
-import { LABELS } from "./affect/labels.js";
 import { Smoother } from "./affect/smoothing.js";
 import { FaceTracker } from "./affect/tracking.js";
+import { LABELS } from "./labels.js";
 
 const SMOOTH_S = 0.5;
 /** How long what was seen of a person is kept for the charts. */

@@ -1,7 +1,7 @@
 /** The server in the browser's place. Nothing here is called before the person at the page has agreed to it. */
 
-import { LABELS } from "./affect/labels.js";
 import { reasonOf } from "./answers.js";
+import { LABELS } from "./labels.js";
 
 const JPEG_QUALITY = 0.92;
 

@@ -1,7 +1,6 @@
 /** The session's table: the result rows of the command line, one per face, or one saying why there is none. */
 
-import { LABELS } from "./affect/labels.js";
-import { COLUMNS, SMOOTHED_COLUMNS } from "./columns.js"; // the service's own, from the schema of its rows
+import { COLUMNS, LABELS, SMOOTHED_COLUMNS } from "./labels.js"; // the service's own, from the card of its model
 
 export class Session {
   #rows = [];
@@ -34,7 +33,7 @@ export class Session {
 
   /** @returns {string} the table, its lines ending in a newline; what is unknown is empty. */
   csv() {
-    const smoothed = this.#rows.some((row) => (row.raw_p_neutral ?? row.raw_valence) !== undefined);
+    const smoothed = this.#rows.some((row) => (row[`raw_p_${LABELS[0]}`] ?? row.raw_valence) !== undefined);
     const columns = smoothed ? SMOOTHED_COLUMNS : COLUMNS;
     const lines = this.#rows.map((row) => columns.map((column) => cell(rounded(column, row[column]))).join(","));
     return `${[columns.join(","), ...lines].join("\n")}\n`;

@@ -1,6 +1,6 @@
 /** Valence to the right, arousal upwards (Russell 1980): where the face is, and the way it came. */
 
-import { colourOf } from "../affect/labels.js";
+import { colourOf } from "../affect/colours.js";
 import { cleared, colour, font, isCalm } from "./surface.js";
 import { signed } from "./words.js";
 

@@ -1,6 +1,7 @@
 /** What is read of one face: its likeliest word, a bar for each expression, and who else there is. */
 
-import { colourOf, LABELS } from "../affect/labels.js";
+import { colourOf } from "../affect/colours.js";
+import { LABELS } from "../labels.js";
 import { nameOf, percent } from "./words.js";
 
 export class Panel {

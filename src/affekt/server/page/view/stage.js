@@ -1,6 +1,6 @@
 /** The picture or the camera, with a box and a word on each face. */
 
-import { colourOf } from "../affect/labels.js";
+import { colourOf } from "../affect/colours.js";
 import { onNextFrame } from "../camera.js";
 import { cleared, font, isCalm, legibleOn } from "./surface.js";
 import { percent } from "./words.js";

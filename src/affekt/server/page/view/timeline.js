@@ -1,6 +1,7 @@
 /** The last half minute of one person: bands as high as the probabilities, and valence and arousal below them. */
 
-import { AROUSAL, colourOf, LABELS, VALENCE } from "../affect/labels.js";
+import { AROUSAL, colourOf, VALENCE } from "../affect/colours.js";
+import { LABELS } from "../labels.js";
 import { PAST_S } from "../people.js";
 import { cleared, colour, font } from "./surface.js";
 

@@ -1,0 +1,101 @@
+"""What the names of expressions in a data set mean: labels of affekt, labels of its own, or nothing."""
+
+import difflib
+from collections.abc import Iterable
+
+import polars as pl
+
+from affekt.errors import ConfigError, DataError
+from affekt.labels import LABELS, MOST_CHARACTERS, is_label
+
+SKIP = "skip"
+"""Maps a name to nothing: its pictures are left out and counted."""
+ALIASES = {
+    **dict.fromkeys(("happy", "joy"), "happiness"),
+    **dict.fromkeys(("fearful", "scared"), "fear"),
+    "sad": "sadness",
+    "surprised": "surprise",
+    "disgusted": "disgust",
+    "angry": "anger",
+    "contemptuous": "contempt",
+}
+"""Other names of the expressions, in lower case."""
+NO_EXPRESSION = ("none", "uncertain", "unknown", "unsure", "nf", "no face", "other", SKIP)
+"""Names that usually say that there is no expression: whether they are labels is asked, not guessed."""
+NEAR = 0.85
+"""So alike, by difflib's ratio, a name and one of the eight that it may be this one, misspelt."""
+
+
+def canonical_label(name: str) -> str:
+    """Return the label that a name means, whatever its case: one of the eight, also by an alias, or the name itself.
+
+    Numbers, names that usually say that there is no expression, and those that look like one of the eight misspelt are
+    refused: what they mean must be said.
+    """
+    label = ALIASES.get(_key(name), _key(name))
+    if label in LABELS:
+        return label
+    near = difflib.get_close_matches(label, [*LABELS, *ALIASES], n=1, cutoff=NEAR)
+    if near or not _is_own(label):
+        meant = ALIASES.get(near[0], near[0]) if near else "anger"
+        raise DataError(
+            f"expected the name of an expression, of letters and up to {MOST_CHARACTERS} characters, got {name!r}; map "
+            f"it to one, as in: --map {_key(name) or 'NAME'}={meant}"
+        )
+    return label
+
+
+def _is_own(label: str) -> bool:
+    return is_label(label) and label not in NO_EXPRESSION and any(character.isalpha() for character in label)
+
+
+def parse_map(pairs: Iterable[str]) -> dict[str, str]:
+    """Read pairs as `wütend=anger`: each name, in lower case, with a label or `SKIP`; `none=none` makes it a label."""
+    mapping: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, label = pair.rpartition("=")
+        if not equals or not name:
+            raise ConfigError(f"expected name=label in map, got {pair!r}; as in --map angry=anger 0=neutral")
+        if _key(name) in mapping:
+            raise ConfigError(f"expected each name once in map, got {name!r} twice; leave one of them out")
+        means_itself = _key(name) == _key(label) != SKIP and is_label(_key(label))
+        try:
+            mapping[_key(name)] = _key(label) if means_itself or _key(label) == SKIP else canonical_label(label)
+        except DataError as error:
+            raise ConfigError(f"{error}; map {name!r} to {SKIP} to leave its pictures out (in {pair!r})") from error
+    return mapping
+
+
+def name_labels(rows: pl.DataFrame, column: str, mapping: dict[str, str], where: str) -> tuple[pl.DataFrame, list[str]]:
+    """Replace a data set's own names for expressions by labels: by the map first, then by `canonical_label`.
+
+    Return the rows with a label or `SKIP` in the column, null where it was null, and what the user should know: the
+    meaning of each name, and which labels are the data set's own. The error about unclear names says `where` they are.
+    """
+    labels: dict[str, str] = {}
+    unclear: dict[str, str] = {}
+    for name in sorted(rows[column].drop_nulls().unique()):
+        try:
+            labels[name] = mapping.get(_key(name)) or canonical_label(name)
+        except DataError as error:
+            unclear[name] = str(error).rpartition("=")[2]
+    if unclear:
+        listed = ", ".join(map(repr, list(unclear)[:20])) + (" ..." if len(unclear) > 20 else "")
+        first, meant = next(iter(unclear.items()))
+        raise DataError(
+            f"expected names of expressions among the {where}, got {listed}; say what each means, as in: "
+            f"--map {first}={meant}; {first}={SKIP} leaves it out, {first}={first} makes it a label of its own"
+        )
+    named = rows.with_columns(pl.col(column).replace_strict(labels, return_dtype=pl.String))
+    notes = [f"Expressions are read as {', '.join(f'{name} = {label}' for name, label in labels.items())}."]
+    own = [label for label in dict.fromkeys(labels.values()) if label not in (*LABELS, SKIP)]
+    if own:
+        notes.append(
+            f"Labels of its own, beside affekt's eight: {', '.join(own)}. If one means one of the eight, say so, as in "
+            f"--map {own[0]}=anger."
+        )
+    return named, notes if labels else []
+
+
+def _key(name: str) -> str:
+    return name.strip().lower()
