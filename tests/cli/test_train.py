@@ -129,6 +129,22 @@ def test_a_run_chosen_on_the_split_that_is_named_next_says_so(data, tmp_path, ca
     assert "the epoch was chosen on test" in printed
 
 
+def test_without_a_split_to_evaluate_on_it_says_so_and_advises_an_export(data, tmp_path, capsys):
+    alone, out = tmp_path / "only train.parquet", tmp_path / "my run"
+    write_manifest(read_manifest(data).with_columns(split=pl.lit("train")), alone)
+    main(["train", "mobilenetv2", "--data", str(alone), "--out", str(out), *TINY])
+    printed = capsys.readouterr().out
+    assert f"next: affekt export '{out}' --out '{out}'\n" in printed
+    assert f"{alone} has no split test or val, so there is nothing to evaluate it on" in printed
+
+
+def test_labels_alone_are_learnt_as_the_error_advises(data, tmp_path, capsys):
+    typed = ["affekt-world", "--data", data, "--out", tmp_path / "run", *TINY]
+    assert "or learn the expressions alone (--heads expression)" in refused(capsys, *typed)
+    main(["train", *map(str, typed), "--heads", "expression"])
+    assert read_card(tmp_path / "run").heads == ("expression",)
+
+
 def test_a_run_from_end_to_end(data, tmp_path, capsys):
     out = tmp_path / "runs" / "mine"
     arguments = ["mobilenetv2", "--data", str(data), "--out", str(out), "--seed", "7", "--precision", "bf16", *TINY]

@@ -13,7 +13,7 @@ from affekt.analysis.frames import decode
 from affekt.analysis.inputs import shown
 from affekt.analysis.rows import Row
 from affekt.errors import ConfigError, DataError
-from affekt.labels import UNSURE, colours_of, labels_of_columns
+from affekt.labels import LABELS, UNSURE, colours_of, labels_of_columns
 
 DrawnPicture = str | Path | bytes | Image.Image | np.ndarray
 WHITE, SHADE = (255, 255, 255), (20, 24, 28)
@@ -87,7 +87,8 @@ def _draw_face(picture: Image.Image, row: Row) -> None:
     pen = ImageDraw.Draw(picture, "RGBA")
     left, top = row["x"], row["y"]
     right, bottom = left + row["width"], top + row["height"]
-    colour = colours_of(labels_of_columns(row) or [row["emotion"]]).get(row["emotion"], UNSURE)
+    labels = labels_of_columns(row) or LABELS
+    colour = colours_of(labels).get(row["emotion"], UNSURE)
     line = max(2, round(row["height"] / 60))
     pen.rounded_rectangle((left, top, right, bottom), radius=3 * line, outline=colour, width=line)
     if row["valence"] is not None:

@@ -82,7 +82,7 @@ class Task:
 
 
 def soft_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
-    """Mean cross-entropy of (n, 8) against distributions, without NaN rows; 0 where none is known."""
+    """Mean cross-entropy of (n, labels) against distributions, without NaN rows; 0 where none is known."""
     known = ~target.isnan().any(1)
     logits, target = logits[known], target[known]
     if not len(logits):
