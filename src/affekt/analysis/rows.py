@@ -124,7 +124,7 @@ def empty_row(name: str, status: str, labels: tuple[str, ...] = LABELS) -> Row:
     return {**dict.fromkeys(table_schema(labels)), "input": name, "status": status}
 
 
-def no_face_row(frame: Frame, labels: tuple[str, ...]) -> Row:
+def no_face_row(frame: Frame, labels: tuple[str, ...] = LABELS) -> Row:
     """Return the row of a picture or frame in which there is no face."""
     time_s = None if frame.time_s is None else round(frame.time_s, 6)  # the microsecond
     return empty_row(shown(frame.name), "no_face", labels) | {"frame": frame.number, "time_s": time_s}
