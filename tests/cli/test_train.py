@@ -132,7 +132,7 @@ def test_a_run_chosen_on_the_split_that_is_named_next_says_so(data, tmp_path, ca
 def test_without_a_split_to_evaluate_on_it_says_so_and_advises_an_export(data, tmp_path, capsys):
     alone, out = tmp_path / "only train.parquet", tmp_path / "my run"
     write_manifest(read_manifest(data).with_columns(split=pl.lit("train")), alone)
-    main(["train", "mobilenetv2", "--data", str(alone), "--out", str(out), *TINY])
+    main(["train", "mobilenetv2", "--data", str(alone), "--out", str(out), "--validation", "0.25", *TINY])
     printed = capsys.readouterr().out
     assert f"next: affekt export '{out}' --out '{out}'\n" in printed
     assert f"{alone} has no split test or val, so there is nothing to evaluate it on" in printed

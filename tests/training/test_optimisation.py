@@ -56,8 +56,8 @@ def test_frozen_parameters_are_left_to_themselves(module, tiny):
 def test_each_stage_learns_at_a_fraction_of_the_rate_of_the_one_after_it(optimiser, tiny):
     network = Network("test_efficientnet", 8, ("expression",))
     network.freeze_backbone(2)
-    options = tiny(optimiser=optimiser, learning_rate=0.1, stage_decay=0.5).step
-    rate_of = {id(p): group["lr"] for group in build_optimiser(network, options).param_groups for p in group["params"]}
+    groups = build_optimiser(network, tiny(optimiser=optimiser, learning_rate=0.1).step, 0.5).param_groups
+    rate_of = {id(parameter): group["lr"] for group in groups for parameter in group["params"]}
     named = dict(network.backbone.named_parameters())
     assert {rate_of[id(parameter)] for parameter in network.heads.parameters()} == {0.1}
     for distance, stage in enumerate(reversed(network.stages), start=1):

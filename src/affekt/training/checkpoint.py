@@ -48,7 +48,7 @@ class TrainingState:
     @classmethod
     def before_training(cls, module: nn.Module, recipe: Recipe, steps_per_epoch: int) -> "TrainingState":
         """Return the state before the first step."""
-        optimiser = build_optimiser(module, recipe.step)
+        optimiser = build_optimiser(module, recipe.step, recipe.transfer.stage_decay)
         schedule = Schedule(optimiser, recipe, steps_per_epoch)
         return cls(module, optimiser, schedule, moving_average(module, recipe.step.ema_decay))
 

@@ -113,13 +113,13 @@ def first_network(recipe: Recipe, rows: pl.DataFrame, seed: int, labels: tuple[s
         known = rows.select("valence", "arousal").drop_nulls()
         network.heads.start_at(*(float(known[name].mean()) for name in known.columns))  # pyright: ignore
     if options.frozen:
-        network.freeze_backbone(options.trained_stages)
+        network.freeze_backbone(recipe.transfer.trained_stages)
     return network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
 def _has_fixed_features(recipe: Recipe) -> bool:
     """Return whether the backbone says the same of each picture in every epoch, so that it is asked once."""
-    is_kept = recipe.network.frozen and not recipe.network.trained_stages
+    is_kept = recipe.network.frozen and not recipe.transfer.trained_stages
     return is_kept and recipe.augmentation.is_off and not recipe.loss.teachers
 
 

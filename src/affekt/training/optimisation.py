@@ -19,14 +19,14 @@ PLATEAU_PATIENCE = 3
 """Epochs without a lower validation loss before the learning rate is halved; the study's."""
 
 
-def build_optimiser(module: nn.Module, options: StepOptions) -> Optimizer:
+def build_optimiser(module: nn.Module, options: StepOptions, stage_decay: float = 1.0) -> Optimizer:
     """Return the recipe's optimiser over the parameters that train; biases and normalisation never decay.
 
     With a `stage_decay`, stages of the backbone learn at rates of their own: discriminative fine-tuning, Howard and
     Ruder (2018, ACL), "Universal Language Model Fine-tuning for Text Classification", section 3.2.
     """
     groups: list[dict[str, Any]] = []
-    for rate, parameters in _by_rate(module, options):
+    for rate, parameters in _by_rate(module, options.learning_rate, stage_decay):
         if options.optimiser == "adam":
             groups.append({"params": parameters, "lr": rate})
         else:
@@ -39,17 +39,17 @@ def build_optimiser(module: nn.Module, options: StepOptions) -> Optimizer:
     return AdamW(groups, lr=options.learning_rate, fused=True)
 
 
-def _by_rate(module: nn.Module, options: StepOptions) -> list[tuple[float, list[nn.Parameter]]]:
+def _by_rate(module: nn.Module, rate: float, stage_decay: float) -> list[tuple[float, list[nn.Parameter]]]:
     """Return the parameters that train with their learning rates: one for all, or one for each stage of a backbone."""
     trained = {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}
-    if options.stage_decay == 1 or not isinstance(module, Network):
-        return [(options.learning_rate, list(trained.values()))]
+    if stage_decay == 1 or not isinstance(module, Network):
+        return [(rate, list(trained.values()))]
     groups: list[tuple[float, list[nn.Parameter]]] = []
     for distance, stage in enumerate(reversed(module.stages), start=1):
         parameters = [trained.pop(f"backbone.{name}") for name in stage if f"backbone.{name}" in trained]
         if parameters:
-            groups.append((options.learning_rate * options.stage_decay**distance, parameters))
-    return [(options.learning_rate, list(trained.values())), *groups]
+            groups.append((rate * stage_decay**distance, parameters))
+    return [(rate, list(trained.values())), *groups]
 
 
 def sam_radius_in(recipe: Recipe, epoch: int) -> float:

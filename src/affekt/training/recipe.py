@@ -30,8 +30,6 @@ class NetworkOptions:
     average of several."""
     frozen: bool = True
     """Keep the backbone as it starts, batch-norm statistics included, and train the layers after it only."""
-    trained_stages: int = 0
-    """Of a frozen backbone, this many of the last stages learn all the same."""
     input_size: int = 224
     """Height and width of the network's input, in pixels."""
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
@@ -43,12 +41,6 @@ class NetworkOptions:
 
     def __post_init__(self) -> None:
         require_positive(self, "hidden_units", "input_size")
-        require_not_negative(self, "trained_stages")
-        if self.trained_stages and not self.frozen:
-            raise ConfigError(
-                f"expected a frozen backbone with trained_stages {self.trained_stages}, got one that is trained whole; "
-                "leave one of the two out (--frozen, or --trained-stages 0)"
-            )
         if not self.weights:
             raise ConfigError("expected weights imagenet, none, or models, got nothing; none starts at random")
         if sorted(self.heads) not in (["expression"], ["valence_arousal"], ["expression", "valence_arousal"]):
@@ -182,9 +174,6 @@ class StepOptions:
     """Adam, or Adam with decoupled weight decay (none on biases and normalisation)."""
     learning_rate: float = 1e-3
     """Learning rate at its highest."""
-    stage_decay: float = 1.0
-    """Each stage of the backbone learns at this times the rate of the one after it, the last at this times that of the
-    layers after the backbone: 0.5 moves what is near the picture least, 1 moves all alike."""
     weight_decay: float = 0.0
     """Weight decay; with AdamW only."""
     clip_norm: float = 0.0
@@ -201,8 +190,6 @@ class StepOptions:
 
     def __post_init__(self) -> None:
         require_positive(self, "learning_rate")
-        if not 0 < self.stage_decay <= 1:
-            raise ConfigError(f"expected stage_decay above 0 and up to 1, got {self.stage_decay}; 0.5 is usual")
         require_not_negative(self, "weight_decay", "clip_norm", "sam_radius", "sam_epochs")
         if not 0 <= self.ema_decay < 1:
             raise ConfigError(f"expected ema_decay from 0 to below 1, got {self.ema_decay}; 0 turns it off")
@@ -210,6 +197,22 @@ class StepOptions:
             raise ConfigError("expected a sam_radius with sam_epochs, got 0; 0.05 is usual (--sam-radius 0.05)")
         if self.weight_decay and self.optimiser != "adamw":
             raise ConfigError("expected the optimiser adamw with a weight_decay, got adam; set optimiser")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferOptions:
+    """How far the backbone moves from where it starts."""
+
+    trained_stages: int = 0
+    """Of a frozen backbone, this many of the last stages learn all the same."""
+    stage_decay: float = 1.0
+    """Each stage of the backbone learns at this times the rate of the one after it, the last at this times that of the
+    layers after the backbone: 0.5 moves what is near the picture least, 1 moves all alike."""
+
+    def __post_init__(self) -> None:
+        require_not_negative(self, "trained_stages")
+        if not 0 < self.stage_decay <= 1:
+            raise ConfigError(f"expected stage_decay above 0 and up to 1, got {self.stage_decay}; 0.5 is usual")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,6 +258,8 @@ class Recipe:
     """What is learnt: targets, losses and teachers."""
     step: tyro.conf.OmitArgPrefixes[StepOptions] = field(default_factory=StepOptions)
     """How one step changes the weights."""
+    transfer: tyro.conf.OmitArgPrefixes[TransferOptions] = field(default_factory=TransferOptions)
+    """How far the backbone moves from where it starts."""
     schedule: tyro.conf.OmitArgPrefixes[ScheduleOptions] = field(default_factory=ScheduleOptions)
     """How long a training lasts, and the learning rate over its epochs."""
 
@@ -264,6 +269,11 @@ class Recipe:
             raise ConfigError(
                 f"expected a learning_rate_floor between 0 and the learning_rate, got {floor} and {rate}; "
                 "lower the floor"
+            )
+        if self.transfer.trained_stages and not self.network.frozen:
+            raise ConfigError(
+                f"expected a frozen backbone with trained_stages {self.transfer.trained_stages}, got one that is "
+                "trained whole; leave one of the two out (--frozen, or --trained-stages 0)"
             )
         start, full = self.data.start_size, self.network.input_size
         if start and not 8 <= start <= full:
@@ -303,6 +313,7 @@ GROUPS: dict[str, type] = {
     "data": DataOptions,
     "loss": LossOptions,
     "step": StepOptions,
+    "transfer": TransferOptions,
     "schedule": ScheduleOptions,
 }
 """The groups of a recipe whose options have names of their own, without the group's."""

@@ -141,9 +141,7 @@ def repeat_factors(targets: Targets, threshold: float) -> Tensor:
     max(1, sqrt(threshold / fraction)) with the expression's fraction of the labelled rows: Gupta, Dollar and Girshick
     (2019), "LVIS: A Dataset for Large Vocabulary Instance Segmentation", section 5.1, of one label per picture.
     """
-    counts = torch.bincount(
-        targets.label[targets.label >= 0], minlength=targets.by_head["expression"].shape[1]
-    ).double()
+    counts = torch.bincount(targets.label[targets.label >= 0], minlength=1).double()
     factors = (threshold * counts.sum() / counts.clamp(min=1)).sqrt().clamp(min=1)
     return torch.where(targets.label < 0, 1.0, factors[targets.label.clamp(min=0)])
 
