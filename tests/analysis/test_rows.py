@@ -63,7 +63,7 @@ def test_each_column_is_described_and_in_the_documentation():
         ("rated", ""),
         (None, ""),
         ("projected", "projected, not rated"),
-        ("projected 75%, rated 25%", "projected 75%, rated 25%"),
+        ("75 % projected, 25 % rated", "75 % projected, 25 % rated"),
     ],
 )
 def test_what_is_not_rated_by_people_is_said(origin, words):

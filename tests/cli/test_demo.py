@@ -3,12 +3,14 @@
 import json
 import re
 
+import numpy as np
 import polars as pl
 import pytest
 from PIL import Image
 
 from affekt.cli import demo
 from affekt.cli.main import main
+from affekt.faces.detection import Faces
 from affekt.training import recipes
 
 
@@ -28,8 +30,20 @@ def tiny_recipes(monkeypatch):
     monkeypatch.setitem(recipes.RECIPES, "tiny-va-drawn", tiny(heads=("valence_arousal",)))
 
 
-@pytest.mark.filterwarnings("ignore:faces found with scikit-image's cascade")  # where the detector's file is absent
-def test_the_demo_trains_evaluates_and_shows(tiny_recipes, tmp_path, capsys):
+class PortraitsFace:
+    """Stands for the detector, whose file a machine may lack: the face on NASA's portrait, or all of a picture."""
+
+    def __init__(self, **options):
+        self.options = options
+
+    def detect(self, image_rgb, *, looks_again=True):
+        height, width = image_rgb.shape[:2]
+        box = [170, 60, 270, 170] if (height, width) == (512, 512) else [0, 0, width, height]
+        return Faces(np.array([box], np.float32), np.zeros((1, 5, 2)), np.array([0.9], np.float32))
+
+
+def test_the_demo_trains_evaluates_and_shows(tiny_recipes, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("affekt.analysis.analyzer.FaceDetector", PortraitsFace)
     options = ["--people", "16", "--recipes", "tiny-drawn", "tiny-va-drawn", "--resamples", "10"]
     for _ in range(2):  # a second demo replaces the first
         main(["demo", "--out", str(tmp_path), *options])
@@ -38,7 +52,7 @@ def test_the_demo_trains_evaluates_and_shows(tiny_recipes, tmp_path, capsys):
     assert "2 networks learn from them" in plan
     # The first thing that is seen comes before any training.
     read, _, trained = done.partition("\n2. drew 128 synthetic faces")
-    assert re.search("portrait.png: (one face, (happiness|neutral)|[0-9] faces)", read), "the cascade finds two"
+    assert re.search("portrait.png: one face, (happiness|neutral)", read)
     assert re.search("3. tiny-va-drawn, 2 of 2; [0-9]+ s so far", trained)
     assert "all is synthetic" in trained
     assert list((tmp_path / "marked").rglob("portrait.png.jpg"))

@@ -133,12 +133,13 @@ def faces_of_unlike_light(count, size):
 def test_efficientnet_tells_pictures_apart_through_our_preprocessing():
     """The study fed EfficientNetV2 pixels scaled twice: all pictures became nearly one, and it stayed at chance."""
     torch.manual_seed(0)
-    options = RECIPES["efficientnetv2b0"].recipe.network
+    recipe = RECIPES["efficientnetv2b0"].recipe
+    options, pictures = recipe.network, recipe.pictures
     network = Network(options.architecture, options.hidden_units, options.heads).eval()
-    preprocessing = Preprocessing(input_size=64, mean=options.mean, std=options.std)
+    preprocessing = Preprocessing(input_size=64, mean=pictures.mean, std=pictures.std)
     crops = faces_of_unlike_light(6, 64)
     right = torch.from_numpy(normalise(crops, preprocessing))
-    mean, std = (torch.tensor(value).view(1, 3, 1, 1) for value in (options.mean, options.std))
+    mean, std = (torch.tensor(value).view(1, 3, 1, 1) for value in (pictures.mean, pictures.std))
     twice = ((right * std + mean) / 255 - mean) / std
     with torch.inference_mode():
         spread, spread_twice = (_relative_spread(network.forward_features(images)) for images in (right, twice))

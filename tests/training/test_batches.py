@@ -165,7 +165,7 @@ def test_batches_in_order():
 
 def test_a_recipe_that_does_not_grow_is_whole_from_the_first_epoch():
     recipe = AFFEKT_FERPLUS.with_options(start_size=0, resizing_epochs=0)
-    assert size_and_augmentation(recipe, 0) == (recipe.network.input_size, recipe.augmentation)
+    assert size_and_augmentation(recipe, 0) == (recipe.pictures.input_size, recipe.augmentation)
 
 
 def test_the_first_epoch_has_small_pictures_and_flips_alone():
@@ -177,7 +177,7 @@ def test_the_first_epoch_has_small_pictures_and_flips_alone():
 def test_half_way_the_changes_are_half_as_strong():
     recipe = AFFEKT_FERPLUS
     size, augmentation = size_and_augmentation(recipe, recipe.data.resizing_epochs // 2)
-    assert recipe.data.start_size < size < recipe.network.input_size
+    assert recipe.data.start_size < size < recipe.pictures.input_size
     assert augmentation.rotation_degrees == recipe.augmentation.rotation_degrees / 2
     assert augmentation.jpeg == recipe.augmentation.jpeg / 2
 
@@ -188,8 +188,8 @@ def test_sides_never_shrink_and_end_at_the_input_size(start_size, more, resizing
         input_size=start_size + more, start_size=start_size, resizing_epochs=resizing_epochs
     )
     now, next_epoch = size_and_augmentation(recipe, epoch)[0], size_and_augmentation(recipe, epoch + 1)[0]
-    assert start_size <= now <= next_epoch <= recipe.network.input_size
-    assert size_and_augmentation(recipe, resizing_epochs) == (recipe.network.input_size, recipe.augmentation)
+    assert start_size <= now <= next_epoch <= recipe.pictures.input_size
+    assert size_and_augmentation(recipe, resizing_epochs) == (recipe.pictures.input_size, recipe.augmentation)
 
 
 def test_a_start_above_the_input_size_is_refused():

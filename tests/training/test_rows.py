@@ -69,7 +69,7 @@ def test_unknown_targets_are_minus_one_and_nan():
     ("origins", "told"),
     [
         (["rated", "rated", "rated", "rated"], "rated"),
-        (["rated", "projected", "projected", "projected"], "projected 75%, rated 25%"),
+        (["rated", "projected", "projected", "projected"], "75 % projected, 25 % rated"),
         ([None, None, None, None], None),
     ],
 )

@@ -129,8 +129,7 @@ def _body(card: Card, repository: str, scored: dict[str, dict[str, Any]]) -> str
     lines = [
         f"# {card.name}",
         "",
-        f"A model of [affekt](https://pypi.org/project/affekt/) that says of a face: "
-        f"{' and '.join(answers[head] for head in card.heads)}.",
+        f"A model of affekt that says of a face: {' and '.join(answers[head] for head in card.heads)}.",
         "",
         "```",
         "pip install 'affekt[hub]'",

@@ -150,7 +150,7 @@ def size_and_augmentation(recipe: Recipe, epoch: int) -> tuple[int, Augmentation
     Small pictures with few changes come first, which cost little while the network knows little: Tan and Le (2021,
     ICML), "EfficientNetV2: Smaller Models and Faster Training", section 4.
     """
-    full, data = recipe.network.input_size, recipe.data
+    full, data = recipe.pictures.input_size, recipe.data
     reached = min(1.0, epoch / data.resizing_epochs) if data.resizing_epochs else 1.0
     if reached == 1:
         return full, recipe.augmentation

@@ -112,7 +112,7 @@ def first_network(recipe: Recipe, rows: pl.DataFrame, seed: int, labels: tuple[s
     """
     options = recipe.network
     torch.manual_seed(seed)
-    network = Network(options.architecture, options.hidden_units, options.heads, len(options.mean), len(labels))
+    network = Network(options.architecture, options.hidden_units, options.heads, len(recipe.pictures.mean), len(labels))
     if options.weights != ("none",):
         load_backbone(network, *options.weights)
     if network.heads.valence_arousal is not None:
@@ -127,7 +127,7 @@ def load_split(
     recipe: Recipe, rows: pl.DataFrame, device: torch.device, *, name: str, labels: tuple[str, ...]
 ) -> Split:
     """Open the pictures and targets of manifest rows; those of `TRAINING` are changed at random."""
-    preprocessing = recipe.network.preprocessing
+    preprocessing = recipe.pictures.preprocessing
     stream = CropStream(rows, preprocessing, name=name)
     augmentation = recipe.augmentation if name == TRAINING else Augmentation()
     crops = CropBatches(stream, preprocessing, device, augmentation)
@@ -154,7 +154,7 @@ def _task(recipe: Recipe, training: Split, device: torch.device, labels: tuple[s
     targets, mixup = training.targets.by_head, recipe.data.mixup
     if not recipe.loss.teachers:
         return Task(recipe.loss, targets, mixup)
-    teachers = load_teachers(recipe.loss.teachers, recipe.network.preprocessing, device, labels)
+    teachers = load_teachers(recipe.loss.teachers, recipe.pictures.preprocessing, device, labels)
     answers = asked_each_time(teachers)
     if recipe.loss.teacher_view == "plain":
         assert isinstance(training.batches, CropBatches)
@@ -190,7 +190,7 @@ def _card(recipe: Recipe, network: Network, run: Run, rows: pl.DataFrame, state:
         architecture=recipe.network.architecture,
         hidden_units=recipe.network.hidden_units,
         heads=recipe.network.heads,
-        preprocessing=recipe.network.preprocessing,
+        preprocessing=recipe.pictures.preprocessing,
         valence_arousal_origin=valence_arousal_origin(rows) if "valence_arousal" in recipe.network.heads else None,
         parameters=parameter_count(network),
         training={

@@ -14,7 +14,7 @@ Head = Literal["expression", "valence_arousal"]
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkOptions:
-    """The network, and the pictures it wants to see."""
+    """The network, and where it starts."""
 
     architecture: str
     """Name of the backbone: timm's, or one of affekt's own (`affekt.networks.network.FACE_RESNETS`)."""
@@ -27,6 +27,22 @@ class NetworkOptions:
     average of several."""
     frozen: bool = True
     """Keep the backbone as it starts, batch-norm statistics included, and train the layers after it only."""
+
+    def __post_init__(self) -> None:
+        require_positive(self, "hidden_units")
+        if not self.weights:
+            raise ConfigError("expected weights imagenet, none, or models, got nothing; none starts at random")
+        if sorted(self.heads) not in (["expression"], ["valence_arousal"], ["expression", "valence_arousal"]):
+            raise ConfigError(
+                f"expected the heads expression, valence_arousal or both, got {' '.join(self.heads)!r}; "
+                "name them in heads (--heads expression valence_arousal)"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureOptions:
+    """The pictures that the network wants to see."""
+
     input_size: int = 224
     """Height and width of the network's input, in pixels."""
     mean: tuple[float, ...] = (0.485, 0.456, 0.406)
@@ -39,14 +55,7 @@ class NetworkOptions:
     """`level`: the crop is turned by the tilt of the face, where the manifest has its landmarks; `none`: it is not."""
 
     def __post_init__(self) -> None:
-        require_positive(self, "hidden_units", "input_size")
-        if not self.weights:
-            raise ConfigError("expected weights imagenet, none, or models, got nothing; none starts at random")
-        if sorted(self.heads) not in (["expression"], ["valence_arousal"], ["expression", "valence_arousal"]):
-            raise ConfigError(
-                f"expected the heads expression, valence_arousal or both, got {' '.join(self.heads)!r}; "
-                "name them in heads (--heads expression valence_arousal)"
-            )
+        require_positive(self, "input_size")
         if len(self.mean) not in (1, 3) or len(self.std) != len(self.mean) or min(self.std) <= 0:
             raise ConfigError(
                 f"expected a mean and a std above 0 for each of 1 or 3 channels, got {self.mean} and {self.std}; "
@@ -235,7 +244,9 @@ class Recipe:
     """
 
     network: NetworkOptions
-    """The network, and the pictures it wants to see."""
+    """The network, and where it starts."""
+    pictures: PictureOptions = field(default_factory=PictureOptions)
+    """The pictures that the network wants to see."""
     data: DataOptions = field(default_factory=DataOptions)
     """The batches of training pictures."""
     augmentation: Augmentation = field(default_factory=Augmentation)
@@ -254,7 +265,7 @@ class Recipe:
                 f"expected a learning_rate_floor between 0 and the learning_rate, got {floor} and {rate}; "
                 "lower the floor"
             )
-        start, full = self.data.start_size, self.network.input_size
+        start, full = self.data.start_size, self.pictures.input_size
         if start and not 8 <= start <= full:
             raise ConfigError(
                 f"expected a start_size from 8 to the input_size {full}, got {start}; 0 starts at the input_size"
@@ -287,6 +298,7 @@ class Recipe:
 
 GROUPS: dict[str, type] = {
     "network": NetworkOptions,
+    "pictures": PictureOptions,
     "data": DataOptions,
     "loss": LossOptions,
     "step": StepOptions,

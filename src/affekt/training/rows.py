@@ -119,7 +119,7 @@ def valence_arousal_origin(rows: pl.DataFrame) -> str | None:
     counts = known["valence_arousal_origin"].drop_nulls().value_counts(sort=True).rows()
     if len(counts) < 2:
         return counts[0][0] if counts else None
-    return ", ".join(f"{origin} {count / known.height:.0%}" for origin, count in counts)
+    return ", ".join(f"{100 * count / known.height:.0f} % {origin}" for origin, count in counts)
 
 
 def rows_digest(training: pl.DataFrame, validation: pl.DataFrame) -> str:
