@@ -120,6 +120,10 @@ def test_methods_name_model_thresholds_limits_and_literature(smile, tmp_path):
     smile.write_parquet(tmp_path / "faces.parquet", metadata=said | {"card_sha256": "another"})
     assert "trained on" not in affekt.summarize(tmp_path / "faces.parquet").methods
     assert "does not say which model" in affekt.summarize(smile).methods
+    smile.write_parquet(
+        tmp_path / "faces.parquet", metadata=said | {"valence_arousal_origin": "80 % projected, 20 % rated"}
+    )
+    assert "are 80 % projected, 20 % rated." in affekt.summarize(tmp_path / "faces.parquet").methods
 
 
 def test_what_an_earlier_summary_wrote_does_not_contradict_this_one(table, tmp_path):

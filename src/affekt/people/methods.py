@@ -4,6 +4,7 @@ import hashlib
 from typing import Any
 
 from affekt import __version__
+from affekt.analysis.rows import origin_words
 from affekt.errors import ModelError
 from affekt.models.card import CARD_FILE, Card, model_folder, read_card
 from affekt.people.averages import LEAST_BLOCKS, MOST_BLOCKS, RESAMPLES
@@ -53,12 +54,11 @@ def _reading(metadata: dict[str, str], labels: tuple[str, ...], card: Card | Non
     ]
     if float(metadata.get("smooth_s", 0)):
         sentences.append(
-            f"Scores were smoothed along each track (first-order filter, time constant {metadata['smooth_s']} s)."
+            f"Scores were smoothed along each track, by a running median over up to {metadata['smooth_s']} s "
+            "before and after each frame (from a camera: by a first-order filter with this time constant)."
         )
     if origin := metadata.get("valence_arousal_origin"):
-        sentences.append(
-            f"The valence and arousal that it learnt from are {origin}{'' if origin == 'rated' else ', not rated'}."
-        )
+        sentences.append(f"The valence and arousal that it learnt from are {origin_words(origin) or origin}.")
     if card is not None:
         sentences += _measured(card)
     return " ".join(sentences)

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from affekt.analysis.analyzer import Analyzer
-from affekt.analysis.rows import SCHEMA, SCORES
+from affekt.analysis.rows import SCHEMA, SCORES, origin_words
+from affekt.models.card import SHIPPED, read_card
 
 DROP = """([name, encoded]) => {
   const bytes = Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0));
@@ -212,6 +213,17 @@ def test_numbers_round_to_what_people_read(opened, astronaut):
     signs, shares = opened.tab.evaluate(code, [[-0.004, 0, -0.006, 0.5], [0.99999, 0.9997, 0.99, 1]])
     assert signs == ["0.00", "0.00", "\N{MINUS SIGN}0.01", "+0.50"]
     assert [text.replace("\N{NO-BREAK SPACE}", " ") for text in shares] == ["> 99.99 %", "99.97 %", "99 %", "100 %"]
+
+
+def test_valence_and_arousal_say_where_they_come_from(opened, astronaut):
+    origins = ["projected", "80 % projected, 20 % rated", "rated", None]
+    code = """origins => import("./view/words.js").then(({ originWords }) => origins.map(originWords))"""
+    assert opened.tab.evaluate(code, origins) == [origin_words(origin) for origin in origins]
+    opened.choose(astronaut)
+    opened.until_told("astronaut.png: 1 face")
+    origin = origin_words(read_card(SHIPPED / "affekt").valence_arousal_origin)
+    assert origin
+    assert opened.tab.locator("#point").inner_text().endswith(origin)
 
 
 def test_what_is_forgotten_cannot_be_saved(opened, astronaut):

@@ -15,7 +15,7 @@ import { Rate } from "./view/rate.js";
 import { Stage } from "./view/stage.js";
 import { isCalm } from "./view/surface.js";
 import { Timeline } from "./view/timeline.js";
-import { counted, described } from "./view/words.js";
+import { counted, described, originWords } from "./view/words.js";
 
 /** Pixels of the longer side in which faces are looked for: the command line's, and fewer where speed counts. */
 const PICTURE_SIDE = 640;
@@ -97,7 +97,7 @@ async function askForServer(reason) {
 
 function opened() {
   describeEngine(engine);
-  circumplex.origin = engine.card.valence_arousal_origin === "projected" ? "projected, not rated by people" : "";
+  circumplex.origin = originWords(engine.card.valence_arousal_origin);
   for (const id of ["camera", "files"]) part(id).disabled = false;
   tell(engine.sends ? "Ready. Pictures go to the server." : "Ready. Everything runs in this page.");
   document.body.dataset.state = "ready";

@@ -36,6 +36,6 @@ export class Rate {
     this.#shownMs = nowMs;
     const steps = this.#timesMs.length - 1;
     const perSecond = steps ? (1000 * steps) / (nowMs - this.#timesMs[0]) : 0;
-    this.#element.textContent = `${perSecond.toFixed(0)} frames per second · ${counted(rows, "row")}`;
+    this.#element.textContent = `${counted(Math.round(perSecond), "frame")} per second · ${counted(rows, "row")}`;
   }
 }

@@ -15,6 +15,12 @@ export function signed(value) {
 /** `1 face`, `3 faces`. */
 export const counted = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
 
+/** What is said beside valence and arousal, as affekt.analysis.rows.origin_words does: nothing of rated ones. */
+export function originWords(origin) {
+  if (!origin || origin === "rated") return "";
+  return origin + (origin.includes("rated") ? "" : ", not rated");
+}
+
 /** What a face is called: counted from 1, as people do. */
 export const nameOf = (person) => `Face ${person.key + 1}`;
 
