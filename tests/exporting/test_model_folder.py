@@ -9,13 +9,23 @@ import onnx
 import polars as pl
 import pytest
 import torch
+from onnx import TensorProto, numpy_helper
+from onnx.helper import (
+    make_empty_tensor_value_info,
+    make_graph,
+    make_model,
+    make_node,
+    make_opsetid,
+    make_tensor_value_info,
+)
+from onnxruntime import InferenceSession
 
 from affekt.data.manifest import write_manifest
 from affekt.errors import ConfigError, ModelError
 from affekt.evaluation.metrics import concordance
-from affekt.exporting import export, model_folder
+from affekt.exporting import export, model_folder, onnx_file
 from affekt.exporting.model_folder import LARGEST_DIFFERENCE, largest_difference, random_pictures, write_model_folder
-from affekt.exporting.onnx_file import describe, write_onnx
+from affekt.exporting.onnx_file import FIRST_KEPT, describe, write_int8, write_onnx
 from affekt.faces.preprocessing import Preprocessing, normalise
 from affekt.labels import LABELS
 from affekt.models.card import Card, read_card
@@ -209,6 +219,35 @@ def test_int8_is_a_quarter_as_large_and_says_what_it_lost(full, tmp_path, faces)
     assert exported.lost_points["ccc"] == pytest.approx(100 * (ccc[0] - ccc[1]), abs=1e-4)
     # Scales of another range would leave answers of another face.
     assert np.abs(answers[0].probabilities - answers[1].probabilities).max() < 0.2
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_the_biases_of_int8_make_up_for_what_its_rounded_weights_add(tmp_path, groups, monkeypatch):
+    random = np.random.default_rng(0)
+    nodes, weights = [], []
+    for at in range(FIRST_KEPT + 1):
+        is_last = at == FIRST_KEPT
+        kernel = random.normal(size=(8, 8 // groups, 3, 3)) if is_last else np.eye(8)[:, :, None, None]
+        weights += [(f"kernel{at}", kernel), (f"bias{at}", random.normal(size=8))]
+        names = [f"values{at}" if at else "faces", f"kernel{at}", f"bias{at}"]
+        nodes.append(make_node("Conv", names, [f"values{at + 1}"], name=f"layer{at}", group=groups if is_last else 1))
+    constants = [numpy_helper.from_array(values.astype(np.float32), name) for name, values in weights]
+    given = make_tensor_value_info("faces", TensorProto.FLOAT, ["faces", 8, 8, 8])
+    answers = make_empty_tensor_value_info(f"values{FIRST_KEPT + 1}")
+    graph = make_graph(nodes, "layers", [given], [answers], constants)
+    onnx.save(make_model(graph, opset_imports=[make_opsetid("", 20)], ir_version=10), tmp_path / "full.onnx")
+    faces = random.uniform(0.5, 1.5, (32, 8, 8, 8)).astype(np.float32)
+
+    def drift():
+        write_int8(tmp_path / "full.onnx", tmp_path / "small.onnx", faces)
+        found = [
+            InferenceSession(tmp_path / f"{name}.onnx").run(None, {"faces": faces})[0] for name in ("full", "small")
+        ]
+        return np.abs((found[0] - found[1]).mean(axis=(0, 2, 3))).mean()
+
+    corrected = drift()
+    monkeypatch.setattr(onnx_file, "_correct_biases", lambda *_: None)
+    assert corrected < 0.2 * drift()
 
 
 def test_int8_that_loses_too_much_is_not_kept_unless_forced(full, tmp_path, faces, monkeypatch):
