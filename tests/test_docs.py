@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import affekt
-from affekt.analysis.options import AnalyzerOptions
+from affekt.analysis.options import AnalyzerOptions, OutputOptions
 from affekt.cli.compare import CompareCommand
 from affekt.cli.data import IMPORTERS
 from affekt.cli.demo import DemoCommand
@@ -50,7 +50,7 @@ def commands(page):
 def options_of(command, words):
     classes = {"train": (TrainCommand, Chain, *GROUPS.values()), "evaluate": (EvaluateOptions,)}
     classes |= {"models": (ModelsCommand,), "demo": (DemoCommand,), "setup": (SetupCommand,)}
-    classes |= {"predict": (AnalyzerOptions,), "serve": (Settings,), "summarize": (SummaryOptions,)}
+    classes |= {"predict": (AnalyzerOptions, OutputOptions), "serve": (Settings,), "summarize": (SummaryOptions,)}
     known = {field.name for each in classes.get(command, ()) for field in dataclasses.fields(each)}
     classes |= {"compare": (CompareCommand,)}
     functions = {"push": push, "export": export, "gather": gather, "predict": predict, "summarize": summarize}

@@ -19,7 +19,7 @@ from affekt.errors import AffektError, AffektWarning, ConfigError, DataError, Mi
 if _typing.TYPE_CHECKING:
     from affekt.analysis.analyzer import Analyzer, analyze, load
     from affekt.analysis.drawing import draw
-    from affekt.analysis.options import AnalyzerOptions
+    from affekt.analysis.options import AnalyzerOptions, OutputOptions
     from affekt.cluster.gather import gather
     from affekt.cluster.predict import predict
     from affekt.data.manifest import read_manifest, write_manifest
@@ -42,6 +42,7 @@ __all__ = [
     "EvaluateOptions",
     "MissingExtra",
     "ModelError",
+    "OutputOptions",
     "PictureError",
     "Recipe",
     "SummaryOptions",
@@ -70,7 +71,7 @@ _os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 _PLACES = {
     "analysis.analyzer": ("Analyzer", "analyze", "load"),
     "analysis.drawing": ("draw",),
-    "analysis.options": ("AnalyzerOptions",),
+    "analysis.options": ("AnalyzerOptions", "OutputOptions"),
     "cluster.gather": ("gather",),
     "cluster.predict": ("predict",),
     "data.manifest": ("read_manifest", "write_manifest"),

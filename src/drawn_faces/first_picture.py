@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from affekt.analysis.options import AnalyzerOptions, FaceFinder
+from affekt.analysis.options import AnalyzerOptions, FaceFinder, OutputOptions
 from affekt.analysis.prediction_run import PredictionRun
 from affekt.analysis.summary import told
 from drawn_faces.capture import Capture
@@ -23,7 +23,7 @@ def show_a_picture(out: Path) -> None:
     """Do, and say, what `affekt predict PICTURE --draw FOLDER` does, in the folder `out`."""
     (picture, faces), marked = _picture(out), out / "marked"
     print(f"1. affekt predict {picture} --draw {marked}" + (" --faces whole" if faces == "whole" else ""))
-    run = PredictionRun(picture, draw=marked, timeline=None, model="affekt", faces=faces, options=AnalyzerOptions())
+    run = PredictionRun(picture, OutputOptions(draw=marked), "affekt", faces, AnalyzerOptions())
     for line in told(run.answers(), run.videos):
         print(line, flush=True)
 

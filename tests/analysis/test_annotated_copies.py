@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 from affekt.analysis.annotated_copies import AnnotatedCopies
+from affekt.analysis.options import OutputOptions
 from affekt.analysis.rows import Answer, empty_row
 
 GREY = np.full((121, 161, 3), 100, np.uint8)
@@ -18,7 +19,7 @@ def test_copies_keep_the_way_to_the_picture_and_stay_in_the_folder(tmp_path, mon
     names = ("holiday/a.jpg", str(tmp_path / "b.PNG"), "../c.gif", "../holiday/a.jpg", "holiday/a")
     for name in names:
         Image.fromarray(GREY).save(name, "PNG")
-    copies = AnnotatedCopies(names, folder=tmp_path / "marked", timelines=None)
+    copies = AnnotatedCopies(names, OutputOptions(draw=tmp_path / "marked"))
     copies.check(has_table=False)
     for name in names:
         copies.draw_picture(Answer(name, [empty_row(name, "no_face")], ends=True))
@@ -35,7 +36,7 @@ def test_copies_keep_the_way_to_the_picture_and_stay_in_the_folder(tmp_path, mon
 def test_a_strip_longer_than_any_jpeg_is_drawn_smaller(tmp_path):
     strip = tmp_path / "strip.png"
     Image.new("RGB", (70_000, 4)).save(strip)
-    copies = AnnotatedCopies((str(strip),), folder=tmp_path / "marked", timelines=None)
+    copies = AnnotatedCopies((str(strip),), OutputOptions(draw=tmp_path / "marked"))
     copies.draw_picture(Answer(str(strip), [empty_row(str(strip), "no_face")], ends=True))
     with Image.open(next((tmp_path / "marked").rglob("*.jpg"))) as drawn:
         assert drawn.size == (65_500, 4)
@@ -43,13 +44,14 @@ def test_a_strip_longer_than_any_jpeg_is_drawn_smaller(tmp_path):
 
 def test_what_is_no_file_needs_no_place(tmp_path):
     names = ("..", "/", "gone.jpg", "nul\0.jpg", "faces/0.jpg")
-    AnnotatedCopies(names, folder=tmp_path / "marked", timelines=tmp_path / "overview").check(has_table=True)
+    outputs = OutputOptions(draw=tmp_path / "marked", timeline=tmp_path / "overview")
+    AnnotatedCopies(names, outputs).check(has_table=True)
     assert (tmp_path / "marked").is_dir()
     assert not (tmp_path / "overview").exists()
 
 
 def test_a_picture_that_was_not_read_and_a_frame_of_a_video_have_no_copy(tmp_path):
-    copies = AnnotatedCopies(("bad.jpg", "v.mp4"), folder=tmp_path / "marked", timelines=None)
+    copies = AnnotatedCopies(("bad.jpg", "v.mp4"), OutputOptions(draw=tmp_path / "marked"))
     copies.draw_picture(Answer("bad.jpg", [empty_row("bad.jpg", "unreadable: not a picture")], ends=True))
     copies.draw_picture(Answer("v.mp4", [{**empty_row("v.mp4", "no_face"), "frame": 0, "time_s": 0.0}], ends=False))
     copies.draw_picture(Answer("v.mp4", [], ends=True))

@@ -1,15 +1,18 @@
-"""What is drawn beside the table: where each annotated copy and timeline goes, and whether it may go there."""
+"""What is drawn beside the table: where each copy and timeline goes, and whether it may go there."""
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
 
 import polars as pl
 
 from affekt.analysis.drawing import draw
+from affekt.analysis.hiding import hide_faces
 from affekt.analysis.inputs import is_below, is_camera, is_video, place_below
+from affekt.analysis.options import HidingMethod, OutputOptions
 from affekt.analysis.rows import Answer
 from affekt.errors import ConfigError
 from affekt.files import written_whole
@@ -22,66 +25,88 @@ JPEG_LONGEST_SIDE = 65_500
 
 
 class AnnotatedCopies:
-    """The annotated copies and the timelines of all inputs, each in a place of its own."""
+    """The marked copies, those without faces, and the timelines of all inputs, each in a place of its own."""
 
-    def __init__(self, names: tuple[str, ...], *, folder: Path | None, timelines: Path | None) -> None:
+    def __init__(self, names: tuple[str, ...], outputs: OutputOptions) -> None:
         """Find the inputs whose copies would take each other's place; a checksum tells all but the first apart.
 
         Without a folder of copies, or of timelines, none are made.
         """
-        self._names, self.folder, self.timelines = names, folder, timelines
-        self._files = [] if folder is None and timelines is None else list(filter(os.path.isfile, names))
+        self._names = names
+        self._how: HidingMethod = outputs.hide_how
+        self.marked, self.hidden, self.timelines = (
+            None if folder is None else Path(folder) for folder in (outputs.draw, outputs.hide_faces, outputs.timeline)
+        )
+        self.folders = [folder for folder in (self.marked, self.hidden, self.timelines) if folder is not None]
+        self._files = list(filter(os.path.isfile, names)) if self.folders else []
         first: dict[Path, str] = {}
         self._told_apart: set[str] = set()
         self._told_apart = {name for name in self._files if first.setdefault(self._place(Path(), name), name) != name}
 
     @property
+    def described(self) -> str:
+        """What copies of pictures are made, and where: a run that goes on has made the same."""
+        marked = [] if self.marked is None else [f"marked in {self.marked}"]
+        return ", ".join(marked + ([] if self.hidden is None else [f"{self._how} in {self.hidden}"]))
+
+    def told(self) -> Iterator[str]:
+        """Yield what a person is told at the end, a sentence each."""
+        if self.marked is not None:
+            yield f"wrote annotated copies into {self.marked}"
+        if self.hidden is not None:
+            yield f"wrote copies without the faces that were found into {self.hidden}; check them for others"
+        if self.timelines is not None and not self.videos:
+            yield "a timeline is of videos, and none is among the inputs"
+
+    @property
     def videos(self) -> tuple[str, ...]:
         """Videos and cameras of which something is drawn, each once: that needs all their rows."""
-        if self.folder is None and self.timelines is None:
+        if not self.folders:
             return ()
         return tuple(dict.fromkeys(filter(is_video, self._names)))
 
     def check(self, *, has_table: bool) -> None:
         """Refuse what cannot be made, or would be written over its original, before any work is done."""
-        if self.folder is not None and any(map(is_camera, self._names)):
+        copies = [folder for folder in (self.marked, self.hidden) if folder is not None]
+        if copies and any(map(is_camera, self._names)):
             raise ConfigError("expected pictures and videos to draw on, got a camera; record a video and name it")
         if not has_table and (self.timelines is not None or self.videos):
             raise ConfigError(
                 "expected a table beside timelines and copies of videos, got no file to write it to; "
                 "type: --out faces.parquet, or out='faces.parquet' in Python"
             )
-        if self.folder is not None:
+        for folder in copies:
             for name in self._files:
-                if is_below(name, self.folder) or is_below(name, self._place(self.folder, name)):
+                if is_below(name, folder) or is_below(name, self._place(folder, name)):
                     raise ConfigError(
-                        f"expected a folder for copies alone to draw into, got {self.folder}, where {name} is to be "
+                        f"expected a folder for copies alone to draw into, got {folder}, where {name} is to be "
                         "looked at; choose another, such as marked"
                     )
-            _check_folder(self.folder)
+            _check_folder(folder)
         if self.timelines is not None and self.videos:
             _check_folder(self.timelines)
 
     def draw_picture(self, answer: Answer, *, only_missing: bool = False) -> None:
-        """Write the annotated copy of a picture as JPEG, if copies are wanted and the picture could be read."""
+        """Write the copies of a picture as JPEG, if copies are wanted and the picture could be read."""
         rows = answer.rows
         is_picture = rows and rows[0]["time_s"] is None and not rows[0]["status"].startswith("unreadable")
-        if self.folder is None or not is_picture:
-            return
-        place = self._place(self.folder, answer.input)
-        if only_missing and place.is_file():
-            return
-        # Decoded a second time, so that no picture waits in memory for its answer.
-        copy = draw(answer.input, rows)
-        copy.thumbnail((JPEG_LONGEST_SIDE, JPEG_LONGEST_SIDE))
-        with written_whole(place) as temporary:
-            copy.save(temporary, "JPEG", quality=JPEG_QUALITY)
+        for folder, made in ((self.marked, draw), (self.hidden, partial(hide_faces, how=self._how))):
+            if folder is None or not is_picture:
+                continue
+            place = self._place(folder, answer.input)
+            if only_missing and place.is_file():
+                continue
+            # Decoded a second time, so that no picture waits in memory for its answer.
+            copy = made(answer.input, rows)
+            copy.thumbnail((JPEG_LONGEST_SIDE, JPEG_LONGEST_SIDE))
+            with written_whole(place) as temporary:
+                copy.save(temporary, "JPEG", quality=JPEG_QUALITY)
 
     def draw_video(
         self, name: str, rows: pl.DataFrame, *, origin: str | None, stop_after_s: float, moved: Callable[[float], None]
     ) -> None:
-        """Write the timeline of a video as `write_timelines` does, and its copy as `write_annotated_video` does."""
-        from affekt.analysis.annotated_video import write_annotated_video
+        """Write the timeline of a video as `write_timelines` does, and its copies as `annotated_video` does."""
+        from affekt.analysis.annotated_video import write_annotated_video, write_hidden_video
         from affekt.analysis.timeline import write_timelines
 
         if self.timelines is not None:
@@ -89,8 +114,11 @@ class AnnotatedCopies:
             written = write_timelines(name, rows, self.timelines, origin=origin, told_apart=told_apart)
             why = "not one frame of it was read" if rows.is_empty() else "nobody stays in it"
             logger.info(f"wrote {' and '.join(map(str, written))}" if written else f"no timeline of {name}: {why}")
-        if self.folder is not None and not rows.is_empty():
-            write_annotated_video(name, rows, self._place(self.folder, name), stop_after_s=stop_after_s, moved=moved)
+        told = {"stop_after_s": stop_after_s, "moved": moved}
+        if self.marked is not None and not rows.is_empty():
+            write_annotated_video(name, rows, self._place(self.marked, name), **told)
+        if self.hidden is not None and not rows.is_empty():
+            write_hidden_video(name, rows, self._place(self.hidden, name), how=self._how, **told)
 
     def _place(self, folder: Path, name: str) -> Path:
         told_apart = name in self._told_apart

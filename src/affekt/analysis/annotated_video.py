@@ -1,6 +1,6 @@
-"""A copy of a video with its faces marked, frame by frame, at the times of the original, and with its sound."""
+"""A copy of a video with its faces marked or hidden, frame by frame, at the original's times, and with its sound."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from fractions import Fraction
 from itertools import groupby, takewhile
@@ -15,6 +15,8 @@ from av.video.stream import VideoStream
 from PIL import Image, ImageOps
 
 from affekt.analysis.drawing import draw
+from affekt.analysis.hiding import FacesInTime, cover
+from affekt.analysis.options import HidingMethod
 from affekt.analysis.rows import Row
 from affekt.analysis.sound import sound_writer
 from affekt.analysis.video import IncompleteVideo, VideoFrame, read_frames
@@ -35,26 +37,58 @@ def write_annotated_video(
     stop_after_s: float = float("inf"),
     moved: Callable[[float], None] = lambda done: None,
 ) -> None:
-    """Write the copy as MP4, whole or not at all; frames that were passed over keep the marks of the one before.
-
-    Its pictures are MPEG-4 and its sound AAC, which FFmpeg encodes itself: x264 and x265 are under the GPL, and other
-    encoders make what the players of macOS and Windows refuse.
+    """Write the copy with marks; frames that were passed over keep the marks of the one before.
 
     The rows come in the order of frames. Frames shown after `stop_after_s` were not looked at, and are left out.
     `moved` is told after each frame how much of the video has been copied, 0-1.
     """
+    marked = _marked_frames(rows, _frames_until(stop_after_s, name))
+    _write_copy(name, marked, out, end_s=stop_after_s, moved=_moved_after(rows, moved))
+
+
+def write_hidden_video(
+    name: str,
+    rows: pl.DataFrame,
+    out: Path,
+    *,
+    how: HidingMethod,
+    stop_after_s: float = float("inf"),
+    moved: Callable[[float], None] = lambda done: None,
+) -> None:
+    """Write the copy without faces, `rows` and the rest as in `write_annotated_video`."""
+    hidden = _hidden_frames(FacesInTime(rows), _frames_until(stop_after_s, name), how)
+    _write_copy(name, hidden, out, end_s=stop_after_s, moved=_moved_after(rows, moved))
+
+
+def _moved_after(rows: pl.DataFrame, moved: Callable[[float], None]) -> Callable[[VideoFrame], None]:
     last_number = rows["frame"].max() or 1
     assert isinstance(last_number, int)
+    return lambda frame: moved(min(1.0, frame.number / last_number))
+
+
+def _write_copy(
+    name: str,
+    frames: Iterable[tuple[VideoFrame, Image.Image]],
+    out: Path,
+    *,
+    end_s: float,
+    moved: Callable[[VideoFrame], None],
+) -> None:
+    """Write frames of a video, each as it is to be shown, and its sound as MP4, whole or not at all.
+
+    Its pictures are MPEG-4 and its sound AAC, which FFmpeg encodes itself: x264 and x265 are under the GPL, and other
+    encoders make what the players of macOS and Windows refuse.
+    """
     stream, write_sound, pts, length_s = None, lambda until_s: None, -1, 0.0
     packets: list[Packet] = []
     with written_whole(out) as temporary:
         try:
             with av.open(temporary, "w", format="mp4") as container:
-                for frame, image in _marked_frames(name, rows, stop_after_s):
+                for frame, image in frames:
                     if stream is None:
                         stream = _stream(container, max(2, image.width // 2 * 2), max(2, image.height // 2 * 2))
                         start_s = float(frame.decoded.time or 0) - frame.time_s
-                        write_sound = sound_writer(name, container, start_s=start_s, end_s=stop_after_s)
+                        write_sound = sound_writer(name, container, start_s=start_s, end_s=end_s)
                     picture = av.VideoFrame.from_image(_fitted(image, stream.width, stream.height))
                     # No two frames of an MP4 may be shown at the same time.
                     pts = max(pts + 1, round(frame.time_s / TIME_BASE))
@@ -63,7 +97,7 @@ def write_annotated_video(
                     container.mux(packets)
                     packets = stream.encode(picture)
                     length_s = float(frame.decoded.duration * (frame.decoded.time_base or 0))
-                    moved(min(1.0, frame.number / last_number))
+                    moved(frame)
                 for packet in [*packets, *(stream.encode() if stream is not None else ())]:
                     packet.duration = round(length_s / TIME_BASE)  # the others last until the next one
                     container.mux(packet)
@@ -73,18 +107,31 @@ def write_annotated_video(
             raise DataError(f"expected to write {out}, got {why}; draw no copy of {name}") from error
 
 
-def _marked_frames(name: str, rows: pl.DataFrame, stop_after_s: float) -> Iterator[tuple[VideoFrame, Image.Image]]:
-    """Yield all frames that there are, drawn on; the table says what is missing."""
+def _frames_until(stop_after_s: float, name: str) -> Iterator[VideoFrame]:
+    """Yield all frames that there are; the table says what is missing."""
+    with suppress(IncompleteVideo):
+        yield from takewhile(lambda frame: frame.time_s < stop_after_s, read_frames(name))
+
+
+def _hidden_frames(
+    faces: FacesInTime, frames: Iterable[VideoFrame], how: HidingMethod
+) -> Iterator[tuple[VideoFrame, Image.Image]]:
+    for frame in frames:
+        image = Image.fromarray(frame.image_rgb)
+        cover(image, faces.boxes_xyxy(frame.time_s), how)
+        yield frame, image
+
+
+def _marked_frames(rows: pl.DataFrame, frames: Iterable[VideoFrame]) -> Iterator[tuple[VideoFrame, Image.Image]]:
     # Frame by frame, for a table as dictionaries takes ten times its memory.
     by_frame = groupby(rows.iter_rows(named=True), lambda row: row["frame"])
     found = ((number, list(marks)) for number, marks in by_frame)
     following = next(found, None)
     marks: list[Row] = []
-    with suppress(IncompleteVideo):
-        for frame in takewhile(lambda frame: frame.time_s < stop_after_s, read_frames(name)):
-            if following is not None and following[0] == frame.number:
-                marks, following = following[1], next(found, None)
-            yield frame, draw(Image.fromarray(frame.image_rgb), marks)
+    for frame in frames:
+        if following is not None and following[0] == frame.number:
+            marks, following = following[1], next(found, None)
+        yield frame, draw(Image.fromarray(frame.image_rgb), marks)
 
 
 def _fitted(image: Image.Image, width: int, height: int) -> Image.Image:

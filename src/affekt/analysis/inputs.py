@@ -102,7 +102,7 @@ def is_below(name: str, folder: Path) -> bool:
 
 
 def find_inputs(
-    arguments: Iterable[str], standard_input: Iterable[str] = (), *, copies: Path | None = None
+    arguments: Iterable[str], standard_input: Iterable[str] = (), *, copies: Iterable[Path] = ()
 ) -> tuple[tuple[str, ...], Counter[str]]:
     """Return the pictures and videos that were typed, in order, and how many other files folders hold, by ending.
 
@@ -110,14 +110,15 @@ def find_inputs(
     to folders are followed, each folder once; one that may not be read stays itself, to become a row that says so. A
     path that is named again is taken once. A name with `*`, `?` or `[` that is no file is a pattern (`**` matches any
     depth). A `.txt` file and `-`, the standard input, hold a path a line, relative
-    to the working folder. `camera:0` is a camera. What does not exist stays: it becomes a row. `copies` is a folder of
-    copies that were drawn earlier, which are not meant where a folder above it is.
+    to the working folder. `camera:0` is a camera. What does not exist stays: it becomes a row. `copies` are folders of
+    copies that were made earlier, which are not meant where a folder above is.
     """
     arguments, names, passed_over = list(arguments), list[str](), Counter[str]()
     for argument in arguments:
         found = resolve(argument, standard_input, passed_over=passed_over)
-        if copies is not None and not is_below(argument, copies):
-            found = [path for path in found if not is_below(path, copies)]
+        for folder in copies:
+            if not is_below(argument, folder):
+                found = [path for path in found if not is_below(path, folder)]
         names += found
     if not names:
         raise nothing_found(arguments, passed_over)

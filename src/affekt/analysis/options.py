@@ -1,13 +1,16 @@
-"""The options of an analyzer, the same for `affekt.load`, `affekt.predict` and the command `affekt predict`."""
+"""The options of an analyzer, and of what is written beside the table; the command `affekt predict` has the same."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from numbers import Integral, Real
-from typing import Literal, TypedDict
+from pathlib import Path
+from typing import Literal, TypedDict, get_args
 
 from affekt.errors import ConfigError
 
 FaceFinder = Literal["auto", "yunet", "cascade", "whole"]
 RuntimeChoice = Literal["auto", "onnxruntime", "openvino", "cuda"]
+HidingMethod = Literal["box", "pixelate", "blur"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,3 +99,71 @@ class Options(TypedDict, total=False):
     smooth_s: float
     threads: int
     runtime: RuntimeChoice
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputOptions:
+    """What is written beside the table.
+
+    Args:
+        draw: A folder for annotated copies: boxes, expressions, and valence and arousal on a small circle.
+        timeline: A folder for a picture and a page of each video: each person's scores over time; with a table only.
+        hide_faces: A folder for copies in which no face can be seen that was found, or followed between frames.
+        hide_how: What covers a face there: one colour, some large squares, or the same blurred.
+
+    Raises:
+        ConfigError: two kinds of copies have one folder, or `hide_how` is unknown.
+
+    Example:
+        >>> affekt.predict("portrait.png", outputs=affekt.OutputOptions(hide_faces="hidden"))["status"][0]
+        'ok'
+        >>> affekt.predict("portrait.png", hide_faces="hidden")["status"][0]  # the same
+        'ok'
+    """
+
+    draw: str | Path | None = None
+    timeline: str | Path | None = None
+    hide_faces: str | Path | None = None
+    hide_how: HidingMethod = "box"
+
+    def __post_init__(self) -> None:
+        """Refuse what would write over itself."""
+        if self.hide_how not in get_args(HidingMethod):
+            raise ConfigError(
+                f"expected hide_how as one of {', '.join(get_args(HidingMethod))}, got {self.hide_how!r}; box is usual"
+            )
+        if len(set(self.copies)) < len(self.copies):
+            raise ConfigError(
+                f"expected a folder of its own for each kind of copies, got {self.copies[0]} twice; name another"
+            )
+
+    @property
+    def copies(self) -> Sequence[Path]:
+        """The folders that copies of the inputs go to."""
+        return [Path(folder) for folder in (self.draw, self.hide_faces) if folder is not None]
+
+    def check(self, options: AnalyzerOptions) -> None:
+        """Refuse options of the analyzer with which a face might stay visible.
+
+        Raises:
+            ConfigError: it is so.
+        """
+        names = ("largest", "most_faces", "min_face", "min_face_score", "every_s")
+        for name in (name for name in names if self.hide_faces is not None and getattr(options, name)):
+            raise ConfigError(
+                f"expected all faces of all frames to hide, got {name}, which leaves some out; "
+                f"leave out --{name.removesuffix('_s').replace('_', '-')}, or hide_faces in a run of its own"
+            )
+
+
+class Outputs(TypedDict, total=False):
+    """What is written beside the table, as keywords."""
+
+    draw: str | Path
+    timeline: str | Path
+    hide_faces: str | Path
+    hide_how: HidingMethod
+
+
+class PredictOptions(Options, Outputs, total=False):
+    """The keywords of `affekt.predict` that options gather."""

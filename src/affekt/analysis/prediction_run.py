@@ -21,7 +21,7 @@ from affekt import __version__
 from affekt.analysis.analyzer import Analyzer
 from affekt.analysis.annotated_copies import AnnotatedCopies
 from affekt.analysis.inputs import find_inputs, is_camera, is_video, told_of_passed_over
-from affekt.analysis.options import AnalyzerOptions, FaceFinder
+from affekt.analysis.options import AnalyzerOptions, FaceFinder, OutputOptions
 from affekt.analysis.rows import Answer, Row, table_schema, without_formulas
 from affekt.analysis.summary import Summary
 from affekt.errors import ConfigError, DataError, PictureError
@@ -52,8 +52,7 @@ class PredictionRun:
     def __init__(
         self,
         paths: str | Path | Iterable[str | Path],
-        draw: str | Path | None,
-        timeline: str | Path | None,
+        outputs: OutputOptions,
         model: str | Path,
         faces: FaceFinder,
         options: AnalyzerOptions,
@@ -65,10 +64,10 @@ class PredictionRun:
                 f"expected paths of pictures and videos, got {strangers[0]}; "
                 "call affekt.analyze for pictures that are in memory"
             )
+        outputs.check(options)
         self.analyzer = Analyzer(model, options)
-        folder, timelines = (None if place is None else Path(place) for place in (draw, timeline))
-        self.names, self.passed_over = find_inputs(map(str, typed), sys.stdin, copies=folder)
-        self.copies = AnnotatedCopies(self.names, folder=folder, timelines=timelines)
+        self.names, self.passed_over = find_inputs(map(str, typed), sys.stdin, copies=outputs.copies)
+        self.copies = AnnotatedCopies(self.names, outputs)
         self.faces: FaceFinder = faces
         self.origin = self.analyzer.session.card.valence_arousal_origin
 
@@ -104,19 +103,19 @@ class PredictionRun:
         described, names = describe(self.analyzer, self.faces), self.names
         digest = hashlib.sha256("\0".join(names).encode("utf-8", "surrogateescape")).hexdigest()
         # Where a run goes on, the copies of what is done already are there, and are this model's.
-        draw = None if self.copies.folder is None else str(self.copies.folder)
-        ledger = Ledger(
-            out, {**described, "inputs_sha256": digest, "draw": draw, "record": "input, rows, stamp, left out"}
-        )
+        record = {"inputs_sha256": digest, "copies": self.copies.described, "record": "input, rows, stamp, left out"}
+        ledger = Ledger(out, described | record)
         ledger.keep(_unchanged(ledger))
         _tell_start(ledger, out, len(names))
         with ledger.writing():
             remove_leftovers(out.parent, ".*.tmp")
-            for folder in filter(None, (self.copies.folder, self.copies.timelines)):
+            for folder in self.copies.folders:
                 remove_leftovers(folder)
             for _ in self._answers(ledger):
                 pass
-            for (name, rows, *_), ends in ledger.records() if draw else ():  # should they be gone meanwhile
+            for (name, rows, *_), ends in (
+                ledger.records() if self.copies.described else ()
+            ):  # should they be gone meanwhile
                 self._draw_picture(Answer(name, rows, ends), only_missing=True)
             notes = "; ".join((*self.analyzer.notes, *self.summary.notes()))
             is_safe = csv_safe and out.suffix.lower() == ".csv"
@@ -174,10 +173,8 @@ class PredictionRun:
                 moved(1.0)
 
     def _report(self) -> None:
-        if self.copies.folder is not None:
-            logger.info("wrote annotated copies into %s", self.copies.folder)
-        if self.copies.timelines is not None and not self.copies.videos:
-            logger.info("a timeline is of videos, and none is among the inputs")
+        for line in self.copies.told():
+            logger.info("%s", line)
         for note in self.analyzer.notes:
             logger.info("%s", note.partition(":")[0])
         for line in self.summary.lines(self.origin, told_of_passed_over(self.passed_over)):

@@ -23,7 +23,9 @@ REGISTRY = ConstructorRegistry()
 @REGISTRY.primitive_rule
 def plainly_shown(info: PrimitiveTypeInfo) -> PrimitiveConstructorSpec[Any] | None:
     """Show an optional value as `PATH` and several as `PATH ...`, where tyro has `{None}|PATH`, `[PATH [PATH ...]]`."""
-    first, *others = get_args(info.type) or (None,)
+    # A Python program names a path by a string as well.
+    choices = get_args(info.type)
+    first, *others = [kind for kind in choices if kind is not str or Path not in choices] or [None]
     kinds: tuple[Any, ...] = get_args(first) or (first,)
     if not set(kinds) <= set(PLAIN) or others not in ([NoneType], [Ellipsis]):
         return None

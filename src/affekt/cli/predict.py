@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from tqdm import tqdm
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
-from affekt.analysis.options import AnalyzerOptions
+from affekt.analysis.options import AnalyzerOptions, OutputOptions
 from affekt.cli.arguments import as_command, parsed
 from affekt.cli.times import TIMES, in_seconds
 from affekt.cluster.predict import predict
@@ -34,10 +34,11 @@ Options = make_dataclass(
 """The options of an analyzer; help names the times by their short names, too."""
 TYPES = {
     "paths": Annotated[tuple[str, ...], Positional, arg(metavar="PATH ...", help_behavior_hint="")],
-    **dict.fromkeys(("out", "draw", "timeline"), Annotated[Path | None, arg(metavar="PATH")]),
+    "out": Annotated[Path | None, arg(metavar="PATH")],
     "shard": Annotated[str | None, arg(metavar="K/N")],
     "model": Annotated[str, arg(metavar="MODEL")],
     "force": FlagCreatePairsOff[bool],
+    "outputs": (Annotated[OutputOptions, arg(name="")], OutputOptions()),
     "options": (Annotated[Options, arg(name="")], Options()),
 }
 

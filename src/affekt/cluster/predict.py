@@ -1,32 +1,31 @@
 """`affekt.predict`, and with it the options of the command `affekt predict`: nothing heavy is imported for its help."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from affekt.analysis.options import AnalyzerOptions, FaceFinder, Options
+from affekt.analysis.options import AnalyzerOptions, FaceFinder, OutputOptions, PredictOptions
 from affekt.errors import require_known
 
 if TYPE_CHECKING:
     import polars as pl
 
-USUAL = AnalyzerOptions()
+USUAL, NO_OUTPUTS = AnalyzerOptions(), OutputOptions()
 
 
 def predict(
     paths: str | Path | Iterable[str | Path],
     *,
     out: str | Path | None = None,
-    draw: str | Path | None = None,
-    timeline: str | Path | None = None,
     csv_safe: bool = False,
     model: str | Path = "affekt",
     faces: FaceFinder = "auto",
     force: bool = False,
     shard: str | None = None,
+    outputs: OutputOptions = NO_OUTPUTS,
     options: AnalyzerOptions = USUAL,
-    **changes: Unpack[Options],
+    **changes: Unpack[PredictOptions],
 ) -> "pl.DataFrame | pl.LazyFrame":
     """Find the faces of pictures and videos: their expressions, valence and arousal, one row per face.
 
@@ -38,15 +37,14 @@ def predict(
             camera:0 until Ctrl-C.
         out: The table: .csv, .parquet or .jsonl. Without it, Python gets the rows, and the command prints a line
             per picture on a terminal and csv elsewhere, as `--out -` always does.
-        draw: A folder for annotated copies: boxes, expressions, and valence and arousal on a small circle.
-        timeline: A folder for a picture and a page of each video: each person's scores over time; with a table only.
         csv_safe: Put an apostrophe before names in csv that a spreadsheet would take for formulas.
         model: A model that comes with affekt, a model folder or a run, or hf://user/name of the hub.
         faces: Who finds them: YuNet, scikit-image's cascade, `auto` the first that can be had; `whole`: each is a face.
         force: Write over `out` where it is another file than a table of affekt's.
         shard: `3/16` does the third of sixteen shares of the work; `out` is a folder for parts, see `affekt.gather`.
+        outputs: What is written beside the table: marked copies, timelines, copies without faces.
         options: How faces are looked for, and what becomes of their scores.
-        changes: Single options by name, as of `affekt.AnalyzerOptions`: `min_confidence=0.6, every_s=0.2`.
+        changes: Single options by name, as of `affekt.OutputOptions` and `AnalyzerOptions`: `draw="marked", every_s=1`.
 
     Returns:
         A polars frame of the rows; with `out`, a lazy frame over the finished table, which may be larger than memory.
@@ -66,10 +64,12 @@ def predict(
     from affekt.analysis.prediction_run import PredictionRun
     from affekt.cluster.run import ClusterRun
 
-    require_known(changes, Options.__annotations__, "affekt.predict", "min_confidence")
-    options = replace(options, **changes)
+    require_known(changes, PredictOptions.__annotations__, "affekt.predict", "min_confidence")
+    written = {field.name for field in fields(OutputOptions)} & changes.keys()
+    outputs = replace(outputs, **{name: changes[name] for name in written})
+    options = replace(options, **{name: value for name, value in changes.items() if name not in written})
     if shard is not None:
-        unfit = {"draw": draw, "timeline": timeline, "csv_safe": csv_safe, "force": force}
+        unfit = {"outputs": outputs, "csv_safe": csv_safe, "force": force}
         return ClusterRun(paths, out=out, model=model, faces=faces, options=options, **unfit).write(shard)
-    run = PredictionRun(paths, draw=draw, timeline=timeline, model=model, faces=faces, options=options)
+    run = PredictionRun(paths, outputs, model, faces, options)
     return run.frame() if out is None else run.write(Path(out), csv_safe=csv_safe, force=force)

@@ -3,12 +3,13 @@
 import logging
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import polars as pl
 
 from affekt.analysis.inputs import told_of_passed_over
-from affekt.analysis.options import AnalyzerOptions, FaceFinder
+from affekt.analysis.options import AnalyzerOptions, FaceFinder, OutputOptions
 from affekt.analysis.prediction_run import FORMATS, PredictionRun, with_progress
 from affekt.analysis.summary import counted
 from affekt.cluster.job import Piece, planned, still_to_do, write_parts
@@ -31,16 +32,18 @@ class ClusterRun:
         model: str | Path,
         faces: FaceFinder,
         options: AnalyzerOptions,
+        outputs: OutputOptions,
         **unfit: object,
     ) -> None:
         """Find the inputs and cut them into pieces; arguments are those of `predict`, `unfit` those of whole tables."""
         self.parts = Parts(_folder(out))
+        unfit |= {each.name: getattr(outputs, each.name) not in (None, each.default) for each in fields(outputs)}
         for name in (name for name, value in unfit.items() if value):
             raise ConfigError(
                 f"expected shard or engine without {name}, which needs the whole table, got both; "
                 f"leave out --{name.replace('_', '-')} ({name} in Python), and gather the parts first"
             )
-        run = PredictionRun(paths, draw=None, timeline=None, model=model, faces=faces, options=options)
+        run = PredictionRun(paths, outputs, model, faces, options)
         self.analyzer, self.passed_over = run.analyzer, run.passed_over
         self.job, self.pieces = planned(run.names, run.analyzer, faces)
         self.unreadable = 0
