@@ -1,6 +1,7 @@
 """Copies for ethics boards: where a face is, the copy shows something else, in every picture and every frame."""
 
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -110,7 +111,7 @@ def test_the_straight_way_between_two_boxes_is_covered(times, corners, share):
         for time, (x, y, w, h) in zip(times, corners, strict=False)
     ]
     faces = FacesInTime(pl.DataFrame(found, schema=SCHEMA))
-    for before, after in zip(found, found[1:], strict=False):
+    for before, after in pairwise(found):
         time_s, x, y, width, height = (
             (1 - share) * before[name] + share * after[name] for name in ("time_s", "x", "y", "width", "height")
         )

@@ -119,10 +119,13 @@ class Analyzer:
 
     __call__ = analyze
 
-    def answers(self, pictures: Iterable[Picture], *, faces: FaceFinder = "auto") -> Iterator[Answer]:
+    def answers(
+        self, pictures: Iterable[Picture], *, faces: FaceFinder = "auto", stills: bool = False
+    ) -> Iterator[Answer]:
         """Yield the rows of each picture and frame, in the order given, in constant memory.
 
         Arguments are those of `analyze`, but the pictures come one by one: no folders, patterns, lists or batches.
+        With `stills` the faces' crops come along.
         """
         options, detector, preprocessing = self.options, self.detector(faces), self.session.card.preprocessing
         under_way = RowsInTime(options.smooth_s)
@@ -130,15 +133,16 @@ class Analyzer:
         with ThreadPoolExecutor(threads) as pool:
             frames = frames_of(pictures, options, self._stop)
             found_by = {"detector": detector, "preprocessing": preprocessing, "choice": choice_of(options)}
+            found_by["stills"] = stills
             detect = partial(detect_faces, **found_by)
             most = FRAMES_PER_CORE * threads
             detected = prefetch(pool, detect, frames, most=most, size=bytes_held, most_bytes=MOST_BYTES_AHEAD)
-            batches = _batches(number_people(detected, preprocessing))
+            batches = _batches(number_people(detected, preprocessing, stills=stills))
             for classified in prefetch(pool, self.classify, batches, most=BATCHES_UNDER_WAY):
                 for found, affect in classified:
                     frame = found.frame
                     rows = rows_of(found, affect, details=options.details)
-                    answer = Answer(frame.name, rows, frame.ends, frame.share, found.left_out)
+                    answer = Answer(frame.name, rows, frame.ends, frame.share, found.left_out, found.stills)
                     for complete in under_way.add(found, answer):
                         rows = [finished(row, options.min_confidence) for row in complete.rows]
                         yield replace(complete, rows=rows)

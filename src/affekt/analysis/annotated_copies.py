@@ -10,6 +10,7 @@ from tempfile import TemporaryFile
 import polars as pl
 
 from affekt.analysis.drawing import draw
+from affekt.analysis.frames import WRITER
 from affekt.analysis.hiding import hide_faces
 from affekt.analysis.inputs import is_below, is_camera, is_video, place_below
 from affekt.analysis.options import HidingMethod, OutputOptions
@@ -19,6 +20,9 @@ from affekt.files import written_whole
 
 logger = logging.getLogger(__name__)
 
+CROP_ENDING = ".png"
+HEAD_BYTES = 128
+"""Of a picture's file, in which a crop of affekt's says that it is one."""
 JPEG_QUALITY = 92
 JPEG_LONGEST_SIDE = 65_500
 """Pixels that a JPEG may have along a side, in the library that all use; larger pictures are shrunk to it."""
@@ -34,10 +38,11 @@ class AnnotatedCopies:
         """
         self._names = names
         self._how: HidingMethod = outputs.hide_how
-        self.marked, self.hidden, self.timelines = (
-            None if folder is None else Path(folder) for folder in (outputs.draw, outputs.hide_faces, outputs.timeline)
+        wanted = (outputs.draw, outputs.hide_faces, outputs.crops, outputs.timeline)
+        self.marked, self.hidden, self.crops, self.timelines = (
+            None if folder is None else Path(folder) for folder in wanted
         )
-        self.folders = [folder for folder in (self.marked, self.hidden, self.timelines) if folder is not None]
+        self.folders = [Path(folder) for folder in wanted if folder is not None]
         self._files = list(filter(os.path.isfile, names)) if self.folders else []
         first: dict[Path, str] = {}
         self._told_apart: set[str] = set()
@@ -46,8 +51,8 @@ class AnnotatedCopies:
     @property
     def described(self) -> str:
         """What copies of pictures are made, and where: a run that goes on has made the same."""
-        marked = [] if self.marked is None else [f"marked in {self.marked}"]
-        return ", ".join(marked + ([] if self.hidden is None else [f"{self._how} in {self.hidden}"]))
+        kinds = {"marked": self.marked, self._how: self.hidden, "crops": self.crops}
+        return ", ".join(f"{kind} in {folder}" for kind, folder in kinds.items() if folder is not None)
 
     def told(self) -> Iterator[str]:
         """Yield what a person is told at the end, a sentence each."""
@@ -55,20 +60,22 @@ class AnnotatedCopies:
             yield f"wrote annotated copies into {self.marked}"
         if self.hidden is not None:
             yield f"wrote copies without the faces that were found into {self.hidden}; check them for others"
+        if self.crops is not None:
+            yield f"wrote the crops of faces into {self.crops}"
         if self.timelines is not None and not self.videos:
             yield "a timeline is of videos, and none is among the inputs"
 
     @property
     def videos(self) -> tuple[str, ...]:
         """Videos and cameras of which something is drawn, each once: that needs all their rows."""
-        if not self.folders:
+        if (self.marked, self.hidden, self.timelines) == (None, None, None):
             return ()
         return tuple(dict.fromkeys(filter(is_video, self._names)))
 
     def check(self, *, has_table: bool) -> None:
         """Refuse what cannot be made, or would be written over its original, before any work is done."""
-        copies = [folder for folder in (self.marked, self.hidden) if folder is not None]
-        if copies and any(map(is_camera, self._names)):
+        copies = [folder for folder in (self.marked, self.hidden, self.crops) if folder is not None]
+        if any(folder is not None for folder in (self.marked, self.hidden)) and any(map(is_camera, self._names)):
             raise ConfigError("expected pictures and videos to draw on, got a camera; record a video and name it")
         if not has_table and (self.timelines is not None or self.videos):
             raise ConfigError(
@@ -83,8 +90,27 @@ class AnnotatedCopies:
                         "looked at; choose another, such as marked"
                     )
             _check_folder(folder)
+        if self.crops is not None and (foreign := next(_foreign_crops(self.crops), None)):
+            raise ConfigError(
+                f"expected crops of affekt's own to write over in {self.crops}, got another file, {foreign}; name "
+                "another folder, or move that file"
+            )
         if self.timelines is not None and self.videos:
             _check_folder(self.timelines)
+
+    def write_crops(self, answer: Answer) -> None:
+        """Write the crop of each face of a picture or frame, if crops are wanted."""
+        if self.crops is None or not answer.stills:
+            return
+        told_apart = answer.input in self._told_apart
+        for row in answer.rows:
+            if row["face"] is None:  # whoever was followed into the next shot is not there
+                continue
+            time = "" if row["time_s"] is None else f"_{row['time_s']:013.6f}s"
+            ending = f"{time}_face{row['face']}{CROP_ENDING}"
+            place = place_below(self.crops, answer.input, ending, told_apart=told_apart)
+            with written_whole(place) as temporary:
+                temporary.write_bytes(answer.stills[row["face"] - 1])
 
     def draw_picture(self, answer: Answer, *, only_missing: bool = False) -> None:
         """Write the copies of a picture as JPEG, if copies are wanted and the picture could be read."""
@@ -126,6 +152,14 @@ class AnnotatedCopies:
         if Path(name).suffix.lower() in as_they_are and not told_apart:
             ending = ""  # the copy is called as its original is
         return place_below(folder, name, ending, told_apart=told_apart)
+
+
+def _foreign_crops(folder: Path) -> Iterator[Path]:
+    """Yield files that are named as crops are, and that affekt did not write."""
+    for path in folder.rglob(f"*_face*{CROP_ENDING}"):
+        with path.open("rb") as file:
+            if f"Software\0{WRITER}".encode() not in file.read(HEAD_BYTES):
+                yield path
 
 
 def _check_folder(folder: Path) -> None:

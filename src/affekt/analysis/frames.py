@@ -1,5 +1,6 @@
 """Whatever people have, as a stream of frames, and the faces in each: found or followed, and cut out."""
 
+import io
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -10,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from affekt.analysis.choice import FaceChoice
 from affekt.analysis.inputs import is_address, is_camera, is_video, nothing_found, resolve
@@ -20,7 +22,7 @@ from affekt.cores import Budget
 from affekt.errors import ConfigError, PictureError
 from affekt.faces.detection import LANDMARKS, CascadeDetector, FaceDetector
 from affekt.faces.pictures import Decoded, read_picture, rgb_of_array, rgb_of_image
-from affekt.faces.preprocessing import Preprocessing, crop_face
+from affekt.faces.preprocessing import Preprocessing, crop_as_it_is, crop_face
 from affekt.faces.trust import Trust, trust_of
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ ALL_FACES = FaceChoice()
 SECOND_LOOK_EVERY_S = 1.0
 """Of a video's frames only one in so many seconds is looked at again: where nobody is, that costs three more looks."""
 LANDMARKS_SHAPE = (len(LANDMARKS), 2)
+WRITER = "affekt"
+"""What a crop's file names as the software that wrote it."""
 PATH = (str, os.PathLike)
 ENCODED = (bytes, bytearray, memoryview)
 PICTURE = (*PATH, *ENCODED, Image.Image, np.ndarray)
@@ -90,6 +94,8 @@ class DetectedFaces:
     """How far each face can be trusted; None while there are none."""
     left_out: int = 0
     """Faces that were found, but not asked for."""
+    stills: tuple[bytes, ...] = ()
+    """The crops before they are shrunk, as PNG, where they are asked for."""
 
 
 def each_picture(given: "Picture | Iterable[Picture]") -> Iterator[Picture]:
@@ -174,14 +180,19 @@ def _video_frames(name: str, options: AnalyzerOptions, stop: Event) -> Iterator[
 
 
 def detect_faces(
-    frame: Frame, detector: Detector | None, preprocessing: Preprocessing, *, choice: FaceChoice = ALL_FACES
+    frame: Frame,
+    detector: Detector | None,
+    preprocessing: Preprocessing,
+    *,
+    choice: FaceChoice = ALL_FACES,
+    stills: bool = False,
 ) -> DetectedFaces:
     """Read one picture or frame, find its faces and cut them out; may be called from several threads at once.
 
-    Without a detector the whole picture is taken for a face.
+    Without a detector the whole picture is taken for a face. With `stills` the crops are kept as PNG, too.
     """
     with PIXELS_AT_ONCE.share() as take:
-        return _detected(frame, detector, preprocessing, choice, take)
+        return _detected(frame, detector, preprocessing, choice, take, stills=stills)
 
 
 def bytes_held(frame: Frame) -> int:
@@ -201,6 +212,8 @@ def _detected(
     preprocessing: Preprocessing,
     choice: FaceChoice,
     take: Callable[[float], None],
+    *,
+    stills: bool,
 ) -> DetectedFaces:
     seen = replace(frame, picture=None)  # which would fill the memory while its faces wait for the network
     size = preprocessing.input_size
@@ -224,32 +237,49 @@ def _detected(
         boxes, score = np.array([[0, 0, width, height]], np.float32), np.full(1, np.nan, np.float32)
         whole, landmarks = crop_face(image_rgb, preprocessing)[None], np.full((1, *LANDMARKS_SHAPE), np.nan, np.float32)
         where = {"box_xyxy": boxes, "landmarks_xy": landmarks, "score": score}
-        return replace(nobody, crops=whole, **where, trust=trust_of(image_rgb, **where))
+        kept = (_png(crop_as_it_is(image_rgb, preprocessing, None, None)),) if stills else ()
+        return replace(nobody, crops=whole, **where, trust=trust_of(image_rgb, **where), stills=kept)
     if not frame.detects:
         return replace(nobody, followed_in=image_rgb)
     found = detector.detect(image_rgb, looks_again=frame.looks_again)
     kept = choice.kept(found)
     left_out, found = len(found) - len(kept), found[kept]
-    where = {"box_xyxy": found.box_xyxy, "landmarks_xy": found.landmarks_xy}
+    where = {"box_xyxy": found.box_xyxy, "landmarks_xy": found.landmarks_xy, "score": found.score}
+    return _cut_out(replace(nobody, **where, left_out=left_out), image_rgb, preprocessing, stills=stills)
+
+
+def _cut_out(
+    faces: DetectedFaces, image_rgb: np.ndarray, preprocessing: Preprocessing, *, stills: bool
+) -> DetectedFaces:
+    """Return faces of which the places are known with their crops, and how far each can be trusted."""
+    where = {"box_xyxy": faces.box_xyxy, "landmarks_xy": faces.landmarks_xy}
     crops = crop_faces(image_rgb, **where, preprocessing=preprocessing)
-    is_level = preprocessing.alignment == "level"
-    trust = trust_of(image_rgb, **where, score=found.score, is_level=is_level)
-    return replace(nobody, crops=crops, **where, score=found.score, trust=trust, left_out=left_out)
+    trust = trust_of(image_rgb, **where, score=faces.score, is_level=preprocessing.alignment == "level")
+    places = zip(*where.values(), strict=True) if stills else ()
+    kept = tuple(_png(crop_as_it_is(image_rgb, preprocessing, *place)) for place in places)
+    return replace(faces, crops=crops, trust=trust, stills=kept)
 
 
-def number_people(detected: Iterator[DetectedFaces], preprocessing: Preprocessing) -> Iterator[DetectedFaces]:
+def _png(crop_rgb: np.ndarray) -> bytes:
+    """Return a crop as a file that tells who wrote it, in its first bytes."""
+    file, told = io.BytesIO(), PngInfo()
+    told.add_text("Software", WRITER)
+    Image.fromarray(crop_rgb).save(file, "PNG", compress_level=1, pnginfo=told)
+    return file.getvalue()
+
+
+def number_people(
+    detected: Iterator[DetectedFaces], preprocessing: Preprocessing, *, stills: bool = False
+) -> Iterator[DetectedFaces]:
     """Number the people of each video, and follow them through the frames in which nobody was looked for."""
     tracker, newest = FaceTracker(), None
     for faces in detected:
         time_s = faces.frame.time_s
         if faces.followed_in is not None and time_s is not None:
             boxes, track = tracker.follow(time_s)
-            where = {"box_xyxy": boxes, "landmarks_xy": _moved_with(boxes, track, newest)}
-            crops = crop_faces(faces.followed_in, **where, preprocessing=preprocessing)
-            score = np.full(len(boxes), np.nan, np.float32)
-            is_level = preprocessing.alignment == "level"
-            trust = trust_of(faces.followed_in, **where, score=score, is_level=is_level)
-            faces = replace(faces, crops=crops, score=score, **where, track=track, trust=trust, followed_in=None)
+            score, landmarks = np.full(len(boxes), np.nan, np.float32), _moved_with(boxes, track, newest)
+            followed = replace(faces, box_xyxy=boxes, landmarks_xy=landmarks, score=score, track=track)
+            faces = _cut_out(replace(followed, followed_in=None), faces.followed_in, preprocessing, stills=stills)
         elif time_s is not None:
             faces = newest = replace(faces, track=tracker.update(faces.box_xyxy, time_s))
         if faces.frame.ends:

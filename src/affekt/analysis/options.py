@@ -110,6 +110,7 @@ class OutputOptions:
         timeline: A folder for a picture and a page of each video: each person's scores over time; with a table only.
         hide_faces: A folder for copies in which no face can be seen that was found, or followed between frames.
         hide_how: What covers a face there: one colour, some large squares, or the same blurred.
+        crops: A folder for each face's crop, level as the network gets it, but as large as in the picture.
 
     Raises:
         ConfigError: two kinds of copies have one folder, or `hide_how` is unknown.
@@ -125,6 +126,7 @@ class OutputOptions:
     timeline: str | Path | None = None
     hide_faces: str | Path | None = None
     hide_how: HidingMethod = "box"
+    crops: str | Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what would write over itself."""
@@ -139,8 +141,8 @@ class OutputOptions:
 
     @property
     def copies(self) -> Sequence[Path]:
-        """The folders that copies of the inputs go to."""
-        return [Path(folder) for folder in (self.draw, self.hide_faces) if folder is not None]
+        """The folders that pictures go to: copies of the inputs, and crops."""
+        return [Path(folder) for folder in (self.draw, self.hide_faces, self.crops) if folder is not None]
 
     def check(self, options: AnalyzerOptions) -> None:
         """Refuse options of the analyzer with which a face might stay visible.
@@ -163,6 +165,7 @@ class Outputs(TypedDict, total=False):
     timeline: str | Path
     hide_faces: str | Path
     hide_how: HidingMethod
+    crops: str | Path
 
 
 class PredictOptions(Options, Outputs, total=False):

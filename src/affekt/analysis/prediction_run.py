@@ -132,9 +132,11 @@ class PredictionRun:
         names, done = self.names, ledger.units if ledger is not None else 0
         records = ledger.records() if ledger is not None else ()
         kept = ((Answer(name, rows, ends, left_out=left_out), True) for (name, rows, _, left_out), ends in records)
-        answers = _until_interrupted(self.analyzer.answers(names[done:], faces=self.faces), names[done:], self.analyzer)
+        found = self.analyzer.answers(names[done:], faces=self.faces, stills=self.copies.crops is not None)
+        answers = _until_interrupted(found, names[done:], self.analyzer)
         fresh = ((answer, False) for answer in with_progress(answers, len(names), done))
         for answer, is_kept in chain(kept, fresh):
+            self.copies.write_crops(answer)  # before its rows are kept: a run that goes on makes none again
             if ledger is not None and not is_kept:
                 seen = stamp(answer.input) if answer.ends else None
                 ledger.add([answer.input, answer.rows, seen, answer.left_out], ends_unit=answer.ends)

@@ -100,6 +100,8 @@ class Answer:
     """How much of its input has been seen with it, 0-1."""
     left_out: int = 0
     """Faces that were found, but not asked for."""
+    stills: tuple[bytes, ...] = ()
+    """Crops of the faces as PNG, in the order of `face`, where they were asked for."""
 
 
 def rows_of(found: DetectedFaces, affect: Affect, *, details: bool = False) -> list[Row]:

@@ -4,7 +4,7 @@ Training, evaluation and every runtime call these functions: no model ever sees 
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from affekt.errors import ConfigError
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 """ITU-R BT.601 weights of red, green and blue in grey."""
 ALIGNMENTS = ("none", "level")
+LARGEST_CROP = 1_024
+"""Pixels along a side of a crop that is not shrunk to a network's size: larger ones would fill the memory."""
 Square = tuple[float, float, float, float]
 """Left, top, right, bottom, in pixels, fractions allowed."""
 
@@ -83,6 +85,23 @@ def crop_face(
     else:
         crop = _resized(image_rgb, square, size, preprocessing.channels)
     return np.clip(np.rint(crop), 0, 255).astype(np.uint8)
+
+
+def crop_as_it_is(
+    image_rgb: np.ndarray, preprocessing: Preprocessing, box_xyxy: np.ndarray | None, landmarks_xy: np.ndarray | None
+) -> np.ndarray:
+    """Cut out what a network is given of a face, before it is shrunk to the network's size; arguments as `crop_face`.
+
+    The crop is in colour. Its side is that of the square in the picture, but at least the network's and at most 1,024
+    pixels: (side, side, 3) uint8.
+    """
+    side = float(max(image_rgb.shape[:2]))
+    if box_xyxy is not None:
+        left, _, right, _ = square_around(np.asarray(box_xyxy, dtype=np.float64), preprocessing.crop_margin)
+        side = right - left
+    size = min(max(math.ceil(side), preprocessing.input_size), LARGEST_CROP)
+    in_colour = replace(preprocessing, input_size=size, channels=3, mean=(0.5,) * 3, std=(0.5,) * 3)
+    return crop_face(image_rgb, in_colour, box_xyxy, landmarks_xy)
 
 
 def tilt_of(landmarks_xy: np.ndarray) -> float:
