@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +70,7 @@ def test_help_lists_the_importers_and_loads_none(capsys):
         assert "affekt data import" in capsys.readouterr().out
     data.main(["import", "--help"])
     text = capsys.readouterr().out
-    for name in ("affectnet", "ferplus", "fer2013", "rafdb", "afewva", "folder", "csv"):
+    for name in data.IMPORTERS:
         assert f"\n  {name}" in text
 
 
@@ -91,7 +92,7 @@ def test_every_importer_documents_every_option(name, capsys):
     text = capsys.readouterr().out
     assert f"affekt data import {name}" in text
     assert "--out PATH" in text
-    for field in (*data.importer_class(name).__dataclass_fields__, *ImportOptions.__dataclass_fields__):
+    for field in (option.name for of in (data.importer_class(name), ImportOptions) for option in fields(of)):
         assert field.replace("_", "-").upper() in text.upper() or field in ("root", "path"), field
 
 

@@ -9,11 +9,20 @@ from affekt.errors import ConfigError
 from affekt.terminal import decoders_silent, printable, text_table
 
 IMPORTERS = {
-    "affectnet": ("affectnet.AffectNet", "AffectNet, the 2017 csv release or the 2021 npy release"),
+    "affectnet": ("affectnet.AffectNet", "AffectNet, the 2017 csv release, the 2021 npy release, or folders"),
     "ferplus": ("ferplus.FerPlus", "FER+, ten taggers' votes on FER2013's pictures"),
     "fer2013": ("fer2013.Fer2013", "FER2013 with its own seven labels: csv, tar.gz or folders"),
     "rafdb": ("rafdb.RafDb", "RAF-DB, basic expressions"),
+    "sfew": ("named.Sfew", "SFEW 2.0, frames of films in folders of expressions"),
+    "ckplus": ("named.CkPlus", "CK+, sequences with emotion files, or Kaggle's folders"),
+    "jaffe": ("named.Jaffe", "JAFFE, ten women, by the pictures' names"),
+    "kdef": ("named.Kdef", "KDEF, 70 people in five views, by the pictures' names"),
+    "expw": ("listed.ExpW", "ExpW, faces with boxes in label.lst"),
+    "affwild2": ("listed.AffWild2", "Aff-Wild2, annotation files and cropped frames"),
+    "diffusionfer": ("packed.DiffusionFer", "DiffusionFER, generated faces with rated valence and arousal"),
     "afewva": ("afewva.AfewVa", "AFEW-VA, clips with valence and arousal per frame"),
+    "huggingface": ("packed.HuggingFace", "parquet of the Hugging Face Hub, with pictures and labels"),
+    "webdataset": ("packed.WebDataset", "tars of samples, as 0001.jpg with 0001.cls or 0001.json"),
     "folder": ("own.Folder", "one folder per expression, by a map from names to labels"),
     "csv": ("own.Csv", "any csv, by the names of its columns"),
 }

@@ -299,7 +299,7 @@ def test_npy_without_images_says_so(tmp_path):
 
 
 def test_another_folder_says_both_layouts(tmp_path):
-    with pytest.raises(DataError, match=r"Manually_Annotated/training\.csv \(2017\) or train_set/annotations \(2021\)"):
+    with pytest.raises(DataError, match=r"training\.csv \(2017\), train_set/annotations \(2021\) or train/0"):
         AffectNet(root=tmp_path).list_rows()
     with pytest.raises(DataError, match="train_set/annotations and val_set/annotations"):
         AffectNet(root=Path(tmp_path), release="2021", cache=tmp_path).list_rows()
@@ -311,3 +311,25 @@ def test_both_releases_in_one_folder_need_a_choice(tmp_path):
         AffectNet(root=tmp_path / "data").list_rows()
     assert len(AffectNet(root=tmp_path / "data", release="2017").list_rows().rows) == 11
     assert len(AffectNet(root=tmp_path / "data", release="2021", cache=tmp_path / "c").list_rows().rows) == 6
+
+
+@pytest.mark.parametrize("inner", ["", "AffectNet"])
+def test_numbered_folders_are_read_in_affectnets_order(tmp_path, inner):
+    for split in ("train", "val", "test"):
+        for number in range(8):
+            folder = tmp_path / inner / split / str(number)
+            folder.mkdir(parents=True)
+            (folder / f"{split}{number}.jpg").touch()
+    listing = AffectNet(root=tmp_path).list_rows()
+    rows = to_manifest(listing.rows)
+    assert rows.filter(split="val")["emotion"].to_list() == list(LABELS)
+    assert any("need not keep it" in note for note in listing.notes)
+
+
+def test_folders_of_names_in_any_order(tmp_path):
+    for name in ("happy", "contempt", "anger"):
+        (tmp_path / "train" / name).mkdir(parents=True)
+        (tmp_path / "train" / name / "1.png").touch()
+    listing = AffectNet(root=tmp_path).list_rows()
+    assert listing.rows["emotion"].to_list() == ["anger", "contempt", "happiness"]
+    assert not any("order" in note for note in listing.notes)

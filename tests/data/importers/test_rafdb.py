@@ -94,6 +94,14 @@ def test_kaggle_folders_are_the_labels(tmp_path, given):
     assert not any("differ" in note for note in listing.notes)
 
 
+def test_a_split_that_a_copy_calls_validation_may_be_the_test_split(tmp_path):
+    kaggle(tmp_path)
+    (tmp_path / "test").rename(tmp_path / "valid")
+    listing = RafDb(root=tmp_path).list_rows()
+    assert set(listing.rows["split"]) == {"train", "val"}
+    assert any("may be its test split" in note for note in listing.notes)
+
+
 def test_kaggle_folder_and_csv_that_differ_are_counted(tmp_path):
     kaggle(tmp_path / "DATASET")
     (tmp_path / "train_labels.csv").write_text("image,label\ntrain_00001_aligned.jpg,7\n")

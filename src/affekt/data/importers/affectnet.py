@@ -1,4 +1,4 @@
-"""AffectNet (Mollahosseini et al. 2017), both releases: which one lies in the folder is found by its layout.
+"""AffectNet (Mollahosseini et al. 2017), both releases and copies in folders: which one it is, its layout tells.
 
 The original release of 2017 has pictures in numbered folders and lists as csv. The release of March 2021 has cropped
 faces, and four small npy files for each. More than a million files take minutes to read, so the cores share them, and a
@@ -18,6 +18,8 @@ from tyro.conf import Positional
 from affekt.cores import core_count
 from affekt.data.importers.engine import run_in_processes
 from affekt.data.importers.listing import Listing, with_face_boxes
+from affekt.data.importers.names import name_labels
+from affekt.data.importers.own import read_tree
 from affekt.errors import DataError
 from affekt.files import affekt_home
 from affekt.labels import LABELS
@@ -57,11 +59,12 @@ Annotation = tuple[str, str, str, str]
 
 @dataclass(frozen=True, kw_only=True)
 class AffectNet:
-    """AffectNet: the 2017 release with csv lists or the 2021 release with npy annotations."""
+    """AffectNet: the 2017 release with csv lists, the 2021 release with npy annotations, or a copy in folders."""
 
     root: Positional[Path]
-    """Folder that holds Manually_Annotated (2017) or train_set and val_set (2021)."""
-    release: Literal["auto", "2017", "2021"] = "auto"
+    """Folder that holds Manually_Annotated (2017), train_set and val_set (2021), or train and val with folders 0 to 7
+    or of names."""
+    release: Literal["auto", "2017", "2021", "folders"] = "auto"
     """Which release to read; auto goes by what lies in the folder."""
     lists: Literal["manual", "automatic"] = "manual"
     """Lists of the 2017 release: labels given by people, or predicted by a network."""
@@ -72,12 +75,16 @@ class AffectNet:
         """List what the release's own files describe."""
         has_csv = bool(_find_lists(self.root, self.lists))
         has_npy = any((self.root / name / "annotations").is_dir() for name in SETS)
+        folders = next((base for base in (self.root, self.root / "AffectNet") if (base / "train").is_dir()), None)
+        if self.release == "folders" or (self.release == "auto" and folders and not (has_csv or has_npy)):
+            return _list_folders((folders or self.root).resolve())
         if self.release == "auto" and has_csv == has_npy:
             raise DataError(
                 f"expected one release of AffectNet in {self.root}, got both; choose a release (--release 2017 or 2021)"
                 if has_csv
-                else f"expected AffectNet in {self.root}, with Manually_Annotated/training.csv (2017) or "
-                "train_set/annotations (2021), got neither; give the folder that holds Manually_Annotated or train_set"
+                else f"expected AffectNet in {self.root}, with Manually_Annotated/training.csv (2017), "
+                "train_set/annotations (2021) or train/0, got none; give the folder that holds Manually_Annotated, "
+                "train_set or train"
             )
         if self.release == "2017" or (self.release == "auto" and has_csv):
             return _list_2017(self.root, self.lists)
@@ -109,6 +116,18 @@ def _name_expressions(rows: pl.DataFrame, origin: str) -> tuple[pl.DataFrame, di
     nulls = rows.filter(pl.any_horizontal(pl.col("valence", "arousal").is_null())).height
     note = f"Valence or arousal is -2 or otherwise outside [-1, 1] in {nulls:,} kept rows: null there."
     return rows, dropped, (note,) if nulls else ()
+
+
+def _list_folders(base: Path) -> Listing:
+    """List a copy in folders, [split/]label/picture, as on Kaggle and the hubs."""
+    rows, dropped = read_tree(base)
+    numbers = {str(number): label for number, label in enumerate(LABELS)}
+    is_numbered = rows["emotion"].is_in(list(numbers)).any()
+    rows, notes = name_labels(rows, "emotion", numbers, f"folders of {base}")
+    if is_numbered:
+        notes.append("Folders 0 to 7 are read in AffectNet's order. A copy need not keep it: look at some of each.")
+    notes.append("Such copies carve splits of their own: figures on them do not compare with those on AffectNet's val.")
+    return Listing(rows=rows.with_columns(source=pl.lit("affectnet")), dropped=dropped, notes=tuple(notes))
 
 
 def _list_2017(root: Path, lists: str) -> Listing:

@@ -63,28 +63,17 @@ def read_tree(root: Path, split: str = "train") -> tuple[pl.DataFrame, dict[str,
         `path`, `source_id` (the path below the root, with slashes), `split` and `emotion` (the name of the folder, as
         it is) of each picture, sorted; how many files were left out, by reason.
     """
-    if not root.is_dir():
-        raise DataError(
-            f"expected a folder of pictures at {root}, got {'a file' if root.exists() else 'no such folder'}; "
-            "check the path, as in: affekt data import folder faces --out faces.parquet"
-        )
+    names, dropped = pictures_below(root)
     splits = {entry.name: SPLIT_NAMES[entry.name.lower()] for entry in root.iterdir() if _is_split(entry)}
     rows: list[tuple[str, str, str]] = []
-    dropped = Counter[str]()
-    for place, files, is_left in folders_below(str(root), locked := []):
-        parts = Path(place).relative_to(root).parts
-        for file in sorted(files):
-            if not is_picture_named(os.path.join(place, file)):  # noqa: PTH118  a str keeps odd names
-                dropped["not a picture by its ending"] += not (is_left or is_litter(file) or file.endswith(".csv"))
-            elif is_left or is_litter(file):
-                dropped["hidden, thumbnail or checkpoint files"] += 1
-            elif splits and parts[:1] and parts[0] not in splits:
-                dropped[f"in {parts[0]}, beside {' and '.join(sorted(splits))}"] += 1
-            elif len(parts) <= bool(splits):
-                dropped["in no expression's folder"] += 1
-            else:
-                rows.append(("/".join((*parts, file)), splits.get(parts[0], split), parts[bool(splits)]))
-    dropped["folders that may not be read"] += len(locked)
+    for name in names:
+        parts = name.split("/")[:-1]
+        if splits and parts[:1] and parts[0] not in splits:
+            dropped[f"in {parts[0]}, beside {' and '.join(sorted(splits))}"] += 1
+        elif len(parts) <= bool(splits):
+            dropped["in no expression's folder"] += 1
+        else:
+            rows.append((name, splits.get(parts[0], split), parts[bool(splits)]))
     if not rows:
         raise DataError(
             f"expected pictures in folders named after expressions under {root}, got none; give the folder that holds "
@@ -92,6 +81,31 @@ def read_tree(root: Path, split: str = "train") -> tuple[pl.DataFrame, dict[str,
         )
     tree = pl.DataFrame(rows, schema=["source_id", "split", "emotion"], orient="row")
     return tree.with_columns(path=pl.lit(f"{root}/") + pl.col("source_id")), dict(dropped)
+
+
+def pictures_below(root: Path) -> tuple[list[str], Counter[str]]:
+    """Find the pictures anywhere below a folder: their paths below it, with slashes; and how many files are left out.
+
+    Raises:
+        DataError: there is no such folder.
+    """
+    if not root.is_dir():
+        raise DataError(
+            f"expected a folder of pictures at {root}, got {'a file' if root.exists() else 'no such folder'}; "
+            "check the path, as in: affekt data import folder faces --out faces.parquet"
+        )
+    names, dropped = list[str](), Counter[str]()
+    for place, files, is_left in folders_below(str(root), locked := []):
+        parts = Path(place).relative_to(root).parts
+        for file in sorted(files):
+            if not is_picture_named(os.path.join(place, file)):  # noqa: PTH118  a str keeps odd names
+                dropped["not a picture by its ending"] += not (is_left or is_litter(file) or file.endswith(".csv"))
+            elif is_left or is_litter(file):
+                dropped["hidden, thumbnail or checkpoint files"] += 1
+            else:
+                names.append("/".join((*parts, file)))
+    dropped["folders that may not be read"] += len(locked)
+    return names, dropped
 
 
 def _is_split(entry: Path) -> bool:

@@ -28,7 +28,8 @@ class RafDb:
     """RAF-DB, seven basic expressions: the download's `basic` folder, or Kaggle's `DATASET`."""
 
     root: Positional[Path]
-    """Folder that holds EmoLabel and Image (or basic, which holds them), or train and test with folders 1 to 7."""
+    """Folder that holds EmoLabel and Image (or basic, which holds them), or train and test (or valid) with folders 1 to
+    7."""
     pictures: Literal["aligned", "original"] = "aligned"
     """Faces aligned and cropped to 100 px, or the original pictures with their face boxes; Kaggle has aligned ones."""
 
@@ -38,7 +39,7 @@ class RafDb:
             if (base / "EmoLabel" / LIST_FILE).is_file():
                 return _list_download(base.resolve(), self.pictures)
         for base in (self.root, self.root / "DATASET"):
-            if (base / "train" / "1").is_dir() and (base / "test").is_dir():
+            if (base / "train" / "1").is_dir() and any((base / name).is_dir() for name in ("test", "valid", "val")):
                 return _list_folders(base.resolve())
         raise DataError(
             f"expected EmoLabel/{LIST_FILE} or train/1 ... test/7 under {self.root}, got neither; give the folder that "
@@ -96,6 +97,8 @@ def _list_folders(base: Path) -> Listing:
         source_id=pl.col("source_id").str.extract(r"([^/]*?)(?:_aligned)?\.[^./]*$"),
     )
     notes = [f"RAF-DB as Kaggle's folders, aligned pictures from {base}.", NO_VALIDATION]
+    if "test" not in rows["split"]:
+        notes[1] = "RAF-DB has no validation split: what is named so here may be its test split."
     name = pl.col("path").str.extract("([^/]*)$")
     both = rows.join(_read_kaggle_labels(base), left_on=name, right_on="name", how="inner")
     if differing := both.filter(pl.col("emotion") != pl.col("listed")).height:
