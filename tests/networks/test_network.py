@@ -1,5 +1,7 @@
 """The network: its parameter counts, its bounded heads, its frozen backbone, and the study's two failures."""
 
+from itertools import chain
+
 import numpy as np
 import pytest
 import timm
@@ -117,6 +119,40 @@ def test_a_frozen_backbone_stays_as_it_is_whatever_train_says():
     assert network.heads.training
     assert network.heads.hidden.weight.grad is not None
     assert all(parameter.grad is None for parameter in network.backbone.parameters())
+
+
+@pytest.mark.parametrize(("name", "stages"), [("face_resnet18_w16_mirrored", 5), ("test_efficientnet", 6)])
+def test_every_parameter_of_a_backbone_is_in_one_stage(name, stages):
+    network = Network(name, 8, ("expression",), 1)
+    assert len(network.stages) == stages
+    assert sorted(chain.from_iterable(network.stages)) == sorted(
+        name for name, _ in network.backbone.named_parameters()
+    )
+    assert all("conv1" in name or "conv_stem" in name or "bn1" in name for name in network.stages[0])
+
+
+def test_the_last_stages_of_a_frozen_backbone_may_learn():
+    network = Network("test_efficientnet", 8, ("expression",))
+    network.freeze_backbone(2)
+    learning = {name for stage in network.stages[-2:] for name in stage}
+    assert {name for name, parameter in network.backbone.named_parameters() if parameter.requires_grad} == learning
+    before = {name: tensor.clone() for name, tensor in network.backbone.state_dict().items()}
+    for mode in (False, True):
+        network.train(mode)
+    network(torch.randn(4, 3, 32, 32))
+    after = network.backbone.state_dict()
+    moved = {name for name in after if "running" in name and not torch.equal(after[name], before[name])}
+    owners = {name.rpartition(".")[0] for name in learning}
+    assert moved
+    assert {name.rpartition(".")[0] for name in moved} <= owners, "the statistics of frozen layers stand still"
+
+
+def test_more_stages_than_there_are_is_one_sentence():
+    network = Network("test_efficientnet", 8, ("expression",))
+    with pytest.raises(
+        ConfigError, match=r"expected trained_stages from 0 to 5 of test_efficientnet, got 6; train all"
+    ):
+        network.freeze_backbone(6)
 
 
 def test_parameters_are_counted_as_keras_counts():

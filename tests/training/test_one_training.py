@@ -17,6 +17,8 @@ from affekt.training.one_training import first_network, fit_temperature, train_n
 from affekt.training.recipe import Augmentation
 from affekt.training.recipes import AFFEKT_HEAD
 
+STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+
 
 def test_a_new_head_leaves_the_network_that_comes_with_affekt_as_it_is(manifest, run_in):
     run = run_in("head")
@@ -36,6 +38,21 @@ def test_a_frozen_backbone_ends_as_it_started(trained, tiny, manifest, run_in):
     ended = load_file(folder / WEIGHTS_FILE)
     moved = {name for name, tensor in ended.items() if not torch.equal(tensor, started[name])}
     assert moved == {"heads.hidden.weight", "heads.hidden.bias", "heads.expression.weight", "heads.expression.bias"}
+
+
+def test_the_last_stage_of_a_frozen_backbone_may_learn_with_the_heads(trained, tiny, manifest):
+    folder = trained(frozen=True, trained_stages=1, stage_decay=0.5, epochs=1, seed=3)
+    network = first_network(tiny(frozen=True), manifest, 3)
+    started, ended = network.state_dict(), load_file(folder / WEIGHTS_FILE)
+    moved = {name for name, tensor in ended.items() if not torch.equal(tensor, started[name])}
+    learning = {f"backbone.{name}" for name in network.stages[-1]}
+    assert learning <= moved
+    assert {name for name in moved if name.startswith("backbone.") and not name.endswith(STATISTICS)} == learning
+    assert all(
+        name.rpartition(".")[0] in {each.rpartition(".")[0] for each in moved & learning}
+        for name in moved
+        if name.startswith("backbone.")
+    )
 
 
 def test_the_untrained_network_answers_the_training_mean(tiny, manifest, run_in):

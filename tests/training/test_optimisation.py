@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from affekt.errors import ConfigError
+from affekt.networks.network import Network
 from affekt.training.optimisation import (
     Schedule,
     build_optimiser,
@@ -49,6 +50,20 @@ def test_frozen_parameters_are_left_to_themselves(module, tiny):
     assert isinstance(optimiser, torch.optim.Adam)
     assert len(optimiser.param_groups[0]["params"]) == 4
     assert optimiser.param_groups[0]["eps"] == 1e-7
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "adamw"])
+def test_each_stage_learns_at_a_fraction_of_the_rate_of_the_one_after_it(optimiser, tiny):
+    network = Network("test_efficientnet", 8, ("expression",))
+    network.freeze_backbone(2)
+    options = tiny(optimiser=optimiser, learning_rate=0.1, stage_decay=0.5).step
+    groups = build_optimiser(network, options).param_groups
+    rate_of = {id(parameter): group["lr"] for group in groups for parameter in group["params"]}
+    named = dict(network.backbone.named_parameters())
+    assert {rate_of[id(parameter)] for parameter in network.heads.parameters()} == {0.1}
+    for distance, stage in enumerate(reversed(network.stages), start=1):
+        expected = {0.1 * 0.5**distance} if distance <= 2 else {None}
+        assert {rate_of.get(id(named[name])) for name in stage} == expected
 
 
 def test_the_cosine_rises_from_a_tenth_and_falls_to_the_floor(module, tiny):

@@ -12,14 +12,16 @@ import difflib
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import timm
 import torch
+from timm.models import group_parameters
 from timm.models.resnet import BasicBlock, ResNet
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from affekt.errors import ModelError
+from affekt.errors import ConfigError, ModelError
 from affekt.labels import LABELS
 from affekt.networks.mirror_equivariant import mirrored_conv, mirrored_norm, mirrored_stem, symmetric_mean
 
@@ -76,8 +78,11 @@ class Network(nn.Module):
         """Build it with random weights; a ModelError names what timm does not have, or gives no feature maps."""
         super().__init__()
         self.architecture = architecture
-        self.is_frozen = False
-        self.backbone, features = _backbone(architecture, channels)
+        self.backbone, features, matcher = _backbone(architecture, channels)
+        stages = group_parameters(self.backbone, matcher)
+        self.stages: list[list[str]] = [stages[place] for place in sorted(stages)]
+        """Names of the backbone's parameters, stage by stage from the picture to the features, as timm groups them."""
+        self._frozen: list[nn.Module] = []
         self.heads = Heads(features, hidden_units, heads, labels)
 
     def forward_features(self, images: Tensor) -> Tensor:
@@ -88,17 +93,33 @@ class Network(nn.Module):
         """Map (faces, channels, height, width) normalised pixels to the outputs."""
         return self.heads(self.forward_features(images))
 
-    def freeze_backbone(self) -> None:
-        """Keep the backbone as it is, its batch-norm statistics too, whatever `train` is called with."""
-        self.is_frozen = True
-        self.backbone.requires_grad_(False)
+    def freeze_backbone(self, trained_stages: int = 0) -> None:
+        """Keep the backbone but its last stages as it is, batch-norm statistics too, whatever `train` is called with.
+
+        Raises:
+            ConfigError: the backbone has no more stages than those to train.
+        """
+        most = len(self.stages) - 1
+        if trained_stages > most:
+            raise ConfigError(
+                f"expected trained_stages from 0 to {most} of {self.architecture}, got {trained_stages}; train all of "
+                "it with no frozen (--no-frozen --trained-stages 0)"
+            )
+        kept = {name for stage in self.stages[: len(self.stages) - trained_stages] for name in stage}
+        for name, parameter in self.backbone.named_parameters():
+            parameter.requires_grad_(name not in kept)
+        self._frozen = [self.backbone]
+        if trained_stages:
+            layers = self.backbone.named_modules()
+            own = {each: {f"{at}.{name}" for name, _ in each.named_parameters(recurse=False)} for at, each in layers}
+            self._frozen = [layer for layer, names in own.items() if names and names <= kept]
         self.train(self.training)
 
     def train(self, mode: bool = True) -> "Network":
-        """Switch between training and evaluation; a frozen backbone stays in evaluation."""
+        """Switch between training and evaluation; what is frozen stays in evaluation."""
         super().train(mode)
-        if self.is_frozen:
-            self.backbone.eval()
+        for layer in self._frozen:
+            layer.eval()
         return self
 
 
@@ -183,23 +204,25 @@ FACE_RESNETS: dict[str, Callable[[int], ResNet]] = {
 """Name in recipes and cards -> the function that builds it from the number of channels."""
 
 
-def _backbone(architecture: str, channels: int) -> tuple[nn.Module, int]:
+def _backbone(architecture: str, channels: int) -> tuple[nn.Module, int, Any]:
+    """Build a backbone; return it, the number of its features, and what tells its stages by their parameters' names."""
     if architecture in FACE_RESNETS:
         net = FACE_RESNETS[architecture](channels)
-        return net, int(net.num_features)
+        return net, int(net.num_features), net.group_matcher(coarse=True)
     if not timm.is_model(architecture):
         names = [*FACE_RESNETS, *timm.list_models()]
         close = difflib.get_close_matches(architecture, names, n=1) or ["mobilenetv2_100"]
         raise ModelError(f"expected the name of a timm model, got {architecture!r}; choose for example {close[0]}")
     if architecture.startswith("vgg"):
         # timm keeps two 4096-wide layers behind VGG's convolutions, the study's regressor does not.
-        layers = nn.Sequential(*timm.create_model(architecture, in_chans=channels).features)  # pyright: ignore
+        whole: Any = timm.create_model(architecture, in_chans=channels)
+        layers = nn.Sequential(*whole.features)
         features = [layer.out_channels for layer in layers if isinstance(layer, nn.Conv2d)][-1]
-        return nn.Sequential(OrderedDict(features=layers)), features
+        return nn.Sequential(OrderedDict(features=layers)), features, whole.group_matcher(coarse=True)
     try:
-        net = timm.create_model(architecture, in_chans=channels, num_classes=0, global_pool="")
-        return net, _feature_count(net, channels)
-    except (TypeError, RuntimeError, ValueError, AssertionError) as error:
+        net: Any = timm.create_model(architecture, in_chans=channels, num_classes=0, global_pool="")
+        return net, _feature_count(net, channels), net.group_matcher(coarse=True)
+    except (TypeError, RuntimeError, ValueError, AssertionError, AttributeError) as error:
         raise ModelError(
             f"expected an architecture that gives feature maps of any input size, got {architecture} ({error}); "
             "choose a convolutional network"

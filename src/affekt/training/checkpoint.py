@@ -99,6 +99,13 @@ def save_checkpoint(state: TrainingState, folder: Path, fingerprint: dict[str, A
     write_tensors(tensors, folder / CHECKPOINT_FILE, {"affekt": json.dumps(metadata)})
 
 
+def _agrees(had: object, wanted: object) -> bool:
+    """Return whether two values are the same, but for options that an older affekt did not have."""
+    if isinstance(had, dict) and isinstance(wanted, dict):
+        return all(_agrees(value, wanted.get(name)) for name, value in had.items())
+    return had == wanted
+
+
 def load_checkpoint(state: TrainingState, folder: Path, fingerprint: dict[str, Any]) -> bool:
     """Put a training back to where its checkpoint stood, and return whether it was put back.
 
@@ -118,7 +125,7 @@ def load_checkpoint(state: TrainingState, folder: Path, fingerprint: dict[str, A
         _logger.warning("%s was written by an older affekt, whose recipes had another form; training starts anew", path)
         return False
     plain = json.loads(json.dumps(fingerprint))
-    different = [key for key, value in plain.items() if metadata["fingerprint"].get(key, value) != value]
+    different = [key for key, value in plain.items() if not _agrees(metadata["fingerprint"].get(key, value), value)]
     if different:
         raise ModelError(
             f"expected the {' and '.join(different)} that {path} was started with, got another; "

@@ -65,7 +65,7 @@ def train_network(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
         )
         task = _task(recipe, training, device, labels)
         module: torch.nn.Module = network
-        if recipe.network.frozen and recipe.augmentation.is_off and not recipe.loss.teachers:
+        if _has_fixed_features(recipe):
             module = network.heads
             training, validation = _with_features(network, [training, validation], recipe)
         state = TrainingState.before_training(module, recipe, steps_in_epoch(training.targets, recipe.data))
@@ -119,8 +119,14 @@ def first_network(recipe: Recipe, rows: pl.DataFrame, seed: int, labels: tuple[s
         known = rows.select("valence", "arousal").drop_nulls()
         network.heads.start_at(*(float(known[name].mean()) for name in known.columns))  # pyright: ignore
     if options.frozen:
-        network.freeze_backbone()
+        network.freeze_backbone(options.trained_stages)
     return network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+
+def _has_fixed_features(recipe: Recipe) -> bool:
+    """Return whether the backbone says the same of each picture in every epoch, so that it is asked once."""
+    is_kept = recipe.network.frozen and not recipe.network.trained_stages
+    return is_kept and recipe.augmentation.is_off and not recipe.loss.teachers
 
 
 def load_split(

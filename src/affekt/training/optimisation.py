@@ -12,6 +12,7 @@ from torch.optim import Adam, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from affekt.networks.network import Network
 from affekt.training.recipe import Recipe, StepOptions
 
 PLATEAU_PATIENCE = 3
@@ -19,15 +20,36 @@ PLATEAU_PATIENCE = 3
 
 
 def build_optimiser(module: nn.Module, options: StepOptions) -> Optimizer:
-    """Return the recipe's optimiser over the parameters that train; biases and normalisation never decay."""
-    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    """Return the recipe's optimiser over the parameters that train; biases and normalisation never decay.
+
+    With a `stage_decay`, stages of the backbone learn at rates of their own: discriminative fine-tuning, Howard and
+    Ruder (2018, ACL), "Universal Language Model Fine-tuning for Text Classification", section 3.2.
+    """
+    groups: list[dict[str, Any]] = []
+    for rate, parameters in _by_rate(module, options):
+        if options.optimiser == "adam":
+            groups.append({"params": parameters, "lr": rate})
+        else:
+            weights = [parameter for parameter in parameters if parameter.ndim > 1]
+            vectors = [parameter for parameter in parameters if parameter.ndim <= 1]
+            groups.append({"params": weights, "lr": rate, "weight_decay": options.weight_decay})
+            groups.append({"params": vectors, "lr": rate, "weight_decay": 0.0})
     if options.optimiser == "adam":
-        return Adam(parameters, lr=options.learning_rate, eps=1e-7, fused=True)  # Keras's epsilon, which the study used
-    groups = [
-        {"params": [parameter for parameter in parameters if parameter.ndim > 1], "weight_decay": options.weight_decay},
-        {"params": [parameter for parameter in parameters if parameter.ndim <= 1], "weight_decay": 0.0},
-    ]
+        return Adam(groups, lr=options.learning_rate, eps=1e-7, fused=True)  # Keras's epsilon, which the study used
     return AdamW(groups, lr=options.learning_rate, fused=True)
+
+
+def _by_rate(module: nn.Module, options: StepOptions) -> list[tuple[float, list[nn.Parameter]]]:
+    """Return the parameters that train with their learning rates: one for all, or one for each stage of a backbone."""
+    trained = {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}
+    if options.stage_decay == 1 or not isinstance(module, Network):
+        return [(options.learning_rate, list(trained.values()))]
+    groups: list[tuple[float, list[nn.Parameter]]] = []
+    for distance, stage in enumerate(reversed(module.stages), start=1):
+        parameters = [trained.pop(f"backbone.{name}") for name in stage if f"backbone.{name}" in trained]
+        if parameters:
+            groups.append((options.learning_rate * options.stage_decay**distance, parameters))
+    return [(options.learning_rate, list(trained.values())), *groups]
 
 
 def sam_radius_in(recipe: Recipe, epoch: int) -> float:

@@ -27,9 +27,17 @@ class NetworkOptions:
     average of several."""
     frozen: bool = True
     """Keep the backbone as it starts, batch-norm statistics included, and train the layers after it only."""
+    trained_stages: int = 0
+    """Of a frozen backbone, this many of the last stages learn all the same."""
 
     def __post_init__(self) -> None:
         require_positive(self, "hidden_units")
+        require_not_negative(self, "trained_stages")
+        if self.trained_stages and not self.frozen:
+            raise ConfigError(
+                f"expected a frozen backbone with trained_stages {self.trained_stages}, got one that is trained whole; "
+                "leave one of the two out (--frozen, or --trained-stages 0)"
+            )
         if not self.weights:
             raise ConfigError("expected weights imagenet, none, or models, got nothing; none starts at random")
         if sorted(self.heads) not in (["expression"], ["valence_arousal"], ["expression", "valence_arousal"]):
@@ -185,6 +193,9 @@ class StepOptions:
     """Adam, or Adam with decoupled weight decay (none on biases and normalisation)."""
     learning_rate: float = 1e-3
     """Learning rate at its highest."""
+    stage_decay: float = 1.0
+    """Each stage of the backbone learns at this times the rate of the one after it, the last at this times that of the
+    layers after the backbone: 0.5 moves what is near the picture least, 1 moves all alike."""
     weight_decay: float = 0.0
     """Weight decay; with AdamW only."""
     clip_norm: float = 0.0
@@ -201,6 +212,8 @@ class StepOptions:
 
     def __post_init__(self) -> None:
         require_positive(self, "learning_rate")
+        if not 0 < self.stage_decay <= 1:
+            raise ConfigError(f"expected stage_decay above 0 and up to 1, got {self.stage_decay}; 0.5 is usual")
         require_not_negative(self, "weight_decay", "clip_norm", "sam_radius", "sam_epochs")
         if not 0 <= self.ema_decay < 1:
             raise ConfigError(f"expected ema_decay from 0 to below 1, got {self.ema_decay}; 0 turns it off")
