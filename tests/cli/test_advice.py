@@ -72,6 +72,16 @@ def test_a_folder_is_imported_and_divided_by_the_training_itself(faces, capsys):
     assert "without a finished model" in refused(capsys, line)
 
 
+def test_a_learning_curve_is_measured_and_advises_a_training_on_all_rows(faces, capsys):
+    line = f"affekt train affekt-head --data '{faces}' --subject-pattern '{{subject}}_*' --out runs/mine --curve 20,40"
+    [everyone] = typed(capsys, line)
+    assert everyone.startswith("affekt train affekt-head --data runs/mine/faces.parquet --out runs/mine-all")
+    figures = json.loads(Path("runs/mine/report/metrics.json").read_text(encoding="utf-8"))
+    assert [each["name"] for each in figures["models"]] == ["20 rows", "40 rows"]
+    assert "got both" in refused(capsys, f"{line} --folds 5")
+    typed(capsys, f"{line} --resume")
+
+
 def test_a_few_pictures_become_a_report_and_a_model_that_predicts(faces, capsys, tmp_path):
     line = f"affekt train affekt-head --data '{faces}' --subject-pattern '{{subject}}_*' --out runs/mine --folds 2"
     [everyone] = typed(capsys, line)

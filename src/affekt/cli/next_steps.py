@@ -42,7 +42,7 @@ def after_training(name: str, run: "Run", manifest: "pl.DataFrame") -> str:
 
 
 def after_folds(name: str, run: "Run") -> str:
-    """Return what to do after a cross-validation."""
+    """Return what to do after a cross-validation or a learning curve."""
     again = _typed("train", name, "--data", run.data, "--out", f"{run.out}-all")
     return f"next, one network that learns from all rows: {again}"
 

@@ -10,6 +10,7 @@ import tyro
 
 from affekt.cli.arguments import parsed
 from affekt.cli.next_steps import after_folds, after_training
+from affekt.errors import ConfigError
 from affekt.terminal import printable, text_table
 from affekt.training.generations import Chain, Run, RunOptions
 from affekt.training.recipe import GROUPS, Recipe
@@ -39,6 +40,14 @@ class TrainCommand(RunOptions):
     folds: str | None = None
     """Cross-validate: 5 trains five networks, each without a fifth of the rows, and reports on the answers to all;
     subject leaves one person out at a time."""
+    curve: str | None = None
+    """A learning curve: 100,300,1000 trains on so many rows each, and scores all on the split test."""
+
+    def __post_init__(self) -> None:
+        """Refuse two questions at once."""
+        super().__post_init__()
+        if self.folds is not None and self.curve is not None:
+            raise ConfigError("expected folds or a curve, got both; leave one out, and type the command again for it")
 
 
 def help_text() -> str:
@@ -79,8 +88,8 @@ def _run(name: str, command: TrainCommand, command_line: str) -> None:
     options = {option.name: getattr(command, option.name) for option in fields(RunOptions)}
     run = Run(**options, recipe_name=name, command=command_line)
     manifest, run = read_data(command.recipe, command.data, run, divided=command.folds is None)
-    if command.folds is not None:
-        _cross_validate(name, command, manifest, run)
+    if command.folds is not None or command.curve is not None:
+        _measure(name, command, manifest, run)
         return
     card = train_chain(command.recipe, command.chain, manifest, run)
     if os.environ.get("RANK", "0") != "0":
@@ -90,11 +99,15 @@ def _run(name: str, command: TrainCommand, command_line: str) -> None:
     print(f"wrote {command.out}; {after_training(name, run, manifest)}")
 
 
-def _cross_validate(name: str, command: TrainCommand, manifest: "pl.DataFrame", run: Run) -> None:
+def _measure(name: str, command: TrainCommand, manifest: "pl.DataFrame", run: Run) -> None:
+    """Train several times for a figure: on all folds but one, or on more and more rows."""
     from affekt.evaluation.cross_validation import cross_validate
+    from affekt.evaluation.learning_curve import learning_curve
     from affekt.evaluation.tables import summary
 
-    assert command.folds is not None
-    found = cross_validate(command.recipe, command.chain, manifest, run, command.folds)
+    if command.curve is not None:
+        found = learning_curve(command.recipe, command.chain, manifest, run, command.curve)
+    else:
+        found = cross_validate(command.recipe, command.chain, manifest, run, str(command.folds))
     print(printable(summary(found)))
     print(f"wrote {run.out / 'report' / 'report.html'}; {after_folds(name, run)}")

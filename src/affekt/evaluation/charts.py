@@ -7,7 +7,7 @@ and a dark face.
 import io
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -96,14 +96,17 @@ def as_remark(tag: str) -> str:
     return f"{tag.capitalize()}." if tag else ""
 
 
-def comparison_charts(evaluation: Evaluation) -> Iterator[Chart]:
-    """Draw the main figures of several models side by side."""
+def comparison_charts(evaluation: Evaluation, sizes: Sequence[int] = ()) -> Iterator[Chart]:
+    """Draw the main figures of several models side by side, or over `sizes`, the rows that each learnt from."""
     for key in COMPARED:
         rows = [(scores.name, scores.figures[key]) for scores in evaluation.scores if key in scores.figures]
         if len(rows) > 1:
             tag = evaluation.dimension_tag if DEFINITIONS[key].dimension else evaluation.expression_tag
-            floor = f"Line: 95 % interval. Floor: {typeset(number(evaluation.floor.figures[key].value))}."
+            shape = "Band" if sizes else "Line"
+            floor = f"{shape}: 95 % interval. Floor: {typeset(number(evaluation.floor.figures[key].value))}."
             paint, size = partial(paint_comparison, rows=rows), (4.8, 0.6 + 0.3 * len(rows))
+            if len(sizes) == len(rows):
+                paint, size = partial(paint_learning_curve, figures=[each for _, each in rows], sizes=sizes), (4.8, 2.8)
             yield draw_chart(paint, f"all-{key}", size, DEFINITIONS[key].full_title, as_remark(tag), floor)
 
 
@@ -120,6 +123,20 @@ def paint_comparison(axes: "Axes", rows: list[tuple[str, Figure]]) -> None:
     axes.grid(axis="x")
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
+
+
+def paint_learning_curve(axes: "Axes", figures: list[Figure], sizes: Sequence[int]) -> None:
+    """Draw one figure over the rows that were learnt from, on its intervals."""
+    low, high = (
+        [float(edge or 0) for edge in edges] for edges in zip(*((each.low, each.high) for each in figures), strict=True)
+    )
+    axes.fill_between(sizes, low, high, color=ACCENT, alpha=0.15, linewidth=0)
+    axes.plot(sizes, [each.value for each in figures], "o-", color=ACCENT, markersize=6)
+    axes.set_xscale("log")
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axes.minorticks_off()
+    axes.set_xlabel("rows learnt from")
+    axes.grid()
 
 
 def expression_charts(scores: Scores, name: str, tag: str) -> Iterator[Chart]:

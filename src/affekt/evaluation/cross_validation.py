@@ -61,7 +61,7 @@ def cross_validate(
 
     def answer(fold: int, learnt: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
         _logger.info("fold %d of %d: %s rows held out", fold + 1, count, f"{held.height:,}")
-        return _answer_of_network(recipe, chain, replace(run, out=run.out / f"fold-{fold + 1}"), learnt, held)
+        return answer_of_network(recipe, chain, replace(run, out=run.out / f"fold-{fold + 1}"), learnt, held)
 
     table = out_of_fold(rows, number, answer)
     write_table(with_truth(table, rows), run.out / PREDICTIONS)
@@ -113,9 +113,7 @@ def _refuse_single_expressions(rows: pl.DataFrame, number: np.ndarray) -> None:
             )
 
 
-def _answer_of_network(
-    recipe: Recipe, chain: Chain, run: Run, learnt: pl.DataFrame, held: pl.DataFrame
-) -> pl.DataFrame:
+def answer_of_network(recipe: Recipe, chain: Chain, run: Run, learnt: pl.DataFrame, held: pl.DataFrame) -> pl.DataFrame:
     """Train on the rows that may be seen, and ask about those held out; a finished fold of a resumed run is read."""
     from affekt.networks.predictions import open_model
 

@@ -7,7 +7,7 @@ import base64
 import io
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -56,18 +56,24 @@ TEMPLATES.tests["figure"] = lambda cell: isinstance(cell, Figure)
 
 
 def write_report(
-    evaluation: Evaluation, out: Path, *, logs: Mapping[str, Path] | None = None, pictures: int = 24
+    evaluation: Evaluation,
+    out: Path,
+    *,
+    logs: Mapping[str, Path] | None = None,
+    pictures: int = 24,
+    sizes: Sequence[int] = (),
 ) -> None:
     """Write `report.html`, `metrics.json` and `table.md` into a folder, each whole or not at all.
 
     Where the evaluation has corruptions, `corruptions.md` and `corruptions.json` are written too. The training curves
     come from `logs`, a run's folder or `log.jsonl` by model name; of each model's worst mistakes `pictures` are shown.
+    `sizes`, the rows that each model learnt from, make the charts of all models a learning curve.
     """
     found: dict[str, Any] = {"metrics.json": evaluation_to_json(evaluation)}
     if evaluation.robustness:
         found["corruptions.json"] = [robustness_to_json(each) for each in evaluation.robustness]
     texts = {name: json.dumps(value, indent=2, allow_nan=False) + "\n" for name, value in found.items()}
-    texts["report.html"] = report_html(evaluation, logs=logs, pictures=pictures)
+    texts["report.html"] = report_html(evaluation, logs=logs, pictures=pictures, sizes=sizes)
     texts["table.md"] = tables.document(evaluation)
     if evaluation.robustness:
         texts["corruptions.md"] = tables.robustness_document(evaluation)
@@ -76,8 +82,14 @@ def write_report(
             temporary.write_text(text, encoding="utf-8")
 
 
-def report_html(evaluation: Evaluation, *, logs: Mapping[str, Path] | None = None, pictures: int = 24) -> str:
-    """Return the report as one HTML document; `logs` and `pictures` are those of `write_report`."""
+def report_html(
+    evaluation: Evaluation,
+    *,
+    logs: Mapping[str, Path] | None = None,
+    pictures: int = 24,
+    sizes: Sequence[int] = (),
+) -> str:
+    """Return the report as one HTML document; the options are those of `write_report`."""
     models = [
         _model(evaluation, scores, f"m{number}", (logs or {}).get(scores.name), pictures)
         for number, scores in enumerate(evaluation.scores)
@@ -86,7 +98,7 @@ def report_html(evaluation: Evaluation, *, logs: Mapping[str, Path] | None = Non
     return TEMPLATES.get_template("report.html.jinja").render(
         evaluation=evaluation,
         models=models,
-        comparisons=[*comparison_charts(evaluation)] if len(models) > 1 else [],
+        comparisons=[*comparison_charts(evaluation, sizes)] if len(models) > 1 else [],
         tables=tables.main_tables(evaluation),
         differences=tables.difference_tables(evaluation),
         group_notes=tables.group_notes(evaluation),
