@@ -97,6 +97,7 @@ def pictures(tmp_path, monkeypatch):
     home.mkdir(parents=True)
     (home / YUNET.name).write_bytes(YUNET.read_bytes())
     monkeypatch.setenv("AFFEKT_HOME", str(home.parent))
+    monkeypatch.setenv("AFFEKT_MIRROR", "")  # for the example that sets it, to be undone
     identity = random_identity(np.random.default_rng(0))
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")

@@ -25,6 +25,7 @@ if _typing.TYPE_CHECKING:
     from affekt.data.manifest import read_manifest, write_manifest
     from affekt.evaluation.run import EvaluateOptions, evaluate
     from affekt.exporting import export
+    from affekt.exporting.push import push
     from affekt.people.options import SummaryOptions
     from affekt.people.summarize import summarize
     from affekt.terminal import show_progress
@@ -55,6 +56,7 @@ __all__ = [
     "gather",
     "load",
     "predict",
+    "push",
     "read_manifest",
     "show_progress",
     "summarize",
@@ -77,6 +79,7 @@ _PLACES = {
     "data.manifest": ("read_manifest", "write_manifest"),
     "evaluation.run": ("EvaluateOptions", "evaluate"),
     "exporting": ("export",),
+    "exporting.push": ("push",),
     "people.options": ("SummaryOptions",),
     "people.summarize": ("summarize",),
     "terminal": ("show_progress",),

@@ -64,7 +64,7 @@ def test_without_network_and_file_the_error_says_what_to_put_where_and_what_to_t
     with pytest.raises(ModelError) as caught:
         backbone_weights("mobilenetv2_100", "imagenet")
     sentence = str(caught.value)
-    assert "model.safetensors of the hub repository timm/mobilenetv2_100.ra_in1k" in sentence
+    assert "put https://huggingface.co/timm/mobilenetv2_100.ra_in1k/resolve/main/model.safetensors at" in sentence
     assert str(home / "weights" / "mobilenetv2_100.ra_in1k.safetensors") in sentence
     assert "--weights none" in sentence
     assert "\n" not in sentence

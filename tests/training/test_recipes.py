@@ -94,6 +94,9 @@ def test_the_scratch_recipes_train_the_whole_network():
         ("learning_rate", float("nan"), "learning_rate above 0"),
         ("learning_rate", float("inf"), "learning_rate above 0"),
         ("epochs", 0, "epochs above 0"),
+        ("trained_stages", -1, "trained_stages of at least 0"),
+        ("stage_decay", 0, "stage_decay above 0 and up to 1"),
+        ("stage_decay", 1.5, "stage_decay above 0 and up to 1"),
         ("batch_size", -1, "batch_size above 0"),
         ("input_size", 0, "input_size above 0"),
         ("ema_decay", 1.0, "ema_decay from 0 to below 1"),
@@ -115,6 +118,11 @@ def test_the_scratch_recipes_train_the_whole_network():
 def test_impossible_values_are_refused(field, value, sentence):
     with pytest.raises(ConfigError, match=f"^expected {sentence}"):
         Recipe.of(architecture="mobilenetv2_100", **{field: value})
+
+
+def test_stages_of_a_backbone_that_is_trained_whole_are_not_chosen():
+    with pytest.raises(ConfigError, match="a frozen backbone with trained_stages 2, got one that is trained whole"):
+        MOBILENETV2.with_options(frozen=False, trained_stages=2)
 
 
 @pytest.mark.parametrize(

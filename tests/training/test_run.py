@@ -236,3 +236,13 @@ def test_a_recipe_is_found_by_its_name_with_its_chain(manifest, tmp_path, monkey
     assert (asked[0][3].recipe_name, asked[0][3].seed) == ("affekt", 5)
     with pytest.raises(ConfigError, match="got 'afekt'; type: affekt train affekt"):
         train("afekt", manifest, tmp_path / "mine")
+
+
+def test_the_recipe_for_a_gpu_trains_a_small_network_of_timm_on_both_heads(manifest, run_in):
+    recipe = find_recipe("convnext-224").recipe.with_options(
+        architecture="convnext_atto", weights=("none",), input_size=32, batch_size=32, epochs=1, precision="fp32"
+    )
+    card = train_chain(recipe, Chain(), manifest, run_in())
+    assert (card.architecture, card.heads) == ("convnext_atto", BOTH)
+    assert card.training["epochs"] == 1
+    assert set(card.metrics["validation"]) == {"val_loss", "val_accuracy", "val_valence_ccc", "val_arousal_ccc"}

@@ -50,6 +50,13 @@ def push(run: str | Path, name: str, *, private: bool = False) -> Pushed:
         ConfigError: the name is not of the form.
         ModelError: the run cannot be exported, or the hub refuses it or does not answer.
         MissingExtra: huggingface_hub is not installed.
+
+    Example:
+        >>> import os, pathlib
+        >>> pathlib.Path("models").mkdir()
+        >>> os.environ["AFFEKT_MIRROR"] = "models"
+        >>> affekt.push("affekt", "someone/my-faces").address
+        'hf://someone/my-faces'
     """
     repository, revision = hub_name(f"hf://{name.removeprefix('hf://')}")
     if revision is not None:

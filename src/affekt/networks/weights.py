@@ -162,14 +162,15 @@ def _imagenet_path(architecture: str) -> Path:
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
     from huggingface_hub.errors import LocalEntryNotFoundError
 
+    address = hf_hub_url(repository, WEIGHTS_FILE)
     with suppress(LocalEntryNotFoundError):
         return Path(hf_hub_download(repository, WEIGHTS_FILE, local_files_only=True))
     try:
         # Asked once first: without a network, the download itself would try again for minutes.
-        get_hf_file_metadata(hf_hub_url(repository, WEIGHTS_FILE), timeout=HUB_TIMEOUT_S)
+        get_hf_file_metadata(address, timeout=HUB_TIMEOUT_S)
         return Path(hf_hub_download(repository, WEIGHTS_FILE))
     except Exception as error:  # The hub's HTTP library, and so its errors, differ between versions.
         raise ModelError(
-            f"expected ImageNet weights of {architecture}, got no network and no file: put {WEIGHTS_FILE} of the hub "
-            f"repository {repository} at {place}, or set weights none, not frozen (--weights none --no-frozen)"
+            f"expected ImageNet weights of {architecture}, got no network and no file: put {address} at {place}, or "
+            "set weights none, not frozen (--weights none --no-frozen)"
         ) from error

@@ -4,7 +4,7 @@ The four reference recipes repeat the study affekt grew out of: a frozen ImageNe
 a dense layer of 256 with ReLU, and the head, at 224 px with batches of 128. The `-scratch` recipes train the whole of
 the same networks without ImageNet weights, at a size made for 48-pixel faces; the `-drawn` ones are the same, shortened
 for affekt's drawn faces. `affekt` and `affekt-fast` train the networks that come with the package, `affekt-ferplus` the
-one that teaches them, and `affekt-head` puts a new head on the first.
+one that teaches them, and `affekt-head` puts a new head on the first. `convnext-224` is for a GPU and much data.
 """
 
 import difflib
@@ -171,6 +171,26 @@ AFFEKT_HEAD = AFFEKT.with_options(
     ema_decay=0,
     precision="fp32",
 )
+# What affekt's own network taught, on a backbone of timm's that was trained on ImageNet: for AffectNet and a GPU.
+CONVNEXT_224 = Recipe.of(
+    architecture="convnext_tiny",
+    heads=("expression", "valence_arousal"),
+    frozen=False,
+    class_balance="repeating",
+    mixup=0.2,
+    augmentation=AFFEKT.augmentation,
+    valence_arousal_loss="mse+ccc",
+    optimiser="adamw",
+    learning_rate=2e-4,
+    stage_decay=0.7,
+    weight_decay=0.05,
+    clip_norm=5.0,
+    ema_decay=0.998,
+    precision="bf16",
+    schedule="cosine",
+    epochs=8,
+    early_stopping_patience=0,
+)
 AFFEKT_CHAIN = Chain(generations=3, generation_epochs=10, generation_mixup=0.2, generation_seeds=3, head_epochs=4)
 
 RECIPES = {
@@ -186,6 +206,9 @@ RECIPES = {
     "affekt-head": NamedRecipe(
         "A new head on the frozen network of affekt: for few labelled pictures, in minutes, with no download.",
         AFFEKT_HEAD,
+    ),
+    "convnext-224": NamedRecipe(
+        "ConvNeXt or another network of timm, whole, at 224 pixels, both heads: for AffectNet and a GPU.", CONVNEXT_224
     ),
     "efficientnetv2b0": NamedRecipe(
         "EfficientNetV2B0, frozen, Adam at 1e-5: the study's recipe that stayed at chance.", EFFICIENTNETV2B0
