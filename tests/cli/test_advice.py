@@ -73,11 +73,11 @@ def test_a_folder_is_imported_and_divided_by_the_training_itself(faces, capsys):
 
 
 def test_a_learning_curve_is_measured_and_advises_a_training_on_all_rows(faces, capsys):
-    line = f"affekt train affekt-head --data '{faces}' --subject-pattern '{{subject}}_*' --out runs/mine --curve 20,40"
+    line = f"affekt train affekt-head --data '{faces}' --subject-pattern '{{subject}}_*' --out runs/mine --curve 40,80"
     [everyone] = typed(capsys, line)
     assert everyone.startswith("affekt train affekt-head --data runs/mine/faces.parquet --out runs/mine-all")
     figures = json.loads(Path("runs/mine/report/metrics.json").read_text(encoding="utf-8"))
-    assert [each["name"] for each in figures["models"]] == ["20 rows", "40 rows"]
+    assert {"40 rows", "80 rows"} <= set(figures["models"])
     assert "got both" in refused(capsys, f"{line} --folds 5")
     typed(capsys, f"{line} --resume")
 
