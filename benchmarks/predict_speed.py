@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ from skimage.data import astronaut
 from affekt.analysis import frames as frame_steps
 from affekt.analysis.analyzer import Analyzer, load
 from affekt.analysis.analyzer import FaceDetector as AnalyzersDetector
-from affekt.analysis.prediction_run import write_table
+from affekt.analysis.prediction_run import kept_rows
+from affekt.analysis.table import write_table
 from affekt.analysis.video import VideoFrame, read_frames
 from affekt.cores import core_count
 from affekt.faces.detection import FaceDetector, Faces
@@ -200,10 +202,11 @@ def _stages(names: list[str], analyzer: Analyzer, work: Path) -> tuple[dict[str,
     start_s, start_cpu_s = time.perf_counter(), time.process_time()
     with ledger.writing():
         for answer in analyzer.answers(names, faces="yunet"):
-            add([answer.input, answer.rows], ends_unit=answer.ends)
+            add([answer.input, answer.rows, None], ends_unit=answer.ends)
     from affekt.analysis.rows import SMOOTHED_SCHEMA
 
-    clock.timed("write", write_table)(ledger, work / "stages.parquet", SMOOTHED_SCHEMA, {})
+    rows = partial(kept_rows, ledger, SMOOTHED_SCHEMA)
+    clock.timed("write", write_table)(rows, work / "stages.parquet", SMOOTHED_SCHEMA, {})
     frame_steps.decode, frame_steps.crop_faces = plain_decode, plain_crop_faces
     wall_s, cpu_s = time.perf_counter() - start_s, time.process_time() - start_cpu_s
     return clock.cpu_s | {REST: max(0.0, cpu_s - sum(clock.cpu_s.values()))}, wall_s

@@ -1,5 +1,6 @@
 """Fixtures of more than one folder."""
 
+import logging
 import sys
 from fractions import Fraction
 
@@ -93,3 +94,33 @@ def write_video(tmp_path):
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def s3_server():
+    """Start a server on loopback that speaks the protocol of S3, and return its address."""
+    server_of = pytest.importorskip("moto.server")
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = server_of.ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    server.start()
+    yield "http://{}:{}".format(*server.get_host_and_port())
+    server.stop()
+
+
+@pytest.fixture
+def s3(s3_server, monkeypatch):
+    """Return an empty bucket's files; keys and place are in the environment, as for any program that reads S3."""
+    for name, value in {
+        "AWS_ENDPOINT_URL": s3_server,
+        "AWS_ACCESS_KEY_ID": "someone",
+        "AWS_SECRET_ACCESS_KEY": "most-secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    import fsspec
+
+    files = fsspec.filesystem("s3", skip_instance_cache=True)
+    if files.exists("bucket"):
+        files.rm("bucket", recursive=True)
+    files.mkdir("bucket")
+    return files

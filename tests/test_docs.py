@@ -56,7 +56,7 @@ def options_of(command, words):
     functions = {"push": push, "export": export, "gather": gather, "predict": predict, "summarize": summarize}
     known |= set(inspect.signature(functions[command]).parameters) if command in functions else set()
     known |= {"from"} if command == "setup" else set()
-    known |= {"fps", *(option.removeprefix("--") for option in TIMES)} if command == "predict" else set()
+    known |= {"fps", "ray", *(option.removeprefix("--") for option in TIMES)} if command == "predict" else set()
     known |= {f"augmentation.{field.name}" for field in dataclasses.fields(Augmentation)}
     return {name.replace("_", "-") for name in known} | {f"no-{name}" for name in known}
 

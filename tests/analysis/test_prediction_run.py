@@ -11,16 +11,9 @@ from types import SimpleNamespace
 import polars as pl
 import pytest
 
-from affekt.analysis.prediction_run import (
-    ROWS_PER_PIECE,
-    _until_interrupted,
-    check_table,
-    kept_rows,
-    scan_table,
-    with_progress,
-    write_table,
-)
+from affekt.analysis.prediction_run import _until_interrupted, kept_rows, with_progress
 from affekt.analysis.rows import SCHEMA, Answer, empty_row
+from affekt.analysis.table import ROWS_PER_PIECE, check_table, scan_table, write_table
 from affekt.errors import ConfigError, DataError
 from affekt.ledger import Ledger
 

@@ -53,6 +53,16 @@ def test_a_run_leaves_a_model_its_card_and_its_log(trained, tiny):
     assert [event.step for event in events.Scalars("val_accuracy")] == [1, 2]
 
 
+def test_what_torchrun_begins_again_goes_on(monkeypatch, tmp_path):
+    resumed = []
+    monkeypatch.setattr(run, "read_manifest", lambda data: data)
+    monkeypatch.setattr(run, "train_chain", lambda recipe, chain, manifest, given: resumed.append(given.resume))
+    for count in ("0", "2"):
+        monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", count)
+        train("mobilenetv2", "faces.parquet", tmp_path)
+    assert resumed == [False, True]
+
+
 @pytest.mark.parametrize("seed", [-1, 2**32])
 def test_a_seed_that_is_none_is_refused(run_in, seed):
     with pytest.raises(ConfigError, match="expected a seed from 0"):

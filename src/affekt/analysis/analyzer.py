@@ -112,7 +112,8 @@ class Analyzer:
             DataError: a folder was given, and nothing was found at all.
             ModelError: the detector cannot be had.
         """
-        rows = [row for answer in self.answers(each_picture(pictures), faces=faces) for row in answer.rows]
+        given = each_picture(pictures, fetch=self.options.fetch)
+        rows = [row for answer in self.answers(given, faces=faces) for row in answer.rows]
         smoothed = bool(self.options.smooth_s) and any(map(_is_of_video, rows))
         labels = self.session.card.labels
         return pl.DataFrame(rows, schema=table_schema(labels, smoothed=smoothed, details=self.options.details))

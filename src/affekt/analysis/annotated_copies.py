@@ -9,11 +9,13 @@ from tempfile import TemporaryFile
 
 import polars as pl
 
+from affekt.analysis.archives import is_archive
 from affekt.analysis.drawing import draw
 from affekt.analysis.frames import WRITER
 from affekt.analysis.hiding import hide_faces
 from affekt.analysis.inputs import is_below, is_camera, is_video, place_below
 from affekt.analysis.options import HidingMethod, OutputOptions
+from affekt.analysis.remote import is_address, without_secrets
 from affekt.analysis.rows import Answer
 from affekt.errors import ConfigError
 from affekt.files import written_whole
@@ -75,8 +77,15 @@ class AnnotatedCopies:
     def check(self, *, has_table: bool) -> None:
         """Refuse what cannot be made, or would be written over its original, before any work is done."""
         copies = [folder for folder in (self.marked, self.hidden, self.crops) if folder is not None]
-        if any(folder is not None for folder in (self.marked, self.hidden)) and any(map(is_camera, self._names)):
-            raise ConfigError("expected pictures and videos to draw on, got a camera; record a video and name it")
+        if any(folder is not None for folder in (self.marked, self.hidden)):
+            if any(map(is_camera, self._names)):
+                raise ConfigError("expected pictures and videos to draw on, got a camera; record a video and name it")
+            strange = next((name for name in self._names if is_address(name) or is_archive(name)), None)
+            if strange is not None:
+                raise ConfigError(
+                    f"expected files to draw on, got {without_secrets(strange)}; leave out draw and hide_faces, or "
+                    "unpack it"
+                )
         if not has_table and (self.timelines is not None or self.videos):
             raise ConfigError(
                 "expected a table beside timelines and copies of videos, got no file to write it to; "

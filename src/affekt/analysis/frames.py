@@ -13,9 +13,11 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from affekt.analysis.archives import is_archive, members
 from affekt.analysis.choice import FaceChoice
-from affekt.analysis.inputs import is_address, is_camera, is_video, nothing_found, resolve
+from affekt.analysis.inputs import is_camera, is_video, nothing_found, resolve
 from affekt.analysis.options import AnalyzerOptions
+from affekt.analysis.remote import fetched, is_address, without_secrets
 from affekt.analysis.shots import small_copy
 from affekt.analysis.tracking import FaceTracker
 from affekt.cores import Budget
@@ -39,6 +41,7 @@ SECOND_LOOK_EVERY_S = 1.0
 LANDMARKS_SHAPE = (len(LANDMARKS), 2)
 WRITER = "affekt"
 """What a crop's file names as the software that wrote it."""
+NOT_FETCHED = "an address, which is read with --fetch alone, fetch=True in Python"
 PATH = (str, os.PathLike)
 ENCODED = (bytes, bytearray, memoryview)
 PICTURE = (*PATH, *ENCODED, Image.Image, np.ndarray)
@@ -49,7 +52,7 @@ class Frame:
     """A picture, a frame of a video, or the news that an input has no further frames."""
 
     name: str
-    """The input's path as it was given; of what has none, its position."""
+    """The input's path as it was given, an address without what is secret in it; of what has no path, its position."""
     picture: "str | bytes | Image.Image | np.ndarray | Decoded | VideoFrame | None" = None
     """What is decoded, or is already; None where there is nothing to see."""
     number: int | None = None
@@ -58,8 +61,8 @@ class Frame:
     """When the frame is shown, from the first one on."""
     problem: str | None = None
     """Why there is nothing to look at."""
-    is_end_of_video: bool = False
-    """Whether it is only said that a video has no further frames."""
+    is_end_of_input: bool = False
+    """Whether it is only said that a video has no further frames, or an archive no further pictures."""
     ends: bool = True
     """Whether this is the last of its input."""
     share: float = 1.0
@@ -98,7 +101,7 @@ class DetectedFaces:
     """The crops before they are shrunk, as PNG, where they are asked for."""
 
 
-def each_picture(given: "Picture | Iterable[Picture]") -> Iterator[Picture]:
+def each_picture(given: "Picture | Iterable[Picture]", *, fetch: bool = False) -> Iterator[Picture]:
     """Yield one by one the pictures and videos that are meant.
 
     Paths are resolved as `affekt predict` resolves them: folders, patterns and lists of paths stand for what they hold.
@@ -107,7 +110,7 @@ def each_picture(given: "Picture | Iterable[Picture]") -> Iterator[Picture]:
     found, empty, passed_over = False, [], Counter[str]()
     for thing in cast("Iterable[Picture]", [given] if _is_one(given) else given):
         if isinstance(thing, PATH):
-            pictures: Iterable[Picture] = resolve(str(thing), passed_over=passed_over)
+            pictures: Iterable[Picture] = resolve(str(thing), passed_over=passed_over, fetch=fetch)
             empty += [] if pictures else [str(thing)]
         else:
             pictures = thing if isinstance(thing, np.ndarray) and thing.ndim == 4 else [thing]
@@ -132,10 +135,14 @@ def frames_of(pictures: Iterable[Picture], options: AnalyzerOptions, stop: Event
     for position, picture in enumerate(pictures):
         if isinstance(picture, PATH):
             name = str(picture)
-            if is_address(name):
-                yield Frame(name, problem="an address, which affekt does not fetch; download it and name the file")
-                continue
-            yield from _video_frames(name, options, stop) if is_video(name) else [Frame(name, name)]
+            if is_address(name) and not options.fetch:
+                yield Frame(without_secrets(name), problem=NOT_FETCHED)
+            elif is_archive(name):
+                yield from _member_frames(name, options)
+            elif is_video(name):
+                yield from _video_frames(name, options, stop)
+            else:
+                yield Frame(without_secrets(name), name)
         elif isinstance(picture, PICTURE):
             yield Frame(str(position), bytes(picture) if isinstance(picture, ENCODED) else picture)
         elif hasattr(picture, "read"):
@@ -157,10 +164,19 @@ def _file_frame(name: str, file: IO[bytes]) -> Frame:
     return Frame(name, content)
 
 
+def _member_frames(name: str, options: AnalyzerOptions) -> Iterator[Frame]:
+    for member in members(name):
+        is_refused = isinstance(member.picture, str) and is_address(member.picture) and not options.fetch
+        picture, problem = (None, NOT_FETCHED) if is_refused else (member.picture, member.problem)
+        yield Frame(member.name, picture, problem=problem, ends=False, share=0.0)
+    yield Frame(without_secrets(name), is_end_of_input=True)
+
+
 def _video_frames(name: str, options: AnalyzerOptions, stop: Event) -> Iterator[Frame]:
     from affekt.analysis.video import read_frames
 
     stop.clear()
+    shown = without_secrets(name)
     try:
         with closing(read_frames(name, every_s=options.every_s)) as frames:
             next_look_s = 0.0
@@ -171,12 +187,12 @@ def _video_frames(name: str, options: AnalyzerOptions, stop: Event) -> Iterator[
                 detects = place % options.detect_every == 0
                 if looks_again := detects and frame.time_s >= next_look_s:
                     next_look_s = frame.time_s + SECOND_LOOK_EVERY_S
-                seen = Frame(name, frame, frame.number, frame.time_s, ends=False, share=share)
+                seen = Frame(shown, frame, frame.number, frame.time_s, ends=False, share=share)
                 yield replace(seen, detects=detects, looks_again=looks_again)
     except PictureError as error:
-        yield Frame(name, problem=str(error).removeprefix(f"{name}: "))
+        yield Frame(shown, problem=str(error).removeprefix(f"{shown}: "))
     else:
-        yield Frame(name, is_end_of_video=True)
+        yield Frame(shown, is_end_of_input=True)
 
 
 def detect_faces(
@@ -220,12 +236,14 @@ def _detected(
     no_crops, no_boxes = np.zeros((0, size, size, preprocessing.channels), np.uint8), np.zeros((0, 4), np.float32)
     no_landmarks = np.zeros((0, *LANDMARKS_SHAPE), np.float32)
     nobody = DetectedFaces(seen, no_crops, no_boxes, score=np.zeros(0, np.float32), landmarks_xy=no_landmarks)
-    if frame.picture is None:
+    if (picture := frame.picture) is None:
         return nobody
     try:
-        decoded = decode(frame.picture, take)
+        if isinstance(picture, str) and is_address(picture):
+            picture = fetched(picture)
+        decoded = decode(picture, take)
     except PictureError as error:
-        source = frame.picture if isinstance(frame.picture, str) else "encoded picture"
+        source = without_secrets(picture) if isinstance(picture, str) else "encoded picture"
         return replace(nobody, frame=replace(seen, problem=str(error).removeprefix(f"{source}: ")))
     image_rgb = decoded.image_rgb
     if decoded.animated:

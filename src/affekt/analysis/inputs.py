@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path, PurePath
 
+from affekt.analysis.remote import addresses_below, is_address, without_secrets
 from affekt.errors import DataError
 from affekt.faces.kinds import HEIC_ENDINGS, PICTURE_ENDINGS, RAW_ENDINGS, kind_of_file
 from affekt.files import THUMBNAIL_ENDING, folders_below, is_litter
@@ -26,7 +27,6 @@ LITTER = "litter"
 """Under this, pictures and videos are counted that are hidden or thumbnails."""
 AGAIN = "again"
 """And under this, paths that were named again."""
-ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 LIST_ENDING = ".txt"
 CAMERA = "camera:"
 """What cameras begin with, their number or name behind it."""
@@ -45,13 +45,8 @@ def is_video(name: str) -> bool:
     """Whether a file is a video by its content or, where that does not tell, by its ending; or a camera is meant."""
     if is_camera(name):
         return True
-    kind, ending = kind_of_file(name), Path(name).suffix.lower()
+    kind, ending = kind_of_file(name), Path(name.partition("?")[0] if is_address(name) else name).suffix.lower()
     return kind == "video" or (kind is None and ending in VIDEO_ENDINGS)
-
-
-def is_address(name: str) -> bool:
-    """Whether a path is none, but an address, as `https://example.org/face.jpg`."""
-    return ADDRESS.match(name) is not None
 
 
 def shown(name: str) -> str:
@@ -102,7 +97,11 @@ def is_below(name: str, folder: Path) -> bool:
 
 
 def find_inputs(
-    arguments: Iterable[str], standard_input: Iterable[str] = (), *, copies: Iterable[Path] = ()
+    arguments: Iterable[str],
+    standard_input: Iterable[str] = (),
+    *,
+    copies: Iterable[Path] = (),
+    fetch: bool = False,
 ) -> tuple[tuple[str, ...], Counter[str]]:
     """Return the pictures and videos that were typed, in order, and how many other files folders hold, by ending.
 
@@ -111,11 +110,12 @@ def find_inputs(
     path that is named again is taken once. A name with `*`, `?` or `[` that is no file is a pattern (`**` matches any
     depth). A `.txt` file and `-`, the standard input, hold a path a line, relative
     to the working folder. `camera:0` is a camera. What does not exist stays: it becomes a row. `copies` are folders of
-    copies that were made earlier, which are not meant where a folder above is.
+    copies that were made earlier, which are not meant where a folder above is. With `fetch` an address may be that of
+    a folder, or a pattern.
     """
     arguments, names, passed_over = list(arguments), list[str](), Counter[str]()
     for argument in arguments:
-        found = resolve(argument, standard_input, passed_over=passed_over)
+        found = resolve(argument, standard_input, passed_over=passed_over, fetch=fetch)
         for folder in copies:
             if not is_below(argument, folder):
                 found = [path for path in found if not is_below(path, folder)]
@@ -129,8 +129,12 @@ def find_inputs(
     return tuple(once.values()), passed_over
 
 
-def resolve(argument: str, standard_input: Iterable[str] = (), *, passed_over: Counter[str]) -> list[str]:
+def resolve(
+    argument: str, standard_input: Iterable[str] = (), *, passed_over: Counter[str], fetch: bool = False
+) -> list[str]:
     """Return the pictures and videos that one argument means, as `find_inputs` has it; others are counted by ending."""
+    if is_address(argument):
+        return _at_address(argument, passed_over) if fetch else [argument]
     names: list[str] = []
     for name in _listed(argument, standard_input, passed_over):
         if not os.path.isdir(name):  # noqa: PTH112  pathlib's raises where a folder on the way is locked
@@ -150,6 +154,18 @@ def resolve(argument: str, standard_input: Iterable[str] = (), *, passed_over: C
     return names
 
 
+def _at_address(address: str, passed_over: Counter[str]) -> list[str]:
+    """Return what an address means: a folder as one on a disk, and a pattern all that it matches."""
+    names, is_pattern = list[str](), glob.has_magic(address)
+    for name in addresses_below(address):
+        ending = PurePath(name).suffix.lower()
+        if name == address or ((is_pattern or ending in FOUND_ENDINGS) and not any(map(is_litter, name.split("/")))):
+            names.append(name)
+        else:
+            passed_over[LITTER if ending in FOUND_ENDINGS else ending] += 1
+    return names
+
+
 def _is_found_by_content(path: str, ending: str) -> bool:
     """Whether a file that is named like neither is a video; without an ending, a picture or a video."""
     kind = None if ending in SOUND_ENDINGS else kind_of_file(path)
@@ -158,7 +174,7 @@ def _is_found_by_content(path: str, ending: str) -> bool:
 
 def nothing_found(arguments: list[str], passed_over: Counter[str]) -> DataError:
     """Return the error that nothing was found in what was typed."""
-    found = f"got none in {', '.join(arguments)}" if arguments else "got no name of any"
+    found = f"got none in {', '.join(map(without_secrets, arguments))}" if arguments else "got no name of any"
     if told := told_of_passed_over(passed_over):
         found += f" ({', '.join(told)})"
     return DataError(
@@ -167,7 +183,7 @@ def nothing_found(arguments: list[str], passed_over: Counter[str]) -> DataError:
 
 
 def _listed(argument: str, standard_input: Iterable[str], passed_over: Counter[str]) -> list[str]:
-    if is_camera(argument) or is_address(argument):
+    if is_camera(argument):
         return [argument]
     if argument == "-":
         # Programs of Windows begin with a byte order mark.

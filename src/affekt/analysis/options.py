@@ -32,6 +32,7 @@ class AnalyzerOptions:
             camera, the time constant of a filter. 0 smooths nothing.
         threads: Pictures, or batches of faces, that are worked on at once; 0 takes the cores that this process may use.
         runtime: What executes the model; auto takes the fastest that is installed, measured once for each model.
+        fetch: Read what is at addresses, such as s3://bucket/faces, through fsspec; without it they are not touched.
 
     Raises:
         ConfigError: a value is out of its range.
@@ -54,13 +55,14 @@ class AnalyzerOptions:
     smooth_s: float = 0.5
     threads: int = 0
     runtime: RuntimeChoice = "auto"
+    fetch: bool = False
 
     def __post_init__(self) -> None:
         """Refuse values that are out of their range."""
-        for name in ("largest", "details"):
+        for name in ("largest", "details", "fetch"):
             if not isinstance(getattr(self, name), bool):
                 raise ConfigError(f"expected {name} as True or False, got {getattr(self, name)!r}; type: {name}=True")
-        numbers = [each for each in fields(self) if each.name not in ("runtime", "largest", "details")]
+        numbers = [each for each in fields(self) if each.name not in ("runtime", "largest", "details", "fetch")]
         for name, usual in ((each.name, each.default) for each in numbers):
             value, is_whole = getattr(self, name), isinstance(usual, int)
             if isinstance(value, bool) or not isinstance(value, Integral if is_whole else Real):
@@ -99,6 +101,7 @@ class Options(TypedDict, total=False):
     smooth_s: float
     threads: int
     runtime: RuntimeChoice
+    fetch: bool
 
 
 @dataclass(frozen=True, kw_only=True)

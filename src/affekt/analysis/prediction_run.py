@@ -1,31 +1,30 @@
 """One run of `affekt.predict`: from inputs to a table, resumable, and what is drawn and told beside it."""
 
-import glob
 import hashlib
-import json
 import logging
 import signal
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property, partial
-from itertools import chain, groupby, islice
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-from polars.io.plugins import register_io_source
 
 from affekt import __version__
 from affekt.analysis.analyzer import Analyzer
 from affekt.analysis.annotated_copies import AnnotatedCopies
 from affekt.analysis.inputs import find_inputs, is_camera, is_video, told_of_passed_over
 from affekt.analysis.options import AnalyzerOptions, FaceFinder, OutputOptions
-from affekt.analysis.rows import Answer, Row, table_schema, without_formulas
+from affekt.analysis.remote import without_secrets
+from affekt.analysis.rows import Answer, table_schema
 from affekt.analysis.summary import Summary
+from affekt.analysis.table import check_table, frame_of, pieces_of, scan_table, write_table
 from affekt.errors import ConfigError, DataError, PictureError
-from affekt.files import remove_leftovers, stamp, written_whole
+from affekt.files import remove_leftovers, stamp
 from affekt.ledger import Ledger
 from affekt.models.card import CARD_FILE, ONNX_FILE
 from affekt.models.hub import revision_of
@@ -33,16 +32,6 @@ from affekt.terminal import progress_bar
 
 logger = logging.getLogger(__name__)
 
-FORMATS = {
-    ".csv": (pl.LazyFrame.sink_csv, pl.scan_csv),
-    ".parquet": (pl.LazyFrame.sink_parquet, pl.scan_parquet),
-    ".jsonl": (pl.LazyFrame.sink_ndjson, pl.scan_ndjson),
-}
-"""How a table is written and read, by the ending of its name."""
-OWN_COLUMNS = {"input", "face", "emotion", "confidence", "status"}
-"""A table with these is one of results."""
-ROWS_PER_PIECE = 10_000
-"""Rows of a table that are in memory at once."""
 BAR = "{percentage:3.0f}%|{bar}| {elapsed}, {remaining} left{postfix}"
 
 
@@ -66,7 +55,8 @@ class PredictionRun:
             )
         outputs.check(options)
         self.analyzer = Analyzer(model, options)
-        self.names, self.passed_over = find_inputs(map(str, typed), sys.stdin, copies=outputs.copies)
+        found = find_inputs(map(str, typed), sys.stdin, copies=outputs.copies, fetch=options.fetch)
+        self.names, self.passed_over = found
         self.copies = AnnotatedCopies(self.names, outputs)
         self.faces: FaceFinder = faces
         self.origin = self.analyzer.session.card.valence_arousal_origin
@@ -74,7 +64,7 @@ class PredictionRun:
     @cached_property
     def videos(self) -> frozenset[str]:
         """Those of the inputs that are videos or cameras; each is opened to find that out."""
-        return frozenset(filter(is_video, self.names))
+        return frozenset(map(without_secrets, filter(is_video, self.names)))
 
     @cached_property
     def schema(self) -> pl.Schema:
@@ -194,6 +184,8 @@ def describe(analyzer: Analyzer, faces: FaceFinder) -> dict[str, str]:
     folder, detector, card = analyzer.folder, analyzer.detector(faces), analyzer.session.card
     options = {"faces": faces, **asdict(analyzer.options), "valence_arousal_origin": card.valence_arousal_origin}
     del options["runtime"], options["threads"]  # others may go on where one was stopped
+    if not analyzer.options.fetch:
+        del options["fetch"]
     return {
         "affekt_version": __version__,
         "model": card.name,
@@ -277,73 +269,6 @@ def _tell_start(ledger: Ledger, out: Path, inputs: int) -> None:
     journal.unlink(missing_ok=True)
 
 
-def check_table(out: Path, *, force: bool = False) -> None:
-    """Refuse a table that no format belongs to, or in whose place a folder is, or a file that affekt did not write."""
-    if out.suffix.lower() not in FORMATS:
-        raise ConfigError(f"expected a table ending in {', '.join(FORMATS)}, got {out}; call it {out.stem}.csv")
-    if out.is_dir():
-        raise ConfigError(f"expected a table, got a folder called {out}; name a file, such as {out / 'faces.csv'}")
-    if not force and out.is_file() and out.stat().st_size and not _is_own(out):
-        raise ConfigError(
-            f"expected a table of affekt's own to write over, got another file, {out}; name another, such as "
-            f"{out.with_name(f'{out.stem}-faces{out.suffix}')}, or type: --force, force=True in Python"
-        )
-
-
-def _is_own(table: Path) -> bool:
-    """Whether a file has the columns of a table of results, whichever affekt wrote it."""
-    try:
-        return set(_scan(table).collect_schema()) >= OWN_COLUMNS
-    except (pl.exceptions.PolarsError, OSError):
-        return False
-
-
-def write_table(
-    frames: Callable[[], Iterator[pl.DataFrame]],
-    out: Path,
-    schema: pl.Schema,
-    metadata: dict[str, str],
-    csv_safe: bool = False,
-) -> None:
-    """Write frames of rows, one behind the other, as one table, whole or not at all, in constant memory.
-
-    A Parquet file holds the metadata; the others, which have no place for it, get a file beside them named as the W3C's
-    "CSV on the Web" names it.
-    """
-
-    def pieces(*_: object) -> Iterator[pl.DataFrame]:  # of the whole table: a sink asks for all rows and columns
-        return map(without_formulas, frames()) if csv_safe else frames()
-
-    sink, _ = FORMATS[out.suffix.lower()]
-    inside = {"metadata": metadata} if sink is pl.LazyFrame.sink_parquet else {}
-    with written_whole(out) as temporary:
-        sink(register_io_source(pieces, schema=schema), temporary, **inside)
-    if not inside:
-        with written_whole(out.with_name(f"{out.name}-metadata.json")) as temporary:
-            temporary.write_text(json.dumps(metadata, indent=2) + "\n", encoding="utf-8")
-
-
 def kept_rows(ledger: Ledger, schema: pl.Schema) -> Iterator[pl.DataFrame]:
     """Yield the rows in a ledger of inputs and rows as frames."""
-    return _pieces((row for (_, rows, *_), _ in ledger.records() for row in rows), schema)
-
-
-def scan_table(table: Path, schema: pl.Schema) -> pl.LazyFrame:
-    """Open a finished table without reading it into memory."""
-    return _scan(table) if table.suffix.lower() == ".parquet" else _scan(table, schema=schema)
-
-
-def _scan(table: Path, **options: Any) -> pl.LazyFrame:  # noqa: ANN401  of the format
-    _, scan = FORMATS[table.suffix.lower()]
-    return scan(glob.escape(str(table)), **options)  # polars takes a name for a pattern
-
-
-def _pieces(rows: Iterator[Row], schema: pl.Schema) -> Iterator[pl.DataFrame]:
-    while piece := list(islice(rows, ROWS_PER_PIECE)):
-        yield pl.DataFrame(piece, schema=schema)
-
-
-def frame_of(rows: Iterator[Row], schema: pl.Schema) -> pl.DataFrame:
-    """Return rows as a frame."""
-    # In pieces, for rows as dictionaries take ten times the memory of a frame.
-    return pl.concat([pl.DataFrame(schema=schema), *_pieces(rows, schema)])
+    return pieces_of((row for (_, rows, *_), _ in ledger.records() for row in rows), schema)

@@ -107,7 +107,7 @@ class Answer:
 def rows_of(found: DetectedFaces, affect: Affect, *, details: bool = False) -> list[Row]:
     """Return the rows of one picture or frame, with what the model says of its faces alone, in their order."""
     frame = found.frame
-    if frame.is_end_of_video:
+    if frame.is_end_of_input:
         return []
     if frame.problem is not None:
         return [empty_row(shown(frame.name), f"unreadable: {frame.problem}", affect.labels)]

@@ -32,6 +32,9 @@ class RowsInTime:
     def add(self, found: DetectedFaces, answer: Answer) -> Iterator[Answer]:
         """Take what comes next of the input; yield the answers that are complete with it, in order."""
         frame = found.frame
+        if frame.time_s is None and not self._undecided and not self._unsmoothed:
+            yield answer  # a picture, which an archive may hold many of
+            return
         self._undecided.append((frame, answer))
         if frame.time_s is None:
             shots = self._shots.finish()

@@ -24,6 +24,8 @@ def told(answers: Iterable[Answer], videos: Collection[str]) -> Iterator[str]:
     for answer in answers:
         time_s = answer.rows[0]["time_s"] if answer.rows else None
         if answer.input not in videos:
+            if not answer.rows:  # the end of an archive
+                continue
             yield f"{printable(answer.input)}: {_seen(answer.rows)}"
             continue
         if time_s is not None:
@@ -117,7 +119,8 @@ class Summary:
     def add(self, answer: Answer) -> None:
         """Count the rows of one picture or frame."""
         rows, found = answer.rows, self.videos if answer.input in self.video_names else self.pictures
-        found.inputs += answer.ends
+        # An archive holds many pictures, and a video many frames.
+        found.inputs += answer.ends if found is self.videos else bool(rows)
         found.frames += any(row["time_s"] is not None for row in rows)
         found.faces += sum(row["status"] == "ok" for row in rows)
         found.left_out += answer.left_out

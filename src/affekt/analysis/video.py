@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Generator, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -24,6 +24,7 @@ from av.error import FFmpegError, InvalidDataError
 from av.stream import Disposition
 
 from affekt.analysis.inputs import CAMERA, is_camera
+from affekt.analysis.remote import is_address, opened
 from affekt.errors import PictureError, install
 from affekt.faces.pictures import refuse_pipe
 
@@ -170,23 +171,32 @@ def _shown_stream(container: InputContainer) -> av.VideoStream:
     return stream
 
 
-def _opened_file(name: str) -> AbstractContextManager[InputContainer]:
-    try:
-        refuse_pipe(name)
-        if Path(name).stat().st_size == 0:
-            raise PictureError("an empty file")
-        # Without the prefix FFmpeg takes what stands before a colon for a protocol.
-        # FFmpeg decodes the first frames to learn what is in it.
-        options = {"max_pixels": str(MAX_FRAME_PIXELS * 9 // 8)}
-        return av.open(f"file:{name}", metadata_errors="replace", options=options)
-    except FileNotFoundError:
-        raise PictureError("no such file") from None
-    except InvalidDataError as error:
-        raise PictureError("not a video, or one without its beginning or end") from error
-    except EOFError:
-        raise PictureError("a video without a frame that can be decoded") from None
-    except (FFmpegError, OSError, ValueError) as error:
-        raise PictureError(getattr(error, "strerror", None) or str(error)) from error
+@contextmanager
+def _opened_file(name: str) -> Iterator[InputContainer]:
+    with ExitStack() as stack:
+        try:
+            # FFmpeg decodes the first frames to learn what is in it.
+            options = {"max_pixels": str(MAX_FRAME_PIXELS * 9 // 8)}
+            source = stack.enter_context(opened(name)) if is_address(name) else _file_for_ffmpeg(name)
+            container = av.open(source, "r", metadata_errors="replace", options=options)
+            stack.enter_context(container)
+        except FileNotFoundError:
+            raise PictureError("no such file") from None
+        except InvalidDataError as error:
+            raise PictureError("not a video, or one without its beginning or end") from error
+        except EOFError:
+            raise PictureError("a video without a frame that can be decoded") from None
+        except (FFmpegError, OSError, ValueError) as error:
+            raise PictureError(getattr(error, "strerror", None) or str(error)) from error
+        yield container
+
+
+def _file_for_ffmpeg(name: str) -> str:
+    refuse_pipe(name)
+    if Path(name).stat().st_size == 0:
+        raise PictureError("an empty file")
+    # Without the prefix FFmpeg takes what stands before a colon for a protocol.
+    return f"file:{name}"
 
 
 def _decoded(container: InputContainer, stream: av.VideoStream, losses: _Losses) -> Iterator[av.VideoFrame]:

@@ -15,6 +15,7 @@ from tyro.conf import FlagCreatePairsOff, Positional, arg
 from affekt.analysis.options import AnalyzerOptions, OutputOptions
 from affekt.cli.arguments import as_command, parsed
 from affekt.cli.times import TIMES, in_seconds
+from affekt.cluster import RAY_ADDRESS
 from affekt.cluster.predict import predict
 from affekt.terminal import decoders_silent, printable
 
@@ -34,8 +35,9 @@ Options = make_dataclass(
 """The options of an analyzer; help names the times by their short names, too."""
 TYPES = {
     "paths": Annotated[tuple[str, ...], Positional, arg(metavar="PATH ...", help_behavior_hint="")],
-    "out": Annotated[Path | None, arg(metavar="PATH")],
+    "out": Annotated[str | None, arg(metavar="PATH")],  # a Path would make s3:/ of s3://
     "shard": Annotated[str | None, arg(metavar="K/N")],
+    "engine": Annotated[str | None, arg(name="ray", metavar="[ADDRESS]")],
     "model": Annotated[str, arg(metavar="MODEL")],
     "force": FlagCreatePairsOff[bool],
     "outputs": (Annotated[OutputOptions, arg(name="")], OutputOptions()),
@@ -52,7 +54,7 @@ def main(arguments: list[str]) -> None:
     about = (inspect.getdoc(predict) or "").partition("\n\nArgs:")[0]
     command, description = as_command(_predict, **TYPES), f"{about}\n\n{ABOUT_TIMES}"
     with decoders_silent():
-        is_bad = parsed(command, in_seconds(arguments), "affekt predict", description=description)
+        is_bad = parsed(command, in_seconds(_with_engine(arguments)), "affekt predict", description=description)
     if is_bad:
         raise SystemExit(1)
 
@@ -64,6 +66,7 @@ def _predict(
     csv_safe: bool,
     force: bool,
     shard: str | None,
+    engine: str | None,
     **options: Any,  # noqa: ANN401
 ) -> bool:
     """Do what `predict` does, but print where it returns a frame; return whether an input was unreadable."""
@@ -74,9 +77,9 @@ def _predict(
     from affekt.analysis.summary import told
     from affekt.cluster.run import ClusterRun
 
-    if shard is not None:
+    if shard is not None or engine is not None:
         job = ClusterRun(out=out, csv_safe=csv_safe, force=force, **options)
-        job.write(shard)
+        job.write(shard=shard, engine=engine)
         return bool(job.unreadable)
     run = PredictionRun(**options)
     if out is not None and str(out) != "-":
@@ -93,6 +96,14 @@ def _predict(
             text = (without_formulas(rows) if csv_safe else rows).write_csv(include_header=False)
             print(printable(text) if sys.stdout.isatty() else text, end="", flush=True)
     return bool(run.summary.problems or run.summary.not_drawn)
+
+
+def _with_engine(words: list[str]) -> list[str]:
+    """Say `--ray=ray` for a `--ray` that no address of a cluster follows."""
+    return [
+        "--ray=ray" if (word, bool(RAY_ADDRESS.fullmatch(after))) == ("--ray", False) else word
+        for word, after in zip(words, [*words[1:], ""], strict=True)
+    ]
 
 
 def _leave(signal_number: int, frame: object) -> None:

@@ -36,7 +36,7 @@ def gather(folder: str | Path, *, out: str | Path, csv_safe: bool = False, force
         >>> affekt.gather("parts", out="faces.parquet").collect()["input"].to_list()
         ['portrait.png', 'empty.png']
     """
-    from affekt.analysis.prediction_run import check_table, scan_table, write_table
+    from affekt.analysis.table import check_table, scan_table, write_table
     from affekt.cluster.parts import Parts
 
     table, parts = Path(out), Parts(folder)
@@ -56,13 +56,13 @@ def _checked(parts: "Parts") -> dict[str, dict[str, str]]:
 
     metadata = {name: parts.metadata(name) for name in parts.names()}
     if not metadata:
-        raise DataError(f"expected parts in {parts.folder}, got none; name the folder that was out of affekt predict")
+        raise DataError(f"expected parts in {parts}, got none; name the folder that was out of affekt predict")
     first = next(iter(metadata.values()))
     for name, found in metadata.items():
         if found["job"] != first["job"]:
             differ = [key for key in found if key not in OF_A_PART and found[key] != first.get(key)]
             raise DataError(
-                f"expected the parts of one job in {parts.folder}, got several, with other "
+                f"expected the parts of one job in {parts}, got several, with other "
                 f"{', '.join(differ) or 'inputs'} in {name}; move the parts of the others away"
             )
     place, before, missing = 0, "", 0
@@ -76,7 +76,7 @@ def _checked(parts: "Parts") -> dict[str, dict[str, str]]:
         place, before = begins + inputs, name
     if missing := missing + int(first["inputs_of_job"]) - place:
         raise DataError(
-            f"expected all {int(first['inputs_of_job']):,} inputs of the job in {parts.folder}, got all but "
+            f"expected all {int(first['inputs_of_job']):,} inputs of the job in {parts}, got all but "
             f"{missing:,}; run the shards again that did not finish: what is there is kept"
         )
     return metadata

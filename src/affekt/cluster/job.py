@@ -4,16 +4,19 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import accumulate
 
 import polars as pl
 
-from affekt.analysis.analyzer import Analyzer, Answer
+from affekt.analysis.analyzer import Analyzer
 from affekt.analysis.inputs import is_camera, is_video
 from affekt.analysis.options import FaceFinder
-from affekt.analysis.prediction_run import ROWS_PER_PIECE, describe, schema_of
-from affekt.analysis.rows import Row
+from affekt.analysis.prediction_run import describe, schema_of
+from affekt.analysis.remote import is_address, remote_stamp
+from affekt.analysis.rows import Answer, Row
+from affekt.analysis.table import ROWS_PER_PIECE
 from affekt.cluster.parts import Parts, first_input, is_of_job, part_name
 from affekt.errors import ConfigError
 from affekt.files import stamp
@@ -25,6 +28,8 @@ COST_OF_A_PIECE = 2**29
 FEWEST_PIECES, MOST_PIECES = 256, 65_536
 """A small job is cut finer, so that many machines have work, and a huge one more coarsely, so that parts stay few."""
 
+REQUESTS_AT_ONCE = 32
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -35,6 +40,8 @@ class Piece:
     names: tuple[str, ...]
     part: str
     """Name of the part that it becomes; it changes with the job, and with each of these files."""
+    was_there: bool
+    """Whether one of the inputs could be found where the job was planned."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +67,12 @@ def planned(names: Sequence[str], analyzer: Analyzer, faces: FaceFinder) -> tupl
         raise ConfigError("expected files for several machines, got a camera; leave out shard and engine")
     described = describe(analyzer, faces)
     job = Job(described, faces, len(names), _digest([described, list(names)]))
-    stamps = [stamp(name) for name in names]
-    pieces = [
-        Piece(start, tuple(names[start:stop]), part_name(start, job.key, _digest(stamps[start:stop])))
-        for start, stop in cut([COST_OF_AN_INPUT + (found[0] if found else 0) for found in stamps])
-    ]
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:  # of addresses; the disk answers at once
+        stamps = list(pool.map(lambda name: remote_stamp(name) if is_address(name) else stamp(name), names))
+    pieces = list[Piece]()
+    for start, stop in cut([COST_OF_AN_INPUT + (found[0] if found else 0) for found in stamps]):
+        part = part_name(start, job.key, _digest(stamps[start:stop]))
+        pieces.append(Piece(start, tuple(names[start:stop]), part, was_there=any(stamps[start:stop])))
     return job, pieces
 
 
@@ -91,7 +99,7 @@ def still_to_do(pieces: Sequence[Piece], job: Job, parts: Parts) -> list[Piece]:
     there = parts.names()
     if strangers := [name for name in there if not is_of_job(name, job.key)]:
         raise ConfigError(
-            f"expected a folder for the parts of this job, got {len(strangers):,} of another in {parts.folder}, which "
+            f"expected a folder for the parts of this job, got {len(strangers):,} of another in {parts}, which "
             "had other inputs, options, model or affekt; choose another folder"
         )
     done = set(there)

@@ -3,11 +3,13 @@
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
 from polars.io.plugins import register_io_source
 
+from affekt.analysis.remote import filesystem, is_address, why, without_secrets
 from affekt.analysis.rows import table_schema
 from affekt.errors import DataError
 from affekt.files import written_whole
@@ -32,33 +34,44 @@ def is_of_job(part: str, job: str) -> bool:
 
 
 class Parts:
-    """A folder of parts, into which several machines may write at a time."""
+    """A folder of parts, on a disk or at an address, into which several machines may write at a time."""
 
     def __init__(self, folder: str | Path) -> None:
         """Name the folder; it is made with its first part."""
-        self.folder = Path(folder)
+        self.folder = str(folder)
+        self._files, self._place = filesystem(self.folder) if is_address(self.folder) else (None, self.folder)
 
     def names(self) -> list[str]:
         """Return the parts that are there, in the order of the listing."""
         try:
-            return sorted(path.name for path in self.folder.iterdir() if NAME.fullmatch(path.name))
+            with self._told("a folder of parts that can be read"):
+                if self._files is not None:
+                    self._files.invalidate_cache()
+                    there = self._files.ls(self._place, detail=False)
+                else:
+                    there = [path.name for path in Path(self._place).iterdir()]
         except FileNotFoundError:
             return []
-        except OSError as error:
-            raise DataError(
-                f"expected a folder of parts, got {self.folder} ({error.strerror}); name the folder that was out"
-            ) from error
+        return sorted(name for name in (place.rpartition("/")[2] for place in there) if NAME.fullmatch(name))
 
     def write(self, name: str, rows: pl.DataFrame, metadata: dict[str, str]) -> None:
         """Write a part whole or not at all; another process may write the same one."""
         content = io.BytesIO()
         rows.write_parquet(content, metadata=metadata)
-        with written_whole(self.folder / name) as temporary:
-            temporary.write_bytes(content.getbuffer())
+        if self._files is not None:
+            with self._told("a folder that can be written"):
+                self._files.pipe_file(f"{self._place}/{name}", content.getvalue())
+        else:
+            with written_whole(Path(self._place, name)) as temporary:
+                temporary.write_bytes(content.getbuffer())
 
     def remove(self, name: str) -> None:
-        """Delete a part, if it is still there."""
-        (self.folder / name).unlink(missing_ok=True)
+        """Delete a part."""
+        with self._told("a folder that can be written"):
+            if self._files is not None:
+                self._files.rm_file(f"{self._place}/{name}")
+            else:
+                Path(self._place, name).unlink(missing_ok=True)
 
     def metadata(self, name: str) -> dict[str, str]:
         """Return what travels inside a part."""
@@ -96,4 +109,22 @@ class Parts:
         return table_schema(labels_of_columns(columns) or LABELS, smoothed=smoothed, details=details)
 
     def _content(self, name: str) -> io.BytesIO:
-        return io.BytesIO((self.folder / name).read_bytes())
+        place = f"{self._place}/{name}"
+        with self._told("a part that can be read"):
+            return io.BytesIO(Path(place).read_bytes() if self._files is None else self._files.cat_file(place))
+
+    @contextmanager
+    def _told(self, expected: str) -> Iterator[None]:
+        """Raise in one sentence what a disk or a library raises; that a folder is not there yet is for the caller."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except Exception as error:  # each library has errors of its own
+            raise DataError(
+                f"expected {expected} at {self}, got an error ({why(error)}); check the place, and who may use it"
+            ) from None
+
+    def __str__(self) -> str:
+        """Return the folder as it may be told."""
+        return without_secrets(self.folder)

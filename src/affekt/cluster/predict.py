@@ -23,6 +23,7 @@ def predict(
     faces: FaceFinder = "auto",
     force: bool = False,
     shard: str | None = None,
+    engine: str | None = None,
     outputs: OutputOptions = NO_OUTPUTS,
     options: AnalyzerOptions = USUAL,
     **changes: Unpack[PredictOptions],
@@ -33,15 +34,14 @@ def predict(
     a table, and the same call, or command, goes on where it was.
 
     Args:
-        paths: Pictures, videos, folders with all below, patterns in quotes, .txt lists, - for a list on standard input;
-            camera:0 until Ctrl-C.
-        out: The table: .csv, .parquet or .jsonl. Without it, Python gets the rows, and the command prints a line
-            per picture on a terminal and csv elsewhere, as `--out -` always does.
+        paths: Pictures, videos, archives, folders, patterns in quotes, .txt lists, - for standard input, camera:0.
+        out: The table: .csv, .parquet or .jsonl. Without it Python gets the rows, and the command prints them.
         csv_safe: Put an apostrophe before names in csv that a spreadsheet would take for formulas.
         model: A model that comes with affekt, a model folder or a run, or hf://user/name of the hub.
         faces: Who finds them: YuNet, scikit-image's cascade, `auto` the first that can be had; `whole`: each is a face.
         force: Write over `out` where it is another file than a table of affekt's.
         shard: `3/16` does the third of sixteen shares of the work; `out` is a folder for parts, see `affekt.gather`.
+        engine: `ray`, or a cluster's address: all the work, by the workers of Ray; `out` is a folder, as with `shard`.
         outputs: What is written beside the table: marked copies, timelines, copies without faces.
         options: How faces are looked for, and what becomes of their scores.
         changes: Single options by name, as of `affekt.OutputOptions` and `AnalyzerOptions`: `draw="marked", every_s=1`.
@@ -68,8 +68,9 @@ def predict(
     written = {field.name for field in fields(OutputOptions)} & changes.keys()
     outputs = replace(outputs, **{name: changes[name] for name in written})
     options = replace(options, **{name: value for name, value in changes.items() if name not in written})
-    if shard is not None:
+    if shard is not None or engine is not None:
         unfit = {"outputs": outputs, "csv_safe": csv_safe, "force": force}
-        return ClusterRun(paths, out=out, model=model, faces=faces, options=options, **unfit).write(shard)
+        job = ClusterRun(paths, out=out, model=model, faces=faces, options=options, **unfit)
+        return job.write(shard=shard, engine=engine)
     run = PredictionRun(paths, outputs, model, faces, options)
     return run.frame() if out is None else run.write(Path(out), csv_safe=csv_safe, force=force)

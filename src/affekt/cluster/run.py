@@ -10,11 +10,15 @@ import polars as pl
 
 from affekt.analysis.inputs import told_of_passed_over
 from affekt.analysis.options import AnalyzerOptions, FaceFinder, OutputOptions
-from affekt.analysis.prediction_run import FORMATS, PredictionRun, with_progress
+from affekt.analysis.prediction_run import PredictionRun, with_progress
+from affekt.analysis.remote import is_address
 from affekt.analysis.summary import counted
+from affekt.analysis.table import FORMATS
 from affekt.cluster.job import Piece, planned, still_to_do, write_parts
+from affekt.cluster.on_ray import on_ray
 from affekt.cluster.parts import Parts
 from affekt.errors import ConfigError
+from affekt.terminal import progress_bar
 
 logger = logging.getLogger(__name__)
 
@@ -49,17 +53,25 @@ class ClusterRun:
         self.unreadable = 0
         """Inputs of this call that could not be read."""
 
-    def write(self, shard: str) -> pl.LazyFrame:
-        """Write the parts of a share such as `3/16` that are not there; return the rows of all parts of the share."""
-        number, of = _share(shard)
-        pieces = self.pieces[number - 1 :: of]  # not one behind the other: a folder of large pictures is shared out
+    def write(self, *, shard: str | None, engine: str | None) -> pl.LazyFrame:
+        """Write the parts of a share such as `3/16`, or all on an engine; return the rows of these parts."""
+        if shard is not None and engine is not None:
+            raise ConfigError("expected shard or engine, got both; leave out one: each cuts the work")
+        # Not one piece behind the other: a folder of large pictures is shared out.
+        number, of = (1, 1) if shard is None else _share(shard)
+        pieces = self.pieces[number - 1 :: of]
         missing = still_to_do(pieces, self.job, self.parts)
         total, left = (sum(len(piece.names) for piece in some) for some in (pieces, missing))
         if left < total:
             logger.info("going on after %s of %s", f"{total - left:,}", counted(total, "input"))
-        for _ in with_progress(write_parts(missing, self.job, self.analyzer, self.parts), total, total - left):
-            pass
-        return self._told(pieces, f"shard {shard}")
+        if engine is None:
+            for _ in with_progress(write_parts(missing, self.job, self.analyzer, self.parts), total, total - left):
+                pass
+        elif missing:
+            with progress_bar(total=total, initial=total - left, unit="inputs") as bar:
+                for piece in on_ray(missing, self.job, self.analyzer, self.parts, engine):
+                    bar.update(len(piece.names))
+        return self._told(pieces, f"shard {shard}" if engine is None else "on Ray")
 
     def _told(self, pieces: Sequence[Piece], what: str) -> pl.LazyFrame:
         """Tell what was found in pieces whose parts are there, and what is to be typed next; return their rows."""
@@ -74,9 +86,9 @@ class ClusterRun:
         for line in told_of_passed_over(self.passed_over):
             logger.info("%s", line)
         done = sum(piece.part in there for piece in self.pieces)
-        logger.info("%s of %s in %s", f"{done:,}", counted(len(self.pieces), "part"), self.parts.folder)
+        logger.info("%s of %s in %s", f"{done:,}", counted(len(self.pieces), "part"), self.parts)
         if done == len(self.pieces):
-            logger.info("the job is done; type: affekt gather %s --out faces.parquet", self.parts.folder)
+            logger.info("the job is done; type: affekt gather %s --out faces.parquet", self.parts)
         return self.parts.scan(names)
 
 
@@ -86,7 +98,7 @@ def _folder(out: str | Path | None) -> str | Path:
             f"expected a folder as out, for the parts of the table, got {'none' if out is None else out}; "
             "type: --out parts, or out='parts' in Python"
         )
-    if Path(out).suffix.lower() in FORMATS or Path(out).is_file():
+    if Path(out).suffix.lower() in FORMATS or (not is_address(str(out)) and Path(out).is_file()):
         raise ConfigError(
             f"expected a folder as out, for the parts of the table, got {out}; type: --out {Path(out).stem}-parts, and "
             f"then: affekt gather {Path(out).stem}-parts --out {out}"

@@ -73,6 +73,8 @@ def train(
         >>> affekt.train(small, faces, "runs/mine").training["best_epoch"]
         1
     """
+    # torchrun counts how often it has begun its processes again: they go on from what they wrote.
+    resume = resume or os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0"
     named = find_recipe(recipe) if isinstance(recipe, str) else NamedRecipe("", recipe)
     name, folder = recipe if isinstance(recipe, str) else "own", Path(out)
     place = Path(data) if isinstance(data, str | Path) else Path("frame")

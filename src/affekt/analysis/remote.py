@@ -1,0 +1,147 @@
+"""Addresses, as `s3://bucket/faces` or `https://host/a.jpg`, read through fsspec; their secrets are never told."""
+
+import glob
+import re
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+from affekt.errors import ConfigError, DataError, PictureError, needs_extra
+
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+MOST_BYTES = 200_000_000
+"""Of a picture that is fetched, and of one in an archive."""
+LIBRARIES = {"https": "aiohttp", "http": "aiohttp", "s3": "s3fs", "gs": "gcsfs", "az": "adlfs", "hf": "huggingface_hub"}
+"""What reads the addresses that begin so."""
+WEB = ("http", "https")
+"""Addresses that no folder can be listed at, and in which `?` asks a question."""
+
+
+def is_address(name: str) -> bool:
+    """Whether a path is none, but an address, as `https://example.org/face.jpg`."""
+    return ADDRESS.match(name) is not None
+
+
+def without_secrets(name: str) -> str:
+    """Return an address without user, password and query, which may be a key; anything else as it is.
+
+    A checksum stands for the query, so that addresses which differ in it alone stay apart.
+
+    Example:
+        >>> without_secrets("https://me:word@host/a.jpg?X-Amz-Signature=0a1b")
+        'https://host/a.jpg?~601bce9b'
+    """
+    if not is_address(name):
+        return name
+    scheme, _, rest = name.partition("://")
+    place, is_asked, query = rest.partition("?")
+    host, slash, path = place.partition("/")
+    shown = f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+    return f"{shown}?~{zlib.crc32(query.encode('utf-8', 'surrogateescape')):08x}" if is_asked else shown
+
+
+def filesystem(address: str) -> tuple[Any, str]:
+    """Return what reads an address, and the address as it calls it.
+
+    Raises:
+        MissingExtra: fsspec is not installed.
+        ConfigError: nothing reads such addresses, or the library that does is not installed.
+    """
+    with needs_extra("fetch"):
+        import fsspec
+    scheme = address.partition("://")[0]
+    try:
+        return fsspec.url_to_fs(address)
+    except (ImportError, ValueError) as error:
+        library = LIBRARIES.get(scheme)
+        what = f"type: pip install {library}" if library else f"those that begin with {', '.join(LIBRARIES)} are read"
+        raise ConfigError(
+            f"expected an address that can be read, got one that begins with {scheme}://; {what}"
+        ) from error
+
+
+def addresses_below(address: str) -> list[str]:
+    """Return the files that an address of a folder, or a pattern, stands for, sorted; itself where it is neither."""
+    files, path = filesystem(address)
+    scheme = address.partition("://")[0]
+    if scheme in WEB:
+        return [address]
+    try:
+        with told(address):
+            if glob.has_magic(path):
+                found = [each for each in files.glob(path) if not files.isdir(each)]
+            elif files.isdir(path):
+                found = files.find(path)
+            else:
+                return [address]
+    except PictureError as error:
+        raise DataError(
+            f"expected an address to look at, got {error}; check it, and the keys in the environment that open it"
+        ) from None
+    return sorted(f"{scheme}://{each}" for each in found)
+
+
+def fetched(address: str) -> bytes:
+    """Return what is at an address: a picture, of at most `MOST_BYTES`."""
+    files, path = filesystem(address)
+    with told(address):
+        size = files.size(path)
+        if size is None:
+            with files.open(path, "rb") as file:
+                content = file.read(MOST_BYTES + 1)
+        else:
+            content = files.cat_file(path) if size <= MOST_BYTES else b""
+    if (len(content) if size is None else size) > MOST_BYTES:
+        raise PictureError(f"{without_secrets(address)}: over the limit of {MOST_BYTES:,} bytes")
+    return content
+
+
+@contextmanager
+def opened(name: str) -> Iterator[IO[bytes]]:
+    """Open a file, or what is at an address, to be read piece by piece."""
+    if not is_address(name):
+        with open(name, "rb") as file:  # noqa: PTH123  a str keeps odd names
+            yield file
+        return
+    files, path = filesystem(name)
+    with told(name):
+        file: Any = files.open(path, "rb")
+    with file:
+        yield file
+
+
+def remote_stamp(address: str) -> list[Any] | None:
+    """Return what tells a file at an address from what it was before, its bytes first; None where it is not had."""
+    try:
+        files, path = filesystem(address)
+        found = files.info(path)
+    except Exception:
+        return None
+    return [found.get("size") or 0, str(found.get("ETag") or found.get("LastModified") or found.get("mtime") or "")]
+
+
+@contextmanager
+def told(address: str) -> Iterator[None]:
+    """Raise in one sentence what a library raises, without its text, in which the whole address may stand."""
+    try:
+        yield
+    except PictureError:
+        raise
+    except Exception as error:  # each library has errors of its own
+        raise PictureError(f"{without_secrets(address)}: {why(error)}") from None
+
+
+def why(error: BaseException) -> str:
+    """Return why a file cannot be read or written, in words that hold no address."""
+    # What the web's files raise says that nothing is there, whatever the server answered.
+    status = getattr(error, "status", None) or getattr(error.__cause__, "status", None)
+    if isinstance(error, PermissionError) or status in (401, 403):
+        return "not allowed"
+    if isinstance(error, FileNotFoundError) or status == 404:
+        return "no such file"
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, OSError) and error.strerror and error.errno:
+        return error.strerror
+    return f"status {status}" if status else type(error).__name__

@@ -1,0 +1,100 @@
+"""A table of results as a file: written whole, in constant memory, and opened again; and rows as frames."""
+
+import glob
+import json
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from polars.io.plugins import register_io_source
+
+from affekt.analysis.remote import is_address
+from affekt.analysis.rows import Row, without_formulas
+from affekt.errors import ConfigError
+from affekt.files import written_whole
+
+FORMATS = {
+    ".csv": (pl.LazyFrame.sink_csv, pl.scan_csv),
+    ".parquet": (pl.LazyFrame.sink_parquet, pl.scan_parquet),
+    ".jsonl": (pl.LazyFrame.sink_ndjson, pl.scan_ndjson),
+}
+"""How a table is written and read, by the ending of its name."""
+OWN_COLUMNS = {"input", "face", "emotion", "confidence", "status"}
+"""A table with these is one of results."""
+ROWS_PER_PIECE = 10_000
+"""Rows of a table that are in memory at once."""
+
+
+def check_table(out: Path, *, force: bool = False) -> None:
+    """Refuse a table that no format belongs to, or in whose place a folder is, or a file that affekt did not write."""
+    if is_address(str(out).replace(":/", "://", 1)):
+        raise ConfigError(
+            f"expected a table on a disk as out, got an address, {out.name}; for a folder of Parquet files there type: "
+            "--shard 1/1, or shard='1/1' in Python"
+        )
+    if out.suffix.lower() not in FORMATS:
+        raise ConfigError(f"expected a table ending in {', '.join(FORMATS)}, got {out}; call it {out.stem}.csv")
+    if out.is_dir():
+        raise ConfigError(f"expected a table, got a folder called {out}; name a file, such as {out / 'faces.csv'}")
+    if not force and out.is_file() and out.stat().st_size and not _is_own(out):
+        raise ConfigError(
+            f"expected a table of affekt's own to write over, got another file, {out}; name another, such as "
+            f"{out.with_name(f'{out.stem}-faces{out.suffix}')}, or type: --force, force=True in Python"
+        )
+
+
+def _is_own(table: Path) -> bool:
+    """Whether a file has the columns of a table of results, whichever affekt wrote it."""
+    try:
+        return set(_scan(table).collect_schema()) >= OWN_COLUMNS
+    except (pl.exceptions.PolarsError, OSError):
+        return False
+
+
+def write_table(
+    frames: Callable[[], Iterator[pl.DataFrame]],
+    out: Path,
+    schema: pl.Schema,
+    metadata: dict[str, str],
+    csv_safe: bool = False,
+) -> None:
+    """Write frames of rows, one behind the other, as one table, whole or not at all, in constant memory.
+
+    A Parquet file holds the metadata; the others, which have no place for it, get a file beside them named as the W3C's
+    "CSV on the Web" names it.
+    """
+
+    def pieces(*_: object) -> Iterator[pl.DataFrame]:  # of the whole table: a sink asks for all rows and columns
+        return map(without_formulas, frames()) if csv_safe else frames()
+
+    sink, _ = FORMATS[out.suffix.lower()]
+    inside = {"metadata": metadata} if sink is pl.LazyFrame.sink_parquet else {}
+    with written_whole(out) as temporary:
+        sink(register_io_source(pieces, schema=schema), temporary, **inside)
+    if not inside:
+        with written_whole(out.with_name(f"{out.name}-metadata.json")) as temporary:
+            temporary.write_text(json.dumps(metadata, indent=2) + "\n", encoding="utf-8")
+
+
+def scan_table(table: Path, schema: pl.Schema) -> pl.LazyFrame:
+    """Open a finished table without reading it into memory."""
+    return _scan(table) if table.suffix.lower() == ".parquet" else _scan(table, schema=schema)
+
+
+def _scan(table: Path, **options: Any) -> pl.LazyFrame:  # noqa: ANN401  of the format
+    _, scan = FORMATS[table.suffix.lower()]
+    return scan(glob.escape(str(table)), **options)  # polars takes a name for a pattern
+
+
+def pieces_of(rows: Iterator[Row], schema: pl.Schema) -> Iterator[pl.DataFrame]:
+    """Yield rows as frames of some thousands."""
+    while piece := list(islice(rows, ROWS_PER_PIECE)):
+        yield pl.DataFrame(piece, schema=schema)
+
+
+def frame_of(rows: Iterator[Row], schema: pl.Schema) -> pl.DataFrame:
+    """Return rows as a frame."""
+    # In pieces, for rows as dictionaries take ten times the memory of a frame.
+    return pl.concat([pl.DataFrame(schema=schema), *pieces_of(rows, schema)])

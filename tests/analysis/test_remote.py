@@ -1,0 +1,167 @@
+"""Addresses, read from real servers on loopback: S3's protocol and the web's; secrets are never told."""
+
+import io
+import tarfile
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+
+from affekt import gather, load, predict
+from affekt.analysis.remote import fetched, filesystem, remote_stamp, why, without_secrets
+from affekt.cli.main import main
+from affekt.errors import ConfigError, DataError, PictureError
+
+pytest.importorskip("s3fs")
+
+
+def png(grey):
+    file = io.BytesIO()
+    Image.fromarray(np.full((32, 32, 3), grey, np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture
+def bucket(s3, tmp_path, monkeypatch, write_video):
+    """Fill a bucket with pictures, a video, litter, a tar and a table, and work beside the same files on a disk."""
+    video = write_video([np.full((64, 64, 3), 200, np.uint8)] * 5)
+    tar = io.BytesIO()
+    with tarfile.open(fileobj=tar, mode="w") as archive:
+        for number in range(3):
+            member = tarfile.TarInfo(f"{number}.png")
+            member.size = len(png(100 * number))
+            archive.addfile(member, io.BytesIO(png(100 * number)))
+    table = io.BytesIO()
+    pl.DataFrame({"image": [png(10), png(240)]}).write_parquet(table)
+    files = {
+        "faces/a.png": png(0), "faces/deep/b.png": png(250), "faces/deep/bad.jpg": b"no picture",
+        "faces/video.mp4": video.read_bytes(), "faces/.hidden.png": png(0), "faces/notes.md": b"text",
+        "shards/0.tar": tar.getvalue(), "faces.parquet": table.getvalue(),
+    }  # fmt: skip
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    for name, content in files.items():
+        s3.pipe_file(f"bucket/{name}", content)
+        path = tmp_path / "work" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return "s3://bucket"
+
+
+def same_rows(remote, local):
+    names = remote["input"].str.strip_prefix("s3://bucket/")
+    return sorted(remote.with_columns(input=names).rows()) == sorted(local.rows())
+
+
+def test_a_bucket_gives_the_rows_of_the_same_files_on_a_disk(bucket, small_model):
+    given = ("faces", "shards/*.tar", "faces.parquet")
+    remote = predict([f"{bucket}/{each}" for each in given], model=small_model, faces="whole", fetch=True)
+    local = predict(list(given), model=small_model, faces="whole")
+    assert same_rows(remote.drop("frame", "time_s"), local.drop("frame", "time_s"))
+    assert remote["frame"].drop_nulls().to_list() == [0, 1, 2, 3, 4]
+    assert {status for status in remote["status"] if status != "ok"} == {"unreadable: not a picture"}
+    assert remote.equals(load(small_model, fetch=True).analyze([f"{bucket}/{each}" for each in given], faces="whole"))
+
+
+def test_parts_may_lie_in_a_bucket(bucket, s3, small_model):
+    given = [f"{bucket}/faces", f"{bucket}/shards/0.tar"]
+    for shard in ("1/2", "2/2", "2/2"):
+        table = predict(given, model=small_model, faces="whole", fetch=True, shard=shard, out=f"{bucket}/parts")
+    assert table.collect().height
+    gathered = gather(f"{bucket}/parts", out="faces.csv").collect()
+    assert gathered.equals(predict(given, model=small_model, faces="whole", fetch=True, out="one.csv").collect())
+    assert '"fetch": "True"' in Path("faces.csv-metadata.json").read_text(encoding="utf-8")
+    part = next(name for name in s3.ls("bucket/parts", detail=False) if "part-000000000000-" in name)
+    s3.rm_file(part)
+    with pytest.raises(DataError, match="expected all 5 inputs of the job in s3://bucket/parts, got all but 1"):
+        gather(f"{bucket}/parts", out="faces.csv")
+
+
+def test_without_fetch_nothing_is_touched(small_model):
+    rows = predict("s3://bucket/a.png", model=small_model, faces="whole")
+    assert rows["status"].to_list() == [
+        "unreadable: an address, which is read with --fetch alone, fetch=True in Python"
+    ]
+
+
+def test_what_is_not_there_or_too_large_is_said(bucket, monkeypatch):
+    for address in ("s3://bucket/gone.png", "s3://nowhere/a.png"):
+        with pytest.raises(PictureError, match=f"{address}: no such file"):
+            fetched(address)
+    assert remote_stamp("s3://bucket/gone.png") is None
+    size, tag = remote_stamp(f"{bucket}/faces/a.png")
+    assert (size, bool(tag)) == (len(png(0)), True)
+    monkeypatch.setattr("affekt.analysis.remote.MOST_BYTES", 10)
+    with pytest.raises(PictureError, match=r"s3://bucket/faces/a\.png: over the limit of 10 bytes"):
+        fetched(f"{bucket}/faces/a.png")
+
+
+def test_the_command_ends_in_one_sentence_where_an_address_cannot_be_had(bucket, small_model, capsys):
+    for address, sentence in {
+        "s3://bucket/none/": "expected pictures, got none in s3://bucket/none/",
+        "what://bucket/a.png": "expected an address that can be read, got one that begins with what://; those that",
+    }.items():
+        with pytest.raises(SystemExit) as stop:
+            main(["predict", address, "--fetch", "--model", str(small_model), "--faces", "whole", "--out", "a.csv"])
+        said = capsys.readouterr().err
+        assert stop.value.code in (1, 2)
+        assert sentence in said or "no such file" in said
+
+
+@pytest.fixture
+def web(tmp_path):
+    """Serve a folder over HTTP on loopback; what is called `secret` nobody may read."""
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+        def do_GET(self):
+            if "locked" in self.path:
+                self.send_error(403)
+            else:
+                self.path = self.path.partition("?")[0]
+                super().do_GET()
+
+        do_HEAD = do_GET
+
+    (tmp_path / "a.png").write_bytes(png(250))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(tmp_path)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_the_web_is_read_and_no_key_in_an_address_is_told(web, small_model, tmp_path, caplog, monkeypatch):
+    pytest.importorskip("aiohttp")
+    monkeypatch.chdir(tmp_path)
+    caplog.set_level("DEBUG", "affekt")
+    names = [f"{web}/{name}?token=most-secret\n" for name in ("a.png", "locked.png", "gone.png")]
+    Path("list.txt").write_text("".join(names), encoding="utf-8")
+    table = predict("list.txt", out="faces.csv", model=small_model, faces="whole", fetch=True).collect()
+    assert table["status"].to_list() == ["ok", "unreadable: not allowed", "unreadable: no such file"]
+    assert table["input"][0].startswith(f"{web}/a.png?~")
+    written = [path.read_text() for path in tmp_path.iterdir() if path.name.startswith("faces.csv")]
+    assert not [text for text in [*written, caplog.text] if "most-secret" in text]
+
+
+def test_secrets_are_taken_out_of_addresses():
+    assert without_secrets("https://me:word@host/a.jpg") == "https://host/a.jpg"
+    assert without_secrets("https://host/a?id=1") != without_secrets("https://host/a?id=2")
+    assert without_secrets("a?b.jpg") == "a?b.jpg"
+    assert why(ValueError("https://me:word@host")) == "ValueError"
+
+
+def test_a_library_that_is_missing_is_named(monkeypatch):
+    def absent(_):
+        raise ImportError
+
+    monkeypatch.setattr("fsspec.url_to_fs", absent)
+    with pytest.raises(ConfigError, match="got one that begins with gs://; type: pip install gcsfs"):
+        filesystem("gs://bucket/a.png")
