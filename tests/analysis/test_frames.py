@@ -136,7 +136,7 @@ def test_whole_pictures_have_no_landmarks():
 
 def test_of_a_video_one_frame_a_second_is_looked_at_again(write_video):
     path = str(write_video(GREYS * 3))
-    frames = [frame for frame in frames_of([path], AnalyzerOptions(), Event()) if not frame.is_end_of_video]
+    frames = [frame for frame in frames_of([path], AnalyzerOptions(), Event()) if not frame.is_end_of_input]
     assert [frame.time_s for frame in frames if frame.looks_again] == pytest.approx([0, 1, 2], abs=0.05)
     (picture,) = frames_of([GREYS[0]], AnalyzerOptions(), Event())
     assert picture.looks_again

@@ -82,6 +82,17 @@ def test_parts_may_lie_in_a_bucket(bucket, s3, small_model):
         gather(f"{bucket}/parts", out="faces.csv")
 
 
+def test_duckdb_reads_the_parts_of_tars_where_they_lie_in_a_bucket(bucket, s3, small_model):
+    duckdb = pytest.importorskip("duckdb")
+    given = f"{bucket}/shards/*.tar"
+    predict(given, model=small_model, faces="whole", fetch=True, shard="1/1", out=f"{bucket}/parts")
+    connection = duckdb.connect()
+    connection.register_filesystem(s3)
+    found = connection.sql(f"SELECT input, emotion FROM '{bucket}/parts/*.parquet' ORDER BY input").fetchall()
+    assert found == predict(given, model=small_model, faces="whole", fetch=True).select("input", "emotion").rows()
+    assert len(found) == 3
+
+
 def test_without_fetch_nothing_is_touched(small_model):
     rows = predict("s3://bucket/a.png", model=small_model, faces="whole")
     assert rows["status"].to_list() == [

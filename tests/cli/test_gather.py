@@ -48,3 +48,10 @@ def test_a_table_named_as_a_folder_is_refused_and_the_advice_works(faces, small_
     main([*given, *shlex.split(folder)])
     main(shlex.split(gather))
     assert len(pl.read_csv("faces.csv")) == 3
+
+
+def test_a_table_is_divided_by_the_command(faces, small_model, capsys):
+    main(["predict", "faces", "--model", str(small_model), "--faces", "whole", "--shard", "1/1", "--out", "parts"])
+    main(["gather", "parts", "--by", "emotion", "--out", "divided"])
+    assert capsys.readouterr().out == "3 rows\n"
+    assert pl.read_parquet("divided/emotion=happiness/*.parquet").height

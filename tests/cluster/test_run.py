@@ -164,3 +164,49 @@ def test_a_full_disk_ends_in_one_sentence(inputs, small_model, monkeypatch):
     with pytest.raises(DataError, match=r"expected to write parts/part-.*, got No space left on device; free some"):
         shards(inputs, 1, small_model)
     assert listed() == []
+
+
+@pytest.mark.parametrize("by", ["emotion", "status", "reliable"])
+def test_a_table_divided_by_a_column_holds_the_same_rows(inputs, small_model, by):
+    shards(inputs, 2, small_model)
+    whole = gather("parts", out="whole.parquet").collect()
+    divided = gather("parts", out="divided", by=by)
+    order = ["input", "frame", "face"]
+    assert divided.collect().sort(order).equals(whole.sort(order))
+    assert divided.collect_schema() == whole.schema
+    assert {path.parent.name.partition("=")[0] for path in Path("divided").rglob("*.parquet")} == {by}
+    assert metadata(next(Path("divided").rglob("*.parquet"))) == metadata("whole.parquet")
+    with pytest.raises(ConfigError, match=f"expected the name of a new folder as out, .*--out divided-by-{by}"):
+        gather("parts", out="divided", by=by)
+    with pytest.raises(ConfigError, match=r"expected emotion, status, reliable to divide .* got input; type: --by"):
+        gather("parts", out="another", by="input")
+
+
+def test_a_full_disk_leaves_no_half_of_a_divided_table(inputs, small_model, monkeypatch):
+    shards(inputs, 1, small_model)
+
+    def full(*_, **__):
+        Path(".divided.unfinished").mkdir()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pl.LazyFrame, "sink_parquet", full)
+    with pytest.raises(DataError, match="expected to write divided, got No space left on device; free some space"):
+        gather("parts", out="divided", by="emotion")
+    assert sorted(path.name for path in Path().iterdir()) == ["faces", "parts"]
+
+
+def test_duckdb_reads_the_parts_and_a_divided_table(inputs, small_model):
+    duckdb = pytest.importorskip("duckdb")
+    shards(inputs, 2, small_model)
+    whole = gather("parts", out="whole.parquet").collect()
+    gather("parts", out="divided", by="emotion")
+    counted = sorted(whole.group_by("emotion").len().rows(), key=str)
+    for files in ("read_parquet('parts/*.parquet', union_by_name=true)", "'divided/*/*.parquet'"):
+        assert (
+            sorted(duckdb.sql(f"SELECT emotion, count(*) FROM {files} GROUP BY emotion").fetchall(), key=str) == counted
+        )
+    happy = duckdb.sql(
+        "SELECT input, round(valence, 4) FROM 'divided/*/*.parquet' WHERE emotion = 'happiness'"
+    ).fetchall()
+    expected = whole.filter(emotion="happiness").select("input", pl.col("valence").cast(pl.Float64).round(4)).rows()
+    assert sorted(happy) == sorted(expected)

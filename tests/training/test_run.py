@@ -55,7 +55,7 @@ def test_a_run_leaves_a_model_its_card_and_its_log(trained, tiny):
 
 def test_what_torchrun_begins_again_goes_on(monkeypatch, tmp_path):
     resumed = []
-    monkeypatch.setattr(run, "read_manifest", lambda data: data)
+    monkeypatch.setattr(run, "read_data", lambda recipe, data, given: (data, given))
     monkeypatch.setattr(run, "train_chain", lambda recipe, chain, manifest, given: resumed.append(given.resume))
     for count in ("0", "2"):
         monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", count)

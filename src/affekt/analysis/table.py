@@ -1,7 +1,8 @@
-"""A table of results as a file: written whole, in constant memory, and opened again; and rows as frames."""
+"""A table of results as a file, or a folder of them: written whole, in constant memory; and rows as frames."""
 
 import glob
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -12,7 +13,7 @@ from polars.io.plugins import register_io_source
 
 from affekt.analysis.remote import is_address
 from affekt.analysis.rows import Row, without_formulas
-from affekt.errors import ConfigError
+from affekt.errors import ConfigError, DataError
 from affekt.files import written_whole
 
 FORMATS = {
@@ -23,6 +24,8 @@ FORMATS = {
 """How a table is written and read, by the ending of its name."""
 OWN_COLUMNS = {"input", "face", "emotion", "confidence", "status"}
 """A table with these is one of results."""
+PARTITIONS = ("emotion", "status", "reliable")
+"""Columns of few values, by which a table may be divided into files."""
 ROWS_PER_PIECE = 10_000
 """Rows of a table that are in memory at once."""
 
@@ -43,6 +46,48 @@ def check_table(out: Path, *, force: bool = False) -> None:
             f"expected a table of affekt's own to write over, got another file, {out}; name another, such as "
             f"{out.with_name(f'{out.stem}-faces{out.suffix}')}, or type: --force, force=True in Python"
         )
+
+
+def check_data_set(out: Path, column: str) -> None:
+    """Refuse a column of many values, and a place for the data set where something is, or an address."""
+    if column not in PARTITIONS:
+        raise ConfigError(f"expected {', '.join(PARTITIONS)} to divide a table by, got {column}; type: --by emotion")
+    if is_address(str(out).replace(":/", "://", 1)):
+        raise ConfigError(
+            f"expected a folder on a disk as out, got an address, {out.name}; leave out --by (by in Python): the parts "
+            "themselves may lie at an address"
+        )
+    if out.exists():
+        raise ConfigError(
+            f"expected the name of a new folder as out, got {out}, which is there; type: --out {out.stem}-by-{column}"
+        )
+
+
+def write_data_set(
+    frames: Callable[[], Iterator[pl.DataFrame]], out: Path, column: str, schema: pl.Schema, metadata: dict[str, str]
+) -> None:
+    """Write frames of rows as Parquet files in one folder per value of a column, whole or not at all.
+
+    The folders are named as Hive names them, `emotion=anger`, which DuckDB, Spark and polars read as a column.
+    """
+    source = register_io_source(lambda *_: frames(), schema=schema)  # of the whole table: as above
+    unfinished = out.with_name(f".{out.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)  # of a call that was killed
+    try:
+        source.sink_parquet(pl.PartitionBy(unfinished, key=column), metadata=metadata, mkdir=True)
+        unfinished.replace(out)
+    except OSError as error:
+        raise DataError(
+            f"expected to write {out}, got {error.strerror or error}; free some space or choose another folder"
+        ) from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def scan_data_set(folder: Path, schema: pl.Schema, column: str) -> pl.LazyFrame:
+    """Open a finished data set without reading it into memory; its rows stand value by value."""
+    files = f"{glob.escape(str(folder))}/**/*.parquet"
+    return pl.scan_parquet(files, hive_schema={column: schema[column]}).select(schema.names())
 
 
 def _is_own(table: Path) -> bool:

@@ -12,6 +12,7 @@ from affekt.cluster.gather import gather
 TYPES = {
     "folder": Annotated[str, Positional, arg(metavar="DIR", help_behavior_hint="")],
     "out": (Annotated[Path, arg(metavar="PATH")], tyro.MISSING),
+    "by": (Annotated[str | None, arg(metavar="COLUMN")], None),
     "csv_safe": (FlagCreatePairsOff[bool], False),
     "force": FlagCreatePairsOff[bool],
 }

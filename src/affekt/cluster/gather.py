@@ -12,14 +12,17 @@ OF_A_PART = ("job", "first_input", "inputs", "inputs_of_job", "faces_found", "un
 """What tells of one part; all else in its metadata is the table's."""
 
 
-def gather(folder: str | Path, *, out: str | Path, csv_safe: bool = False, force: bool = False) -> "pl.LazyFrame":
+def gather(
+    folder: str | Path, *, out: str | Path, by: str | None = None, csv_safe: bool = False, force: bool = False
+) -> "pl.LazyFrame":
     """Make one table of the parts of a job, after a check that no input is missing and none is there twice.
 
     Its rows stand in the order in which one machine would have written them.
 
     Args:
         folder: The folder that was `out` of `affekt predict` with `--shard` or `--ray`.
-        out: The table: .csv, .parquet or .jsonl.
+        out: The table: .csv, .parquet or .jsonl; with `by`, a new folder.
+        by: A column, `emotion`, `status` or `reliable`: one folder of Parquet files per value, as Hive names them.
         csv_safe: Put an apostrophe before names in csv that a spreadsheet would take for formulas.
         force: Write over `out` where it is another file than a table of affekt's.
 
@@ -36,17 +39,30 @@ def gather(folder: str | Path, *, out: str | Path, csv_safe: bool = False, force
         >>> affekt.gather("parts", out="faces.parquet").collect()["input"].to_list()
         ['portrait.png', 'empty.png']
     """
-    from affekt.analysis.table import check_table, scan_table, write_table
+    from affekt.analysis.table import (
+        check_data_set,
+        check_table,
+        scan_data_set,
+        scan_table,
+        write_data_set,
+        write_table,
+    )
     from affekt.cluster.parts import Parts
 
     table, parts = Path(out), Parts(folder)
-    check_table(table, force=force)
+    if by is None:
+        check_table(table, force=force)
+    else:
+        check_data_set(table, by)
     metadata = _checked(parts)
     schema, names = parts.schema(metadata), list(metadata)
     described = {name: value for name, value in next(iter(metadata.values())).items() if name not in OF_A_PART}
-    notes = "; ".join(_notes(parts, metadata))
+    described["notes"] = "; ".join(_notes(parts, metadata))
+    if by is not None:
+        write_data_set(lambda: parts.frames(names, schema), table, by, schema, described)
+        return scan_data_set(table, schema, by)
     is_safe = csv_safe and table.suffix.lower() == ".csv"
-    write_table(lambda: parts.frames(names, schema), table, schema, {**described, "notes": notes}, is_safe)
+    write_table(lambda: parts.frames(names, schema), table, schema, described, is_safe)
     return scan_table(table, schema)
 
 
