@@ -1,0 +1,218 @@
+"""Jobs whose workers and drivers are killed: `python benchmarks/ray_kills.py` (Linux). Nothing may be lost or doubled.
+
+The same inputs, bad ones of every kind among them, are read by one process, as 16 shards, and by Ray while its workers
+are killed at random; the three tables must be equal. Then pictures are read from a web server on loopback, which counts
+how often each is asked for; the driver is killed, with its cluster, in the middle of the job, and started again. Kills
+come after so many seconds in which parts were written: where other programs fill the machine, workers start slowly, and
+one that is always killed while it starts would measure that only.
+"""
+
+import io
+import math
+import os
+import random
+import signal
+import subprocess
+import sys
+import tarfile
+import tempfile
+import threading
+import time
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import tyro
+from PIL import Image
+from predict_pictures import head, write_video
+from tqdm import tqdm
+
+from affekt import gather, predict
+from affekt.cores import core_count
+
+RUNTIME = "onnxruntime"
+COMMAND = [sys.executable, "-m", "affekt", "predict", "--ray", "--runtime", RUNTIME]
+MOST_S = 1800
+
+
+@dataclass(frozen=True)
+class Options:
+    """The jobs.
+
+    Args:
+        pictures: small pictures of one face each; a tenth of them are read from the web with the driver killed.
+        every_s: seconds from the first part after a kill to the next kill, at least and at most.
+        seed: of pictures and kills.
+    """
+
+    pictures: int = 3000
+    every_s: tuple[float, float] = (1.0, 4.0)
+    seed: int = 0
+
+
+def write_inputs(folder: Path, options: Options) -> list[str]:
+    """Write pictures, a video, archives, and bad inputs of every kind; return what is to be typed."""
+    generator, portrait = np.random.default_rng(options.seed), head()
+    (folder / "faces").mkdir(parents=True)
+    for number in range(options.pictures):
+        picture = Image.fromarray(generator.integers(60, 180, (9, 12, 3), np.uint8)).resize((128, 96))
+        side = int(generator.integers(60, 90))
+        picture.paste(portrait.resize((side, side)), (int(generator.integers(0, 128 - side)), 96 - side))
+        picture.save(folder / "faces" / f"{number:05d}.jpg", quality=90)
+    write_video(folder / "faces" / "video.mp4", 1)
+    bad = _bad_files((folder / "faces" / "00000.jpg").read_bytes(), (folder / "faces" / "video.mp4").read_bytes())
+    (folder / "faces" / "bad").mkdir()
+    for name, content in bad.items():
+        (folder / "faces" / "bad" / name).write_bytes(content)
+    (folder / "faces" / "bad" / "to-itself.jpg").symlink_to("to-itself.jpg")
+    (folder / "faces" / "bad" / "to-nowhere.jpg").symlink_to("nowhere.jpg")
+    os.mkfifo(folder / "faces" / "bad" / "pipe.jpg")
+    archives = [name for name in bad if name.endswith((".tar", ".zip", ".parquet"))]
+    return ["faces", *(f"faces/bad/{name}" for name in archives), "absent.jpg", "https://host/not-fetched.jpg"]
+
+
+def _bad_files(jpeg: bytes, video: bytes) -> dict[str, bytes]:
+    """Return files that cannot be read, or are read with a note, by name."""
+    several, floats, deep, tar, packed, table = (io.BytesIO() for _ in range(6))
+    frames = [Image.new("RGB", (40, 40), colour) for colour in ("red", "blue")]
+    frames[0].save(several, "GIF", save_all=True, append_images=frames[1:])
+    Image.fromarray(np.zeros((8, 8), np.float32)).save(floats, "TIFF")
+    Image.fromarray(np.zeros((8, 8), np.uint16)).save(deep, "PNG")
+    with tarfile.open(fileobj=tar, mode="w") as archive:
+        for name, content in {"good.jpg": jpeg, "bad.jpg": b"none", "last.jpg": jpeg}.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("good.jpg", jpeg)
+    pl.DataFrame({"image": [jpeg, None, b"none"]}).write_parquet(table)
+    # A PNG says how large it is in its first bytes.
+    huge = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (100_000).to_bytes(4, "big") * 2 + b"\x08\x02\0\0\0" + bytes(64)
+    return {
+        "empty.jpg": b"", "cut.jpg": jpeg[: len(jpeg) // 2], "text.jpg": b"no picture", "huge.png": huge,
+        "drawing.jpg": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "moving.gif": several.getvalue(),
+        "floats.tif": floats.getvalue(), "deep.png": deep.getvalue(), "cut.mp4": video[: len(video) // 2],
+        "good.tar": tar.getvalue(), "cut.tar": tar.getvalue()[:2500], "no.tar": b"none", "good.zip": packed.getvalue(),
+        "cut.zip": packed.getvalue()[:-30], "table.parquet": table.getvalue(), "no.parquet": b"none",
+    }  # fmt: skip
+
+
+def workers(folder: Path) -> list[int]:
+    """Return the processes of Ray's that look at pictures in a folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "cmdline").read_bytes().startswith(b"ray::affekt") and (process / "cwd").samefile(folder):
+                found.append(int(process.name))
+        except OSError:  # it ended meanwhile
+            continue
+    return found
+
+
+def with_kills(given: list[str], folder: Path, options: Options) -> int:
+    """Run a job on Ray whose workers are killed at random; return how many were."""
+    generator, killed, parts = random.Random(options.seed), 0, Path("ray")
+    with subprocess.Popen(
+        [*COMMAND, *given, "--out", "ray"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    ) as run:
+        there, due_s, last_s = 0, math.inf, time.monotonic() + MOST_S
+        while run.poll() is None and time.monotonic() < last_s:
+            written = len(list(parts.glob("*.parquet")))
+            if due_s == math.inf and written > there:
+                due_s = time.monotonic() + generator.uniform(*options.every_s)
+            if time.monotonic() > due_s and (alive := workers(folder)):
+                os.kill(generator.choice(alive), signal.SIGKILL)
+                killed, due_s, there = killed + 1, math.inf, written
+            time.sleep(0.05)
+        run.kill()
+        assert run.stderr is not None
+        said = run.stderr.read()
+    if run.returncode != 1:  # it counts what cannot be read
+        raise SystemExit(f"expected the job to end, got exit code {run.returncode}:\n{said}")
+    return killed
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[tuple[str, Counter[str]]]:
+    """Serve a folder over HTTP on loopback; yield its address, and how often each file was read."""
+    asked = Counter[str]()
+
+    class Handler(SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            asked[self.path] += 1
+            super().do_GET()
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", asked
+    server.shutdown()
+    server.server_close()
+
+
+def driver_killed(folder: Path, pictures: int) -> tuple[Counter[str], int]:
+    """Kill a driver and its cluster in the middle of a job, and start it again; return how often pictures were read.
+
+    And how many parts were there when it was killed.
+    """
+    with served(folder) as (address, asked):
+        names = [f"{address}/faces/{number:05d}.jpg\n" for number in range(pictures)]
+        Path("web.txt").write_text("".join(names), encoding="utf-8")
+        command = [*COMMAND, "web.txt", "--fetch", "--out", "web"]
+        with subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        ) as run:
+            last_s = time.monotonic() + MOST_S
+            while len(asked) < pictures // 2 and run.poll() is None and time.monotonic() < last_s:
+                time.sleep(0.02)
+            os.killpg(run.pid, signal.SIGKILL)
+        while workers(folder):
+            time.sleep(0.1)
+        there = len(list(Path("web").glob("*.parquet")))
+        subprocess.run(command, capture_output=True, check=True)
+        rows = gather("web", out="web.parquet").collect()
+    assert rows["input"].n_unique() == pictures
+    return asked, there
+
+
+def main() -> None:
+    """Run the jobs, compare the tables, and print what happened."""
+    options = tyro.cli(Options, description=__doc__)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        os.chdir(folder)
+        given = write_inputs(folder, options)
+        predict(given, out="one.parquet", runtime=RUNTIME)
+        whole = pl.read_parquet("one.parquet")
+        for number in tqdm(range(1, 17), desc="shards"):
+            predict(given, shard=f"{number}/16", out="shards", runtime=RUNTIME)
+        start_s = time.monotonic()
+        killed = with_kills(given, folder, options)
+        took_s = time.monotonic() - start_s
+        bad = whole.filter(pl.col("status").str.starts_with("unreadable"))
+        print(f"{whole['input'].n_unique():,} inputs, {bad.height} bad ones for {bad['status'].n_unique()} reasons")
+        for parts in ("shards", "ray"):
+            table = gather(parts, out=f"{parts}.parquet").collect()
+            is_same = table.equals(whole) and pl.read_parquet_metadata(f"{parts}.parquet") == pl.read_parquet_metadata(
+                "one.parquet"
+            )
+            print(f"{parts}: {len(list(Path(parts).glob('*.parquet')))} parts, {'equal' if is_same else 'NOT equal'}")
+        print(f"{killed} workers killed in {took_s:.0f} s")
+        asked, there = driver_killed(folder, options.pictures // 10)
+    again = sum(count > 1 for count in asked.values())
+    print(
+        f"driver killed with {there} parts written: {again} of {len(asked)} pictures read twice, {core_count()} workers"
+    )
+
+
+if __name__ == "__main__":
+    main()
