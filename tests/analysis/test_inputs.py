@@ -80,10 +80,10 @@ def test_copies_drawn_earlier_are_no_inputs_unless_they_are_named(folder):
     (folder / "faces/marked/b.jpg").touch()
     copies = folder / "faces/marked"
     originals = ("faces/[1].jpg", "faces/a.PNG", "faces/b.jpg", "faces/deep/c.webp")
-    assert names(["faces"], copies=copies) == originals
-    assert names(["**/b.jpg", "-"], ["faces/marked/b.jpg\n"], copies=copies) == ("faces/b.jpg",)
+    assert names(["faces"], copies=[copies]) == originals
+    assert names(["**/b.jpg", "-"], ["faces/marked/b.jpg\n"], copies=[copies]) == ("faces/b.jpg",)
     for named in ("faces/marked/b.jpg", "faces/marked", "faces/marked/*.jpg"):
-        assert names([named], copies=copies) == ("faces/marked/b.jpg",)
+        assert names([named], copies=[copies]) == ("faces/marked/b.jpg",)
 
 
 def test_what_camcorders_write_is_found_too(folder):
