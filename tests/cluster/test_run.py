@@ -132,7 +132,7 @@ def test_parts_of_two_jobs_are_never_mixed(inputs, small_model):
 
 
 def test_what_is_missing_or_doubled_or_of_another_job_is_not_gathered(inputs, small_model, monkeypatch):
-    with pytest.raises(DataError, match="expected parts in parts, got none; name the folder that was out"):
+    with pytest.raises(DataError, match="expected parts in parts, got none; name the folder that shards wrote into"):
         gather("parts", out="faces.csv")
     shards(inputs, 2, small_model, numbers=[1])
     with pytest.raises(DataError, match="expected all 11 inputs of the job in parts, got all but 5; run the shards"):

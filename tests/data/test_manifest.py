@@ -220,6 +220,9 @@ def test_what_is_no_manifest_is_an_error(tmp_path):
     pl.DataFrame({"a": [1]}).write_parquet(tmp_path / "other.parquet")
     with pytest.raises(DataError, match=r"expected the manifest columns split, source_id, .* got a"):
         read_manifest(tmp_path / "other.parquet")
+    pl.DataFrame({f"c{number}": [1] for number in range(30)}).write_parquet(tmp_path / "wide.parquet")
+    with pytest.raises(DataError, match=r"got c0, c1, c2, c3, c4, c5, c6, c7, \.\.\.; make a manifest"):
+        read_manifest(tmp_path / "wide.parquet")
     to_manifest(one()).clear().write_parquet(tmp_path / "empty.parquet")
     with pytest.raises(DataError, match="expected rows"):
         read_manifest(tmp_path / "empty.parquet")

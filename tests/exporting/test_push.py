@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+import shlex
 import shutil
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -188,6 +189,15 @@ def test_a_folder_can_be_the_mirror(small_model, tmp_path, monkeypatch, faces, c
     assert "got someone/by-light" in said
     assert push(small_model, "another/by-light").address == "hf://another/by-light"
     assert read_card(mirror / "another" / "by-light").export["sha256"]
+
+
+def test_a_name_without_a_user_is_answered_with_what_to_type(small_model, tmp_path, monkeypatch):
+    monkeypatch.setenv("AFFEKT_MIRROR", str(tmp_path))
+    with pytest.raises(ConfigError, match="expected user/name to push to, got 'mine'") as caught:
+        push(small_model, "mine")
+    typed = shlex.split(str(caught.value).rpartition("affekt push ")[2])
+    assert typed == [str(small_model), "someone/mine"]
+    assert push(*typed).address == "hf://someone/mine"
 
 
 @pytest.mark.parametrize("name", ["hf://by-light", "hf://a/b/c", "hf://../x", "hf://a/b@"])

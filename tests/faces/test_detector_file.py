@@ -105,6 +105,12 @@ def test_what_is_not_the_file_is_not_taken(home, capsys):
         with pytest.raises(SystemExit):
             main(["setup", "--from", str(home)])
         assert "affekt: expected the face detector" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["setup", "--from", str(home / "nowhere")])
+    assert (
+        "nowhere, got no such folder; on a machine with a network, type: affekt setup --to DIR"
+        in capsys.readouterr().err
+    )
     assert not (home / "detectors").exists()
 
 

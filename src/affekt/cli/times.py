@@ -8,14 +8,17 @@ TIMES = {"--every": "--every-s", "--smooth": "--smooth-s", "--stop-after": "--st
 
 def in_seconds(arguments: list[str]) -> list[str]:
     """Replace times with a unit by options in seconds: `--every 200ms` by `--every-s 0.2`, and so `--fps 5`."""
-    words, replaced, given = iter(arguments), list[str](), set[str]()
+    words, replaced, given = iter(arguments), list[str](), dict[str, str]()
     for word in words:
         typed, has_value, value = word.partition("=")
         option = typed.replace("_", "-")
         target = "--every-s" if option == "--fps" else TIMES.get(option, option)
-        if target in given:
-            raise ConfigError(f"expected the time of {target} once, got it twice; leave out {typed}")
-        given |= {target} & set(TIMES.values())
+        if (first := given.get(target)) == typed:
+            raise ConfigError(f"expected {typed} once, got it twice; leave out one of them")
+        if first is not None:
+            raise ConfigError(f"expected {first} or {typed}, got both; leave out {typed}")
+        if target in TIMES.values():
+            given[target] = typed
         if option in TIMES or option == "--fps":
             replaced += [target, _seconds(option, value if has_value else next(words, ""))]
         else:

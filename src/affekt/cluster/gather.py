@@ -72,7 +72,10 @@ def _checked(parts: "Parts") -> dict[str, dict[str, str]]:
 
     metadata = {name: parts.metadata(name) for name in parts.names()}
     if not metadata:
-        raise DataError(f"expected parts in {parts}, got none; name the folder that was out of affekt predict")
+        raise DataError(
+            f"expected parts in {parts}, got none; name the folder that shards wrote into, as in: affekt "
+            "predict corpus/ --shard 1/16 --out parts"
+        )
     first = next(iter(metadata.values()))
     for name, found in metadata.items():
         if found["job"] != first["job"]:

@@ -197,8 +197,9 @@ def read_manifest(data: str | Path | pl.DataFrame | pl.LazyFrame, *, with_wrong_
         ) from error
     absent = [name for name in ("split", "source_id", "emotion", "valence", "arousal") if name not in frame.columns]
     if absent:
+        columns = ", ".join([*frame.columns[:8], *(["..."] if frame.width > 8 else [])])
         raise DataError(
-            f"expected the manifest columns {', '.join(absent)} in {path}, got {', '.join(frame.columns)}; "
+            f"expected the manifest columns {', '.join(absent)} in {path}, got {columns}; "
             "make a manifest with: affekt data import csv --help"
         )
     if frame.is_empty():

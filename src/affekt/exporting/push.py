@@ -1,5 +1,6 @@
 """`affekt push RUN user/name`: a model goes to the Hugging Face Hub, with its card as the hub's metadata."""
 
+import shlex
 import shutil
 import tempfile
 from dataclasses import dataclass, replace
@@ -58,6 +59,11 @@ def push(run: str | Path, name: str, *, private: bool = False) -> Pushed:
         >>> affekt.push("affekt", "someone/my-faces").address
         'hf://someone/my-faces'
     """
+    if "/" not in name.removeprefix("hf://"):
+        raise ConfigError(
+            f"expected user/name to push to, got {name!r}; put your name on the hub before it, as in: affekt push "
+            f"{shlex.quote(str(run))} someone/{name}"
+        )
     repository, revision = hub_name(f"hf://{name.removeprefix('hf://')}")
     if revision is not None:
         raise ConfigError(f"expected user/name to push to, got {name!r}; leave out the revision, which the hub gives")

@@ -65,6 +65,12 @@ def kept_path() -> Path:
     return affekt_home() / "detectors" / YUNET_FILE
 
 
+def _lack(source: Path, error: OSError) -> str:
+    if not isinstance(error, FileNotFoundError):
+        return str(error.strerror)
+    return "no such file" if source.parent.is_dir() else "no such folder"
+
+
 def copy_detector(source: Path, target: Path) -> None:
     """Copy the file from one place to another, whole or not at all.
 
@@ -76,8 +82,8 @@ def copy_detector(source: Path, target: Path) -> None:
         content = source.read_bytes()
     except OSError as error:
         raise ModelError(
-            f"expected the face detector's file {YUNET_FILE} in {source.parent}, got {error.strerror}; on a machine "
-            "with a network, type: affekt setup --to DIR"
+            f"expected the face detector's file {YUNET_FILE} in {source.parent}, got {_lack(source, error)}; "
+            "on a machine with a network, type: affekt setup --to DIR"
         ) from error
     _check(content, source, "on a machine with a network, type: affekt setup --to DIR")
     with written_whole(target) as temporary:

@@ -112,7 +112,7 @@ def read_card(folder: Path) -> Card:
         raise ModelError(
             f"expected a model folder with {CARD_FILE}, got {folder} without one; "
             f"{f'did you mean {close[0]}? ' if close else ''}`affekt models` lists what there is, "
-            "`affekt export` makes one"
+            "`affekt train` and `affekt export` make one"
         ) from error
     except OSError as error:
         raise ModelError(f"expected to read {path}, got {error.strerror}; check who may read it") from error

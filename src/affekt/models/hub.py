@@ -45,7 +45,10 @@ def hub_name(model: str | Path) -> tuple[str, str | None]:
     """Return `user/name` and the revision, None for the newest, of a name as `hf://user/name@revision`."""
     found = _NAME.fullmatch(Path(model).as_posix())
     if found is None:
-        raise ConfigError(f"expected hf://user/name or hf://user/name@revision, got {str(model)!r}; name it so")
+        raise ConfigError(
+            f"expected hf://user/name or hf://user/name@revision, got {str(model)!r}; the hub's page of the model "
+            "names its user"
+        )
     return f"{found[1]}/{found[2]}", found[3]
 
 
