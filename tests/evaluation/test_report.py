@@ -218,7 +218,7 @@ def test_a_table_is_written_three_ways():
         "| a\\|b | 0.500 [0.250, 10.750] |",
         "| floor |  |",
     ]
-    assert to_plain(table) == ("Title\n\nmodel       Accuracy\na|b            0.500\n      [.250, 10.750]\nfloor\n")
+    assert to_plain(table) == ("Title\n\nmodel        Accuracy\na|b             0.500\n      [0.250, 10.750]\nfloor\n")
     assert '<tr class="floor">' in table_html(table)
 
 

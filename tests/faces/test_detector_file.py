@@ -213,10 +213,9 @@ def test_a_login_page_is_not_taken_for_a_damaged_file(home, host):
 def test_an_answer_that_trickles_ends_after_a_total_time(home, host, monkeypatch):
     monkeypatch.setattr(detector_file, "TOTAL_S", 0.2)
     host(200, *[b"x"] * 30, wait_s=0.1, length=99)
-    start_s = time.monotonic()
+    # Fewer than ten of the thirty bytes: the number tells that it ended early, however busy the machine is.
     with pytest.raises(ModelError, match=r"got only \d bytes in 0 s; type:"):
         yunet_path()
-    assert time.monotonic() - start_s < 2
 
 
 def test_an_answer_without_an_end_fills_no_memory(home, host, monkeypatch):

@@ -167,9 +167,10 @@ class EvaluateOptions:
         if seen.pictures + seen.people and not self.seen:
             data = self.data if isinstance(self.data, str | Path) else "faces.parquet"
             raise DataError(
-                f"expected rows of the split {self.split!r} that {name} did not learn from, got {' and '.join(told)}; "
-                "choose another split, leave out copies and people of other splits with: affekt data check "
-                f"{shlex.quote(str(data))} --drop-leaks clean.parquet, or score all the same with seen (--seen)"
+                f"expected rows of the split {self.split!r} that {name} did not learn from, got others "
+                f"({' and '.join(told)}); choose another split, leave out copies and people of other splits with: "
+                f"affekt data check {shlex.quote(str(data))} --drop-leaks clean.parquet, or score "
+                "all the same with seen (--seen)"
             )
         return f"SEEN BEFORE by {name}: {' and '.join(told)}: figures here are too good for new faces."
 

@@ -195,7 +195,7 @@ def to_plain(table: Table) -> str:
         lines.append([number(cell.value, table.signed) if isinstance(cell, Figure) else cell or "" for cell in row])
         intervals = [interval(cell, table.signed) if isinstance(cell, Figure) else "" for cell in row]
         if any(intervals):
-            lines.append([re.sub(r"(?<!\d)0\.", ".", text) for text in intervals])
+            lines.append(intervals)
     return f"{table.title}\n\n{text_table(lines, left=table.text_columns, gap=' ')}\n"
 
 
@@ -211,10 +211,10 @@ def group_notes(evaluation: Evaluation) -> list[str]:
     notes = [note for grouping in groupings for note in grouping.notes]
     if groupings:
         notes.append(
-            "Groups may differ in which expressions their pictures show, and then in accuracy for that reason alone: "
-            "the balanced accuracy weighs expressions alike. Of twenty differences with nothing behind them, one "
-            "or two leave 0 out. Where few rows make the bootstrap too sure of the two accuracies, their intervals are "
-            "the score interval's."
+            "Groups may differ in accuracy only because their pictures show other expressions; the balanced accuracy "
+            "gives each expression the same weight. Of twenty groups that do not differ, one or two have an "
+            "interval of the difference without 0. Where few rows make the bootstrap too sure of the two accuracies, "
+            "they have score intervals."
         )
     return notes
 
