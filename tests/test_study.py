@@ -1,13 +1,16 @@
 """The study's scripts: their names at the root lead to `study/`, from any folder."""
 
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from affekt.training.recipes import RECIPES
+from affekt.data.manifest import read_manifest, write_manifest
+from affekt.training.recipes import RECIPES, STUDY_MODELS
+from drawn_faces import drawn_manifest
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = sorted(path.name for path in (ROOT / "study").glob("*.py"))
@@ -51,3 +54,24 @@ def test_a_worker_process_that_imports_a_script_runs_nothing(name):
     code = f"import runpy; runpy.run_path({str(ROOT / name)!r}, run_name='__mp_main__')"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+
+
+def test_the_study_is_repeated_on_any_manifest_and_its_table_stands_beside_the_readers(tmp_path, monkeypatch, capsys):
+    faces, out = tmp_path / "faces.parquet", tmp_path / "runs"
+    write_manifest(drawn_manifest(identities=8, pictures_per_identity=8, size=48, seed=0), faces)
+    options = ["--weights", "none", "--input-size", "32", "--epochs", "1", "--resamples", "20"]
+    monkeypatch.setattr(sys, "argv", ["repeat.py", str(faces), "--out", str(out), *options])
+    script = ROOT / "results" / "study" / "repeat.py"
+    runpy.run_path(str(script), run_name="__main__")
+    lines = (out / "table.md").read_text().splitlines()
+    assert "| mobilenetv2 | accuracy | 0.3636 | " in "\n".join(lines)
+    assert len(lines) == 2 + sum(len(model.published) for model in STUDY_MODELS)
+    assert all(re.fullmatch(r"\| .* \| -?[0-9.]+ \| -?[0-9.]+ \[-?[0-9.]+, -?[0-9.]+\] \|", line) for line in lines[2:])
+    assert (out / "report" / "report.html").is_file()
+    capsys.readouterr()
+    script = runpy.run_path(str(script))
+    assert len(script["train_all"](read_manifest(faces), faces, out, {}, 0)) == 4
+    assert "training" not in capsys.readouterr().out, "what is trained is not trained again"
+    learnable = script["learnable"]
+    unrated = drawn_manifest(identities=4, pictures_per_identity=2, size=48, seed=0).with_columns(valence=None)
+    assert [model.recipe for model in learnable(unrated)] == ["efficientnetv2b0", "mobilenetv2", "xception"]
