@@ -27,7 +27,8 @@ def test_they_are_what_a_hysteresis_threshold_finds(low, high, least_s):
                 mean = np.average(p[inside], weights=shown_s[inside])
                 valence = np.average(rows["valence"].to_numpy()[inside], weights=shown_s[inside])
                 wanted.append((label, time_s[inside][0], time_s[place], end_s, mean, p[inside].max(), valence))
-    found = found.filter(pl.col("expression").is_in(["happiness", "fear"])).sort("expression", "start_s")
+    in_order = pl.col("expression").cast(pl.Enum(["happiness", "fear"]))
+    found = found.filter(pl.col("expression").is_in(["happiness", "fear"])).sort(in_order, "start_s")
     names = ("start_s", "apex_s", "end_s", "mean_probability", "peak_probability", "mean_valence")
     assert len(wanted) > 10
     assert found["expression"].to_list() == [each[0] for each in wanted]

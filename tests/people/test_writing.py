@@ -61,6 +61,13 @@ def test_csv_for_excel_where_the_comma_is_the_decimal_mark(smile, tmp_path):
 def test_parquet_holds_all_digits(table, tmp_path):
     summary = affekt.summarize(table, out=tmp_path, formats=("parquet",))
     assert pl.read_parquet(tmp_path / "people.parquet").equals(summary.people)
+
+
+def test_words_in_parquet_are_plain_text(table, tmp_path):
+    affekt.summarize(table, out=tmp_path, formats=("parquet",))
+    for path in tmp_path.glob("*.parquet"):
+        assert not {pl.Enum, pl.Categorical} & set(map(type, pl.read_parquet_schema(path).values())), path
+    assert pl.read_parquet_schema(tmp_path / "episodes.parquet")["expression"] == pl.String
     assert not (tmp_path / "people.csv").exists()
 
 

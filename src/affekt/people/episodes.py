@@ -31,7 +31,8 @@ def find_episodes(rows: pl.DataFrame, options: SummaryOptions) -> pl.DataFrame:
     """
     labels = labels_of_columns(rows.columns)
     found = pl.concat([_of(label, rows, options) for label in expressions_among(labels)])
-    return found.cast({"expression": pl.Enum(labels)}).sort("row", "expression").drop("row")
+    in_order = found.sort("row", pl.col("expression").cast(pl.Enum(labels))).drop("row")
+    return in_order.cast({"expression": pl.String})  # a dictionary in Parquet would be an ordered factor in R
 
 
 def _of(label: str, rows: pl.DataFrame, options: SummaryOptions) -> pl.DataFrame:

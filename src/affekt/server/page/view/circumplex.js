@@ -70,7 +70,7 @@ function drawAxes({ context, x, y, radius }) {
   for (const [text, atX, atY, align] of [
     ["pleasant", x + radius + 8, y, "left"],
     ["unpleasant", x - radius - 8, y, "right"],
-    ["activated", x, y - radius - 11, "center"],
+    ["aroused", x, y - radius - 11, "center"],
     ["calm", x, y + radius + 11, "center"],
   ]) {
     context.textAlign = align;
