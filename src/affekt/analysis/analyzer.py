@@ -67,7 +67,8 @@ class Analyzer:
         self.options = options or AnalyzerOptions()
         self.folder = predicting_folder(model).absolute()
         # Each core works on a picture or a batch of its own, which waits for no other.
-        self.session = Session(self.folder, threads=1, runtime=self.options.runtime)
+        wanted = {"runtime": self.options.runtime, "features": self.options.features}
+        self.session = Session(self.folder, threads=1, **wanted)
         self.notes: list[str] = []
         """What the readers of the rows should know of how faces were found; one sentence each."""
         self._detectors: dict[str, Detector] = {}
@@ -115,8 +116,12 @@ class Analyzer:
         given = each_picture(pictures, fetch=self.options.fetch)
         rows = [row for answer in self.answers(given, faces=faces) for row in answer.rows]
         smoothed = bool(self.options.smooth_s) and any(map(_is_of_video, rows))
-        labels = self.session.card.labels
-        return pl.DataFrame(rows, schema=table_schema(labels, smoothed=smoothed, details=self.options.details))
+        return pl.DataFrame(rows, schema=self.schema(smoothed=smoothed))
+
+    def schema(self, *, smoothed: bool) -> pl.Schema:
+        """Return the columns of a table of results, of one in which scores were smoothed, too."""
+        labels, options = self.session.card.labels, self.options
+        return table_schema(labels, smoothed=smoothed, details=options.details, features=options.features)
 
     __call__ = analyze
 

@@ -11,6 +11,7 @@ from affekt.errors import ConfigError
 FaceFinder = Literal["auto", "yunet", "cascade", "whole"]
 RuntimeChoice = Literal["auto", "onnxruntime", "openvino", "cuda"]
 HidingMethod = Literal["box", "pixelate", "blur"]
+SWITCHES = ("largest", "details", "features", "fetch")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,7 @@ class AnalyzerOptions:
         min_face: Leave out faces whose box has fewer pixels on its longer side.
         min_face_score: Leave out faces of which the detector is less sure, 0-1.
         details: Add columns: the share of each box outside the picture, and the five landmarks in pixels.
+        features: Add a column: what the network's dense layers read of each face; a list, so not in csv.
         every_s: Seconds between the frames of a video that are looked at; 0 takes all.
         stop_after_s: Seconds of each video or camera that are looked at; inf takes all, a camera until it is stopped.
         detect_every: Look for faces on one frame of a video in so many, and follow them between: faster, less exact.
@@ -49,6 +51,7 @@ class AnalyzerOptions:
     min_face: float = 0.0
     min_face_score: float = 0.0
     details: bool = False
+    features: bool = False
     every_s: float = 0.0
     stop_after_s: float = float("inf")
     detect_every: int = 1
@@ -59,10 +62,10 @@ class AnalyzerOptions:
 
     def __post_init__(self) -> None:
         """Refuse values that are out of their range."""
-        for name in ("largest", "details", "fetch"):
+        for name in SWITCHES:
             if not isinstance(getattr(self, name), bool):
                 raise ConfigError(f"expected {name} as True or False, got {getattr(self, name)!r}; type: {name}=True")
-        numbers = [each for each in fields(self) if each.name not in ("runtime", "largest", "details", "fetch")]
+        numbers = [each for each in fields(self) if each.name not in ("runtime", *SWITCHES)]
         for name, usual in ((each.name, each.default) for each in numbers):
             value, is_whole = getattr(self, name), isinstance(usual, int)
             if isinstance(value, bool) or not isinstance(value, Integral if is_whole else Real):
@@ -95,6 +98,7 @@ class Options(TypedDict, total=False):
     min_face: float
     min_face_score: float
     details: bool
+    features: bool
     every_s: float
     stop_after_s: float
     detect_every: int
@@ -148,7 +152,7 @@ class OutputOptions:
         return [Path(folder) for folder in (self.draw, self.hide_faces, self.crops) if folder is not None]
 
     def check(self, options: AnalyzerOptions) -> None:
-        """Refuse options of the analyzer with which a face might stay visible.
+        """Refuse options of the analyzer with which a face that is to be hidden might stay visible.
 
         Raises:
             ConfigError: it is so.

@@ -22,7 +22,7 @@ from affekt.analysis.options import AnalyzerOptions, FaceFinder, OutputOptions
 from affekt.analysis.remote import without_secrets
 from affekt.analysis.rows import Answer, table_schema
 from affekt.analysis.summary import Summary
-from affekt.analysis.table import check_table, frame_of, pieces_of, scan_table, write_table
+from affekt.analysis.table import check_table, frame_of, pieces_of, refuse_lists, scan_table, write_table
 from affekt.errors import ConfigError, DataError, PictureError
 from affekt.files import remove_leftovers, stamp
 from affekt.ledger import Ledger
@@ -89,6 +89,7 @@ class PredictionRun:
     def write(self, out: Path, *, csv_safe: bool = False, force: bool = False) -> pl.LazyFrame:
         """Write the table and, after it, what is drawn of whole videos; the ledger goes when all is there."""
         check_table(out, force=force)
+        refuse_lists(out, self.schema)
         self.copies.check(has_table=True)
         described, names = describe(self.analyzer, self.faces), self.names
         digest = hashlib.sha256("\0".join(names).encode("utf-8", "surrogateescape")).hexdigest()
@@ -175,8 +176,7 @@ class PredictionRun:
 
 def schema_of(videos: Collection[str], analyzer: Analyzer) -> pl.Schema:
     """Return the columns of a table of an analyzer, with or without videos among its inputs."""
-    smoothed, details = bool(analyzer.options.smooth_s and videos), analyzer.options.details
-    return table_schema(analyzer.session.card.labels, smoothed=smoothed, details=details)
+    return analyzer.schema(smoothed=bool(analyzer.options.smooth_s and videos))
 
 
 def describe(analyzer: Analyzer, faces: FaceFinder) -> dict[str, str]:

@@ -45,6 +45,7 @@ _BEHIND: dict[str, tuple[pl.DataType, str]] = {
     "arousal": (pl.Float64(), "how aroused the face looks, from -1, calm, to 1, excited"),
     "status": (pl.String(), "`ok`, `no_face`, or `unreadable: ` and why"),
 }
+FEATURES = "features"
 Row = dict[str, Any]
 
 
@@ -53,18 +54,21 @@ def scores_of(labels: tuple[str, ...] = LABELS) -> tuple[str, ...]:
     return (*probability_columns(labels), "valence", "arousal")
 
 
-def table_schema(labels: tuple[str, ...] = LABELS, *, smoothed: bool = False, details: bool = False) -> pl.Schema:
+def table_schema(
+    labels: tuple[str, ...] = LABELS, *, smoothed: bool = False, details: bool = False, features: bool = False
+) -> pl.Schema:
     """Return the columns of a table of results of a model with these labels, and their types.
 
-    Where scores are smoothed along tracks, `raw_...` is what the model said of each frame alone; details are there
-    where they were asked for. The columns come in an order for the eye: polars, pandas and Excel show the first and the
-    last columns.
+    Where scores are smoothed along tracks, `raw_...` is what the model said of each frame alone; details and features
+    are there where they were asked for. The columns come in an order for the eye: polars, pandas and Excel show the
+    first and the last columns.
     """
     scores = [*probability_columns(labels), *(f"raw_{name}" for name in scores_of(labels) if smoothed)]
     return pl.Schema(
         {
             **{name: dtype for name, (dtype, _) in (_BEFORE | (_DETAILS if details else {})).items()},
             **dict.fromkeys(scores, pl.Float64()),
+            **({FEATURES: pl.List(pl.Float32())} if features else {}),
             **{name: dtype for name, (dtype, _) in _BEHIND.items()},
         }
     )
@@ -79,12 +83,13 @@ def column_descriptions(labels: tuple[str, ...] = LABELS) -> dict[str, str]:
         f"raw_{name}": f"`{name}` as the model said it of the frame alone, before smoothing"
         for name in scores_of(labels)
     }
+    said[FEATURES] = "what the network's dense layers read of the face: a list of numbers, whose meaning is the model's"
     said |= {name: words for part in (_BEFORE, _DETAILS, _BEHIND) for name, (_, words) in part.items()}
-    return {name: said[name] for name in table_schema(labels, smoothed=True, details=True)}
+    return {name: said[name] for name in table_schema(labels, smoothed=True, details=True, features=True)}
 
 
 SCHEMA, SMOOTHED_SCHEMA, SCORES = table_schema(), table_schema(smoothed=True), scores_of()
-FULL_SCHEMA = table_schema(smoothed=True, details=True)
+FULL_SCHEMA = table_schema(smoothed=True, details=True, features=True)
 """Those of the eight expressions."""
 
 
@@ -132,6 +137,12 @@ def finished(row: Row, min_confidence: float) -> Row:
 def _in_six_digits(value: object) -> object:
     """Return a value as it is written: six digits of a number, which are more than any of them means."""
     return float(f"{value:.6g}") if isinstance(value, float) else value
+
+
+def _list_in_six_digits(values: np.ndarray) -> list[float]:
+    values = values.astype(float)
+    digits = 5 - np.floor(np.log10(np.abs(values), where=values != 0, out=np.zeros_like(values)))
+    return (np.rint(values * 10**digits) / 10**digits).tolist()
 
 
 def origin_words(valence_arousal_origin: str | None) -> str:
@@ -187,4 +198,6 @@ def _scores(affect: Affect, face: int) -> Row:
         scores |= dict(zip(probability_columns(affect.labels), map(float, affect.probabilities[face]), strict=True))
     if affect.valence_arousal is not None:
         scores["valence"], scores["arousal"] = map(float, affect.valence_arousal[face])
+    if affect.features is not None:
+        scores[FEATURES] = _list_in_six_digits(affect.features[face])
     return scores

@@ -12,7 +12,7 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from affekt.analysis.remote import is_address
-from affekt.analysis.rows import Row, without_formulas
+from affekt.analysis.rows import FEATURES, Row, without_formulas
 from affekt.errors import ConfigError, DataError
 from affekt.files import written_whole
 
@@ -45,6 +45,19 @@ def check_table(out: Path, *, force: bool = False) -> None:
         raise ConfigError(
             f"expected a table of affekt's own to write over, got another file, {out}; name another, such as "
             f"{out.with_name(f'{out.stem}-faces{out.suffix}')}, or type: --force, force=True in Python"
+        )
+
+
+def refuse_lists(out: str | Path, schema: pl.Schema) -> None:
+    """Refuse csv, which has no lists, for a table with features.
+
+    Raises:
+        ConfigError: it is so.
+    """
+    if FEATURES in schema and Path(out).suffix.lower() not in (".parquet", ".jsonl"):
+        raise ConfigError(
+            f"expected a table that holds lists for features, got {out}; type: --out faces.parquet, or "
+            "out='faces.parquet' in Python, or leave out --features"
         )
 
 

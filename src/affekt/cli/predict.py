@@ -75,6 +75,7 @@ def _predict(
     from affekt.analysis.prediction_run import PredictionRun
     from affekt.analysis.rows import without_formulas
     from affekt.analysis.summary import told
+    from affekt.analysis.table import refuse_lists
     from affekt.cluster.run import ClusterRun
 
     if shard is not None or engine is not None:
@@ -89,6 +90,7 @@ def _predict(
             tqdm.write(line, file=sys.stdout)
         print(THE_REST, file=sys.stderr)
     else:
+        refuse_lists("csv", run.schema)
         run.copies.check(has_table=False)  # before a header makes the output look like an empty table
         print(",".join(run.schema), flush=True)
         for answer in run.answers():

@@ -42,6 +42,7 @@ def gather(
     from affekt.analysis.table import (
         check_data_set,
         check_table,
+        refuse_lists,
         scan_data_set,
         scan_table,
         write_data_set,
@@ -56,6 +57,8 @@ def gather(
         check_data_set(table, by)
     metadata = _checked(parts)
     schema, names = parts.schema(metadata), list(metadata)
+    if by is None:
+        refuse_lists(table, schema)
     described = {name: value for name, value in next(iter(metadata.values())).items() if name not in OF_A_PART}
     described["notes"] = "; ".join(_notes(parts, metadata))
     if by is not None:

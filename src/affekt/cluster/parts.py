@@ -10,7 +10,7 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from affekt.analysis.remote import filesystem, is_address, why, without_secrets
-from affekt.analysis.rows import table_schema
+from affekt.analysis.rows import FEATURES, table_schema
 from affekt.errors import DataError
 from affekt.files import written_whole
 from affekt.labels import LABELS, labels_of_columns
@@ -105,8 +105,8 @@ class Parts:
     def schema(self, names: Iterable[str]) -> pl.Schema:
         """Return the columns of all rows: those of a table with videos, if one of the parts has them."""
         columns = {column for name in names for column in pl.read_parquet_schema(self._content(name))}
-        smoothed, details = "raw_valence" in columns, "outside" in columns
-        return table_schema(labels_of_columns(columns) or LABELS, smoothed=smoothed, details=details)
+        labels, has = labels_of_columns(columns) or LABELS, columns.__contains__
+        return table_schema(labels, smoothed=has("raw_valence"), details=has("outside"), features=has(FEATURES))
 
     def _content(self, name: str) -> io.BytesIO:
         place = f"{self._place}/{name}"

@@ -14,6 +14,7 @@ from affekt.faces.preprocessing import normalise
 from affekt.labels import LABELS
 from affekt.models.card import ONNX_FILE, SHIPPED, Card, read_card
 from affekt.models.fastest import FATAL, WARNING, fastest_runtime
+from affekt.models.features import with_features
 from affekt.models.runtimes import RuntimeChoice, RuntimeName, open_engine
 
 if sys.platform != "win32":
@@ -35,13 +36,15 @@ class Affect:
     """(faces, 2) float32, each in [-1, 1]."""
     labels: tuple[str, ...] = LABELS
     """The card's."""
+    features: np.ndarray | None = None
+    """(faces, features) float32, what the dense layers read, where it was asked for."""
 
     def __getitem__(self, faces: slice) -> "Affect":
         """Return what is said of some of the faces."""
-        probabilities, points = (
-            None if part is None else part[faces] for part in (self.probabilities, self.valence_arousal)
+        probabilities, points, features = (
+            None if part is None else part[faces] for part in (self.probabilities, self.valence_arousal, self.features)
         )
-        return Affect(probabilities, points, self.labels)
+        return Affect(probabilities, points, self.labels, features)
 
 
 _trying = threading.Lock()
@@ -84,8 +87,13 @@ def _try_within_memory(network: Path, face: np.ndarray) -> None:
 class Session:
     """A model folder opened for prediction, safe to share between threads."""
 
-    def __init__(self, folder: Path, *, runtime: RuntimeChoice = "auto", threads: int | None = None) -> None:
-        """Open `model.onnx` beside its card; `threads` are the cores per batch, None takes all of this process."""
+    def __init__(
+        self, folder: Path, *, runtime: RuntimeChoice = "auto", threads: int | None = None, features: bool = False
+    ) -> None:
+        """Open `model.onnx` beside its card; `threads` are the cores per batch, None takes all of this process.
+
+        With `features` the network tells the feature vectors, too.
+        """
         self.card: Card = read_card(folder)
         path = folder / ONNX_FILE
         if not path.is_file():
@@ -98,8 +106,11 @@ class Session:
             _refuse_greedy(path, example[:1])
         if runtime == "auto":
             runtime = fastest_runtime(path, example, threads=threads)
-        self._engine = open_engine(path, runtime, threads=threads)
+        network, self._features = with_features(path.read_bytes(), path) if features else (path, "")
+        self._engine = open_engine(network, runtime, threads=threads)
         shapes = {name: answer.shape for name, answer in self._engine(example[:1]).items()}
+        if features:
+            self._widths[self._features] = shapes[self._features][1]
         self.runtime: RuntimeName = self._engine.runtime
         if shapes != (expected := {name: (1, width) for name, width in self._widths.items()}):
             raise ModelError(
@@ -114,4 +125,5 @@ class Session:
             batches = np.split(crops, range(batch_size, len(crops), batch_size))
             answers = [self._engine(normalise(batch, self.card.preprocessing)) for batch in batches]
             found = {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
-        return Affect(found.get("probabilities"), found.get("valence_arousal"), self.card.labels)
+        features = found.get(self._features)
+        return Affect(found.get("probabilities"), found.get("valence_arousal"), self.card.labels, features)

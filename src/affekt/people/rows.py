@@ -42,7 +42,7 @@ def read_table(table: str | Path | pl.DataFrame | pl.LazyFrame) -> tuple[pl.Lazy
         names = frame.collect_schema().names()
         if scan is pl.scan_parquet:
             return frame, pl.read_parquet_metadata(path)
-        known = table_schema(labels_of_columns(names), smoothed=True, details=True)
+        known = table_schema(labels_of_columns(names), smoothed=True, details=True, features=True)
         frame = scan(path, schema_overrides={name: known[name] for name in names if name in known})
         return frame, json.loads(beside.read_text(encoding="utf-8")) if beside.is_file() else {}
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
