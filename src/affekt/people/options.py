@@ -1,6 +1,7 @@
 """The options of a summary, the same for `affekt.summarize` and the command `affekt summarize`."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, TypedDict
 
 from affekt.errors import ConfigError
@@ -24,6 +25,8 @@ class SummaryOptions:
         align_to: A marker whose start is the time 0 of the bins; without one it is the first frame.
         baseline: A marker in which people rest, or `centre` for the median of their frames; without one nothing is
             subtracted.
+        identify: An ONNX file of a face recognition network, such as SFace, by which tracks of one person are joined.
+        same_person: How alike two tracks are at least to be one person then, as a cosine, -1 to 1.
         block_s: Length of the blocks of frames that the intervals of means are drawn from, in seconds.
         formats: What is written: csv, parquet, xlsx with all tables, vtt with subtitles and elan with a tab-separated
             annotation file of each video's episodes.
@@ -45,6 +48,8 @@ class SummaryOptions:
     bin_s: float = 1.0
     align_to: str | None = None
     baseline: str | None = None
+    identify: str | Path | None = None
+    same_person: float = 0.363
     block_s: float = 5.0
     formats: tuple[Format, ...] = ("csv",)
     decimal: Decimal = "."
@@ -59,6 +64,7 @@ class SummaryOptions:
             ("least_episode_s", 0 <= self.least_episode_s < infinite, "least_episode_s of 0 or more", "0 keeps all"),
             ("longest_gap_s", 0 < self.longest_gap_s < infinite, "longest_gap_s above 0 seconds", "1 is usual"),
             ("bin_s", 0 < self.bin_s < infinite, "bin_s above 0 seconds", "1 is usual"),
+            ("same_person", -1 <= self.same_person <= 1, "same_person from -1 to 1", "0.363 is usual for SFace"),
             ("block_s", 0 < self.block_s < infinite, "block_s above 0 seconds", "5 is usual"),
             ("decimal", self.decimal in (".", ","), "a point or a comma as decimal", "leave it out for a point"),
         ):
@@ -80,6 +86,8 @@ class Options(TypedDict, total=False):
     bin_s: float
     align_to: str | None
     baseline: str | None
+    identify: str | Path | None
+    same_person: float
     block_s: float
     formats: tuple[Format, ...]
     decimal: Decimal

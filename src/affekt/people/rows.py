@@ -23,6 +23,8 @@ from affekt.labels import LABELS, labels_of_columns
 NEEDED = ("input", "time_s", "track", "status")
 READERS = {".csv": pl.scan_csv, ".jsonl": pl.scan_ndjson, ".parquet": pl.scan_parquet}
 WHAT, INSTEAD = "a table of `affekt predict`", "type: affekt predict VIDEO --out faces.parquet"
+Joining = str | Path | pl.DataFrame | None
+"""Tracks that are one person: pairs, a csv's path, or its columns input, track and person."""
 PERSON = ("input", "person")
 """What tells one person of one video from another."""
 
@@ -50,7 +52,7 @@ def read_table(table: str | Path | pl.DataFrame | pl.LazyFrame) -> tuple[pl.Lazy
         raise DataError(f"expected {WHAT} in {path}, got {reason}; {INSTEAD}") from error
 
 
-def people_rows(frame: pl.LazyFrame, join: str | Path | None, longest_gap_s: float) -> pl.DataFrame:
+def people_rows(frame: pl.LazyFrame, join: Joining, longest_gap_s: float) -> pl.DataFrame:
     """Return the rows with a face in a video, in the order of input, person and time, with the columns added.
 
     Raises:
@@ -107,12 +109,14 @@ def timed(rows: pl.DataFrame, longest_gap_s: float) -> pl.DataFrame:
     return rows
 
 
-def _joined(rows: pl.DataFrame, join: str | Path | None) -> pl.DataFrame:
+def _joined(rows: pl.DataFrame, join: Joining) -> pl.DataFrame:
     """Add `person`, and `is_named` where a csv gave a name."""
     rows = rows.with_columns(pl.col("track").cast(pl.String).alias("person"), pl.lit(False).alias("is_named"))
     if join is None:
         return rows
-    if Path(join).suffix.lower() == ".csv":
+    if isinstance(join, pl.DataFrame):
+        named = join.select("input", "track", pl.col("person").alias("name"))
+    elif Path(join).suffix.lower() == ".csv":
         named = _named(Path(join), rows)
     else:
         named = pl.DataFrame(

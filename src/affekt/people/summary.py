@@ -6,6 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
+from affekt.errors import ConfigError
+from affekt.files import written_whole
 from affekt.labels import labels_of_columns
 from affekt.people.averages import bins_table, people_table, with_shares
 from affekt.people.baseline import with_baseline
@@ -49,7 +51,8 @@ def make_summary(
 ) -> Summary:
     """Do what `affekt.summarize` says."""
     frame, metadata = read_table(table)
-    rows = people_rows(frame, join, options.longest_gap_s)
+    found_people = None if options.identify is None else _identified(frame, join, options)
+    rows = people_rows(frame, join if found_people is None else found_people, options.longest_gap_s)
     labels = labels_of_columns(rows.columns)
     intervals, groups = read_markers(markers, rows)
     told, resting = list[str](), None
@@ -66,8 +69,26 @@ def make_summary(
     tables["codebook"] = codebook(tables, labels)
     text = methods_text(metadata, labels, options, is_filtered="reliable" in rows.columns)
     written = () if out is None else tuple(write_tables(tables, text, Path(out), options))
+    if found_people is not None and out is not None:
+        written = (*written, _write_identified(found_people, Path(out)))
     if others := frame.select(pl.col("input").n_unique()).collect().item() - rows["input"].n_unique():
         told.append(f"{others} of the inputs are pictures, or videos without a face, and are left out")
     for line in (*told, *more):
         logger.info("%s", line)
     return Summary(people, found, bins, resting, tables["codebook"], text, written)
+
+
+def _identified(frame: pl.LazyFrame, join: str | Path | None, options: SummaryOptions) -> pl.DataFrame:
+    from affekt.people.identify import identified
+
+    if join is not None:
+        raise ConfigError("expected tracks joined by join or by identify, got both; leave one of them out")
+    return identified(frame, Path(options.identify or ""), options.same_person)
+
+
+def _write_identified(people: pl.DataFrame, folder: Path) -> Path:
+    """Write who is who as csv, to be looked through, mended and given as `join`."""
+    path = folder / "identified.csv"
+    with written_whole(path) as temporary:
+        people.write_csv(temporary, float_precision=3)
+    return path
