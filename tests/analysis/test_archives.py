@@ -94,7 +94,7 @@ def test_the_rows_of_a_table_are_inputs(small_model, columns, names):
     rows = looked_at("faces.parquet", model=small_model)
     assert [name.partition("?")[0] for name in rows["input"]] == [name.partition("?")[0] for name in names]
     if "url" in columns:
-        assert rows["status"][0].startswith("unreadable: an address, which is read with --fetch alone")
+        assert rows["status"][0].startswith("unreadable: an address, which is read only with --fetch")
         assert rows["status"][1] == "unreadable: no picture in this row"
         assert "secret" not in str(rows.to_dicts())
     else:

@@ -86,7 +86,7 @@ def test_open_files_are_read_where_they_stand(tmp_path):
 def test_addresses_are_said_not_to_be_fetched():
     for address in ("https://example.org/face.jpg", "s3://bucket/a.mp4"):
         (frame,) = frames_of([address], AnalyzerOptions(), Event())
-        assert frame.problem == "an address, which is read with --fetch alone, fetch=True in Python"
+        assert frame.problem == "an address, which is read only with --fetch (fetch=True in Python)"
 
 
 def test_of_pictures_that_wait_the_bytes_are_known_and_of_paths_nothing(write_video):

@@ -96,7 +96,7 @@ def test_duckdb_reads_the_parts_of_tars_where_they_lie_in_a_bucket(bucket, s3, s
 def test_without_fetch_nothing_is_touched(small_model):
     rows = predict("s3://bucket/a.png", model=small_model, faces="whole")
     assert rows["status"].to_list() == [
-        "unreadable: an address, which is read with --fetch alone, fetch=True in Python"
+        "unreadable: an address, which is read only with --fetch (fetch=True in Python)"
     ]
 
 

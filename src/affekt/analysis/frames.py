@@ -41,7 +41,7 @@ SECOND_LOOK_EVERY_S = 1.0
 LANDMARKS_SHAPE = (len(LANDMARKS), 2)
 WRITER = "affekt"
 """What a crop's file names as the software that wrote it."""
-NOT_FETCHED = "an address, which is read with --fetch alone, fetch=True in Python"
+NOT_FETCHED = "an address, which is read only with --fetch (fetch=True in Python)"
 PATH = (str, os.PathLike)
 ENCODED = (bytes, bytearray, memoryview)
 PICTURE = (*PATH, *ENCODED, Image.Image, np.ndarray)
