@@ -121,6 +121,16 @@ def test_the_python_of_export_evaluation_and_other_tools_runs(tmp_path, monkeypa
     assert found.frame["model"].unique().sort().to_list() == ["a", "floor", "theirs"]
 
 
+def test_the_python_of_training_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    manifest = drawn_manifest(identities=6, pictures_per_identity=4, size=48, seed=0)
+    write_manifest(manifest, tmp_path / "faces.parquet")
+    card = run_python("training.md")["card"]
+    assert card.architecture == affekt.find_recipe("mobilenetv2-scratch").recipe.network.architecture
+    assert card.training["epochs"] == 3
+    assert (tmp_path / "runs" / "mine" / "model.safetensors").is_file()
+
+
 def test_folders_become_a_model_of_ones_own_words(work):
     words = {"bored": "sadness", "smile": "happiness", "wow": "surprise"}
     for split, people in (("train", range(12)), ("test", range(20, 24)), ("holiday", (30,))):
