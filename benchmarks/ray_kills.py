@@ -47,12 +47,14 @@ class Options:
     """The jobs.
 
     Args:
-        pictures: small pictures of one face each; a tenth of them are read from the web with the driver killed.
+        pictures: small pictures of one face each.
+        web: so many of them are read from the web with the driver killed.
         every_s: seconds from the first part after a kill to the next kill, at least and at most.
         seed: of pictures and kills.
     """
 
     pictures: int = 3000
+    web: int = 300
     every_s: tuple[float, float] = (1.0, 4.0)
     seed: int = 0
 
@@ -207,7 +209,7 @@ def main() -> None:
             )
             print(f"{parts}: {len(list(Path(parts).glob('*.parquet')))} parts, {'equal' if is_same else 'NOT equal'}")
         print(f"{killed} workers killed in {took_s:.0f} s")
-        asked, there = driver_killed(folder, options.pictures // 10)
+        asked, there = driver_killed(folder, options.web)
     again = sum(count > 1 for count in asked.values())
     print(
         f"driver killed with {there} parts written: {again} of {len(asked)} pictures read twice, {core_count()} workers"

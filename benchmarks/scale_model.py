@@ -1,18 +1,18 @@
 """What large jobs cost, and what stops them first: `python benchmarks/scale_model.py`.
 
-The parts of the model are options: what one core does in a second (docs/predict.md has how it was measured), how many
-bytes a picture has, and what stores and networks give. A job with machines that are lost at random is simulated, to say
-how much more than the sum of its pieces it takes.
+The model is a sum of parts, which are the options. Processor times are those that benchmarks/predict_speed.py measured
+(results-predict.md). Prices, networks and stores are assumed: put yours in their place. Nothing is shuffled: a piece is
+read once, and its rows are written once.
 """
 
-import heapq
 import math
-import random
 from dataclasses import dataclass
 
 import tyro
 
-HOUR_S = 3600
+HOUR_S, DAY_H = 3600, 24
+POWERS = (6, 9, 11)
+"""Of ten: the numbers of pictures."""
 
 
 @dataclass(frozen=True)
@@ -20,90 +20,106 @@ class Parts:
     """The parts of the model.
 
     Args:
-        pictures_per_core_s: of 640x360 pixels with 3.5 faces each: half of what two cores read.
-        bytes_per_picture: of such a JPEG file.
-        video_s_per_core_s: seconds of 720p video that a core reads in a second, at five frames a second.
-        bytes_per_video_s: of such a video, at 4 megabits a second.
+        decode_ms: processor time of a picture of 640x360 with 3.5 faces, measured, as the next five.
+        detect_ms: to find its faces.
+        crop_ms: to cut them out.
+        classify_ms: to read them.
+        write_ms: to write their rows.
+        rest_ms: of all else.
+        video_cpu_s: processor time of a second of 720p video at five frames a second, measured.
+        kb_per_picture: of a JPEG file.
+        kb_per_video_s: of a second of video, at 4 megabits a second.
+        bytes_per_row: of Parquet, measured: what 234 more rows added to a table.
         dollars_per_core_hour: of a machine that may be taken away.
         cores_per_machine: that share a network.
-        network_bytes_per_s: of one machine.
+        machine_mb_per_s: of its network.
+        store_mb_per_s: that a store gives to all machines.
         requests_per_s: that a store answers below one prefix.
         keys_per_s: that a store lists.
-        pictures_per_tar: where pictures come in tar files.
-        seed: of the simulation.
+        pictures_per_tar: where pictures lie in tar files.
     """
 
-    pictures_per_core_s: float = 81.5
-    bytes_per_picture: float = 50e3
-    video_s_per_core_s: float = 9.0
-    bytes_per_video_s: float = 0.5e6
+    decode_ms: float = 1.33
+    detect_ms: float = 3.88
+    crop_ms: float = 0.51
+    classify_ms: float = 4.96
+    write_ms: float = 0.12
+    rest_ms: float = 0.22
+    video_cpu_s: float = 0.117
+    kb_per_picture: float = 50
+    kb_per_video_s: float = 500
+    bytes_per_row: float = 170
     dollars_per_core_hour: float = 0.02
     cores_per_machine: int = 64
-    network_bytes_per_s: float = 1.25e9
+    machine_mb_per_s: float = 1250
+    store_mb_per_s: float = 50_000
     requests_per_s: float = 5500
     keys_per_s: float = 5000
     pictures_per_tar: int = 10_000
-    seed: int = 0
+
+    @property
+    def picture_s(self) -> float:
+        """Processor time of a picture."""
+        steps = (self.decode_ms, self.detect_ms, self.crop_ms, self.classify_ms, self.write_ms, self.rest_ms)
+        return sum(steps) / 1000
+
+
+def jobs(parts: Parts) -> list[tuple[str, float, float, float]]:
+    """Return the name of each job, its processor seconds, and the bytes that it reads and writes."""
+    faces, frames_a_second = 3.5, 5
+    found = []
+    for power in POWERS:
+        pictures = 10**power
+        size, rows = pictures * parts.kb_per_picture * 1e3, pictures * faces * parts.bytes_per_row
+        found.append((f"10^{power} pictures", pictures * parts.picture_s, size, rows))
+    video_s = 1e6 * HOUR_S
+    rows = video_s * frames_a_second * 3 * parts.bytes_per_row
+    found.append(("10^6 hours of video", video_s * parts.video_cpu_s, video_s * parts.kb_per_video_s * 1e3, rows))
+    return found
+
+
+def costs(parts: Parts) -> str:
+    """Return what each job costs, as Markdown."""
+    lines = [
+        "| job | core hours | dollars | read | written | cores, to end in a day | machines |",
+        "|---|" + "--:|" * 6,
+    ]
+    for name, core_s, size, rows in jobs(parts):
+        hours = core_s / HOUR_S
+        cores = math.ceil(hours / DAY_H)
+        machines = math.ceil(cores / parts.cores_per_machine)
+        dollars = hours * parts.dollars_per_core_hour
+        lines.append(
+            f"| {name} | {hours:,.0f} | {dollars:,.2f} | {size / 1e12:,.2f} TB | {rows / 1e12:,.4f} TB | {cores:,} | "
+            f"{machines:,} |"
+        )
+    return "\n".join(lines)
+
+
+def bottlenecks(parts: Parts) -> str:
+    """Return how many cores each of a job's other parts can keep at work, the first to stop it before the others."""
+    store, machine = (rate * 1e3 / parts.kb_per_picture for rate in (parts.store_mb_per_s, parts.machine_mb_per_s))
+    found = [
+        ("requests of single pictures, below one prefix", parts.requests_per_s, "tar files, or more prefixes"),
+        ("the network of one machine", machine, "more machines with fewer cores each"),
+        ("what the store gives to all machines", store, "smaller pictures, several stores, or a longer job"),
+        ("requests of tar files, below one prefix", parts.requests_per_s * parts.pictures_per_tar, "more prefixes"),
+    ]
+    lines = ["| what | pictures/s at most | cores at work | lifted by |", "|---|--:|--:|---|"]
+    for what, rate, lifted in sorted(found, key=lambda each: each[1]):
+        lines.append(f"| {what} | {rate:,.0f} | {rate * parts.picture_s:,.0f} | {lifted} |")
+    lines += ["", "| to list, before any work | single pictures | tar files |", "|---|--:|--:|"]
+    for power in POWERS:
+        keys = 10**power
+        hours = [number / parts.keys_per_s / HOUR_S for number in (keys, keys / parts.pictures_per_tar)]
+        lines.append(f"| 10^{power} pictures | {hours[0]:,.2f} h | {hours[1]:,.2f} h |")
+    return "\n".join(lines)
 
 
 def main() -> None:
     """Print the tables."""
     parts = tyro.cli(Parts, description=__doc__)
-    print("| job | core hours | dollars | bytes read | cores for a day | machines |\n|---|--:|--:|--:|--:|--:|")
-    for name, core_s, size in (
-        *(
-            (f"10^{power} pictures", 10**power / parts.pictures_per_core_s, 10**power * parts.bytes_per_picture)
-            for power in (6, 9, 11)
-        ),
-        ("10^6 hours of video", 1e6 * HOUR_S / parts.video_s_per_core_s, 1e6 * HOUR_S * parts.bytes_per_video_s),
-    ):
-        hours, cores = core_s / HOUR_S, math.ceil(core_s / HOUR_S / 24)
-        dollars, machines = hours * parts.dollars_per_core_hour, math.ceil(cores / parts.cores_per_machine)
-        print(f"| {name} | {hours:,.0f} | {dollars:,.2f} | {size / 1e12:,.2f} TB | {cores:,} | {machines:,} |")
-    print("\n| what | stops at | lifted by |\n|---|--:|---|")
-    per_core = parts.pictures_per_core_s
-    network, tar = parts.network_bytes_per_s / parts.bytes_per_picture, parts.pictures_per_tar
-    for what, pictures_per_s, lifted in (
-        ("requests of single pictures, one prefix", parts.requests_per_s, "tar files, or more prefixes"),
-        ("the network of one machine", network, "more machines"),
-        ("requests of tar files, one prefix", parts.requests_per_s * tar, "more prefixes"),
-    ):
-        cores = pictures_per_s / per_core
-        print(f"| {what} | {cores:,.0f} cores | {lifted} |")
-    for power in (6, 9, 11):
-        keys = 10**power
-        plain, tars = (f"{n / parts.keys_per_s / HOUR_S:,.2f} h" for n in (keys, keys / parts.pictures_per_tar))
-        print(f"| listing 10^{power} pictures, before any work | {plain} | tar files: {tars} |")
-    print("\n| machines lost per hour | time, to that of none lost | work done twice |\n|--:|--:|--:|")
-    whole, _ = simulated(parts, lost_per_hour=0.0)
-    for lost in (0.01, 0.1, 1.0):
-        took, twice = simulated(parts, lost_per_hour=lost)
-        print(f"| {lost:.0%} | {took / whole:.3f} | {twice:.2%} |")
-
-
-def simulated(
-    parts: Parts, *, lost_per_hour: float, cores: int = 512, pieces: int = 65_536, piece_s: float = 187.0
-) -> tuple[float, float]:
-    """Return how long 10^9 pictures take on 512 cores, in seconds, and which part of the work is done twice.
-
-    Pieces take a random time around their mean. A core is lost at random in an hour's time; its piece begins anew on
-    the next free core, and a new core stands in its place five minutes later.
-    """
-    generator = random.Random(parts.seed)
-    free = [0.0] * cores
-    waiting = [piece_s * generator.lognormvariate(-0.02, 0.2) for _ in range(pieces)]
-    end, twice = 0.0, 0.0
-    while waiting:
-        now, takes = heapq.heappop(free), waiting.pop()
-        lost_after = generator.expovariate(lost_per_hour / HOUR_S) if lost_per_hour else math.inf
-        if lost_after < takes:
-            waiting.append(takes)
-            twice += lost_after
-            heapq.heappush(free, now + lost_after + 300)
-        else:
-            end = max(end, now + takes)
-            heapq.heappush(free, now + takes)
-    return end, twice / (pieces * piece_s)
+    print(costs(parts), bottlenecks(parts), sep="\n\n")
 
 
 if __name__ == "__main__":

@@ -81,7 +81,7 @@ def write_data_set(
 ) -> None:
     """Write frames of rows as Parquet files in one folder per value of a column, whole or not at all.
 
-    The folders are named as Hive names them, `emotion=anger`, which DuckDB, Spark and polars read as a column.
+    The folders are named as Hive names them, `emotion=anger`, which DuckDB and polars read as a column.
     """
     source = register_io_source(lambda *_: frames(), schema=schema)  # of the whole table: as above
     unfinished = out.with_name(f".{out.name}.unfinished")
