@@ -148,7 +148,9 @@ class Analyzer:
                 for found, affect in classified:
                     frame = found.frame
                     rows = rows_of(found, affect, details=options.details)
-                    answer = Answer(frame.name, rows, frame.ends, frame.share, found.left_out, found.stills)
+                    answer = Answer(
+                        frame.name, rows, frame.ends, frame.share, found.left_out, found.stills, frame.read_at
+                    )
                     for complete in under_way.add(found, answer):
                         rows = [finished(row, options.min_confidence) for row in complete.rows]
                         yield replace(complete, rows=rows)

@@ -2,6 +2,7 @@
 
 import io
 import os
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
@@ -69,6 +70,8 @@ class Frame:
     """How much of its input has been seen with this, 0-1; 0 until the end where nobody knows how long it is."""
     detects: bool = True
     """Whether faces are looked for; where not, those of the frames before are followed."""
+    read_at: float | None = None
+    """Clock time at which a frame of a video or camera was read, in seconds since 1970, UTC."""
     looks_again: bool = True
     """Whether a second look follows where the first finds nobody."""
 
@@ -187,7 +190,7 @@ def _video_frames(name: str, options: AnalyzerOptions, stop: Event) -> Iterator[
                 detects = place % options.detect_every == 0
                 if looks_again := detects and frame.time_s >= next_look_s:
                     next_look_s = frame.time_s + SECOND_LOOK_EVERY_S
-                seen = Frame(shown, frame, frame.number, frame.time_s, ends=False, share=share)
+                seen = Frame(shown, frame, frame.number, frame.time_s, ends=False, share=share, read_at=time.time())
                 yield replace(seen, detects=detects, looks_again=looks_again)
     except PictureError as error:
         yield Frame(shown, problem=str(error).removeprefix(f"{shown}: "))

@@ -118,6 +118,7 @@ class OutputOptions:
         hide_faces: A folder for copies in which no face can be seen that was found, or followed between frames.
         hide_how: What covers a face there: one colour, some large squares, or the same blurred.
         crops: A folder for each face's crop, level as the network gets it, but as large as in the picture.
+        stream: Where rows go as they come, as lines of JSON: ws://127.0.0.1:8765, which affekt serves, or lsl.
 
     Raises:
         ConfigError: two kinds of copies have one folder, or `hide_how` is unknown.
@@ -134,6 +135,7 @@ class OutputOptions:
     hide_faces: str | Path | None = None
     hide_how: HidingMethod = "box"
     crops: str | Path | None = None
+    stream: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what would write over itself."""
@@ -173,6 +175,7 @@ class Outputs(TypedDict, total=False):
     hide_faces: str | Path
     hide_how: HidingMethod
     crops: str | Path
+    stream: str
 
 
 class PredictOptions(Options, Outputs, total=False):

@@ -21,6 +21,7 @@ from affekt.analysis.inputs import find_inputs, is_camera, is_video, told_of_pas
 from affekt.analysis.options import AnalyzerOptions, FaceFinder, OutputOptions
 from affekt.analysis.remote import without_secrets
 from affekt.analysis.rows import Answer, table_schema
+from affekt.analysis.stream import streamed
 from affekt.analysis.summary import Summary
 from affekt.analysis.table import check_table, frame_of, pieces_of, refuse_lists, scan_table, write_table
 from affekt.errors import ConfigError, DataError, PictureError
@@ -58,6 +59,7 @@ class PredictionRun:
         found = find_inputs(map(str, typed), sys.stdin, copies=outputs.copies, fetch=options.fetch)
         self.names, self.passed_over = found
         self.copies = AnnotatedCopies(self.names, outputs)
+        self._stream_to = outputs.stream
         self.faces: FaceFinder = faces
         self.origin = self.analyzer.session.card.valence_arousal_origin
 
@@ -124,7 +126,7 @@ class PredictionRun:
         records = ledger.records() if ledger is not None else ()
         kept = ((Answer(name, rows, ends, left_out=left_out), True) for (name, rows, _, left_out), ends in records)
         found = self.analyzer.answers(names[done:], faces=self.faces, stills=self.copies.crops is not None)
-        answers = _until_interrupted(found, names[done:], self.analyzer)
+        answers = streamed(_until_interrupted(found, names[done:], self.analyzer), self._stream_to)
         fresh = ((answer, False) for answer in with_progress(answers, len(names), done))
         for answer, is_kept in chain(kept, fresh):
             self.copies.write_crops(answer)  # before its rows are kept: a run that goes on makes none again

@@ -107,6 +107,8 @@ class Answer:
     """Faces that were found, but not asked for."""
     stills: tuple[bytes, ...] = ()
     """Crops of the faces as PNG, in the order of `face`, where they were asked for."""
+    read_at: float | None = None
+    """Clock time at which the frame of a video or camera was read, in seconds since 1970, UTC."""
 
 
 def rows_of(found: DetectedFaces, affect: Affect, *, details: bool = False) -> list[Row]:
