@@ -276,7 +276,7 @@ def test_frames_over_the_limit_are_refused_before_one_is_decoded(write_video, mo
     monkeypatch.setattr(video, "MAX_FRAME_PIXELS", 100_000)  # FFmpeg counts the edges that codecs add
     assert len(list(read_frames(path))) == 2
     monkeypatch.setattr(video, "MAX_FRAME_PIXELS", 64 * 96 - 1)
-    monkeypatch.setattr(video, "_decoded", lambda *_: pytest.fail("a frame was decoded"))
+    monkeypatch.setattr(video, "decoded_frames", lambda *_: pytest.fail("a frame was decoded"))
     with pytest.raises(PictureError, match="96x64 pixels, over the limit of 6,143 for videos"):
         next(read_frames(path))
 

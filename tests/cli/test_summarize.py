@@ -10,14 +10,14 @@ def test_a_table_becomes_a_study(tmp_path, capsys):
     make_rows().write_csv(tmp_path / "faces.csv")
     markers = tmp_path / "markers.csv"
     markers.write_text("start,end,name\n0,10,rest\n10,20,film\n")
-    options = ["--markers", str(markers), "--baseline", "rest", "--bin-s", "5", "--formats", "csv", "vtt"]
+    options = ["--markers", str(markers), "--baseline", "rest", "--bin-s", "5", "--formats", "csv", "vtt", "page"]
     main(["summarize", str(tmp_path / "faces.csv"), "--out", str(tmp_path / "study"), *options])
     said = capsys.readouterr().out
     assert said.splitlines()[0].split() == ["input", "person", "marker", "seen_s", "episodes", "valence", "arousal"]
-    assert f"wrote 7 files into {tmp_path / 'study'}" in said
+    assert f"wrote 8 files into {tmp_path / 'study'}" in said
     names = {path.name for path in (tmp_path / "study").rglob("*") if path.is_file()}
     tables = ("people", "episodes", "bins", "baseline", "codebook")
-    assert names == {*(f"{name}.csv" for name in tables), "methods.md", "a.mp4.vtt"}
+    assert names == {*(f"{name}.csv" for name in tables), "methods.md", "a.mp4.vtt", "study.html"}
 
 
 def test_an_option_that_does_not_fit_ends_with_one_sentence(tmp_path, capsys):

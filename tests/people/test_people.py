@@ -146,7 +146,7 @@ def test_a_baseline_that_is_no_marker_is_said(table):
         ({"start_probability": 0}, "start_probability above 0"),
         ({"end_probability": 0.6}, "an end_probability above 0, up to 0.5, got 0.6"),
         ({"bin_s": 0}, "bin_s above 0 seconds, got 0; 1 is usual"),
-        ({"formats": ("doc",)}, "formats among csv, parquet, xlsx, vtt and elan, got doc"),
+        ({"formats": ("doc",)}, "formats among csv, parquet, xlsx, vtt, elan, page, png, pdf, got doc"),
     ],
 )
 def test_options_out_of_range_are_said(table, change, said):
@@ -167,8 +167,11 @@ def test_what_is_no_table_of_videos_is_said(tmp_path, table):
 def test_inputs_that_are_left_out_are_counted(table, caplog):
     caplog.set_level("INFO", logger="affekt")
     portrait = table.head(1).with_columns(input=pl.lit("a.jpg"), time_s=None, track=None)
-    assert "a.jpg" not in affekt.summarize(pl.concat([table, portrait])).people["input"]
-    assert caplog.messages == ["1 of the inputs are pictures, or videos without a face, and are left out"]
+    empty = portrait.with_columns(input=pl.lit("b.jpg"), status=pl.lit("no_face"))
+    summary = affekt.summarize(pl.concat([table, portrait, empty]))
+    assert "a.jpg" not in summary.people["input"]
+    assert summary.pictures["input"].to_list() == ["a.jpg"]
+    assert caplog.messages == ["1 input without a face left out"]
 
 
 def test_who_was_there_in_one_frame_alone_is_a_person_too():

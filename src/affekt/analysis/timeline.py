@@ -59,7 +59,7 @@ def write_timelines(
     written = []
     for ending, width in {"svg": PICTURE_WIDTH, "html": page_width}.items():
         per_s = width / length_s
-        drawn = {"people": [_person(person, per_s) for person in people], "ticks": _ticks(length_s, per_s)}
+        drawn = {"people": [_person(person, per_s) for person in people], "ticks": ticks(length_s, per_s)}
         template = TEMPLATES.get_template(f"timeline.{ending}.jinja")
         # A page scrolls, so its legend stands outside the drawing.
         text = template.render(shared, **drawn, plot_width=width, has_legend=ending == "svg")
@@ -125,14 +125,15 @@ def _path(x: np.ndarray, y: np.ndarray) -> str:
     return "M" + "L".join(f"{left:.1f} {top:.1f}" for left, top in zip(x, y, strict=True))
 
 
-def _ticks(length_s: float, per_s: float) -> list[tuple[str, str]]:
-    """Return the places of round seconds, with room for their numbers, and these."""
+def ticks(length_s: float, per_s: float) -> list[tuple[str, str]]:
+    """Return the places of round seconds, at `per_s` pixels each, with room for their numbers, and these."""
     step_s = next((step for step in ROUND_STEPS_S if step * per_s >= 70), ROUND_STEPS_S[-1])
     times_s = np.arange(0.0, length_s + step_s / 1e6, step_s)
-    return [(f"{time_s * per_s:.1f}", _clock(time_s, step_s)) for time_s in times_s]
+    return [(f"{time_s * per_s:.1f}", clock(time_s, step_s)) for time_s in times_s]
 
 
-def _clock(time_s: float, step_s: float) -> str:
+def clock(time_s: float, step_s: float) -> str:
+    """Return a time as its axis says it, where the axis has a number every `step_s` seconds."""
     if step_s < 1:
         return f"{time_s:.1f} s"
     if time_s < 60:

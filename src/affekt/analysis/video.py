@@ -90,17 +90,16 @@ def read_frames(name: str, *, every_s: float = 0.0) -> Generator[VideoFrame, Non
         PictureError: not one frame could be decoded; or, after the last frame, the camera went away.
         IncompleteVideo: after the last frame, where packets were passed over or the file breaks off.
     """
-    with _opened_camera(name) if is_camera(name) else _opened_file(name) as container:
-        stream = _shown_stream(container)
+    with _opened_camera(name) if is_camera(name) else opened_file(name) as container:
+        stream = shown_stream(container)
         # Threads that decode frame by frame return each a few frames late, which a camera must not.
         stream.thread_type = "SLICE" if is_camera(name) else "AUTO"
         rate = float(stream.average_rate or 25)
         length_s = (container.duration or math.inf) / av.time_base
-        aspect = stream.sample_aspect_ratio or Fraction(1)
-        aspect = aspect if 1 / LONGEST_PIXEL <= aspect <= LONGEST_PIXEL else Fraction(1)
+        aspect = pixel_aspect(stream)
         number, start_s, time_s, due_s = -1, None, 0.0, 0.0
-        losses = _Losses()
-        for frame in _decoded(container, stream, losses):
+        losses = Losses()
+        for frame in decoded_frames(container, stream, losses):
             number += 1
             shown_s = float(frame.time) if frame.time is not None else number / rate
             start_s = shown_s if start_s is None else start_s
@@ -119,8 +118,14 @@ def read_frames(name: str, *, every_s: float = 0.0) -> Generator[VideoFrame, Non
             raise IncompleteVideo(problem)
 
 
+def pixel_aspect(stream: av.VideoStream) -> Fraction:
+    """Return the width of a stream's pixels by their height, 1 where the file says what cannot be."""
+    aspect = stream.sample_aspect_ratio or Fraction(1)
+    return aspect if 1 / LONGEST_PIXEL <= aspect <= LONGEST_PIXEL else Fraction(1)
+
+
 @dataclass
-class _Losses:
+class Losses:
     """What is known of a video's packets."""
 
     passed_over: int = 0
@@ -157,7 +162,7 @@ def _upright(image_rgb: np.ndarray, decoded: av.VideoFrame) -> np.ndarray:
     return np.ascontiguousarray(image_rgb[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
 
 
-def _shown_stream(container: InputContainer) -> av.VideoStream:
+def shown_stream(container: InputContainer) -> av.VideoStream:
     """Return the pictures that players show: the default stream, else the first, and never a cover."""
     streams = [stream for stream in container.streams.video if Disposition.attached_pic not in stream.disposition]
     if not streams:
@@ -172,7 +177,8 @@ def _shown_stream(container: InputContainer) -> av.VideoStream:
 
 
 @contextmanager
-def _opened_file(name: str) -> Iterator[InputContainer]:
+def opened_file(name: str) -> Iterator[InputContainer]:
+    """Open a video for decoding; a PictureError says why it cannot be."""
     with ExitStack() as stack:
         try:
             # FFmpeg decodes the first frames to learn what is in it.
@@ -199,7 +205,8 @@ def _file_for_ffmpeg(name: str) -> str:
     return f"file:{name}"
 
 
-def _decoded(container: InputContainer, stream: av.VideoStream, losses: _Losses) -> Iterator[av.VideoFrame]:
+def decoded_frames(container: InputContainer, stream: av.VideoStream, losses: Losses) -> Iterator[av.VideoFrame]:
+    """Yield the frames of a stream from where its container is, and count what is lost in `losses`."""
     packets = container.demux()
     while True:
         try:

@@ -3,8 +3,6 @@
 The page is `templates/report.html.jinja`, filled with the evaluation, its tables and charts, and the worst mistakes.
 """
 
-import base64
-import io
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -13,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from PIL import Image
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from affekt import __version__
+from affekt.analysis import timeline
+from affekt.analysis.drawing import thumbnail
 from affekt.data.manifest import read_row_rgb
 from affekt.errors import AffektError
 from affekt.evaluation import tables
@@ -29,7 +28,6 @@ from affekt.evaluation.intervals import LEVEL
 from affekt.evaluation.predictions import Matched
 from affekt.evaluation.robustness import Robustness
 from affekt.evaluation.score import Scores
-from affekt.faces.preprocessing import Preprocessing, crop_face
 from affekt.files import written_whole
 from affekt.labels import colours_of
 from affekt.models.card import model_folder, read_card
@@ -39,7 +37,7 @@ THUMBNAIL_SIDE = 112
 """Pixels of a picture in the report: enough to see a face, small enough to embed dozens."""
 
 TEMPLATES = Environment(
-    loader=PackageLoader("affekt.evaluation"),
+    loader=FileSystemLoader([Path(__file__).parent / "templates", Path(timeline.__file__).parent]),
     autoescape=True,
     trim_blocks=True,
     lstrip_blocks=True,
@@ -172,12 +170,7 @@ def worst_mistakes(matched: Matched, count: int = 24) -> list[Mistake]:
 
 
 def _thumbnail(row: dict[str, Any]) -> str:
-    image_rgb, box_xyxy = read_row_rgb(row), row["box_xyxy"]
-    left, top, right, bottom = (0, 0, *image_rgb.shape[1::-1]) if box_xyxy is None else box_xyxy
-    side = int(np.clip(max(right - left, bottom - top), 16, THUMBNAIL_SIDE))
-    buffer = io.BytesIO()
-    Image.fromarray(crop_face(image_rgb, Preprocessing(input_size=side), box_xyxy)).save(buffer, "JPEG", quality=88)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return thumbnail(read_row_rgb(row), row["box_xyxy"], side=THUMBNAIL_SIDE)
 
 
 def evaluation_to_json(evaluation: Evaluation) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from affekt.labels import labels_of_columns, probability_columns
 from affekt.people.baseline import DIMENSIONS, over_baseline
 from affekt.people.episodes import expressions_among
 from affekt.people.options import SummaryOptions
+from affekt.people.rows import with_best
 
 RESAMPLES = 2000
 LEAST_BLOCKS, MOST_BLOCKS = 5, 1000
@@ -24,10 +25,8 @@ def with_shares(rows: pl.DataFrame) -> pl.DataFrame:
 
     A face that was too unsure to be named in the table has a most probable expression, too.
     """
+    named = with_best(rows)["emotion"]
     labels = labels_of_columns(rows.columns)
-    columns = probability_columns(labels)
-    best = pl.Series(np.array(labels)[rows.select(columns).to_numpy().argmax(axis=1)])
-    named = pl.when(pl.col(columns[0]).is_not_null()).then(best).otherwise(pl.col("emotion").cast(pl.String))
     return rows.with_columns((named == label).cast(pl.Float64).alias(f"share_{label}") for label in labels)
 
 

@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from affekt.analysis.rows import column_descriptions
 from affekt.people.baseline import DIMENSIONS
 from affekt.people.episodes import expressions_among
 
@@ -70,10 +71,12 @@ def meanings(labels: tuple[str, ...]) -> dict[str, tuple[str, str]]:
 
 def codebook(tables: dict[str, pl.DataFrame], labels: tuple[str, ...]) -> pl.DataFrame:
     """Return a row per column of the tables: table, column, unit, meaning."""
-    known = meanings(labels)
+    known, of_pictures = meanings(labels), column_descriptions(labels)
     return pl.DataFrame(
         [
-            (table, column, *known.get(column, ("", "a group column of the markers")))
+            (table, column, "", of_pictures[column])
+            if table == "pictures"
+            else (table, column, *known.get(column, ("", "a group column of the markers")))
             for table, frame in tables.items()
             for column in frame.columns
         ],

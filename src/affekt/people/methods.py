@@ -26,19 +26,22 @@ SHOWN_FIGURES = {"accuracy": "accuracy", "macro_f1": "macro F1", "ece": "expecte
 
 
 def methods_text(
-    metadata: dict[str, str], labels: tuple[str, ...], options: SummaryOptions, *, is_filtered: bool
+    metadata: dict[str, str], labels: tuple[str, ...], options: SummaryOptions | None, *, is_filtered: bool
 ) -> str:
     """Return methods.md: two paragraphs, the limits of the model, and references.
 
-    `metadata` is that of the table of results; `is_filtered` says whether it told reliable rows from others.
+    `metadata` is that of the table of results; `is_filtered` says whether it told reliable rows from others. Without
+    options there was nobody in a video to summarise.
     """
     card = _card(metadata)
-    used = ["blocks", "percentile", "episodes", *(["baseline"] if options.baseline else [])]
+    used = [] if options is None else ["blocks", "percentile", "episodes", *(["baseline"] if options.baseline else [])]
     used += ["model"] if card is not None and "ferplus" in card.training.get("sources", ()) else []
-    parts = ["# Methods", _reading(metadata, labels, card), _summarising(options, is_filtered=is_filtered)]
+    parts = ["# Methods", _reading(metadata, labels, card)]
+    parts += [] if options is None else [_summarising(options, is_filtered=is_filtered)]
     if card is not None and card.limits:
         parts.append("Limits of the model: " + " ".join(card.limits))
-    parts.append("References:\n\n" + "\n".join(sorted(f"* {REFERENCES[name]}" for name in used)))
+    if used:
+        parts.append("References:\n\n" + "\n".join(sorted(f"* {REFERENCES[name]}" for name in used)))
     return "\n\n".join(parts) + "\n"
 
 

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import Literal, TypedDict, get_args
 
 from affekt.errors import ConfigError
 
-Format = Literal["csv", "parquet", "xlsx", "vtt", "elan"]
+Format = Literal["csv", "parquet", "xlsx", "vtt", "elan", "page", "png", "pdf"]
 Decimal = Literal[".", ","]
 CENTRE = "centre"
 """The baseline that needs no marker: the median of a person's frames."""
@@ -29,7 +29,8 @@ class SummaryOptions:
         same_person: How alike two tracks are at least to be one person then, as a cosine, -1 to 1.
         block_s: Length of the blocks of frames that the intervals of means are drawn from, in seconds.
         formats: What is written: csv, parquet, xlsx with all tables, vtt with subtitles and elan with a tab-separated
-            annotation file of each video's episodes.
+            annotation file of each video's episodes, page for study.html, png and pdf with a timeline of each video.
+        faces: Show faces on the page, cut out of the inputs where these still are.
         decimal: The decimal mark of csv; with a comma, semicolons stand between the cells.
         byte_order_mark: Begin csv with the mark by which Excel knows UTF-8.
 
@@ -51,7 +52,8 @@ class SummaryOptions:
     identify: str | Path | None = None
     same_person: float = 0.363
     block_s: float = 5.0
-    formats: tuple[Format, ...] = ("csv",)
+    formats: tuple[Format, ...] = ("csv", "page")
+    faces: bool = True
     decimal: Decimal = "."
     byte_order_mark: bool = False
 
@@ -70,9 +72,9 @@ class SummaryOptions:
         ):
             if not is_in_range:
                 raise ConfigError(f"expected {expected}, got {getattr(self, name)}; {hint}")
-        if strangers := set(self.formats) - {"csv", "parquet", "xlsx", "vtt", "elan"}:
+        if strangers := set(self.formats) - {*get_args(Format)}:
             raise ConfigError(
-                f"expected formats among csv, parquet, xlsx, vtt and elan, got {min(strangers)}; csv is usual"
+                f"expected formats among {', '.join(get_args(Format))}, got {min(strangers)}; csv page is usual"
             )
 
 
@@ -90,5 +92,6 @@ class Options(TypedDict, total=False):
     same_person: float
     block_s: float
     formats: tuple[Format, ...]
+    faces: bool
     decimal: Decimal
     byte_order_mark: bool

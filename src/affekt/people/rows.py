@@ -13,12 +13,13 @@ The columns that are added:
 import json
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from affekt.analysis.rows import scores_of, table_schema
 from affekt.data.manifest import read_text_table
 from affekt.errors import ConfigError, DataError
-from affekt.labels import LABELS, labels_of_columns
+from affekt.labels import LABELS, labels_of_columns, probability_columns
 
 NEEDED = ("input", "time_s", "track", "status")
 READERS = {".csv": pl.scan_csv, ".jsonl": pl.scan_ndjson, ".parquet": pl.scan_parquet}
@@ -27,6 +28,7 @@ Joining = str | Path | pl.DataFrame | None
 """Tracks that are one person: pairs, a csv's path, or its columns input, track and person."""
 PERSON = ("input", "person")
 """What tells one person of one video from another."""
+BOX = ("x", "y", "width", "height")
 
 
 def read_table(table: str | Path | pl.DataFrame | pl.LazyFrame) -> tuple[pl.LazyFrame, dict[str, str]]:
@@ -55,34 +57,74 @@ def read_table(table: str | Path | pl.DataFrame | pl.LazyFrame) -> tuple[pl.Lazy
 def people_rows(frame: pl.LazyFrame, join: Joining, longest_gap_s: float) -> pl.DataFrame:
     """Return the rows with a face in a video, in the order of input, person and time, with the columns added.
 
+    There are none where all faces are of pictures.
+
     Raises:
-        DataError: the table lacks a column, or has no face in a video.
+        DataError: the table lacks a column.
         ConfigError: what is to be joined cannot be.
     """
     names = frame.collect_schema().names()
     if absent := [name for name in NEEDED if name not in names]:
         raise DataError(f"expected {WHAT}, got one without {', '.join(absent)}; {INSTEAD}")
-    labels = labels_of_columns(names) or LABELS
-    reliable = pl.col("reliable").cast(pl.Boolean)
-    rows = frame.filter(pl.col("status") == "ok", pl.col("time_s").is_not_null(), pl.col("track").is_not_null()).select(
-        pl.col("input"),
+    in_videos = pl.col("time_s").is_not_null(), pl.col("track").is_not_null()
+    rows = _faces(
+        frame.filter(*in_videos),
         pl.col("time_s").cast(pl.Float64),
         pl.col("track").cast(pl.Int64),
-        *((pl.col(name) if name in names else pl.lit(None).alias(name)).cast(pl.Float64) for name in scores_of(labels)),
-        (pl.col("emotion") if "emotion" in names else pl.lit(None)).cast(pl.Enum(labels)).alias("emotion"),
         (pl.col("shot") if "shot" in names else pl.lit(0)).alias("shot"),
+    )
+    in_order = ("input", pl.col("track").min().over(PERSON), "person", "time_s")
+    return timed(_joined(rows, join).sort(in_order), longest_gap_s)
+
+
+def picture_rows(frame: pl.LazyFrame) -> pl.DataFrame:
+    """Return the faces of pictures, which have no time, the surest of their expression first.
+
+    `emotion` is their most probable expression, and `confidence` its probability.
+    """
+    names = frame.collect_schema().names()
+    face = (pl.col("face") if "face" in names else pl.lit(None)).cast(pl.Int64).alias("face")
+    rows = _faces(frame.filter(pl.col("time_s").is_null()), face)
+    columns = list(probability_columns(labels_of_columns(rows.columns)))
+    return (
+        with_best(rows)
+        .with_columns(pl.max_horizontal(columns).alias("confidence"))
+        .sort("confidence", descending=True, nulls_last=True, maintain_order=True)
+    )
+
+
+def with_best(rows: pl.DataFrame) -> pl.DataFrame:
+    """Name each face by its most probable expression, also where the table was too unsure to name it."""
+    labels = labels_of_columns(rows.columns)
+    columns = probability_columns(labels)
+    best = pl.Series(np.array(labels)[rows.select(columns).fill_null(0.0).to_numpy().argmax(axis=1)])
+    named = pl.when(pl.col(columns[0]).is_not_null()).then(best).otherwise(pl.col("emotion").cast(pl.String))
+    return rows.with_columns(named.alias("emotion"))
+
+
+def _faces(frame: pl.LazyFrame, *own: pl.Expr) -> pl.DataFrame:
+    """Return the rows with a face: input, the columns `own`, scores, box, and whether they are used."""
+    names = frame.collect_schema().names()
+    labels = labels_of_columns(names) or LABELS
+    reliable = pl.col("reliable").cast(pl.Boolean)
+
+    def known(name: str, kind: type[pl.DataType]) -> pl.Expr:
+        return (pl.col(name) if name in names else pl.lit(None)).cast(kind).alias(name)
+
+    rows = frame.filter(pl.col("status") == "ok").select(
+        pl.col("input"),
+        *own,
+        *(known(name, pl.Float64) for name in scores_of(labels)),
+        known("emotion", pl.String).cast(pl.Enum(labels)),
+        *(known(name, pl.Float32) for name in BOX),
         *([reliable.alias("reliable")] if "reliable" in names else []),
         (reliable.fill_null(value=False) if "reliable" in names else pl.lit(True)).alias("used"),
     )
     try:
-        rows = rows.collect()
+        return rows.collect()
     except pl.exceptions.PolarsError as error:
         reason = str(error).partition("\n")[0]
         raise DataError(f"expected {WHAT}, got a column of another kind: {reason}; {INSTEAD}") from error
-    if rows.is_empty():
-        raise DataError(f"expected faces in videos, got none in the table; {INSTEAD}")
-    in_order = ("input", pl.col("track").min().over(PERSON), "person", "time_s")
-    return timed(_joined(rows, join).sort(in_order), longest_gap_s)
 
 
 def timed(rows: pl.DataFrame, longest_gap_s: float) -> pl.DataFrame:

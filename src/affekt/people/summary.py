@@ -1,4 +1,4 @@
-"""One summary: from a table of results to the tables about people, in memory and on disk."""
+"""One summary: from a table of results to the tables about people and the study page, in memory and on disk."""
 
 import logging
 from dataclasses import dataclass
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
-from affekt.errors import ConfigError
+from affekt.analysis.summary import counted
+from affekt.errors import ConfigError, DataError
 from affekt.files import written_whole
 from affekt.labels import labels_of_columns
 from affekt.people.averages import bins_table, people_table, with_shares
@@ -16,15 +17,16 @@ from affekt.people.episodes import find_episodes, with_markers
 from affekt.people.markers import groups_of_inputs, read_markers
 from affekt.people.methods import methods_text
 from affekt.people.options import SummaryOptions
-from affekt.people.rows import people_rows, read_table, timed
-from affekt.people.writing import write_tables
+from affekt.people.page import People, study_page
+from affekt.people.rows import BOX, INSTEAD, people_rows, picture_rows, read_table, timed
+from affekt.people.writing import write_page, write_tables
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Summary:
-    """The tables of a summary, as polars frames."""
+    """The tables of a summary, as polars frames; without a face in a video those of people are empty."""
 
     people: pl.DataFrame
     """A row per input, person and marked interval."""
@@ -34,6 +36,8 @@ class Summary:
     """A row per person and bin of time."""
     baseline: pl.DataFrame | None
     """Each person's resting face; None if nothing was subtracted."""
+    pictures: pl.DataFrame
+    """A row per face in a picture, the surest first; `used` says whether it is reliable."""
     codebook: pl.DataFrame
     """A row per column of the other tables: its unit and meaning."""
     methods: str
@@ -53,7 +57,39 @@ def make_summary(
     frame, metadata = read_table(table)
     found_people = None if options.identify is None else _identified(frame, join, options)
     rows = people_rows(frame, join if found_people is None else found_people, options.longest_gap_s)
-    labels = labels_of_columns(rows.columns)
+    pictures = picture_rows(frame)
+    if rows.is_empty() and pictures.is_empty():
+        raise DataError(f"expected faces, got none in the table; {INSTEAD}")
+    people, tables, told = (None, {}, []) if rows.is_empty() else _of_people(rows, markers, options)
+    labels = labels_of_columns(pictures.columns)
+    if len(pictures):
+        tables["pictures"] = pictures.drop(*BOX, "used")
+    tables["codebook"] = codebook(tables, labels)
+    is_filtered = "reliable" in pictures.columns
+    text = methods_text(metadata, labels, None if people is None else options, is_filtered=is_filtered)
+    written: list[Path] = []
+    if out is not None:
+        written = write_tables(tables, text, Path(out), options)
+        if "page" in options.formats:
+            origin, title = metadata.get("valence_arousal_origin"), Path(out).resolve().name
+            page = study_page(title, people, pictures, text, origin, with_faces=options.faces)
+            written.insert(0, write_page(page, Path(out)))
+    if found_people is not None and out is not None:
+        written.append(_write_identified(found_people, Path(out)))
+    without = frame.select(pl.col("input").n_unique()).collect().item() - pictures["input"].n_unique()
+    if without := without - rows["input"].n_unique():
+        told.append(f"{counted(without, 'input')} without a face left out")
+    for line in told:
+        logger.info("%s", line)
+    found = {name: tables.get(name, pl.DataFrame()) for name in ("people", "episodes", "bins", "codebook")}
+    baseline = tables.get("baseline")
+    return Summary(**found, baseline=baseline, pictures=pictures, methods=text, written=tuple(written))
+
+
+def _of_people(
+    rows: pl.DataFrame, markers: str | Path | pl.DataFrame | None, options: SummaryOptions
+) -> tuple[People, dict[str, pl.DataFrame], list[str]]:
+    """Return what the page shows, the tables, and what is to be told."""
     intervals, groups = read_markers(markers, rows)
     told, resting = list[str](), None
     if options.baseline is not None:
@@ -61,21 +97,21 @@ def make_summary(
     # What is not reliable was not seen: an episode goes on over a short stretch of it, and ends at a long one.
     used = timed(rows.filter("used"), options.longest_gap_s)
     found = with_markers(find_episodes(used, options), intervals)
-    people = people_table(with_shares(rows), found, intervals, options)
+    shares = with_shares(rows)
+    people = people_table(shares, found, intervals, options)
     bins, more = bins_table(rows, intervals, options)
     of_inputs = groups_of_inputs(intervals, groups)
-    found, bins = (each.join(of_inputs, on="input", how="left", maintain_order="left") for each in (found, bins))
-    tables = {"people": people, "episodes": found, "bins": bins, **({} if resting is None else {"baseline": resting})}
-    tables["codebook"] = codebook(tables, labels)
-    text = methods_text(metadata, labels, options, is_filtered="reliable" in rows.columns)
-    written = () if out is None else tuple(write_tables(tables, text, Path(out), options))
-    if found_people is not None and out is not None:
-        written = (*written, _write_identified(found_people, Path(out)))
-    if others := frame.select(pl.col("input").n_unique()).collect().item() - rows["input"].n_unique():
-        told.append(f"{others} of the inputs are pictures, or videos without a face, and are left out")
-    for line in (*told, *more):
-        logger.info("%s", line)
-    return Summary(people, found, bins, resting, tables["codebook"], text, written)
+    episodes, bins = (each.join(of_inputs, on="input", how="left", maintain_order="left") for each in (found, bins))
+    tables = {
+        "people": people,
+        "episodes": episodes,
+        "bins": bins,
+        **({} if resting is None else {"baseline": resting}),
+    }
+    is_whole = markers is None or "page" not in options.formats
+    whole = people if is_whole else people_table(shares, found, read_markers(None, rows)[0], options)
+    shown = People(rows=rows, used=used, intervals=intervals, episodes=found, table=people, whole=whole)
+    return shown, tables, [*told, *more]
 
 
 def _identified(frame: pl.LazyFrame, join: str | Path | None, options: SummaryOptions) -> pl.DataFrame:

@@ -11,7 +11,8 @@ from affekt.errors import ConfigError, needs_extra
 from affekt.files import require_folder, written_whole
 from affekt.people.options import SummaryOptions
 
-TABLES = ("people", "episodes", "bins", "baseline", "codebook")
+TABLES = ("people", "episodes", "bins", "baseline", "pictures", "codebook")
+PAGE, FIGURES = "study.html", "figures"
 METHODS = "methods.md"
 """By this file a folder is known to hold a summary."""
 DIGITS = 6
@@ -34,7 +35,7 @@ def write_tables(tables: dict[str, pl.DataFrame], methods: str, out: Path, optio
         written.append(_write_xlsx(rounded, out / "summary.xlsx"))
     for kind, ending, text in (("vtt", ".vtt", _vtt), ("elan", ".txt", _elan)):
         if kind in options.formats:
-            inputs = tables["people"]["input"].unique(maintain_order=True).to_list()
+            inputs = tables["people"]["input"].unique(maintain_order=True).to_list() if "people" in tables else []
             written += _write_episodes(tables["episodes"], inputs, out / "episodes", ending, text)
     if is_earlier:
         _remove_stale(out, {*written})
@@ -44,11 +45,19 @@ def write_tables(tables: dict[str, pl.DataFrame], methods: str, out: Path, optio
     return written
 
 
+def write_page(text: str, out: Path) -> Path:
+    """Write the study page into a folder, and return it."""
+    with written_whole(out / PAGE) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return out / PAGE
+
+
 def _remove_stale(out: Path, written: set[Path]) -> None:
     """Remove the files of an earlier summary that this one does not write: they would contradict it."""
     tables = [out / f"{name}{ending}" for name in TABLES for ending in (".csv", ".parquet")]
     episodes = [path for ending in (".vtt", ".txt") for path in (out / "episodes").rglob(f"*{ending}")]
-    for path in {*tables, out / "summary.xlsx", *episodes} - written:
+    figures = [path for ending in (".png", ".pdf") for path in (out / FIGURES).rglob(f"*{ending}")]
+    for path in {*tables, out / "summary.xlsx", out / PAGE, *episodes, *figures} - written:
         path.unlink(missing_ok=True)
 
 
@@ -82,10 +91,8 @@ def _write_parquet(table: pl.DataFrame, path: Path) -> Path:
 def _write_xlsx(tables: dict[str, pl.DataFrame], path: Path) -> Path:
     with needs_extra("excel"):
         from xlsxwriter import Workbook
-    if len(tables["bins"]) > MOST_ROWS:
-        raise ConfigError(
-            f"expected at most {MOST_ROWS:,} bins for xlsx, got {len(tables['bins']):,}; raise bin_s: --bin-s 10"
-        )
+    if (bins := len(tables.get("bins", ()))) > MOST_ROWS:
+        raise ConfigError(f"expected at most {MOST_ROWS:,} bins for xlsx, got {bins:,}; raise bin_s: --bin-s 10")
     # A name such as =1+1 stays a name.
     as_text = {"strings_to_formulas": False, "strings_to_urls": False}
     with written_whole(path) as temporary, Workbook(str(temporary), as_text) as book:
