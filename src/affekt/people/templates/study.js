@@ -85,7 +85,7 @@ function readable(card) {
       dot.style.cssText = `background:${colour};margin-right:.3em`;
       span.append(dot);
     }
-    span.append(text);
+    span.append(`${text} `);
     return span;
   }
 
