@@ -12,7 +12,7 @@ from affekt.files import require_folder, written_whole
 from affekt.people.options import SummaryOptions
 
 TABLES = ("people", "episodes", "bins", "baseline", "pictures", "codebook")
-PAGE, FIGURES = "study.html", "figures"
+PAGE = "study.html"
 METHODS = "methods.md"
 """By this file a folder is known to hold a summary."""
 DIGITS = 6
@@ -56,8 +56,7 @@ def _remove_stale(out: Path, written: set[Path]) -> None:
     """Remove the files of an earlier summary that this one does not write: they would contradict it."""
     tables = [out / f"{name}{ending}" for name in TABLES for ending in (".csv", ".parquet")]
     episodes = [path for ending in (".vtt", ".txt") for path in (out / "episodes").rglob(f"*{ending}")]
-    figures = [path for ending in (".png", ".pdf") for path in (out / FIGURES).rglob(f"*{ending}")]
-    for path in {*tables, out / "summary.xlsx", out / PAGE, *episodes, *figures} - written:
+    for path in {*tables, out / "summary.xlsx", out / PAGE, *episodes} - written:
         path.unlink(missing_ok=True)
 
 
