@@ -21,10 +21,12 @@ from scipy.signal import lfilter
 import affekt
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
 from affekt.people.averages import block_interval
+from affekt.people.options import Format
 
 PEOPLE, FRAMES_PER_S = 300, 5
 THRESHOLDS = ((0.5, 0.3, 0.5), (0.5, 0.5, 0.5), (0.5, 0.3, 0.0), (0.5, 0.5, 0.0), (0.7, 0.3, 0.5))
 """Start, end, least duration in seconds."""
+FORMATS: tuple[tuple[Format, ...], ...] = (("csv",), ("csv", "page"))
 TEN_HOURS, CAMERA_FRAMES_PER_S = 900_000, 25
 
 
@@ -107,11 +109,13 @@ def cost() -> None:
     with tempfile.TemporaryDirectory() as folder:
         rows.write_parquet(Path(folder, "faces.parquet"))
         del rows, logits, p
-        began_s, began_cpu_s = time.perf_counter(), time.process_time()
-        affekt.summarize(Path(folder, "faces.parquet"), out=Path(folder, "study"), baseline="centre")
-        took = f"{time.process_time() - began_cpu_s:.1f} s of processor time, {time.perf_counter() - began_s:.1f} s"
-    peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    print(f"{TEN_HOURS:,} rows: {took}; peak of memory with the making of the rows {peak_gb:.2f} GB")
+        for formats in FORMATS:
+            began_s, began_cpu_s = time.perf_counter(), time.process_time()
+            study = Path(folder, "study")
+            affekt.summarize(Path(folder, "faces.parquet"), out=study, baseline="centre", formats=formats)
+            took = f"{time.process_time() - began_cpu_s:.1f} s of processor time, {time.perf_counter() - began_s:.1f} s"
+            peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+            print(f"{TEN_HOURS:,} rows, {' '.join(formats)}: {took}; peak of memory so far {peak_gb:.2f} GB")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """`affekt summarize`: the files, what it prints, and advice that works."""
 
+import polars as pl
 import pytest
 from tests.people.conftest import make_rows
 
@@ -26,3 +27,12 @@ def test_an_option_that_does_not_fit_ends_with_one_sentence(tmp_path, capsys):
         main(["summarize", str(tmp_path / "faces.csv"), "--out", str(tmp_path / "study"), "--join", "0-3"])
     assert stop.value.code == 2
     assert 'type: --join "1=3,2=4"' in capsys.readouterr().err
+
+
+def test_a_table_of_pictures_alone_becomes_a_gallery(tmp_path, capsys):
+    rows = make_rows(frames=3).with_columns(time_s=pl.lit(None, pl.Float64), track=pl.lit(None, pl.Int64))
+    rows.write_csv(tmp_path / "faces.csv")
+    main(["summarize", str(tmp_path / "faces.csv"), "--out", str(tmp_path / "study"), "--no-faces"])
+    said = capsys.readouterr().out.splitlines()
+    assert said == ["3 faces in pictures", f"wrote 4 files into {tmp_path / 'study'}"]
+    assert "The page was asked to show no faces." in (tmp_path / "study" / "study.html").read_text()

@@ -24,6 +24,7 @@ def main(arguments: list[str]) -> None:
     """Run the command."""
     summary = parsed(as_command(summarize, **TYPES), arguments, "affekt summarize", EXAMPLE)
 
+    from affekt.analysis.summary import counted
     from affekt.terminal import text_table
 
     people = summary.people
@@ -31,7 +32,10 @@ def main(arguments: list[str]) -> None:
         name for name in ("input", "person", "marker", "seen_s", "episodes", "valence", "arousal") if name in people
     ]
     rows = [[f"{cell:.3g}" if isinstance(cell, float) else cell for cell in row] for row in people[shown].rows()[:20]]
-    print(text_table([shown, *rows], left=3))
+    if rows:
+        print(text_table([shown, *rows], left=3))
+    if faces := len(summary.pictures):
+        print(f"{counted(faces, 'face')} in pictures")
     if len(people) > len(rows):
         print(f"and {len(people) - len(rows):,} more rows")
     print(f"wrote {len(summary.written)} files into {summary.written[-1].parent}")
