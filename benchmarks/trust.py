@@ -19,7 +19,7 @@ from affekt.data.manifest import read_manifest
 from affekt.faces.detection import FaceDetector
 from affekt.faces.pictures import read_picture
 from affekt.faces.pose import MEAN_FACE, pose_of
-from affekt.faces.trust import is_reliable
+from affekt.faces.trust import LEAST, MOST, is_reliable
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
 from drawn_faces import Capture, draw_face, no_units, random_identity
 
@@ -38,6 +38,7 @@ BINS = {
     "roll": (0, 10, 20, 30, 45, 70, 180),
     "sharpness": (0, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 1.01),
     "outside": (-0.01, 0.001, 0.05, 0.1, 0.2, 0.3, 1.01),
+    "mouth_detail": (0, 0.3, 0.55, 0.7, 0.85, 1, 1.3, np.inf),
 }
 """Edges of the bins of each quantity; of angles without their sign."""
 
@@ -130,8 +131,8 @@ def tell(rows: pl.DataFrame, *, is_level: bool) -> None:
     faces = rows.filter(status="ok").with_columns(side=pl.max_horizontal("width", "height"))
     best = faces.select(PROBABILITY_COLUMNS).to_numpy().argmax(axis=1)
     right = pl.Series("right", np.array(LABELS)[best] == faces["truth"].to_numpy())
-    quantities = (faces[name].to_numpy() for name in ("side", "face_score", "sharpness", "outside"))
-    reliable = is_reliable(faces.select("yaw", "pitch", "roll").to_numpy(), *quantities, is_level=is_level)
+    quantities = {name: faces[name].to_numpy() for name in (*LEAST, *MOST)}
+    reliable = is_reliable(faces.select("yaw", "pitch", "roll").to_numpy(), quantities, is_level=is_level)
     faces = faces.with_columns(right.cast(pl.Float64), reliable=reliable)
     for name, edges in BINS.items():
         value = faces[name].abs().to_numpy()

@@ -1,6 +1,7 @@
 """Pictures in, rows out: in order, whatever each of them is."""
 
 import dataclasses
+import io
 import multiprocessing
 import os
 import pickle
@@ -15,10 +16,12 @@ from PIL import Image
 
 from affekt.analysis import analyzer as analyzer_module
 from affekt.analysis.analyzer import Analyzer, load
+from affekt.analysis.drawing import draw
 from affekt.analysis.options import AnalyzerOptions, Options, RuntimeChoice
 from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA, table_schema
 from affekt.errors import AffektWarning, ConfigError, MissingExtra, ModelError
 from affekt.faces.detection import Faces
+from affekt.faces.pictures import BREAKS_OFF
 from affekt.labels import PROBABILITY_COLUMNS
 from affekt.models.runtimes import RuntimeName
 
@@ -86,6 +89,22 @@ def test_what_cannot_be_read_is_a_row_between_the_others(small_model, tmp_path):
     ]
     assert table["emotion"].null_count() == 3
     assert table["input"].to_list()[1] == str(broken)
+
+
+def test_a_jpeg_that_breaks_off_gives_its_faces_and_a_row_that_says_so(small_model, monkeypatch, tmp_path):
+    monkeypatch.setattr(analyzer_module, "FaceDetector", TwoFaces)
+    buffer = io.BytesIO()
+    Image.fromarray(np.concatenate([DARK, LIGHT], axis=1)).save(buffer, "JPEG")
+    (tmp_path / "a.jpg").write_bytes(buffer.getvalue()[:-2])
+    path, broken = str(tmp_path / "a.jpg"), f"unreadable: {BREAKS_OFF}"
+    for given in (path, buffer.getvalue()[:-2]):
+        assert Analyzer(small_model).analyze(given)["status"].to_list() == ["unreadable: image file is truncated"]
+        table = Analyzer(small_model, AnalyzerOptions(lenient=True)).analyze([given, DARK])
+        assert table["status"].to_list() == ["ok", "ok", broken, "ok", "ok"]
+        assert table["emotion"].to_list()[:3] == ["neutral", "happiness", None]
+    assert draw(path, table.filter(input="0").with_columns(input=pl.lit(path))).size == (80, 40)
+    monkeypatch.setattr(analyzer_module, "FaceDetector", NoFace)
+    assert Analyzer(small_model, AnalyzerOptions(lenient=True)).analyze(path)["status"].to_list() == [broken]
 
 
 def test_a_picture_without_a_face_says_so(small_model, monkeypatch):

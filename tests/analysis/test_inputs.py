@@ -7,6 +7,7 @@ import pytest
 
 from affekt.analysis.inputs import find_inputs, is_video, place_below, shown, told_of_passed_over
 from affekt.errors import DataError
+from affekt.faces import kinds
 from affekt.faces.kinds import kind_of_file
 
 
@@ -102,14 +103,15 @@ def test_nothing_found_says_what_to_name(folder):
         find_inputs(["empty"])
 
 
-def test_nothing_found_says_what_was_passed_over(folder):
+def test_nothing_found_says_what_was_passed_over(folder, monkeypatch):
+    monkeypatch.setattr(kinds, "find_spec", lambda _: None)
     (folder / "telephone").mkdir()
     for name in ("a.HEIC", "b.heic", "c.dng", "notes.md"):
         (folder / "telephone" / name).touch()
     with pytest.raises(
         DataError,
-        match=r"got none in telephone \(passed over 2 \.heic, 1 \.dng: convert them to JPEG first, "
-        r"passed over 1 file not named like pictures or videos\); name a picture",
+        match=r"got none in telephone \(passed over 2 \.heic, 1 \.dng: convert them to JPEG first, or for HEIC type: "
+        r".*heic\]', passed over 1 file not named like pictures or videos\); name a picture",
     ):
         find_inputs(["telephone"])
 

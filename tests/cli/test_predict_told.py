@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from affekt.cli.main import main
+from affekt.faces import kinds
 from affekt.models.card import ONNX_FILE, read_card
 
 
@@ -55,12 +56,13 @@ def test_nothing_is_said_of_valence_and_arousal_where_the_card_says_nothing(smal
     assert "valence_arousal_origin" not in pl.read_parquet_metadata("faces.parquet")
 
 
-def test_photographs_that_cannot_be_read_are_counted_by_their_ending(folder, small_model, capsys):
+def test_photographs_that_cannot_be_read_are_counted_by_their_ending(folder, small_model, capsys, monkeypatch):
+    monkeypatch.setattr(kinds, "find_spec", lambda _: None)
     for name in ("a.heic", "b.HEIC", "c.CR2", "notes.md"):
         (folder / "faces" / name).touch()
     run("faces", "--model", small_model, "--out", "faces.csv")
     told = capsys.readouterr().err
-    assert "passed over 2 .heic, 1 .cr2: convert them to JPEG first\n" in told
+    assert "passed over 2 .heic, 1 .cr2: convert them to JPEG first, or for HEIC type: pip install " in told
     assert "passed over 1 file not named like pictures or videos\n" in told
 
 

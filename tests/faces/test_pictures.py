@@ -1,5 +1,6 @@
 """Reading pictures: every mode becomes RGB, every damage becomes one sentence."""
 
+import base64
 import io
 import os
 import struct
@@ -15,9 +16,27 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from affekt.errors import ConfigError, PictureError
+from affekt.faces import kinds
 from affekt.faces.pictures import picture_size, read_picture, read_rgb, rgb_of_array, rgb_of_image
 
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
+
+# Four colours, turned by EXIF: 48 x 32 pixels as stored. Made with pillow-heif 1.8, which encodes, as pi-heif does not.
+HEIC = base64.b64decode(
+    "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAchtZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAA"
+    "ADRpbG9jAAAAAERAAAIAAQAAAAAB7AABAAAAAAAAAEcAAgAAAAACMwABAAAAAAAAACQAAAA4aWluZgAAAAAAAgAAABVpbmZlAgAA"
+    "AAABAABodmMxAAAAABVpbmZlAgAAAQACAABFeGlmAAAAAA5waXRtAAAAAAABAAABB2lwcnAAAADmaXBjbwAAAHZodmNDAQNwAAAA"
+    "kAAAAAAAHvAA/P34+AAADwNgAAEAGEABDAH//wNwAAADAJAAAAMAAAMAHroCQGEAAQAqQgEBA3AAAAMAkAAAAwAAAwAeoCCBBZbq"
+    "5Ka5uAhoMCAAAAMDIAAAAwAhYgABAAZEAcFzwIkAAAATY29scm5jbHgAAQANAAaAAAAAFGlzcGUAAAAAAAAAQAAAAEAAAAAoY2xh"
+    "cAAAADAAAAABAAAAIAAAAAH////wAAAAAv///+AAAAACAAAAEHBpeGkAAAAAAwgICAAAAAlpcm90AwAAABlpcG1hAAAAAAAAAAEA"
+    "AQaBAgMFhIYAAAAaaXJlZgAAAAAAAAAOY2RzYwACAAEAAQAAAHNtZGF0AAAAQygBrxOA5TH3/4PE/1T8/t2SwSsvHFf3Pv7J3v4V"
+    "HP9Pj44ssfyI3dcjk/+Lu2nMBsPTe8zc5vLhfYCND/gaK53Q7m4AAAAGRXhpZgAATU0AKgAAAAgAAQESAAMAAAABAAYAAAAAAAA="
+)
+
+
+@pytest.fixture
+def no_heic(monkeypatch):
+    monkeypatch.setattr(kinds, "find_spec", lambda _: None)
 
 
 def encoded(image, kind="PNG", **options):
@@ -170,7 +189,7 @@ def test_the_preview_beside_a_telephones_photograph_is_no_animation():
         (
             "a.jpg",
             b"\0\0\0\x18ftypheic" + bytes(100),
-            "a HEIC photograph, which affekt does not read; convert it to JPEG",
+            r"a HEIC photograph; type: pip install .*heic\]', or convert it to JPEG first",
         ),
         ("a.HEIC", b"broken", "a HEIC photograph"),
         ("a.CR3", b"\0\0\0\x18ftypcrx " + bytes(100), "a camera's raw photograph, which affekt does not read; convert"),
@@ -179,17 +198,62 @@ def test_the_preview_beside_a_telephones_photograph_is_no_animation():
         ("a.heic", b"", "an empty file"),
     ],
 )
+@pytest.mark.usefixtures("no_heic")
 def test_photographs_of_telephones_and_cameras_say_to_convert_them(tmp_path, name, content, problem):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(PictureError, match=problem):
         read_rgb(tmp_path / name)
 
 
+@pytest.mark.usefixtures("no_heic")
 def test_what_a_picture_is_called_does_not_matter_where_it_can_be_read(tmp_path):
     (tmp_path / "a.heic").write_bytes(encoded(Image.fromarray(NOISE)))
     assert np.array_equal(read_rgb(tmp_path / "a.heic"), NOISE)
     with pytest.raises(PictureError, match="encoded picture: a HEIC photograph"):
         read_rgb(b"\0\0\0\x18ftypheic" + bytes(100))
+
+
+def test_a_heic_photograph_is_read_upright_where_its_library_is_installed(tmp_path):
+    pytest.importorskip("pi_heif")
+    (tmp_path / "a.HEIC").write_bytes(HEIC)
+    for source in (HEIC, tmp_path / "a.HEIC"):
+        image_rgb = read_rgb(source)
+        assert image_rgb.shape == (48, 32, 3)
+        corners = image_rgb[[3, 3, -4, -4], [3, -4, 3, -4]].astype(int)
+        assert np.abs(corners - [(60, 60, 200), (200, 60, 60), (230, 230, 230), (60, 200, 60)]).max() < 25
+    assert picture_size(HEIC) == (32, 48)
+    with pytest.raises(PictureError, match="encoded picture: a damaged HEIC photograph; convert it to JPEG first"):
+        read_rgb(HEIC[:40])
+
+
+def test_where_not_all_formats_are_taken_heic_is_none_and_no_library_is_advised():
+    with pytest.raises(PictureError, match=r"^encoded picture: a HEIC photograph; convert it to JPEG first$"):
+        read_rgb(HEIC, formats=("JPEG",))
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"quality": 95, "subsampling": 0}])
+def test_a_jpeg_that_breaks_off_is_read_as_far_as_it_goes_where_that_is_asked(tmp_path, options):
+    whole = encoded(Image.fromarray(NOISE).resize((300, 400)), "JPEG", **options)
+    expected = read_rgb(whole)
+    for lost, most_changed in ((1, 0), (2, 0), (3, 0.01), (len(whole) // 20, 0.2)):
+        (tmp_path / "a.jpg").write_bytes(whole[:-lost])
+        with pytest.raises(PictureError, match="truncated"):
+            read_picture(whole[:-lost])
+        for source in (whole[:-lost], tmp_path / "a.jpg"):
+            read = read_picture(source, is_lenient=True)
+            assert read.breaks_off
+            assert (read.image_rgb != expected).mean() <= most_changed
+    assert not read_picture(whole, is_lenient=True).breaks_off
+
+
+@pytest.mark.parametrize("content", [b"\xff\xd8\xff\xe0", encoded(Image.fromarray(NOISE))[:-40], b"no picture"])
+def test_what_has_no_pixels_or_is_no_jpeg_is_unreadable_all_the_same(content):
+    said = []
+    for is_lenient in (False, True):
+        with pytest.raises(PictureError) as problem:
+            read_picture(content, is_lenient=is_lenient)
+        said.append(str(problem.value))
+    assert said[0] == said[1]
 
 
 def test_a_pipe_is_refused_unopened(tmp_path):

@@ -13,7 +13,7 @@ import polars as pl
 
 from affekt.analysis.remote import MOST_BYTES, is_address, opened, without_secrets
 from affekt.errors import PictureError
-from affekt.faces.kinds import PICTURE_ENDINGS
+from affekt.faces.kinds import is_picture_ending
 from affekt.files import is_litter
 
 TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -68,7 +68,7 @@ def _of_archive(name: str, is_zip: bool) -> Iterator[Member]:
     with opened(name) as file:
         for inner, size, read in _in_zip(file) if is_zip else _in_tar(file):
             path = PurePosixPath(inner)
-            if path.suffix.lower() not in PICTURE_ENDINGS or any(map(is_litter, path.parts)):
+            if not is_picture_ending(path.suffix.lower()) or any(map(is_litter, path.parts)):
                 continue
             called = f"{without_secrets(name)}/{inner}"
             if size > MOST_BYTES:

@@ -13,7 +13,7 @@ from PIL import Image, ImageColor, ImageDraw, ImageFont
 
 from affekt.analysis.frames import decode
 from affekt.analysis.inputs import shown
-from affekt.analysis.rows import Row
+from affekt.analysis.rows import Row, breaks_off
 from affekt.errors import ConfigError, DataError
 from affekt.faces.preprocessing import Preprocessing, crop_face
 from affekt.labels import LABELS, UNSURE, colours_of, labels_of_columns
@@ -50,7 +50,6 @@ def draw(picture: DrawnPicture, rows: pl.DataFrame | Iterable[Row]) -> Image.Ima
         >>> affekt.draw(picture, rows).size
         (90, 120)
     """
-    marked = Image.fromarray(decode(str(picture) if isinstance(picture, Path) else picture).image_rgb)
     given: Any = rows.to_dicts() if isinstance(rows, pl.DataFrame) else rows
     found = list(given) if isinstance(given, Iterable) else [given]
     if not all(isinstance(row, dict) and row.keys() >= DRAWN_COLUMNS for row in found):
@@ -58,6 +57,8 @@ def draw(picture: DrawnPicture, rows: pl.DataFrame | Iterable[Row]) -> Image.Ima
             f"expected a polars frame or dictionaries as affekt.analyze returns them, got {type(rows).__name__}; "
             "type: affekt.draw(picture, affekt.analyze(picture))"
         )
+    source = str(picture) if isinstance(picture, Path) else picture
+    marked = Image.fromarray(decode(source, is_lenient=breaks_off(found)).image_rgb)
     # Drawn from the least sure to the surest face, so that the surest label lies on top.
     for row in reversed([row for row in _rows_of_one(picture, found) if row["status"] == "ok"]):
         _draw_face(marked, row)

@@ -24,7 +24,7 @@ from affekt.analysis.tracking import FaceTracker
 from affekt.cores import Budget
 from affekt.errors import ConfigError, PictureError
 from affekt.faces.detection import LANDMARKS, CascadeDetector, FaceDetector
-from affekt.faces.pictures import Decoded, read_picture, rgb_of_array, rgb_of_image
+from affekt.faces.pictures import BREAKS_OFF, Decoded, read_picture, rgb_of_array, rgb_of_image
 from affekt.faces.preprocessing import Preprocessing, crop_as_it_is, crop_face
 from affekt.faces.trust import Trust, trust_of
 
@@ -74,6 +74,8 @@ class Frame:
     """Clock time at which a frame of a video or camera was read, in seconds since 1970, UTC."""
     looks_again: bool = True
     """Whether a second look follows where the first finds nobody."""
+    is_lenient: bool = False
+    """Whether a picture that breaks off is read as far as it goes; then its problem is that it breaks off."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,11 +147,12 @@ def frames_of(pictures: Iterable[Picture], options: AnalyzerOptions, stop: Event
             elif is_video(name):
                 yield from _video_frames(name, options, stop)
             else:
-                yield Frame(without_secrets(name), name)
+                yield Frame(without_secrets(name), name, is_lenient=options.lenient)
         elif isinstance(picture, PICTURE):
-            yield Frame(str(position), bytes(picture) if isinstance(picture, ENCODED) else picture)
+            given = bytes(picture) if isinstance(picture, ENCODED) else picture
+            yield Frame(str(position), given, is_lenient=options.lenient)
         elif hasattr(picture, "read"):
-            yield _file_frame(str(position), picture)
+            yield replace(_file_frame(str(position), picture), is_lenient=options.lenient)
         else:
             raise ConfigError(
                 "expected pictures as paths, encoded bytes, files opened in binary mode, Pillow pictures or arrays, "
@@ -171,7 +174,8 @@ def _member_frames(name: str, options: AnalyzerOptions) -> Iterator[Frame]:
     for member in members(name):
         is_refused = isinstance(member.picture, str) and is_address(member.picture) and not options.fetch
         picture, problem = (None, NOT_FETCHED) if is_refused else (member.picture, member.problem)
-        yield Frame(member.name, picture, problem=problem, ends=False, share=0.0)
+        seen = Frame(member.name, picture, problem=problem, ends=False, share=0.0)
+        yield replace(seen, is_lenient=options.lenient)
     yield Frame(without_secrets(name), is_end_of_input=True)
 
 
@@ -244,11 +248,13 @@ def _detected(
     try:
         if isinstance(picture, str) and is_address(picture):
             picture = fetched(picture)
-        decoded = decode(picture, take)
+        decoded = decode(picture, take, is_lenient=frame.is_lenient)
     except PictureError as error:
         source = without_secrets(picture) if isinstance(picture, str) else "encoded picture"
         return replace(nobody, frame=replace(seen, problem=str(error).removeprefix(f"{source}: ")))
     image_rgb = decoded.image_rgb
+    if decoded.breaks_off:
+        nobody = replace(nobody, frame=replace(seen, problem=BREAKS_OFF))
     if decoded.animated:
         nobody = replace(nobody, frame=replace(seen, number=0))
     if frame.time_s is not None and not is_camera(frame.name):
@@ -329,10 +335,12 @@ def crop_faces(
 def decode(
     picture: "str | bytes | Image.Image | np.ndarray | Decoded | VideoFrame",
     take: Callable[[float], None] = lambda pixels: None,
+    *,
+    is_lenient: bool = False,
 ) -> Decoded:
     """Return a picture's pixels, whatever it is; `take` is told of their number before a file is decoded."""
     if isinstance(picture, str | bytes):
-        return read_picture(picture, before=take)
+        return read_picture(picture, before=take, is_lenient=is_lenient)
     if isinstance(picture, Image.Image):
         return Decoded(rgb_of_image(picture), animated=False)
     pixels = rgb_of_array(picture) if isinstance(picture, np.ndarray) else picture.image_rgb

@@ -1,6 +1,6 @@
 """Faces that nobody may see: where they are in each frame of a video, and how they are covered."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
@@ -8,7 +8,7 @@ from PIL import Image
 
 from affekt.analysis.frames import decode
 from affekt.analysis.options import HidingMethod
-from affekt.analysis.rows import Row
+from affekt.analysis.rows import Row, breaks_off
 
 COLOUR = (20, 24, 28)
 MARGIN = 0.3
@@ -22,9 +22,9 @@ SQUARES = 5
 COLUMNS = ("x", "y", "width", "height")
 
 
-def hide_faces(picture: str | Image.Image, rows: Iterable[Row], how: HidingMethod) -> Image.Image:
+def hide_faces(picture: str | Image.Image, rows: Sequence[Row], how: HidingMethod) -> Image.Image:
     """Return a picture, upright, without the faces that its rows name."""
-    hidden = Image.fromarray(decode(picture).image_rgb)
+    hidden = Image.fromarray(decode(picture, is_lenient=breaks_off(rows)).image_rgb)
     boxes = [[row[name] for name in COLUMNS] for row in rows if row["status"] == "ok"]
     box_xyxy = _corners(np.array(boxes, float).reshape(-1, 4))
     cover(hidden, _grown(box_xyxy, MARGIN), how)

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path, PurePath
 
 from affekt.analysis.remote import addresses_below, is_address, without_secrets
-from affekt.errors import DataError
-from affekt.faces.kinds import HEIC_ENDINGS, PICTURE_ENDINGS, RAW_ENDINGS, kind_of_file
+from affekt.errors import DataError, install
+from affekt.faces.kinds import HEIC_ENDINGS, PICTURE_ENDINGS, RAW_ENDINGS, is_picture_ending, kind_of_file
 from affekt.files import THUMBNAIL_ENDING, folders_below, is_litter
 
 VIDEO_ENDINGS = (
@@ -65,7 +65,8 @@ def told_of_passed_over(passed_over: Counter[str]) -> list[str]:
         told.append(f"read once what was named {again:,} time{'' if again == 1 else 's'} more")
     if photographs:
         counted = ", ".join(f"{count:,} {ending}" for ending, count in photographs.most_common())
-        told.append(f"passed over {counted}: convert them to JPEG first")
+        instead = f", or for HEIC type: {install('heic')}" if photographs.keys() & set(HEIC_ENDINGS) else ""
+        told.append(f"passed over {counted}: convert them to JPEG first{instead}")
     if others := passed_over.total() - photographs.total() - left - again:
         told.append(f"passed over {others:,} file{'' if others == 1 else 's'} not named like pictures or videos")
     return told
@@ -146,7 +147,7 @@ def resolve(
                 path, ending = os.path.join(place, file), Path(file).suffix.lower()  # noqa: PTH118  a str keeps odd names
                 if is_left or is_litter(file):
                     passed_over[LITTER if ending in (*FOUND_ENDINGS, THUMBNAIL_ENDING) else ending] += 1
-                elif ending in FOUND_ENDINGS or _is_found_by_content(path, ending):
+                elif ending in FOUND_ENDINGS or is_picture_ending(ending) or _is_found_by_content(path, ending):
                     names.append(path)
                 else:
                     passed_over[ending] += 1

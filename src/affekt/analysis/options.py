@@ -11,7 +11,8 @@ from affekt.errors import ConfigError
 FaceFinder = Literal["auto", "yunet", "cascade", "whole"]
 RuntimeChoice = Literal["auto", "onnxruntime", "openvino", "cuda"]
 HidingMethod = Literal["box", "pixelate", "blur"]
-SWITCHES = ("largest", "details", "features", "fetch")
+SWITCHES = ("largest", "details", "features", "lenient", "fetch")
+"""Options that are True or False."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,8 +26,10 @@ class AnalyzerOptions:
         most_faces: Keep so many faces of each picture or frame, the surest; 0 keeps all.
         min_face: Leave out faces whose box has fewer pixels on its longer side.
         min_face_score: Leave out faces of which the detector is less sure, 0-1.
-        details: Add columns: the share of each box outside the picture, and the five landmarks in pixels.
+        details: Add columns: the share of each box outside the picture, the detail at the mouth, and the five landmarks
+            in pixels.
         features: Add a column: what the network's dense layers read of each face; a list, so not in csv.
+        lenient: Read a JPEG that breaks off as far as it goes; behind the rows of its faces one says so.
         every_s: Seconds between the frames of a video that are looked at; 0 takes all.
         stop_after_s: Seconds of each video or camera that are looked at; inf takes all, a camera until it is stopped.
         detect_every: Look for faces on one frame of a video in so many, and follow them between: faster, less exact.
@@ -52,6 +55,7 @@ class AnalyzerOptions:
     min_face_score: float = 0.0
     details: bool = False
     features: bool = False
+    lenient: bool = False
     every_s: float = 0.0
     stop_after_s: float = float("inf")
     detect_every: int = 1
@@ -99,6 +103,7 @@ class Options(TypedDict, total=False):
     min_face_score: float
     details: bool
     features: bool
+    lenient: bool
     every_s: float
     stop_after_s: float
     detect_every: int

@@ -1,5 +1,6 @@
 """The result row: one per face, or one saying why there is none."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +10,13 @@ import polars as pl
 from affekt.analysis.frames import DetectedFaces, Frame
 from affekt.analysis.inputs import shown
 from affekt.faces.detection import LANDMARKS
+from affekt.faces.pictures import BREAKS_OFF
 from affekt.labels import LABELS, probability_columns
 from affekt.models.session import Affect
 
 _DETAILS: dict[str, tuple[pl.DataType, str]] = {
     "outside": (pl.Float64(), "share of the box that lies outside the picture, 0-1"),
+    "mouth_detail": (pl.Float64(), "detail at the mouth, in shares of that at the eyes: a mask or a hand has little"),
     **{
         f"{landmark}_{axis}": (pl.Float64(), f"{axis} of the {landmark.replace('_', ' ')}, in pixels, as the box")
         for landmark in LANDMARKS
@@ -37,7 +40,7 @@ _BEFORE: dict[str, tuple[pl.DataType, str]] = {
     "pitch": (pl.Float64(), "nod of the head upwards, in degrees"),
     "roll": (pl.Float64(), "tilt of the head clockwise, in degrees"),
     "sharpness": (pl.Float64(), "how sharp the face is, from 0, blurred, to 1"),
-    "reliable": (pl.Boolean(), "whether the face is large, sharp, frontal and complete enough to be read"),
+    "reliable": (pl.Boolean(), "whether the face is large, sharp, frontal, complete and free enough to be read"),
 }
 _BEHIND: dict[str, tuple[pl.DataType, str]] = {
     "confidence": (pl.Float64(), "probability of the most probable expression, 0-1"),
@@ -116,14 +119,22 @@ def rows_of(found: DetectedFaces, affect: Affect, *, details: bool = False) -> l
     frame = found.frame
     if frame.is_end_of_input:
         return []
-    if frame.problem is not None:
-        return [empty_row(shown(frame.name), f"unreadable: {frame.problem}", affect.labels)]
+    problem = f"unreadable: {frame.problem}"
+    if frame.problem is not None and not len(found.box_xyxy):
+        return [empty_row(shown(frame.name), problem, affect.labels)]
     faces = range(len(found.box_xyxy))
     empty = no_face_row(frame, affect.labels)
     rows = [empty | {"status": "ok", "face": face + 1} | _box(found, face) | _scores(affect, face) for face in faces]
     if details:
         rows = [row | _details(found, face) for face, row in enumerate(rows)]
+    if frame.problem is not None:
+        rows.append(empty_row(shown(frame.name), problem, affect.labels))
     return rows or [empty]
+
+
+def breaks_off(rows: Iterable[Row]) -> bool:
+    """Whether rows of a picture say that it was read as far as it goes."""
+    return any(row["status"] == f"unreadable: {BREAKS_OFF}" for row in rows)
 
 
 def finished(row: Row, min_confidence: float) -> Row:
@@ -184,10 +195,9 @@ def _box(found: DetectedFaces, face: int) -> Row:
 
 
 def _details(found: DetectedFaces, face: int) -> Row:
-    places = map(_known, found.landmarks_xy[face].ravel())
-    return dict(
-        zip(_DETAILS, (None if found.trust is None else _known(found.trust.outside[face]), *places), strict=True)
-    )
+    trust, places = found.trust, map(_known, found.landmarks_xy[face].ravel())
+    seen = (None, None) if trust is None else (_known(trust.outside[face]), _known(trust.mouth_detail[face]))
+    return dict(zip(_DETAILS, (*seen, *places), strict=True))
 
 
 def _known(value: float) -> float | None:

@@ -26,7 +26,7 @@ from av.stream import Disposition
 from affekt.analysis.inputs import CAMERA, is_camera
 from affekt.analysis.remote import is_address, opened
 from affekt.errors import PictureError, install
-from affekt.faces.pictures import refuse_pipe
+from affekt.faces.pictures import BREAKS_OFF, refuse_pipe
 
 MAX_FRAME_PIXELS = 35_651_584
 """Of the largest frame in the highest level, 6.2, of HEVC, and of AV1: a decoder holds several of them at once."""
@@ -142,7 +142,7 @@ class Losses:
         says_length = container.format.name.startswith(LENGTH_IN_HEADER)
         promised_s = (container.duration or 0) / av.time_base if says_length else 0.0
         if self.breaks_off or self.last_s < promised_s - SHORTER_S:
-            return "breaks off before its end; its rows go as far as it could be read"
+            return BREAKS_OFF
         if self.passed_over:
             return "some of it could not be decoded; its rows leave that out"
         if self.made_up:

@@ -4,10 +4,13 @@ import io
 import re
 import stat
 import struct
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
 from PIL import TiffImagePlugin
+
+from affekt.errors import install
 
 PICTURE_ENDINGS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".jp2"),
@@ -55,16 +58,37 @@ def kind_of_file(path: Path | str) -> Literal["picture", "video"] | None:
 def is_picture_named(path: Path | str) -> bool:
     """Whether a file in a folder is named like a picture or, without an ending, is one by its content."""
     ending = Path(path).suffix.lower()
-    return ending in PICTURE_ENDINGS or (not ending and kind_of_file(path) == "picture")
+    return is_picture_ending(ending) or (not ending and kind_of_file(path) == "picture")
 
 
-def unidentified(source: Path | str | bytes) -> str:
-    """Return what a file is that no decoder takes, as far as its beginning or its name tells."""
+def is_picture_ending(ending: str) -> bool:
+    """Whether the pictures of a folder end so, those of telephones included where they can be read."""
+    return ending in PICTURE_ENDINGS or (ending in HEIC_ENDINGS and reads_heic())
+
+
+def reads_heic() -> bool:
+    """Whether the library is installed that decodes HEIC."""
+    return find_spec("pi_heif") is not None
+
+
+def is_heic(source: Path | str | bytes) -> bool:
+    """Whether a file is a HEIC photograph by its first bytes."""
+    head = source[:12] if isinstance(source, bytes) else beginning(source)
+    return head[4:8] == b"ftyp" and head[8:] in HEIC_BRANDS
+
+
+def unidentified(source: Path | str | bytes, *, is_any_taken: bool = True) -> str:
+    """Return what a file is that no decoder takes, as far as its beginning or its name tells.
+
+    Where not all formats are taken that can be read, nothing is advised that would read more.
+    """
     head = source[:12] if isinstance(source, bytes) else beginning(source)
     if not head:
         return "an empty file"
-    if (head[4:8] == b"ftyp" and head[8:] in HEIC_BRANDS) or ends_in(source, HEIC_ENDINGS):
-        return "a HEIC photograph, which affekt does not read; convert it to JPEG first"
+    if is_heic(source) or ends_in(source, HEIC_ENDINGS):
+        if is_any_taken and not reads_heic():
+            return f"a HEIC photograph; type: {install('heic')}, or convert it to JPEG first"
+        return f"a {'damaged HEIC photograph' if is_any_taken else 'HEIC photograph'}; convert it to JPEG first"
     if ends_in(source, RAW_ENDINGS):
         return "a camera's raw photograph, which affekt does not read; convert it to JPEG first"
     if head.startswith((b"II*\0", b"MM\0*")) and (kind := _kind_of_tiff(source)):

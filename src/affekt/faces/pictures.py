@@ -7,7 +7,8 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from affekt.errors import ConfigError, PictureError
-from affekt.faces.kinds import RAW_ENDINGS, UNREADABLE_TAGS, beginning, ends_in, unidentified
+from affekt.faces.kinds import RAW_ENDINGS, UNREADABLE_TAGS, beginning, ends_in, is_heic, reads_heic, unidentified
 
 # Our own limit below is the one that counts. Set once here: warnings.catch_warnings is not safe in threads.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -26,6 +27,8 @@ MAX_PIXELS = 178_956_970
 """Pictures above this many pixels are refused as decompression bombs (twice Pillow's own warning limit)."""
 
 ROWS_AT_ONCE = 256
+JPEG, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
+BREAKS_OFF = "breaks off before its end; its rows go as far as it could be read"
 PNG = b"\x89PNG\r\n\x1a\n"
 PNG_CHUNKS = (b"tRNS", b"eXIf", b"acTL", b"fcTL", b"fdAT")
 """Of the chunks that a PNG may lack, those that change its pixels or how many pictures it holds."""
@@ -45,6 +48,8 @@ class Decoded:
     """(height, width, 3) uint8, upright."""
     animated: bool
     """Whether this is the first of several frames or pages."""
+    breaks_off: bool = False
+    """Whether the file ends too early, so that the lower part may be grey."""
 
 
 def read_rgb(
@@ -63,17 +68,32 @@ def read_picture(
     max_pixels: int = MAX_PIXELS,
     formats: tuple[str, ...] | None = None,
     before: Callable[[float], None] = lambda pixels: None,
+    is_lenient: bool = False,
 ) -> Decoded:
     """Decode a picture as `read_rgb` does, and tell whether it is an animation or has several pages.
 
-    `before` is told how many pixels there will be, before they are decoded.
+    `before` is told how many pixels there will be, before they are decoded. Where it is lenient, a JPEG that breaks off
+    is read as far as it goes.
     """
 
     def decoded(image: Image.Image) -> Decoded:
         before(image.width * image.height)
         return _decoded(image)
 
-    return _looked_at(source, decoded, max_pixels, formats)
+    try:
+        return _looked_at(source, decoded, max_pixels, formats)
+    except PictureError:
+        if is_lenient and (ended := _ended_jpeg(source)) is not None:
+            with suppress(PictureError):
+                return replace(_looked_at(ended, _decoded, max_pixels, formats), breaks_off=True)
+        raise
+
+
+def _ended_jpeg(source: Path | str | bytes) -> bytes | None:
+    """Return a JPEG with its end, before which libjpeg makes up what is missing; None of other files."""
+    if not (source if isinstance(source, bytes) else beginning(source)).startswith(JPEG):
+        return None
+    return (source if isinstance(source, bytes) else Path(source).read_bytes()) + JPEG_END
 
 
 def _looked_at(
@@ -166,7 +186,7 @@ def _opened(
                 raise PictureError(f"{name}: {TOO_DEEP}")
             yield image
     except UnidentifiedImageError:
-        raise PictureError(f"{name}: {unidentified(source)}") from None
+        raise PictureError(f"{name}: {unidentified(source, is_any_taken=formats is None)}") from None
     except FileNotFoundError:
         raise PictureError(f"{name}: no such file") from None
     except PictureError:
@@ -184,6 +204,12 @@ def _pillow(source: Path | str | bytes, formats: tuple[str, ...] | None) -> Imag
         return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=formats)
 
     try:
+        return opened()
+    except UnidentifiedImageError:
+        if formats is not None or not (is_heic(source) and reads_heic()):
+            raise
+        # Each core works on a picture of its own.
+        import_module("pi_heif").register_heif_opener(decode_threads=1)
         return opened()
     except Warning:  # a program, or its tests, made errors of them after affekt was imported
         with warnings.catch_warnings():

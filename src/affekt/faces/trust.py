@@ -1,14 +1,16 @@
-"""Can a face be trusted: how sharp it is, how much of it lies outside the picture, and the rule that weighs them.
+"""Can a face be trusted: how sharp it is, how much of it is seen, and the rule that weighs them.
 
 The thresholds were chosen by measuring (`benchmarks/trust.py`; docs/trust.md has the table).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
 from affekt.faces.pose import pose_of
+from affekt.faces.preprocessing import Preprocessing, crop_face
 
 LOOK = (64, 64)
 """Pixels in which the sharpness of a box is measured, whatever the model's input."""
@@ -16,11 +18,13 @@ BLUR_PIXELS = 7
 """Length of the average that blurs it again."""
 LEAST_STEP = 2.0
 """Grey levels by which neighbours differ at least where they count: one is what rounding makes of any slope."""
-LEAST_SIDE = 24.0
-"""Pixels of the longer side of the box."""
-LEAST_SCORE = 0.85
-LEAST_SHARPNESS = 0.2
-MOST_OUTSIDE = 0.1
+LEVEL_GREY = Preprocessing(input_size=48, channels=1, mean=(0.5,), std=(0.25,), alignment="level")
+"""The crop in which the mouth is compared with the eyes, whatever the model's input."""
+MOUTH, EYES = (slice(30, 38), slice(18, 29)), (slice(12, 24), slice(8, 39))
+"""Rows and columns of it."""
+LEAST = {"side": 24.0, "face_score": 0.85, "sharpness": 0.2, "mouth_detail": 0.55}
+"""`side` is the longer side of the box, in pixels."""
+MOST = {"outside": 0.1}
 MOST_YAW, MOST_PITCH = 40.0, 30.0
 """In degrees, either way."""
 MOST_ROLL = 30.0
@@ -37,6 +41,8 @@ class Trust:
     """(faces,) from 0, blurred, to 1."""
     outside: np.ndarray
     """(faces,) share of the box that lies outside the picture, 0-1."""
+    mouth_detail: np.ndarray
+    """(faces,) detail at the mouth, in shares of that at the eyes: a mask or a hand has little."""
     reliable: np.ndarray
     """(faces,) bool."""
 
@@ -48,26 +54,45 @@ def trust_of(
 
     Where crops are turned level, no tilt speaks against a face.
     """
-    pose, outside = pose_of(landmarks_xy), outside_of(image_rgb.shape, box_xyxy)
     sharpness = np.array([sharpness_of(_grey(image_rgb, box)) for box in box_xyxy], float)
-    side = (box_xyxy[:, 2:] - box_xyxy[:, :2]).max(axis=1, initial=0)
-    return Trust(pose, sharpness, outside, is_reliable(pose, side, score, sharpness, outside, is_level=is_level))
+    where = zip(box_xyxy, landmarks_xy, strict=True)
+    mouth_detail = np.array([mouth_detail_of(image_rgb, *face) for face in where], float)
+    quantities = {
+        "side": (box_xyxy[:, 2:] - box_xyxy[:, :2]).max(axis=1, initial=0),
+        "face_score": score,
+        "sharpness": sharpness,
+        "outside": outside_of(image_rgb.shape, box_xyxy),
+        "mouth_detail": mouth_detail,
+    }
+    pose = pose_of(landmarks_xy)
+    reliable = is_reliable(pose, quantities, is_level=is_level)
+    return Trust(pose, sharpness, quantities["outside"], mouth_detail, reliable)
 
 
-def is_reliable(
-    pose: np.ndarray,
-    side: np.ndarray,
-    score: np.ndarray,
-    sharpness: np.ndarray,
-    outside: np.ndarray,
-    *,
-    is_level: bool = False,
-) -> np.ndarray:
-    """Return the rule's answer, (faces,) bool, for what `Trust` holds and the longer sides of the boxes in pixels."""
-    # Comparisons with nan are false: what is not known speaks against no face.
-    is_bad = (side < LEAST_SIDE) | (score < LEAST_SCORE) | (sharpness < LEAST_SHARPNESS) | (outside > MOST_OUTSIDE)
+def is_reliable(pose: np.ndarray, quantities: Mapping[str, np.ndarray], *, is_level: bool = False) -> np.ndarray:
+    """Return the rule's answer, (faces,) bool, for (faces, 3) poses and (faces,) of each quantity of LEAST and MOST."""
     most = (MOST_YAW, MOST_PITCH, np.inf if is_level else MOST_ROLL)
-    return ~(is_bad | (abs(pose) > most).any(axis=1))
+    # Comparisons with nan are false: what is not known speaks against no face.
+    is_bad = np.zeros(len(pose), bool)
+    is_bad |= (abs(pose) > most).any(axis=1)
+    for name, least in LEAST.items():
+        is_bad |= quantities[name] < least
+    for name, limit in MOST.items():
+        is_bad |= quantities[name] > limit
+    return ~is_bad
+
+
+def mouth_detail_of(image_rgb: np.ndarray, box_xyxy: np.ndarray, landmarks_xy: np.ndarray) -> float:
+    """Return the mean difference of grey from line to line at the mouth, in shares of that at the eyes.
+
+    Lips are darker than what is around them, as eyes and brows are; cloth, hands and the smeared edge of a picture have
+    no such lines. Blur and few pixels take from both alike. nan where a landmark is.
+    """
+    if np.isnan(landmarks_xy).any():
+        return float("nan")
+    grey = crop_face(image_rgb, LEVEL_GREY, box_xyxy, landmarks_xy)[..., 0].astype(float)
+    steps = abs(np.diff(grey, axis=0))
+    return float(steps[MOUTH].mean() / max(steps[EYES].mean(), 1e-6))
 
 
 def _grey(image_rgb: np.ndarray, box_xyxy: np.ndarray) -> np.ndarray:
