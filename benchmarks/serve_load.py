@@ -102,7 +102,7 @@ def service(options: Options) -> Iterator[str]:
             said = process.stdout.readline()
             if not said.startswith("affekt serves "):
                 raise SystemExit("the service did not start")
-            yield said.split()[-1].rstrip("/")
+            yield said.split()[2].rstrip("/")
         finally:
             process.terminate()
 

@@ -12,6 +12,7 @@ from PIL import Image
 from affekt.analysis.frames import Frame, bytes_held, detect_faces, each_picture, frames_of, number_people
 from affekt.analysis.inputs import find_inputs
 from affekt.analysis.options import AnalyzerOptions
+from affekt.cluster.predict import predict
 from affekt.errors import ConfigError, DataError
 from affekt.faces.detection import FaceDetector, Faces
 from affekt.faces.preprocessing import Preprocessing
@@ -87,6 +88,15 @@ def test_addresses_are_said_not_to_be_fetched():
     for address in ("https://example.org/face.jpg", "s3://bucket/a.mp4"):
         (frame,) = frames_of([address], AnalyzerOptions(), Event())
         assert frame.problem == "an address, which is read only with --fetch (fetch=True in Python)"
+
+
+def test_a_live_stream_is_not_said_to_be_fetched(small_model):
+    for address in ("rtsp://me:word@camera/1", "RTSP://camera/1", "udp://host:5000"):
+        (frame,) = frames_of([address], AnalyzerOptions(), Event())
+        assert frame.problem == "a live stream, which affekt does not read; record a video of it and name that"
+    with pytest.raises(ConfigError, match=r"got rtsp://camera/1, a live stream, .*; record a video of it") as refused:
+        predict("rtsp://me:word@camera/1", model=small_model, fetch=True)
+    assert "word" not in str(refused.value)
 
 
 def test_of_pictures_that_wait_the_bytes_are_known_and_of_paths_nothing(write_video):

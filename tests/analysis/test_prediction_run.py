@@ -99,6 +99,23 @@ def test_a_file_that_affekt_did_not_write_is_written_over_by_force_alone(tmp_pat
     check_table(tmp_path / "like*a[1].csv")
 
 
+@pytest.mark.parametrize("ending", READERS)
+def test_a_table_of_other_inputs_is_written_over_by_force_alone(tmp_path, ending):
+    out = tmp_path / f"faces{ending}"
+    names = ["007", "a.png", "faces.zip/in/b.png", "https://host/a.jpg", "'=b.png"]
+    write_table(lambda: iter([pl.DataFrame([empty_row(name, "ok") for name in names], schema=SCHEMA)]), out, SCHEMA, {})
+    same = ["007", "a.png", "faces.zip", "https://me:word@host/a.jpg", "=b.png"]
+    check_table(out, names=same)
+    check_table(out, names=[*same, "more.png"])
+    check_table(out)
+    with pytest.raises(
+        ConfigError,
+        match=rf"with 2 others, such as '=b.png, in .*; name another, such as .*faces-new{ending}, .*--force",
+    ):
+        check_table(out, names=[*same[1:4], "more.png"])
+    check_table(out, names=["more.png"], force=True)
+
+
 def test_ctrl_c_ends_a_camera_before_its_first_answer_and_nothing_else():
     ended, usual = [], signal.getsignal(signal.SIGINT)
     analyzer = SimpleNamespace(stop=lambda: ended.append(True))

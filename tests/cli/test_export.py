@@ -3,7 +3,7 @@
 import pytest
 
 from affekt.cli.main import main
-from affekt.exporting import model_folder
+from affekt.exporting import export, model_folder
 from affekt.exporting.model_folder import Exported
 
 
@@ -30,3 +30,8 @@ def test_what_was_lost_is_printed(small_model, tmp_path, capsys, monkeypatch):
     assert "(fp16, 2.5 MB)" in said
     assert "lost against fp32 on the split val: 0.25 points of accuracy" in said
     assert given == {"precision": "fp16", "manifest": None, "split": "auto", "force": True}
+
+
+def test_in_python_the_folder_is_the_second_argument(small_model, tmp_path, monkeypatch):
+    monkeypatch.setattr(model_folder, "write_model_folder", lambda run, out, **_: (run, out))
+    assert export(small_model, tmp_path / "out") == (small_model, tmp_path / "out")

@@ -47,7 +47,7 @@ def service(model, environment, *options):
         try:
             said = process.stdout.readline()
             assert said.startswith("affekt serves http://127.0.0.1:"), process.stderr.read()
-            yield process, said.split()[-1].rstrip("/")
+            yield process, said.split()[2].rstrip("/")
         finally:
             process.kill()
 

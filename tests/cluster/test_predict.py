@@ -114,6 +114,17 @@ def test_another_call_starts_anew_and_says_so(small_model, monkeypatch, told, ch
     assert "starting anew: the run that was stopped had other inputs, options, another model or affekt" in told.messages
 
 
+def test_a_finished_table_of_other_inputs_stays(small_model, folder):
+    given = {"out": "faces.csv", "model": small_model, "faces": "whole"}
+    predict("faces", **given)
+    before = (folder / "faces.csv").read_bytes()
+    with pytest.raises(ConfigError, match=r"with 3 others, such as faces/1\.png, in faces\.csv; .* type: --force"):
+        predict("faces/0.png", **given)
+    assert (folder / "faces.csv").read_bytes() == before
+    assert predict("faces/0.png", **given, force=True).collect().height == 1
+    assert predict("faces", **given).collect().height == 4
+
+
 def test_another_runtime_goes_on(small_model, monkeypatch, told):
     with monkeypatch.context() as patched:
         interrupted_after(patched, 2)

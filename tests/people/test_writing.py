@@ -122,6 +122,7 @@ def test_methods_name_model_thresholds_limits_and_literature(smile, tmp_path):
     words = ("12ab", "yunet", "0.5 s", "projected, not rated", "at least 0.6 once", "Olderbak")
     for each in (*words, f"{figures['value']:.3f}"):
         assert each in text, each
+    assert f"{json.loads(card.read_text())['training']['rows']:,} rows of training data" in text
     for limit in json.loads(card.read_text())["limits"]:
         assert limit in text
     smile.write_parquet(tmp_path / "faces.parquet", metadata=said | {"card_sha256": "another"})

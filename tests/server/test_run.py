@@ -7,9 +7,13 @@ import socket
 import subprocess
 import sys
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import httpx2
 import pytest
+
+from affekt.server import run
+from affekt.server.settings import Settings
 
 NOBODY = "http://127.0.0.1:9"
 
@@ -21,7 +25,7 @@ def running(model, home):
     environment = os.environ | {"AFFEKT_HOME": str(home), "https_proxy": NOBODY, "HTTPS_PROXY": NOBODY}
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
     try:
-        yield process, int(re.search(r":(\d+)/$", process.stdout.readline())[1])
+        yield process, int(re.search(r":(\d+)/", process.stdout.readline())[1])
     finally:
         process.kill()
         process.communicate()
@@ -48,6 +52,20 @@ def test_a_signal_ends_it_with_0_once_what_was_begun_is_answered(small_model, pi
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert process.returncode == 0
     assert "stopped" not in said
+
+
+@pytest.mark.parametrize("is_built", [True, False])
+def test_the_first_line_says_that_the_page_is_missing(small_model, tmp_path, monkeypatch, is_built):
+    said = []
+    monkeypatch.setattr(run, "PAGE", tmp_path)
+    monkeypatch.setattr(run, "make_server", lambda _: SimpleNamespace(run=lambda **_: None))
+    monkeypatch.setattr(run.signal, "signal", lambda *_: None)
+    if is_built:
+        (tmp_path / "vendor").mkdir()
+    run.serve(Settings(model=small_model, port=0), report=said.append)
+    [line] = said
+    assert re.match(r"affekt serves http://127\.0\.0\.1:\d+/", line)
+    assert line.endswith("type: make serve") != is_built
 
 
 def test_it_starts_without_a_detector_and_says_so(small_model, picture, tmp_path):

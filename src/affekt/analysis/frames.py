@@ -18,7 +18,7 @@ from affekt.analysis.archives import is_archive, members
 from affekt.analysis.choice import FaceChoice
 from affekt.analysis.inputs import is_camera, is_video, nothing_found, resolve
 from affekt.analysis.options import AnalyzerOptions
-from affekt.analysis.remote import fetched, is_address, without_secrets
+from affekt.analysis.remote import fetched, is_address, refusal, without_secrets
 from affekt.analysis.shots import small_copy
 from affekt.analysis.tracking import FaceTracker
 from affekt.cores import Budget
@@ -42,7 +42,6 @@ SECOND_LOOK_EVERY_S = 1.0
 LANDMARKS_SHAPE = (len(LANDMARKS), 2)
 WRITER = "affekt"
 """What a crop's file names as the software that wrote it."""
-NOT_FETCHED = "an address, which is read only with --fetch (fetch=True in Python)"
 PATH = (str, os.PathLike)
 ENCODED = (bytes, bytearray, memoryview)
 PICTURE = (*PATH, *ENCODED, Image.Image, np.ndarray)
@@ -141,7 +140,7 @@ def frames_of(pictures: Iterable[Picture], options: AnalyzerOptions, stop: Event
         if isinstance(picture, PATH):
             name = str(picture)
             if is_address(name) and not options.fetch:
-                yield Frame(without_secrets(name), problem=NOT_FETCHED)
+                yield Frame(without_secrets(name), problem=refusal(name))
             elif is_archive(name):
                 yield from _member_frames(name, options)
             elif is_video(name):
@@ -173,7 +172,7 @@ def _file_frame(name: str, file: IO[bytes]) -> Frame:
 def _member_frames(name: str, options: AnalyzerOptions) -> Iterator[Frame]:
     for member in members(name):
         is_refused = isinstance(member.picture, str) and is_address(member.picture) and not options.fetch
-        picture, problem = (None, NOT_FETCHED) if is_refused else (member.picture, member.problem)
+        picture, problem = (None, refusal(str(member.picture))) if is_refused else (member.picture, member.problem)
         seen = Frame(member.name, picture, problem=problem, ends=False, share=0.0)
         yield replace(seen, is_lenient=options.lenient)
     yield Frame(without_secrets(name), is_end_of_input=True)

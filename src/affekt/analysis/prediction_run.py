@@ -90,7 +90,7 @@ class PredictionRun:
 
     def write(self, out: Path, *, csv_safe: bool = False, force: bool = False) -> pl.LazyFrame:
         """Write the table and, after it, what is drawn of whole videos; the ledger goes when all is there."""
-        check_table(out, force=force)
+        check_table(out, force=force, names=self.names)
         refuse_lists(out, self.schema)
         self.copies.check(has_table=True)
         described, names = describe(self.analyzer, self.faces), self.names

@@ -14,6 +14,10 @@ MOST_BYTES = 200_000_000
 """Of a picture that is fetched, and of one in an archive."""
 LIBRARIES = {"https": "aiohttp", "http": "aiohttp", "s3": "s3fs", "gs": "gcsfs", "az": "adlfs", "hf": "huggingface_hub"}
 """What reads the addresses that begin so."""
+LIVE = ("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "srt", "udp", "mms")
+"""Addresses of streams that are sent as they are filmed, which nothing here reads."""
+NOT_FETCHED = "an address, which is read only with --fetch (fetch=True in Python)"
+NOT_READ = "a live stream, which affekt does not read; record a video of it and name that"
 WEB = ("http", "https")
 """Addresses that no folder can be listed at, and in which `?` asks a question."""
 
@@ -21,6 +25,16 @@ WEB = ("http", "https")
 def is_address(name: str) -> bool:
     """Whether a path is none, but an address, as `https://example.org/face.jpg`."""
     return ADDRESS.match(name) is not None
+
+
+def is_live(name: str) -> bool:
+    """Whether an address is of a live stream, as `rtsp://host/1`; of one of the web its name does not tell."""
+    return is_address(name) and name.partition("://")[0].lower() in LIVE
+
+
+def refusal(address: str) -> str:
+    """Return why an address is not read without --fetch, and what to do instead."""
+    return NOT_READ if is_live(address) else NOT_FETCHED
 
 
 def without_secrets(name: str) -> str:
@@ -51,6 +65,8 @@ def filesystem(address: str) -> tuple[Any, str]:
     with needs_extra("fetch"):
         import fsspec
     scheme = address.partition("://")[0]
+    if is_live(address):
+        raise ConfigError(f"expected an address that can be read, got {without_secrets(address)}, {NOT_READ}")
     try:
         return fsspec.url_to_fs(address)
     except (ImportError, ValueError) as error:

@@ -3,7 +3,7 @@
 import glob
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,9 @@ from typing import Any
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from affekt.analysis.remote import is_address
+from affekt.analysis.archives import is_archive
+from affekt.analysis.inputs import shown
+from affekt.analysis.remote import is_address, without_secrets
 from affekt.analysis.rows import FEATURES, Row, without_formulas
 from affekt.errors import ConfigError, DataError
 from affekt.files import written_whole
@@ -30,8 +32,11 @@ ROWS_PER_PIECE = 10_000
 """Rows of a table that are in memory at once."""
 
 
-def check_table(out: Path, *, force: bool = False) -> None:
-    """Refuse a table that no format belongs to, or in whose place a folder is, or a file that affekt did not write."""
+def check_table(out: Path, *, force: bool = False, names: Collection[str] | None = None) -> None:
+    """Refuse a table that no format belongs to, or in whose place a folder is, or a file that affekt did not write.
+
+    Where the inputs are given, a table of affekt's own that has other inputs as well is refused, too.
+    """
     if is_address(str(out).replace(":/", "://", 1)):
         raise ConfigError(
             f"expected a table on a disk as out, got an address, {out.name}; for a folder of Parquet files there type: "
@@ -41,10 +46,18 @@ def check_table(out: Path, *, force: bool = False) -> None:
         raise ConfigError(f"expected a table ending in {', '.join(FORMATS)}, got {out}; call it {out.stem}.csv")
     if out.is_dir():
         raise ConfigError(f"expected a table, got a folder called {out}; name a file, such as {out / 'faces.csv'}")
-    if not force and out.is_file() and out.stat().st_size and not _is_own(out):
+    if force or not out.is_file() or not out.stat().st_size:
+        return
+    if not _is_own(out):
         raise ConfigError(
             f"expected a table of affekt's own to write over, got another file, {out}; name another, such as "
             f"{out.with_name(f'{out.stem}-faces{out.suffix}')}, or type: --force, force=True in Python"
+        )
+    if names is not None and (lost := _lost_inputs(out, names)):
+        raise ConfigError(
+            f"expected a table of these inputs to write over, got one with {len(lost):,} others, such as {lost[0]}, in "
+            f"{out}; name another, such as {out.with_name(f'{out.stem}-new{out.suffix}')}, or type: --force, "
+            "force=True in Python"
         )
 
 
@@ -109,6 +122,23 @@ def _is_own(table: Path) -> bool:
         return set(_scan(table).collect_schema()) >= OWN_COLUMNS
     except (pl.exceptions.PolarsError, OSError):
         return False
+
+
+def _lost_inputs(table: Path, names: Collection[str]) -> list[str]:
+    """Return the inputs of a table of results that are not among others, sorted."""
+    if any(name.lower().endswith(".parquet") for name in names):
+        return []  # its rows may name any picture
+    # All of csv as text: a name of digits alone is no number.
+    options: dict[str, Any] = {"infer_schema": False} if table.suffix.lower() == ".csv" else {}
+    try:
+        there = _scan(table, **options).select(pl.col("input").unique()).collect()["input"].drop_nulls()
+    except pl.exceptions.PolarsError:
+        return ["rows that cannot be read"]
+    told = {shown(without_secrets(name)) for name in names}
+    members = tuple(f"{shown(without_secrets(name))}/" for name in names if is_archive(name))
+    # The apostrophe is that of --csv-safe.
+    missing = (each for each in there if each not in told and each.removeprefix("'") not in told)
+    return sorted(each for each in missing if not each.removeprefix("'").startswith(members))
 
 
 def write_table(

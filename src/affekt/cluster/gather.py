@@ -13,7 +13,7 @@ OF_A_PART = ("job", "first_input", "inputs", "inputs_of_job", "faces_found", "un
 
 
 def gather(
-    folder: str | Path, *, out: str | Path, by: str | None = None, csv_safe: bool = False, force: bool = False
+    folder: str | Path, out: str | Path, *, by: str | None = None, csv_safe: bool = False, force: bool = False
 ) -> "pl.LazyFrame":
     """Make one table of the parts of a job, after a check that no input is missing and none is there twice.
 
@@ -77,7 +77,7 @@ def _checked(parts: "Parts") -> dict[str, dict[str, str]]:
     if not metadata:
         raise DataError(
             f"expected parts in {parts}, got none; name the folder that shards wrote into, as in: affekt "
-            "predict corpus/ --shard 1/16 --out parts"
+            "predict corpus/ --shard 1/16 --out parts, or shard='1/16', out='parts' in Python"
         )
     first = next(iter(metadata.values()))
     for name, found in metadata.items():

@@ -39,7 +39,7 @@ def predict(
         csv_safe: Put an apostrophe before names in csv that a spreadsheet would take for formulas.
         model: A model that comes with affekt, a model folder or a run, or hf://user/name of the hub.
         faces: Who finds them: YuNet, scikit-image's cascade, `auto` the first that can be had; `whole`: each is a face.
-        force: Write over `out` where it is another file than a table of affekt's.
+        force: Write over `out` where it is another file than a table of affekt's, or one of other inputs.
         shard: `3/16` does the third of sixteen shares of the work; `out` is a folder for parts, see `affekt.gather`.
         engine: `ray`, or a cluster's address: all the work, by the workers of Ray; `out` is a folder, as with `shard`.
         outputs: What is written beside the table: marked copies, timelines, copies without faces.

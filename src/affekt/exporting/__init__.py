@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 def export(
     run: str | Path,
-    *,
     out: str | Path,
+    *,
     precision: Literal["fp32", "fp16", "int8"] = "fp32",
     data: "str | Path | pl.DataFrame | None" = None,
     split: str = "auto",

@@ -69,7 +69,9 @@ def _reading(metadata: dict[str, str], labels: tuple[str, ...], card: Card | Non
 
 def _measured(card: Card) -> list[str]:
     training: dict[str, Any] = card.training
-    rows = f" ({training['rows']:,} pictures)" if isinstance(training.get("rows"), int) else ""
+    # Rows, for a manifest may name a picture several times.
+    is_counted = isinstance(training.get("rows"), int)
+    rows = f" ({training['rows']:,} rows of training data; a picture may be in several)" if is_counted else ""
     sentences = [f"The model was trained on {', '.join(training['sources'])}{rows}."] if training.get("sources") else []
     for split, found in card.metrics.items():
         figures = found.get("figures", {}) if isinstance(found, dict) else {}

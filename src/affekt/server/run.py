@@ -42,9 +42,9 @@ def serve(settings: Settings, *, report: Callable[[str], None] = logger.info) ->
     with listen(settings) as listener:  # before the model is opened, which takes longer than to find a port taken
         server = make_server(settings)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        report(f"affekt serves http://{host}:{listener.getsockname()[1]}/")
-        if not (PAGE / "vendor").is_dir():
-            report("without the live page, which is not built; for it, in a checkout of affekt, type: make serve")
+        is_built = (PAGE / "vendor").is_dir()
+        without = "" if is_built else " without the live page; for it, in a checkout of affekt, type: make serve"
+        report(f"affekt serves http://{host}:{listener.getsockname()[1]}/{without}")
         server.run(sockets=[listener])
 
 
