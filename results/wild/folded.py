@@ -8,6 +8,7 @@ by the scale. Both are linear in the logits, so they go into the weights and the
 """
 
 import argparse
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import torch
 
 from affekt.data.manifest import read_manifest
 from affekt.models.card import model_folder
+from affekt.models.learnt_rows import LEARNT_FILE
 from affekt.networks.weights import load_model, save_model
 
 
@@ -30,7 +32,8 @@ def main() -> None:
     parser.add_argument("--crop-margin", type=float, default=-0.1)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    network, card = load_model(model_folder(options.model))
+    folder = model_folder(options.model)
+    network, card = load_model(folder)
     head = network.heads.expression
     assert head is not None
     training = read_manifest(options.shares).filter(pl.col("split") == "train")
@@ -43,6 +46,8 @@ def main() -> None:
         head.bias.div_(card.temperature).sub_(options.power * prior).mul_(options.scale)
     preprocessing = replace(card.preprocessing, crop_margin=options.crop_margin)
     save_model(network, replace(card, temperature=1.0, preprocessing=preprocessing, name=options.out.name), options.out)
+    if (folder / LEARNT_FILE).is_file():
+        shutil.copyfile(folder / LEARNT_FILE, options.out / LEARNT_FILE)
 
 
 if __name__ == "__main__":

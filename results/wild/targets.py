@@ -15,7 +15,8 @@ Pictures differ from source to source, so that the network can learn both conven
 `--world-power 0.5` divides the labels of all rows but FER+'s whole pictures by their own mean to that power, so that
 rare expressions are named more readily there. `--beside-teacher 0.5` writes labels for `--teacher-mixing product`:
 multiplied with the FER+ network's answer by that weight, they are the labels above while the crop is unchanged.
-`--whole-times 2` takes FER+'s whole pictures twice per epoch.
+`--whole-times 2` takes FER+'s whole pictures twice per epoch. `--development-times 4` puts the development faces of the
+students' and the generated set into the split `held`, four times, so that the epoch is not chosen by FER+ alone.
 """
 
 import argparse
@@ -43,6 +44,7 @@ def main() -> None:
     parser.add_argument("--world-power", type=float, default=0.0)
     parser.add_argument("--beside-teacher", type=float, default=0.0)
     parser.add_argument("--whole-times", type=int, default=1)
+    parser.add_argument("--development-times", type=int, default=0)
     options = parser.parse_args()
     answers = pl.read_parquet(options.answers)
     ferplus = read_manifest(options.ferplus)
@@ -50,9 +52,10 @@ def main() -> None:
     shares = training["votes"].to_numpy().mean(0)
     prior = np.log(shares) - np.log(shares)[:7].mean()
     whole, found = ferplus_rows(training, answers, prior)
-    others = []
+    others, development = [], []
     for name in ("students", "diffusionfer", "drawn"):
         rows = read_manifest(getattr(options, name))
+        development += repeated(development_rows(rows, name), options.development_times)
         rows = rows.filter(pl.col("split") == "train").with_columns(source=pl.lit(name))
         others += repeated(labelled(rows, answers, prior, LABEL_SHARE[name]), TIMES[name])
     if options.world_power:
@@ -63,7 +66,7 @@ def main() -> None:
     held = ferplus.filter(pl.col("split") == "held")
     wanted = ferplus.columns[:13]
     wholes = repeated(whole, options.whole_times) if options.whole_times > 1 else [whole]
-    frame = pl.concat([each.select(wanted) for each in (*wholes, found, held, *others)], how="vertical_relaxed")
+    frame = pl.concat([each.select(wanted) for each in (*wholes, found, held, *development, *others)], how="vertical_relaxed")
     write_manifest(frame, options.out)
     print(frame.group_by("split", "source").len().sort("split", "source"))
 
@@ -94,6 +97,13 @@ def labelled(rows: pl.DataFrame, answers: pl.DataFrame, prior: np.ndarray, share
     one_hot = np.eye(len(LABELS))[index.to_numpy()]
     known = (index >= 0).to_numpy()[:, None]
     return with_votes(rows, np.where(known, (1 - share) * said + share * one_hot, said))
+
+
+def development_rows(rows: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Return a set's development rows as rows of the split `held`, with their labels as votes."""
+    rows = rows.filter(pl.col("split") == "dev", pl.col("emotion").is_not_null())
+    votes = np.eye(len(LABELS))[[LABELS.index(each) for each in rows["emotion"]]]
+    return with_votes(rows.with_columns(source=pl.lit(name), split=pl.lit("held")), votes)
 
 
 def divided(rows: pl.DataFrame, shares: np.ndarray, power: float) -> pl.DataFrame:

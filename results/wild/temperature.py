@@ -7,6 +7,7 @@ CFEE is left out: it may only be measured on.
 """
 
 import argparse
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from scipy.optimize import minimize_scalar
 
 from affekt.data.manifest import read_manifest
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
+from affekt.models.learnt_rows import LEARNT_FILE
 from affekt.networks.predictions import open_model
 from affekt.networks.weights import load_model, save_model
 
@@ -43,6 +45,8 @@ def main() -> None:
     found = minimize_scalar(mean_loss, bounds=(-2, 2), method="bounded")
     temperature = card.temperature * float(np.exp(found.x))
     save_model(network, replace(card, temperature=temperature, name=options.out.name), options.out)
+    if (options.model / LEARNT_FILE).is_file():
+        shutil.copyfile(options.model / LEARNT_FILE, options.out / LEARNT_FILE)
     print(
         f"temperature {card.temperature:.3f} -> {temperature:.3f}, mean log loss {mean_loss(0):.4f} -> {found.fun:.4f}"
     )

@@ -154,7 +154,7 @@ AFFEKT_FAST = AFFEKT.with_options(
     teacher_mixing="mean",
     teacher_weight=0.7,
     learning_rate=2e-3,
-    epochs=24,
+    epochs=16,
 )
 # Nothing is changed at random, so that the features are computed once.
 AFFEKT_HEAD = AFFEKT.with_options(
