@@ -70,7 +70,7 @@ fi
 python "$wild/folded.py" "$out/runs/affekt-fast" --shares "$out/wild.parquet" --found-only --power 0.2 --scale 1 --out "$out/folded/affekt-fast"
 python "$wild/temperature.py" "$out/folded/affekt-fast" --out "$out/calibrated/affekt-fast" --manifests \
   "$out/ferplus-wide.parquet:held" "$out/students.parquet:dev" "$out/diffusionfer.parquet:dev"
-affekt export "$out/calibrated/affekt-fast" --out "$out/models/affekt-fast" --precision fp16 --data "$out/ferplus-wide.parquet" --split held
+affekt export "$out/calibrated/affekt-fast" --out "$out/models/affekt-fast"
 
 # PublicTest, once.
 affekt evaluate "$out/models/affekt" "$out/models/affekt-fast" --data "$out/ferplus-clean.parquet" --split val --runtime onnxruntime \

@@ -137,5 +137,5 @@ def test_csv_is_refused_before_the_work(dense_model, tmp_path, monkeypatch, caps
 
 def test_the_shipped_models_have_128_features():
     content, name = with_features((SHIPPED / "affekt-fast" / ONNX_FILE).read_bytes(), "here")
-    answers = open_engine(content, "onnxruntime", threads=1)(np.zeros((2, 1, 48, 48), np.float32))
+    answers = open_engine(content, "onnxruntime", threads=1)(np.zeros((2, 1, 64, 64), np.float32))
     assert answers[name].shape == (2, 128)

@@ -32,6 +32,10 @@ def session(folder):
 
 @pytest.fixture(scope="module")
 def crops(session):
+    return drawn_crops(session)
+
+
+def drawn_crops(session):
     faces = drawn_manifest(identities=4, pictures_per_identity=8, size=96, seed=0).iter_rows(named=True)
     return np.stack([crop_face(read_row_rgb(face), session.card.preprocessing, face["box_xyxy"]) for face in faces])
 
@@ -77,8 +81,9 @@ def test_it_answers_a_crop_without_torch_as_with_it(folder, session, crops):
     np.testing.assert_allclose(found.probabilities.sum(1), 1, atol=1e-5)
 
 
-def test_affekt_answers_a_face_and_its_mirror_image_alike(crops):
+def test_affekt_answers_a_face_and_its_mirror_image_alike():
     network = Session(model_folder("affekt"))
+    crops = drawn_crops(network)
     seen, mirrored = network.predict(crops), network.predict(np.ascontiguousarray(crops[:, :, ::-1]))
     np.testing.assert_allclose(mirrored.probabilities, seen.probabilities, atol=1e-4)
     np.testing.assert_allclose(mirrored.valence_arousal, seen.valence_arousal, atol=1e-4)
