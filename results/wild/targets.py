@@ -66,7 +66,9 @@ def main() -> None:
     held = ferplus.filter(pl.col("split") == "held")
     wanted = ferplus.columns[:13]
     wholes = repeated(whole, options.whole_times) if options.whole_times > 1 else [whole]
-    frame = pl.concat([each.select(wanted) for each in (*wholes, found, held, *development, *others)], how="vertical_relaxed")
+    frame = pl.concat(
+        [each.select(wanted) for each in (*wholes, found, held, *development, *others)], how="vertical_relaxed"
+    )
     write_manifest(frame, options.out)
     print(frame.group_by("split", "source").len().sort("split", "source"))
 

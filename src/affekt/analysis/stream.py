@@ -16,7 +16,7 @@ from affekt.errors import ConfigError, needs_extra
 logger = logging.getLogger(__name__)
 
 USUAL = "ws://127.0.0.1:8765"
-ORIGINS = (None, "null", re.compile(r"https?://(localhost|127\.0\.0\.1|absolute)(:\d+)?"))
+ORIGINS = (None, re.compile(r"null|https?://(localhost|127\.0\.0\.1|absolute)(:\d+)?"))
 """Who may listen: programs, and pages of this machine and of OBS. A browser would let pages of any site connect."""
 
 
