@@ -111,7 +111,7 @@ def test_the_python_of_export_evaluation_and_other_tools_runs(tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     for name in ("runs/a", "models/mobilenetv2"):
         shutil.copytree(SHIPPED / "affekt-fast", tmp_path / name)
-    crops = np.zeros((2, 48, 48, 1), np.uint8)
+    crops = np.zeros((2, 64, 64, 1), np.uint8)
     assert run_python("export.md", crops=crops)["affect"].probabilities.shape == (2, 8)
     manifest = drawn_manifest(identities=9, pictures_per_identity=8, size=48, seed=0)
     write_manifest(manifest, tmp_path / "faces.parquet")

@@ -158,7 +158,7 @@ def test_what_is_no_engine_is_refused(faces, small_model):
         with pytest.raises(ConfigError, match="expected ray, or the address of a Ray cluster such as head:6379"):
             predict(faces, engine=engine, out="parts", model=small_model, faces="whole")
     with pytest.raises(ConfigError, match="expected shard or engine, got both"):
-        predict(faces, engine="ray", shard="1/2", out="parts", model=small_model)
+        predict(faces, engine="ray", shard="1/2", out="parts", model=small_model, faces="whole")
     assert all(map(RAY_ADDRESS.fullmatch, ("auto", "local", "head:6379", "ray://10.0.0.1:10001")))
     assert not any(map(RAY_ADDRESS.fullmatch, ("faces", "faces/", "camera:0", "C:/faces", "--out")))
 
