@@ -100,7 +100,11 @@ def test_a_file_that_affekt_did_not_write_is_written_over_by_force_alone(tmp_pat
 
 
 @pytest.mark.parametrize("ending", READERS)
-def test_a_table_of_other_inputs_is_written_over_by_force_alone(tmp_path, ending):
+def test_a_table_of_other_inputs_is_written_over_by_force_alone(tmp_path, monkeypatch, ending):
+    monkeypatch.chdir(tmp_path)
+    deleted, kept = Path("007"), Path("=b.png")
+    deleted.touch()
+    kept.touch()
     out = tmp_path / f"faces{ending}"
     names = ["007", "a.png", "faces.zip/in/b.png", "https://host/a.jpg", "'=b.png"]
     write_table(lambda: iter([pl.DataFrame([empty_row(name, "ok") for name in names], schema=SCHEMA)]), out, SCHEMA, {})
@@ -114,6 +118,11 @@ def test_a_table_of_other_inputs_is_written_over_by_force_alone(tmp_path, ending
     ):
         check_table(out, names=[*same[1:4], "more.png"])
     check_table(out, names=["more.png"], force=True)
+    deleted.unlink()
+    with pytest.raises(ConfigError, match="with 1 others, such as '=b.png"):
+        check_table(out, names=[*same[1:4], "more.png"])
+    kept.unlink()
+    check_table(out, names=[*same[1:4], "more.png"])
 
 
 def test_ctrl_c_ends_a_camera_before_its_first_answer_and_nothing_else():

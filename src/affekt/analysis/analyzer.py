@@ -237,7 +237,7 @@ def load(model: str | Path = "affekt", **options: Unpack[Options]) -> Analyzer:
 
     Example:
         >>> affekt.load("affekt-fast", min_confidence=0.6, runtime="onnxruntime")
-        <affekt.Analyzer 'affekt-fast': 8 expressions and valence and arousal (80 % projected, 11 % synthetic, 9 % rated), ...>
+        <affekt.Analyzer 'affekt-fast': 8 expressions and valence and arousal (80 % projected, ...>
     """
     require_known(options, Options.__annotations__, "affekt.load", "min_confidence")
     return Analyzer(model, AnalyzerOptions(**options))

@@ -125,7 +125,7 @@ def _is_own(table: Path) -> bool:
 
 
 def _lost_inputs(table: Path, names: Collection[str]) -> list[str]:
-    """Return the inputs of a table of results that are not among others, sorted."""
+    """Return the inputs of a table of results that are not among others, sorted; files that are gone do not count."""
     if any(name.lower().endswith(".parquet") for name in names):
         return []  # its rows may name any picture
     # All of csv as text: a name of digits alone is no number.
@@ -138,7 +138,8 @@ def _lost_inputs(table: Path, names: Collection[str]) -> list[str]:
     members = tuple(f"{shown(without_secrets(name))}/" for name in names if is_archive(name))
     # The apostrophe is that of --csv-safe.
     missing = (each for each in there if each not in told and each.removeprefix("'") not in told)
-    return sorted(each for each in missing if not each.removeprefix("'").startswith(members))
+    lost = (each for each in missing if not each.removeprefix("'").startswith(members))
+    return sorted(each for each in lost if is_address(each) or Path(each.removeprefix("'")).exists())
 
 
 def write_table(
