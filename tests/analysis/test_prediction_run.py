@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 
 import polars as pl
@@ -114,12 +115,12 @@ def test_a_table_of_other_inputs_is_written_over_by_force_alone(tmp_path, monkey
     check_table(out)
     with pytest.raises(
         ConfigError,
-        match=rf"with 2 others, such as '=b.png, in .*; name another, such as .*faces-new{ending}, .*--force",
+        match=rf"with 2 more, such as '=b.png, in .*; name another, such as .*faces-new{ending}, .*--force",
     ):
         check_table(out, names=[*same[1:4], "more.png"])
     check_table(out, names=["more.png"], force=True)
     deleted.unlink()
-    with pytest.raises(ConfigError, match="with 1 others, such as '=b.png"):
+    with pytest.raises(ConfigError, match=r"with 1 more, such as '=b\.png"):
         check_table(out, names=[*same[1:4], "more.png"])
     kept.unlink()
     check_table(out, names=[*same[1:4], "more.png"])

@@ -118,7 +118,7 @@ def test_a_finished_table_of_other_inputs_stays(small_model, folder):
     given = {"out": "faces.csv", "model": small_model, "faces": "whole"}
     predict("faces", **given)
     before = (folder / "faces.csv").read_bytes()
-    with pytest.raises(ConfigError, match=r"with 3 others, such as faces/1\.png, in faces\.csv; .* type: --force"):
+    with pytest.raises(ConfigError, match=r"with 3 more, such as faces/1\.png, in faces\.csv; .* type: --force"):
         predict("faces/0.png", **given)
     assert (folder / "faces.csv").read_bytes() == before
     assert predict("faces/0.png", **given, force=True).collect().height == 1

@@ -55,7 +55,7 @@ def check_table(out: Path, *, force: bool = False, names: Collection[str] | None
         )
     if names is not None and (lost := _lost_inputs(out, names)):
         raise ConfigError(
-            f"expected a table of these inputs to write over, got one with {len(lost):,} others, such as {lost[0]}, in "
+            f"expected a table of these inputs to write over, got one with {len(lost):,} more, such as {lost[0]}, in "
             f"{out}; name another, such as {out.with_name(f'{out.stem}-new{out.suffix}')}, or type: --force, "
             "force=True in Python"
         )
