@@ -1,5 +1,6 @@
 """A ledger: a file of records that a long job adds to, so that the job goes on where it was stopped."""
 
+import errno
 import json
 import sys
 from collections.abc import Iterator
@@ -79,9 +80,9 @@ class Ledger:
                 self._file = file
                 yield self
         except OSError as error:
-            raise DataError(
-                f"expected to write {self.path}, got {error.strerror or error}; free some space or {self._instead}"
-            ) from error
+            is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            instead = f"free some space or {self._instead}" if is_full else self._instead
+            raise DataError(f"expected to write {self.path}, got {error.strerror or error}; {instead}") from error
         finally:
             self._file = None
 

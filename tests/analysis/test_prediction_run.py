@@ -81,6 +81,16 @@ def test_an_unknown_ending_says_what_to_type(tmp_path):
         check_table(tmp_path.relative_to(tmp_path) / "faces.xlsx")
 
 
+def test_a_table_inside_a_file_is_refused(tmp_path):
+    (tmp_path / "notes.txt").touch()
+    for out in ("notes.txt/faces.csv", "notes.txt/deep/faces.csv"):
+        with pytest.raises(
+            ConfigError, match=r"folder to write faces\.csv into, got a file, .*notes\.txt; choose"
+        ):
+            check_table(tmp_path / out)
+    check_table(tmp_path / "new" / "deep" / "faces.csv")
+
+
 def test_a_file_that_affekt_did_not_write_is_written_over_by_force_alone(tmp_path):
     results = pl.DataFrame({name: [] for name in SCHEMA})
     strangers = pl.DataFrame({"input": [1], "mark": [2]})

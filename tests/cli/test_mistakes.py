@@ -23,6 +23,7 @@ SENTENCES = {
     "serve extra": "nothing but options after affekt serve, got extra; type: affekt serve --help",
     "serve --port": "a value after --port, got none; type: affekt serve --help",
     "predict a.jpg -o x.csv": "an option of affekt predict, got -o; did you mean --out? type: affekt predict --help",
+    "predict": "pictures, got no name of any; name a picture, a folder of pictures or a pattern such as 'faces/*.jpg'",
     "predict a.jpg -z": "an option of affekt predict, got -z; type: affekt predict --help",
     "predict a.jpg --every_s x": "a number for --every-s, got 'x'; for instance --every-s 0.0, or type: affekt predict",
     "predict a.jpg --faces yun": "auto, yunet, cascade or whole for --faces, got 'yun'; type: --faces yunet",

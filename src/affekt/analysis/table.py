@@ -46,6 +46,9 @@ def check_table(out: Path, *, force: bool = False, names: Collection[str] | None
         raise ConfigError(f"expected a table ending in {', '.join(FORMATS)}, got {out}; call it {out.stem}.csv")
     if out.is_dir():
         raise ConfigError(f"expected a table, got a folder called {out}; name a file, such as {out / 'faces.csv'}")
+    nearest = next(parent for parent in out.absolute().parents if parent.exists())
+    if not nearest.is_dir():
+        raise ConfigError(f"expected a folder to write {out.name} into, got a file, {nearest}; choose another folder")
     if force or not out.is_file() or not out.stat().st_size:
         return
     if not _is_own(out):

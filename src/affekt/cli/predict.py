@@ -6,6 +6,7 @@ import signal
 import sys
 from dataclasses import fields, make_dataclass
 from functools import wraps
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -104,7 +105,7 @@ def _with_engine(words: list[str]) -> list[str]:
     """Say `--ray=ray` for a `--ray` that no address of a cluster follows."""
     return [
         "--ray=ray" if (word, bool(RAY_ADDRESS.fullmatch(after))) == ("--ray", False) else word
-        for word, after in zip(words, [*words[1:], ""], strict=True)
+        for word, after in pairwise([*words, ""])
     ]
 
 
