@@ -84,9 +84,7 @@ def test_an_unknown_ending_says_what_to_type(tmp_path):
 def test_a_table_inside_a_file_is_refused(tmp_path):
     (tmp_path / "notes.txt").touch()
     for out in ("notes.txt/faces.csv", "notes.txt/deep/faces.csv"):
-        with pytest.raises(
-            ConfigError, match=r"folder to write faces\.csv into, got a file, .*notes\.txt; choose"
-        ):
+        with pytest.raises(ConfigError, match=r"folder to write faces\.csv into, got a file, .*notes\.txt; choose"):
             check_table(tmp_path / out)
     check_table(tmp_path / "new" / "deep" / "faces.csv")
 
