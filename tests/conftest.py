@@ -1,8 +1,10 @@
 """Fixtures of more than one folder."""
 
 import logging
+import shutil
 import sys
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -12,8 +14,11 @@ from absl import logging as absl_logging
 from hypothesis import settings
 from onnx import TensorProto, helper, numpy_helper
 
+from affekt.faces.detector_file import YUNET_FILE
 from affekt.faces.preprocessing import Preprocessing
 from affekt.models.card import CARD_FILE, ONNX_FILE, Card
+
+YUNET = Path(__file__).parent / ".." / ".." / "shared" / "models" / YUNET_FILE
 
 # TensorBoard brings absl, whose handler closes the stream it was made with when logging is configured anew, as uvicorn
 # does. In one process with both, that is pytest's own stream, and every later test would fail.
@@ -22,6 +27,16 @@ absl_logging.get_absl_handler().python_handler.setStream(sys.__stderr__)
 # No test is timed: a busy machine is no fault of the code.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+@pytest.fixture
+def detector(tmp_path, monkeypatch):
+    """Let YuNet be there, so that it need not be fetched; skip where its file is not beside the checkout."""
+    if not YUNET.is_file():
+        pytest.skip(f"needs shared/models/{YUNET_FILE} beside the checkout")
+    (tmp_path / "home" / "detectors").mkdir(parents=True)
+    shutil.copy(YUNET, tmp_path / "home" / "detectors")
+    monkeypatch.setenv("AFFEKT_HOME", str(tmp_path / "home"))
 
 
 @pytest.fixture(scope="session")

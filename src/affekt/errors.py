@@ -118,10 +118,17 @@ def require_seed(seed: int) -> None:
         raise ConfigError(f"expected a seed from 0 to {SEEDS - 1:,}, got {seed}; 0 is usual")
 
 
-def require_known(names: Iterable[str], known: Iterable[str], what: str, usual: str) -> None:
-    """Refuse the first name that is not an option of `what`, and name the one that was probably meant."""
+def require_known(
+    names: Iterable[str], known: Iterable[str], what: str, usual: str, parameters: Iterable[str] = ()
+) -> None:
+    """Refuse the first name that is not an option of `what`, and name the one that was probably meant.
+
+    That may be one of its own parameters, too. Where none is like it, an option that is usual stands as an example.
+    """
     known = list(known)
     for name in names:
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1) or [usual]
+            close = difflib.get_close_matches(name, [*parameters, *known], n=1)
+            if not close:
+                raise ConfigError(f"expected an option of {what}, such as {usual}, got {name!r}")
             raise ConfigError(f"expected an option of {what}, got {name!r}; did you mean {close[0]}?")

@@ -1,7 +1,6 @@
 """`--crops`: each face as the network gets it, but as large as in the picture, in a file that its row names."""
 
 import io
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +14,9 @@ from affekt.analysis.options import OutputOptions
 from affekt.analysis.rows import Answer, empty_row
 from affekt.cli.main import main
 from affekt.errors import ConfigError
-from affekt.faces.detector_file import YUNET_FILE
 from affekt.faces.preprocessing import Preprocessing, crop_as_it_is, crop_face
 from drawn_faces import draw_face, no_units, random_identity
 
-YUNET = Path(__file__).parents[2] / ".." / "shared" / "models" / YUNET_FILE
 WANTED = Preprocessing(input_size=32, channels=1, mean=(0.5,), std=(0.25,), crop_margin=0.2, alignment="level")
 NOISE = np.random.default_rng(0).integers(0, 255, (200, 300, 3)).astype(np.uint8)
 EYES_AND_MOUTH = np.array([[90, 80], [130, 80], [110, 100], [95, 120], [125, 120]], float)
@@ -28,16 +25,6 @@ EYES_AND_MOUTH = np.array([[90, 80], [130, 80], [110, 100], [95, 120], [125, 120
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def detector(tmp_path, monkeypatch):
-    """Let YuNet be there, so that it need not be fetched."""
-    if not YUNET.is_file():
-        pytest.skip(f"needs shared/models/{YUNET_FILE} beside the checkout")
-    (tmp_path / "home" / "detectors").mkdir(parents=True)
-    shutil.copy(YUNET, tmp_path / "home" / "detectors")
-    monkeypatch.setenv("AFFEKT_HOME", str(tmp_path / "home"))
 
 
 def test_an_upright_crop_is_the_part_of_the_picture_to_the_pixel():

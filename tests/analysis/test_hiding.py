@@ -1,6 +1,5 @@
 """Copies for ethics boards: where a face is, the copy shows something else, in every picture and every frame."""
 
-import shutil
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,10 +16,8 @@ from affekt.analysis.hiding import HELD_S, FacesInTime, cover, hide_faces
 from affekt.analysis.rows import SCHEMA, empty_row
 from affekt.analysis.video import read_frames
 from affekt.cli.main import main
-from affekt.faces.detector_file import YUNET_FILE
 from drawn_faces import draw_face, no_units, prototype_units, random_identity
 
-YUNET = Path(__file__).parents[2] / ".." / "shared" / "models" / YUNET_FILE
 FACE = draw_face(random_identity(np.random.default_rng(3)), prototype_units("happiness", 1.0), size=64)
 WAYS = ["box", "pixelate", "blur"]
 
@@ -132,17 +129,11 @@ def test_a_face_stays_covered_for_a_second_before_and_after(tmp_path):
 
 
 @pytest.fixture
-def detector(tmp_path, monkeypatch):
-    """Let YuNet be there, so that it need not be fetched."""
-    if not YUNET.is_file():
-        pytest.skip(f"needs shared/models/{YUNET_FILE} beside the checkout")
-    (tmp_path / "home" / "detectors").mkdir(parents=True)
-    shutil.copy(YUNET, tmp_path / "home" / "detectors")
-    monkeypatch.setenv("AFFEKT_HOME", str(tmp_path / "home"))
+def here(detector, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.usefixtures("detector")
+@pytest.mark.usefixtures("here")
 def test_a_drawn_person_is_seen_in_no_frame_of_the_copy(small_model, write_video, tmp_path, capsys):
     face = draw_face(random_identity(np.random.default_rng(1)), no_units(), size=120)
     places, frames = [(20 + 4 * number, 20) for number in range(24)], []

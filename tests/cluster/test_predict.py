@@ -180,3 +180,16 @@ def test_names_like_formulas_are_marked_where_that_is_asked_for(small_model, tmp
     assert found("safe.csv", csv_safe=True) == ["'=1+1.png", "'+1.png", "'-1.png", "'@1.png", "a=1.png"]
     # No formula is in the others.
     assert found("safe.parquet", csv_safe=True) == names
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), {"modle": "model", "outt": "out", "face": "faces", "min_conf": "min_confidence"}.items()
+)
+def test_a_mistyped_option_or_parameter_is_named(name, meant):
+    with pytest.raises(ConfigError, match=rf"option of affekt\.predict, got '{name}'; did you mean {meant}\?"):
+        predict("a.png", **{name: 1})
+
+
+def test_an_option_like_no_other_is_refused_without_a_guess():
+    with pytest.raises(ConfigError, match=r"option of affekt\.predict, such as min_confidence, got 'zzz'$"):
+        predict("a.png", zzz=1)

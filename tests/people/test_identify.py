@@ -1,6 +1,5 @@
 """`affekt summarize --identify`: tracks of one person become one, over cuts, absences and inputs."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +15,9 @@ import affekt
 from affekt.analysis.rows import SCHEMA, empty_row
 from affekt.cli.main import main
 from affekt.errors import ConfigError, DataError
-from affekt.faces.detector_file import YUNET_FILE
 from affekt.people.identify import PLACES_XY, Recogniser, _chosen, _grouped, aligned
 from drawn_faces import draw_face, no_units, random_identity
 
-YUNET = Path(__file__).parents[2] / ".." / "shared" / "models" / YUNET_FILE
 FACE = draw_face(random_identity(np.random.default_rng(1)), no_units(), size=120)
 TINTS = {"red": (1.0, 0.72, 0.6), "blue": (0.72, 0.8, 1.0)}
 TABLE = {"out": "faces.parquet", "faces": "yunet"}
@@ -47,13 +44,8 @@ def by_colour(tmp_path):
 
 
 @pytest.fixture
-def study(small_model, write_video, tmp_path, monkeypatch):
+def study(small_model, write_video, detector, tmp_path, monkeypatch):
     """Work beside the table of two videos: red, a cut to blue, red again; and blue with red beside, then nobody."""
-    if not YUNET.is_file():
-        pytest.skip(f"needs shared/models/{YUNET_FILE} beside the checkout")
-    (tmp_path / "home" / "detectors").mkdir(parents=True)
-    shutil.copy(YUNET, tmp_path / "home" / "detectors")
-    monkeypatch.setenv("AFFEKT_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
     first = [scene(wall, {60: who}) for wall, who in ((0, "red"), (1, "blue"), (2, "red")) for _ in range(25)]
     write_video(first, "first.mp4")

@@ -226,5 +226,6 @@ def test_a_gallery_is_bounded_and_a_picture_that_went_away_is_said(tmp_path, mon
 
 
 def test_the_drawings_are_well_formed(table, tmp_path):
-    for svg in re.findall(r"<svg.*?</svg>", page_of(table, tmp_path), re.DOTALL):
-        ElementTree.fromstring(svg)
+    drawings = re.findall(r"<svg.*?</svg>", page_of(table, tmp_path), re.DOTALL)
+    assert drawings
+    assert {ElementTree.fromstring(svg).tag.rpartition("}")[2] for svg in drawings} == {"svg"}

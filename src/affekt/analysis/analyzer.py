@@ -239,7 +239,7 @@ def load(model: str | Path = "affekt", **options: Unpack[Options]) -> Analyzer:
         >>> affekt.load("affekt-fast", min_confidence=0.6, runtime="onnxruntime")
         <affekt.Analyzer 'affekt-fast': 8 expressions and valence and arousal (80 % projected, ...>
     """
-    require_known(options, Options.__annotations__, "affekt.load", "min_confidence")
+    require_known(options, Options.__annotations__, "affekt.load", "min_confidence", ["model"])
     return Analyzer(model, AnalyzerOptions(**options))
 
 

@@ -76,6 +76,7 @@ def _of_archive(name: str, is_zip: bool) -> Iterator[Member]:
                 continue
             try:
                 yield Member(called, read())
+            # What zipfile raises of a password, of a packing that it does not know, and of damage.
             except (RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error):
                 yield Member(called, problem="encrypted, damaged, or packed in a way that is not known")
 

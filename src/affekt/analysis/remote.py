@@ -131,8 +131,9 @@ def remote_stamp(address: str) -> list[Any] | None:
     """Return what tells a file at an address from what it was before, its bytes first; None where it is not had."""
     try:
         files, path = filesystem(address)
-        found = files.info(path)
-    except Exception:
+        with told(address):
+            found = files.info(path)
+    except (ConfigError, PictureError):  # its row will say why
         return None
     return [found.get("size") or 0, str(found.get("ETag") or found.get("LastModified") or found.get("mtime") or "")]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import fields, replace
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
@@ -64,7 +65,9 @@ def predict(
     from affekt.analysis.prediction_run import PredictionRun
     from affekt.cluster.run import ClusterRun
 
-    require_known(changes, PredictOptions.__annotations__, "affekt.predict", "min_confidence")
+    require_known(
+        changes, PredictOptions.__annotations__, "affekt.predict", "min_confidence", signature(predict).parameters
+    )
     written = {field.name for field in fields(OutputOptions)} & changes.keys()
     outputs = replace(outputs, **{name: changes[name] for name in written})
     options = replace(options, **{name: value for name, value in changes.items() if name not in written})

@@ -1,6 +1,7 @@
 """`affekt.summarize`, and with it the command `affekt summarize`: nothing heavy is imported for its help."""
 
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
@@ -62,5 +63,5 @@ def summarize(
     """
     from affekt.people.summary import make_summary
 
-    require_known(changes, Options.__annotations__, "affekt.summarize", "bin_s")
+    require_known(changes, Options.__annotations__, "affekt.summarize", "bin_s", signature(summarize).parameters)
     return make_summary(table, out, markers, join, replace(options, **changes))
