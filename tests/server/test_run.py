@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import httpx2
 import pytest
 
+from affekt.faces.detector_file import PACKAGED
 from affekt.server import run
 from affekt.server.settings import Settings
 
@@ -68,6 +69,7 @@ def test_the_first_line_says_that_the_page_is_missing(small_model, tmp_path, mon
     assert line.endswith("type: make serve") != is_built
 
 
+@pytest.mark.skipif(PACKAGED.is_file(), reason="the detector's file came with the package")
 def test_it_starts_without_a_detector_and_says_so(small_model, picture, tmp_path):
     with running(small_model, tmp_path) as (process, port):
         with httpx2.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60) as client:

@@ -65,9 +65,7 @@ def predict(
     from affekt.analysis.prediction_run import PredictionRun
     from affekt.cluster.run import ClusterRun
 
-    require_known(
-        changes, PredictOptions.__annotations__, "affekt.predict", "min_confidence", signature(predict).parameters
-    )
+    require_known(changes, PredictOptions.__annotations__, "affekt.predict", "every_s", signature(predict).parameters)
     written = {field.name for field in fields(OutputOptions)} & changes.keys()
     outputs = replace(outputs, **{name: changes[name] for name in written})
     options = replace(options, **{name: value for name, value in changes.items() if name not in written})
