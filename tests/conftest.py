@@ -29,14 +29,21 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
-@pytest.fixture
-def detector(tmp_path, monkeypatch):
-    """Let YuNet be there, so that it need not be fetched; skip where its file is not beside the checkout."""
+@pytest.fixture(scope="session")
+def detector_home(tmp_path_factory):
+    """Return a home that holds YuNet, so that it need not be fetched; skip where it is not beside the checkout."""
     if not YUNET.is_file():
         pytest.skip(f"needs shared/models/{YUNET_FILE} beside the checkout")
-    (tmp_path / "home" / "detectors").mkdir(parents=True)
-    shutil.copy(YUNET, tmp_path / "home" / "detectors")
-    monkeypatch.setenv("AFFEKT_HOME", str(tmp_path / "home"))
+    home = tmp_path_factory.mktemp("home")
+    (home / "detectors").mkdir()
+    shutil.copy(YUNET, home / "detectors")
+    return home
+
+
+@pytest.fixture
+def detector(detector_home, monkeypatch):
+    """Let YuNet be at home."""
+    monkeypatch.setenv("AFFEKT_HOME", str(detector_home))
 
 
 @pytest.fixture(scope="session")

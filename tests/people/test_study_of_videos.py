@@ -10,7 +10,6 @@ import polars as pl
 import pytest
 
 import affekt
-from affekt.faces.detector_file import PACKAGED, kept_path
 from affekt.models.card import shipped_models
 
 STORY = Path(__file__).parents[2] / "docs" / "pictures" / "people.py"
@@ -29,15 +28,15 @@ def story():
 
 
 @pytest.fixture(scope="module")
-def study(story, tmp_path_factory):
+def study(story, detector_home, tmp_path_factory):
     """Make the videos, read them and summarise them, with two marked intervals and a condition."""
-    if not (PACKAGED.is_file() or kept_path().is_file()):
-        pytest.skip("the detector's file is not here; type: affekt setup")
     if "affekt" not in shipped_models():
         pytest.skip("no model ships in this checkout")
     work = tmp_path_factory.mktemp("three")
     videos = [story.write_video(work / name, shots) for name, shots in story.VIDEOS.items()]
-    affekt.predict(videos, out=work / "faces.parquet")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("AFFEKT_HOME", str(detector_home))
+        affekt.predict(videos, out=work / "faces.parquet")
     rows = pl.read_parquet(work / "faces.parquet")
     story.names(rows).write_csv(work / "people.csv")
     marks = [(name, start, end, marker) for name in story.VIDEOS for start, end, marker in ((0, 6, "a"), (6, 14, "b"))]
