@@ -194,6 +194,7 @@ def test_the_preview_beside_a_telephones_photograph_is_no_animation():
         ("a.HEIC", b"broken", "a HEIC photograph"),
         ("a.CR3", b"\0\0\0\x18ftypcrx " + bytes(100), "a camera's raw photograph, which affekt does not read; convert"),
         ("a.dng", encoded(Image.fromarray(NOISE), "TIFF"), "a camera's raw photograph"),
+        ("a.jxl", b"\xff\x0a" + bytes(100), "a JPEG XL picture, which affekt does not read; convert"),
         ("a.mp4", b"\0\0\0\x18ftypisom" + bytes(100), "not a picture"),
         ("a.heic", b"", "an empty file"),
     ],

@@ -20,6 +20,7 @@ PICTURE_ENDINGS = (
 HEIC_ENDINGS = (".heic", ".heif", ".hif")
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 """How the files of these endings say what they are, behind `ftyp`."""
+JPEG_XL = (b"\0\0\0\x0cJXL ", b"\xff\x0a")
 HEAD = 1024
 """Bytes of a file that tell what it is."""
 STILL = re.compile(
@@ -91,6 +92,8 @@ def unidentified(source: Path | str | bytes, *, is_any_taken: bool = True) -> st
         return f"a {'damaged HEIC photograph' if is_any_taken else 'HEIC photograph'}; convert it to JPEG first"
     if ends_in(source, RAW_ENDINGS):
         return "a camera's raw photograph, which affekt does not read; convert it to JPEG first"
+    if head.startswith(JPEG_XL):
+        return "a JPEG XL picture, which affekt does not read; convert it to JPEG first"
     if head.startswith((b"II*\0", b"MM\0*")) and (kind := _kind_of_tiff(source)):
         return f"a TIFF of {kind}, which affekt does not read; save it with 8 or 16 bits per channel"
     return "not a picture"

@@ -1,0 +1,40 @@
+"""Memory of a run in a container: it goes by the cores that the container may use, not by those of its host."""
+
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+from skimage.data import astronaut
+
+MOST_MB = 800
+MEASURED = """
+import os, sys, threading
+from pathlib import Path
+
+from affekt import cores
+
+os.sched_getaffinity = lambda process: range(64)
+cores.cgroup_quota = lambda: float(sys.argv[1])
+import affekt
+
+most, analyzer = 0, affekt.load(runtime="onnxruntime")
+before, faces = threading.active_count(), 0
+for answer in analyzer.answers(["large.jpg"] * 12):
+    most, faces = max(most, threading.active_count() - before), faces + len(answer.rows)
+# Of ru_maxrss a part can be the parent's, from before the program began.
+peak_kb = Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]
+print(most, faces, int(peak_kb) / 1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak memory from /proc")
+def test_a_quota_of_two_on_a_host_of_64_cores_bounds_threads_and_memory(detector, tmp_path):
+    Image.fromarray(astronaut()).resize((6000, 4000)).save(tmp_path / "large.jpg", quality=80)
+    command = [sys.executable, "-c", MEASURED, "2"]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8", check=False)
+    assert not ran.returncode, ran.stderr
+    threads, faces, peak_mb = map(float, ran.stdout.split())
+    assert threads == 2
+    assert faces == 12
+    assert peak_mb < MOST_MB
