@@ -75,7 +75,14 @@ def small_model(tmp_path_factory):
     onnx.checker.check_model(model)
     preprocessing = Preprocessing(input_size=32, channels=1, mean=(0.5,), std=(0.25,))
     heads = ("expression", "valence_arousal")
-    card = Card(name="by-light", architecture="none", hidden_units=1, heads=heads, preprocessing=preprocessing)
+    card = Card(
+        name="by-light",
+        architecture="none",
+        hidden_units=1,
+        heads=heads,
+        preprocessing=preprocessing,
+        prior=(0.125,) * 8,
+    )
     card.write(folder)
     (folder / ONNX_FILE).write_bytes(model.SerializeToString())
     assert (folder / CARD_FILE).is_file()

@@ -53,7 +53,8 @@ if [ ! -f "$out/runs/affekt/model.safetensors" ]; then
 fi
 
 # A prior and one temperature, chosen on all sets, and the files that ship.
-python "$wild/folded.py" "$out/runs/affekt" --shares "$out/wild.parquet" --found-only --power 0.3 --scale 1 --out "$out/folded/affekt"
+python "$wild/folded.py" "$out/runs/affekt" --shares "$out/wild.parquet" --learnt "$out/wild3.parquet" \
+  --found-only --power 0.3 --scale 1 --out "$out/folded/affekt"
 python "$wild/temperature.py" "$out/folded/affekt" --out "$out/calibrated/affekt" --manifests \
   "$out/ferplus-wide.parquet:held" "$out/students.parquet:dev" "$out/diffusionfer.parquet:dev"
 affekt export "$out/calibrated/affekt" --out "$out/models/affekt" --precision fp16 --data "$out/ferplus-wide.parquet" --split held
@@ -67,7 +68,8 @@ if [ ! -f "$out/runs/affekt-fast/model.safetensors" ]; then
   affekt train affekt-fast --data "$out/wild4.parquet" --validation held --weights "$out/runs/first-fast" \
     --teachers "$out/models/affekt" --learning-rate 0.001 --epochs 8 --out "$out/runs/affekt-fast" --resume
 fi
-python "$wild/folded.py" "$out/runs/affekt-fast" --shares "$out/wild.parquet" --found-only --power 0.2 --scale 1 --out "$out/folded/affekt-fast"
+python "$wild/folded.py" "$out/runs/affekt-fast" --shares "$out/wild.parquet" --learnt "$out/wild3.parquet" \
+  --found-only --power 0.2 --scale 1 --out "$out/folded/affekt-fast"
 python "$wild/temperature.py" "$out/folded/affekt-fast" --out "$out/calibrated/affekt-fast" --manifests \
   "$out/ferplus-wide.parquet:held" "$out/students.parquet:dev" "$out/diffusionfer.parquet:dev"
 affekt export "$out/calibrated/affekt-fast" --out "$out/models/affekt-fast"

@@ -26,6 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
     parser.add_argument("--shares", type=Path, required=True, help="the manifest with the votes")
+    parser.add_argument("--learnt", type=Path, help="the manifest that the model learnt from, if it is another")
     parser.add_argument("--found-only", action="store_true")
     parser.add_argument("--power", type=float, default=0.75)
     parser.add_argument("--scale", type=float, default=0.8)
@@ -45,7 +46,13 @@ def main() -> None:
         head.weight.mul_(options.scale / card.temperature)
         head.bias.div_(card.temperature).sub_(options.power * prior).mul_(options.scale)
     preprocessing = replace(card.preprocessing, crop_margin=options.crop_margin)
-    save_model(network, replace(card, temperature=1.0, preprocessing=preprocessing, name=options.out.name), options.out)
+    # The prior that the answers are given for from now on: what was learnt from, divided likewise.
+    learnt = read_manifest(options.learnt or options.shares).filter(pl.col("split") == "train")
+    if options.found_only:
+        learnt = learnt.filter(pl.col("box_xyxy").is_not_null())
+    left = torch.from_numpy(learnt["votes"].to_numpy().mean(0)) / (options.power * prior).exp()
+    card = replace(card, temperature=1.0, preprocessing=preprocessing, prior=tuple((left / left.sum()).tolist()))
+    save_model(network, replace(card, name=options.out.name), options.out)
     if (folder / LEARNT_FILE).is_file():
         shutil.copyfile(folder / LEARNT_FILE, options.out / LEARNT_FILE)
 

@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from matrix_pictures import calibration_picture, confusion_picture
+from matrix_priors import under_priors
 
 from affekt.data.manifest import read_manifest, select_split
 from affekt.evaluation.evaluate import Evaluation, evaluate_tables
@@ -30,7 +31,7 @@ from affekt.evaluation.predictions import Matched, read_predictions
 from affekt.evaluation.report import scores_to_json
 from affekt.evaluation.score import Resampling, Scores
 from affekt.labels import LABELS
-from affekt.models.card import model_folder
+from affekt.models.card import Card, model_folder, read_card
 from affekt.networks.predictions import RowPredictor, open_model
 
 SEVEN = LABELS[:7]
@@ -82,6 +83,11 @@ def main() -> None:
         name or model_folder(folder).name: open_model(folder, runtime="onnxruntime")
         for name, _, folder in (text.rpartition("=") for text in options.models)
     }
+    cards = {
+        name or model_folder(folder).name: read_card(model_folder(folder))
+        for name, _, folder in (text.rpartition("=") for text in options.models)
+    }
+    cards = {name: card for name, card in cards.items() if card.prior is not None}
     how = Resampling(options.resamples, options.seed)
     evaluations = {}
     for name, one in SETS.items():
@@ -93,6 +99,7 @@ def main() -> None:
         "differences": difference_table(evaluations),
         "expressions": expression_table(evaluations),
         "calibration": calibration_table(evaluations),
+        "priors": prior_table(evaluations, cards, how),
     }
     write(options.out, evaluations, parts)
     if options.page:
@@ -195,6 +202,17 @@ def calibration_table(evaluations: dict[str, Evaluation]) -> str:
             rows.append((where(name, found), scores.name, said, *cells))
     header = ("mean confidence", "right", "ECE", f"answers of at least {SURE:g}", "right of these")
     return markdown(("set, pictures", "network", *header), rows)
+
+
+def prior_table(evaluations: dict[str, Evaluation], cards: dict[str, Card], how: Resampling) -> str:
+    """Return what two priors change on each set, as differences to the answers without `--prior`."""
+    keys = ("accuracy", "macro_f1", "ece", "log_loss")
+    rows: list[tuple[str, ...]] = []
+    for name, network, prior, scores, ahead in under_priors(evaluations, cards, how):
+        changes = (signed(ahead[key]) for key in keys)
+        rows.append((where(name, evaluations[name]), network, prior, cell(scores.figures["accuracy"]), *changes))
+    header = ("right", "accuracy", "macro F1", "ECE", "log loss")
+    return markdown(("set, pictures", "network", "prior", *header), rows, text_columns=3)
 
 
 def confusion_tables(evaluations: dict[str, Evaluation]) -> str:

@@ -1,5 +1,7 @@
 """The rows of a training: their targets, how often an epoch takes each, and in what order."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -13,6 +15,7 @@ from affekt.labels import LABELS
 from affekt.training.rows import (
     Targets,
     epoch_batches,
+    prior_of,
     repeat_factors,
     steps_in_epoch,
     targets_of,
@@ -110,6 +113,22 @@ def test_an_incomplete_last_batch_is_left_for_another_epoch(tiny, rows, steps):
 def test_repeat_factors_are_the_square_root_of_the_threshold_over_the_share():
     factors = repeat_factors(labelled(*[0] * 975, *[1] * 24, 2, *[-1] * 500), 0.096)
     assert factors[[0, 975, 999, 1000]].tolist() == pytest.approx([1, 2, 0.096**0.5 / 0.001**0.5, 1])
+
+
+def soft(targets):
+    one_hot = torch.nn.functional.one_hot(targets.label.clamp(min=0), 3).float()
+    return replace(targets, by_head={"expression": one_hot.masked_fill(targets.label[:, None] < 0, torch.nan)})
+
+
+def test_the_prior_is_the_mean_target_of_what_an_epoch_takes(tiny):
+    targets = soft(labelled(*[0] * 960, *[1] * 40, *[-1] * 10))
+    assert prior_of(targets, tiny().data)[:3] == pytest.approx((0.96, 0.04, 0))
+    # The rare expression comes sqrt(0.1 / 0.04) times.
+    repeated = 40 * (0.1 / 0.04) ** 0.5
+    found = prior_of(targets, tiny(class_balance="repeating").data)
+    assert found[1] == pytest.approx(repeated / (960 + repeated))
+    assert sum(found) == pytest.approx(1)
+    assert prior_of(soft(labelled(-1, -1)), tiny().data) is None
 
 
 def test_repeating_takes_each_row_as_often_as_its_factor_says(tiny):

@@ -67,7 +67,7 @@ class Analyzer:
         self.options = options or AnalyzerOptions()
         self.folder = predicting_folder(model).absolute()
         # Each core works on a picture or a batch of its own, which waits for no other.
-        wanted = {"runtime": self.options.runtime, "features": self.options.features}
+        wanted = {"runtime": self.options.runtime, "features": self.options.features, "prior": self.options.prior}
         self.session = Session(self.folder, threads=1, **wanted)
         self.notes: list[str] = []
         """What the readers of the rows should know of how faces were found; one sentence each."""

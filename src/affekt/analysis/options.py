@@ -22,6 +22,8 @@ class AnalyzerOptions:
     Args:
         longest_side: Larger pictures are shrunk to this many pixels for the search; raise it for small faces.
         min_confidence: Leave `emotion` empty where the best expression is less probable; the probabilities stay.
+        prior: How often each expression is to be expected among your pictures, where you know: `uniform`, or shares as
+            in happiness=0.3,neutral=0.3; the others share the rest. Without it, as in what the model learnt from.
         largest: Keep the largest face of each picture or frame alone; with `most_faces`, so many of the largest.
         most_faces: Keep so many faces of each picture or frame, the surest; 0 keeps all.
         min_face: Leave out faces whose box has fewer pixels on its longer side.
@@ -49,6 +51,7 @@ class AnalyzerOptions:
 
     longest_side: int = 640
     min_confidence: float = 0.0
+    prior: str | None = None
     largest: bool = False
     most_faces: int = 0
     min_face: float = 0.0
@@ -69,7 +72,7 @@ class AnalyzerOptions:
         for name in SWITCHES:
             if not isinstance(getattr(self, name), bool):
                 raise ConfigError(f"expected {name} as True or False, got {getattr(self, name)!r}; type: {name}=True")
-        numbers = [each for each in fields(self) if each.name not in ("runtime", *SWITCHES)]
+        numbers = [each for each in fields(self) if each.name not in ("runtime", "prior", *SWITCHES)]
         for name, usual in ((each.name, each.default) for each in numbers):
             value, is_whole = getattr(self, name), isinstance(usual, int)
             if isinstance(value, bool) or not isinstance(value, Integral if is_whole else Real):
@@ -97,6 +100,7 @@ class Options(TypedDict, total=False):
 
     longest_side: int
     min_confidence: float
+    prior: str | None
     largest: bool
     most_faces: int
     min_face: float

@@ -46,6 +46,8 @@ class Card:
     """Names of the expression logits, in their order; a model without that head has none, whatever stands here."""
     temperature: float = 1.0
     """Expression logits are divided by this before the softmax; fitted on validation data."""
+    prior: tuple[float, ...] | None = None
+    """The share of each label among what was learnt from, in their order: the prior that the answers hold for."""
     valence_arousal_origin: str | None = None
     """What the valence-arousal head was taught: `rated`, `predicted`, `projected` or `synthetic`."""
     precision: str = "fp32"
@@ -71,6 +73,11 @@ class Card:
             raise ModelError(
                 f"expected two or more different labels in lower case, got {reprlib.repr(list(labels))} in the card of "
                 f"{self.name}; train it again on an affekt manifest"
+            )
+        if self.prior is not None and len(self.prior) != len(labels):
+            raise ModelError(
+                f"expected a share for each of {len(labels)} labels in the card of {self.name}, got {len(self.prior)}; "
+                "train it again"
             )
 
     def write(self, folder: Path) -> None:
@@ -173,6 +180,7 @@ def _are_figures(found: object) -> bool:
 _HEADS = (["expression"], ["valence_arousal"], ["expression", "valence_arousal"], ["valence_arousal", "expression"])
 _TEXT: Check = ("text", lambda value: isinstance(value, str))
 _OBJECT: Check = ("an object", lambda value: isinstance(value, dict))
+_SHARES = _list_of(_number(0, 1), "shares")
 _CARD_FIELDS: dict[str, Check] = {
     **dict.fromkeys(("name", "architecture", "precision", "licence", "affekt_version"), _TEXT),
     **dict.fromkeys(("preprocessing", "training", "export"), _OBJECT),
@@ -180,6 +188,7 @@ _CARD_FIELDS: dict[str, Check] = {
     "heads": ("a list of expression, valence_arousal or both", lambda value: value in _HEADS),
     "labels": _list_of(_TEXT, "words"),
     "temperature": _number(1e-3, 1e3),
+    "prior": ("a list of shares, or null", lambda value: value is None or _SHARES[1](value)),
     "valence_arousal_origin": ("text or null", lambda value: value is None or isinstance(value, str)),
     "parameters": _whole(0, 10**15),
     "metrics": (

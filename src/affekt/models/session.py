@@ -15,6 +15,7 @@ from affekt.labels import LABELS
 from affekt.models.card import ONNX_FILE, SHIPPED, Card, read_card
 from affekt.models.fastest import FATAL, WARNING, fastest_runtime
 from affekt.models.features import with_features
+from affekt.models.prior import prior_factors, with_factors
 from affekt.models.runtimes import RuntimeChoice, RuntimeName, open_engine
 
 if sys.platform != "win32":
@@ -88,13 +89,20 @@ class Session:
     """A model folder opened for prediction, safe to share between threads."""
 
     def __init__(
-        self, folder: Path, *, runtime: RuntimeChoice = "auto", threads: int | None = None, features: bool = False
+        self,
+        folder: Path,
+        *,
+        runtime: RuntimeChoice = "auto",
+        threads: int | None = None,
+        features: bool = False,
+        prior: str | None = None,
     ) -> None:
         """Open `model.onnx` beside its card; `threads` are the cores per batch, None takes all of this process.
 
-        With `features` the network tells the feature vectors, too.
+        With `features` the network tells the feature vectors, too; `prior` is as `affekt.AnalyzerOptions` has it.
         """
         self.card: Card = read_card(folder)
+        self._factors = None if prior is None else prior_factors(prior, self.card)
         path = folder / ONNX_FILE
         if not path.is_file():
             raise ModelError(f"expected {path}, got no such file; make it with: affekt export {folder} --out {folder}")
@@ -125,5 +133,7 @@ class Session:
             batches = np.split(crops, range(batch_size, len(crops), batch_size))
             answers = [self._engine(normalise(batch, self.card.preprocessing)) for batch in batches]
             found = {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
-        features = found.get(self._features)
-        return Affect(found.get("probabilities"), found.get("valence_arousal"), self.card.labels, features)
+        features, probabilities = found.get(self._features), found.get("probabilities")
+        if probabilities is not None and self._factors is not None:
+            probabilities = with_factors(probabilities, self._factors)
+        return Affect(probabilities, found.get("valence_arousal"), self.card.labels, features)

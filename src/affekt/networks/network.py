@@ -195,6 +195,7 @@ FACE_RESNETS: dict[str, Callable[[int], ResNet]] = {
     "face_resnet18_w16_mirrored": partial(face_resnet, width=16, is_mirrored=True),
     "face_resnet18_w16_64px": partial(face_resnet, width=16, enlargement=4 / 3),
     "face_resnet18_w24": partial(face_resnet, width=24),
+    "face_resnet18_w24_stem8_mirrored": partial(face_resnet, width=24, stem_width=8, is_mirrored=True),
     "face_resnet18_w32": partial(face_resnet, width=32),
     "face_resnet18_w32_stem8_mirrored": partial(face_resnet, width=32, stem_width=8, is_mirrored=True),
     "face_resnet18_w32_64px": partial(face_resnet, width=32, enlargement=4 / 3),

@@ -18,6 +18,8 @@ REFERENCES = {
     "blocks": "Carlstein, E. (1986). The use of subseries values for estimating the variance of a general statistic "
     "from a stationary sequence. Annals of Statistics 14.",
     "episodes": "Canny, J. (1986). A computational approach to edge detection. IEEE TPAMI 8. (hysteresis)",
+    "prior": "Saerens, M., Latinne, P. and Decaestecker, C. (2002). Adjusting the outputs of a classifier to new a "
+    "priori probabilities: a simple procedure. Neural Computation 14.",
     "baseline": "Olderbak, S., Hildebrandt, A., Pinkpank, T., Sommer, W. and Wilhelm, O. (2014). Psychometric "
     "challenges and proposed solutions when scoring facial emotion expression codes. Behavior Research Methods 46.",
 }
@@ -36,6 +38,7 @@ def methods_text(
     card = _card(metadata)
     used = [] if options is None else ["blocks", "percentile", "episodes", *(["baseline"] if options.baseline else [])]
     used += ["model"] if card is not None and "ferplus" in card.training.get("sources", ()) else []
+    used += ["prior"] if metadata.get("prior") else []
     parts = ["# Methods", _reading(metadata, labels, card)]
     parts += [] if options is None else [_summarising(options, is_filtered=is_filtered)]
     if card is not None and card.limits:
@@ -55,6 +58,10 @@ def _reading(metadata: dict[str, str], labels: tuple[str, ...], card: Card | Non
         f"For each face in each frame the model gives probabilities of {NUMBERS.get(len(labels), len(labels))} "
         f"expressions ({', '.join(labels)}), calibrated by a temperature that was fitted on validation data.",
     ]
+    if prior := metadata.get("prior"):
+        sentences.append(
+            f"They were adjusted to the shares of expressions that were expected among the pictures ({prior})."
+        )
     if float(metadata.get("smooth_s", 0)):
         sentences.append(
             f"Scores were smoothed along each track, by a running median over up to {metadata['smooth_s']} s "

@@ -35,6 +35,7 @@ from affekt.training.loop import Split, Trainer
 from affekt.training.recipe import Augmentation, Recipe
 from affekt.training.rows import (
     labels_to_learn,
+    prior_of,
     rows_digest,
     steps_in_epoch,
     targets_of,
@@ -87,7 +88,8 @@ def train_network(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
         trainer.fit(state, after_epoch)
         state.module.load_state_dict(state.best)
         outputs, label = trainer.predict(state.module, validation), validation.targets.label
-        card = replace(_card(recipe, network, run, rows, state), labels=labels)
+        prior = prior_of(training.targets, recipe.data) if "expression" in recipe.network.heads else None
+        card = replace(_card(recipe, network, run, rows, state), labels=labels, prior=prior)
         card.training.update(rows_sha256=data, processes=world.size)
         if "expression" in outputs and (known := label >= 0).any():
             temperature = fit_temperature(outputs["expression"][known].numpy(), label[known].numpy())

@@ -148,6 +148,17 @@ def repeat_factors(targets: Targets, threshold: float) -> Tensor:
     return torch.where(targets.label < 0, 1.0, factors[targets.label.clamp(min=0)])
 
 
+def prior_of(targets: Targets, options: DataOptions) -> tuple[float, ...] | None:
+    """Return the share of each label among what an epoch takes, by the targets; None where nothing has a target."""
+    target = targets.by_head["expression"].double()
+    times = torch.ones(len(target), dtype=torch.float64)
+    if options.class_balance == "repeating":
+        times = repeat_factors(targets, options.repeat_threshold)
+    times = times.masked_fill(target.isnan().any(1), 0)
+    shares = times @ target.nan_to_num()
+    return tuple((shares / shares.sum()).tolist()) if shares.sum() > 0 else None
+
+
 def steps_in_epoch(targets: Targets, options: DataOptions) -> int:
     """How many steps an epoch has; an incomplete last batch counts only where it is the only one."""
     rows = len(targets)
