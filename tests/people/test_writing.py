@@ -113,13 +113,13 @@ def test_every_column_is_in_the_codebook(table, tmp_path):
 def test_methods_name_model_thresholds_limits_and_literature(smile, tmp_path):
     card = SHIPPED / "affekt" / CARD_FILE
     said = {"affekt_version": "0.1.0", "model": "affekt", "model_sha256": "12ab", "detector": "yunet"}
-    said |= {"smooth_s": "0.5", "valence_arousal_origin": "projected"}
+    said |= {"smooth_s": "0.5", "valence_arousal_origin": "projected", "prior": "uniform"}
     said["card_sha256"] = hashlib.sha256(card.read_bytes()).hexdigest()
     smile.write_parquet(tmp_path / "faces.parquet", metadata=said)
     affekt.summarize(tmp_path / "faces.parquet", out=tmp_path / "study", baseline="centre", start_probability=0.6)
     text = (tmp_path / "study" / "methods.md").read_text()
     figures = json.loads(card.read_text())["metrics"]["ferplus val"]["figures"]["accuracy"]
-    words = ("12ab", "yunet", "0.5 s", "projected, not rated", "at least 0.6 once", "Olderbak")
+    words = ("12ab", "yunet", "0.5 s", "projected, not rated", "at least 0.6 once", "Olderbak", "(uniform)", "Saerens")
     for each in (*words, f"{figures['value']:.3f}"):
         assert each in text, each
     assert f"{json.loads(card.read_text())['training']['rows']:,} rows of training data" in text
