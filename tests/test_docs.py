@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -109,6 +110,39 @@ def test_the_pages_give_the_figures_of_the_card(model):
     for name in ("accuracy", "macro_f1", "valence_ccc", "arousal_ccc"):
         assert with_interval(found[name]) in page, name
     assert f"{parameters:,}" in page
+
+
+def rows_of(text, marks):
+    """Return the rows of the Markdown table between two marks, each a list of cells, without the head."""
+    table = text.partition(marks[0])[2].partition(marks[1])[0]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.strip().splitlines()[2:]]
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/comparison.md"])
+def test_the_accuracies_are_those_of_the_matrix(page):
+    found = json.loads((ROOT / "results" / "wild" / "matrix" / "metrics.json").read_text())
+    expected = [
+        [f"`{name}`", *(f"{one['models'][name]['figures']['accuracy']['value']:.3f}" for one in found.values())]
+        for name in found["ferplus"]["models"]
+    ]
+    assert rows_of((ROOT / page).read_text(), ("<!-- matrix: accuracy -->", "<!-- end -->")) == expected
+
+
+def test_the_speeds_are_those_of_the_benchmark():
+    text = (ROOT / "benchmarks" / "results.md").read_text()
+    crops = rows_of(text, ("Keras are in [results-training.md](results-training.md).\n\n", "\n\n"))
+    fastest = {}
+    for system, rate, *_ in crops:
+        fastest.setdefault(system.partition(",")[0], rate)
+    said = (ROOT / "README.md").read_text().partition("## How fast")[2].partition("## ")[0]
+    for system in ("affekt fp16", "affekt-fast fp32", "affekt int8", "affekt-fast int8"):
+        assert re.search(rf"\b{fastest[system]}\b", said), system
+    pictures = {row[0]: row[1:3] for row in rows_of(text, ("detector included\n\n", "\n\n"))}
+    names = {"affekt fp16": "`affekt`", "affekt-fast fp32": "`affekt-fast`", "fer": "`fer`, default detector"}
+    names["DeepFace"] = "DeepFace, default detector"
+    compared = rows_of((ROOT / "docs" / "comparison.md").read_text(), ("(../benchmarks/results.md)):\n\n", "\n\n"))
+    expected = [[names[system], *(str(int(float(rate) + 0.5)) for rate in pictures[system])] for system in names]
+    assert compared == expected
 
 
 def test_the_citation_names_this_version():

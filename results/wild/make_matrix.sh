@@ -36,4 +36,4 @@ for peer in "${!packages[@]}"; do
 done
 python "$here/matrix.py" "$@" --predictions "$out"/predictions/{fer,face-api,human} --ferplus "$out/ferplus-wide.parquet" \
   --cfee "$out/cfee.parquet" --students "$out/students.parquet" --diffusionfer "$out/diffusionfer.parquet" \
-  --out "$here/matrix" --page "$here/../../docs/wild.md"
+  --out "$here/matrix" --pages "$here"/../../{README,docs/wild,docs/comparison}.md

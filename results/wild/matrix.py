@@ -2,14 +2,15 @@
 
     python results/wild/matrix.py affekt affekt-fast --predictions predictions/fer predictions/face-api \
         --ferplus ferplus-wide.parquet --cfee cfee.parquet --students students.parquet \
-        --diffusionfer diffusionfer.parquet --out results/wild/matrix --page docs/wild.md
+        --diffusionfer diffusionfer.parquet --out results/wild/matrix \
+        --pages docs/wild.md docs/comparison.md README.md
 
 A network is a model folder or the name of one that ships, run as it was exported; `NAME=FOLDER` calls it otherwise in
 the tables. A folder of predictions holds a table for each set, `ferplus.parquet`, `cfee.parquet` and so on, which
 `peer_predictions.py` writes. Everything is scored by what `affekt evaluate` scores with, over the seven expressions
 without contempt, whose probability is taken out. README.md defines the development score.
 
-`--page` puts the tables between the page's marks, as in `<!-- matrix: figures -->`.
+`--pages` puts the tables between the pages' marks, as in `<!-- matrix: figures -->`.
 """
 
 import argparse
@@ -57,13 +58,15 @@ class DevelopmentSet:
 
     title: str
     split: str
+    content: str
+    """What is on its pictures, for people who do not know the set."""
 
 
 SETS = {
-    "ferplus": DevelopmentSet("FER+ held", "held"),
-    "cfee": DevelopmentSet("CFEE", "dev"),
-    "students": DevelopmentSet("students", "dev"),
-    "diffusionfer": DevelopmentSet("DiffusionFER", "dev"),
+    "ferplus": DevelopmentSet("FER+ held", "held", "FER+, kept out of training"),
+    "cfee": DevelopmentSet("CFEE", "dev", "posed in a studio"),
+    "students": DevelopmentSet("students", "dev", "news photographs, film"),
+    "diffusionfer": DevelopmentSet("DiffusionFER", "dev", "generated faces"),
 }
 
 
@@ -77,7 +80,7 @@ def main() -> None:
     parser.add_argument("--resamples", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True, help="folder for tables, pictures and metrics.json")
-    parser.add_argument("--page", type=Path, help="a page whose marked places get the tables")
+    parser.add_argument("--pages", nargs="*", type=Path, default=[], help="pages whose marked places get the tables")
     options = parser.parse_args()
     models = {
         name or model_folder(folder).name: open_model(folder, runtime="onnxruntime")
@@ -94,6 +97,7 @@ def main() -> None:
         tables = {folder.name: read_predictions(folder / f"{name}.parquet") for folder in options.predictions}
         evaluations[name] = scored(getattr(options, name), one.split, models, tables, how)
     parts = {
+        "accuracy": accuracy_table(evaluations),
         "figures": figure_table(evaluations),
         "score": score_table(evaluations, how),
         "differences": difference_table(evaluations),
@@ -102,8 +106,8 @@ def main() -> None:
         "priors": prior_table(evaluations, cards, how),
     }
     write(options.out, evaluations, parts)
-    if options.page:
-        options.page.write_text(filled(options.page.read_text(), parts))
+    for page in options.pages:
+        page.write_text(filled(page.read_text(), parts))
     print("\n".join(parts.values()))
 
 
@@ -121,6 +125,14 @@ def scored(
     rows = select_split(manifest, split)
     answers = {name: model.predict_rows(rows) for name, model in models.items()}
     return evaluate_tables(answers | tables, manifest, split, how, without=("contempt",))
+
+
+def accuracy_table(evaluations: dict[str, Evaluation]) -> str:
+    """Return the short table of README: the accuracy of every network on every set."""
+    columns = [[number(scores.figures["accuracy"].value) for scores in found.scores] for found in evaluations.values()]
+    names = [f"`{scores.name}`" for scores in next(iter(evaluations.values())).scores]
+    header = ("accuracy on", *(SETS[name].content for name in evaluations))
+    return markdown(header, list(zip(names, *columns, strict=True)), text_columns=1)
 
 
 def figure_table(evaluations: dict[str, Evaluation]) -> str:

@@ -1,6 +1,5 @@
 """The tutorial of the service: its clients are run as they are printed, and its containers fit the service."""
 
-import json
 import os
 import re
 import shutil
@@ -19,9 +18,8 @@ PAGE = ROOT / "docs" / "tutorials" / "service.md"
 KEY = "the-key-of-the-tutorial"
 
 
-def program(kind):
-    [found] = re.findall(rf"^```{kind}\n(.*?)^```$", PAGE.read_text(), flags=re.M | re.S)
-    return found
+def programs(kind):
+    return re.findall(rf"^```{kind}\n(.*?)^```$", PAGE.read_text(), flags=re.M | re.S)
 
 
 @pytest.fixture
@@ -32,7 +30,8 @@ def service(serve, settings):
 
 
 def test_the_client_in_python_prints_a_row_per_face(service, picture, tmp_path):
-    (tmp_path / "client.py").write_text(program("python"))
+    [client] = programs("python")
+    (tmp_path / "client.py").write_text(client)
     (tmp_path / "portrait.png").write_bytes(picture())
     (tmp_path / "broken.png").write_bytes(b"no picture")
 
@@ -48,15 +47,15 @@ def test_the_client_in_python_prints_a_row_per_face(service, picture, tmp_path):
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
 def test_the_client_in_javascript_gets_rows_or_an_error(service, picture, tmp_path):
-    (tmp_path / "client.mjs").write_text(program("javascript"))
-    (tmp_path / "portrait.png").write_bytes(picture())
-    (tmp_path / "ask.mjs").write_text(
-        'import { readFile } from "node:fs/promises";\nimport { analyze } from "./client.mjs";\n'
-        f"const options = {json.dumps({'service': service, 'key': KEY})};\n"
-        'console.log((await analyze(await readFile("portrait.png"), options))[0].emotion);\n'
-        'await analyze("no picture", options).catch((error) => console.log(error.message));\n'
+    client, ask = programs("javascript")
+    (tmp_path / "client.mjs").write_text(client.replace("http://127.0.0.1:8000", service))
+    (tmp_path / "portrait.jpg").write_bytes(picture())
+    wrong = (
+        'await analyze("no picture", { key: process.env.AFFEKT_API_KEY }).catch((error) => console.log(error.message));'
     )
-    done = subprocess.run(["node", "ask.mjs"], cwd=tmp_path, capture_output=True, text=True)
+    (tmp_path / "ask.mjs").write_text(ask + wrong)
+    environment = os.environ | {"AFFEKT_API_KEY": KEY}
+    done = subprocess.run(["node", "ask.mjs"], cwd=tmp_path, env=environment, capture_output=True, text=True)
     first, second = done.stdout.splitlines()
     assert first == "happiness"
     assert second.startswith("expected pictures that can be read")

@@ -64,7 +64,7 @@ def with_baseline(
     )
     without = len(people) - len(table)
     told = (
-        [f"{without} of {len(people)} people have no frame in the baseline {baseline}: their columns are empty"]
+        [f"{without} of {len(people)} people have no reliable frame in {baseline}: their baseline is empty"]
         if without
         else []
     )
