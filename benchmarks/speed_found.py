@@ -103,7 +103,7 @@ def _pipeline(found: Found) -> Aim:
     best = min(ratios, key=ratios.__getitem__)
     listed = ", ".join(f"{stage['name']} {1e3 * stage['measured_s']:.2f}" for stage in found.floor["stages"])
     why = (
-        f"the stages of a picture with one face, in ms on one core in fp32: {listed}. Decoding alone makes it "
+        f"one face takes, in ms of one core: {listed}. Decoding alone makes it "
         f"{decoded_s / alone_s:.2f} times; with decoding on both sides {best} takes {seconds[best] / decoded_s:.2f}."
     )
     wanted = "a picture from its file on within 1.3 times the detector alone"
