@@ -1,5 +1,6 @@
 """Jobs whose workers and drivers are killed: `python benchmarks/ray_kills.py` (Linux). Nothing may be lost or doubled.
 
+It ends with an error if something was. `--pictures 20000 --faces whole` is for many inputs and kills in a few minutes.
 The same inputs, bad ones of every kind among them, are read by one process, as 16 shards, and by Ray while its workers
 are killed at random; the three tables must be equal. Then pictures are read from a web server on loopback, which counts
 how often each is asked for; the driver is killed, with its cluster, in the middle of the job, and started again. Kills
@@ -26,6 +27,7 @@ from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -35,11 +37,12 @@ from predict_pictures import head, write_video
 from tqdm import tqdm
 
 from affekt import gather, predict
-from affekt.cores import core_count
+from affekt.analysis.options import FaceFinder
+from affekt.analysis.summary import counted
+from affekt.cores import core_count, processor
 
 RUNTIME = "onnxruntime"
-COMMAND = [sys.executable, "-m", "affekt", "predict", "--ray", "--runtime", RUNTIME]
-MOST_S = 1800
+MOST_S = 3600
 
 
 @dataclass(frozen=True)
@@ -51,12 +54,21 @@ class Options:
         web: so many of them are read from the web with the driver killed.
         every_s: seconds from the first part after a kill to the next kill, at least and at most.
         seed: of pictures and kills.
+        faces: who finds the faces; `whole` takes each picture for one, which is quick.
+        out: a file to add what was found to.
     """
 
-    pictures: int = 3000
+    pictures: int = 5000
     web: int = 300
     every_s: tuple[float, float] = (1.0, 4.0)
     seed: int = 0
+    faces: FaceFinder = "auto"
+    out: Path | None = None
+
+    @property
+    def command(self) -> list[str]:
+        """What begins a job on Ray."""
+        return [sys.executable, "-m", "affekt", "predict", "--ray", "--runtime", RUNTIME, "--faces", self.faces]
 
 
 def write_inputs(folder: Path, options: Options) -> list[str]:
@@ -122,7 +134,7 @@ def with_kills(given: list[str], folder: Path, options: Options) -> int:
     """Run a job on Ray whose workers are killed at random; return how many were."""
     generator, killed, parts = random.Random(options.seed), 0, Path("ray")
     with subprocess.Popen(
-        [*COMMAND, *given, "--out", "ray"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+        [*options.command, *given, "--out", "ray"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     ) as run:
         there, due_s, last_s = 0, math.inf, time.monotonic() + MOST_S
         while run.poll() is None and time.monotonic() < last_s:
@@ -161,20 +173,17 @@ def served(folder: Path) -> Iterator[tuple[str, Counter[str]]]:
     server.server_close()
 
 
-def driver_killed(folder: Path, pictures: int) -> tuple[Counter[str], int]:
-    """Kill a driver and its cluster in the middle of a job, and start it again; return how often pictures were read.
-
-    And how many parts were there when it was killed.
-    """
+def driver_killed(folder: Path, options: Options) -> str:
+    """Kill a driver and its cluster in the middle of a job, and start it again; return what was read a second time."""
     with served(folder) as (address, asked):
-        names = [f"{address}/faces/{number:05d}.jpg\n" for number in range(pictures)]
+        names = [f"{address}/faces/{number:05d}.jpg\n" for number in range(options.web)]
         Path("web.txt").write_text("".join(names), encoding="utf-8")
-        command = [*COMMAND, "web.txt", "--fetch", "--out", "web"]
+        command = [*options.command, "web.txt", "--fetch", "--out", "web"]
         with subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         ) as run:
             last_s = time.monotonic() + MOST_S
-            while len(asked) < pictures // 2 and run.poll() is None and time.monotonic() < last_s:
+            while len(asked) < options.web // 2 and run.poll() is None and time.monotonic() < last_s:
                 time.sleep(0.02)
             os.killpg(run.pid, signal.SIGKILL)
         while workers(folder):
@@ -182,38 +191,50 @@ def driver_killed(folder: Path, pictures: int) -> tuple[Counter[str], int]:
         there = len(list(Path("web").glob("*.parquet")))
         subprocess.run(command, capture_output=True, check=True)
         rows = gather("web", out="web.parquet").collect()
-    assert rows["input"].n_unique() == pictures
-    return asked, there
+    parts = sorted(Path("web").glob("*.parquet"))
+    pieces = [set(pl.read_parquet(part)["input"]) for part in parts]
+    twice = {f"{address}{path}" for path, count in asked.items() if count > 1}
+    again = sum(not twice.isdisjoint(piece) for piece in pieces)
+    if rows["input"].n_unique() != options.web or again > core_count():
+        raise SystemExit(f"expected at most {core_count()} pieces twice, got {again}, and {rows.height} rows")
+    return (
+        f"The driver was killed when {there} of {len(parts)} parts were written. "
+        f"Started again, it read inputs of {again} a second time, with {counted(core_count(), 'worker')}."
+    )
+
+
+def workers_killed(folder: Path, options: Options) -> Iterator[str]:
+    """Read the same inputs in three ways; yield what happened."""
+    given = write_inputs(folder, options)
+    rest: Any = {"runtime": RUNTIME, "faces": options.faces}
+    whole = predict(given, out="one.parquet", **rest).collect()
+    bad = whole.filter(pl.col("status").str.starts_with("unreadable"))
+    yield f"{whole['input'].n_unique():,} inputs, {bad.height} bad ones for {bad['status'].n_unique()} reasons."
+    for number in tqdm(range(1, 17), desc="shards"):
+        predict(given, shard=f"{number}/16", out="shards", **rest)
+    start_s = time.monotonic()
+    yield f"{with_kills(given, folder, options)} workers were killed in {time.monotonic() - start_s:.0f} s."
+    for parts in ("shards", "ray"):
+        table = gather(parts, out=f"{parts}.parquet").collect()
+        metadata = [pl.read_parquet_metadata(f"{name}.parquet") for name in (parts, "one")]
+        if not table.equals(whole) or metadata[0] != metadata[1]:
+            raise SystemExit(f"expected the table of one process, got another from {parts}")
+    counts = [len(list(Path(parts).glob("*.parquet"))) for parts in ("shards", "ray")]
+    yield f"One process, 16 shards ({counts[0]} parts) and Ray ({counts[1]} parts) gave equal tables."
 
 
 def main() -> None:
-    """Run the jobs, compare the tables, and print what happened."""
+    """Run the jobs, and tell what happened."""
     options = tyro.cli(Options, description=__doc__)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         os.chdir(folder)
-        given = write_inputs(folder, options)
-        predict(given, out="one.parquet", runtime=RUNTIME)
-        whole = pl.read_parquet("one.parquet")
-        for number in tqdm(range(1, 17), desc="shards"):
-            predict(given, shard=f"{number}/16", out="shards", runtime=RUNTIME)
-        start_s = time.monotonic()
-        killed = with_kills(given, folder, options)
-        took_s = time.monotonic() - start_s
-        bad = whole.filter(pl.col("status").str.starts_with("unreadable"))
-        print(f"{whole['input'].n_unique():,} inputs, {bad.height} bad ones for {bad['status'].n_unique()} reasons")
-        for parts in ("shards", "ray"):
-            table = gather(parts, out=f"{parts}.parquet").collect()
-            is_same = table.equals(whole) and pl.read_parquet_metadata(f"{parts}.parquet") == pl.read_parquet_metadata(
-                "one.parquet"
-            )
-            print(f"{parts}: {len(list(Path(parts).glob('*.parquet')))} parts, {'equal' if is_same else 'NOT equal'}")
-        print(f"{killed} workers killed in {took_s:.0f} s")
-        asked, there = driver_killed(folder, options.web)
-    again = sum(count > 1 for count in asked.values())
-    print(
-        f"driver killed with {there} parts written: {again} of {len(asked)} pictures read twice, {core_count()} workers"
-    )
+        lines = [*workers_killed(folder, options), driver_killed(folder, options)]
+    lines.append(f"Seed {options.seed}, faces {options.faces}; {processor()}, {counted(core_count(), 'core')}.")
+    print("\n".join(lines))
+    if options.out:
+        with options.out.open("a", encoding="utf-8") as file:
+            file.write("\n" + "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

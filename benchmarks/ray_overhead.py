@@ -1,8 +1,10 @@
-"""What Ray costs: one process against one and two of Ray's workers on the same pictures, at equal cores.
+"""What Ray costs: one process against Ray's workers on the same pictures, at equal cores.
 
-`python benchmarks/ray_overhead.py` (Linux). What counts is processor time, that of this process and of all that it has
-started, Ray's own among them: other programs on the machine change it less than they change the clock's. Ray and the
-workers are there before the clock starts, and each has read some pictures; a cluster is begun once for many jobs.
+`python benchmarks/ray_overhead.py` (Linux, about 5 minutes). One process and one worker have one core, then one process
+of two threads, two workers and four have two cores. Told are the clock's time and processor time, that of this process
+and of all that it has started, Ray's own among them, which other programs on the machine change less. Ray and the
+workers are there before the clock starts, and have read the pictures once; how long Ray took to start is told beside.
+With `--data` Ray Data gives the same pieces to its workers (`pip install pyarrow pandas`), in place of affekt.
 """
 
 import ctypes
@@ -14,6 +16,7 @@ import tarfile
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,13 @@ from predict_pictures import write_folder
 from tqdm import tqdm
 
 from affekt import predict
+from affekt.analysis.analyzer import Analyzer
+from affekt.analysis.inputs import find_inputs
+from affekt.analysis.options import AnalyzerOptions
+from affekt.analysis.summary import counted
+from affekt.cluster.job import planned
+from affekt.cluster.on_ray import Work, written
+from affekt.cores import processor
 
 SUBREAPER = 36
 """Linux's PR_SET_CHILD_SUBREAPER: what Ray leaves to itself stays below this process, where its time is found."""
@@ -35,14 +45,16 @@ class Options:
 
     Args:
         pictures: files of 640x360 pixels with 3.5 faces each on average.
-        tars: so many tar files hold them, each a piece of the job; with 0 they lie in a folder, 256 pieces at most.
+        tars: so many tar files hold them, each a piece of the job; with 0 they lie in a folder, cut by affekt.
         rounds: how often each side reads them, in turn; the median counts.
+        data: let Ray Data read them too.
         out: a file to add the table to.
     """
 
-    pictures: int = 300
+    pictures: int = 600
     tars: int = 0
-    rounds: int = 5
+    rounds: int = 3
+    data: bool = False
     out: Path | None = None
 
 
@@ -74,35 +86,58 @@ def packed(folder: Path, tars: int) -> list[str]:
     return names
 
 
-def seconds(given: list[str], parts: str, **how: Any) -> tuple[float, float]:
+def by_affekt(given: list[str], parts: str, **how: Any) -> None:
+    """Read pictures as `affekt predict` does."""
+    predict(given, out=parts, runtime=RUNTIME, **how)
+
+
+def by_ray_data(given: list[str], parts: str) -> None:
+    """Let Ray Data give the pieces of a job to functions that write the parts, as affekt lets Ray's tasks."""
+    data: Any = import_module("ray.data")
+    data.DataContext.get_current().enable_progress_bars = False
+    options = AnalyzerOptions(runtime=RUNTIME, threads=1)
+    analyzer = Analyzer("affekt", options)
+    job, pieces = planned(find_inputs(given)[0], analyzer, "auto")
+    work = Work(job, "affekt", options, parts, str(Path.cwd()))
+    rows = data.from_items([{"place": place} for place in range(len(pieces))], override_num_blocks=len(pieces))
+    told = rows.map(lambda row: {"told": written(pieces[row["place"]], work)}).take_all()
+    if len(told) != len(pieces) or any(row["told"] for row in told):
+        raise SystemExit(f"expected {len(pieces)} parts, got {told}")
+
+
+def seconds(read: Any, given: list[str], parts: str) -> tuple[float, float]:
     """Read pictures; return processor and wall-clock seconds."""
     start_s, start_cpu_s = time.perf_counter(), cpu_s()
-    predict(given, out=parts, runtime=RUNTIME, **how)
-    return time.perf_counter() - start_s, cpu_s() - start_cpu_s
+    read(given, parts)
+    return cpu_s() - start_cpu_s, time.perf_counter() - start_s
 
 
-def measured(workers: int, names: list[str], options: Options, ray: Any) -> list[str]:
-    """Return two lines of the table: one process on so many cores, and so many workers."""
+def measured(cores: int, workers: int, names: list[str], options: Options, ray: Any) -> list[str]:
+    """Return lines of the table: one process on so many cores, and so many workers."""
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])  # Ray and its workers inherit it
     sides = {
-        f"one process, {workers} at once": {"shard": "1/1", "threads": workers},
-        f"Ray, {workers} worker{'s' if workers > 1 else ''}": {"engine": "ray"},
+        f"one process of {counted(cores, 'thread')}": partial(by_affekt, shard="1/1", threads=cores),
+        f"Ray, {counted(workers, 'worker')}": partial(by_affekt, engine="ray"),
+        **({f"Ray Data, {counted(workers, 'worker')}": by_ray_data} if options.data else {}),
     }
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
+    start_s = time.perf_counter()
     ray.init(
         address="local", num_cpus=workers, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
     )
-    for turn in tqdm(range(options.rounds + 1), desc=f"{workers} cores"):
-        for name, how in sides.items():  # the first turn is to get warm
-            given, parts = names if turn else ["few"], f"parts-{workers}-{turn}-{name}"
-            found[name].append(seconds(given, parts, **how))
+    began_s = time.perf_counter() - start_s
+    for turn in tqdm(range(options.rounds + 1), desc=f"{workers} on {cores}"):
+        for name, read in sides.items():  # the first turn is to get warm
+            found[name].append(seconds(read, names, f"parts-{workers}-{turn}-{name}"))
     ray.shutdown()
-    lines, first_s = [], 0.0
+    lines, first_ms = [], (0.0, 0.0)
     for name, times in found.items():
-        wall_ms, cpu_ms = (1000 * statistics.median(side) / options.pictures for side in zip(*times[1:], strict=True))
-        lines.append(
-            f"| {name} | {cpu_ms:.1f} | {'' if not first_s else f'{cpu_ms / first_s - 1:+.1%}'} | {wall_ms:.1f} |"
-        )
-        first_s = cpu_ms
+        each_ms = [1000 * statistics.median(side) / options.pictures for side in zip(*times[1:], strict=True)]
+        more = [f"{ms / first - 1:+.1%}" if first else "" for ms, first in zip(each_ms, first_ms, strict=True)]
+        start = f"{began_s:.1f}" if first_ms[0] else ""
+        cells = [cores, name, f"{each_ms[0]:.1f}", more[0], f"{each_ms[1]:.1f}", more[1], start]
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+        first_ms = first_ms if first_ms[0] else (each_ms[0], each_ms[1])
     return lines
 
 
@@ -111,15 +146,21 @@ def main() -> None:
     options = tyro.cli(Options, description=__doc__)
     ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
     ray: Any = import_module("ray")
+    there = os.sched_getaffinity(0)
     with tempfile.TemporaryDirectory() as name:
         os.chdir(name)
         write_folder(Path("pictures"), options.pictures)
-        write_folder(Path("few"), 8)
-        names = packed(Path("pictures"), options.tars)
-        rows = [line for workers in (1, 2) for line in measured(workers, names, options, ray)]
-    lines = ["| what | processor ms per picture | more than one process | wall-clock ms per picture |"]
-    lines += ["|---|--:|--:|--:|", *rows, ""]
-    lines.append(f"Python {platform.python_version()}, Ray {ray.__version__}, median of {options.rounds} rounds.")
+        names, rows = packed(Path("pictures"), options.tars), list[str]()
+        for cores, workers in ((1, 1), (2, 2), (2, 4)):
+            os.sched_setaffinity(0, there)
+            if cores <= len(there):
+                rows += measured(cores, workers, names, options, ray)
+    lines = ["| cores | what | processor ms per picture | more | wall-clock ms per picture | more | started in s |"]
+    lines += ["|--:|---|--:|--:|--:|--:|--:|", *rows, ""]
+    lines.append(
+        f"{options.pictures:,} pictures, median of {counted(options.rounds, 'round')}; {processor()}, "
+        f"{counted(len(there), 'core')}, Python {platform.python_version()}, Ray {ray.__version__}."
+    )
     print("\n".join(lines))
     if options.out:
         with options.out.open("a", encoding="utf-8") as file:

@@ -1,6 +1,7 @@
 """A listing is cut into pieces: all of it, once, in order, alike on every machine."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from affekt.analysis.analyzer import Analyzer
-from affekt.cluster.job import COST_OF_A_PIECE, FEWEST_PIECES, MOST_PIECES, cut, planned
+from affekt.cluster.job import (
+    COST_OF_A_PIECE,
+    COST_OF_AN_INPUT,
+    COST_OF_MANY,
+    FEWEST_PIECES,
+    LEAST_OF_A_PIECE,
+    MOST_PIECES,
+    cut,
+    planned,
+)
 from affekt.errors import ConfigError
 
 
@@ -24,7 +34,22 @@ def test_the_pieces_hold_everything_once_in_order_and_cost_about_the_same(costs)
 
 def test_a_huge_job_is_cut_more_coarsely():
     assert len(cut([COST_OF_A_PIECE] * 200_000)) <= MOST_PIECES
-    assert len(cut([300_000] * 5_000)) >= 250
+    assert len(cut([300_000] * 20_000)) >= 250
+
+
+def test_a_small_job_has_no_piece_of_less_than_a_second_but_the_last():
+    pieces = cut([COST_OF_AN_INPUT] * 5_000)
+    assert min(stop - start for start, stop in pieces[:-1]) * COST_OF_AN_INPUT > LEAST_OF_A_PIECE - COST_OF_AN_INPUT
+    assert cut([COST_OF_AN_INPUT] * 3) == [(0, 3)]
+    assert cut([]) == []
+
+
+def test_videos_and_archives_are_pieces_of_their_own_though_their_files_are_small(names, small_model):
+    long = ["0.mp4", "1.mp4", "2.tar"]
+    for name in long:
+        with Path(name).open("wb") as file:
+            file.truncate(LEAST_OF_A_PIECE // COST_OF_MANY)
+    assert len(parts([*names, *long], small_model)) == len(long)
 
 
 @pytest.fixture
@@ -40,7 +65,8 @@ def parts(names, model, **options):
     return [piece.part for piece in pieces]
 
 
-def test_a_part_is_named_by_what_it_holds(names, small_model):
+def test_a_part_is_named_by_what_it_holds(names, small_model, monkeypatch):
+    monkeypatch.setattr("affekt.cluster.job.LEAST_OF_A_PIECE", 1)
     before = parts(names, small_model)
     assert before == parts(names, small_model) == sorted(set(before))
     os.utime("1.png", ns=(1, 1))

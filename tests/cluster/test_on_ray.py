@@ -19,7 +19,7 @@ from affekt.analysis.analyzer import Analyzer
 from affekt.analysis.options import AnalyzerOptions
 from affekt.cluster import RAY_ADDRESS
 from affekt.cluster.job import planned
-from affekt.cluster.on_ray import Work, _done, _written
+from affekt.cluster.on_ray import Work, _done, written
 from affekt.errors import ConfigError, DataError
 
 START_AND_WORK_S = 300
@@ -29,6 +29,7 @@ START_AND_WORK_S = 300
 def faces(tmp_path, monkeypatch):
     """Work in a folder of pictures, bad ones among them."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("affekt.cluster.job.LEAST_OF_A_PIECE", 1)  # so that each picture is one
     (tmp_path / "faces").mkdir()
     for number in range(12):
         Image.fromarray(np.full((64, 64, 3), 20 * number, np.uint8)).save(f"faces/{number:02}.png")
@@ -167,5 +168,5 @@ def test_a_machine_without_the_files_says_so(faces, small_model):
     job, pieces = planned(["faces/00.png"], Analyzer(small_model), "whole")
     work = Work(job, str(small_model), AnalyzerOptions(), "parts", str(Path.cwd()))
     shutil.rmtree(faces)
-    assert "expected faces/00.png on each machine, got none on" in _written(pieces[0], work)
-    assert "expected the folder /nowhere on each machine" in _written(pieces[0], replace(work, folder="/nowhere"))
+    assert "expected faces/00.png on each machine, got none on" in written(pieces[0], work)
+    assert "expected the folder /nowhere on each machine" in written(pieces[0], replace(work, folder="/nowhere"))

@@ -17,6 +17,7 @@ from affekt.errors import ConfigError, DataError
 def inputs(tmp_path, monkeypatch, write_video, caplog):
     """Work in a folder of pictures, bad ones among them, and a video."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("affekt.cluster.job.LEAST_OF_A_PIECE", 1)  # so that each picture is one
     caplog.set_level(logging.INFO, "affekt")
     (tmp_path / "faces" / "deep").mkdir(parents=True)
     for number in range(9):

@@ -57,6 +57,40 @@ with joined_world() as world:
         (folder / "sentence").write_text(str(error))
 """
 
+LOSES_A_PROCESS = """
+import json, os, signal, sys
+from pathlib import Path
+import torch
+from affekt.training.loop import Trainer
+from affekt.training.recipe import Recipe
+from affekt.training.run import train
+
+torch.set_num_threads(1)
+folder, train_epoch = Path(sys.argv[1]), Trainer.train_epoch
+
+def or_killed(trainer, module, state):
+    with (folder / f"epochs of rank {trainer.world.rank}").open("a") as file:
+        print(len(state.history), file=file)
+    if os.environ["TORCHELASTIC_RESTART_COUNT"] == "0" and trainer.world.rank == 1 and state.history:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return train_epoch(trainer, module, state)
+
+Trainer.train_epoch = or_killed
+fields = json.loads((folder / "recipes.json").read_text())["plain"]
+recipe = Recipe.of(**{option: tuple(v) if isinstance(v, list) else v for option, v in fields.items()})
+train(recipe, folder / "faces.parquet", folder / "elastic", device="cpu")
+"""
+
+
+def launch(folder, script, *options):
+    (folder / "script.py").write_text(script)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *options]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*command, folder / "script.py", folder], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-9000:]
+
 
 @pytest.fixture(scope="module")
 def odd_manifest(manifest):
@@ -75,13 +109,7 @@ def two(tmp_path_factory, odd_manifest, tiny):
         del groups["augmentation"]
         recipes[name] = {option: value for group in groups.values() for option, value in group.items()}
     (folder / "recipes.json").write_text(json.dumps(recipes))
-    (folder / "script.py").write_text(SCRIPT)
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [*command, folder / "script.py", folder], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    launch(folder, SCRIPT)
     return folder
 
 
@@ -117,6 +145,15 @@ def test_the_first_process_alone_writes(two):
         )
         assert len(list((folder / "tensorboard").iterdir())) == RUNS[name].get("epochs", 2)
         assert read_card(folder).training["processes"] == 2
+
+
+def test_a_training_that_lost_a_process_goes_on_by_itself_and_ends_with_the_same_weights(two):
+    launch(two, LOSES_A_PROCESS, "--max-restarts", "1")
+    assert (two / "epochs of rank 1").read_text().split() == ["0", "1", "1"]
+    unbroken = load_file(two / "two" / "plain" / WEIGHTS_FILE)
+    for parameter, tensor in load_file(two / "elastic" / WEIGHTS_FILE).items():
+        assert torch.equal(tensor, unbroken[parameter])
+    assert figures(two / "elastic") == figures(two / "two" / "plain")
 
 
 def test_uneven_parts_are_gathered_in_order(two):

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Any
 
 import polars as pl
 
 from affekt.analysis.analyzer import Analyzer
+from affekt.analysis.archives import is_archive
 from affekt.analysis.inputs import is_camera, is_video
 from affekt.analysis.options import FaceFinder
 from affekt.analysis.prediction_run import describe, schema_of
@@ -25,8 +27,12 @@ COST_OF_AN_INPUT = 300_000
 """Bytes of JPEG that are decoded in about the time in which the faces of a picture are found and read."""
 COST_OF_A_PIECE = 2**29
 """About half a minute of one core."""
+COST_OF_MANY = 8
+"""How much longer a byte of a video or an archive is worked at than one of a picture: many pictures lie in it."""
 FEWEST_PIECES, MOST_PIECES = 256, 65_536
 """A small job is cut finer, so that many machines have work, and a huge one more coarsely, so that parts stay few."""
+LEAST_OF_A_PIECE = 2**24
+"""About a second: to begin a piece costs Ray some milliseconds, whatever is in it."""
 
 REQUESTS_AT_ONCE = 32
 
@@ -70,21 +76,27 @@ def planned(names: Sequence[str], analyzer: Analyzer, faces: FaceFinder) -> tupl
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:  # of addresses; the disk answers at once
         stamps = list(pool.map(lambda name: remote_stamp(name) if is_address(name) else stamp(name), names))
     pieces = list[Piece]()
-    for start, stop in cut([COST_OF_AN_INPUT + (found[0] if found else 0) for found in stamps]):
+    for start, stop in cut(list(map(_cost, names, stamps))):
         part = part_name(start, job.key, _digest(stamps[start:stop]))
         pieces.append(Piece(start, tuple(names[start:stop]), part, was_there=any(stamps[start:stop])))
     return job, pieces
+
+
+def _cost(name: str, found: Sequence[Any] | None) -> int:
+    size = found[0] if found else 0
+    return COST_OF_AN_INPUT + size * (COST_OF_MANY if is_video(name) or is_archive(name) else 1)
 
 
 def cut(costs: Sequence[int]) -> list[tuple[int, int]]:
     """Return where pieces of about the same cost start and stop; an input begins the share that it falls into.
 
     Example:
-        >>> cut([1, 1, 1000, 1])
+        >>> cut([10**6, 10**6, 10**9, 10**6])
         [(0, 3), (3, 4)]
     """
     total = max(1, sum(costs))
-    share = total / min(MOST_PIECES, max(FEWEST_PIECES, total / COST_OF_A_PIECE))
+    pieces = max(min(FEWEST_PIECES, total / LEAST_OF_A_PIECE), total / COST_OF_A_PIECE)
+    share = total / max(1, min(MOST_PIECES, pieces))
     shares = [math.floor(before / share) for before in accumulate(costs, initial=0)]
     starts = [place for place in range(len(costs)) if not place or shares[place] != shares[place - 1]]
     return list(zip(starts, [*starts[1:], len(costs)], strict=False))

@@ -64,7 +64,7 @@ def on_ray(pieces: Sequence[Piece], job: Job, analyzer: Analyzer, parts: Parts, 
     options = replace(analyzer.options, threads=1, runtime=analyzer.session.runtime)
     work = Work(job, model, options, parts.folder, os.getcwd())  # noqa: PTH109  the text of it
     with _cluster(address) as ray:
-        task = ray.remote(_written).options(
+        task = ray.remote(written).options(
             num_cpus=1, num_gpus=int(options.runtime == "cuda"), max_retries=TRIES, name="affekt"
         )
         yield from _done(ray, pieces, lambda piece: task.remote(piece, work))
@@ -121,7 +121,7 @@ def _raise_told(ray: Any, task: Any, piece: Piece) -> None:  # noqa: ANN401  Ray
         raise DataError(problem)
 
 
-def _written(piece: Piece, work: Work) -> str:
+def written(piece: Piece, work: Work) -> str:
     """Write the part of a piece, in a worker; return why it cannot, or nothing."""
     try:
         if not os.path.isdir(work.folder):  # noqa: PTH112
