@@ -207,7 +207,7 @@ def workers_killed(folder: Path, options: Options) -> Iterator[str]:
     """Read the same inputs in three ways; yield what happened."""
     given = write_inputs(folder, options)
     rest: Any = {"runtime": RUNTIME, "faces": options.faces}
-    whole = predict(given, out="one.parquet", **rest).collect()
+    whole = predict(given, out="one.parquet", **rest).lazy().collect()
     bad = whole.filter(pl.col("status").str.starts_with("unreadable"))
     yield f"{whole['input'].n_unique():,} inputs, {bad.height} bad ones for {bad['status'].n_unique()} reasons."
     for number in tqdm(range(1, 17), desc="shards"):
