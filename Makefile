@@ -48,7 +48,6 @@ wheel: .venv/ready page
 
 # The wheel, and the source archive that it can be built from; the wheel is tried in an environment of its own.
 dist: wheel
-	$(BIN)/python -m pip install --quiet hatchling
 	$(BIN)/python -m hatchling build --target sdist --directory dist
 	$(BIN)/python scripts/try_wheel.py dist/affekt-*.whl
 

@@ -1,9 +1,11 @@
 """Try a wheel as a stranger would: `python scripts/try_wheel.py dist/affekt-0.2.0-py3-none-any.whl`.
 
 Installs it into a new environment, with nothing of this checkout, and there reads a picture, serves, and opens the live
-page, the manual and the model's files.
+page, the manual and the model's files. With `--beside` the libraries that it needs are those of the Python that runs
+this script, and nothing is fetched.
 """
 
+import argparse
 import json
 import os
 import subprocess
@@ -17,14 +19,26 @@ PARTS = ("/", "/main.js", "/vendor/LICENSE.txt", "/detector.onnx", "/model/model
 """What a page that works is made of, and what answers programs."""
 
 
-def main(wheel: Path) -> None:
+def main() -> None:
     """Install, predict, serve; end with what is wrong."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("wheel", type=Path)
+    parser.add_argument("--beside", action="store_true", help="take the libraries of this environment")
+    options = parser.parse_args()
+    wheel: Path = options.wheel
     with tempfile.TemporaryDirectory() as name:
         room = Path(name)
-        subprocess.run([sys.executable, "-m", "venv", room / "environment"], check=True)
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", room / "environment"], check=True)
         binaries = room / "environment" / ("Scripts" if sys.platform == "win32" else "bin")
-        install = [binaries / "python", "-m", "pip", "install", "--quiet", f"{wheel.resolve()}[serve]"]
-        subprocess.run(install, check=True)
+        install = [sys.executable, "-m", "pip", "--python", binaries / "python", "install", "--quiet"]
+        if options.beside:
+            subprocess.run([*install, "--no-deps", "--no-index", wheel], check=True)
+            # Paths alone: what their files say of further folders, such as this checkout, is not read.
+            [packages] = (room / "environment").glob("[Ll]ib/**/site-packages")
+            here = [path for path in sys.path if Path(path).name == "site-packages"]
+            (packages / "beside.pth").write_text("\n".join(here), encoding="utf-8")
+        else:
+            subprocess.run([*install, f"{wheel.resolve()}[serve]"], check=True)
         environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
         # Nothing is kept from before, and nothing can be fetched: the detector must be in the wheel.
         environment |= {"AFFEKT_HOME": str(room / "home"), "HTTPS_PROXY": "http://127.0.0.1:9"}
@@ -55,4 +69,4 @@ def serve(affekt: Path, room: Path, environment: dict[str, str]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()
