@@ -10,9 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +27,7 @@ from skimage.data import astronaut
 from affekt.analysis import frames as frame_steps
 from affekt.analysis.analyzer import Analyzer, load
 from affekt.analysis.analyzer import FaceDetector as AnalyzersDetector
-from affekt.analysis.prediction_run import kept_rows
-from affekt.analysis.table import write_table
+from affekt.analysis.table import pieces_of, write_table
 from affekt.analysis.video import VideoFrame, read_frames
 from affekt.cores import core_count
 from affekt.faces.detection import FaceDetector, Faces
@@ -205,7 +203,9 @@ def _stages(names: list[str], analyzer: Analyzer, work: Path) -> tuple[dict[str,
             add([answer.input, answer.rows, None], ends_unit=answer.ends)
     from affekt.analysis.rows import SMOOTHED_SCHEMA
 
-    rows = partial(kept_rows, ledger, SMOOTHED_SCHEMA)
+    def rows() -> Iterator[pl.DataFrame]:
+        return pieces_of((row for (_, found, *_), _ in ledger.records() for row in found), SMOOTHED_SCHEMA)
+
     clock.timed("write", write_table)(rows, work / "stages.parquet", SMOOTHED_SCHEMA, {})
     frame_steps.decode, frame_steps.crop_faces = plain_decode, plain_crop_faces
     wall_s, cpu_s = time.perf_counter() - start_s, time.process_time() - start_cpu_s

@@ -7,6 +7,7 @@ import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from hashlib import blake2b
 from pathlib import Path
 
 from affekt.errors import ConfigError, DataError
@@ -15,6 +16,8 @@ LITTER = (".", "@eaDir", "@tmp", "@Recycle", "#recycle", "#snapshot", "$RECYCLE.
 """What the names of files and folders begin with that systems and programs leave among pictures."""
 THUMBNAIL_ENDING = ".thm"
 """Of the small pictures that cameras write beside their videos."""
+HASHED_BYTES = 2**15
+"""Of a file's head, and of its tail."""
 
 
 def is_litter(name: str) -> bool:
@@ -79,6 +82,23 @@ def stamp(path: str) -> list[int] | None:
     except (OSError, ValueError):
         return None
     return [found.st_size, found.st_mtime_ns]
+
+
+def content_of(path: str) -> list[int | str] | None:
+    """Return what tells a file's content from others: size, time, and a hash of its head and tail; None without a file.
+
+    A video takes too long to be read whole, and a program that writes into its middle changes its time.
+    """
+    seen = stamp(path)
+    if seen is None or not os.path.isfile(path):  # noqa: PTH113  as above
+        return seen and [*seen, ""]
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123  as above
+            head = file.read(HASHED_BYTES)
+            file.seek(max(len(head), seen[0] - HASHED_BYTES))
+            return [*seen, blake2b(head + file.read(HASHED_BYTES), digest_size=8).hexdigest()]
+    except OSError:
+        return [*seen, ""]
 
 
 def _is_running(process: int) -> bool:

@@ -39,30 +39,29 @@ class Ledger:
         """Units whose records are all there."""
         self.is_of_another_job = False
         """Whether a ledger with another header was found; its records are not used."""
-        self._whole_bytes = 0
+        self.place = 0
+        """Where the next unit begins, in bytes of the file."""
         self._file: IO[bytes] | None = None
         if self.path.is_file():
             self._find_whole_units()
 
-    def keep(self, units: int) -> None:
-        """Forget all units but so many of the first: the others are done again."""
-        if units < self.units:
-            self.units = 0
-            self._find_whole_units(units)
+    def forget(self) -> None:
+        """Forget all units: none of them is of use."""
+        self.units = self.place = 0
 
-    def _find_whole_units(self, most: float = float("inf")) -> None:
+    def _find_whole_units(self) -> None:
         with self.path.open("rb") as file:
             if (first := file.readline()) != self._header:
                 # A kill can cut the first line short, too.
                 self.is_of_another_job = first.endswith(b"\n")
                 return
-            self._whole_bytes = read = len(first)
+            self.place = read = len(first)
             for line in file:
-                if self.units >= most or not (line.startswith((_ENDS_UNIT, _GOES_ON)) and line.endswith(b"\n")):
+                if not (line.startswith((_ENDS_UNIT, _GOES_ON)) and line.endswith(b"\n")):
                     return
                 read += len(line)
                 if line.startswith(_ENDS_UNIT):
-                    self._whole_bytes = read
+                    self.place = read
                     self.units += 1
 
     @contextmanager
@@ -71,12 +70,12 @@ class Ledger:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             # Neither mode cuts anything off before it is known that nobody else writes.
-            with self.path.open("r+b" if self._whole_bytes else "ab") as file:
+            with self.path.open("r+b" if self.place else "ab") as file:
                 self._lock(file)
-                file.truncate(self._whole_bytes)
-                file.seek(self._whole_bytes)
-                if not self._whole_bytes:
-                    self._whole_bytes = file.write(self._header)
+                file.truncate(self.place)
+                file.seek(self.place)
+                if not self.place:
+                    self.place = file.write(self._header)
                 self._file = file
                 yield self
         except OSError as error:
@@ -105,19 +104,37 @@ class Ledger:
         self._file.write((_ENDS_UNIT if ends_unit else _GOES_ON) + json.dumps(record).encode() + b"\n")
         self._file.flush()
         if ends_unit:
-            self._whole_bytes = self._file.tell()
+            self.place = self._file.tell()
             self.units += 1
 
-    def records(self) -> Iterator[tuple[Any, bool]]:
-        """Yield the records of all whole units, as they were added, and whether each ends its unit."""
+    def records(self, start: int = 0) -> Iterator[tuple[Any, bool]]:
+        """Yield the records of all whole units, as they were added, and whether each ends its unit.
+
+        `start` is the place of the unit to begin with.
+        """
+        for _, line in self._lines(start):
+            yield json.loads(line[1:]), line.startswith(_ENDS_UNIT)
+
+    def ends(self) -> Iterator[tuple[int, Any]]:
+        """Yield the place of each whole unit, and the record that ends it."""
+        begins = None
+        for place, line in self._lines():
+            begins = place if begins is None else begins
+            if line.startswith(_ENDS_UNIT):
+                yield begins, json.loads(line[1:])
+                begins = None
+
+    def _lines(self, start: int = 0) -> Iterator[tuple[int, bytes]]:
         if not self.units:
             return
         with self.path.open("rb") as file:
             place = len(file.readline())
-            while place < self._whole_bytes:
+            if start:
+                place = file.seek(start)
+            while place < self.place:
                 line = file.readline()
+                yield place, line
                 place += len(line)
-                yield json.loads(line[1:]), line.startswith(_ENDS_UNIT)
 
     def remove(self) -> None:
         """Delete the ledger: the job is done, and the same job begins anew."""

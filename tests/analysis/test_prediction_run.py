@@ -12,47 +12,35 @@ from types import SimpleNamespace
 import polars as pl
 import pytest
 
-from affekt.analysis.prediction_run import _until_interrupted, kept_rows, with_progress
+from affekt.analysis.prediction_run import _until_interrupted, with_progress
 from affekt.analysis.rows import SCHEMA, Answer, empty_row
-from affekt.analysis.table import ROWS_PER_PIECE, check_table, scan_table, write_table
+from affekt.analysis.table import ROWS_PER_PIECE, check_table, pieces_of, scan_table, write_table
 from affekt.errors import ConfigError, DataError
-from affekt.ledger import Ledger
 
 METADATA = {"model": "by-light"}
-RECORDS = [
-    (["a.jpg", [empty_row("a.jpg", "no_face")], None, 0], True),
-    (["v.mp4", [empty_row("v.mp4", "ok")], None, 0], False),
-    (
-        ["v.mp4", [{**empty_row("v.mp4", "ok"), "time_s": 0.1, "face": 3, "emotion": "fear", "x": 1 / 3}] * 2, None, 0],
-        False,
-    ),
-    (["v.mp4", [], None, 0], True),
-    (["b, c.jpg", [empty_row("b, c.jpg", "ok")], None, 0], True),
+ROWS = [
+    empty_row("a.jpg", "no_face"),
+    empty_row("v.mp4", "ok"),
+    *[{**empty_row("v.mp4", "ok"), "time_s": 0.1, "face": 3, "emotion": "fear", "x": 1 / 3}] * 2,
+    empty_row("b, c.jpg", "ok"),
 ]
 READERS = {".csv": pl.read_csv, ".parquet": pl.read_parquet, ".jsonl": pl.read_ndjson}
 
 
-def ledger_of(out, records=RECORDS):
-    ledger = Ledger(out, METADATA)
-    with ledger.writing():
-        for record, ends in records:
-            ledger.add(record, ends_unit=ends)
-    return ledger
+def frames(rows=ROWS):
+    return pieces_of(iter(rows), SCHEMA)
 
 
 @pytest.mark.parametrize("ending", READERS)
 def test_all_formats_hold_the_same_rows(tmp_path, ending):
     out = tmp_path / "deep" / f"faces{ending}"
-    write_table(partial(kept_rows, ledger_of(out), SCHEMA), out, SCHEMA, METADATA)
-    assert Ledger(out, METADATA).units == 3
+    write_table(frames, out, SCHEMA, METADATA)
     table = READERS[ending](out)
     assert table.columns == list(SCHEMA)
     assert table["input"].to_list() == ["a.jpg", "v.mp4", "v.mp4", "v.mp4", "b, c.jpg"]
     assert table["status"].to_list() == ["no_face", "ok", "ok", "ok", "ok"]
     assert table["x"].to_list() == [None, None, 1 / 3, 1 / 3, None]
-    rows = [row for (_, rows, *_), _ in RECORDS for row in rows]
-    assert scan_table(out, SCHEMA).collect().equals(pl.DataFrame(rows, schema=SCHEMA))
-    Ledger(out, METADATA).remove()
+    assert scan_table(out, SCHEMA).collect().equals(pl.DataFrame(ROWS, schema=SCHEMA))
     if ending == ".parquet":
         assert pl.read_parquet_metadata(out)["model"] == "by-light"
         assert sorted(path.name for path in out.parent.iterdir()) == ["faces.parquet"]
@@ -61,10 +49,10 @@ def test_all_formats_hold_the_same_rows(tmp_path, ending):
 
 
 def test_a_table_of_many_pieces_keeps_its_order(tmp_path):
-    out, rows = tmp_path / "faces.parquet", 2 * ROWS_PER_PIECE + 1
-    records = [([str(number), [{**empty_row("a", "ok"), "face": number}], None, 0], True) for number in range(rows)]
-    write_table(partial(kept_rows, ledger_of(out, records), SCHEMA), out, SCHEMA, METADATA)
-    assert pl.read_parquet(out)["face"].to_list() == list(range(rows))
+    out, numbers = tmp_path / "faces.parquet", range(2 * ROWS_PER_PIECE + 1)
+    rows = [{**empty_row("a", "ok"), "face": number} for number in numbers]
+    write_table(partial(frames, rows), out, SCHEMA, METADATA)
+    assert pl.read_parquet(out)["face"].to_list() == list(numbers)
 
 
 @pytest.mark.parametrize("ending", READERS)
@@ -72,8 +60,8 @@ def test_a_table_that_cannot_be_written_is_one_sentence_and_leaves_nothing(tmp_p
     out = tmp_path / f"faces{ending}"
     out.mkdir()
     with pytest.raises(DataError, match=r"expected to write .*faces"):
-        write_table(partial(kept_rows, ledger_of(out), SCHEMA), out, SCHEMA, METADATA)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f".faces{ending}.ledger", f"faces{ending}"]
+        write_table(frames, out, SCHEMA, METADATA)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"faces{ending}"]
 
 
 def test_an_unknown_ending_says_what_to_type(tmp_path):

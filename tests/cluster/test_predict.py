@@ -98,20 +98,17 @@ def test_a_call_that_was_stopped_goes_on_where_it_was(small_model, folder, monke
     assert (folder / "faces.csv").read_bytes() == (folder / "whole.csv").read_bytes()
 
 
-@pytest.mark.parametrize(
-    "changes", [{"paths": "faces/[0-2].png"}, {"options": AnalyzerOptions(min_confidence=0.5)}, {"draw": "marked"}]
-)
-def test_another_call_starts_anew_and_says_so(small_model, monkeypatch, told, changes):
+@pytest.mark.parametrize("changes", [{"paths": "faces/[0-2].png"}, {"draw": "marked"}])
+def test_a_call_with_other_inputs_or_outputs_goes_on_too(small_model, monkeypatch, told, changes):
     given = {"paths": "faces", "out": "faces.csv", "model": small_model, "faces": "whole"}
     with monkeypatch.context() as patched:
         interrupted_after(patched, 2)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt, match="stopped; 2 of 4 inputs are kept, and the same call goes on"):
             predict(**given)
     told.clear()
     expected = predict(**{**given, **changes, "out": "other.csv"}).collect()
-    assert not [message for message in told.messages if "anew" in message]
     assert predict(**{**given, **changes}).collect().equals(expected)
-    assert "starting anew: the run that was stopped had other inputs, options, another model or affekt" in told.messages
+    assert f"going on after 2 of {expected.height} inputs" in told.messages
 
 
 def test_a_finished_table_of_other_inputs_stays(small_model, folder):

@@ -3,11 +3,13 @@
 import logging
 import os
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
 
+import av
 import polars as pl
+from av.error import FFmpegError
+from PIL import Image
 
 from affekt.analysis.archives import is_archive
 from affekt.analysis.drawing import draw
@@ -22,6 +24,7 @@ from affekt.files import written_whole
 
 logger = logging.getLogger(__name__)
 
+MARKED = "marked"
 CROP_ENDING = ".png"
 HEAD_BYTES = 128
 """Of a picture's file, in which a crop of affekt's says that it is one."""
@@ -40,6 +43,7 @@ class AnnotatedCopies:
         """
         self._names = names
         self._how: HidingMethod = outputs.hide_how
+        self.summary = None if outputs.summary is None else Path(outputs.summary)
         wanted = (outputs.draw, outputs.hide_faces, outputs.crops, outputs.timeline)
         self.marked, self.hidden, self.crops, self.timelines = (
             None if folder is None else Path(folder) for folder in wanted
@@ -51,10 +55,9 @@ class AnnotatedCopies:
         self._told_apart = {name for name in self._files if first.setdefault(self._place(Path(), name), name) != name}
 
     @property
-    def described(self) -> str:
-        """What copies of pictures are made, and where: a run that goes on has made the same."""
-        kinds = {"marked": self.marked, self._how: self.hidden, "crops": self.crops}
-        return ", ".join(f"{kind} in {folder}" for kind, folder in kinds.items() if folder is not None)
+    def described(self) -> dict[str, str]:
+        """What can be made only while an input is read, and where."""
+        return {} if self.crops is None else {"crops": str(self.crops)}
 
     def told(self) -> Iterator[str]:
         """Yield what a person is told at the end, a sentence each."""
@@ -66,6 +69,11 @@ class AnnotatedCopies:
             yield f"wrote the crops of faces into {self.crops}"
         if self.timelines is not None and not self.videos:
             yield "a timeline is of videos, and none is among the inputs"
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether copies are made."""
+        return (self.marked, self.hidden) != (None, None)
 
     @property
     def videos(self) -> tuple[str, ...]:
@@ -86,9 +94,10 @@ class AnnotatedCopies:
                     f"expected files to draw on, got {without_secrets(strange)}; leave out draw and hide_faces, or "
                     "unpack it"
                 )
-        if not has_table and (self.timelines is not None or self.videos):
+        if not has_table and (self.timelines is not None or self.summary is not None or self.videos):
+            what = "timelines and copies of videos" if self.summary is None else "a summary"
             raise ConfigError(
-                "expected a table beside timelines and copies of videos, got no file to write it to; "
+                f"expected a table beside {what}, got no file to write it to; "
                 "type: --out faces.parquet, or out='faces.parquet' in Python"
             )
         for folder in copies:
@@ -106,6 +115,8 @@ class AnnotatedCopies:
             )
         if self.timelines is not None and self.videos:
             _check_folder(self.timelines)
+        if self.summary is not None:
+            _check_folder(self.summary)
 
     def write_crops(self, answer: Answer) -> None:
         """Write the crop of each face of a picture or frame, if crops are wanted."""
@@ -121,24 +132,44 @@ class AnnotatedCopies:
             with written_whole(place) as temporary:
                 temporary.write_bytes(answer.stills[row["face"] - 1])
 
-    def draw_picture(self, answer: Answer, *, only_missing: bool = False) -> None:
-        """Write the copies of a picture as JPEG, if copies are wanted and the picture could be read."""
+    def draw_picture(self, answer: Answer, digest: str = "") -> None:
+        """Write the copies of a picture as JPEG, if copies are wanted and the picture could be read.
+
+        `digest` tells its rows from others; a copy that is there, and says that it was made of them, stays.
+        """
         rows = answer.rows
-        is_picture = rows and rows[0]["time_s"] is None and not rows[0]["status"].startswith("unreadable")
-        for folder, made in ((self.marked, draw), (self.hidden, partial(hide_faces, how=self._how))):
-            if folder is None or not is_picture:
-                continue
+        if not rows or rows[0]["time_s"] is not None or rows[0]["status"].startswith("unreadable"):
+            return
+        for folder, kind in self._copies():
             place = self._place(folder, answer.input)
-            if only_missing and place.is_file():
+            if digest and _comment(place) == f"{kind} {digest}":
                 continue
             # Decoded a second time, so that no picture waits in memory for its answer.
-            copy = made(answer.input, rows)
+            copy = draw(answer.input, rows) if kind == MARKED else hide_faces(answer.input, rows, how=self._how)
             copy.thumbnail((JPEG_LONGEST_SIDE, JPEG_LONGEST_SIDE))
             with written_whole(place) as temporary:
-                copy.save(temporary, "JPEG", quality=JPEG_QUALITY)
+                copy.save(temporary, "JPEG", quality=JPEG_QUALITY, comment=f"{kind} {digest}")
+
+    def _copies(self) -> Iterator[tuple[Path, str]]:
+        """Yield the folders of copies, each with what is done to the faces there."""
+        for folder, kind in ((self.marked, MARKED), (self.hidden, self._how)):
+            if folder is not None:
+                yield folder, kind
+
+    def is_drawn(self, name: str, digest: str) -> bool:
+        """Whether all copies of a video are there, made of these rows, and no timeline is wanted."""
+        copies = ((self._place(folder, name), kind) for folder, kind in self._copies())
+        return self.timelines is None and all(_comment(place) == f"{kind} {digest}" for place, kind in copies)
 
     def draw_video(
-        self, name: str, rows: pl.DataFrame, *, origin: str | None, stop_after_s: float, moved: Callable[[float], None]
+        self,
+        name: str,
+        rows: pl.DataFrame,
+        *,
+        digest: str,
+        origin: str | None,
+        stop_after_s: float,
+        moved: Callable[[float], None],
     ) -> None:
         """Write the timeline of a video as `write_timelines` does, and its copies as `annotated_video` does."""
         from affekt.analysis.annotated_video import write_annotated_video, write_hidden_video
@@ -149,11 +180,15 @@ class AnnotatedCopies:
             written = write_timelines(name, rows, self.timelines, origin=origin, told_apart=told_apart)
             why = "not one frame of it was read" if rows.is_empty() else "nobody stays in it"
             logger.info(f"wrote {' and '.join(map(str, written))}" if written else f"no timeline of {name}: {why}")
-        told = {"stop_after_s": stop_after_s, "moved": moved}
-        if self.marked is not None and not rows.is_empty():
-            write_annotated_video(name, rows, self._place(self.marked, name), **told)
-        if self.hidden is not None and not rows.is_empty():
-            write_hidden_video(name, rows, self._place(self.hidden, name), how=self._how, **told)
+        for folder, kind in self._copies():
+            place, comment = self._place(folder, name), f"{kind} {digest}"
+            if rows.is_empty() or _comment(place) == comment:
+                continue
+            told = {"stop_after_s": stop_after_s, "moved": moved, "comment": comment}
+            if kind == MARKED:
+                write_annotated_video(name, rows, place, **told)
+            else:
+                write_hidden_video(name, rows, place, how=self._how, **told)
 
     def _place(self, folder: Path, name: str) -> Path:
         told_apart = name in self._told_apart
@@ -161,6 +196,20 @@ class AnnotatedCopies:
         if Path(name).suffix.lower() in as_they_are and not told_apart:
             ending = ""  # the copy is called as its original is
         return place_below(folder, name, ending, told_apart=told_apart)
+
+
+def _comment(copy: Path) -> str:
+    """Return what a copy says of itself: what was done to the faces, and the digest of its rows; empty without one."""
+    if not copy.is_file():
+        return ""
+    try:
+        if copy.suffix.lower() == ".mp4":
+            with av.open(copy) as video:
+                return video.metadata.get("comment", "")
+        with Image.open(copy) as picture:
+            return picture.info.get("comment", b"").decode("latin-1")
+    except (OSError, FFmpegError):
+        return ""
 
 
 def _foreign_crops(folder: Path) -> Iterator[Path]:

@@ -36,14 +36,15 @@ def write_annotated_video(
     *,
     stop_after_s: float = float("inf"),
     moved: Callable[[float], None] = lambda done: None,
+    comment: str = "",
 ) -> None:
     """Write the copy with marks; frames that were passed over keep the marks of the one before.
 
     The rows come in the order of frames. Frames shown after `stop_after_s` were not looked at, and are left out.
-    `moved` is told after each frame how much of the video has been copied, 0-1.
+    `moved` is told after each frame how much of the video has been copied, 0-1; the file carries the comment.
     """
     marked = _marked_frames(rows, _frames_until(stop_after_s, name))
-    _write_copy(name, marked, out, end_s=stop_after_s, moved=_moved_after(rows, moved))
+    _write_copy(name, marked, out, end_s=stop_after_s, moved=_moved_after(rows, moved), comment=comment)
 
 
 def write_hidden_video(
@@ -54,10 +55,11 @@ def write_hidden_video(
     how: HidingMethod,
     stop_after_s: float = float("inf"),
     moved: Callable[[float], None] = lambda done: None,
+    comment: str = "",
 ) -> None:
     """Write the copy without faces, `rows` and the rest as in `write_annotated_video`."""
     hidden = _hidden_frames(FacesInTime(rows), _frames_until(stop_after_s, name), how)
-    _write_copy(name, hidden, out, end_s=stop_after_s, moved=_moved_after(rows, moved))
+    _write_copy(name, hidden, out, end_s=stop_after_s, moved=_moved_after(rows, moved), comment=comment)
 
 
 def _moved_after(rows: pl.DataFrame, moved: Callable[[float], None]) -> Callable[[VideoFrame], None]:
@@ -73,6 +75,7 @@ def _write_copy(
     *,
     end_s: float,
     moved: Callable[[VideoFrame], None],
+    comment: str,
 ) -> None:
     """Write frames of a video, each as it is to be shown, and its sound as MP4, whole or not at all.
 
@@ -84,6 +87,7 @@ def _write_copy(
     with written_whole(out) as temporary:
         try:
             with av.open(temporary, "w", format="mp4") as container:
+                container.metadata["comment"] = comment
                 for frame, image in frames:
                     if stream is None:
                         stream = _stream(container, max(2, image.width // 2 * 2), max(2, image.height // 2 * 2))

@@ -128,6 +128,7 @@ class OutputOptions:
         hide_how: What covers a face there: one colour, some large squares, or the same blurred.
         crops: A folder for each face's crop, level as the network gets it, but as large as in the picture.
         stream: Where rows go as they come, as lines of JSON: ws://127.0.0.1:8765, which affekt serves, or lsl.
+        summary: A folder for what `affekt summarize` makes of the table: people, episodes, averages, the study page.
 
     Raises:
         ConfigError: two kinds of copies have one folder, or `hide_how` is unknown.
@@ -145,6 +146,7 @@ class OutputOptions:
     hide_how: HidingMethod = "box"
     crops: str | Path | None = None
     stream: str | None = None
+    summary: str | Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse what would write over itself."""
@@ -185,6 +187,7 @@ class Outputs(TypedDict, total=False):
     hide_how: HidingMethod
     crops: str | Path
     stream: str
+    summary: str | Path
 
 
 class PredictOptions(Options, Outputs, total=False):

@@ -6,9 +6,9 @@ import signal
 import sys
 import threading
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cached_property, partial
-from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +18,22 @@ from affekt import __version__
 from affekt.analysis.analyzer import Analyzer
 from affekt.analysis.annotated_copies import AnnotatedCopies
 from affekt.analysis.inputs import find_inputs, is_camera, is_video, told_of_passed_over
+from affekt.analysis.kept import INPUTS, Kept
 from affekt.analysis.options import AnalyzerOptions, FaceFinder, OutputOptions
 from affekt.analysis.remote import without_secrets
 from affekt.analysis.rows import Answer, table_schema
 from affekt.analysis.stream import streamed
 from affekt.analysis.summary import Summary
-from affekt.analysis.table import check_table, frame_of, pieces_of, refuse_lists, scan_table, write_table
+from affekt.analysis.table import check_table, frame_of, refuse_lists, scan_table, write_table
 from affekt.errors import ConfigError, DataError, PictureError
-from affekt.files import remove_leftovers, stamp
-from affekt.ledger import Ledger
+from affekt.files import remove_leftovers
 from affekt.models.card import CARD_FILE, ONNX_FILE
 from affekt.models.hub import revision_of
 from affekt.terminal import progress_bar
 
 logger = logging.getLogger(__name__)
 
+GOES_ON = "the same call goes on"
 BAR = "{percentage:3.0f}%|{bar}| {elapsed}, {remaining} left{postfix}"
 
 
@@ -93,76 +94,81 @@ class PredictionRun:
         check_table(out, force=force, names=self.names)
         refuse_lists(out, self.schema)
         self.copies.check(has_table=True)
-        described, names = describe(self.analyzer, self.faces), self.names
-        digest = hashlib.sha256("\0".join(names).encode("utf-8", "surrogateescape")).hexdigest()
-        # Where a run goes on, the copies of what is done already are there, and are this model's.
-        record = {"inputs_sha256": digest, "copies": self.copies.described, "record": "input, rows, stamp, left out"}
-        ledger = Ledger(out, described | record)
-        ledger.keep(_unchanged(ledger))
-        _tell_start(ledger, out, len(names))
-        with ledger.writing():
+        described = describe(self.analyzer, self.faces) | self.copies.described
+        kept = Kept(out, self.names, described, self.videos)
+        for line in kept.told():
+            logger.info("%s", line)
+        with kept.ledger.writing(), _stop_told(kept):
             remove_leftovers(out.parent, ".*.tmp")
             for folder in self.copies.folders:
                 remove_leftovers(folder)
-            for _ in self._answers(ledger):
+            for _ in self._answers(kept):
                 pass
-            for (name, rows, *_), ends in (
-                ledger.records() if self.copies.described else ()
-            ):  # should they be gone meanwhile
-                self._draw_picture(Answer(name, rows, ends), only_missing=True)
+            if self.copies.has_pictures:  # of what was kept, and should they be gone meanwhile
+                for answer in kept.answers(self.names):
+                    self._draw_picture(answer, kept)
             notes = "; ".join((*self.analyzer.notes, *self.summary.notes()))
             is_safe = csv_safe and out.suffix.lower() == ".csv"
-            metadata = {**described, "notes": notes}
-            write_table(partial(kept_rows, ledger, self.schema), out, self.schema, metadata, is_safe)
+            metadata = {**described, "notes": notes, INPUTS: kept.listed(self.names)}
+            write_table(partial(kept.frames, self.names, self.schema), out, self.schema, metadata, is_safe)
+            kept.written(self.names)
             logger.info("wrote %s", out)
-            self._draw_videos(ledger)
-        ledger.remove()
+            self._draw_videos(kept)
+        kept.ledger.remove()
         self._report()
         return scan_table(out, self.schema)
 
-    def _answers(self, ledger: Ledger | None = None) -> Iterator[Answer]:
-        """Yield all answers, those in the ledger first; each is counted and drawn, and added to the ledger if new."""
-        names, done = self.names, ledger.units if ledger is not None else 0
-        records = ledger.records() if ledger is not None else ()
-        kept = ((Answer(name, rows, ends, left_out=left_out), True) for (name, rows, _, left_out), ends in records)
-        found = self.analyzer.answers(names[done:], faces=self.faces, stills=self.copies.crops is not None)
-        answers = streamed(_until_interrupted(found, names[done:], self.analyzer), self._stream_to)
-        fresh = ((answer, False) for answer in with_progress(answers, len(names), done))
-        for answer, is_kept in chain(kept, fresh):
+    def _answers(self, kept: Kept | None = None) -> Iterator[Answer]:
+        """Yield all answers, those that are kept first; each is counted, and the others are drawn and kept."""
+        names = self.names
+        if kept is not None:
+            for answer in kept.answers(names):
+                kept.count(answer.input, answer)
+                self.summary.add(answer)
+                yield answer
+            names = [name for name in names if without_secrets(name) not in kept.units]
+        waiting, name = iter(names), ""
+        found = self.analyzer.answers(names, faces=self.faces, stills=self.copies.crops is not None)
+        answers = streamed(_until_interrupted(found, names, self.analyzer), self._stream_to)
+        for answer in with_progress(answers, len(self.names), len(self.names) - len(names)):
+            name = name or next(waiting)
             self.copies.write_crops(answer)  # before its rows are kept: a run that goes on makes none again
-            if ledger is not None and not is_kept:
-                seen = stamp(answer.input) if answer.ends else None
-                ledger.add([answer.input, answer.rows, seen, answer.left_out], ends_unit=answer.ends)
-            if not is_kept:
-                self._draw_picture(answer)
+            if kept is not None:
+                kept.add(name, answer)
+            self._draw_picture(answer, kept)
             self.summary.add(answer)
             yield answer
+            name = "" if answer.ends else name
 
-    def _draw_picture(self, answer: Answer, *, only_missing: bool = False) -> None:
+    def _draw_picture(self, answer: Answer, kept: Kept | None) -> None:
+        if not self.copies.has_pictures or answer.input in self.videos:
+            return
         try:
-            self.copies.draw_picture(answer, only_missing=only_missing)
+            self.copies.draw_picture(answer, "" if kept is None else kept.digest(answer.input))
         except PictureError as error:  # it is gone meanwhile
             if str(error) not in self.summary.not_drawn:
                 self.summary.not_drawn.append(str(error))
 
-    def _draw_videos(self, ledger: Ledger) -> None:
-        """Draw what needs all rows of a video: its timeline and its annotated copy."""
-        if not (videos := self.copies.videos):
+    def _draw_videos(self, kept: Kept) -> None:
+        """Draw what needs all rows of a video: its timeline and its annotated copy, if it is not there already."""
+        videos = [name for name in self.copies.videos if not self.copies.is_drawn(name, kept.digest(name))]
+        if not videos:
             return
+        schema, stop_after_s = table_schema(self.analyzer.session.card.labels), self.analyzer.options.stop_after_s
         with progress_bar(total=len(videos), bar_format=BAR) as bar:
-            for name, records in groupby(ledger.records(), key=lambda record: record[0][0]):
-                if name not in videos:
-                    continue
-                place = videos.index(name)
+            for place, name in enumerate(videos):
                 bar.set_postfix_str(f"drawing video {place + 1} of {len(videos)}")
-                rows = (row for (_, rows, *_), _ in records for row in rows if row["frame"] is not None)
-                table, moved = (
-                    frame_of(rows, table_schema(self.analyzer.session.card.labels)),
-                    partial(_move_to, bar, place),
-                )
-                stop_after_s = self.analyzer.options.stop_after_s
+                rows = (row for answer in kept.answers([name]) for row in answer.rows if row["frame"] is not None)
+                moved = partial(_move_to, bar, place)
                 try:
-                    self.copies.draw_video(name, table, origin=self.origin, stop_after_s=stop_after_s, moved=moved)
+                    self.copies.draw_video(
+                        name,
+                        frame_of(rows, schema),
+                        digest=kept.digest(name),
+                        origin=self.origin,
+                        stop_after_s=stop_after_s,
+                        moved=moved,
+                    )
                 except DataError as error:  # the other copies are made
                     self.summary.not_drawn.append(str(error))
                 moved(1.0)
@@ -249,28 +255,11 @@ def _move_to(bar: Any, done: int, share: float) -> None:  # noqa: ANN401  tqdm's
     bar.update(done + share - bar.n)
 
 
-def _unchanged(ledger: Ledger) -> int:
-    """Return how many inputs of a ledger, from the first, are what they were; those that are gone stay as they were."""
-    unit = 0
-    for (name, _, stamp_then, _), ends in ledger.records():
-        if ends and stamp(name) not in (None, stamp_then):
-            return unit
-        unit += ends
-    return unit
-
-
-def _tell_start(ledger: Ledger, out: Path, inputs: int) -> None:
-    """Tell where the run begins, and remove what an affekt without ledgers left behind."""
-    journal = out.with_name(f".{out.name}.journal")
-    if ledger.units:
-        logger.info("going on after %d of %d inputs", ledger.units, inputs)
-    elif ledger.is_of_another_job:
-        logger.info("starting anew: the run that was stopped had other inputs, options, another model or affekt")
-    elif journal.is_file():
-        logger.info("starting anew: an older affekt left %s, which this one cannot go on with", journal)
-    journal.unlink(missing_ok=True)
-
-
-def kept_rows(ledger: Ledger, schema: pl.Schema) -> Iterator[pl.DataFrame]:
-    """Yield the rows in a ledger of inputs and rows as frames."""
-    return pieces_of((row for (_, rows, *_), _ in ledger.records() for row in rows), schema)
+@contextmanager
+def _stop_told(kept: Kept) -> Iterator[None]:
+    """Let Ctrl-C say what is kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        done = sum(unit.content is not None or unit.rows is not None for unit in kept.units.values())
+        raise KeyboardInterrupt(f"stopped; {done} of {kept.inputs} inputs are kept, and {GOES_ON}") from None

@@ -14,9 +14,10 @@ from polars.io.plugins import register_io_source
 from affekt.analysis.archives import is_archive
 from affekt.analysis.inputs import shown
 from affekt.analysis.remote import is_address, without_secrets
-from affekt.analysis.rows import FEATURES, Row, without_formulas
+from affekt.analysis.rows import FEATURES, Row, table_schema, without_formulas
 from affekt.errors import ConfigError, DataError
 from affekt.files import written_whole
+from affekt.labels import labels_of_columns
 
 FORMATS = {
     ".csv": (pl.LazyFrame.sink_csv, pl.scan_csv),
@@ -137,7 +138,7 @@ def _lost_inputs(table: Path, names: Collection[str]) -> list[str]:
         there = _scan(table, **options).select(pl.col("input").unique()).collect()["input"].drop_nulls()
     except pl.exceptions.PolarsError:
         return ["rows that cannot be read"]
-    told = {shown(without_secrets(name)) for name in names}
+    told = {shown(without_secrets(name)) for name in names} | {*names}
     members = tuple(f"{shown(without_secrets(name))}/" for name in names if is_archive(name))
     # The apostrophe is that of --csv-safe.
     missing = (each for each in there if each not in told and each.removeprefix("'") not in told)
@@ -154,8 +155,7 @@ def write_table(
 ) -> None:
     """Write frames of rows, one behind the other, as one table, whole or not at all, in constant memory.
 
-    A Parquet file holds the metadata; the others, which have no place for it, get a file beside them named as the W3C's
-    "CSV on the Web" names it.
+    A Parquet file holds the metadata; the others, which have no place for it, get a file beside them.
     """
 
     def pieces(*_: object) -> Iterator[pl.DataFrame]:  # of the whole table: a sink asks for all rows and columns
@@ -166,13 +166,33 @@ def write_table(
     with written_whole(out) as temporary:
         sink(register_io_source(pieces, schema=schema), temporary, **inside)
     if not inside:
-        with written_whole(out.with_name(f"{out.name}-metadata.json")) as temporary:
+        with written_whole(metadata_file(out)) as temporary:
             temporary.write_text(json.dumps(metadata, indent=2) + "\n", encoding="utf-8")
 
 
 def scan_table(table: Path, schema: pl.Schema) -> pl.LazyFrame:
     """Open a finished table without reading it into memory."""
     return _scan(table) if table.suffix.lower() == ".parquet" else _scan(table, schema=schema)
+
+
+def open_table(table: Path) -> tuple[pl.LazyFrame, dict[str, str]]:
+    """Open any table of results, each known column with its type, and what its metadata says of the run that made it.
+
+    Raises:
+        polars.exceptions.PolarsError, OSError, ValueError: it cannot be read.
+    """
+    frame = _scan(table)
+    if table.suffix.lower() == ".parquet":
+        return frame, pl.read_parquet_metadata(table)
+    names, beside = frame.collect_schema().names(), metadata_file(table)
+    known = table_schema(labels_of_columns(names), smoothed=True, details=True, features=True)
+    frame = _scan(table, schema_overrides={name: known[name] for name in names if name in known})
+    return frame, json.loads(beside.read_text(encoding="utf-8")) if beside.is_file() else {}
+
+
+def metadata_file(table: Path) -> Path:
+    """Return where the metadata of a csv or jsonl lies, as the W3C's "CSV on the Web" has it."""
+    return table.with_name(f"{table.name}-metadata.json")
 
 
 def _scan(table: Path, **options: Any) -> pl.LazyFrame:  # noqa: ANN401  of the format

@@ -2,6 +2,7 @@
 
 import inspect
 import io
+import shlex
 import signal
 import sys
 from dataclasses import fields, make_dataclass
@@ -17,7 +18,7 @@ from affekt.analysis.options import AnalyzerOptions, OutputOptions
 from affekt.cli.arguments import as_command, parsed
 from affekt.cli.times import TIMES, in_seconds
 from affekt.cluster import RAY_ADDRESS
-from affekt.cluster.predict import predict
+from affekt.cluster.predict import predict, write_all
 from affekt.terminal import decoders_silent, printable
 
 ABOUT_TIMES = "Times may have a unit: --every 0.2s, --smooth 200ms, --stop-after 60s; and --fps 5 is --every 0.2s."
@@ -54,8 +55,13 @@ def main(arguments: list[str]) -> None:
         sys.stdin.reconfigure(encoding=sys.getfilesystemencoding(), errors="surrogateescape")
     about = (inspect.getdoc(predict) or "").partition("\n\nArgs:")[0]
     command, description = as_command(_predict, **TYPES), f"{about}\n\n{ABOUT_TIMES}"
-    with decoders_silent():
-        is_bad = parsed(command, in_seconds(_with_engine(arguments)), "affekt predict", description=description)
+    try:
+        with decoders_silent():
+            is_bad = parsed(command, in_seconds(_with_engine(arguments)), "affekt predict", description=description)
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt(
+            *(f"{kept}; type: affekt predict {shlex.join(arguments)}" for kept in stop.args)
+        ) from None
     if is_bad:
         raise SystemExit(1)
 
@@ -85,7 +91,7 @@ def _predict(
         return bool(job.unreadable)
     run = PredictionRun(**options)
     if out is not None and str(out) != "-":
-        run.write(Path(out), csv_safe=csv_safe, force=force)
+        write_all(run, Path(out), csv_safe=csv_safe, force=force)
     elif out is None and sys.stdout.isatty():
         for line in told(run.answers(), run.videos):
             tqdm.write(line, file=sys.stdout)

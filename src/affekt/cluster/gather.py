@@ -24,7 +24,7 @@ def gather(
         out: The table: .csv, .parquet or .jsonl; with `by`, a new folder.
         by: A column, `emotion`, `status` or `reliable`: one folder of Parquet files per value, as Hive names them.
         csv_safe: Put an apostrophe before names in csv that a spreadsheet would take for formulas.
-        force: Write over `out` where it is another file than a table of affekt's.
+        force: Write over `out` where it is another file than a table of affekt's, or one of other inputs.
 
     Returns:
         A lazy polars frame over the finished table, which may be larger than memory.
@@ -56,6 +56,9 @@ def gather(
     else:
         check_data_set(table, by)
     metadata = _checked(parts)
+    if by is None and table.is_file() and not force:
+        inputs = parts.scan(list(metadata)).select("input").unique().collect()
+        check_table(table, names=inputs["input"].to_list())
     schema, names = parts.schema(metadata), list(metadata)
     if by is None:
         refuse_lists(table, schema)

@@ -1,5 +1,6 @@
 """`affekt.predict`, and with it the options of the command `affekt predict`: nothing heavy is imported for its help."""
 
+import logging
 from collections.abc import Iterable
 from dataclasses import fields, replace
 from inspect import signature
@@ -7,10 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from affekt.analysis.options import AnalyzerOptions, FaceFinder, OutputOptions, PredictOptions
-from affekt.errors import require_known
+from affekt.errors import DataError, require_known
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from affekt.analysis.prediction_run import PredictionRun
+
+logger = logging.getLogger(__name__)
 
 USUAL, NO_OUTPUTS = AnalyzerOptions(), OutputOptions()
 
@@ -32,7 +37,8 @@ def predict(
     """Find the faces of pictures and videos: their expressions, valence and arousal, one row per face.
 
     What cannot be read becomes a row that says why, and the exit code of the command is then 1. Stop it while it writes
-    a table, and the same call, or command, goes on where it was.
+    a table, and the same call, or command, goes on where it was. With a table that is finished, only inputs that are
+    new, or that another model or option changes, are looked at.
 
     Args:
         paths: Pictures, videos, archives, folders, patterns in quotes, .txt lists, - for standard input, camera:0.
@@ -43,7 +49,7 @@ def predict(
         force: Write over `out` where it is another file than a table of affekt's, or one of other inputs.
         shard: `3/16` does the third of sixteen shares of the work; `out` is a folder for parts, see `affekt.gather`.
         engine: `ray`, or a cluster's address: all the work, by the workers of Ray; `out` is a folder, as with `shard`.
-        outputs: What is written beside the table: marked copies, timelines, copies without faces.
+        outputs: What is written beside the table: marked copies, timelines, copies without faces, a summary.
         options: How faces are looked for, and what becomes of their scores.
         changes: Single options by name, as of `affekt.OutputOptions` and `AnalyzerOptions`: `draw="marked", every_s=1`.
 
@@ -74,4 +80,20 @@ def predict(
         job = ClusterRun(paths, out=out, model=model, faces=faces, options=options, **unfit)
         return job.write(shard=shard, engine=engine)
     run = PredictionRun(paths, outputs, model, faces, options)
-    return run.frame() if out is None else run.write(Path(out), csv_safe=csv_safe, force=force)
+    return run.frame() if out is None else write_all(run, Path(out), csv_safe=csv_safe, force=force)
+
+
+def write_all(run: "PredictionRun", out: Path, *, csv_safe: bool, force: bool) -> "pl.LazyFrame":
+    """Write the table of a run and, if it is asked for, what `affekt summarize` makes of it."""
+    table = run.write(out, csv_safe=csv_safe, force=force)
+    if (folder := run.copies.summary) is not None:
+        from affekt.people.options import SummaryOptions
+        from affekt.people.summary import make_summary
+
+        try:
+            written = make_summary(out, folder, None, None, SummaryOptions()).written
+            logger.info("wrote %d files into %s", len(written), folder)
+        except DataError as error:  # the table is there
+            run.summary.not_drawn.append(str(error))
+            logger.info("no summary in %s: %s", folder, error)
+    return table

@@ -10,19 +10,18 @@ The columns that are added:
 | used | whether the row's scores count: `reliable` where the table has that column, else all |
 """
 
-import json
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from affekt.analysis.rows import scores_of, table_schema
+from affekt.analysis.rows import scores_of
+from affekt.analysis.table import FORMATS, open_table
 from affekt.data.manifest import read_text_table
 from affekt.errors import ConfigError, DataError
 from affekt.labels import LABELS, labels_of_columns, probability_columns
 
 NEEDED = ("input", "time_s", "track", "status")
-READERS = {".csv": pl.scan_csv, ".jsonl": pl.scan_ndjson, ".parquet": pl.scan_parquet}
 WHAT, INSTEAD = "a table of `affekt predict`", "type: affekt predict VIDEO --out faces.parquet"
 Joining = str | Path | pl.DataFrame | None
 """Tracks that are one person: pairs, a csv's path, or its columns input, track and person."""
@@ -36,19 +35,11 @@ def read_table(table: str | Path | pl.DataFrame | pl.LazyFrame) -> tuple[pl.Lazy
     if isinstance(table, pl.DataFrame | pl.LazyFrame):
         return table.lazy(), {}
     path = Path(table)
-    if path.suffix.lower() not in READERS or not path.is_file():
-        got = "no such file" if path.suffix.lower() in READERS else "another ending than .csv, .parquet or .jsonl"
+    if path.suffix.lower() not in FORMATS or not path.is_file():
+        got = "no such file" if path.suffix.lower() in FORMATS else "another ending than .csv, .parquet or .jsonl"
         raise DataError(f"expected {WHAT} at {path}, got {got}; {INSTEAD}")
-    beside = path.with_name(f"{path.name}-metadata.json")
     try:
-        scan = READERS[path.suffix.lower()]
-        frame = scan(path)
-        names = frame.collect_schema().names()
-        if scan is pl.scan_parquet:
-            return frame, pl.read_parquet_metadata(path)
-        known = table_schema(labels_of_columns(names), smoothed=True, details=True, features=True)
-        frame = scan(path, schema_overrides={name: known[name] for name in names if name in known})
-        return frame, json.loads(beside.read_text(encoding="utf-8")) if beside.is_file() else {}
+        return open_table(path)
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
         reason = str(error).partition("\n")[0]
         raise DataError(f"expected {WHAT} in {path}, got {reason}; {INSTEAD}") from error
