@@ -90,8 +90,10 @@ def content_of(path: str) -> list[int | str] | None:
     A video takes too long to be read whole, and a program that writes into its middle changes its time.
     """
     seen = stamp(path)
-    if seen is None or not os.path.isfile(path):  # noqa: PTH113  as above
-        return seen and [*seen, ""]
+    if seen is None:
+        return None
+    if not os.path.isfile(path):  # noqa: PTH113  as above
+        return [*seen, ""]
     try:
         with open(path, "rb") as file:  # noqa: PTH123  as above
             head = file.read(HASHED_BYTES)

@@ -84,6 +84,8 @@ class Kept:
             if unit := self._fitting(name, found, moved):
                 self.units[unit.name] = unit
         self.inputs, self.at_first = len(names), len(self.units)
+        self.done = self.at_first
+        """Inputs whose rows are all kept by now."""
         self._untold = [how]
         self._counted: dict[str, Counted] = defaultdict(Counted)
         if all(unit.rows is not None for unit in self.units.values()):
@@ -140,12 +142,11 @@ class Kept:
         """Add an answer of an input; only inside `ledger.writing`."""
         told = without_secrets(name)
         unit = self.units.setdefault(told, Unit(told, told, None, self._how, self.ledger.place))
-        record = [told, answer.rows, None, answer.left_out]
+        content, untold = (content_of(name), self._untold) if answer.ends else (None, [])
+        self.ledger.add([told, answer.rows, content, answer.left_out, *untold], ends_unit=answer.ends)
         if answer.ends:
-            self.units[told] = replace(unit, content=content_of(name))
-            record = [told, answer.rows, self.units[told].content, answer.left_out, *self._untold]
-            self._untold = []
-        self.ledger.add(record, ends_unit=answer.ends)
+            self.units[told], self._untold = replace(unit, content=content), []
+            self.done += 1
         self.count(told, answer)
 
     def count(self, name: str, answer: Answer) -> None:

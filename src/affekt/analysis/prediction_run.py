@@ -261,5 +261,4 @@ def _stop_told(kept: Kept) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        done = sum(unit.content is not None or unit.rows is not None for unit in kept.units.values())
-        raise KeyboardInterrupt(f"stopped; {done} of {kept.inputs} inputs are kept, and {GOES_ON}") from None
+        raise KeyboardInterrupt(f"stopped; {kept.done} of {kept.inputs} inputs are kept, and {GOES_ON}") from None

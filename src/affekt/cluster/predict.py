@@ -37,8 +37,7 @@ def predict(
     """Find the faces of pictures and videos: their expressions, valence and arousal, one row per face.
 
     What cannot be read becomes a row that says why, and the exit code of the command is then 1. Stop it while it writes
-    a table, and the same call, or command, goes on where it was. With a table that is finished, only inputs that are
-    new, or that another model or option changes, are looked at.
+    a table, and the same call, or command, goes on where it was; with a finished table it looks at what is new alone.
 
     Args:
         paths: Pictures, videos, archives, folders, patterns in quotes, .txt lists, - for standard input, camera:0.
