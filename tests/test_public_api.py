@@ -16,6 +16,7 @@ import pytest
 from PIL import Image
 
 import affekt
+from affekt.errors import ConfigError
 from drawn_faces import draw_face, prototype_units, random_identity
 
 NAMES = sorted(set(affekt.__all__) - {"__version__"})
@@ -38,6 +39,75 @@ def test_a_name_that_is_not_there_is_an_attribute_error():
         affekt.recognise  # noqa: B018
     assert not hasattr(affekt, "os")
     assert not hasattr(affekt, "Path")
+
+
+def test_python_names_the_name_that_was_meant():
+    done = subprocess.run([sys.executable, "-c", "import affekt; affekt.anlyze"], capture_output=True, text=True)
+    assert done.stderr.endswith("has no attribute 'anlyze'. Did you mean: 'analyze'?\n")
+
+
+def refusal(thing, *values, **options):
+    """Return the sentence with which a call is refused, after following an advice to ask for help."""
+    with pytest.raises(ConfigError) as refused:
+        thing(*values, **options)
+    sentence = str(refused.value)
+    assert sentence.startswith("expected ")
+    if asked := re.search(r"; type: help\((affekt\.\w+)\)$", sentence):
+        assert "Example:" in inspect.getdoc(eval(asked[1]))
+    return sentence
+
+
+CALLABLE = sorted({*FUNCTIONS, "Analyzer", "AnalyzerOptions", "EvaluateOptions", "OutputOptions", "SummaryOptions"})
+
+
+@pytest.mark.parametrize("name", CALLABLE)
+def test_a_call_with_wrong_options_is_refused_with_what_to_type(name):
+    thing, example = getattr(affekt, name), f"affekt.{name}"
+    parameters = inspect.signature(thing).parameters
+    assert refusal(thing, qqq=1) == f"expected an option of {example}, got 'qqq'; type: help({example})"
+    assert f"such a call; type: help({example})" in refusal(thing, *range(50)).replace(
+        "another (too many positional arguments)", "such a call"
+    )
+    named = [each for each in parameters.values() if each.kind is not each.VAR_KEYWORD]
+    for each in named:
+        mistyped = f"{each.name}{each.name[-1]}"
+        assert f"got {mistyped!r}; did you mean {each.name}?" in refusal(thing, **{mistyped: 1})
+    if needed := [each.name for each in named if each.default is each.empty]:
+        assert f"like {example}({', '.join(needed)}), with options by name, got" in refusal(thing)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    {
+        'affekt.train("affekt", "x", None)': "out as str or Path, got None; type: help(affekt.train)",
+        'affekt.train("affekt", "x", "y", seed="3")': "seed as a whole number, got '3'; type: seed=2",
+        'affekt.export(3, "x")': "run as str or Path, got 3; type: help(affekt.export)",
+        'affekt.load(every_s="0.2s")': "every_s as a number, got '0.2s'; type: every_s=0.2",
+        "affekt.load(stop_after_s=None)": "stop_after_s as a number, got None; type: stop_after_s=0.2",
+        "affekt.load(largest=1)": "largest as True or False, got 1; type: largest=True",
+        "affekt.load(most_faces=True)": "most_faces as a whole number, got True; type: most_faces=2",
+        'affekt.predict("x", options={})': "options as AnalyzerOptions, got dict; type: help(affekt.predict)",
+        'affekt.predict("x", draw=5)': "draw as str or Path or None, got 5; type: help(affekt.OutputOptions)",
+        'affekt.summarize("x.csv", bin_s="3")': "bin_s as a number, got '3'; type: bin_s=1.0",
+        "affekt.summarize(None)": "a table of `affekt predict` as a path or a polars frame, got NoneType; type: affekt",
+        "affekt.write_manifest([], 'x')": "frame as polars.DataFrame, got list; type: help(affekt.write_manifest)",
+    }.items(),
+)
+def test_a_value_of_another_type_is_refused_with_what_to_type(call, said):
+    with pytest.raises(ConfigError, match=f"^expected {re.escape(said)}"):
+        eval(call)
+
+
+def test_numbers_of_numpy_and_any_kind_of_path_are_taken(tmp_path):
+    options = affekt.AnalyzerOptions(every_s=np.float32(0.5), most_faces=np.int64(3))
+    assert (options.every_s, options.most_faces) == (0.5, 3)
+
+    class Place:
+        def __fspath__(self):
+            return str(tmp_path / "none.parquet")
+
+    with pytest.raises(affekt.DataError, match=r"none\.parquet, got no such file"):
+        affekt.read_manifest(Place())
 
 
 def after(code: str, *absent: str) -> set[str]:

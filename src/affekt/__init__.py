@@ -12,6 +12,7 @@ Everything else is the inside of affekt, and may change.
 # Imported under private names, so that the module offers what is in __all__ and nothing else.
 import importlib as _importlib
 import os as _os
+import sys as _sys
 import typing as _typing
 
 from affekt.errors import AffektError, AffektWarning, ConfigError, DataError, MissingExtra, ModelError, PictureError
@@ -95,7 +96,7 @@ def __getattr__(name: str) -> object:
         if name in names:
             value = globals()[name] = getattr(_importlib.import_module(f"affekt.{module}"), name)
             return value
-    raise AttributeError(f"module 'affekt' has no attribute {name!r}")
+    raise AttributeError(f"module 'affekt' has no attribute {name!r}", name=name, obj=_sys.modules[__name__])
 
 
 def __dir__() -> list[str]:

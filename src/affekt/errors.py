@@ -1,12 +1,21 @@
-"""Every error affekt raises on purpose, and three checks that all packages share.
+"""Every error affekt raises on purpose, and the checks that all packages share.
 
 Each message is one sentence: what was expected, what arrived, where, and what to type next.
 """
 
 import difflib
-from collections.abc import Iterable, Iterator
+import inspect
+import os
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import wraps
+from math import inf
+from numbers import Integral, Real
 from pathlib import Path
+from types import UnionType
+from typing import Any, TypeVar, cast, get_args
+
+Called = TypeVar("Called", bound=Callable[..., Any])
 
 
 class AffektError(Exception):
@@ -118,17 +127,75 @@ def require_seed(seed: int) -> None:
         raise ConfigError(f"expected a seed from 0 to {SEEDS - 1:,}, got {seed}; 0 is usual")
 
 
-def require_known(
-    names: Iterable[str], known: Iterable[str], what: str, usual: str, parameters: Iterable[str] = ()
-) -> None:
-    """Refuse the first name that is not an option of `what`, and name the one that was probably meant.
-
-    That may be one of its own parameters, too. Where none is like it, an option that is usual stands as an example.
-    """
+def require_known(names: Iterable[str], known: Iterable[str], what: str) -> None:
+    """Refuse the first name that is not an option of `what`, and name the one that was probably meant."""
     known = list(known)
     for name in names:
         if name not in known:
-            close = difflib.get_close_matches(name, [*parameters, *known], n=1)
-            if not close:
-                raise ConfigError(f"expected an option of {what}, such as {usual}, got {name!r}")
-            raise ConfigError(f"expected an option of {what}, got {name!r}; did you mean {close[0]}?")
+            close = difflib.get_close_matches(name, known, n=1)
+            instead = f"did you mean {close[0]}?" if close else f"type: help({what})"
+            raise ConfigError(f"expected an option of {what}, got {name!r}; {instead}")
+
+
+def says_what_to_type(called: Called) -> Called:
+    """Let a function, or a class of options, refuse a wrong call with one sentence that says what to type.
+
+    Python's own TypeError names no choice, and often comes from deep inside. Checked are names, and types as far as an
+    annotation is a number, a class or a union of classes.
+    """
+    if isinstance(called, type):
+        called.__init__ = says_what_to_type(called.__init__)
+        return cast(Called, called)
+    name, signature = f"affekt.{called.__qualname__.removesuffix('.__init__')}", inspect.signature(called)
+    every = [each for each in signature.parameters.values() if each.name != "self"]
+    own = {each.name: each for each in every if each.kind is not each.VAR_KEYWORD}
+    gathered = [key for each in every if each.name not in own for key in get_args(each.annotation)[0].__annotations__]
+    needed = ", ".join(key for key, each in own.items() if each.default is each.empty)
+
+    @wraps(called)
+    def call(*values: object, **options: object) -> object:
+        require_known(options, [*own, *gathered], name)
+        try:
+            given = signature.bind(*values, **options).arguments
+        except TypeError as error:
+            raise ConfigError(
+                f"expected a call like {name}({needed}), with options by name, got another ({error}); "
+                f"type: help({name})"
+            ) from None
+        for key in filter(own.get, given):
+            _refuse_wrong_type(name, own[key], given[key])
+        return called(*values, **options)
+
+    return cast(Called, call)
+
+
+NUMBERS: dict[object, tuple[type, str, float]] = {
+    bool: (bool, "True or False", True),
+    int: (Integral, "a whole number", 2),
+    float: (Real, "a number", 0.2),
+}
+"""The abstract kinds, which numpy's numbers are of, too; with each its words and an example that is not 0."""
+
+
+def _refuse_wrong_type(name: str, option: inspect.Parameter, value: object) -> None:
+    kind = option.annotation
+    if kind in NUMBERS:
+        accepted, expected, example = NUMBERS[kind]
+        if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
+            usual = example if option.default in (0, inf, option.empty) else option.default
+            raise ConfigError(f"expected {option.name} as {expected}, got {value!r}; type: {option.name}={usual}")
+        return
+    classes = get_args(kind) if isinstance(kind, UnionType) else (kind,)
+    if option.empty in classes or not all(isinstance(each, type) for each in classes):
+        return
+    if not isinstance(value, (*classes, os.PathLike) if Path in classes else classes):
+        got = repr(value) if isinstance(value, str | float | int | None) else _class(type(value))
+        raise ConfigError(
+            f"expected {option.name} as {' or '.join(map(_class, classes))}, got {got}; type: help({name})"
+        )
+
+
+def _class(kind: type) -> str:
+    """Return the name of a class, with its library's where it might be of several."""
+    name, library = kind.__name__.replace("NoneType", "None"), kind.__module__.partition(".")[0]
+    return name if library in ("builtins", "pathlib", "affekt") else f"{library}.{name}"

@@ -12,7 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from affekt.errors import AffektWarning
+from affekt.errors import AffektWarning, says_what_to_type
 
 Cell = str | int | float | None
 
@@ -49,6 +49,7 @@ def _written_out(found: re.Match[str]) -> str:
     return f"\\x{code & 0xFF:02x}" if is_byte else found[0].encode("unicode_escape").decode()
 
 
+@says_what_to_type
 def show_progress(shown: bool = True) -> None:
     """Turn the progress bars of affekt on or off for this process.
 

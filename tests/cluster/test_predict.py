@@ -188,5 +188,5 @@ def test_a_mistyped_option_or_parameter_is_named(name, meant):
 
 
 def test_an_option_like_no_other_is_refused_without_a_guess():
-    with pytest.raises(ConfigError, match=r"option of affekt\.predict, such as every_s, got 'zzz'$"):
+    with pytest.raises(ConfigError, match=r"option of affekt\.predict, got 'zzz'; type: help\(affekt\.predict\)$"):
         predict("a.png", zzz=1)

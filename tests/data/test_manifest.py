@@ -386,5 +386,7 @@ def test_a_frame_is_held_to_the_rules_of_a_file():
 
 @pytest.mark.parametrize("given", [None, {"path": ["a.png"]}, 3])
 def test_anything_else_is_refused_in_one_sentence(given):
-    with pytest.raises(ConfigError, match="expected a manifest as a path or a polars frame, got"):
+    with pytest.raises(
+        ConfigError, match=r"expected data as str or Path or polars\.DataFrame or .*, got .*; type: help\(affekt"
+    ):
         read_manifest(given)

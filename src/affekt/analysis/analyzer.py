@@ -30,7 +30,7 @@ from affekt.analysis.options import AnalyzerOptions, FaceFinder, Options
 from affekt.analysis.rows import Answer, Row, finished, origin_words, rows_of, table_schema
 from affekt.analysis.rows_in_time import RowsInTime
 from affekt.cores import core_count, prefetch
-from affekt.errors import AffektError, AffektWarning, ConfigError, ModelError, require_known
+from affekt.errors import AffektError, AffektWarning, ConfigError, ModelError, says_what_to_type
 from affekt.faces.detection import CascadeDetector, FaceDetector
 from affekt.models.places import predicting_folder
 from affekt.models.session import Affect, Session
@@ -62,6 +62,7 @@ class Analyzer:
         True
     """
 
+    @says_what_to_type
     def __init__(self, model: str | Path = "affekt", options: AnalyzerOptions | None = None) -> None:
         """Open a model, as `affekt.load` does; the detector is opened when it is first needed."""
         self.options = options or AnalyzerOptions()
@@ -87,6 +88,7 @@ class Analyzer:
         """Pickle what it was made of, with the runtime that was chosen: the answers stay the same to the bit."""
         return _opened_here, (self.folder, replace(self.options, runtime=self.session.runtime))
 
+    @says_what_to_type
     def analyze(self, pictures: Picture | Iterable[Picture], *, faces: FaceFinder = "auto") -> pl.DataFrame:
         """Find the faces of pictures and videos, and read their expressions, valence and arousal.
 
@@ -220,6 +222,7 @@ def _opened_here(folder: Path, options: AnalyzerOptions) -> Analyzer:
     return Analyzer(folder, options)
 
 
+@says_what_to_type
 def load(model: str | Path = "affekt", **options: Unpack[Options]) -> Analyzer:
     """Open a model for prediction.
 
@@ -239,10 +242,10 @@ def load(model: str | Path = "affekt", **options: Unpack[Options]) -> Analyzer:
         >>> affekt.load("affekt-fast", min_confidence=0.6, runtime="onnxruntime")
         <affekt.Analyzer 'affekt-fast': 8 expressions and valence and arousal (80 % projected, ...>
     """
-    require_known(options, Options.__annotations__, "affekt.load", "min_confidence", ["model"])
     return Analyzer(model, AnalyzerOptions(**options))
 
 
+@says_what_to_type
 def analyze(pictures: Picture | Iterable[Picture], *, faces: FaceFinder = "auto") -> pl.DataFrame:
     """Find the faces of pictures and videos, and read their emotions, with the model `affekt` as it comes.
 

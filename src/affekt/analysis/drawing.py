@@ -14,7 +14,7 @@ from PIL import Image, ImageColor, ImageDraw, ImageFont
 from affekt.analysis.frames import decode
 from affekt.analysis.inputs import shown
 from affekt.analysis.rows import Row, breaks_off
-from affekt.errors import ConfigError, DataError
+from affekt.errors import ConfigError, DataError, says_what_to_type
 from affekt.faces.preprocessing import Preprocessing, crop_face
 from affekt.labels import LABELS, UNSURE, colours_of, labels_of_columns
 
@@ -26,6 +26,7 @@ SMALLEST_TEXT = 11
 SMALLEST_THUMBNAIL, THUMBNAIL_QUALITY = 16, 80
 
 
+@says_what_to_type
 def draw(picture: DrawnPicture, rows: pl.DataFrame | Iterable[Row]) -> Image.Image:
     """Mark the faces of a picture: boxes, expressions, and valence and arousal on a small circle.
 

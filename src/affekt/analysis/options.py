@@ -1,20 +1,18 @@
 """The options of an analyzer, and of what is written beside the table; the command `affekt predict` has the same."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from numbers import Integral, Real
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypedDict, get_args
 
-from affekt.errors import ConfigError
+from affekt.errors import ConfigError, says_what_to_type
 
 FaceFinder = Literal["auto", "yunet", "cascade", "whole"]
 RuntimeChoice = Literal["auto", "onnxruntime", "openvino", "cuda"]
 HidingMethod = Literal["box", "pixelate", "blur"]
-SWITCHES = ("largest", "details", "features", "lenient", "fetch")
-"""Options that are True or False."""
 
 
+@says_what_to_type
 @dataclass(frozen=True, kw_only=True)
 class AnalyzerOptions:
     """How faces are looked for, which frames of a video are looked at, and what becomes of the scores.
@@ -69,15 +67,6 @@ class AnalyzerOptions:
 
     def __post_init__(self) -> None:
         """Refuse values that are out of their range."""
-        for name in SWITCHES:
-            if not isinstance(getattr(self, name), bool):
-                raise ConfigError(f"expected {name} as True or False, got {getattr(self, name)!r}; type: {name}=True")
-        numbers = [each for each in fields(self) if each.name not in ("runtime", "prior", *SWITCHES)]
-        for name, usual in ((each.name, each.default) for each in numbers):
-            value, is_whole = getattr(self, name), isinstance(usual, int)
-            if isinstance(value, bool) or not isinstance(value, Integral if is_whole else Real):
-                kind, instead = ("a whole number", usual or 2) if is_whole else ("a number", usual or 0.2)
-                raise ConfigError(f"expected {name} as {kind}, got {value!r}; type: {name}={instead}")
         # A side below 32 pixels holds no anchor of YuNet's coarsest scale.
         for name, is_in_range, expected, hint in (
             ("longest_side", self.longest_side >= 32, "longest_side of at least 32 pixels", "640 is usual"),
@@ -117,6 +106,7 @@ class Options(TypedDict, total=False):
     fetch: bool
 
 
+@says_what_to_type
 @dataclass(frozen=True, kw_only=True)
 class OutputOptions:
     """What is written beside the table.

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from affekt.errors import says_what_to_type
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -12,6 +14,7 @@ OF_A_PART = ("job", "first_input", "inputs", "inputs_of_job", "faces_found", "un
 """What tells of one part; all else in its metadata is the table's."""
 
 
+@says_what_to_type
 def gather(
     folder: str | Path, out: str | Path, *, by: str | None = None, csv_safe: bool = False, force: bool = False
 ) -> "pl.LazyFrame":

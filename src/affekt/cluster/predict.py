@@ -3,12 +3,11 @@
 import logging
 from collections.abc import Iterable
 from dataclasses import fields, replace
-from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from affekt.analysis.options import AnalyzerOptions, FaceFinder, OutputOptions, PredictOptions
-from affekt.errors import DataError, require_known
+from affekt.errors import DataError, says_what_to_type
 
 if TYPE_CHECKING:
     import polars as pl
@@ -20,6 +19,7 @@ logger = logging.getLogger(__name__)
 USUAL, NO_OUTPUTS = AnalyzerOptions(), OutputOptions()
 
 
+@says_what_to_type
 def predict(
     paths: str | Path | Iterable[str | Path],
     *,
@@ -70,7 +70,6 @@ def predict(
     from affekt.analysis.prediction_run import PredictionRun
     from affekt.cluster.run import ClusterRun
 
-    require_known(changes, PredictOptions.__annotations__, "affekt.predict", "every_s", signature(predict).parameters)
     written = {field.name for field in fields(OutputOptions)} & changes.keys()
     outputs = replace(outputs, **{name: changes[name] for name in written})
     options = replace(options, **{name: value for name, value in changes.items() if name not in written})

@@ -29,7 +29,7 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
-from affekt.errors import ConfigError, DataError, PictureError
+from affekt.errors import DataError, PictureError, says_what_to_type
 from affekt.faces.pictures import read_rgb
 from affekt.files import written_whole
 from affekt.labels import LABELS, MOST_CHARACTERS, is_label, ordered_labels
@@ -128,6 +128,7 @@ def manifest_labels(manifest: pl.DataFrame) -> tuple[str, ...]:
     return LABELS if has_votes_for_eight and set(found) <= set(LABELS) else found
 
 
+@says_what_to_type
 def write_manifest(frame: pl.DataFrame, path: str | Path) -> None:
     """Write a manifest whole or not at all.
 
@@ -158,6 +159,7 @@ def write_table(frame: pl.DataFrame, path: Path) -> None:
             raise OSError(str(error).rpartition("IO error: ")[2]) from error
 
 
+@says_what_to_type
 def read_manifest(data: str | Path | pl.DataFrame | pl.LazyFrame, *, with_wrong_labels: bool = False) -> pl.DataFrame:
     """Read a manifest, the table that describes a data set, or check one that is there already.
 
@@ -182,11 +184,6 @@ def read_manifest(data: str | Path | pl.DataFrame | pl.LazyFrame, *, with_wrong_
     """
     if isinstance(data, pl.DataFrame | pl.LazyFrame):
         return to_manifest(data.lazy().collect(), with_wrong_labels=with_wrong_labels)
-    if not isinstance(data, str | Path):
-        raise ConfigError(
-            f"expected a manifest as a path or a polars frame, got {type(data).__name__}; give the file that "
-            "affekt data import wrote"
-        )
     path = Path(data)
     require_manifest(path)
     try:

@@ -11,7 +11,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
-from affekt.errors import ConfigError, DataError, needs_extra, require_known, require_seed
+from affekt.errors import ConfigError, DataError, needs_extra, require_seed, says_what_to_type
 from affekt.files import require_folder
 from affekt.labels import LABELS, ordered_labels
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Options = ParamSpec("Options")
 
 
+@says_what_to_type
 @dataclass(frozen=True)
 class EvaluateOptions:
     """Score models or prediction tables on one split: metrics.json, table.md and a self-contained report.html.
@@ -265,8 +266,8 @@ if TYPE_CHECKING:
 else:
 
     def evaluate(*args: Any, **options: Any) -> "Evaluation":  # noqa: ANN401, D103  those of EvaluateOptions
-        require_known(options, EvaluateOptions.__annotations__, "affekt.evaluate", "split")
         return EvaluateOptions(*args, **options).run()
 
     evaluate.__doc__ = EvaluateOptions.__doc__
     evaluate.__signature__ = inspect.signature(EvaluateOptions).replace(return_annotation="Evaluation")
+    evaluate = says_what_to_type(evaluate)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from affekt.errors import ConfigError, needs_extra
+from affekt.errors import ConfigError, needs_extra, says_what_to_type
 from affekt.files import require_folder
 
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from affekt.exporting.model_folder import Exported
 
 
+@says_what_to_type
 def export(
     run: str | Path,
     out: str | Path,

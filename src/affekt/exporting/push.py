@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from affekt.errors import ConfigError, needs_extra
+from affekt.errors import ConfigError, needs_extra, says_what_to_type
 from affekt.files import mirror
 from affekt.models.card import CARD_FILE, Card, read_card
 from affekt.models.hub import FILES, HASHES, hub_name, sha256_of, told
@@ -33,6 +33,7 @@ class Pushed:
         return f"hf://{self.name}" + (f"@{self.revision}" if self.revision else "")
 
 
+@says_what_to_type
 def push(run: str | Path, name: str, *, private: bool = False) -> Pushed:
     """Send a model to the hub: card, ONNX, safetensors, the hashes of learnt rows, and a page made of the card.
 

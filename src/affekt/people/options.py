@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypedDict, get_args
 
-from affekt.errors import ConfigError
+from affekt.errors import ConfigError, says_what_to_type
 
 Format = Literal["csv", "parquet", "xlsx", "vtt", "elan", "page"]
 Decimal = Literal[".", ","]
@@ -12,6 +12,7 @@ CENTRE = "centre"
 """The baseline that needs no marker: the median of a person's frames."""
 
 
+@says_what_to_type
 @dataclass(frozen=True, kw_only=True)
 class SummaryOptions:
     """What counts as an episode, how wide bins are, what the resting face is, and how tables are written.

@@ -34,6 +34,8 @@ def read_table(table: str | Path | pl.DataFrame | pl.LazyFrame) -> tuple[pl.Lazy
     """Return a table of results, lazily, and what its metadata says of the run that made it; nothing of a frame."""
     if isinstance(table, pl.DataFrame | pl.LazyFrame):
         return table.lazy(), {}
+    if not isinstance(table, str | Path):
+        raise ConfigError(f"expected {WHAT} as a path or a polars frame, got {type(table).__name__}; {INSTEAD}")
     path = Path(table)
     if path.suffix.lower() not in FORMATS or not path.is_file():
         got = "no such file" if path.suffix.lower() in FORMATS else "another ending than .csv, .parquet or .jsonl"

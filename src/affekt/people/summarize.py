@@ -1,11 +1,10 @@
 """`affekt.summarize`, and with it the command `affekt summarize`: nothing heavy is imported for its help."""
 
 from dataclasses import replace
-from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from affekt.errors import require_known
+from affekt.errors import says_what_to_type
 from affekt.people.options import Options, SummaryOptions
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 USUAL = SummaryOptions()
 
 
+@says_what_to_type
 def summarize(
     table: "str | Path | pl.DataFrame | pl.LazyFrame",
     *,
@@ -63,5 +63,4 @@ def summarize(
     """
     from affekt.people.summary import make_summary
 
-    require_known(changes, Options.__annotations__, "affekt.summarize", "bin_s", signature(summarize).parameters)
     return make_summary(table, out, markers, join, replace(options, **changes))

@@ -6,7 +6,7 @@ The command line is made from these frozen dataclasses: each field is an option,
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
-from affekt.errors import ConfigError, require_known
+from affekt.errors import ConfigError, require_known, says_what_to_type
 from affekt.faces.preprocessing import Preprocessing
 
 Head = Literal["expression", "valence_arousal"]
@@ -244,6 +244,7 @@ class ScheduleOptions:
         require_not_negative(self, "warmup_epochs", "early_stopping_patience")
 
 
+@says_what_to_type
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """One training, from the network to the last epoch, in groups of options.
@@ -302,7 +303,7 @@ class Recipe:
         group_of = {each.name: name for name, kind in GROUPS.items() for each in fields(kind)}
         augmentation: Any = options.pop("augmentation", self.augmentation)
         groups: dict[str, dict[str, Any]] = {}
-        require_known(options, [*group_of, "augmentation"], "a recipe", "epochs")
+        require_known(options, [*group_of, "augmentation"], "affekt.Recipe.with_options")
         for option, value in options.items():
             groups.setdefault(group_of[option], {})[option] = value
         changed: dict[str, Any] = {name: replace(getattr(self, name), **group) for name, group in groups.items()}

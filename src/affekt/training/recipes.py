@@ -10,7 +10,7 @@ one that teaches them, and `affekt-head` puts a new head on the first. `convnext
 import difflib
 from dataclasses import dataclass, field, replace
 
-from affekt.errors import ConfigError
+from affekt.errors import ConfigError, says_what_to_type
 from affekt.training.generations import Chain
 from affekt.training.recipe import Augmentation, Recipe
 
@@ -25,6 +25,7 @@ class NamedRecipe:
     chain: Chain = field(default_factory=Chain)
 
 
+@says_what_to_type
 def find_recipe(name: str) -> NamedRecipe:
     """Return the recipe of a name, and the chain of trainings around it.
 

@@ -14,7 +14,7 @@ import polars as pl
 
 from affekt.data.faces_folder import manifest_for
 from affekt.data.manifest import read_manifest, require_manifest
-from affekt.errors import ConfigError, needs_extra
+from affekt.errors import ConfigError, needs_extra, says_what_to_type
 from affekt.files import require_folder
 from affekt.models.card import WEIGHTS_FILE, Card, read_card
 from affekt.training.generations import Chain, Run, Training, planned_trainings
@@ -24,6 +24,7 @@ from affekt.training.recipes import NamedRecipe, find_recipe
 _logger = logging.getLogger(__name__)
 
 
+@says_what_to_type
 def train(
     recipe: str | Recipe,
     data: str | Path | pl.DataFrame,
