@@ -9,7 +9,7 @@ import pytest
 
 from affekt.cli.main import main
 from affekt.errors import AffektWarning
-from affekt.terminal import messages_shown, printable
+from affekt.terminal import messages_shown, printable, text_table
 
 OBEYED = "a\x1b]0;title\x07b\x9b31m\u202ec\r\udce9"
 SHOWN = r"a\x1b]0;title\x07b\x9b31m\u202ec\r\xe9"
@@ -17,7 +17,10 @@ SHOWN = r"a\x1b]0;title\x07b\x9b31m\u202ec\r\xe9"
 
 def test_what_a_terminal_would_obey_is_written_out():
     assert printable(OBEYED) == SHOWN
-    assert printable("Gr\u00fc\u00dfe, \u65e5\u672c\n\t\U0001f600") == "Gr\u00fc\u00dfe, \u65e5\u672c\n\t\U0001f600"
+    assert printable("Gr\u00fc\u00dfe, \u65e5\u672c\U0001f600") == "Gr\u00fc\u00dfe, \u65e5\u672c\U0001f600"
+    assert printable("a\nb\tc") == r"a\nb\tc"
+    assert printable("a\nb\tc", lines=True) == "a\nb\\tc"
+    assert text_table([("a\nb", 1), ("c", 22)]) == "a\\nb   1\nc     22"
 
 
 def test_so_it_is_in_messages_warnings_and_errors(capsys):

@@ -19,7 +19,7 @@ Cell = str | int | float | None
 _is_shown = True
 STANDARD_ERROR = 2
 
-OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+OBEYED = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """What a terminal obeys rather than shows, and what it cannot show at all."""
 
 
@@ -29,7 +29,8 @@ def text_table(rows: Sequence[Sequence[Cell]], *, left: int = 1, gap: str = "  "
     Whole numbers get marks at thousands; None is an empty cell. No line ends in spaces.
     """
     cells = [
-        ["" if cell is None else f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row] for row in rows
+        ["" if cell is None else f"{cell:,}" if isinstance(cell, int) else printable(str(cell)) for cell in row]
+        for row in rows
     ]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     aligned = (
@@ -38,9 +39,12 @@ def text_table(rows: Sequence[Sequence[Cell]], *, left: int = 1, gap: str = "  "
     return "\n".join(gap.join(row).rstrip() for row in aligned)
 
 
-def printable(text: str) -> str:
-    r"""Return a text as a terminal may show it: what would move its cursor or change its colours becomes `\x1b`."""
-    return OBEYED.sub(_written_out, text)
+def printable(text: str, *, lines: bool = False) -> str:
+    r"""Return a line, or lines, as a terminal may show it: what would move its cursor becomes `\x1b`.
+
+    So does the end of a line within a file's name, which would pass for a line of affekt's.
+    """
+    return "\n".join(map(printable, text.split("\n"))) if lines else OBEYED.sub(_written_out, text)
 
 
 def _written_out(found: re.Match[str]) -> str:

@@ -117,6 +117,23 @@ def test_a_terminal_is_told_in_words_and_what_is_asked_for_is_csv(small_model, m
     assert [path.name for path in Path("marked").rglob("*.*")] == ["light.png.jpg"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no file has such a name there")
+def test_no_name_of_a_file_makes_a_line_of_its_own_on_a_terminal(small_model, monkeypatch, capsys):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    Path("faces/light.png").rename("faces/a\nb.png: no face\t\x1b[1A.png")
+    written_out = r"faces/a\nb.png: no face\t\x1b[1A.png"
+    run("faces", "--model", small_model)
+    run("faces", "--model", small_model, "--out", "-")
+    told, header, row = terminal.getvalue().splitlines()
+    assert told.startswith(f"{written_out}: one face, ")
+    assert header.startswith("input,time_s,")
+    assert row.startswith(f"{written_out},")
+    with pytest.raises(SystemExit, match="2"):
+        main(["predict", "faces", "--out", "a\nb.txt"])
+    assert capsys.readouterr().err.splitlines()[-1].endswith(r"got a\nb.txt; call it a\nb.csv")
+
+
 def test_numbers_have_at_most_six_digits_and_times_are_to_the_microsecond(small_model, write_video, capsys):
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     write_video([noise] * 3, times_s=(0, 0.1, 9000.001))

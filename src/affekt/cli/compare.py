@@ -27,4 +27,4 @@ def main(arguments: list[str]) -> None:
 
     from affekt.evaluation.comparison import compare_runs
 
-    print(printable(compare_runs(command.runs, resamples=command.resamples, seed=command.seed)))
+    print(printable(compare_runs(command.runs, resamples=command.resamples, seed=command.seed), lines=True))

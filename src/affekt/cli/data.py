@@ -82,7 +82,7 @@ def import_data(arguments: list[str]) -> None:
     # One command line with the importer's own options and those of every import.
     command = make_dataclass(importer.__name__, [], bases=(ImportOptions, importer), frozen=True, kw_only=True)
     options = parsed(command, rest, f"affekt data import {name}", description=IMPORTERS[name][1])
-    print(printable(import_dataset(options, options).text()))
+    print(printable(import_dataset(options, options).text(), lines=True))
 
 
 def importer_class(name: str) -> type:

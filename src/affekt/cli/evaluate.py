@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> None:
 
     from affekt.evaluation.tables import summary
 
-    print(printable(summary(evaluation)))
+    print(printable(summary(evaluation), lines=True))
     written = ["metrics.json", "table.md", *(["corruptions.md", "corruptions.json"] if options.corruptions else [])]
     print(f"wrote {Path(options.out, 'report.html')}, {', '.join(written[:-1])} and {written[-1]}")
     for path in map(Path, options.models if isinstance(options.models, tuple) else ()):

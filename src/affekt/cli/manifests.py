@@ -52,7 +52,7 @@ def check(arguments: list[str]) -> None:
 
     frame = read_manifest(options.manifest, with_wrong_labels=True)
     report = check_manifest(frame)
-    print(printable(report.text()))
+    print(printable(report.text(), lines=True))
     path, before = options.drop_leaks or options.manifest, frame.height
     if options.drop_leaks is not None:
         frame = drop_leaks(frame)
@@ -80,5 +80,5 @@ def split(arguments: list[str]) -> None:
         require_subjects(manifest, "keep people together")
     divided = split_rows(manifest, options.shares, options.seed)
     write_manifest(divided, options.out)
-    print(printable(split_text(divided)))
+    print(printable(split_text(divided), lines=True))
     print(f"\nwrote {options.out}\n\n{after_manifest(divided, options.out)}".rstrip())

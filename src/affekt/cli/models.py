@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> None:
     command = parsed(ModelsCommand, arguments, "affekt models")
     models, problems = found_models(command.folders)
     listing = {"recipes": [asdict(model) for model in STUDY_MODELS], "models": models, "problems": problems}
-    print(json.dumps(listing, indent=2) if command.json else printable(models_text(listing)))
+    print(json.dumps(listing, indent=2) if command.json else printable(models_text(listing), lines=True))
     if problems:
         raise SystemExit(2)
 

@@ -102,8 +102,10 @@ def _predict(
         print(",".join(run.schema), flush=True)
         for answer in run.answers():
             rows = pl.DataFrame(answer.rows, schema=run.schema)
-            text = (without_formulas(rows) if csv_safe else rows).write_csv(include_header=False)
-            print(printable(text) if sys.stdout.isatty() else text, end="", flush=True)
+            rows = without_formulas(rows) if csv_safe else rows
+            if sys.stdout.isatty():
+                rows = rows.with_columns(pl.col("input", "status").map_elements(printable, pl.String))
+            print(rows.write_csv(include_header=False), end="", flush=True)
     return bool(run.summary.problems or run.summary.not_drawn)
 
 

@@ -109,5 +109,5 @@ def _measure(name: str, command: TrainCommand, manifest: "pl.DataFrame", run: Ru
         found = learning_curve(command.recipe, command.chain, manifest, run, command.curve)
     else:
         found = cross_validate(command.recipe, command.chain, manifest, run, str(command.folds))
-    print(printable(summary(found)))
+    print(printable(summary(found), lines=True))
     print(f"wrote {run.out / 'report' / 'report.html'}; {after_folds(name, run)}")

@@ -46,5 +46,6 @@ def manifest_for(
     if divided and manifest["split"].n_unique() == 1:
         manifest = split_rows(manifest, seed=seed)
         write_manifest(manifest, made)
-    _logger.info("%s\n%s\n", made, split_text(manifest))
+    for line in (str(made), *split_text(manifest).splitlines(), ""):
+        _logger.info("%s", line)
     return manifest, made
