@@ -1,5 +1,6 @@
 """Splits and folds: no person and no copy of a picture on two sides; shares; people from the names of pictures."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from affekt.data.splits import (
     with_subjects,
 )
 from affekt.errors import ConfigError, DataError
+from affekt.labels import LABELS
 
 
 def rows(subjects, hashes=None, emotions=None):
@@ -96,10 +98,36 @@ def test_a_fraction_beyond_its_range_is_refused(fraction):
         carve_validation(rows([None] * 9), fraction, 0)
 
 
-@pytest.mark.parametrize(("subjects", "fraction"), [(["one person"] * 50, 0.9), ([None] * 3, 0.1)])
-def test_an_empty_side_is_refused(subjects, fraction):
-    with pytest.raises(DataError, match="expected enough people or pictures to carve"):
+@pytest.mark.parametrize(
+    ("subjects", "fraction", "least", "got"),
+    [(["one person"] * 50, 0.9, 6, "1 of anger"), ([None] * 3, 0.1, 6, "3 of anger")],
+)
+def test_an_empty_side_is_refused(subjects, fraction, least, got):
+    with pytest.raises(DataError, match=f"expected {least} or more people or pictures .* got {got}; add pictures"):
         carve_validation(rows(subjects), fraction, 0)
+
+
+@given(
+    counts=st.lists(st.integers(1, 9), min_size=2, max_size=4),
+    fraction=st.floats(0.05, 0.95),
+    seed=st.integers(0, 9),
+)
+def test_too_few_pictures_are_called_so_and_as_many_as_asked_for_are_enough(counts, fraction, seed):
+    def of(counts):
+        return rows([None] * sum(counts), emotions=[LABELS[place] for place, n in enumerate(counts) for _ in range(n)])
+
+    try:
+        sides = carve_validation(of(counts), fraction, seed, expressions=2)
+    except DataError as error:
+        said = str(error)
+    else:
+        assert all(side["emotion"].n_unique() >= 2 for side in sides)
+        return
+    least = int(re.match(r"expected (\d+) or more people or pictures of each of two expressions, to carve", said)[1])
+    assert sorted(counts)[-2] < least
+    assert all(f"{n} of {label}" in said for n, label in zip(counts, LABELS, strict=False))
+    enough = [max(n, least) for n in counts[:2]] + counts[2:]
+    assert carve_validation(of(enough), fraction, seed, expressions=2)[1]["emotion"].n_unique() >= 2
 
 
 def counted(frame):

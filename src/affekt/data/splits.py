@@ -134,11 +134,13 @@ def _place(groups: np.ndarray, counts: np.ndarray, missing: np.ndarray, side_of:
         unplaced -= 1
 
 
-def carve_validation(train: pl.DataFrame, fraction: float, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+def carve_validation(
+    train: pl.DataFrame, fraction: float, seed: int, *, expressions: int = 0
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Divide training rows in two, so that no person and no copy of a picture stands on both sides.
 
     Within each expression the same fraction of groups goes to validation. Returns the rows of training and of
-    validation, each in the order given.
+    validation, each in the order given. Both are refused where one has no rows, or of fewer `expressions`.
     """
     if not 0 < fraction < 1:
         raise ConfigError(f"expected a validation fraction between 0 and 1, got {fraction}; 0.1 is usual")
@@ -151,13 +153,17 @@ def carve_validation(train: pl.DataFrame, fraction: float, seed: int) -> tuple[p
         .filter(pl.col("rank") < (pl.col("size") * fraction).round())
     )
     is_validation = rows["group"].is_in(chosen["group"].implode())
-    training, validation = train.filter(~is_validation), train.filter(is_validation)
-    if training.is_empty() or validation.is_empty():
+    sides = train.filter(~is_validation), train.filter(is_validation)
+    if any(side.is_empty() or side["emotion"].drop_nulls().n_unique() < expressions for side in sides):
+        # Of so many, rounding leaves both sides one.
+        least = int(0.5 / min(fraction, 1 - fraction)) + 1
+        counts = groups.group_by(pl.col("emotion").replace("", "unknown")).len().sort("emotion").rows()
         raise DataError(
-            f"expected enough people or pictures to carve {fraction:.0%} for validation, got {groups.height}; "
-            "add data, or name a split as validation (--validation)"
+            f"expected {least} or more people or pictures of {'each of two expressions' if expressions else 'a kind'}, "
+            f"to carve {100 * fraction:g} % for validation, got "
+            f"{', '.join(f'{count} of {name}' for name, count in counts)}; add pictures"
         )
-    return training, validation
+    return sides
 
 
 def groups_of(rows: pl.DataFrame) -> pl.Series:

@@ -64,7 +64,8 @@ def training_rows(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> tuple[pl.
         *([pl.col("valence").is_not_null()] if "valence_arousal" in heads else []),
     )
     require_people_apart(manifest, run.data)
-    sides, labels = _both_sides(manifest, run), labels_to_learn(recipe, manifest)
+    expressions = min(2, manifest["emotion"].drop_nulls().n_unique()) if "expression" in heads else 0
+    sides, labels = _both_sides(manifest, run, expressions), labels_to_learn(recipe, manifest)
     for side, name in zip(sides, ("training", "validation"), strict=True):
         _require_targets(recipe, targets_of(side, recipe.loss.expression_target, labels), name)
     if recipe.data.class_balance != "none" and sides[0]["emotion"].is_null().all():
@@ -75,7 +76,7 @@ def training_rows(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> tuple[pl.
     return sides[0].filter(usable), sides[1].filter(usable)
 
 
-def _both_sides(manifest: pl.DataFrame, run: Run) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _both_sides(manifest: pl.DataFrame, run: Run, expressions: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     rows = select_split(manifest, "train")
     splits = manifest["split"].unique().to_list()
     chosen = run.validation
@@ -92,7 +93,8 @@ def _both_sides(manifest: pl.DataFrame, run: Run) -> tuple[pl.DataFrame, pl.Data
             f"expected validation to be a fraction or one of the splits {', '.join(sorted(splits))}, "
             f"got {chosen!r}; 0.1 carves a tenth of train (--validation 0.1)"
         ) from None
-    return carve_validation(rows, fraction, run.seed if run.validation_seed is None else run.validation_seed)
+    seed = run.seed if run.validation_seed is None else run.validation_seed
+    return carve_validation(rows, fraction, seed, expressions=expressions)
 
 
 def _require_targets(recipe: Recipe, targets: Targets, side: str) -> None:
@@ -103,7 +105,8 @@ def _require_targets(recipe: Recipe, targets: Targets, side: str) -> None:
         if classes < 2 and not votes_alone:
             raise DataError(
                 f"expected at least two expressions in the {side} rows, got {classes}; "
-                "fill the manifest's column emotion, or train valence and arousal with the recipe vgg16-va"
+                "add pictures that have others in the manifest's column emotion, or train valence and arousal with the "
+                "recipe vgg16-va"
             )
     if "valence_arousal" in recipe.network.heads and targets.by_head["valence_arousal"].isnan().any(1).all():
         raise DataError(
