@@ -155,8 +155,8 @@ def carve_validation(
     is_validation = rows["group"].is_in(chosen["group"].implode())
     sides = train.filter(~is_validation), train.filter(is_validation)
     if any(side.is_empty() or side["emotion"].drop_nulls().n_unique() < expressions for side in sides):
-        # Of so many, rounding leaves both sides one.
-        least = int(0.5 / min(fraction, 1 - fraction)) + 1
+        # Of so many, rounding leaves both sides one. Halves may go either way.
+        least = int(0.5 / min(fraction, 1 - fraction) + 1e-6) + 1
         counts = groups.group_by(pl.col("emotion").replace("", "unknown")).len().sort("emotion").rows()
         raise DataError(
             f"expected {least} or more people or pictures of {'each of two expressions' if expressions else 'a kind'}, "
