@@ -115,8 +115,14 @@ def _is_running(process: int) -> bool:
     return True
 
 
+FILE_ENDINGS = {".csv", ".html", ".jpg", ".json", ".jsonl", ".mp4", ".onnx", ".parquet", ".pdf", ".png", ".txt", ".xlsx"}
+"""Of names that nobody gives to a folder."""
+
+
 def require_folder(out: Path, option: str = "out") -> None:
-    """Refuse an `out`, or another option, that cannot become a folder: a file is there, or nobody may write.
+    """Refuse an `out`, or another option, that cannot become a folder, or was hardly meant to be one.
+
+    A file is there, or it is named like one, or nobody may write.
 
     Raises:
         ConfigError: it is so.
@@ -125,6 +131,10 @@ def require_folder(out: Path, option: str = "out") -> None:
     if not existing.is_dir():
         raise ConfigError(
             f"expected a folder as {option}, {out}, got the file {existing}; type: --{option} {existing}-folder"
+        )
+    if existing != out.absolute() and out.suffix.lower() in FILE_ENDINGS:
+        raise ConfigError(
+            f"expected a folder as {option}, got {out}, named like a file; type: --{option} {out.with_suffix('')}"
         )
     if not os.access(existing, os.W_OK):
         raise ConfigError(

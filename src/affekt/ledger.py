@@ -81,7 +81,7 @@ class Ledger:
         except OSError as error:
             is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             instead = f"free some space or {self._instead}" if is_full else self._instead
-            raise DataError(f"expected to write {self.path}, got {error.strerror or error}; {instead}") from error
+            raise DataError(f"expected to write {self._out}, got {error.strerror or error}; {instead}") from error
         finally:
             self._file = None
 

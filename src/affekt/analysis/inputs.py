@@ -175,7 +175,8 @@ def _is_found_by_content(path: str, ending: str) -> bool:
 
 def nothing_found(arguments: list[str], passed_over: Counter[str]) -> DataError:
     """Return the error that nothing was found in what was typed."""
-    found = f"got none in {', '.join(map(without_secrets, arguments))}" if arguments else "got no name of any"
+    places = ("the standard input (-)" if each == "-" else without_secrets(each) for each in arguments)
+    found = f"got none in {', '.join(places)}" if arguments else "got no name of any"
     if told := told_of_passed_over(passed_over):
         found += f" ({', '.join(told)})"
     return DataError(

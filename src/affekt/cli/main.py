@@ -34,6 +34,7 @@ RENAMED = {
 }
 """Options of an older affekt, and what they are called now."""
 
+HELP, VERSION = ("help", "-h", "--help"), ("version", "-V", "--version")
 ANOTHER = "check who may, or choose another place"
 WHAT_TO_DO = {errno.EACCES: ANOTHER, errno.EPERM: ANOTHER, errno.ENAMETOOLONG: "choose a shorter name"}
 
@@ -78,11 +79,13 @@ def _run(arguments: list[str]) -> None:
     arguments = arguments[debug:]
     if arguments[:1] == ["--mirror"]:
         os.environ["AFFEKT_MIRROR"], arguments = "".join(arguments[1:2]), arguments[2:]
-    if arguments[:1] == ["help"] and len(arguments) > 1:
+    if len(arguments) > 1 and arguments[0] in HELP:
         arguments = [*arguments[1:], "--help"]
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
+    if not arguments or arguments[0] in HELP:
         return print(help_text())
-    if arguments[0] in ("-V", "--version", "version"):
+    if arguments[0] in VERSION:
+        if arguments[1:] not in ([], ["--help"]):
+            fail(f"expected nothing after {arguments[0]}, got {arguments[1]}; type: affekt {arguments[0]}")
         return print(__version__)
     name, *rest = arguments
     if name not in COMMANDS:

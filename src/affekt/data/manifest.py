@@ -51,6 +51,8 @@ SCHEMA: dict[str, pl.DataType] = {
     "pixel_sha256": pl.String(),
 }
 
+PARQUET = b"PAR1"
+"""What each Parquet file begins with."""
 SPLITS = ("train", "val", "test")
 """The splits in their order; a data set's own further splits come after them, by name."""
 
@@ -189,9 +191,7 @@ def read_manifest(data: str | Path | pl.DataFrame | pl.LazyFrame, *, with_wrong_
     try:
         frame = pl.read_parquet(path, glob=False)
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(
-            f"expected a Parquet manifest at {path}, got {error}; make one with: affekt data import"
-        ) from error
+        raise DataError(f"expected a Parquet manifest at {path}, got {_otherwise(path, error)}") from error
     absent = [name for name in ("split", "source_id", "emotion", "valence", "arousal") if name not in frame.columns]
     if absent:
         columns = ", ".join([*frame.columns[:8], *(["..."] if frame.width > 8 else [])])
@@ -202,6 +202,18 @@ def read_manifest(data: str | Path | pl.DataFrame | pl.LazyFrame, *, with_wrong_
     if frame.is_empty():
         raise DataError(f"expected rows in {path}, got none; import the data set again")
     return to_manifest(frame, with_wrong_labels=with_wrong_labels)
+
+
+def _otherwise(path: Path, error: Exception) -> str:
+    """Return what a file is that polars cannot read as Parquet, and how it becomes a manifest."""
+    with path.open("rb") as file:
+        is_parquet = file.read(len(PARQUET)) == PARQUET
+    if is_parquet:
+        return f"a damaged one ({str(error).partition(chr(10))[0]}); make it anew with: affekt data import --help"
+    if path.suffix.lower() == ".csv":
+        made = shlex.quote(str(path.with_suffix(".parquet")))
+        return f"a csv; make a manifest of it with: affekt data import csv {shlex.quote(str(path))} --out {made}"
+    return "a file of another kind; make one with: affekt data import --help"
 
 
 def require_manifest(data: str | Path | pl.DataFrame | pl.LazyFrame) -> None:

@@ -8,7 +8,7 @@ import polars as pl
 
 from affekt.analysis.summary import counted
 from affekt.errors import ConfigError, DataError
-from affekt.files import written_whole
+from affekt.files import require_folder, written_whole
 from affekt.labels import labels_of_columns
 from affekt.people.averages import bins_table, people_table, with_shares
 from affekt.people.baseline import with_baseline
@@ -54,6 +54,8 @@ def make_summary(
     options: SummaryOptions,
 ) -> Summary:
     """Do what `affekt.summarize` says."""
+    if out is not None:
+        require_folder(Path(out))
     frame, metadata = read_table(table)
     found_people = None if options.identify is None else _identified(frame, join, options)
     rows = people_rows(frame, join if found_people is None else found_people, options.longest_gap_s)

@@ -8,7 +8,7 @@ import polars as pl
 
 from affekt.analysis.inputs import place_below
 from affekt.errors import ConfigError, needs_extra
-from affekt.files import require_folder, written_whole
+from affekt.files import written_whole
 from affekt.people.options import SummaryOptions
 
 TABLES = ("people", "episodes", "bins", "baseline", "pictures", "codebook")
@@ -22,7 +22,6 @@ MOST_ROWS = 1_048_575
 
 def write_tables(tables: dict[str, pl.DataFrame], methods: str, out: Path, options: SummaryOptions) -> list[Path]:
     """Write the tables in the formats asked for, `codebook` among them, and `methods.md`; return the files."""
-    require_folder(out)
     is_earlier = (out / METHODS).is_file()
     times = tables["codebook"].filter(unit="s")["column"].unique().to_list()
     rounded = {name: _rounded(table, times) for name, table in tables.items()}
