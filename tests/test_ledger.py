@@ -118,7 +118,7 @@ def test_the_ledger_of_another_job_is_overwritten(out, first):
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").touch()
     with (
-        pytest.raises(DataError, match=r"expected to write .*ledger, got (Not a directory|File exists)"),
+        pytest.raises(DataError, match=r"expected to write .*/file/faces.csv, got (Not a directory|File exists)"),
         Ledger(tmp_path / "file" / "faces.csv", HEADER).writing(),
     ):
         pass

@@ -115,7 +115,20 @@ def _is_running(process: int) -> bool:
     return True
 
 
-FILE_ENDINGS = {".csv", ".html", ".jpg", ".json", ".jsonl", ".mp4", ".onnx", ".parquet", ".pdf", ".png", ".txt", ".xlsx"}
+FILE_ENDINGS = {
+    ".csv",
+    ".html",
+    ".jpg",
+    ".json",
+    ".jsonl",
+    ".mp4",
+    ".onnx",
+    ".parquet",
+    ".pdf",
+    ".png",
+    ".txt",
+    ".xlsx",
+}
 """Of names that nobody gives to a folder."""
 
 

@@ -99,6 +99,8 @@ def test_a_broken_link_named_like_a_picture_is_kept(folder):
 
 def test_nothing_found_says_what_to_name(folder):
     (folder / "empty").mkdir()
+    with pytest.raises(DataError, match=r"expected pictures, got none in the standard input \(-\); name a picture"):
+        find_inputs(["-"], [])
     with pytest.raises(DataError, match=r"expected pictures, got none in empty; name a picture"):
         find_inputs(["empty"])
 

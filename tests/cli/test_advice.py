@@ -112,6 +112,14 @@ def test_a_folder_given_for_a_manifest(faces, capsys, tmp_path):
     assert typed(capsys, said.partition("make one with: ")[2]) == ["affekt data check faces.parquet"]
 
 
+def test_a_csv_given_for_a_manifest(faces, capsys):
+    rows = [f"{path},{path.parent.name}" for path in sorted(faces.rglob("*.png"))]
+    Path("my faces.csv").write_text("\n".join(["path,emotion", *rows]), encoding="utf-8")
+    said = refused(capsys, "affekt evaluate affekt --data 'my faces.csv'")
+    assert "expected a Parquet manifest at my faces.csv, got a csv; make a manifest of it with: affekt data" in said
+    assert typed(capsys, said.partition("of it with: ")[2]) == ["affekt data check 'my faces.parquet'"]
+
+
 def test_a_split_without_rows(faces, capsys):
     typed(capsys, f"affekt data import folder '{faces}' --out faces.parquet")
     said = refused(capsys, "affekt evaluate affekt-fast --runtime onnxruntime --data faces.parquet")

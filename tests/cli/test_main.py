@@ -30,7 +30,8 @@ def test_no_arguments_is_help(capsys):
 @pytest.mark.parametrize("word", ["--version", "-V", "version"])
 def test_version(capsys, word):
     main([word])
-    assert capsys.readouterr().out.strip() == __version__
+    main([word, "--help"])
+    assert capsys.readouterr().out.split() == [__version__] * 2
 
 
 HELP = [[name] for name in COMMANDS] + [["train", "affekt"], ["data", "import", "csv"], ["data", "check"]]
@@ -38,9 +39,11 @@ HELP = [[name] for name in COMMANDS] + [["train", "affekt"], ["data", "import", 
 
 @pytest.mark.parametrize("words", HELP, ids=" ".join)
 def test_help_is_of_the_command_and_for_people(capsys, words):
-    with suppress(SystemExit):
-        main(["help", *words])
+    for typed in (["help", *words], ["--help", *words]):
+        with suppress(SystemExit):
+            main(typed)
     printed = capsys.readouterr().out
+    assert printed[: len(printed) // 2] * 2 == printed
     assert f"affekt {words[0]}" in printed
     assert not re.search(r"\[[A-Z]+ \[[A-Z]+ \.\.\.|{None}|\(default: \)", printed)
 

@@ -32,6 +32,10 @@ SENTENCES = {
     "evaluate affekt": "--data PATH, got none; type: affekt evaluate runs/NAME --data faces.parquet",
     "summarize a.csv": "--out PATH, got none; type: affekt summarize faces.csv --out study",
     "export": "PATH and --out PATH, got neither; type: affekt export runs/NAME --out models/NAME",
+    "version --x": "nothing after version, got --x; type: affekt version",
+    "-V predict": "nothing after -V, got predict; type: affekt -V",
+    "help nothing": "a command among data, train, evaluate, compare, predict, gather, summarize, serve, export, push",
+    "summarize a.csv --out v.csv": "a folder as out, got v.csv, named like a file; type: --out v",
     "data check": "PATH, got none; type: affekt data check --help",
 }
 

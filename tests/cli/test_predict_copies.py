@@ -14,6 +14,7 @@ from PIL import Image
 
 from affekt.analysis import annotated_video
 from affekt.cli.main import main
+from affekt.files import require_folder
 from affekt.ledger import Ledger
 
 
@@ -131,8 +132,22 @@ def test_a_folder_that_cannot_be_is_refused_before_the_work(
         predict("video.mp4", "--out", "faces.csv", option, place)
     assert stop.value.code == 2
     told = capsys.readouterr().err
-    assert told.startswith(f"affekt: expected a folder that can be written, got {place} (")
-    assert told.endswith("; choose another\n")
+    assert told.startswith(f"affekt: expected a folder as {option[2:]}, {place}, got the file ")
+    advised = told.rpartition("; type: ")[2].split()
+    assert advised[0] == option
+    require_folder(Path(advised[1]), advised[0][2:])
+
+
+@pytest.mark.parametrize("option", ["--draw", "--timeline", "--hide-faces", "--crops"])
+def test_a_folder_named_like_a_file_is_refused_with_the_name_to_type(predict, folder, write_video, capsys, option):
+    write_video([np.full((64, 64, 3), 200, np.uint8)])
+    with pytest.raises(SystemExit, match="2"):
+        predict("video.mp4", "--out", "faces.csv", option, "seen.html")
+    said = f"expected a folder as {option[2:]}, got seen.html, named like a file; type: {option} seen\n"
+    assert capsys.readouterr().err.endswith(said)
+    assert not (folder / "seen.html").exists()
+    predict("video.mp4", "--out", "faces.csv", *said.split()[-2:])
+    assert (folder / "seen").is_dir()
 
 
 def test_a_run_that_is_ended_while_it_copies_a_video_only_copies_the_next_time(

@@ -72,9 +72,12 @@ def test_all_faces_may_be_unsure(small_model, capsys):
 
 
 def test_a_timeline_without_a_video_is_one_sentence(small_model, folder, capsys):
-    run("faces", "--model", small_model, "--out", "faces.csv", "--timeline", "overview")
-    assert "a timeline is of videos, and none is among the inputs\n" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        run("faces", "--model", small_model, "--out", "faces.csv", "--timeline", "overview")
+    said = "affekt: expected a video to draw a timeline of, got none; leave out timeline (--timeline)\n"
+    assert capsys.readouterr().err == said
     assert not (folder / "overview").exists()
+    assert not (folder / "faces.csv").exists()
 
 
 def test_a_video_that_cannot_be_read_has_no_timeline_for_that_reason(small_model, folder, write_video, capsys):

@@ -215,8 +215,11 @@ def test_what_is_no_manifest_is_an_error(tmp_path):
     with pytest.raises(DataError, match="got a folder; make one with"):
         read_manifest(tmp_path)
     (tmp_path / "text.parquet").write_text("not parquet")
-    with pytest.raises(DataError, match="expected a Parquet manifest"):
+    with pytest.raises(DataError, match="got a file of another kind; make one with: affekt data import --help"):
         read_manifest(tmp_path / "text.parquet")
+    (tmp_path / "cut.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(DataError, match=r"got a damaged one \(.*\); make it anew with: affekt data import --help"):
+        read_manifest(tmp_path / "cut.parquet")
     pl.DataFrame({"a": [1]}).write_parquet(tmp_path / "other.parquet")
     with pytest.raises(DataError, match=r"expected the manifest columns split, source_id, .* got a"):
         read_manifest(tmp_path / "other.parquet")

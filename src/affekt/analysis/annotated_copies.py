@@ -67,8 +67,6 @@ class AnnotatedCopies:
             yield f"wrote copies without the faces that were found into {self.hidden}; check them for others"
         if self.crops is not None:
             yield f"wrote the crops of faces into {self.crops}"
-        if self.timelines is not None and not self.videos:
-            yield "a timeline is of videos, and none is among the inputs"
 
     @property
     def has_pictures(self) -> bool:
@@ -100,6 +98,8 @@ class AnnotatedCopies:
                 f"expected a table beside {what}, got no file to write it to; "
                 "type: --out faces.parquet, or out='faces.parquet' in Python"
             )
+        if self.timelines is not None and not self.videos:
+            raise ConfigError("expected a video to draw a timeline of, got none; leave out timeline (--timeline)")
         for folder in copies:
             for name in self._files:
                 if is_below(name, folder) or is_below(name, self._place(folder, name)):
@@ -113,7 +113,7 @@ class AnnotatedCopies:
                 f"expected crops of affekt's own to write over in {self.crops}, got another file, {foreign}; name "
                 "another folder, or move that file"
             )
-        if self.timelines is not None and self.videos:
+        if self.timelines is not None:
             _check_folder(self.timelines)
         if self.summary is not None:
             _check_folder(self.summary)

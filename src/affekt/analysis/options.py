@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal, TypedDict, get_args
 
 from affekt.errors import ConfigError, says_what_to_type
+from affekt.files import require_folder
 
 FaceFinder = Literal["auto", "yunet", "cascade", "whole"]
 RuntimeChoice = Literal["auto", "onnxruntime", "openvino", "cuda"]
@@ -155,11 +156,14 @@ class OutputOptions:
         return [Path(folder) for folder in (self.draw, self.hide_faces, self.crops) if folder is not None]
 
     def check(self, options: AnalyzerOptions) -> None:
-        """Refuse options of the analyzer with which a face that is to be hidden might stay visible.
+        """Refuse what cannot be a folder, and options of the analyzer with which a hidden face might stay visible.
 
         Raises:
             ConfigError: it is so.
         """
+        for name in ("draw", "timeline", "hide_faces", "crops"):
+            if (folder := getattr(self, name)) is not None:
+                require_folder(Path(folder), name.replace("_", "-"))
         names = ("largest", "most_faces", "min_face", "min_face_score", "every_s")
         for name in (name for name in names if self.hide_faces is not None and getattr(options, name)):
             raise ConfigError(
