@@ -161,7 +161,7 @@ class OutputOptions:
         Raises:
             ConfigError: it is so.
         """
-        for name in ("draw", "timeline", "hide_faces", "crops"):
+        for name in ("draw", "timeline", "hide_faces", "crops", "summary"):
             if (folder := getattr(self, name)) is not None:
                 require_folder(Path(folder), name.replace("_", "-"))
         names = ("largest", "most_faces", "min_face", "min_face_score", "every_s")
