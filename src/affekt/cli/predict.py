@@ -100,12 +100,10 @@ def _predict(
         refuse_lists("csv", run.schema)
         run.copies.check(has_table=False)  # before a header makes the output look like an empty table
         print(",".join(run.schema), flush=True)
+        shown = pl.col("input", "status").map_elements(printable, pl.String) if sys.stdout.isatty() else []
         for answer in run.answers():
-            rows = pl.DataFrame(answer.rows, schema=run.schema)
-            rows = without_formulas(rows) if csv_safe else rows
-            if sys.stdout.isatty():
-                rows = rows.with_columns(pl.col("input", "status").map_elements(printable, pl.String))
-            print(rows.write_csv(include_header=False), end="", flush=True)
+            rows = pl.DataFrame(answer.rows, schema=run.schema).with_columns(shown)
+            print((without_formulas(rows) if csv_safe else rows).write_csv(include_header=False), end="", flush=True)
     return bool(run.summary.problems or run.summary.not_drawn)
 
 
