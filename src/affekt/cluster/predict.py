@@ -44,7 +44,7 @@ def predict(
         out: The table: .csv, .parquet or .jsonl. Without it Python gets the rows, and the command prints them.
         csv_safe: Put an apostrophe before names in csv that a spreadsheet would take for formulas.
         model: A model that comes with affekt, a model folder or a run, or hf://user/name of the hub.
-        faces: Who finds them: YuNet, scikit-image's cascade, `auto` the first that can be had; `whole`: each is a face.
+        faces: What finds the faces: YuNet or scikit-image's cascade, `auto` either; `whole` takes each picture for one.
         force: Write over `out` where it is another file than a table of affekt's, or one of other inputs.
         shard: `3/16` does the third of sixteen shares of the work; `out` is a folder for parts, see `affekt.gather`.
         engine: `ray`, or a cluster's address: all the work, by the workers of Ray; `out` is a folder, as with `shard`.
