@@ -49,6 +49,15 @@ def test_only_reliable_rows_count():
     assert (row["seen_s"], row["used_s"], row["episodes"]) == (pytest.approx(10), pytest.approx(6), 0)
 
 
+def test_rows_of_which_it_is_not_known_count_as_without_the_column():
+    rows = one_expression([0.8] * 50)
+    found = affekt.summarize(rows.with_columns(reliable=pl.lit(None, pl.Boolean)))
+    plain = affekt.summarize(rows)
+    assert found.people.equals(plain.people)
+    assert found.people["p_happiness"].to_list() == pytest.approx([0.8])
+    assert found.methods == plain.methods
+
+
 def test_nobody_reliable_leaves_the_scores_empty():
     [row] = affekt.summarize(one_expression([0.8] * 50).with_columns(reliable=False)).people.to_dicts()
     assert row["p_happiness"] is None

@@ -7,7 +7,7 @@ The columns that are added:
 | person | whose face it is: the first of the tracks that were joined, or a name that a csv gave, as text |
 | piece | number of the stretch of frames without a long gap, a cut or a change of track; episodes never cross it |
 | seen_s | seconds until the person's next row, or the usual step between rows before a gap and at the end |
-| used | whether the row's scores count: `reliable` where the table has that column, else all |
+| used | whether the row's scores count: `reliable` where the table says that of any face, else all |
 """
 
 from pathlib import Path
@@ -111,10 +111,13 @@ def _faces(frame: pl.LazyFrame, *own: pl.Expr) -> pl.DataFrame:
         known("emotion", pl.String).cast(pl.Enum(labels)),
         *(known(name, pl.Float32) for name in BOX),
         *([reliable.alias("reliable")] if "reliable" in names else []),
-        (reliable.fill_null(value=False) if "reliable" in names else pl.lit(True)).alias("used"),
+        (reliable.fill_null(reliable.is_null().all()) if "reliable" in names else pl.lit(True)).alias("used"),
     )
     try:
-        return rows.collect()
+        found = rows.collect()
+        # The live page writes the column, but does not know what belongs there.
+        is_told = "reliable" not in found.columns or found["reliable"].null_count() < len(found) or found.is_empty()
+        return found if is_told else found.drop("reliable")
     except pl.exceptions.PolarsError as error:
         reason = str(error).partition("\n")[0]
         raise DataError(f"expected {WHAT}, got a column of another kind: {reason}; {INSTEAD}") from error

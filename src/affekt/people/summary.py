@@ -67,7 +67,7 @@ def make_summary(
     if len(pictures):
         tables["pictures"] = pictures.drop(*BOX, "used")
     tables["codebook"] = codebook(tables, labels)
-    is_filtered = "reliable" in pictures.columns
+    is_filtered = any("reliable" in part.columns for part in (rows, pictures) if len(part))
     text = methods_text(metadata, labels, None if people is None else options, is_filtered=is_filtered)
     written: list[Path] = []
     if out is not None:

@@ -35,6 +35,8 @@ from affekt.faces.detector_file import yunet_path
 from affekt.labels import colours_of
 from affekt.models.card import CARD_FILE, ONNX_FILE, Card
 from affekt.models.places import predicting_folder
+from affekt.people.episodes import SCHEMA as EPISODE_SCHEMA
+from affekt.people.options import SummaryOptions
 from affekt.server.analyze import EXCEPTION_HANDLERS, RETRY_LATER, Health, analyze_route, problem_answer, problems
 from affekt.server.load import Load
 from affekt.server.manual import manual_page
@@ -56,9 +58,12 @@ WITHOUT_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>af
 <code>curl --data-binary @portrait.jpg -H 'Content-Type: image/jpeg' ADDRESS/v1/analyze</code></p>
 <p><a href="docs">What else can be asked</a></p>
 """
+EPISODE_RULE = ("start_probability", "end_probability", "least_episode_s", "longest_gap_s")
+"""What the page finds episodes by: the options of a summary that have these names, at their defaults."""
 MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".html": "text/html; charset=utf-8",
+    ".jpg": "image/jpeg",
     ".js": "text/javascript; charset=utf-8",
     ".json": "application/json",
     ".mjs": "text/javascript; charset=utf-8",
@@ -227,6 +232,8 @@ def _page_routes(folder: Path, card: Card) -> APIRouter:
             "COLOURS": colours_of(card.labels),
             "COLUMNS": list(table_schema(card.labels)),
             "SMOOTHED_COLUMNS": list(table_schema(card.labels, smoothed=True)),
+            "EPISODE_COLUMNS": list(EPISODE_SCHEMA),
+            "EPISODE_RULE": {name: getattr(SummaryOptions(), name) for name in EPISODE_RULE},
         }
         module = "".join(f"export const {name} = {json.dumps(value)};\n" for name, value in exported.items())
         return Response(module, media_type="text/javascript")

@@ -93,7 +93,7 @@ def test_a_picture_dropped_before_the_network_is_there_is_read_once_it_is(visit,
 
     opened = visit(ready=False, before=hold_back)
     drop(opened, "early.png", astronaut_rgb)
-    opened.until_told("then the pictures are read")
+    opened.until_told("then the files are read")
     while not held:
         opened.tab.wait_for_timeout(50)
     held[0].continue_()
@@ -203,6 +203,47 @@ def test_a_file_that_cannot_be_read_takes_nothing_from_those_that_can(opened, as
     opened.choose(astronaut)
     opened.until_told("astronaut.png: 1 face")
     assert "notes" not in opened.tab.locator("#status").inner_text()
+
+
+def test_several_files_show_as_a_strip_and_are_looked_at_again(opened, astronaut, astronaut_rgb):
+    tab, tiles = opened.tab, opened.tab.locator("#strip button")
+    both = {"name": "both.png", "mimeType": "image/png", "buffer": encoded(np.hstack([astronaut_rgb] * 2))}
+    opened.choose(both)
+    opened.until_told("both.png: 2 faces")
+    assert tab.locator("#strip").is_hidden()  # one needs no tile
+    text = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"not a picture"}
+    opened.choose(text, {"name": astronaut.name, "mimeType": "image/png", "buffer": astronaut.read_bytes()})
+    opened.until_told("astronaut.png: 1 face")
+    assert opened.tab.locator("#status").inner_text().count("notes.txt cannot be read") == 1
+    assert tiles.all_inner_texts() == ["both.png", "!\nnotes.txt", "astronaut.png"]
+    assert [tile.get_attribute("aria-pressed") for tile in tiles.all()] == ["false", "false", "true"]
+    tiles.first.click()
+    tab.get_by_role("img", name="The picture both.png").wait_for()
+    tab.get_by_role("button", name="Face 2").click()
+    second = table(opened).filter(input="both.png", face=2).row(0, named=True)
+    shown = tab.locator("#point").inner_text()
+    assert f"{abs(second['valence']):.2f}" in shown
+    assert tiles.first.get_attribute("aria-pressed") == "true"
+    tiles.nth(1).click()
+    opened.until_told("notes.txt cannot be read")
+
+
+def test_a_sample_shows_what_the_page_does(opened):
+    opened.tab.get_by_role("button", name="Try a sample picture").click()
+    opened.until_told("sample.jpg: 1 face. Face 1: happiness")
+    assert [row["input"] for row in opened.rows()] == ["sample.jpg"]
+
+
+def test_a_sample_that_does_not_come_is_told(opened):
+    opened.context.set_offline(True)
+    try:
+        opened.tab.get_by_role("button", name="Try a sample picture").click()
+        opened.until_told("The sample did not come")
+    finally:
+        opened.context.set_offline(False)
+    opened.problems.clear()  # the browser's own note of it
+    opened.tab.get_by_role("button", name="Try a sample picture").click()
+    opened.until_told("sample.jpg: 1 face")
 
 
 def test_numbers_round_to_what_people_read(opened, astronaut):

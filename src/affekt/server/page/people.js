@@ -1,10 +1,14 @@
-/** Faces become people: numbered, smoothed, and kept for half a minute while the camera runs. */
+/** Faces become people: numbered, smoothed, and kept: of a film all, of the camera the last half minute. */
 
-import { Smoother } from "./affect/smoothing.js";
+import { findEpisodes } from "./affect/episodes.js";
+import { ShotCounter } from "./affect/shots.js";
+import { medians, Smoother } from "./affect/smoothing.js";
 import { FaceTracker } from "./affect/tracking.js";
 import { LABELS } from "./labels.js";
 
 const SMOOTH_S = 0.5;
+/** Times that differ by less are the same. */
+const SHORTEST_S = 1e-3;
 /** How long what was seen of a person is kept for the charts. */
 export const PAST_S = 30;
 
@@ -58,6 +62,86 @@ export class Following {
     if (!this.#pasts.has(track)) this.#pasts.set(track, []);
     this.#pasts.get(track).push({ timeS, ...smooth });
     return { ...face, key: track, track, raw, ...smooth, ...likeliest(smooth.probabilities) };
+  }
+}
+
+/** The people of a film, from frame to frame, and all that was seen of them once it was read. */
+export class Watched {
+  #tracker = new FaceTracker();
+  #shots = new ShotCounter();
+  #pasts = new Map();
+
+  /** Its frames in their order: `timeS`, `frame`, `atS`, `shot`, and the people. */
+  frames = [];
+  /** @type {import("./affect/episodes.js").Episode[]} once it was read. */
+  episodes = [];
+
+  /**
+   * @param {object[]} faces of the next frame.
+   * @param {{small: ArrayLike<number>, timeS: number, frame: number | null, atS: number}} when it is shown, and more of
+   * what `Film.frames` gives.
+   * @returns {Person[]} their scores are those of the frame alone until `finish`.
+   */
+  update(faces, { small, ...when }) {
+    const numbers = this.#tracker.update(faces.map(({ boxXyxy }) => boxXyxy), when.timeS);
+    const people = faces.map((face, place) => ({
+      ...face,
+      key: numbers[place],
+      track: numbers[place],
+      raw: null,
+      ...likeliest(face.probabilities),
+    }));
+    this.#shots.add(small, when.timeS);
+    this.frames.push({ ...when, people });
+    this.#keep(this.frames.at(-1));
+    return people;
+  }
+
+  /** Once all frames are there: number people anew in each shot, smooth their scores, and find the episodes. */
+  finish() {
+    const shots = this.#shots.all();
+    const numbers = new Map();
+    this.#pasts.clear();
+    this.frames.forEach((frame, at) => {
+      frame.shot = shots[at];
+      for (const person of frame.people) {
+        const name = `${shots[at]} ${person.track}`;
+        if (!numbers.has(name)) numbers.set(name, numbers.size);
+        person.key = person.track = numbers.get(name);
+        person.raw = { probabilities: person.probabilities, point: person.point };
+      }
+      this.#keep(frame);
+    });
+    for (const past of this.#pasts.values()) {
+      medians(past, SMOOTH_S).forEach((smooth, at) => {
+        const { person } = past[at];
+        Object.assign(person, smooth, likeliest(smooth.probabilities));
+        Object.assign(past[at], smooth);
+      });
+    }
+    this.episodes = findEpisodes([...this.#pasts.values()]);
+  }
+
+  /** How many people were seen. */
+  get count() {
+    return this.#pasts.size;
+  }
+
+  /** What was seen of a person, the oldest first. */
+  past(track) {
+    return this.#pasts.get(track) ?? [];
+  }
+
+  /** The frame that is shown at a time. */
+  at(timeS) {
+    return this.frames.findLast((frame) => frame.timeS <= timeS + SHORTEST_S) ?? this.frames[0];
+  }
+
+  #keep({ timeS, shot, people }) {
+    for (const person of people) {
+      if (!this.#pasts.has(person.key)) this.#pasts.set(person.key, []);
+      this.#pasts.get(person.key).push({ timeS, shot, person, probabilities: person.probabilities, point: person.point });
+    }
   }
 }
 

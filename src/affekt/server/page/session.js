@@ -1,6 +1,6 @@
 /** The session's table: the result rows of the command line, one per face, or one saying why there is none. */
 
-import { COLUMNS, LABELS, SMOOTHED_COLUMNS } from "./labels.js"; // the service's own, from the card of its model
+import { COLUMNS, EPISODE_COLUMNS, LABELS, SMOOTHED_COLUMNS } from "./labels.js"; // the service's own, from the card of its model
 
 export class Session {
   #rows = [];
@@ -18,10 +18,10 @@ export class Session {
    *
    * @param {string} input its name.
    * @param {import("./people.js").Person[]} people
-   * @param {{frame: number, timeS: number} | null} when of a camera's frame.
+   * @param {{frame: number, timeS: number, shot?: number} | null} when of a camera's or a film's frame.
    */
   add(input, people, when = null) {
-    const place = { input, frame: when?.frame, time_s: when?.timeS };
+    const place = { input, frame: when?.frame, time_s: when?.timeS, shot: when?.shot };
     if (!people.length) this.#rows.push({ ...place, status: "no_face" });
     people.forEach((person, face) => this.#rows.push({ ...place, ...rowOf(person, face) }));
   }
@@ -35,9 +35,35 @@ export class Session {
   csv() {
     const smoothed = this.#rows.some((row) => (row[`raw_p_${LABELS[0]}`] ?? row.raw_valence) !== undefined);
     const columns = smoothed ? SMOOTHED_COLUMNS : COLUMNS;
-    const lines = this.#rows.map((row) => columns.map((column) => cell(rounded(column, row[column]))).join(","));
-    return `${[columns.join(","), ...lines].join("\n")}\n`;
+    return csvOf(columns, this.#rows);
   }
+}
+
+/**
+ * @param {string} input the film's name.
+ * @param {import("./affect/episodes.js").Episode[]} episodes
+ * @returns {string} its episodes, with the columns of affekt summarize.
+ */
+export function episodesCsv(input, episodes) {
+  const rows = episodes.map(({ track, label, startS, apexS, endS, mean, peak, meanPoint }) => ({
+    input,
+    person: String(track + 1),
+    expression: label,
+    start_s: startS,
+    apex_s: apexS,
+    end_s: endS,
+    length_s: endS - startS,
+    mean_probability: mean,
+    peak_probability: peak,
+    mean_valence: meanPoint[0],
+    mean_arousal: meanPoint[1],
+  }));
+  return csvOf(EPISODE_COLUMNS, rows);
+}
+
+function csvOf(columns, rows) {
+  const lines = rows.map((row) => columns.map((column) => cell(rounded(column, row[column]))).join(","));
+  return `${[columns.join(","), ...lines].join("\n")}\n`;
 }
 
 function rowOf({ track, boxXyxy, score, emotion, confidence, probabilities, point, raw }, face) {

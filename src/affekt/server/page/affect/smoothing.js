@@ -1,7 +1,14 @@
-/** Scores over time, the counterpart of smoothing.py: an exponential filter along each track, on log-probabilities. */
+/**
+ * Scores over time, the counterpart of smoothing.py: before a camera an exponential filter along each track, on
+ * log-probabilities; in a film, whose later frames are known too, a running median.
+ */
 
 /** Probabilities below this count as this before their logarithm is taken. */
 const SMALLEST = 1e-6;
+/** Times are rounded. */
+const SHORTEST_STEP_S = 1e-5;
+/** The smallest positive number that keeps all its digits. */
+const TINY = 2.2250738585072014e-308;
 
 export class Smoother {
   #states = new Map();
@@ -32,4 +39,29 @@ export class Smoother {
     const total = likelihoods.reduce((sum, one) => sum + one, 0);
     return { probabilities: likelihoods.map((one) => one / total), point: values.slice(probabilities.length) };
   }
+}
+
+/**
+ * The medians of one track: over as many frames before as after each, none farther away than `reachS`.
+ *
+ * @param {{timeS: number, probabilities: number[], point: number[]}[]} moments in the order of time.
+ * @param {number} reachS what lasts for less vanishes.
+ * @returns {{probabilities: number[], point: number[]}[]}
+ */
+export function medians(moments, reachS) {
+  let first = 0;
+  let stop = 0;
+  return moments.map(({ timeS, probabilities }, at) => {
+    while (moments[first].timeS < timeS - reachS - SHORTEST_STEP_S) first++;
+    while (stop < moments.length && moments[stop].timeS <= timeS + reachS + SHORTEST_STEP_S) stop++;
+    const near = Math.min(at - first, stop - at - 1);
+    const window = moments.slice(at - near, at + near + 1);
+    const middle = (values) => values.toSorted((one, other) => one - other)[near];
+    const shares = probabilities.map((_, i) => Math.max(middle(window.map((moment) => moment.probabilities[i])), TINY));
+    const total = shares.reduce((sum, share) => sum + share, 0);
+    return {
+      probabilities: shares.map((share) => share / total),
+      point: moments[at].point.map((_, i) => middle(window.map((moment) => moment.point[i]))),
+    };
+  });
 }

@@ -71,6 +71,7 @@ export class Panel {
 function addBar(label) {
   const row = document.getElementById("bars").insertRow();
   const name = Object.assign(document.createElement("th"), { scope: "row", textContent: label });
+  name.style.setProperty("--paint", colourOf(label));
   row.append(name);
   const track = row.insertCell();
   const fill = document.createElement("div");

@@ -40,12 +40,18 @@ export class Stage {
     this.#frame.hidden = true;
   }
 
-  showPicture(bitmap, name) {
-    Object.assign(this.#picture, { width: bitmap.width, height: bitmap.height });
-    this.#picture.getContext("2d").drawImage(bitmap, 0, 0);
+  /** Show a picture, or the frame of a film, of so many pixels. */
+  showPicture(picture, { width, height }, name) {
+    Object.assign(this.#picture, { width, height });
+    this.draw(picture);
     this.#picture.setAttribute("aria-label", `The picture ${name}`);
     this.#mirror = false;
-    this.#show(this.#picture, bitmap.width, bitmap.height);
+    this.#show(this.#picture, width, height);
+  }
+
+  /** Show the next frame of a film in the place of the one before. */
+  draw(picture) {
+    this.#picture.getContext("2d").drawImage(picture, 0, 0);
   }
 
   showCamera(isMirror) {
@@ -132,7 +138,7 @@ export class Stage {
 
   /** What may stand at a face, the best first. */
   #texts(person) {
-    const number = this.#people.length > 1 ? String(person.key + 1) : "";
+    const number = this.#people.length > 1 || person.key ? String(person.key + 1) : "";
     const word = person.emotion ? `${person.emotion}  ${percent(person.confidence)}` : "";
     const hasWord = person.key === this.#selected || this.#people.length < CROWD;
     return [hasWord ? `${number}  ${word}`.trim() : "", number].filter(Boolean);

@@ -38,3 +38,51 @@ const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 /** Whether the person asked for as little motion as possible. */
 export const isCalm = () => calm.matches;
+
+const LEGEND_PX = 18;
+
+/**
+ * A chart as a PNG on the page's paper, its title and the names of its colours above it.
+ *
+ * @param {HTMLCanvasElement} canvas
+ * @param {string} title
+ * @param {[string, string][]} paints each name and its colour.
+ * @returns {Promise<Blob>}
+ */
+export function onPaper(canvas, title, paints) {
+  const scale = window.devicePixelRatio || 1;
+  const width = canvas.width / scale;
+  const copy = document.createElement("canvas");
+  const context = copy.getContext("2d");
+  context.font = font(12);
+  const places = placesOf(paints, width, (name) => context.measureText(name).width);
+  const above = LEGEND_PX * (places.at(-1).line + 3);
+  Object.assign(copy, { width: canvas.width, height: canvas.height + above * scale });
+  context.fillStyle = colour("paper");
+  context.fillRect(0, 0, copy.width, copy.height);
+  context.drawImage(canvas, 0, above * scale);
+  context.scale(scale, scale);
+  context.textBaseline = "middle";
+  context.fillStyle = colour("ink");
+  context.font = font(13, 600);
+  context.fillText(title, 6, LEGEND_PX * 0.75);
+  context.font = font(12);
+  for (const { name, paint, x, line } of places) {
+    const y = LEGEND_PX * (line + 1.75);
+    context.fillStyle = paint;
+    context.fillRect(x, y - 5, 10, 10);
+    context.fillStyle = colour("ink");
+    context.fillText(name, x + 14, y);
+  }
+  return new Promise((resolve) => copy.toBlob(resolve, "image/png"));
+}
+
+function placesOf(paints, width, lengthOf) {
+  let [x, line] = [6, 0];
+  return paints.map(([name, paint]) => {
+    const wide = lengthOf(name) + 30;
+    if (x + wide > width && x > 6) [x, line] = [6, line + 1];
+    x += wide;
+    return { name, paint, x: x - wide, line };
+  });
+}

@@ -1,9 +1,12 @@
-/** The last half minute of one person: bands as high as the probabilities, and valence and arousal below them. */
+/**
+ * One person over time, in the last half minute or in a film: bands as high as the probabilities, and valence and arousal
+ * below them.
+ */
 
 import { AROUSAL, colourOf, VALENCE } from "../affect/colours.js";
 import { LABELS } from "../labels.js";
 import { PAST_S } from "../people.js";
-import { cleared, colour, font } from "./surface.js";
+import { cleared, colour, font, onPaper } from "./surface.js";
 
 const LEFT = 34;
 const RIGHT = 6;
@@ -11,39 +14,53 @@ const AXIS = 20;
 const GAP = 12;
 /** The chart is drawn in pieces where the face was not seen for longer. */
 const LONGEST_GAP_S = 1;
-/** Seconds between the numbers below, and where the page is too narrow for so many. */
-const TICK_S = 5;
-const NARROW_TICK_S = 10;
-const NARROW_PX = 400;
+/** Seconds between the numbers below, the first that leaves them so many pixels. */
+const TICKS_S = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600];
+const LEAST_TICK_PX = 85;
 
 export class Timeline {
   #canvas = document.getElementById("timeline");
   #card = document.getElementById("past");
+  #title = document.getElementById("timeline-title");
 
   /** A picture has no past, and no place for one. */
   set isShown(isShown) {
     this.#card.hidden = !isShown;
   }
 
+  set title(title) {
+    this.#title.textContent = title;
+  }
+
+  /** @returns {Promise<Blob>} what is drawn as a PNG, with the title and the colours' names. */
+  picture() {
+    const paints = [...LABELS.map((label) => [label, colourOf(label)]), ["valence", VALENCE], ["arousal", AROUSAL]];
+    return onPaper(this.#canvas, this.#title.textContent, paints);
+  }
+
   /**
    * @param {{timeS: number, probabilities: number[], point: number[]}[]} past the oldest first.
-   * @param {number} nowS the right edge.
+   * @param {number} nowS the right edge; in a film where it is.
+   * @param {number | undefined} filmS length of the film; undefined for the camera.
    */
-  show(past, nowS) {
+  show(past, nowS, filmS) {
     const { context, width, height } = cleared(this.#canvas);
     if (!width) return;
     const rest = height - AXIS - GAP;
     const bands = { top: 0, height: rest * 0.6 };
     const lines = { top: bands.height + GAP, height: rest * 0.4 };
-    const endS = Math.max(nowS, PAST_S);
-    const x = (timeS) => LEFT + (1 - (endS - timeS) / PAST_S) * (width - LEFT - RIGHT);
-    drawRules(context, { bands, lines, width, height, x, endS });
-    if (!past.length) drawHint(context, width, bands);
-    for (const piece of pieces(past)) {
+    const endS = filmS ?? Math.max(nowS, PAST_S);
+    const spanS = Math.max(filmS ?? PAST_S, 1e-3);
+    const x = (timeS) => LEFT + (1 - (endS - timeS) / spanS) * (width - LEFT - RIGHT);
+    drawRules(context, { bands, lines, width, height, x, startS: endS - spanS, endS });
+    if (!past.length && filmS === undefined) drawHint(context, width, bands);
+    for (const piece of pieces(past).map((moments) => thinned(moments, x))) {
       if (piece[0].probabilities.length) drawBands(context, piece, bands, x);
       if (piece[0].point.length) drawLines(context, piece, lines, x);
     }
-    const seen = past.length ? `a face seen for ${Math.round(nowS - past[0].timeS)} seconds` : "nothing yet";
+    if (filmS !== undefined) drawCursor(context, x(nowS), height - AXIS);
+    const sinceS = Math.round((filmS === undefined ? nowS : (past.at(-1)?.timeS ?? 0)) - (past[0]?.timeS ?? 0));
+    const seen = past.length ? `a face seen for ${sinceS} seconds` : "nothing yet";
     this.#canvas.setAttribute("aria-label", `Timeline: ${seen}; save the csv for its numbers`);
   }
 }
@@ -59,7 +76,22 @@ function pieces(past) {
   return found.filter((piece) => piece.length > 1);
 }
 
-function drawRules(context, { bands, lines, width, height, x, endS }) {
+/** Means of what falls on one pixel, so that a long film draws no more than there are pixels. */
+function thinned(piece, x) {
+  const pixels = new Map();
+  for (const moment of piece) {
+    const pixel = Math.floor(x(moment.timeS));
+    pixels.set(pixel, [...(pixels.get(pixel) ?? []), moment]);
+  }
+  const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  return [...pixels.values()].map((moments) => ({
+    timeS: mean(moments.map(({ timeS }) => timeS)),
+    probabilities: moments[0].probabilities.map((_, i) => mean(moments.map(({ probabilities }) => probabilities[i]))),
+    point: moments[0].point.map((_, i) => mean(moments.map(({ point }) => point[i]))),
+  }));
+}
+
+function drawRules(context, { bands, lines, width, height, x, startS, endS }) {
   context.fillStyle = colour("tint");
   for (const { top, height: high } of [bands, lines]) context.fillRect(LEFT, top, width - LEFT - RIGHT, high);
   context.strokeStyle = colour("faint");
@@ -82,10 +114,10 @@ function drawRules(context, { bands, lines, width, height, x, endS }) {
     context.fillText(text, LEFT - 6, y);
   }
   context.textAlign = "center";
-  const everyS = width < NARROW_PX ? NARROW_TICK_S : TICK_S;
-  for (let tickS = Math.ceil((endS - PAST_S) / everyS) * everyS; tickS <= endS; tickS += everyS) {
-    const at = Math.min(Math.max(x(tickS), LEFT + 10), width - RIGHT - 12);
-    context.fillText(clock(tickS), at, height - 7);
+  const everyS = TICKS_S.find((tickS) => x(startS + tickS) - x(startS) >= LEAST_TICK_PX) ?? TICKS_S.at(-1);
+  for (let tick = Math.ceil(startS / everyS); tick * everyS <= endS; tick++) {
+    const at = Math.min(Math.max(x(tick * everyS), LEFT + 10), width - RIGHT - 12);
+    context.fillText(clock(tick * everyS, everyS), at, height - 7);
   }
 }
 
@@ -96,7 +128,19 @@ function drawHint(context, width, { top, height }) {
   context.fillText("The camera fills this", (LEFT + width - RIGHT) / 2, top + height / 2);
 }
 
-const clock = (timeS) => `${Math.floor(timeS / 60)}:${String(Math.round(timeS) % 60).padStart(2, "0")}`;
+function clock(timeS, everyS) {
+  if (everyS < 1) return `${timeS.toFixed(1)} s`;
+  return `${Math.floor(timeS / 60)}:${String(Math.round(timeS) % 60).padStart(2, "0")}`;
+}
+
+function drawCursor(context, at, height) {
+  context.strokeStyle = colour("ink");
+  context.lineWidth = 1.5;
+  context.beginPath();
+  context.moveTo(at, 0);
+  context.lineTo(at, height);
+  context.stroke();
+}
 
 /** Each expression lies on those before it, so that together they fill the height. */
 function drawBands(context, piece, { top, height }, x) {
