@@ -118,6 +118,18 @@ def test_it_is_looked_at_again_by_time_and_by_episode(watched):
     assert tab.locator("#episodes tr").count() == len(episodes)
 
 
+def test_its_table_of_episodes_fits_a_phone(watched):
+    visit, _, _ = watched
+    desk = visit.tab.viewport_size
+    visit.tab.set_viewport_size({"width": 360, "height": 740})
+    wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+    try:
+        assert visit.tab.locator("#episodes tr").first.is_visible()
+        assert not visit.tab.evaluate(wide)
+    finally:
+        visit.tab.set_viewport_size(desk)
+
+
 def test_its_timeline_is_saved_as_a_picture(watched):
     visit, _, _ = watched
     with visit.tab.expect_download() as download:
