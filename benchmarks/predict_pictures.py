@@ -47,24 +47,46 @@ def write_folder(folder: Path, pictures: int) -> int:
     return faces
 
 
-def write_video(path: Path, seconds: int) -> None:
-    """Write a 1280x720 H.264 video at 30 frames per second in which three faces move about."""
+def write_large(folder: Path, pictures: int, faces: int, side: int) -> list[str]:
+    """Write JPEG files of 12 megapixels with so many heads of a side in pixels; return their paths.
+
+    They have the grain of a sensor and 0.3 bytes per pixel, as a telephone's photographs have.
+    """
+    folder.mkdir(parents=True)
+    generator = np.random.default_rng(2)
+    width, height = 4032, 3024
+    portrait, names = head().resize((side, side), Image.Resampling.BICUBIC), list[str]()
+    grain = np.asarray(Image.effect_noise((width, height), 9), np.int16)[..., None] - 128
+    for number in range(pictures):
+        picture = background(width, height, generator)
+        for cell in generator.permutation(4)[:faces] if faces > 1 else [None]:
+            left, top = (1100, 600) if cell is None else (cell % 2 * 2000 + 600, cell // 2 * 1500 + 400)
+            picture.paste(portrait, (int(left), int(top)))
+        grainy = np.clip(np.asarray(picture, np.int16) + grain, 0, 255).astype(np.uint8)
+        names.append(str(folder / f"{number:03d}.jpg"))
+        Image.fromarray(grainy).save(names[-1], quality=85)
+    return names
+
+
+def write_video(path: Path, seconds: int, size: tuple[int, int] = (1280, 720)) -> None:
+    """Write an H.264 video at 30 frames per second in which three faces move about."""
     with av.open(path, "w") as container:
         stream = container.add_stream("libx264", rate=FRAMES_A_SECOND, options={"crf": "23", "preset": "veryfast"})
         assert isinstance(stream, av.VideoStream)
-        stream.width, stream.height, stream.pix_fmt = 1280, 720, "yuv420p"
-        for picture in _moving_frames(seconds * FRAMES_A_SECOND):
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        for picture in _moving_frames(seconds * FRAMES_A_SECOND, size):
             container.mux(stream.encode(av.VideoFrame.from_image(picture)))
         container.mux(stream.encode())
 
 
-def _moving_frames(frames: int) -> Iterator[Image.Image]:
-    scene = background(1280, 720, np.random.default_rng(1))
-    portrait = head().resize((300, 300))
+def _moving_frames(frames: int, size: tuple[int, int]) -> Iterator[Image.Image]:
+    scene = background(*size, np.random.default_rng(1))
+    by = size[0] / 1280
+    portrait = head().resize((round(300 * by),) * 2)
     for frame in range(frames):
         picture = scene.copy()
         for person in range(3):
             angle = frame / 40 + 2 * person
             left, top = 420 * person + 50 + 45 * np.cos(angle), 200 + 120 * np.sin(angle)
-            picture.paste(portrait, (int(left), int(top)))
+            picture.paste(portrait, (int(by * left), int(by * top)))
         yield picture

@@ -118,8 +118,8 @@ class TwoFaces(FaceDetector):
     def __init__(self):
         pass
 
-    def detect(self, image_rgb, *, looks_again=True):
-        to_the_right = image_rgb[0, 0, 0] / 2
+    def detect(self, picture, *, looks_again=True):
+        to_the_right = picture.image_rgb[0, 0, 0] / 2
         boxes = np.array([[0, 0, 20, 20], [30, 20, 50, 44]], np.float32) + np.array([1, 0, 1, 0]) * to_the_right
         landmarks = boxes[:, None, :2] + np.arange(10).reshape(1, 5, 2)
         return Faces(boxes.astype(np.float32), landmarks.astype(np.float32), np.array([0.9, 0.8], np.float32))

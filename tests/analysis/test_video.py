@@ -243,6 +243,10 @@ def test_the_whole_display_matrix_is_applied(write_video, abcd, how):
         shown, expected = frame.image_rgb, how(quarters)
         assert shown.shape == expected.shape
         assert np.abs(shown.astype(int) - expected).mean() < 8
+        small = frame.shrunk(48)
+        assert small.shape == (expected.shape[0] // 2, expected.shape[1] // 2, 3)
+        assert np.abs(small.astype(int) - expected[::2, ::2]).mean() < 8
+        assert np.array_equal(frame.shrunk(200), shown)
 
 
 def with_streams(path, *streams):

@@ -6,7 +6,6 @@ import os
 import struct
 import subprocess
 import sys
-import tracemalloc
 import zlib
 
 import numpy as np
@@ -15,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from affekt.errors import ConfigError, PictureError
+from affekt.errors import PictureError
 from affekt.faces import kinds
-from affekt.faces.pictures import picture_size, read_picture, read_rgb, rgb_of_array, rgb_of_image
+from affekt.faces.pictures import picture_size, read_picture, read_rgb, rgb_of_image
 
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
 
@@ -317,55 +316,6 @@ def test_postscript_is_refused_whatever_it_is_called_for_reading_it_would_run_it
         read_rgb(path)
 
 
-RANDOM = np.random.default_rng(0).integers(0, 256, (6, 5, 4), dtype=np.uint8)
-RGB = RANDOM[..., :3]
-
-
-@pytest.mark.parametrize(
-    ("array", "mode"), [(RANDOM[..., 0], "L"), (RANDOM[..., :1], "L"), (RGB, "RGB"), (RANDOM, "RGBA")]
-)
-def test_an_array_is_the_picture_that_pillow_would_make_of_it(array, mode):
-    picture = Image.fromarray(np.squeeze(array))
-    assert picture.mode == mode
-    expected = rgb_of_image(picture)
-    assert np.array_equal(rgb_of_array(array), expected)
-
-
-def test_deeper_arrays_are_scaled_once():
-    assert np.array_equal(rgb_of_array(RGB.astype(np.uint16) * 257), RGB)
-    assert np.array_equal(rgb_of_array((RGB.astype(np.uint16) * 257).astype(">u2")), RGB)
-    for kind in (np.float16, np.float32, np.float64):
-        assert np.array_equal(rgb_of_array((RGB / 255).astype(kind)), RGB)
-    depth = np.arange(0, 65536, 37, dtype=np.uint16).reshape(-1, 1).repeat(5, axis=1)
-    file = io.BytesIO()
-    Image.fromarray(depth).save(file, "PNG")
-    assert np.array_equal(rgb_of_array(depth), read_rgb(file.getvalue()))
-
-
-@pytest.mark.parametrize(
-    ("array", "told"),
-    [
-        (RGB.astype(np.int64), r"uint8, uint16 or floats from 0 to 1, got int64; .*astype\('uint8'\)"),
-        (RGB > 0, "uint8, uint16 or floats from 0 to 1, got bool"),
-        (RGB.astype(float), r"floats from 0 to 1, got values from 0 to 2\d\d"),
-        (RGB / -255, "floats from 0 to 1, got values from -0.97"),
-        (np.where(RGB[0, 0, 0] == RGB, np.nan, 0.5), r"got NaN among them; .* numpy\.nan_to_num\(array\)$"),
-        (np.where(RGB[0, 0, 0] == RGB, np.inf, 0.5), "floats from 0 to 1, got values from 0.5 to inf"),
-        (RGB[:0], r"got the shape \(0, 5, 3\), which holds no pixel; see where it was cut out, and leave it out$"),
-        (RGB[:, :, :0], r"got the shape \(6, 5, 0\), which holds no pixel"),
-        (RGB[0, 0], r"got the shape \(3,\); give one picture, a list of pictures, or a batch"),
-        (RGB.transpose(2, 0, 1), r"got the shape \(3, 6, 5\); move the channels .* numpy\.moveaxis\(array, -3, -1\)"),
-        (RANDOM[..., :2], r"got the shape \(6, 5, 2\); of grey with alpha take the grey: array\[..., 0\]"),
-        (RANDOM.repeat(2, axis=2), r"got the shape \(6, 5, 8\); give several grey pictures as a list: list\(array\)"),
-        (RGB[:3], r"got the shape \(3, 5, 3\), whose channels could come first too; give a picture of more than 4"),
-        (RGB[None, None], r"got the shape \(1, 1, 6, 5, 3\)"),
-    ],
-)
-def test_arrays_that_cannot_be_meant_are_refused_with_what_to_type(array, told):
-    with pytest.raises(ConfigError, match=told):
-        rgb_of_array(array)
-
-
 def png_with(path, *chunks):
     """Write a PNG of noise with chunks of text or profiles before its pixels, and return its pixels."""
     pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
@@ -414,16 +364,6 @@ def test_odd_exif_is_no_warning_and_makes_no_picture_unreadable(tmp_path):
     for how in ("always", "error"):
         done = subprocess.run(command, env={**os.environ, "PYTHONWARNINGS": how}, capture_output=True, text=True)
         assert "EXIF" not in done.stderr
-
-
-def test_deep_pictures_take_a_few_bytes_a_pixel():
-    deep = np.arange(1 << 22, dtype=np.uint32).reshape(2048, 2048).astype(np.uint16)
-    np.testing.assert_array_equal(rgb_of_array(deep)[..., 0], (deep / 257 + 0.5).astype(np.uint8))
-    tracemalloc.start()
-    rgb_of_array(deep)
-    _, most = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert most < 6 * deep.size
 
 
 def tiff_of(bits, kind, channels):

@@ -24,8 +24,9 @@ from affekt.analysis.tracking import FaceTracker
 from affekt.cores import Budget
 from affekt.errors import ConfigError, PictureError
 from affekt.faces.detection import LANDMARKS, CascadeDetector, FaceDetector
-from affekt.faces.pictures import BREAKS_OFF, Decoded, read_picture, rgb_of_array, rgb_of_image
-from affekt.faces.preprocessing import Preprocessing, crop_as_it_is, crop_face
+from affekt.faces.pictures import BREAKS_OFF, read_picture, rgb_of_image
+from affekt.faces.pixels import Decoded, rgb_of_array
+from affekt.faces.preprocessing import Preprocessing, crop_as_it_is, crop_face, crop_faces
 from affekt.faces.trust import Trust, trust_of
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ PIXELS_AT_ONCE = Budget(150e6)
 ALL_FACES = FaceChoice()
 SECOND_LOOK_EVERY_S = 1.0
 """Of a video's frames only one in so many seconds is looked at again: where nobody is, that costs three more looks."""
+SIDES_AROUND = 0.8
+"""No corner of a face's square, however it is turned, lies farther from its middle, with what filters reach."""
 LANDMARKS_SHAPE = (len(LANDMARKS), 2)
 WRITER = "affekt"
 """What a crop's file names as the software that wrote it."""
@@ -251,14 +254,14 @@ def _detected(
     except PictureError as error:
         source = without_secrets(picture) if isinstance(picture, str) else "encoded picture"
         return replace(nobody, frame=replace(seen, problem=str(error).removeprefix(f"{source}: ")))
-    image_rgb = decoded.image_rgb
     if decoded.breaks_off:
         nobody = replace(nobody, frame=replace(seen, problem=BREAKS_OFF))
     if decoded.animated:
         nobody = replace(nobody, frame=replace(seen, number=0))
     if frame.time_s is not None and not is_camera(frame.name):
-        nobody = replace(nobody, small=small_copy(image_rgb))
+        nobody = replace(nobody, small=small_copy(decoded.image_rgb))
     if detector is None:
+        image_rgb = decoded.image_rgb
         height, width = image_rgb.shape[:2]
         boxes, score = np.array([[0, 0, width, height]], np.float32), np.full(1, np.nan, np.float32)
         whole, landmarks = crop_face(image_rgb, preprocessing)[None], np.full((1, *LANDMARKS_SHAPE), np.nan, np.float32)
@@ -266,12 +269,16 @@ def _detected(
         kept = (_png(crop_as_it_is(image_rgb, preprocessing, None, None)),) if stills else ()
         return replace(nobody, crops=whole, **where, trust=trust_of(image_rgb, **where), stills=kept)
     if not frame.detects:
-        return replace(nobody, followed_in=image_rgb)
-    found = detector.detect(image_rgb, looks_again=frame.looks_again)
+        return replace(nobody, followed_in=decoded.image_rgb)
+    if isinstance(detector, FaceDetector):  # which needs no more than a small copy
+        found = detector.detect(decoded, looks_again=frame.looks_again)
+    else:
+        found = detector.detect(decoded.image_rgb, looks_again=frame.looks_again)
     kept = choice.kept(found)
     left_out, found = len(found) - len(kept), found[kept]
     where = {"box_xyxy": found.box_xyxy, "landmarks_xy": found.landmarks_xy, "score": found.score}
-    return _cut_out(replace(nobody, **where, left_out=left_out), image_rgb, preprocessing, stills=stills)
+    around_rgb = decoded.near(found.box_xyxy, SIDES_AROUND * (1 + max(0.0, preprocessing.crop_margin)))
+    return _cut_out(replace(nobody, **where, left_out=left_out), around_rgb, preprocessing, stills=stills)
 
 
 def _cut_out(
@@ -322,15 +329,6 @@ def _moved_with(box_xyxy: np.ndarray, track: np.ndarray, newest: DetectedFaces |
     return newest.landmarks_xy[places] + (moved[:, None, :2] + moved[:, None, 2:]) / 2
 
 
-def crop_faces(
-    image_rgb: np.ndarray, box_xyxy: np.ndarray, landmarks_xy: np.ndarray, preprocessing: Preprocessing
-) -> np.ndarray:
-    """Cut (faces, 4) boxes with (faces, 5, 2) landmarks out; return (faces, input_size, input_size, channels) uint8."""
-    faces = zip(box_xyxy, landmarks_xy, strict=True)
-    size, crops = preprocessing.input_size, [crop_face(image_rgb, preprocessing, *face) for face in faces]
-    return np.array(crops, np.uint8).reshape(-1, size, size, preprocessing.channels)
-
-
 def decode(
     picture: "str | bytes | Image.Image | np.ndarray | Decoded | VideoFrame",
     take: Callable[[float], None] = lambda pixels: None,
@@ -342,5 +340,8 @@ def decode(
         return read_picture(picture, before=take, is_lenient=is_lenient)
     if isinstance(picture, Image.Image):
         return Decoded(rgb_of_image(picture), animated=False)
-    pixels = rgb_of_array(picture) if isinstance(picture, np.ndarray) else picture.image_rgb
-    return Decoded(pixels, animated=False)
+    if isinstance(picture, Decoded):
+        return picture
+    if isinstance(picture, np.ndarray):
+        return Decoded(rgb_of_array(picture), animated=False)
+    return Decoded(picture.image_rgb, animated=False, shrink=picture.shrunk)

@@ -75,9 +75,25 @@ class VideoFrame:
 
         The direction in which pixels are longer is stretched and the other kept, so that nothing is lost.
         """
-        width = round(self.decoded.width * max(self.pixel_aspect, Fraction(1)))
-        height = round(self.decoded.height / min(self.pixel_aspect, Fraction(1)))
+        width, height = self._shown_size
         return _upright(self.decoded.to_ndarray(format="rgb24", width=width, height=height), self.decoded)
+
+    def shrunk(self, longest_side: int) -> np.ndarray:
+        """Return what players show with at most so many pixels along its longest side.
+
+        FFmpeg averages them before it converts colours, which takes a third of the time that it takes afterwards.
+        """
+        width, height = self._shown_size
+        if (scale := longest_side / max(width, height)) >= 1:
+            return self.image_rgb
+        width, height = max(1, round(width * scale)), max(1, round(height * scale))
+        small_rgb = self.decoded.to_ndarray(format="rgb24", width=width, height=height, interpolation="AREA")
+        return _upright(small_rgb, self.decoded)
+
+    @property
+    def _shown_size(self) -> tuple[int, int]:
+        width = round(self.decoded.width * max(self.pixel_aspect, Fraction(1)))
+        return width, round(self.decoded.height / min(self.pixel_aspect, Fraction(1)))
 
 
 def read_frames(name: str, *, every_s: float = 0.0) -> Generator[VideoFrame, None, None]:

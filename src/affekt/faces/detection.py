@@ -14,6 +14,7 @@ from PIL import Image
 
 from affekt.errors import ConfigError, needs_extra
 from affekt.faces.detector_file import yunet_path
+from affekt.faces.pixels import Decoded, shrunk
 from affekt.faces.preprocessing import tilt_of
 from affekt.faces.views import View, whole_view
 
@@ -84,34 +85,35 @@ class FaceDetector:
         self._session = onnxruntime.InferenceSession(path or yunet_path(), options, providers=["CPUExecutionProvider"])
         self.longest_side, self.score_threshold = longest_side, score_threshold
 
-    def detect(self, image_rgb: np.ndarray, *, looks_again: bool = True) -> Faces:
-        """Find the faces of a (height, width, 3) uint8 picture.
+    def detect(self, picture: np.ndarray | Decoded, *, looks_again: bool = True) -> Faces:
+        """Find the faces of a picture, (height, width, 3) uint8 as an array.
 
         Where the first look finds none, a second one follows, at half the size and turned by each eighth of a full
         turn: for faces that fill the picture, lie or hang upside down. It costs three times as much as the first.
         Landmarks of a face that is turned far are drawn towards an upright face; so each face that may be turned is
         looked at closely, in small views of all turns. Its box has the sides that it would have upright.
         """
-        shrunk = self._shrunk_once(image_rgb)
-        faces = self._detect_as_it_is(shrunk, self.score_threshold)
+        small = self._shrunk_once(picture)
+        faces = self._detect_as_it_is(small, self.score_threshold)
         if not len(faces) and looks_again:
-            faces = self._second_look(shrunk)
+            faces = self._second_look(small)
         if any(may_be_turned := [_may_be_turned(faces, face) for face in range(len(faces))]):
             each = [faces[np.array([face])] for face in range(len(faces))]
             turned = zip(each, may_be_turned, strict=True)
-            faces = _surest([self._seen_closely(shrunk, face) if maybe else face for face, maybe in turned])
-        return _stretched(faces, shrunk.shape, image_rgb.shape)
+            faces = _surest([self._seen_closely(small, face) if maybe else face for face, maybe in turned])
+        return _stretched(faces, small.shape, picture.shape)
 
-    def first_look(self, image_rgb: np.ndarray) -> Faces:
+    def first_look(self, picture: np.ndarray | Decoded) -> Faces:
         """Return what YuNet finds by itself, at one look."""
-        shrunk = self._shrunk_once(image_rgb)
-        return _stretched(self._detect_as_it_is(shrunk, self.score_threshold), shrunk.shape, image_rgb.shape)
+        small = self._shrunk_once(picture)
+        return _stretched(self._detect_as_it_is(small, self.score_threshold), small.shape, picture.shape)
 
-    def _shrunk_once(self, image_rgb: np.ndarray) -> np.ndarray:
-        return _shrunk(image_rgb, min(1.0, self.longest_side / max(image_rgb.shape[:2])))
+    def _shrunk_once(self, picture: np.ndarray | Decoded) -> np.ndarray:
+        decoded = picture if isinstance(picture, Decoded) else Decoded(picture, animated=False)
+        return decoded.shrunk(self.longest_side)
 
     def _second_look(self, image_rgb: np.ndarray) -> Faces:
-        half, threshold = _shrunk(image_rgb, 0.5), max(self.score_threshold, SECOND_THRESHOLD)
+        half, threshold = shrunk(image_rgb, 0.5), max(self.score_threshold, SECOND_THRESHOLD)
         views = [whole_view(half.shape, eighths) for eighths in range(8)]
         found = [_in_picture(self._detect_as_it_is(view.pixels(half), threshold), view) for view in views]
         return _stretched(_surest(found), half.shape, image_rgb.shape)
@@ -128,7 +130,7 @@ class FaceDetector:
         left, top, right, bottom = face.box_xyxy[0].astype(float)
         side = max(right - left, bottom - top)
         pixels = min(VIEW_PIXELS, math.ceil(VIEW_SIDES * side))
-        small = _shrunk(image_rgb, min(1.0, pixels / (VIEW_SIDES * side)))
+        small = shrunk(image_rgb, min(1.0, pixels / (VIEW_SIDES * side)))
         by = np.array([small.shape[1] / image_rgb.shape[1], small.shape[0] / image_rgb.shape[0]])
         centre = ((left + right) / 2 * by[0], (top + bottom) / 2 * by[1])
         step, tilt_radians = VIEW_SIDES * side * by.mean() / pixels, tilt_of(face.landmarks_xy[0])
@@ -190,14 +192,6 @@ def _in_picture(faces: Faces, view: View) -> Faces:
     centre = view.in_picture((faces.box_xyxy[:, :2] + faces.box_xyxy[:, 2:]) / 2)
     boxes = np.concatenate([centre - sides / 2, centre + sides / 2], axis=1).astype(np.float32)
     return Faces(boxes, view.in_picture(faces.landmarks_xy).astype(np.float32), faces.score)
-
-
-def _shrunk(image_rgb: np.ndarray, scale: float) -> np.ndarray:
-    if scale == 1:
-        return image_rgb
-    size = (max(1, round(image_rgb.shape[1] * scale)), max(1, round(image_rgb.shape[0] * scale)))
-    # Averaging whole blocks as far as they go takes a fifth of the time, and faces are found as well.
-    return np.asarray(Image.fromarray(image_rgb).resize(size, Image.Resampling.BILINEAR, reducing_gap=1.0))
 
 
 def decode(

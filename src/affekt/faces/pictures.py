@@ -7,7 +7,7 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import TypeVar
@@ -15,8 +15,9 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from affekt.errors import ConfigError, PictureError
+from affekt.errors import PictureError
 from affekt.faces.kinds import RAW_ENDINGS, UNREADABLE_TAGS, beginning, ends_in, is_heic, reads_heic, unidentified
+from affekt.faces.pixels import Decoded, as_rgb, eight_of_sixteen
 
 # Our own limit below is the one that counts. Set once here: warnings.catch_warnings is not safe in threads.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -26,30 +27,17 @@ warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\..*")
 MAX_PIXELS = 178_956_970
 """Pictures above this many pixels are refused as decompression bombs (twice Pillow's own warning limit)."""
 
-ROWS_AT_ONCE = 256
+LARGE_PIXELS = 2_000_000
+"""Of JPEGs with more pixels only what is needed becomes an array: all of it would take half of the time of decoding."""
 JPEG, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 BREAKS_OFF = "breaks off before its end; its rows go as far as it could be read"
 PNG = b"\x89PNG\r\n\x1a\n"
 PNG_CHUNKS = (b"tRNS", b"eXIf", b"acTL", b"fcTL", b"fdAT")
 """Of the chunks that a PNG may lack, those that change its pixels or how many pictures it holds."""
-CHANNELS = (1, 3, 4)
-"""How many a picture may have as an array: grey, RGB, RGB and alpha."""
 TOO_DEEP = "32 bits a pixel; save it with 8 or 16"
 
 
 Looked = TypeVar("Looked")
-
-
-@dataclass(frozen=True, eq=False)
-class Decoded:
-    """A picture as pixels."""
-
-    image_rgb: np.ndarray
-    """(height, width, 3) uint8, upright."""
-    animated: bool
-    """Whether this is the first of several frames or pages."""
-    breaks_off: bool = False
-    """Whether the file ends too early, so that the lower part may be grey."""
 
 
 def read_rgb(
@@ -116,7 +104,9 @@ def _looked_at(
 def _decoded(image: Image.Image) -> Decoded:
     # Of the formats that hold several pictures, MPO is what telephones write: a photograph and its preview.
     animated = image.format != "MPO" and getattr(image, "is_animated", False)
-    return Decoded(_rgb(_eight_bit(_upright(image, in_place=True))), animated)
+    is_large = image.format == "JPEG" and image.mode == "RGB" and image.width * image.height > LARGE_PIXELS
+    image = _upright(image, in_place=True)
+    return Decoded(image if is_large else as_rgb(_eight_bit(image)), animated)
 
 
 def _upright(image: Image.Image, *, in_place: bool = False) -> Image.Image:
@@ -222,60 +212,9 @@ def rgb_of_image(image: Image.Image) -> np.ndarray:
     if _is_deep(image):
         raise PictureError(TOO_DEEP)
     try:
-        return _rgb(_eight_bit(_upright(image)))
+        return as_rgb(_eight_bit(_upright(image)))
     except Exception as error:  # a file's pixels are read only now, and Pillow's decoders raise as they do above
         raise PictureError(str(error) or type(error).__name__) from error
-
-
-def rgb_of_array(pixels: np.ndarray) -> np.ndarray:
-    """Return a picture that is given as an array, as `Analyzer.analyze` takes it, as `read_rgb` returns a file's."""
-    shape = pixels.shape
-    if problem := _problem_of_shape(shape):
-        raise ConfigError(
-            "expected pictures as arrays (height, width) or (height, width, channels) with 1, 3 or 4 channels, got "
-            f"the shape {shape}{problem}"
-        )
-    scaled = _scaled_to_uint8(pixels)
-    is_grey = len(shape) == 2 or shape[2] == 1
-    return np.repeat(scaled.reshape(*shape[:2], 1), 3, axis=2) if is_grey else scaled[..., :3]
-
-
-def _problem_of_shape(shape: tuple[int, ...]) -> str | None:
-    """Return what an array that is no picture may be, and what to do; None for pictures."""
-    if 0 in shape:
-        return ", which holds no pixel; see where it was cut out, and leave it out"
-    if len(shape) not in (2, 3):
-        return "; give one picture, a list of pictures, or a batch (pictures, height, width, 3)"
-    if len(shape) == 2:
-        return None
-    if shape[2] == 2:
-        return "; of grey with alpha take the grey: array[..., 0]"
-    if shape[0] in CHANNELS and shape[2] in CHANNELS:
-        return ", whose channels could come first too; give a picture of more than 4 pixels on each side"
-    if shape[0] in CHANNELS:
-        return "; move the channels to the end: numpy.moveaxis(array, -3, -1)"
-    return None if shape[2] in CHANNELS else "; give several grey pictures as a list: list(array)"
-
-
-def _scaled_to_uint8(pixels: np.ndarray) -> np.ndarray:
-    if pixels.dtype == np.uint8:
-        return pixels
-    if pixels.dtype.kind == "u" and pixels.itemsize == 2:
-        return _eight_of_sixteen(pixels)
-    if pixels.dtype.kind != "f":
-        raise ConfigError(
-            f"expected arrays of uint8, uint16 or floats from 0 to 1, got {pixels.dtype}; convert values from 0 to 255 "
-            "with array.astype('uint8')"
-        )
-    low, high = float(pixels.min()), float(pixels.max())
-    if np.isnan(low):
-        raise ConfigError("expected floats from 0 to 1, got NaN among them; replace it with numpy.nan_to_num(array)")
-    if low < 0 or high > 1:
-        raise ConfigError(
-            f"expected floats from 0 to 1, got values from {low:g} to {high:g}; scale them, or convert values from 0 "
-            "to 255 with array.astype('uint8')"
-        )
-    return np.rint(pixels.astype(np.float32) * 255).astype(np.uint8)
 
 
 def _is_deep(image: Image.Image) -> bool:
@@ -285,23 +224,5 @@ def _is_deep(image: Image.Image) -> bool:
 
 def _eight_bit(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
-        return Image.fromarray(_eight_of_sixteen(np.asarray(image)))
+        return Image.fromarray(eight_of_sixteen(np.asarray(image)))
     return image
-
-
-def _rgb(image: Image.Image) -> np.ndarray:
-    """Return (height, width, 3) uint8; strip by strip, which takes half the memory and time of all at once."""
-    image_rgb = np.empty((image.height, image.width, 3), np.uint8)
-    for top in range(0, image.height, ROWS_AT_ONCE):
-        strip = image.crop((0, top, image.width, min(top + ROWS_AT_ONCE, image.height)))
-        image_rgb[top : top + ROWS_AT_ONCE] = np.asarray(strip.convert("RGB"))
-    return image_rgb
-
-
-def _eight_of_sixteen(pixels: np.ndarray) -> np.ndarray:
-    """Divide values of 16 bits by 257, and round; a few rows at a time, for a picture may fill the memory."""
-    scaled = np.empty(pixels.shape, np.uint8)
-    for row in range(0, len(pixels), ROWS_AT_ONCE):
-        part = np.clip(pixels[row : row + ROWS_AT_ONCE], 0, 65_535).astype(np.uint32)
-        scaled[row : row + ROWS_AT_ONCE] = (part + 128) // 257
-    return scaled

@@ -87,6 +87,15 @@ def crop_face(
     return np.clip(np.rint(crop), 0, 255).astype(np.uint8)
 
 
+def crop_faces(
+    image_rgb: np.ndarray, box_xyxy: np.ndarray, landmarks_xy: np.ndarray, preprocessing: Preprocessing
+) -> np.ndarray:
+    """Cut (faces, 4) boxes with (faces, 5, 2) landmarks out; return (faces, input_size, input_size, channels) uint8."""
+    faces = zip(box_xyxy, landmarks_xy, strict=True)
+    size, crops = preprocessing.input_size, [crop_face(image_rgb, preprocessing, *face) for face in faces]
+    return np.array(crops, np.uint8).reshape(-1, size, size, preprocessing.channels)
+
+
 def crop_as_it_is(
     image_rgb: np.ndarray, preprocessing: Preprocessing, box_xyxy: np.ndarray | None, landmarks_xy: np.ndarray | None
 ) -> np.ndarray:

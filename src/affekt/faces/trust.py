@@ -54,7 +54,8 @@ def trust_of(
 
     Where crops are turned level, no tilt speaks against a face.
     """
-    sharpness = np.array([sharpness_of(_grey(image_rgb, box)) for box in box_xyxy], float)
+    looks = [_grey(image_rgb, box) for box in box_xyxy]
+    sharpness = sharpness_of(np.array(looks, np.uint8).reshape(-1, *LOOK))
     where = zip(box_xyxy, landmarks_xy, strict=True)
     mouth_detail = np.array([mouth_detail_of(image_rgb, *face) for face in where], float)
     quantities = {
@@ -104,22 +105,28 @@ def _grey(image_rgb: np.ndarray, box_xyxy: np.ndarray) -> np.ndarray:
     return np.asarray(part.resize(LOOK, Image.Resampling.BILINEAR, reducing_gap=2.0).convert("L"))
 
 
-def sharpness_of(grey: np.ndarray) -> float:
-    """Return 1 minus the blur effect of a (height, width) picture: from 0, blurred, to 1.
+def sharpness_of(grey: np.ndarray) -> np.ndarray:
+    """Return 1 minus the blur effect of each (..., height, width) picture: from 0, blurred, to 1.
 
     A sharp picture's neighbouring pixels become much more alike when it is blurred again, a blurred one's do not (Crété
     et al. 2007, "The blur effect: perception and estimation with a new no-reference perceptual blur metric",
     Proceedings of SPIE 6492). The share that is lost, of the worse of the two directions, does not depend on contrast.
     """
-    grey, shares = np.asarray(grey, float), list[float]()
-    for lines in (grey, grey.T):
-        sums = np.cumsum(np.pad(lines, ((BLUR_PIXELS // 2 + 1, BLUR_PIXELS // 2), (0, 0)), mode="symmetric"), axis=0)
-        again = (sums[BLUR_PIXELS:] - sums[:-BLUR_PIXELS]) / BLUR_PIXELS
-        before, after = abs(np.diff(lines, axis=0))[1:-1, 2:-1], abs(np.diff(again, axis=0))[1:-1, 2:-1]
+    grey, shares = np.asarray(grey, np.float32), list[np.ndarray]()
+    for lines in (grey, np.ascontiguousarray(grey.swapaxes(-2, -1))):
+        height, reach = lines.shape[-2], BLUR_PIXELS // 2
+        mirrored = (lines[..., reach - 1 :: -1, :], lines, lines[..., : -reach - 1 : -1, :])
+        padded = np.concatenate(mirrored, axis=-2)
+        again = padded[..., :height, :].copy()
+        for place in range(1, BLUR_PIXELS):  # all faces at once, and line by line: three times as fast as sums of sums
+            again += padded[..., place : place + height, :]
+        again /= BLUR_PIXELS
+        before, after = abs(np.diff(lines, axis=-2))[..., 1:-1, 2:-1], abs(np.diff(again, axis=-2))[..., 1:-1, 2:-1]
         counts = before >= LEAST_STEP
-        total = float(before[counts].sum())
-        shares.append(float(np.maximum(before - after, 0)[counts].sum()) / total if total else 0.0)
-    return min(shares)
+        total = before.sum(axis=(-2, -1), where=counts, dtype=float)
+        lost = np.maximum(before - after, 0).sum(axis=(-2, -1), where=counts, dtype=float)
+        shares.append(lost / np.maximum(total, LEAST_STEP))
+    return np.minimum(*shares)
 
 
 def outside_of(shape: tuple[int, ...], box_xyxy: np.ndarray) -> np.ndarray:

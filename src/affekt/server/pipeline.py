@@ -19,7 +19,7 @@ from affekt.analysis.options import FaceFinder
 from affekt.analysis.rows import Row, finished, rows_of
 from affekt.cores import core_count
 from affekt.errors import AffektError, PictureError
-from affekt.faces.pictures import Decoded
+from affekt.faces.pixels import Decoded
 from affekt.server.decoding import Decoder, DecodeTime
 from affekt.server.load import Load
 from affekt.server.settings import Settings

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from affekt.faces.detection import _shrunk, without_overlaps
+from affekt.faces.detection import without_overlaps
 from affekt.faces.pictures import read_rgb
+from affekt.faces.pixels import shrunk
 from affekt.faces.preprocessing import Preprocessing, crop_face, normalise
 from affekt.faces.views import View, whole_view
 
@@ -53,7 +54,7 @@ def test_shrinking_is_pillows_to_one_grey_level(tab, astronaut_rgb, width, heigh
     """
     pixels, *shape = run(tab, body, image_rgb, longest_side)
     found = np.array(pixels, np.uint8).reshape(shape)[..., :3]
-    expected = _shrunk(image_rgb, min(1.0, longest_side / max(width, height)))
+    expected = shrunk(image_rgb, min(1.0, longest_side / max(width, height)))
     # Pillow filters some tall pictures along columns first, and rounds between the two.
     assert found.shape == expected.shape
     assert np.abs(found.astype(int) - expected).max() <= (1 if height > width else 0)

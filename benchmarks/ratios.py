@@ -1,0 +1,188 @@
+"""Real files against what they cost at least: large photographs, small pictures of several people, and videos.
+
+Each row is a ratio to something that is measured beside it, by turns and on the same cores, so that it can be compared
+between machines. Needs scikit-image, and room for the files that it makes.
+"""
+
+import os
+import platform
+import re
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import tyro
+from before import check
+from PIL import Image
+from predict_pictures import FRAMES_A_SECOND, write_folder, write_large, write_video
+
+from affekt.analysis.analyzer import Analyzer, load
+from affekt.cores import core_count, processor
+from affekt.faces.detection import FaceDetector
+from affekt.faces.pictures import read_rgb
+
+ABILITIES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8")
+SIDE = 640
+"""Pixels that the detector looks at."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Measure affekt predict against decoders and the detector alone."""
+
+    model: str = "affekt"
+    """A model that comes with affekt, or a model folder."""
+    large: int = 8
+    """Pictures of 12 megapixels, of each kind."""
+    pictures: int = 240
+    """Of 640x360."""
+    seconds: int = 8
+    """Length of the video of 1280x720; that of 3840x2160 is a quarter as long."""
+    turns: int = 3
+    """How often each is measured; the medians count."""
+    out: Path | None = None
+    """A Markdown file for what is printed."""
+
+
+@dataclass
+class Cost:
+    """What some work took, for each picture or frame."""
+
+    wall_ms: float
+    cpu_ms: float
+
+
+def main() -> None:
+    """Measure, print, and write what was printed."""
+    options = tyro.cli(Options)
+    check("some three minutes on two cores, AVX-512", disk_gb=1)
+    analyzer, detector = load(options.model), FaceDetector(longest_side=SIDE)
+    with tempfile.TemporaryDirectory(prefix="affekt-ratios-") as name, ThreadPoolExecutor(core_count()) as pool:
+        works = Works(Path(name), analyzer, detector, pool)
+        lines = [_machine(options, analyzer), *HEADER]
+        for row in (works.large(options.large, options.turns), works.small(options), works.videos(options)):
+            for line in row:
+                lines.append(line)
+                print(line, flush=True)
+    text = "\n".join(lines) + "\n"
+    print(f"\n{text}")
+    if options.out is not None:
+        options.out.write_text(text, encoding="utf-8")
+
+
+HEADER = [
+    "| work | against | affekt, ms wall (CPU) | the other, ms wall (CPU) | ratio by the clock | by CPU |",
+    "|---|---|--:|--:|--:|--:|",
+]
+
+
+def _machine(options: Options, analyzer: Analyzer) -> str:
+    flags = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").is_file() else ""
+    has = [name for name in ABILITIES if re.search(rf"\b{name}\b", flags)]
+    return (
+        f"# Ratios\n\n{core_count()} cores, {processor().rpartition(' ')[0]} ({', '.join(has) or platform.machine()}), "
+        f"model `{analyzer.session.card.name}` on {analyzer.session.runtime}; medians of {options.turns} turns; load "
+        f"{os.getloadavg()[1]:.1f} before the start. Made by `python benchmarks/ratios.py`. Times are for each picture "
+        "or frame, over all cores; a ratio says how many times as long affekt takes.\n"
+    )
+
+
+@dataclass(frozen=True)
+class Works:
+    """The works, each beside what it is held against."""
+
+    folder: Path
+    analyzer: Analyzer
+    detector: FaceDetector
+    pool: ThreadPoolExecutor
+
+    def large(self, pictures: int, turns: int) -> Iterator[str]:
+        """Yield a row for 12-megapixel portraits, and one for groups, against Pillow's full decode."""
+        for kind, faces, side in (("portraits", 1, 1_800), ("groups of four", 4, 700)):
+            names = write_large(self.folder / kind, pictures, faces, side)
+            costs = _by_turns(turns, pictures, self._analyzed(names, faces * pictures), self._decoded(names))
+            yield _line(f"12-megapixel JPEG, {kind}", "Pillow's full decode, all cores", *costs)
+
+    def small(self, options: Options) -> Iterator[str]:
+        """Yield a row for 640x360 pictures with 3.5 faces, against YuNet alone on decoded pictures."""
+        place = self.folder / "small"
+        faces = write_folder(place, options.pictures)
+        names = sorted(str(path) for path in place.iterdir())
+        images = [read_rgb(name) for name in names]
+
+        def look() -> None:
+            list(self.pool.map(self.detector.first_look, images))
+
+        costs = _by_turns(options.turns, len(names), self._analyzed(names, faces), look)
+        yield _line("640x360, 3.5 faces", "YuNet alone, decoded before", *costs)
+
+    def videos(self, options: Options) -> Iterator[str]:
+        """Yield a row for a video of each size, against FFmpeg's decode and the detector alone."""
+        for width, height, seconds in ((1280, 720, options.seconds), (3840, 2160, max(1, options.seconds // 4))):
+            path = self.folder / f"{height}.mp4"
+            write_video(path, seconds, (width, height))
+            frames = seconds * FRAMES_A_SECOND
+            costs = _by_turns(options.turns, frames, self._analyzed([str(path)], 3 * frames), self._searched(path))
+            yield _line(f"video, {width}x{height}, 3 faces", "FFmpeg's decode, then YuNet alone", *costs)
+
+    def _analyzed(self, names: list[str], faces: int) -> Callable[[], None]:
+        def analyze() -> None:
+            found = sum(row["status"] == "ok" for answer in self.analyzer.answers(names) for row in answer.rows)
+            if abs(found - faces) > 0.02 * faces:
+                raise SystemExit(f"expected {faces} faces, got {found}: what is measured here is something else")
+
+        return analyze
+
+    def _decoded(self, names: list[str]) -> Callable[[], None]:
+        def decode(name: str) -> None:
+            with Image.open(name) as image:
+                image.load()
+
+        return lambda: list(self.pool.map(decode, names)) and None
+
+    def _searched(self, path: Path) -> Callable[[], None]:
+        """Decode all frames, and look for faces in as many small pictures: one is scaled, for that is no part of it."""
+        with av.open(path) as container:
+            frame = next(container.decode(video=0))
+            height = round(SIDE * frame.height / frame.width)
+            small = frame.to_ndarray(format="rgb24", width=SIDE, height=height)
+
+        def search() -> None:
+            with av.open(path) as container:
+                container.streams.video[0].thread_type = "AUTO"
+                frames = sum(1 for _ in container.decode(video=0))
+            list(self.pool.map(self.detector.first_look, [small] * frames))
+
+        return search
+
+
+def _by_turns(turns: int, items: int, ours: Callable[[], None], other: Callable[[], None]) -> tuple[Cost, Cost]:
+    """Run both once uncounted, then by turns; return the medians for each item."""
+    taken: tuple[list[Cost], list[Cost]] = ([], [])
+    for turn in range(turns + 1):
+        for work, costs in zip((ours, other), taken, strict=True):
+            wall_s, cpu_s = time.perf_counter(), time.process_time()
+            work()
+            if turn:
+                cost = Cost(time.perf_counter() - wall_s, time.process_time() - cpu_s)
+                costs.append(Cost(1e3 * cost.wall_ms / items, 1e3 * cost.cpu_ms / items))
+    ours_cost, other_cost = (
+        Cost(statistics.median(cost.wall_ms for cost in costs), statistics.median(cost.cpu_ms for cost in costs))
+        for costs in taken
+    )
+    return ours_cost, other_cost
+
+
+def _line(work: str, against: str, ours: Cost, other: Cost) -> str:
+    costs = (f"{cost.wall_ms:.1f} ({cost.cpu_ms:.1f})" for cost in (ours, other))
+    ratios = (f"{ours.wall_ms / other.wall_ms:.2f}", f"{ours.cpu_ms / other.cpu_ms:.2f}")
+    return f"| {' | '.join((work, against, *costs, *ratios))} |"
+
+
+if __name__ == "__main__":
+    main()
