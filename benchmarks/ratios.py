@@ -143,7 +143,10 @@ class Works:
             with Image.open(name) as image:
                 image.load()
 
-        return lambda: list(self.pool.map(decode, names)) and None
+        def decode_all() -> None:
+            list(self.pool.map(decode, names))
+
+        return decode_all
 
     def _searched(self, path: Path) -> Callable[[], None]:
         """Decode all frames, and look for faces in as many small pictures: one is scaled, for that is no part of it."""

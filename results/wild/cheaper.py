@@ -9,7 +9,6 @@ it sees, from a score of .2 on, is sure and large; faces of the whole look that 
 
 import argparse
 import io
-import sys
 import tarfile
 from pathlib import Path
 
@@ -19,9 +18,6 @@ from PIL import Image
 from affekt.analysis.analyzer import Analyzer
 from affekt.faces.detection import FaceDetector, Faces
 from affekt.faces.pictures import read_rgb
-
-sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))
-from predict_pictures import background
 
 SCORES, LEAST_SIDE, SAME = (0.7, 0.8, 0.85, 0.88), 15, 0.4
 SIDES = (150, 200, 300, 450, 650)
@@ -37,9 +33,16 @@ def faces_of(path: Path, count: int, generator: np.random.Generator) -> list[Ima
         return [Image.open(io.BytesIO(file.read())).convert("RGB") for file in files if file]
 
 
+def clutter(width: int, height: int, generator: np.random.Generator) -> Image.Image:
+    """Return soft patches of colour with grain."""
+    coarse = Image.fromarray(generator.integers(30, 200, (height // 40, width // 40, 3), np.uint8))
+    soft = np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC))
+    return Image.fromarray(np.clip(soft + generator.normal(0, 4, (height, width, 1)), 0, 255).astype(np.uint8))
+
+
 def collage(faces: list[Image.Image], smallest: float, generator: np.random.Generator) -> np.ndarray:
     """Return 640x360 pixels with one to six faces, their sides from the smallest to 170 pixels."""
-    picture = background(640, 360, generator)
+    picture = clutter(640, 360, generator)
     for cell in generator.permutation(6)[: generator.integers(1, 7)]:
         side = int(np.exp(generator.uniform(np.log(smallest), np.log(170))))
         left, top = cell % 3 * 213 + generator.integers(213 - side), cell // 3 * 180 + generator.integers(180 - side)
@@ -84,7 +87,7 @@ def first_looks(path: Path, collages: int) -> None:
 def half_decoded(path: Path, count: int) -> None:
     """Print by how much answers change where JPEGs are decoded at half size."""
     generator = np.random.default_rng(0)
-    faces, scene = faces_of(path, count, generator), background(*SIZE, generator)
+    faces, scene = faces_of(path, count, generator), clutter(*SIZE, generator)
     models = {name: Analyzer(name) for name in ("affekt", "affekt-fast")}
     for side in SIDES:
         wholes, halves = [], []
