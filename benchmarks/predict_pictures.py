@@ -82,7 +82,7 @@ def write_video(path: Path, seconds: int, size: tuple[int, int] = (1280, 720)) -
 def _moving_frames(frames: int, size: tuple[int, int]) -> Iterator[Image.Image]:
     scene = background(*size, np.random.default_rng(1))
     by = size[0] / 1280
-    portrait = head().resize((round(300 * by),) * 2)
+    portrait = head().resize((round(300 * by), round(300 * by)))
     for frame in range(frames):
         picture = scene.copy()
         for person in range(3):

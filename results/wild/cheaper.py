@@ -87,7 +87,7 @@ def first_looks(path: Path, collages: int) -> None:
 def half_decoded(path: Path, count: int) -> None:
     """Print by how much answers change where JPEGs are decoded at half size."""
     generator = np.random.default_rng(0)
-    faces, scene = faces_of(path, count, generator), clutter(*SIZE, generator)
+    faces, scene = faces_of(path, count, generator), clutter(SIZE[0], SIZE[1], generator)
     models = {name: Analyzer(name) for name in ("affekt", "affekt-fast")}
     for side in SIDES:
         wholes, halves = [], []
