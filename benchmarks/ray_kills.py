@@ -53,6 +53,7 @@ class Options:
         pictures: small pictures of one face each.
         web: so many of them are read from the web with the driver killed.
         every_s: seconds from the first part after a kill to the next kill, at least and at most.
+        most_kills: so many workers are killed at most; one piece may lose eight.
         seed: of pictures and kills.
         faces: who finds the faces; `whole` takes each picture for one, which is quick.
         out: a file to add what was found to.
@@ -61,6 +62,7 @@ class Options:
     pictures: int = 5000
     web: int = 300
     every_s: tuple[float, float] = (1.0, 4.0)
+    most_kills: int = 1000
     seed: int = 0
     faces: FaceFinder = "auto"
     out: Path | None = None
@@ -141,7 +143,7 @@ def with_kills(given: list[str], folder: Path, options: Options) -> int:
             written = len(list(parts.glob("*.parquet")))
             if due_s == math.inf and written > there:
                 due_s = time.monotonic() + generator.uniform(*options.every_s)
-            if time.monotonic() > due_s and (alive := workers(folder)):
+            if killed < options.most_kills and time.monotonic() > due_s and (alive := workers(folder)):
                 os.kill(generator.choice(alive), signal.SIGKILL)
                 killed, due_s, there = killed + 1, math.inf, written
             time.sleep(0.05)

@@ -85,7 +85,7 @@ train(recipe, folder / "faces.parquet", folder / "elastic", device="cpu")
 def launch(folder, script, *options):
     (folder / "script.py").write_text(script)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *options]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
     done = subprocess.run(
         [*command, folder / "script.py", folder], env=environment, capture_output=True, text=True, check=False
     )

@@ -18,7 +18,7 @@ from affekt.networks.predictions import PREDICTIONS
 from affekt.networks.weights import load_model
 from affekt.training import batches, run
 from affekt.training.checkpoint import CHECKPOINT_FILE
-from affekt.training.generations import Chain
+from affekt.training.generations import Chain, Run
 from affekt.training.recipe import Augmentation
 from affekt.training.recipes import find_recipe
 from affekt.training.run import train, train_chain
@@ -53,14 +53,15 @@ def test_a_run_leaves_a_model_its_card_and_its_log(trained, tiny):
     assert [event.step for event in events.Scalars("val_accuracy")] == [1, 2]
 
 
-def test_what_torchrun_begins_again_goes_on(monkeypatch, tmp_path):
+def test_what_torchrun_may_begin_again_goes_on(monkeypatch, tmp_path, tiny, manifest):
     resumed = []
-    monkeypatch.setattr(run, "read_data", lambda recipe, data, given: (data, given))
-    monkeypatch.setattr(run, "train_chain", lambda recipe, chain, manifest, given: resumed.append(given.resume))
-    for count in ("0", "2"):
-        monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", count)
-        train("mobilenetv2", "faces.parquet", tmp_path)
-    assert resumed == [False, True]
+    for restarts, out in (("0", tmp_path), ("3", tmp_path), ("3", tmp_path / "new")):
+        monkeypatch.setenv("TORCHELASTIC_MAX_RESTARTS", restarts)
+        resumed.append(run.read_data(tiny(), manifest, Run(data=Path("frame"), out=out))[1].resume)
+    assert resumed == [False, True, False]
+    monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", "True")
+    with pytest.raises(ConfigError, match=r"with --max-restarts, .* type: export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1"):
+        run.read_data(tiny(), manifest, Run(data=Path("frame"), out=tmp_path))
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32])

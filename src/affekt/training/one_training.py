@@ -74,6 +74,10 @@ def train_network(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
         same = {"recipe": asdict(recipe), "seed": run.seed, "data": data, "labels": labels}
         if run.resume and (run.out / CHECKPOINT_FILE).is_file():
             load_checkpoint(state, run.out, same)
+        if len(world.gather(torch.tensor([len(state.history)])).unique()) > 1:
+            raise ConfigError(
+                f"expected all machines to see {run.out}, got some that do not; choose another out (--out)"
+            )
 
         def after_epoch(line: dict[str, float]) -> None:
             if world.is_main:

@@ -74,8 +74,6 @@ def train(
         >>> affekt.train(small, faces, "runs/mine").training["best_epoch"]
         1
     """
-    # torchrun counts how often it has begun its processes again: they go on from what they wrote.
-    resume = resume or os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0"
     named = find_recipe(recipe) if isinstance(recipe, str) else NamedRecipe("", recipe)
     name, folder = recipe if isinstance(recipe, str) else "own", Path(out)
     place = Path(data) if isinstance(data, str | Path) else Path("frame")
@@ -91,6 +89,8 @@ def read_data(
 
     A folder of faces is imported, unless the run's own folder holds a run already, or the first weights are absent.
     """
+    # What torchrun begins again goes on from what it wrote. Its count of restarts is kept by one machine alone.
+    run = replace(run, resume=run.resume or (may_be_begun_again() and run.out.exists()))
     refuse_before_reading(recipe, data, run)
     if not isinstance(data, pl.DataFrame) and Path(data).is_dir() and int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ConfigError(
@@ -143,6 +143,18 @@ def refuse_before_reading(recipe: Recipe, data: str | Path | pl.DataFrame, run: 
         require_manifest(data)
     for weights in () if run.resume or recipe.network.weights == ("none",) else recipe.network.weights:
         weights_file(recipe.network.architecture, weights)
+
+
+def may_be_begun_again() -> bool:
+    """Whether torchrun begins this process again when one is lost; raises ConfigError where it could not join then."""
+    if os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0") == "0":
+        return False
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
+        raise ConfigError(
+            "expected TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 with --max-restarts, or processes that are begun again look "
+            "for those that are gone, got none; type: export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1"
+        )
+    return True
 
 
 def refuse_overwriting(run: Run) -> None:
