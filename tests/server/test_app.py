@@ -10,6 +10,7 @@ from affekt import __version__
 from affekt.analysis.rows import SCHEMA, SMOOTHED_SCHEMA
 from affekt.errors import DataError, ModelError
 from affekt.labels import EXPRESSION_COLOURS, LABELS
+from affekt.people.episodes import SCHEMA as EPISODE_SCHEMA
 from affekt.server import app as app_module
 from affekt.server.app import make_app
 from affekt.server.settings import Settings
@@ -169,7 +170,9 @@ def test_the_page_gets_the_labels_of_the_model_and_the_columns_of_the_rows(clien
     answer = client.get("/labels.js")
     assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
     found = [json.loads(line.partition(" = ")[2].strip(";")) for line in answer.text.splitlines()]
-    assert found == [list(LABELS), EXPRESSION_COLOURS, list(SCHEMA), list(SMOOTHED_SCHEMA)]
+    rule = {"start_probability": 0.5, "end_probability": 0.3, "least_episode_s": 0.5, "longest_gap_s": 1.0}
+    tables = [list(SCHEMA), list(SMOOTHED_SCHEMA), list(EPISODE_SCHEMA)]
+    assert found == [list(LABELS), EXPRESSION_COLOURS, *tables, rule]
 
 
 @pytest.mark.parametrize(
