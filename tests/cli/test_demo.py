@@ -87,7 +87,7 @@ def test_a_file_in_place_of_the_folder_is_refused_before_anything_is_trained(tmp
     for out in (tmp_path / "file", tmp_path / "file" / "demo"):
         with pytest.raises(SystemExit):
             main(["demo", "--out", str(out)])
-        assert f"expected a folder for the demo, got the file {tmp_path / 'file'}" in capsys.readouterr().err
+        assert f"expected a folder as out, {out}, got the file {tmp_path / 'file'}" in capsys.readouterr().err
 
 
 def test_the_demo_trains_the_four_reference_networks():

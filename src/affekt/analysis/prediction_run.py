@@ -22,7 +22,7 @@ from affekt.analysis.kept import INPUTS, Kept
 from affekt.analysis.options import AnalyzerOptions, FaceFinder, OutputOptions
 from affekt.analysis.remote import without_secrets
 from affekt.analysis.rows import Answer, table_schema
-from affekt.analysis.stream import streamed
+from affekt.analysis.stream import host_and_port, streamed
 from affekt.analysis.summary import Summary
 from affekt.analysis.table import check_table, frame_of, refuse_lists, scan_table, write_table
 from affekt.errors import ConfigError, DataError, PictureError
@@ -56,6 +56,8 @@ class PredictionRun:
                 "call affekt.analyze for pictures that are in memory"
             )
         outputs.check(options)
+        if outputs.stream is not None and outputs.stream != "lsl":
+            host_and_port(outputs.stream)
         self.analyzer = Analyzer(model, options)
         found = find_inputs(map(str, typed), sys.stdin, copies=outputs.copies, fetch=options.fetch)
         self.names, self.passed_over = found

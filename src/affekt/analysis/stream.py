@@ -67,7 +67,7 @@ class RowStream:
 
 def _open_websocket(address: str) -> tuple[Callable[[str], None], Callable[[], None]]:
     """Serve an address in a thread; return what sends a line to all who listen, and what ends it."""
-    host, port = _place(address)
+    host, port = host_and_port(address)
     with needs_extra("stream"):
         from websockets.asyncio.server import broadcast, serve  # pyright: ignore[reportMissingImports]
     started, done, problems = threading.Event(), asyncio.Event(), list[OSError]()
@@ -113,7 +113,8 @@ def _open_websocket(address: str) -> tuple[Callable[[str], None], Callable[[], N
     return send, close
 
 
-def _place(address: str) -> tuple[str, int]:
+def host_and_port(address: str) -> tuple[str, int]:
+    """Read `ws://HOST:PORT`; raises ConfigError where it is none."""
     try:
         parts = urlsplit(address)
         host, port = parts.hostname, parts.port

@@ -43,10 +43,10 @@ def check_table(out: Path, *, force: bool = False, names: Collection[str] | None
             f"expected a table on a disk as out, got an address, {out.name}; for a folder of Parquet files there type: "
             "--shard 1/1, or shard='1/1' in Python"
         )
-    if out.suffix.lower() not in FORMATS:
-        raise ConfigError(f"expected a table ending in {', '.join(FORMATS)}, got {out}; call it {out.stem}.csv")
     if out.is_dir():
         raise ConfigError(f"expected a table, got a folder called {out}; name a file, such as {out / 'faces.csv'}")
+    if out.suffix.lower() not in FORMATS:
+        raise ConfigError(f"expected a table ending in {', '.join(FORMATS)}, got {out}; call it {out.stem}.csv")
     nearest = next(parent for parent in out.absolute().parents if parent.exists())
     if not nearest.is_dir():
         raise ConfigError(f"expected a folder to write {out.name} into, got a file, {nearest}; choose another folder")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from affekt.cli.arguments import parsed
 from affekt.errors import ConfigError, needs_extra
+from affekt.files import require_folder
 
 if TYPE_CHECKING:
     from affekt.training.recipe import Recipe
@@ -73,9 +74,7 @@ def _refuse_what_fails_late(command: DemoCommand) -> None:
         raise ConfigError(f"expected at least 3 people, one for each split, got {command.people}; type: --people 200")
     if not command.recipes:
         raise ConfigError("expected a recipe to train, got none; type: --recipes mobilenetv2-drawn")
-    place = next(folder for folder in (command.out.absolute(), *command.out.absolute().parents) if folder.exists())
-    if not place.is_dir():
-        raise ConfigError(f"expected a folder for the demo, got the file {place}; type: --out demo")
+    require_folder(command.out)
 
 
 def _draw_data(command: DemoCommand) -> Path:

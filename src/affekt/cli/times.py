@@ -33,7 +33,7 @@ def _seconds(option: str, value: str) -> str:
     except (ValueError, ZeroDivisionError):
         time_s = -1.0
     if option == "--fps" and not 0 < time_s < float("inf"):
-        raise ConfigError(f"expected --fps above 0 frames per second, got {value}; type: --fps 5")
+        raise ConfigError(f"expected --fps above 0 frames per second, got {value or 'none'}; type: --fps 5")
     if not 0 <= time_s < float("inf") and (option, time_s) != ("--stop-after", float("inf")):
         raise ConfigError(f"expected a time such as 0.2s or 200ms, got {value!r}; type: {option} 0.2s")
     return str(time_s)

@@ -31,6 +31,7 @@ from affekt.data.manifest import SCHEMA, pixel_sha256, to_manifest, write_manife
 from affekt.data.splits import with_subjects
 from affekt.errors import ConfigError, DataError, PictureError
 from affekt.faces.pictures import read_rgb
+from affekt.files import FILE_ENDINGS
 from affekt.ledger import Ledger
 from affekt.terminal import progress_bar
 
@@ -112,6 +113,8 @@ def _refuse_place(out: Path) -> None:
     """Say at once, not after the pictures, that no file can be written there."""
     if out.is_dir():
         raise DataError(f"expected a file as out, got the folder {out}; name one in it (--out {out}/faces.parquet)")
+    if out.suffix.lower() in FILE_ENDINGS - {".parquet"}:
+        raise ConfigError(f"expected a manifest ending in .parquet as out, got {out}; type: --out {out.stem}.parquet")
     if blocking := next((folder for folder in out.parents if folder.is_file()), None):
         raise DataError(f"expected a folder for {out}, got the file {blocking}; choose another out (--out)")
 
