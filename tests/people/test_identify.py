@@ -20,23 +20,25 @@ from drawn_faces import draw_face, no_units, random_identity
 
 FACE = draw_face(random_identity(np.random.default_rng(1)), no_units(), size=120)
 TINTS = {"red": (1.0, 0.72, 0.6), "blue": (0.72, 0.8, 1.0)}
+SPREAD = np.linalg.qr(np.random.default_rng(0).normal(size=(128, 3)))[0].T
+"""Three numbers as 128 that have the same cosines."""
 TABLE = {"out": "faces.parquet", "faces": "yunet"}
 
 
 @pytest.fixture
 def by_colour(tmp_path):
-    """Write a recognition network that knows people by the mean colour of their crop."""
-    grey = numpy_helper.from_array(np.full((1, 3, 1, 1), 90, np.float32), "grey")
+    """Write a network with SFace's inputs and outputs, which knows people by the mean colour of their crop."""
+    spread = numpy_helper.from_array(SPREAD.astype(np.float32), "spread")
     nodes = [
         helper.make_node("ReduceMean", ["data"], ["mean"], axes=[2, 3], keepdims=1),
         helper.make_node("ReduceMean", ["mean"], ["light"], axes=[1], keepdims=1),
         helper.make_node("Sub", ["mean", "light"], ["colour"]),
-        helper.make_node("Mul", ["colour", "grey"], ["large"]),
-        helper.make_node("Flatten", ["large"], ["fc1"]),
+        helper.make_node("Flatten", ["colour"], ["flat"]),
+        helper.make_node("MatMul", ["flat", "spread"], ["fc1"]),
     ]
     pixels = helper.make_tensor_value_info("data", TensorProto.FLOAT, [1, 3, 112, 112])
-    vector = helper.make_tensor_value_info("fc1", TensorProto.FLOAT, [1, 3])
-    graph = helper.make_graph(nodes, "by-colour", [pixels], [vector], [grey])
+    vector = helper.make_tensor_value_info("fc1", TensorProto.FLOAT, [1, 128])
+    graph = helper.make_graph(nodes, "by-colour", [pixels], [vector], [spread])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     onnx.checker.check_model(model)
     onnx.save(model, tmp_path / "by-colour.onnx")
@@ -133,6 +135,34 @@ def test_an_aligned_face_lies_where_the_network_wants_it(angle, scale, shift):
     rows, columns = np.mgrid[:112, :112]
     centre = np.array([(crop * columns).sum(), (crop * rows).sum()]) / crop.sum()
     assert centre == pytest.approx(PLACES_XY[0], abs=0.3)
+
+
+@given(st.lists(st.floats(-6, 6), min_size=10, max_size=10), st.floats(-1, 1), st.floats(1, 3))
+def test_a_face_unlike_the_model_is_aligned_as_least_squares_have_it(noise, angle, scale):
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    given_xy = (PLACES_XY - 56) @ turn.T + 200 + np.reshape(noise, (5, 2))
+    # x' = a x - b y + c and y' = b x + a y + d, in the pixels of the crop.
+    x, y = given_xy.T
+    one, none = np.ones(5), np.zeros(5)
+    equations = np.concatenate([np.column_stack([x, -y, one, none]), np.column_stack([y, x, none, one])])
+    a, b, c, d = np.linalg.lstsq(equations, PLACES_XY.T.ravel())[0]
+    y, x = np.mgrid[:400, :400]
+    spot = np.exp(-((x - 210) ** 2 + (y - 195) ** 2) / (2 * (4 * scale) ** 2))
+    crop = aligned(np.repeat((255 * spot).astype(np.uint8)[..., None], 3, 2), given_xy)[..., 0].astype(float)
+    rows, columns = np.mgrid[:112, :112]
+    centre = np.array([(crop * columns).sum(), (crop * rows).sum()]) / crop.sum()
+    assert centre == pytest.approx([a * 210 - b * 195 + c, b * 210 + a * 195 + d], abs=0.3)
+
+
+def test_the_network_gets_red_first_in_0_to_255_and_its_vector_has_length_1(by_colour):
+    """OpenCV's FaceRecognizerSF swaps the channels of its BGR pictures, and neither shifts nor divides them."""
+    recogniser = Recogniser(by_colour)
+    assert recogniser.width == 128
+    picture = np.full((112, 112, 3), (200, 90, 40), np.uint8)
+    vector = recogniser(picture, PLACES_XY)
+    assert np.linalg.norm(vector) == pytest.approx(1)
+    colour = vector @ SPREAD.T
+    assert colour == pytest.approx(np.array([90, -20, -70]) / np.linalg.norm([90, -20, -70]), abs=1e-3)
 
 
 def test_groups_are_those_of_average_directions_and_never_hold_two_who_are_seen_together():

@@ -73,12 +73,14 @@ def aligned(image_rgb: np.ndarray, landmarks_xy: np.ndarray) -> np.ndarray:
     """Turn, shift and scale a face so that its landmarks come to `PLACES_XY`, as nearly as least squares bring them.
 
     In complex numbers such a map is z -> a z + b, and the best a is a quotient of two sums (Umeyama 1991, without
-    mirroring). Returns (112, 112, 3) uint8; beyond the picture it is black.
+    mirroring); OpenCV's FaceRecognizerSF, with which SFace is published, does the same. Returns (112, 112, 3) uint8;
+    beyond the picture it is black.
     """
     wanted, given = ((each @ [1, 1j]) for each in (PLACES_XY, np.asarray(landmarks_xy, float)))
-    centred = wanted - wanted.mean()
+    centred = given - given.mean()
+    into_crop = (np.conj(centred) @ (wanted - wanted.mean())) / (np.abs(centred) ** 2).sum()
     # From the crop back into the picture, for that is what resampling asks for.
-    a = (np.conj(centred) @ (given - given.mean())) / (np.abs(centred) ** 2).sum()
+    a = 1 / into_crop
     b = given.mean() - a * wanted.mean()
     b += HALF_A_PIXEL - a * HALF_A_PIXEL  # Pillow counts from the corner of a pixel, landmarks from its middle
     back = (a.real, -a.imag, b.real, a.imag, a.real, b.imag)

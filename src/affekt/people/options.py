@@ -6,7 +6,7 @@ from typing import Literal, TypedDict, get_args
 
 from affekt.errors import ConfigError, says_what_to_type
 
-Format = Literal["csv", "parquet", "xlsx", "vtt", "elan", "page"]
+Format = Literal["csv", "parquet", "xlsx", "vtt", "elan", "page", "png", "pdf"]
 Decimal = Literal[".", ","]
 CENTRE = "centre"
 """The baseline that needs no marker: the median of a person's frames."""
@@ -30,7 +30,8 @@ class SummaryOptions:
         same_person: How alike two tracks are at least to be one person then, as a cosine, -1 to 1.
         block_s: Length of the blocks of frames that the intervals of means are drawn from, in seconds.
         formats: What is written: csv, parquet, xlsx with all tables, vtt with subtitles and elan with a tab-separated
-            annotation file of each video's episodes, page for study.html, the page to look at.
+            annotation file of each video's episodes, page for study.html, the page to look at, png and pdf with each
+            person's timeline for a paper.
         faces: Show faces on the page, cut out of the inputs where these still are.
         decimal: The decimal mark of csv; with a comma, semicolons stand between the cells.
         byte_order_mark: Begin csv with the mark by which Excel knows UTF-8.

@@ -14,6 +14,7 @@ from affekt.people.averages import bins_table, people_table, with_shares
 from affekt.people.baseline import with_baseline
 from affekt.people.codebook import codebook
 from affekt.people.episodes import find_episodes, with_markers
+from affekt.people.figures import ENDINGS, require_matplotlib, write_figures
 from affekt.people.markers import groups_of_inputs, read_markers
 from affekt.people.methods import methods_text
 from affekt.people.options import SummaryOptions
@@ -56,6 +57,9 @@ def make_summary(
     """Do what `affekt.summarize` says."""
     if out is not None:
         require_folder(Path(out))
+    endings = [ending for ending in ENDINGS if ending in options.formats]
+    if endings:
+        require_matplotlib()
     frame, metadata = read_table(table)
     found_people = None if options.identify is None else _identified(frame, join, options)
     rows = people_rows(frame, join if found_people is None else found_people, options.longest_gap_s)
@@ -76,6 +80,8 @@ def make_summary(
             origin, title = metadata.get("valence_arousal_origin"), Path(out).resolve().name
             page = study_page(title, people, pictures, text, origin, with_faces=options.faces)
             written.insert(0, write_page(page, Path(out)))
+        if people is not None and endings:
+            written = [*write_figures(people, Path(out), endings), *written]
     if found_people is not None and out is not None:
         written.append(_write_identified(found_people, Path(out)))
     without = frame.select(pl.col("input").n_unique()).collect().item() - pictures["input"].n_unique()

@@ -54,7 +54,8 @@ def write_page(text: str, out: Path) -> Path:
 def _remove_stale(out: Path, written: set[Path]) -> None:
     """Remove the files of an earlier summary that this one does not write: they would contradict it."""
     tables = [out / f"{name}{ending}" for name in TABLES for ending in (".csv", ".parquet")]
-    episodes = [path for ending in (".vtt", ".txt") for path in (out / "episodes").rglob(f"*{ending}")]
+    drawn = {"episodes": (".vtt", ".txt"), "figures": (".png", ".pdf")}
+    episodes = [path for name, ends in drawn.items() for end in ends for path in (out / name).rglob(f"*{end}")]
     for path in {*tables, out / "summary.xlsx", out / PAGE, *episodes} - written:
         path.unlink(missing_ok=True)
 
