@@ -204,7 +204,7 @@ def test_a_summary_is_that_of_affekt_summarize_and_reads_no_face_anew(run, told)
     ):
         predict("study", summary="s", faces="whole")
     Path("notes").touch()
-    with pytest.raises(ConfigError, match="expected a folder that can be written, got notes"):
+    with pytest.raises(ConfigError, match=r"expected a folder as summary, notes, got the file .*; type: --summary "):
         run(summary="notes")
 
 
