@@ -7,7 +7,9 @@ between machines. Needs scikit-image, and room for the files that it makes.
 import os
 import platform
 import re
+import shlex
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -84,11 +86,12 @@ HEADER = [
 def _machine(options: Options, analyzer: Analyzer) -> str:
     flags = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").is_file() else ""
     has = [name for name in ABILITIES if re.search(rf"\b{name}\b", flags)]
+    command = shlex.join(["python", "benchmarks/ratios.py", *sys.argv[1:]])
     return (
-        f"# Ratios\n\n{core_count()} cores, {processor().rpartition(' ')[0]} ({', '.join(has) or platform.machine()}), "
-        f"model `{analyzer.session.card.name}` on {analyzer.session.runtime}; medians of {options.turns} turns; load "
-        f"{os.getloadavg()[1]:.1f} before the start. Made by `python benchmarks/ratios.py`. Times are for each picture "
-        "or frame, over all cores; a ratio says how many times as long affekt takes.\n"
+        f"# Ratios\n\nCores: {core_count()}, {processor().rpartition(' ')[0]} ({', '.join(has) or platform.machine()}). "
+        f"Model: `{analyzer.session.card.name}` on {analyzer.session.runtime}. Turns: {options.turns}, of which the median "
+        f"counts. Load before the start: {os.getloadavg()[1]:.1f}. Made by `{command}`.\n\nTimes are for each picture or "
+        "frame, over all cores; a ratio says how many times as long affekt takes.\n"
     )
 
 
