@@ -87,11 +87,12 @@ def _machine(options: Options, analyzer: Analyzer) -> str:
     flags = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").is_file() else ""
     has = [name for name in ABILITIES if re.search(rf"\b{name}\b", flags)]
     command = shlex.join(["python", "benchmarks/ratios.py", *sys.argv[1:]])
+    name = f"{processor().rpartition(' ')[0]} ({', '.join(has) or platform.machine()})"
+    model = f"`{analyzer.session.card.name}` on {analyzer.session.runtime}"
     return (
-        f"# Ratios\n\nCores: {core_count()}, {processor().rpartition(' ')[0]} ({', '.join(has) or platform.machine()}). "
-        f"Model: `{analyzer.session.card.name}` on {analyzer.session.runtime}. Turns: {options.turns}, of which the median "
-        f"counts. Load before the start: {os.getloadavg()[1]:.1f}. Made by `{command}`.\n\nTimes are for each picture or "
-        "frame, over all cores; a ratio says how many times as long affekt takes.\n"
+        f"# Ratios\n\nCores: {core_count()}, {name}. Model: {model}. Turns: {options.turns}, of which the median "
+        f"counts. Load before the start: {os.getloadavg()[1]:.1f}. Made by `{command}`.\n\nTimes are for each picture "
+        "or frame, over all cores; a ratio says how many times as long affekt takes.\n"
     )
 
 
