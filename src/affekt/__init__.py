@@ -24,6 +24,7 @@ if _typing.TYPE_CHECKING:
     from affekt.cluster.gather import gather
     from affekt.cluster.predict import predict
     from affekt.data.manifest import read_manifest, write_manifest
+    from affekt.evaluation.cross_validation import cross_validate
     from affekt.evaluation.run import EvaluateOptions, evaluate
     from affekt.exporting import export
     from affekt.exporting.push import push
@@ -50,6 +51,7 @@ __all__ = [
     "SummaryOptions",
     "__version__",
     "analyze",
+    "cross_validate",
     "draw",
     "evaluate",
     "export",
@@ -78,6 +80,7 @@ _PLACES = {
     "cluster.gather": ("gather",),
     "cluster.predict": ("predict",),
     "data.manifest": ("read_manifest", "write_manifest"),
+    "evaluation.cross_validation": ("cross_validate",),
     "evaluation.run": ("EvaluateOptions", "evaluate"),
     "exporting": ("export",),
     "exporting.push": ("push",),

@@ -1,5 +1,7 @@
 """`affekt train`: help without torch, every field an option, one sentence for a mistake, and a run from end to end."""
 
+import os
+import re
 import subprocess
 import sys
 from dataclasses import fields
@@ -110,6 +112,55 @@ def test_a_bad_value_is_a_sentence(arguments, sentence, capsys, data, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_wrong_turns_are_told_before_torch_is_imported(data, tmp_path):
+    """Its import takes seconds; a wrong turn is to be told in the first."""
+    rows, folder = read_manifest(data), tmp_path / "faces" / "fear"
+    folder.mkdir(parents=True)
+    for number, picture in enumerate(rows["image"]):
+        (folder / f"{number}.png").write_bytes(picture)
+    people = rows.with_columns(subject=pl.col("emotion").eq("fear").cast(pl.String), split=pl.lit("train"))
+    changed = {
+        "shared": rows.with_columns(subject=pl.lit("anna")),
+        "untaught": rows.with_columns(split=pl.lit("val")),
+        "two": people.filter(pl.col("emotion").is_in(["fear", "anger"])),
+        "bored": rows.with_columns(pl.col("emotion").replace("fear", "bored")),
+    }
+    for name, frame in changed.items():
+        write_manifest(frame, tmp_path / f"{name}.parquet")
+    head = "affekt train affekt-head --out run --data"
+    turns = {
+        f"{head} nothing.parquet": "got no such file; make one with: affekt data import",
+        f"{head} faces": "expected at least two expressions in the training rows, got 1",
+        f"{head} faces.parquet --folds many": "expected a number of folds from 2",
+        f"{head} faces.parquet --folds subject": "expected the person of each row",
+        f"{head} two.parquet --folds subject": "expected at least two expressions to learn from in each fold",
+        f"{head} shared.parquet": "expected each person in one split",
+        f"{head} untaught.parquet": "expected rows of the split 'train'",
+        f"{head} faces.parquet --curve 10,20": "expected rows of the split 'test'",
+        f"{head} faces.parquet --weights runs/none": "got 'runs/none' and no such file",
+        f"{head} faces.parquet --weights hf://me/mine": "expected me/mine in the mirror",
+        "affekt train mobilenetv2 --out run --data faces.parquet": "put https://huggingface.co/timm/mobilenetv2",
+        "affekt evaluate affekt --split val --data faces": "make one with: affekt data import folder faces",
+        "affekt evaluate affekt --data faces.parquet": "expected rows of the split 'test'",
+        "affekt evaluate affekt --split val --data bored.parquet": "expected affekt to know the labels",
+    }
+    code = (
+        "import sys, shlex\nfrom affekt.cli.main import main\n"
+        "for line in sys.stdin.read().splitlines():\n"
+        "    try:\n        main(shlex.split(line)[1:])\n    except SystemExit as stop:\n"
+        "        print(stop.code, 'torch', 'torch' in sys.modules, file=sys.stderr)"
+    )
+    (tmp_path / "models").mkdir()
+    places = {"AFFEKT_HOME": str(tmp_path / "home"), "AFFEKT_MIRROR": "models", "HF_HUB_OFFLINE": "1"}
+    typed = {"input": "\n".join(turns), "cwd": tmp_path, "env": os.environ | places}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, **typed)
+    said = re.split("^affekt: ", done.stderr, flags=re.M)[1:]
+    assert len(said) == len(turns), done.stderr
+    for line, (turn, sentence) in zip(said, turns.items(), strict=True):
+        assert sentence in line, turn
+        assert "\n2 torch False" in line, turn
+
+
 def test_what_is_required_is_named(capsys):
     assert "--data" in refused(capsys, "mobilenetv2")
 
@@ -136,6 +187,7 @@ def test_without_a_split_to_evaluate_on_it_says_so_and_advises_an_export(data, t
     printed = capsys.readouterr().out
     assert f"next: affekt export '{out}' --out '{out}'\n" in printed
     assert f"{alone} has no split test or val, so there is nothing to evaluate it on" in printed
+    assert printed.endswith("--folds 5\n")
 
 
 def test_labels_alone_are_learnt_as_the_error_advises(data, tmp_path, capsys):

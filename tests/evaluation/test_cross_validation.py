@@ -9,7 +9,7 @@ from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 
 from affekt.data.manifest import encode_png, to_manifest
 from affekt.errors import ConfigError, DataError
-from affekt.evaluation.cross_validation import SPLIT, cross_validate, folds_of, out_of_fold
+from affekt.evaluation.cross_validation import SPLIT, folds_of, out_of_fold, score_folds
 from affekt.evaluation.evaluate import evaluate_tables
 from affekt.evaluation.score import Resampling
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
@@ -75,8 +75,8 @@ def test_what_answers_never_saw_the_fold_nor_its_people(rows):
 @pytest.mark.parametrize(
     ("change", "folds", "error", "sentence"),
     [
-        ({}, "many", ConfigError, "expected a number of folds, or subject .* got 'many'"),
-        ({}, "1", ConfigError, "expected at least 2 folds, got 1"),
+        ({}, "many", ConfigError, "expected a number of folds from 2, or subject .* got 'many'"),
+        ({}, "1", ConfigError, "expected a number of folds from 2, or subject .* got '1'"),
         ({}, "7", DataError, "expected at least as many people or pictures as parts, got 6 for 7 parts"),
         ({"subject": None}, "subject", DataError, "expected the person of each row .* --subject-pattern"),
         ({"subject": "anna"}, "subject", DataError, "expected at least two people to leave one out, got 1"),
@@ -94,5 +94,5 @@ def test_a_wrong_turn_is_told_before_any_training(rows, tmp_path, change, folds,
     }
     run = Run(data=tmp_path, out=tmp_path / "run")
     with pytest.raises(error, match=sentence):
-        cross_validate(Recipe.of("none"), Chain(), rows.with_columns(**columns), run, folds)
+        score_folds(Recipe.of("none"), Chain(), rows.with_columns(**columns), run, folds)
     assert not run.out.exists()

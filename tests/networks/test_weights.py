@@ -1,12 +1,10 @@
-"""The first weights of a backbone: ImageNet's file, a path, a model folder, and what each error says."""
+"""A model's weights on disk, and what a backbone starts from: a file, a model folder, the average of several."""
 
 import errno
 import resource
-import time
 from dataclasses import replace
 from pathlib import Path
 
-import huggingface_hub
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -14,11 +12,10 @@ from safetensors.torch import load_file, save_file
 from affekt.errors import DataError, ModelError
 from affekt.faces.preprocessing import Preprocessing
 from affekt.models.card import CARD_FILE, WEIGHTS_FILE, Card
-from affekt.networks import weights
+from affekt.networks.first_weights import imagenet_file
 from affekt.networks.network import Network
 from affekt.networks.weights import (
     backbone_weights,
-    imagenet_file,
     load_backbone,
     load_model,
     save_model,
@@ -26,26 +23,6 @@ from affekt.networks.weights import (
 )
 
 TINY = "test_efficientnet"
-
-
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("AFFEKT_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
-    return tmp_path / "home"
-
-
-@pytest.fixture
-def no_network(monkeypatch):
-    def unreachable(*_arguments, **_options):
-        raise ConnectionError("no route to host")
-
-    def not_cached(*_arguments, local_files_only=False, **_options):
-        assert local_files_only, "the hub was asked for a file although it had not answered before"
-        raise huggingface_hub.errors.LocalEntryNotFoundError("not in the cache")
-
-    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", unreachable)
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", not_cached)
 
 
 def same(network, tensors):
@@ -60,37 +37,9 @@ def backbone_tensors(seed=7, architecture=TINY):
     }
 
 
-def test_without_network_and_file_the_error_says_what_to_put_where_and_what_to_type(home, no_network):
-    with pytest.raises(ModelError) as caught:
-        backbone_weights("mobilenetv2_100", "imagenet")
-    sentence = str(caught.value)
-    assert "put https://huggingface.co/timm/mobilenetv2_100.ra_in1k/resolve/main/model.safetensors at" in sentence
-    assert str(home / "weights" / "mobilenetv2_100.ra_in1k.safetensors") in sentence
-    assert "--weights none" in sentence
-    assert "\n" not in sentence
-
-
-def test_an_unreachable_hub_is_not_asked_for_minutes(home):
-    """The hub's client by itself tries again five times, with pauses, when no name server answers."""
-    asked = 0
-    session = huggingface_hub.utils.get_session()
-
-    def refuse(*_arguments, **_options):
-        nonlocal asked
-        asked += 1
-        raise OSError("Name or service not known")
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(type(session), "send", refuse)
-        patch.setattr(time, "sleep", lambda _seconds: pytest.fail("the client waits to try again"))
-        with pytest.raises(ModelError, match="no network and no file"):
-            backbone_weights("mobilenetv2_100", "imagenet")
-    assert 1 <= asked <= 2
-
-
-def test_a_file_at_the_named_place_is_used(home, no_network):
+def test_the_file_of_imagenet_is_used_from_the_named_place(tmp_path, monkeypatch):
+    monkeypatch.setenv("AFFEKT_HOME", str(tmp_path))
     _, place = imagenet_file(TINY)
-    assert place.is_relative_to(home)
     place.parent.mkdir(parents=True)
     tensors = backbone_tensors()
     save_file(tensors | {"classifier.weight": torch.zeros(1000, 4)}, place)
@@ -98,24 +47,6 @@ def test_a_file_at_the_named_place_is_used(home, no_network):
     assert not same(network, tensors)
     load_backbone(network, "imagenet")
     assert same(network, tensors)
-
-
-@pytest.mark.parametrize(
-    ("architecture", "repository"),
-    [
-        ("tf_efficientnetv2_b0", "timm/tf_efficientnetv2_b0.in1k"),
-        ("mobilenetv2_100", "timm/mobilenetv2_100.ra_in1k"),
-        ("legacy_xception", "timm/legacy_xception.tf_in1k"),
-        ("vgg16", "timm/vgg16.tv_in1k"),
-    ],
-)
-def test_the_reference_backbones_have_published_weights(architecture, repository, home):
-    assert imagenet_file(architecture)[0] == repository
-
-
-def test_an_architecture_without_published_weights_says_so(home):
-    with pytest.raises(ModelError, match="mobilenetv2_075, which timm has none for; set weights none"):
-        backbone_weights("mobilenetv2_075", "imagenet")
 
 
 def test_a_safetensors_file_by_its_path(tmp_path):
@@ -170,21 +101,6 @@ def test_a_file_that_is_not_safetensors_is_refused(tmp_path):
     (tmp_path / "bad.safetensors").write_bytes(b"\x80\x04 a pickle")
     with pytest.raises(ModelError, match=r"expected safetensors weights in .*bad.safetensors"):
         backbone_weights(TINY, str(tmp_path / "bad.safetensors"))
-
-
-@pytest.mark.parametrize("name", ["imagnet", "runs/none-such"])
-def test_a_path_without_a_file_names_the_choices(name):
-    with pytest.raises(ModelError, match=f"imagenet, none, or a model folder .* got '{name}' and no such file"):
-        backbone_weights(TINY, name)
-
-
-def test_a_model_folder_without_weights_is_refused(tmp_path):
-    with pytest.raises(ModelError, match="no such file; set weights none"):
-        backbone_weights(TINY, str(tmp_path))
-
-
-def test_the_timeout_is_short():
-    assert weights.HUB_TIMEOUT_S <= 10
 
 
 HEADS = ("expression", "valence_arousal")

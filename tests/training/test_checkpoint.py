@@ -12,7 +12,6 @@ from torch import nn
 from affekt.errors import DataError, ModelError
 from affekt.networks import weights
 from affekt.training.checkpoint import (
-    CHECKPOINT_FILE,
     LOG_FILE,
     TrainingState,
     epoch_sentence,
@@ -21,6 +20,7 @@ from affekt.training.checkpoint import (
     write_log,
     write_tensorboard,
 )
+from affekt.training.generations import CHECKPOINT_FILE
 
 FINGERPRINT = {"recipe": {"epochs": 3, "heads": ("expression",)}, "seed": 0, "data": "abc"}
 

@@ -13,7 +13,7 @@ from affekt.training.batches import FeatureBatches
 from affekt.training.checkpoint import TrainingState
 from affekt.training.distillation import DistillationTask
 from affekt.training.loop import Split, Trainer
-from affekt.training.rows import Targets, epoch_batches
+from affekt.training.targets import Targets, epoch_batches
 from affekt.training.task import Task
 
 CPU = torch.device("cpu")

@@ -20,7 +20,7 @@ from affekt.models.card import CARD_FILE, WEIGHTS_FILE
 from affekt.networks.network import Network
 from affekt.networks.weights import load_backbone, write_tensors
 from affekt.training import one_training
-from affekt.training.checkpoint import CHECKPOINT_FILE
+from affekt.training.generations import CHECKPOINT_FILE
 from affekt.training.recipe import Augmentation
 
 LONG = {

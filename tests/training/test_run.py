@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import polars as pl
@@ -12,13 +13,12 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from affekt.data.manifest import write_manifest
 from affekt.errors import ConfigError, DataError, ModelError
-from affekt.models.card import CARD_FILE, WEIGHTS_FILE, read_card
+from affekt.models.card import CARD_FILE, ONNX_FILE, WEIGHTS_FILE, read_card
 from affekt.models.learnt_rows import LEARNT_FILE
 from affekt.networks.predictions import PREDICTIONS
 from affekt.networks.weights import load_model
 from affekt.training import batches, run
-from affekt.training.checkpoint import CHECKPOINT_FILE
-from affekt.training.generations import Chain, Run
+from affekt.training.generations import CHECKPOINT_FILE, Chain, Run
 from affekt.training.recipe import Augmentation
 from affekt.training.recipes import find_recipe
 from affekt.training.run import train, train_chain
@@ -176,6 +176,17 @@ def test_bad_input_is_refused_and_leaves_nothing(manifest, tiny, run_in, change,
         train_chain(tiny(**recipe), Chain(), manifest.with_columns(change), asked)
     assert "\n" not in str(caught.value)
     assert not asked.out.exists()
+
+
+def test_first_weights_may_come_from_the_hub_and_the_card_says_from_where(trained, tmp_path, monkeypatch):
+    place = tmp_path / "models" / "me" / "mine"
+    shutil.copytree(trained("first", epochs=1), place)
+    (place / ONNX_FILE).write_bytes(b"")
+    monkeypatch.setenv("AFFEKT_MIRROR", str(tmp_path / "models"))
+    again = trained("again", epochs=1, frozen=True, weights=("hf://me/mine",))
+    assert read_card(again).training["recipe"]["network"]["weights"] == [str(place)]
+    learnt, taught = (load_file(folder / WEIGHTS_FILE) for folder in (place, again))
+    assert all(torch.equal(taught[name], learnt[name]) for name in learnt if name.startswith("backbone."))
 
 
 def test_a_missing_picture_is_named(manifest, tiny, run_in, tmp_path):

@@ -94,8 +94,7 @@ def _draw_data(command: DemoCommand) -> Path:
 def _train(name: str, recipe: "Recipe", data: Path, out: Path, seed: int) -> None:
     """Train one recipe into its own folder, deleting what an earlier demo wrote there, and nothing else."""
     from affekt.models.card import CARD_FILE, WEIGHTS_FILE
-    from affekt.training.checkpoint import CHECKPOINT_FILE
-    from affekt.training.generations import Chain, Run
+    from affekt.training.generations import CHECKPOINT_FILE, Chain, Run
     from affekt.training.run import train_chain
 
     for written in (CARD_FILE, WEIGHTS_FILE, CHECKPOINT_FILE):

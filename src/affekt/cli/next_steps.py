@@ -16,28 +16,35 @@ MANY_ROWS = 5000
 def after_manifest(manifest: "pl.DataFrame", path: Path) -> str:
     """Return what to do with a manifest: divide it where all rows are to be learnt from, else train on it."""
     from affekt.data.check import training_advice
+    from affekt.data.manifest import division
 
     if manifest["split"].unique().to_list() != ["train"]:
         return training_advice(manifest, path)
-    return f"Next, keep rows apart to choose and to measure a model on:\n  {_division(path)}"
+    return f"Next, keep rows apart to choose and to measure a model on:\n  {division(path)}"
 
 
 def after_training(name: str, run: "Run", manifest: "pl.DataFrame") -> str:
     """Return what to do with a run: evaluate it, where the manifest has rows to evaluate it on, else export it."""
+    from affekt.data.manifest import division
+    from affekt.models.card import CARD_FILE, read_card
+
     split = next((split for split in ("test", "val") if split in set(manifest["split"])), None)
     if split is None:
+        export, folds = f"next: {_typed('export', run.out, '--out', run.out)}", run.data.parent
+        if (folds / "fold-1" / CARD_FILE).is_file() and read_card(folds / "fold-1").training["recipe_name"] == name:
+            return f"{export}\n{folds / 'report' / 'report.html'} says what to expect of it"
         measure = _typed("train", name, "--data", run.data, "--out", f"{run.out}-folds", "--folds", 5)
-        measure = _division(run.data) if len(manifest) > MANY_ROWS else measure
+        measure = division(run.data) if len(manifest) > MANY_ROWS else measure
         return (
-            f"next: {_typed('export', run.out, '--out', run.out)}\n"
-            f"{run.data} has no split test or val, so there is nothing to evaluate it on; to measure it: {measure}"
+            f"{export}\n{run.data} has no split test or val, so there is nothing to evaluate it on; "
+            f"to measure it: {measure}"
         )
     score = _typed("evaluate", run.out, "--data", run.data, "--split", split, "--out", "report/")
     if split != run.validation and (split, run.validation) != ("val", "auto"):
         return f"next: {score}"
     return (
         f"next: {score}\nthe epoch was chosen on {split}, so figures there are a little too good: divide the data with "
-        f"{_division(run.data)}, or train with --validation 0.1"
+        f"{division(run.data)}, or train with --validation 0.1"
     )
 
 
@@ -45,10 +52,6 @@ def after_folds(name: str, run: "Run") -> str:
     """Return what to do after a cross-validation or a learning curve."""
     again = _typed("train", name, "--data", run.data, "--out", f"{run.out}-all")
     return f"next, one network that learns from all rows: {again}"
-
-
-def _division(path: Path) -> str:
-    return _typed("data", "split", path, "--out", path.with_name(f"{path.stem}-split.parquet"))
 
 
 def _typed(*words: object) -> str:

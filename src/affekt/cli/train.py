@@ -56,6 +56,7 @@ def help_text() -> str:
     return (
         "usage: affekt train RECIPE --data faces.parquet --out runs/NAME [options]\n\n"
         f"recipes:\n{recipes}\n\n"
+        "Your own faces, a folder for each label: affekt train affekt-head --data faces/ --out runs/mine --folds 5\n"
         "The options of a recipe, with its defaults: affekt train RECIPE --help\n"
         "Several processes: torchrun --nproc-per-node 2 -m affekt train RECIPE ..."
     )
@@ -85,6 +86,10 @@ def _run(name: str, command: TrainCommand, command_line: str) -> None:
     """Train, with the heavy imports only now, so that help stays instant."""
     from affekt.training.run import read_data, train_chain
 
+    if command.folds is not None:
+        from affekt.evaluation.cross_validation import require_folds
+
+        require_folds(command.folds)
     options = {option.name: getattr(command, option.name) for option in fields(RunOptions)}
     run = Run(**options, recipe_name=name, command=command_line)
     manifest, run = read_data(command.recipe, command.data, run, divided=command.folds is None)
@@ -101,13 +106,13 @@ def _run(name: str, command: TrainCommand, command_line: str) -> None:
 
 def _measure(name: str, command: TrainCommand, manifest: "pl.DataFrame", run: Run) -> None:
     """Train several times for a figure: on all folds but one, or on more and more rows."""
-    from affekt.evaluation.cross_validation import cross_validate
+    from affekt.evaluation.cross_validation import score_folds
     from affekt.evaluation.learning_curve import learning_curve
     from affekt.evaluation.tables import summary
 
     if command.curve is not None:
         found = learning_curve(command.recipe, command.chain, manifest, run, command.curve)
     else:
-        found = cross_validate(command.recipe, command.chain, manifest, run, str(command.folds))
+        found = score_folds(command.recipe, command.chain, manifest, run, str(command.folds))
     print(printable(summary(found), lines=True))
     print(f"wrote {run.out / 'report' / 'report.html'}; {after_folds(name, run)}")

@@ -224,14 +224,21 @@ def require_manifest(data: str | Path | pl.DataFrame | pl.LazyFrame) -> None:
         _refuse_absent(path, "a manifest", f"make one with: affekt data import {how}")
 
 
-def select_split(frame: pl.DataFrame, split: str) -> pl.DataFrame:
-    """Return the rows of one split; refuse a split without rows."""
+def division(data: object) -> str:
+    """Return the command that divides a manifest's rows anew; a frame goes by the usual name."""
+    path = Path(data) if isinstance(data, str | Path) else Path("faces.parquet")
+    divided = path.with_name(f"{path.stem}-split.parquet")
+    return shlex.join(["affekt", "data", "split", str(path), "--out", str(divided)])
+
+
+def select_split(frame: pl.DataFrame, split: str, data: object = None) -> pl.DataFrame:
+    """Return the rows of one split; refuse a split without rows, and name the file of the manifest, `data`."""
     rows = frame.filter(pl.col("split") == split)
     if rows.is_empty():
         counts = ", ".join(f"{name} ({count})" for name, count in frame["split"].value_counts(sort=True).iter_rows())
         raise DataError(
             f"expected rows of the split {split!r}, got none among {counts}; choose one of these, or divide the data "
-            "anew with: affekt data split faces.parquet --out split.parquet"
+            f"anew with: {division(data)}"
         )
     return rows
 

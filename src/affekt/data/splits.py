@@ -4,7 +4,6 @@ A group is what must stay together: the rows of one person, the copies of one pi
 """
 
 import re
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from affekt.data.check import count_emotions, emotion_table
-from affekt.data.manifest import SPLITS, ordered_splits
+from affekt.data.manifest import SPLITS, division, ordered_splits
 from affekt.errors import ConfigError, DataError, require_seed
 
 SHARES = (0.7, 0.15, 0.15)
@@ -67,8 +66,6 @@ def split_text(manifest: pl.DataFrame) -> str:
 
 def fold_numbers(manifest: pl.DataFrame, folds: int, seed: int = 0) -> np.ndarray:
     """Return the fold of each row, (rows,) int from 0: folds of equal share, stratified, people and copies together."""
-    if folds < 2:
-        raise ConfigError(f"expected at least 2 folds, got {folds}; 5 is usual (--folds 5)")
     return divide(manifest, [1 / folds] * folds, seed)
 
 
@@ -198,10 +195,9 @@ def require_people_apart(manifest: pl.DataFrame, path: Path) -> None:
     if shared.height:
         people, split = shared.select("source", "subject").n_unique(), shared["split"][0]
         more = f" and {people - 1:,} more people" if people > 1 else ""
-        divided = shlex.quote(str(path.with_name(f"{path.stem}-split.parquet")))
         raise DataError(
             f"expected each person in one split, got {shared['subject'][0]!r}{more} in train and in {split} of {path}; "
-            f"divide it anew with: affekt data split {shlex.quote(str(path))} --out {divided}"
+            f"divide it anew with: {division(path)}"
         )
 
 

@@ -8,13 +8,15 @@ Statistical Predictions").
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Literal, Unpack
 
 import numpy as np
 import polars as pl
 
 from affekt.data.manifest import write_table
 from affekt.data.splits import divide, fold_numbers, subject_folds
-from affekt.errors import ConfigError, DataError
+from affekt.errors import ConfigError, DataError, says_what_to_type
 from affekt.evaluation.evaluate import Evaluation, evaluate_tables
 from affekt.evaluation.report import write_report
 from affekt.evaluation.score import Resampling
@@ -22,6 +24,7 @@ from affekt.models.card import WEIGHTS_FILE
 from affekt.networks.predictions import PREDICTIONS, with_truth
 from affekt.training.generations import Chain, Run
 from affekt.training.recipe import Recipe
+from affekt.training.run import TrainingOptions, asked, read_data, train_chain
 
 SPLIT = "out of fold"
 """What the split of the scored rows is called: each is answered by the network that was trained without it."""
@@ -31,29 +34,54 @@ USUAL_VALIDATION = 0.1
 _logger = logging.getLogger(__name__)
 
 
+@says_what_to_type
 def cross_validate(
-    recipe: Recipe, chain: Chain, manifest: pl.DataFrame, run: Run, folds: str, *, resamples: int = 1000
+    recipe: str | Recipe,
+    data: str | Path | pl.DataFrame,
+    out: str | Path,
+    folds: int | Literal["subject"] = 5,
+    **options: Unpack[TrainingOptions],
 ) -> Evaluation:
-    """Train a recipe once for each fold of a manifest, and score the answers to all rows together.
+    """Train a recipe once for each fold of the data, and score the answers to all rows: `affekt train --folds`.
 
     Rows of the split `test` are left out, and stay unseen. Each training is a run in a folder of its own, `fold-1` and
     so on; its validation rows are carved from the rows that it may see, people kept apart. Where every row names its
-    person, the intervals resample people. `report/` and `predictions.parquet` are written into the run's folder; a run
-    that is resumed goes on after the folds that are finished.
+    person, the intervals resample people.
 
     Args:
-        recipe: what is trained for each fold.
-        chain: the trainings around it.
-        manifest: all rows; how they are split is of no account, but for `test`.
-        run: where everything is written, and the seed, which decides the folds too.
-        folds: a number of folds, as text, or `subject`: a fold for each person.
-        resamples: of the bootstrap behind each interval.
+        recipe: a recipe, or the name of one; `find_recipe(name).recipe.with_options(epochs=3)` changes options.
+        data: the manifest, or its file, or a folder that holds one for each expression. How it is split is of no
+            account, but for `test`.
+        out: folder for the runs of the folds, `report/` and `predictions.parquet`.
+        folds: how many parts the rows are divided into, or `subject`: leave out one person at a time.
+        options: those of `affekt.train`: chain, validation, seed, resume, device, subject_pattern. The validation is a
+            share of each fold's training rows, by default a tenth; `resume` goes on after the folds that are finished.
+
+    Returns:
+        The evaluation of the answers out of fold; its `frame` has one row per figure.
 
     Raises:
-        ConfigError: the folds are neither a number above 1 nor `subject`.
-        DataError: people are not named, or too few, or a fold leaves a single expression to learn; and as training
-            does.
+        ConfigError: the folds are neither a number above 1 nor `subject`, or as `affekt.train` does.
+        DataError: people are not named, or too few, or a fold leaves a single expression to learn; and as
+            `affekt.train` does.
+        ModelError: the first weights cannot be used.
+
+    Example:
+        >>> from drawn_faces import drawn_manifest
+        >>> faces = drawn_manifest(identities=6, pictures_per_identity=8, size=48, seed=0)
+        >>> head = affekt.find_recipe("affekt-head").recipe.with_options(epochs=2)
+        >>> affekt.cross_validate(head, faces, "runs/folds", folds=3)
+        Evaluation of folds on drawn, split out of fold, 40 rows
     """
+    require_folds(str(folds))
+    chosen, chain, run = asked(recipe, data, out, **options)
+    manifest, run = read_data(chosen, data, run, divided=False)
+    return score_folds(chosen, chain, manifest, run, str(folds))
+
+
+def score_folds(recipe: Recipe, chain: Chain, manifest: pl.DataFrame, run: Run, folds: str) -> Evaluation:
+    """Train and score as `cross_validate` says; `folds` is a number as text, or `subject`."""
+    require_folds(folds)
     rows = manifest.filter(pl.col("split") != "test")
     number = folds_of(rows, folds, run.seed)
     count = int(number.max()) + 1
@@ -67,7 +95,7 @@ def cross_validate(
     write_table(with_truth(table, rows), run.out / PREDICTIONS)
     by = "row" if rows["subject"].null_count() else "subject"
     scored = rows.with_columns(split=pl.lit(SPLIT))
-    found = evaluate_tables({run.out.name: table}, scored, SPLIT, Resampling(resamples, run.seed, by))
+    found = evaluate_tables({run.out.name: table}, scored, SPLIT, Resampling(seed=run.seed, by=by))
     found = replace(found, command=run.command)
     write_report(found, run.out / "report")
     return found
@@ -75,11 +103,16 @@ def cross_validate(
 
 def folds_of(rows: pl.DataFrame, folds: str, seed: int) -> np.ndarray:
     """Return the fold of each row, (rows,) int from 0, for a number of folds as text, or `subject`."""
-    if folds == BY_SUBJECT:
-        return subject_folds(rows)
-    if not folds.isdecimal():
-        raise ConfigError(f"expected a number of folds, or subject to leave one person out, got {folds!r}; 5 is usual")
-    return fold_numbers(rows, int(folds), seed)
+    return subject_folds(rows) if folds == BY_SUBJECT else fold_numbers(rows, int(folds), seed)
+
+
+def require_folds(folds: str) -> None:
+    """Refuse what is neither a number of folds nor `subject`, before any data is read; raises ConfigError."""
+    if folds != BY_SUBJECT and not (folds.isdecimal() and int(folds) > 1):
+        raise ConfigError(
+            f"expected a number of folds from 2, or subject to leave one person out, got {folds!r}; 5 is usual "
+            "(--folds 5)"
+        )
 
 
 Answer = Callable[[int, pl.DataFrame, pl.DataFrame], pl.DataFrame]
@@ -104,8 +137,8 @@ def _refuse_single_expressions(rows: pl.DataFrame, number: np.ndarray) -> None:
             held = rows.filter(fold == each)
             raise DataError(
                 f"expected at least two expressions to learn from in each fold, got {', '.join(learnt) or 'none'} "
-                f"without the {held.height:,} rows of fold {each + 1} ({held['source_id'][0]} ...); choose fewer folds "
-                "(--folds 2), or add people who show the others"
+                f"without the {held.height:,} rows of fold {each + 1} ({held['source_id'][0]} ...); add people who "
+                f"show the others{', or choose fewer folds (--folds 2)' if number.max() > 1 else ''}"
             )
         if absent := sorted(set(rows.filter(fold == each)["emotion"].drop_nulls()) - set(learnt)):
             _logger.warning(
@@ -134,8 +167,6 @@ def answer_of_network(recipe: Recipe, chain: Chain, run: Run, learnt: pl.DataFra
 
 
 def _train(recipe: Recipe, chain: Chain, run: Run, learnt: pl.DataFrame, held: pl.DataFrame) -> None:
-    from affekt.training.run import train_chain
-
     share = _validation_share(run.validation)
     side = pl.Series(divide(learnt, [1 - share, share], run.seed))
     seen = learnt.with_columns(split=pl.Series(["train", "val"])[side.to_list()])

@@ -42,7 +42,7 @@ def learning_curve(
         ConfigError: the sizes are not two or more numbers from 10 to the rows that there are.
         DataError: there are no rows of `test`; and as training does.
     """
-    held = select_split(manifest, HELD_BACK)
+    held = select_split(manifest, HELD_BACK, run.data)
     rows = manifest.filter(pl.col("split") != HELD_BACK)
     order = np.random.default_rng(run.seed).permutation(rows.height)
     tables: dict[str, pl.DataFrame] = {}

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from affekt.evaluation.evaluate import Evaluation
+    from affekt.models.card import Card
 
 Options = ParamSpec("Options")
 
@@ -98,8 +99,10 @@ class EvaluateOptions:
 
     def run(self) -> "Evaluation":
         """Ask the models for predictions, score everything, and write the report; errors are those of the options."""
+        from affekt.models.hub import fetched
+
         self._refuse_what_does_not_fit()
-        models = {self._name(path): path for path in map(_fetched, _paths(self.models))}
+        models = {self._name(path): path for path in map(fetched, _paths(self.models))}
         import polars as pl
 
         from affekt.data.manifest import manifest_labels, read_manifest, select_split, with_attributes, write_table
@@ -109,13 +112,15 @@ class EvaluateOptions:
         from affekt.evaluation.report import record_evaluation, write_report
         from affekt.evaluation.robustness import measure_robustness
         from affekt.evaluation.score import Resampling
+        from affekt.models.card import model_folder, read_card
         from affekt.networks.predictions import open_model
 
         manifest = read_manifest(self.data)
         if self.attributes is not None:
             manifest = with_attributes(manifest, Path(self.attributes))
-        rows = select_split(manifest, self.split)
-        seen = tuple(filter(None, (self._seen(name, path, rows) for name, path in models.items())))
+        rows = select_split(manifest, self.split, self.data)
+        cards = {name: read_card(model_folder(path)) for name, path in models.items()}
+        seen = tuple(filter(None, (self._seen(name, models[name], card, rows) for name, card in cards.items())))
         groups, without = _words(self.groups), _words(self.without)
         _refuse_unknown_labels(without, manifest_labels(manifest))
         for attribute in groups:
@@ -123,10 +128,11 @@ class EvaluateOptions:
         # All are opened before the first model is asked, so that a useless one costs no time.
         given = dict(self.predictions) if isinstance(self.predictions, Mapping) else {}
         given |= {self._name(path): read_predictions(path) for path in _paths(self.predictions)}
+        scored = rows.filter(~pl.col("emotion").is_in(without).fill_null(value=False))
+        for name, card in cards.items():
+            require_labels(card.labels if "expression" in card.heads else (), scored, name)
         opened = {name: open_model(path, device=self.device, runtime=self.runtime) for name, path in models.items()}
-        tables, scored = {}, rows.filter(~pl.col("emotion").is_in(without).fill_null(value=False))
-        for name, model in opened.items():
-            require_labels(model.card.labels if "expression" in model.card.heads else (), scored, name)
+        tables: dict[str, pl.DataFrame] = {}
         for name, model in opened.items():
             tables[name] = model.predict_rows(rows)
             write_table(tables[name], Path(self.out) / "predictions" / f"{_stem(models[name])}.parquet")
@@ -147,13 +153,12 @@ class EvaluateOptions:
                 record_evaluation(path, found, name)
         return found
 
-    def _seen(self, name: str, model: Path, rows: "pl.DataFrame") -> str:
+    def _seen(self, name: str, model: Path, card: "Card", rows: "pl.DataFrame") -> str:
         """Return a sentence about the rows that a model has seen before, empty where there are none."""
-        from affekt.models.card import model_folder, read_card
+        from affekt.models.card import model_folder
         from affekt.models.learnt_rows import seen_rows
 
-        folder = model_folder(model)
-        seen = seen_rows(folder, read_card(folder), rows)
+        seen = seen_rows(model_folder(model), card, rows)
         if seen is None or not seen.pictures + seen.people + seen.validation:
             return ""
         told = [
@@ -219,13 +224,6 @@ def _paths(given: "str | Path | Sequence[str | Path] | Mapping[str, pl.DataFrame
     if isinstance(given, Mapping):
         return []
     return [Path(given)] if isinstance(given, str | Path) else [Path(path) for path in given]
-
-
-def _fetched(model: Path) -> Path:
-    """Return a model's path, one of the hub's as the folder it is fetched into, which is named after its commit."""
-    from affekt.models.hub import hub_folder, is_of_hub
-
-    return hub_folder(model) if is_of_hub(model) else model
 
 
 def _words(given: str | Sequence[str]) -> tuple[str, ...]:

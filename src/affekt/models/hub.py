@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from affekt.errors import ConfigError, ModelError, needs_extra
 from affekt.files import affekt_home, mirror
@@ -32,6 +32,8 @@ TIMEOUT_S = 5.0
 """How long the hub may take to answer before it counts as out of reach."""
 REVISION_DIGITS = 12
 _NAME = re.compile(r"hf:/{1,2}(\w[\w.-]*)/(\w[\w.-]*?)(?:@(\w[\w./-]*))?")
+
+Named = TypeVar("Named", str, Path)
 
 _logger = logging.getLogger(__name__)
 
@@ -56,6 +58,11 @@ def revision_of(folder: Path) -> str | None:
     """Return `user/name@commit` of a folder that was fetched from the hub, None of any other."""
     kept = (affekt_home() / "hub").absolute()
     return folder.absolute().relative_to(kept).as_posix() if folder.absolute().is_relative_to(kept) else None
+
+
+def fetched(model: Named) -> Named | Path:
+    """Return a model as it was named, one of the hub as the folder it is fetched into, which is named by its commit."""
+    return hub_folder(model) if is_of_hub(model) else model
 
 
 def hub_folder(model: str | Path) -> Path:

@@ -1,24 +1,20 @@
-"""Weights on disk: a model's folder, and where a backbone's first weights come from.
+"""Weights on disk: a model's folder, and what a backbone starts from.
 
 A model is a folder with `model.safetensors` and `card.json`. Pickles are neither written nor read.
 """
 
-from contextlib import suppress
 from pathlib import Path
 
-import timm
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
 from affekt.errors import ModelError
-from affekt.files import affekt_home, written_whole
+from affekt.files import written_whole
 from affekt.models.card import WEIGHTS_FILE, Card, model_folder, read_card
+from affekt.networks.first_weights import weights_file
 from affekt.networks.network import Network
-
-HUB_TIMEOUT_S = 5.0
-"""How long the hub may take to answer before it counts as out of reach."""
 
 
 def save_model(network: Network, card: Card, folder: Path) -> None:
@@ -97,18 +93,6 @@ def _fitting(network: Network, weights: str) -> dict[str, Tensor]:
     return {name: tensors[name] for name in wanted if name in tensors}
 
 
-def imagenet_file(architecture: str) -> tuple[str, Path]:
-    """Return the hub repository of timm's ImageNet weights and the place where affekt looks for its file."""
-    published = timm.get_pretrained_cfg(architecture) if timm.is_model(architecture) else None
-    if published is None or not published.has_weights:
-        raise ModelError(
-            f"expected an architecture with ImageNet weights, got {architecture}, which timm has none for; "
-            "set weights none, not frozen (--weights none --no-frozen) to train from random weights"
-        )
-    repository = f"{architecture}.{published.tag}"
-    return f"timm/{repository}", affekt_home() / "weights" / f"{repository}.safetensors"
-
-
 def backbone_weights(architecture: str, weights: str) -> dict[str, Tensor]:
     """Read the tensors a backbone starts from, by timm's parameter names; a head's may be among them.
 
@@ -124,25 +108,6 @@ def backbone_weights(architecture: str, weights: str) -> dict[str, Tensor]:
     return inside(tensors, "backbone.") or inside(tensors, "best.backbone.") or tensors
 
 
-def weights_file(architecture: str, weights: str) -> Path:
-    """Return the file of a backbone's first weights, which is fetched where it is `imagenet`'s and not there yet.
-
-    Raises:
-        ModelError: there is no such file, and it cannot be fetched; says where to put it.
-    """
-    if weights == "imagenet":
-        return _imagenet_path(architecture)
-    path = model_folder(weights)
-    path = path / WEIGHTS_FILE if path.is_dir() else path
-    if not path.is_file():
-        raise ModelError(
-            f"expected weights imagenet, none, or a model folder or .safetensors file, got {weights!r} and no such "
-            "file; set weights none (--weights none) to start from random weights, or of an unfinished training RUN "
-            "RUN/checkpoint.safetensors"
-        )
-    return path
-
-
 def inside(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """Return the tensors whose name begins so, by the rest of their name."""
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
@@ -153,24 +118,3 @@ def _read(path: Path) -> dict[str, Tensor]:
         return load_file(path)
     except (SafetensorError, OSError) as error:
         raise ModelError(f"expected safetensors weights in {path}, got {error}; fetch or train them again") from error
-
-
-def _imagenet_path(architecture: str) -> Path:
-    repository, place = imagenet_file(architecture)
-    if place.is_file():
-        return place
-    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    address = hf_hub_url(repository, WEIGHTS_FILE)
-    with suppress(LocalEntryNotFoundError):
-        return Path(hf_hub_download(repository, WEIGHTS_FILE, local_files_only=True))
-    try:
-        # Asked once first: without a network, the download itself would try again for minutes.
-        get_hf_file_metadata(address, timeout=HUB_TIMEOUT_S)
-        return Path(hf_hub_download(repository, WEIGHTS_FILE))
-    except Exception as error:  # The hub's HTTP library, and so its errors, differ between versions.
-        raise ModelError(
-            f"expected ImageNet weights of {architecture}, got no network and no file: put {address} at {place}, or "
-            "set weights none, not frozen (--weights none --no-frozen)"
-        ) from error

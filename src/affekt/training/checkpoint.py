@@ -23,10 +23,10 @@ from torch.utils.tensorboard.summary import scalar
 from affekt.errors import ModelError
 from affekt.files import written_whole
 from affekt.networks.weights import inside, write_tensors
+from affekt.training.generations import CHECKPOINT_FILE
 from affekt.training.optimisation import Schedule, build_optimiser, moving_average
 from affekt.training.recipe import Recipe
 
-CHECKPOINT_FILE = "checkpoint.safetensors"
 LOG_FILE = "log.jsonl"
 
 _logger = logging.getLogger(__name__)

@@ -10,6 +10,9 @@ from pathlib import Path
 from affekt.errors import ConfigError, require_seed
 from affekt.training.recipe import Recipe, require_not_negative, require_positive
 
+CHECKPOINT_FILE = "checkpoint.safetensors"
+"""What a run that is not finished holds in its folder."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Chain:

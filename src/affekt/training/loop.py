@@ -17,7 +17,7 @@ from affekt.training.checkpoint import TrainingState
 from affekt.training.distributed import World, autocast
 from affekt.training.optimisation import sam_backward, sam_radius_in
 from affekt.training.recipe import Recipe
-from affekt.training.rows import Targets, epoch_batches
+from affekt.training.targets import Targets, epoch_batches
 from affekt.training.task import TargetsByHead, Task, concordance
 
 

@@ -20,7 +20,6 @@ from affekt.networks.predictions import PREDICTIONS, with_truth
 from affekt.networks.weights import load_backbone, save_model
 from affekt.training.batches import CropBatches, CropStream, extract_features
 from affekt.training.checkpoint import (
-    CHECKPOINT_FILE,
     TrainingState,
     epoch_sentence,
     load_checkpoint,
@@ -30,18 +29,11 @@ from affekt.training.checkpoint import (
 )
 from affekt.training.distillation import DistillationTask, asked_each_time, asked_once, from_table, load_teachers
 from affekt.training.distributed import World, choose_device, joined_world
-from affekt.training.generations import Run
+from affekt.training.generations import CHECKPOINT_FILE, Run
 from affekt.training.loop import Split, Trainer
 from affekt.training.recipe import Augmentation, Recipe
-from affekt.training.rows import (
-    labels_to_learn,
-    prior_of,
-    rows_digest,
-    steps_in_epoch,
-    targets_of,
-    training_rows,
-    valence_arousal_origin,
-)
+from affekt.training.rows import labels_to_learn, rows_digest, training_rows, valence_arousal_origin
+from affekt.training.targets import prior_of, steps_in_epoch, targets_of
 from affekt.training.task import Task
 
 TRAINING = "training"

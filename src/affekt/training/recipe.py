@@ -23,8 +23,8 @@ class NetworkOptions:
     hidden_units: int = 256
     """Width of the dense ReLU layer between the pooled features and the heads."""
     weights: tuple[str, ...] = ("imagenet",)
-    """Where the backbone starts: `imagenet`, `none` (random), `affekt`, or a model folder or .safetensors file; the
-    average of several."""
+    """Where the backbone starts: `imagenet`, `none` (random), `affekt`, `hf://user/name`, or a model folder or
+    .safetensors file; the average of several."""
     frozen: bool = True
     """Keep the backbone as it starts, batch-norm statistics included, and train the layers after it only."""
     trained_stages: int = 0

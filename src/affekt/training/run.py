@@ -3,25 +3,43 @@
 Torch is imported only when the training begins.
 """
 
+import importlib.util
 import json
 import logging
 import os
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import polars as pl
 
 from affekt.data.faces_folder import manifest_for
 from affekt.data.manifest import read_manifest, require_manifest
-from affekt.errors import ConfigError, needs_extra, says_what_to_type
+from affekt.errors import ConfigError, MissingExtra, needs_extra, says_what_to_type
 from affekt.files import require_folder
 from affekt.models.card import WEIGHTS_FILE, Card, read_card
-from affekt.training.generations import Chain, Run, Training, planned_trainings
+from affekt.models.hub import fetched
+from affekt.networks.first_weights import weights_file
+from affekt.training.generations import CHECKPOINT_FILE, Chain, Run, Training, planned_trainings
 from affekt.training.recipe import Recipe
 from affekt.training.recipes import NamedRecipe, find_recipe
+from affekt.training.rows import rows_digest, training_rows
+
+PARTS = {"fold-*": "a cross-validation", "rows-*": "a learning curve"}
+"""Folders inside a run's that say what was measured there."""
 
 _logger = logging.getLogger(__name__)
+
+
+class TrainingOptions(TypedDict, total=False):
+    """What `train` takes beside the recipe, the data and the folder."""
+
+    chain: Chain | None
+    validation: str
+    seed: int
+    resume: bool
+    device: str
+    subject_pattern: str | None
 
 
 @says_what_to_type
@@ -74,12 +92,22 @@ def train(
         >>> affekt.train(small, faces, "runs/mine").training["best_epoch"]
         1
     """
+    options = TrainingOptions(validation=validation, seed=seed, resume=resume, device=device)
+    options |= {"chain": chain, "subject_pattern": subject_pattern}
+    chosen, trainings, run = asked(recipe, data, out, **options)
+    manifest, run = read_data(chosen, data, run)
+    return train_chain(chosen, trainings, manifest, run)
+
+
+def asked(
+    recipe: str | Recipe, data: str | Path | pl.DataFrame, out: str | Path, **options: Unpack[TrainingOptions]
+) -> tuple[Recipe, Chain, Run]:
+    """Return what is to be trained, the trainings around it, and the run, of what was asked for in Python."""
     named = find_recipe(recipe) if isinstance(recipe, str) else NamedRecipe("", recipe)
-    name, folder = recipe if isinstance(recipe, str) else "own", Path(out)
-    place = Path(data) if isinstance(data, str | Path) else Path("frame")
-    run = Run(data=place, out=folder, validation=validation, seed=seed, resume=resume, device=device, recipe_name=name)
-    manifest, run = read_data(named.recipe, data, replace(run, subject_pattern=subject_pattern))
-    return train_chain(named.recipe, chain or named.chain, manifest, run)
+    name, place = recipe if isinstance(recipe, str) else "own", Path(data) if isinstance(data, str | Path) else None
+    of_run: dict[str, Any] = {**options}
+    chain = of_run.pop("chain", None) or named.chain
+    return named.recipe, chain, Run(data=place or Path("frame"), out=Path(out), recipe_name=name, **of_run)
 
 
 def read_data(
@@ -109,11 +137,13 @@ def train_chain(recipe: Recipe, chain: Chain, data: str | Path | pl.DataFrame, r
     All but the last training go to folders inside the run's. Raises as `train` does, and a ConfigError where a finished
     generation that is to be resumed was trained otherwise.
     """
+    refuse_before_reading(recipe, data, run)
+    manifest = read_manifest(data)
+    recipe = _with_models_of_the_hub(recipe)
+    training_rows(recipe, manifest, run)  # what cannot be learnt from is refused before torch is imported
     with needs_extra("train"):
         from affekt.training.distributed import joined_world
         from affekt.training.one_training import train_network
-    refuse_before_reading(recipe, data, run)
-    manifest = read_manifest(data)
     trainings = planned_trainings(recipe, chain, run)
     with joined_world() as world:
         if world.is_main:
@@ -136,13 +166,21 @@ def refuse_before_reading(recipe: Recipe, data: str | Path | pl.DataFrame, run: 
         DataError: there is no such data.
         ModelError: the first weights are absent.
     """
-    with needs_extra("train"):
-        from affekt.networks.weights import weights_file
+    if importlib.util.find_spec("torch") is None:
+        raise MissingExtra("torch", "train")
     refuse_overwriting(run)
     if isinstance(data, pl.DataFrame) or not Path(data).is_dir():
         require_manifest(data)
     for weights in () if run.resume or recipe.network.weights == ("none",) else recipe.network.weights:
-        weights_file(recipe.network.architecture, weights)
+        weights_file(recipe.network.architecture, str(fetched(weights)))
+
+
+def _with_models_of_the_hub(recipe: Recipe) -> Recipe:
+    """Return a recipe with models of the hub as folders named by their commit, which the card then says."""
+    weights, teachers = (
+        tuple(str(fetched(model)) for model in models) for models in (recipe.network.weights, recipe.loss.teachers)
+    )
+    return recipe.with_options(weights=weights, teachers=teachers)
 
 
 def may_be_begun_again() -> bool:
@@ -159,8 +197,6 @@ def may_be_begun_again() -> bool:
 
 def refuse_overwriting(run: Run) -> None:
     """Refuse a folder that holds a run already, unless it is to be resumed, or that cannot be written."""
-    from affekt.training.checkpoint import CHECKPOINT_FILE
-
     require_folder(run.out)
     if (run.out / WEIGHTS_FILE).exists():
         raise ConfigError(f"expected a folder without a finished model, got {run.out}; choose another out (--out)")
@@ -169,6 +205,12 @@ def refuse_overwriting(run: Run) -> None:
             f"expected a new folder, got {run.out} with an unfinished run; continue it with resume (--resume), "
             "or choose another out (--out)"
         )
+    for part, what in () if run.resume else PARTS.items():
+        if any(run.out.glob(part)):
+            raise ConfigError(
+                f"expected a new folder, got {run.out} with {what}; continue it with resume (--resume), or choose "
+                "another out (--out)"
+            )
 
 
 def _keep_older_models(trainings: list[Training]) -> None:
@@ -185,8 +227,6 @@ def _keep_older_models(trainings: list[Training]) -> None:
 
 def _is_finished(training: Training, manifest: pl.DataFrame) -> bool:
     """Whether an interrupted run did this training to its end, by the same recipe, seed and data."""
-    from affekt.training.rows import rows_digest, training_rows
-
     run = training.run
     if not run.resume or not (run.out / WEIGHTS_FILE).exists():
         return False

@@ -78,10 +78,7 @@ def _pairs(codes: str) -> dict[str, str]:
     return dict(zip(words[::2], words[1::2], strict=True))
 
 
-NO_SPLITS = (
-    "The set has no splits: all rows are train. Divide them with: affekt data split faces.parquet --by subject --out "
-    "split.parquet"
-)
+NO_SPLITS = "The set has no splits: all rows are train."
 WHOLE_HEADS = "Pictures show the whole head: import with --faces yunet, so that a model meets the crops of predict."
 KDEF_CODES = "af fear an anger di disgust ha happiness ne neutral sa sadness su surprise"
 SFEW_CODES = "angry anger disgust disgust fear fear happy happiness neutral neutral sad sadness surprise surprise"
