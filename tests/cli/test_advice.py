@@ -90,6 +90,7 @@ def test_a_few_pictures_become_a_report_and_a_model_that_predicts(faces, capsys,
     assert (figures["rows"], figures["split"], figures["intervals"]["resampled_by"]) == (96, "out of fold", "subject")
     answers = pl.read_parquet("runs/mine/predictions.parquet")
     assert answers["source_id"].equals(read_manifest("runs/mine/faces.parquet")["source_id"])
+    typed(capsys, "affekt compare runs/mine/fold-1")
     [export] = typed(capsys, everyone)  # the folds say what to expect of it, and nothing more is to be measured
     _, predict = typed(capsys, export)
     typed(capsys, f"{predict.replace('PICTURES', shlex.quote(str(faces)))} --faces whole")
