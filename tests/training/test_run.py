@@ -60,7 +60,9 @@ def test_what_torchrun_may_begin_again_goes_on(monkeypatch, tmp_path, tiny, mani
         resumed.append(run.read_data(tiny(), manifest, Run(data=Path("frame"), out=out))[1].resume)
     assert resumed == [False, True, False]
     monkeypatch.setenv("TORCHELASTIC_USE_AGENT_STORE", "True")
-    with pytest.raises(ConfigError, match=r"with --max-restarts, .* type: export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1"):
+    with pytest.raises(
+        ConfigError, match=r"where torchrun restarts .* type: export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1"
+    ):
         run.read_data(tiny(), manifest, Run(data=Path("frame"), out=tmp_path))
 
 
