@@ -189,8 +189,8 @@ def may_be_begun_again() -> bool:
         return False
     if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
         raise ConfigError(
-            "expected TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 where torchrun restarts processes, or new ones look for those "
-            "that are gone, got none; type: export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1"
+            "expected TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 where torchrun restarts processes, or new ones look for "
+            "those that are gone, got none; type: export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1"
         )
     return True
 
