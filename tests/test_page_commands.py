@@ -41,6 +41,7 @@ NOT_TYPED = {
     "srun ": "needs SLURM; the command in it is the first of the page",
     "cd /shared/study": "the same",
     "seq 64 ": "64 processes; the command in it is the first of the page",
+    "export TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "the same variable is set by tests/training/test_distributed.py",
     "torchrun ": "typed by tests/training/test_distributed.py",
     "affekt train RECIPE": "RECIPE stands for a name",
     "python scripts/search.py": "tests/test_search.py",
