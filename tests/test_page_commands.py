@@ -124,6 +124,10 @@ def for_affekt(request):
     manifest()
 
 
+def for_copies(request):
+    folders("interviews")
+
+
 def for_data(request):
     fer2013()
     labelled("photos")
@@ -159,7 +163,7 @@ def for_people(request):
 
 
 def for_predict(request):
-    folders("holiday", "downloads", "interviews")
+    folders("holiday", "downloads")
     for name in ("portrait.jpg", "happy.jpg"):
         picture(Path(name))
 
@@ -179,6 +183,7 @@ def for_training(request):
 SET_UPS = {
     "README.md": for_readme,
     "docs/affekt.md": for_affekt,
+    "docs/copies.md": for_copies,
     "docs/data.md": for_data,
     "docs/evaluation.md": for_evaluation,
     "docs/export.md": for_export,
