@@ -136,10 +136,19 @@ def test_the_python_of_training_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     manifest = drawn_manifest(identities=6, pictures_per_identity=4, size=48, seed=0)
     write_manifest(manifest, tmp_path / "faces.parquet")
-    card = run_python("training.md")["card"]
+    for word in ("happiness", "sadness", "surprise"):
+        (tmp_path / "faces" / word).mkdir(parents=True)
+        for person in range(10):
+            face = draw_face(random_identity(np.random.default_rng(person)), prototype_units(word, 1.0), size=96)
+            Image.fromarray(face).save(tmp_path / "faces" / word / f"{person}_1.png")
+    known = run_python("training.md")
+    card = known["card"]
     assert card.architecture == affekt.find_recipe("mobilenetv2-scratch").recipe.network.architecture
     assert card.training["epochs"] == 3
     assert (tmp_path / "runs" / "mine" / "model.safetensors").is_file()
+    [accuracy] = known["found"].frame.filter(model="folds", figure="accuracy")["value"]
+    assert accuracy > 0.5  # a guess has 0.33
+    assert (tmp_path / "runs" / "folds" / "report" / "report.html").is_file()
 
 
 def test_folders_become_a_model_of_ones_own_words(work):
