@@ -1,5 +1,7 @@
 """Cross-validation: each answer comes from without its fold, as in scikit-learn; wrong turns before any training."""
 
+import logging
+
 import numpy as np
 import polars as pl
 import pytest
@@ -7,14 +9,17 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 
+import affekt
 from affekt.data.manifest import encode_png, to_manifest
 from affekt.errors import ConfigError, DataError
 from affekt.evaluation.cross_validation import SPLIT, folds_of, out_of_fold, score_folds
 from affekt.evaluation.evaluate import evaluate_tables
 from affekt.evaluation.score import Resampling
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
+from affekt.models.card import read_card
 from affekt.training.generations import Chain, Run
 from affekt.training.recipe import Recipe
+from drawn_faces import drawn_manifest
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +101,21 @@ def test_a_wrong_turn_is_told_before_any_training(rows, tmp_path, change, folds,
     with pytest.raises(error, match=sentence):
         score_folds(Recipe.of("none"), Chain(), rows.with_columns(**columns), run, folds)
     assert not run.out.exists()
+
+
+@pytest.mark.parametrize(("least_told_s", "epochs_told"), [(float("inf"), 0), (0.0, 4)])
+def test_a_fold_tells_what_it_kept_and_no_short_epochs(tmp_path, monkeypatch, caplog, least_told_s, epochs_told):
+    monkeypatch.setattr("affekt.evaluation.cross_validation.LEAST_TOLD_S", least_told_s)
+    caplog.set_level(logging.INFO, "affekt")
+    head = affekt.find_recipe("affekt-head").recipe.with_options(epochs=2)
+    faces = drawn_manifest(identities=6, pictures_per_identity=8, size=48, seed=0)
+    affekt.cross_validate(head, faces, tmp_path / "run", folds=2)
+    told = [record.getMessage() for record in caplog.records]
+    assert len([line for line in told if line.startswith("epoch ")]) == epochs_told
+    assert len([line for line in told if line.startswith("fold ")]) == 2
+    kept = [line for line in told if line.startswith("kept epoch ")]
+    for fold, line in enumerate(kept, 1):
+        card = read_card(tmp_path / "run" / f"fold-{fold}")
+        best, loss = card.training["best_epoch"], card.metrics["validation"]["val_loss"]
+        assert line == f"kept epoch {best} of 2: loss {loss:.4f}, on validation"
+    assert len(kept) == 2

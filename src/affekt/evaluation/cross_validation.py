@@ -30,6 +30,8 @@ SPLIT = "out of fold"
 """What the split of the scored rows is called: each is answered by the network that was trained without it."""
 BY_SUBJECT = "subject"
 USUAL_VALIDATION = 0.1
+LEAST_TOLD_S = 1.0
+"""Shorter epochs of a fold are not printed: its last line says what came of them."""
 
 _logger = logging.getLogger(__name__)
 
@@ -170,9 +172,10 @@ def _train(recipe: Recipe, chain: Chain, run: Run, learnt: pl.DataFrame, held: p
     share = _validation_share(run.validation)
     side = pl.Series(divide(learnt, [1 - share, share], run.seed))
     seen = learnt.with_columns(split=pl.Series(["train", "val"])[side.to_list()])
-    train_chain(
-        recipe, chain, pl.concat([seen, held.with_columns(split=pl.lit("test"))]), replace(run, validation="val")
-    )
+    rows = pl.concat([seen, held.with_columns(split=pl.lit("test"))])
+    card = train_chain(recipe, chain, rows, replace(run, validation="val", least_told_s=LEAST_TOLD_S))
+    kept, loss = card.training["best_epoch"], card.metrics["validation"]["val_loss"]
+    _logger.info("kept epoch %d of %d: loss %.4f, on validation", kept, card.training["epochs"], loss)
 
 
 def _validation_share(validation: str) -> float:

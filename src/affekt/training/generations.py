@@ -74,6 +74,8 @@ class Run(RunOptions):
     """Decides the carved validation rows alone; None: `seed` does."""
     command: str = ""
     """The command line, for the card."""
+    least_told_s: float = 0.0
+    """Epochs that take less are not printed: one of many short trainings would fill the screen."""
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,8 @@ def train_network(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
 
         def after_epoch(line: dict[str, float]) -> None:
             if world.is_main:
-                _logger.info("%s", epoch_sentence(line, recipe.schedule.epochs))
+                if line["seconds"] >= run.least_told_s:
+                    _logger.info("%s", epoch_sentence(line, recipe.schedule.epochs))
                 # The checkpoint comes last: if killed before it, the epoch is trained again and its line replaced.
                 write_log(state.history, run.out)
                 write_tensorboard(line, run.out)
