@@ -320,3 +320,20 @@ def test_frames_that_a_decoder_made_up_are_told_of(write_video):
     frames, loss = frames_and_loss(path)
     assert loss == "some of its frames are damaged; their rows go by what the decoder made up"
     assert len(frames) > 20
+
+
+@pytest.mark.skipif("libx264" not in av.codecs_available, reason="no encoder of H.264")
+def test_a_damaged_video_gives_the_same_frames_each_time(write_video):
+    blocks = np.random.default_rng(0).integers(0, 256, (90, 100, 3), dtype=np.uint8).repeat(4, 0).repeat(4, 1)
+    path = write_video([blocks[at : at + 320, 2 * at : 2 * at + 320] for at in range(40)], codec="libx264")
+    content = bytearray(path.read_bytes())
+    for place in range(content.index(b"mdat") + len(content) // 8, len(content) * 7 // 8, 1000):
+        content[place : place + 8] = bytes(8)
+    path.write_bytes(content)
+    frames, loss = frames_and_loss(path)
+    assert loss  # which of the two sentences hangs on where the encoder put its frames
+    assert len(frames) > 20
+    for _ in range(7):
+        again, loss_again = frames_and_loss(path)
+        assert loss_again == loss
+        np.testing.assert_array_equal([f.image_rgb for f in again], [f.image_rgb for f in frames])

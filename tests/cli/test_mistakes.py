@@ -40,6 +40,10 @@ SENTENCES = {
     "predict a.jpg --fps": "--fps above 0 frames per second, got none; type: --fps 5",
     "predict a.jpg --stream foo": "stream as ws://HOST:PORT or lsl, got foo; type: --stream ws://127.0.0.1:8765, or",
     "data import folder . --out x.csv": "a manifest ending in .parquet as out, got x.csv; type: --out x.parquet",
+    "data split f.parquet --out d/x.csv": "a manifest ending in .parquet as out, got d/x.csv; type: --out d/x.parquet",
+    "data check f.parquet --drop-leaks x.csv": "a manifest ending in .parquet as drop_leaks, got x.csv; type:",
+    "models --nonsense": "an option of affekt models, got --nonsense; type: affekt models --help",
+    "predict a.jpg --output x": "an option of affekt predict, got --output; did you mean --out? type: affekt predict",
     "demo --out x.html": "a folder as out, got x.html, named like a file; type: --out x",
     "data check": "PATH, got none; type: affekt data check --help",
 }

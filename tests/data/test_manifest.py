@@ -355,6 +355,21 @@ def test_damaged_tables_are_one_sentence(tmp_path, name, content):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("content", "got"),
+    [
+        (b"a,b\n1,2,3\n", "a line with more cells than its first line has"),
+        (b"", "an empty file"),
+        (b"a,b\n\xff\xfe,2\n", "text that is not UTF-8"),
+        (b'a,b\n"x,1\n2', "a cell with an open quotation mark"),
+    ],
+)
+def test_what_is_no_table_is_told_in_plain_words(tmp_path, content, got):
+    (tmp_path / "t.csv").write_bytes(content)
+    with pytest.raises(DataError, match=rf"^expected a csv in .*t\.csv, got {got}; mend it$"):
+        read_text_table(tmp_path / "t.csv", "a csv", "mend it")
+
+
 def test_rafdb_needs_two_columns(tmp_path):
     table, importer = read_table_of("rafdb", tmp_path)
     table.write_text("image\ntrain_00001_aligned.jpg\n")

@@ -41,7 +41,7 @@ def test_a_missing_or_broken_file_is_an_error(tmp_path):
     with pytest.raises(DataError, match="write it as Parquet or csv"):
         read_predictions(tmp_path / "broken.parquet")
     (tmp_path / "empty.csv").touch()
-    with pytest.raises(DataError, match="got empty CSV; write it as Parquet or csv"):
+    with pytest.raises(DataError, match="got an empty file; write it as Parquet or csv"):
         read_predictions(tmp_path / "empty.csv")
 
 

@@ -106,6 +106,8 @@ def test_a_missing_file_says_so(tmp_path):
     for read in (read_rgb, picture_size):
         with pytest.raises(PictureError, match=r"gone\.png: no such file"):
             read(tmp_path / "gone.png")
+        with pytest.raises(PictureError, match=r"no\*\.png: no such file; nothing matches this pattern$"):
+            read(tmp_path / "no*.png")
 
 
 @pytest.mark.parametrize("content", [b"", b"just text", b"\x89PNG\r\n\x1a\n"], ids=["empty", "text", "magic only"])

@@ -134,6 +134,16 @@ def test_methods_name_model_thresholds_limits_and_literature(smile, tmp_path):
     assert "are 80 % projected, 20 % rated." in affekt.summarize(tmp_path / "faces.parquet").methods
 
 
+def test_what_a_stranger_wrote_into_a_card_is_text_in_the_methods(smile, tmp_path):
+    said = {"model": "<b>\x1b[31m", "valence_arousal_origin": "<script>alert(1)</script>", "smooth_s": "0"}
+    smile.write_parquet(tmp_path / "faces.parquet", metadata=said)
+    text = affekt.summarize(tmp_path / "faces.parquet", out=tmp_path / "study").methods
+    assert (tmp_path / "study" / "methods.md").read_text() == text
+    assert "its model &lt;b>\\x1b[31m" in text
+    assert "&lt;script>alert(1)&lt;/script>" in text
+    assert not re.search(r"<[a-z/]|\x1b", text)
+
+
 def test_what_an_earlier_summary_wrote_does_not_contradict_this_one(table, tmp_path):
     affekt.summarize(table, out=tmp_path, baseline="centre", formats=("csv", "vtt", "elan", "parquet"))
     (tmp_path / "mine.csv").touch()

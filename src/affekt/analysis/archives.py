@@ -14,6 +14,7 @@ import polars as pl
 from affekt.analysis.remote import MOST_BYTES, is_address, opened, without_secrets
 from affekt.errors import PictureError
 from affekt.faces.kinds import is_picture_ending
+from affekt.faces.pictures import absent
 from affekt.files import is_litter
 
 TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -54,7 +55,7 @@ def members(name: str) -> Iterator[Member]:
     except PictureError as error:
         yield Member(shown, problem=str(error).removeprefix(f"{shown}: "))
     except FileNotFoundError:
-        yield Member(shown, problem="no such file")
+        yield Member(shown, problem=absent(shown))
     except PermissionError as error:
         yield Member(shown, problem=error.strerror or "not allowed")
     except BROKEN:

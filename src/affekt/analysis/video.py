@@ -26,7 +26,7 @@ from av.stream import Disposition
 from affekt.analysis.inputs import CAMERA, is_camera
 from affekt.analysis.remote import is_address, opened
 from affekt.errors import PictureError, install
-from affekt.faces.pictures import BREAKS_OFF, refuse_pipe
+from affekt.faces.pictures import BREAKS_OFF, absent, refuse_pipe
 
 MAX_FRAME_PIXELS = 35_651_584
 """Of the largest frame in the highest level, 6.2, of HEVC, and of AV1: a decoder holds several of them at once."""
@@ -108,8 +108,9 @@ def read_frames(name: str, *, every_s: float = 0.0) -> Generator[VideoFrame, Non
     """
     with _opened_camera(name) if is_camera(name) else opened_file(name) as container:
         stream = shown_stream(container)
-        # Threads that decode frame by frame return each a few frames late, which a camera must not.
-        stream.thread_type = "SLICE" if is_camera(name) else "AUTO"
+        # Threads that decode frame by frame return each late, which a camera must not. They also make up what is
+        # damaged anew each time, and a file shall give one table. Without a thread of its own it does.
+        stream.thread_type = "SLICE" if is_camera(name) else "NONE"
         rate = float(stream.average_rate or 25)
         length_s = (container.duration or math.inf) / av.time_base
         aspect = pixel_aspect(stream)
@@ -203,7 +204,7 @@ def opened_file(name: str) -> Iterator[InputContainer]:
             container = av.open(source, "r", metadata_errors="replace", options=options)
             stack.enter_context(container)
         except FileNotFoundError:
-            raise PictureError("no such file") from None
+            raise PictureError(absent(name)) from None
         except InvalidDataError as error:
             raise PictureError("not a video, or one without its beginning or end") from error
         except EOFError:

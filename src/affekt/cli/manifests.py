@@ -48,8 +48,11 @@ def check(arguments: list[str]) -> None:
     options = parsed(CheckOptions, arguments, "affekt data check")
 
     from affekt.data.check import check_manifest, drop_leaks
+    from affekt.data.importers.engine import refuse_place
     from affekt.data.manifest import read_manifest, write_manifest
 
+    if options.drop_leaks is not None:
+        refuse_place(options.drop_leaks, "--drop-leaks")
     frame = read_manifest(options.manifest, with_wrong_labels=True)
     report = check_manifest(frame)
     print(printable(report.text(), lines=True))
@@ -70,9 +73,11 @@ def split(arguments: list[str]) -> None:
     """Run `affekt data split`, which prints how many rows of what went where."""
     options = parsed(SplitOptions, arguments, "affekt data split")
 
+    from affekt.data.importers.engine import refuse_place
     from affekt.data.manifest import read_manifest, write_manifest
     from affekt.data.splits import require_subjects, split_rows, split_text, with_subjects
 
+    refuse_place(options.out)
     manifest = read_manifest(options.manifest)
     if options.subject_pattern is not None:
         manifest = with_subjects(manifest, options.subject_pattern)

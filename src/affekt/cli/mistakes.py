@@ -42,10 +42,12 @@ def mistake(box: str, arguments: list[str], prog: str, help_text: str, example: 
 
 def _stranger(arguments: list[str], known: set[str]) -> str | None:
     """Return the first word that looks like an option and is none, with the option that was probably meant."""
+    longer = [name[2:] for name in known if name.startswith("--")]
     for word in (word.partition("=")[0].replace("_", "-") for word in arguments if re.match("--?[a-z]", word)):
         if word not in known:
             begun = sorted((name for name in known if name.startswith(f"-{word}")), key=len)
-            close = begun or difflib.get_close_matches(word, known, n=1)
+            # Dashes, which all have, make nothing alike.
+            close = begun or [f"--{name}" for name in difflib.get_close_matches(word.strip("-"), longer, n=1)]
             return f"{word}; did you mean {close[0]}? " if close else f"{word}; "
     return None
 

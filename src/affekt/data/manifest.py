@@ -51,6 +51,13 @@ SCHEMA: dict[str, pl.DataType] = {
     "pixel_sha256": pl.String(),
 }
 
+OF_POLARS = {
+    "more fields than defined": "a line with more cells than its first line has",
+    "empty CSV": "an empty file",
+    "invalid utf-8": "text that is not UTF-8",
+    "could not parse": "a cell with an open quotation mark",
+}
+"""What polars says of a text that is no table, and what it means."""
 PARQUET = b"PAR1"
 """What each Parquet file begins with."""
 SPLITS = ("train", "val", "test")
@@ -303,7 +310,8 @@ def read_text_table(path: Path, what: str, instead: str, needed: Iterable[str] =
         table = table.rename(str.strip)
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = str(error).partition("\n")[0]
-        raise DataError(f"expected {what} in {path}, got {reason}; {instead}") from error
+        got = next((plain for words, plain in OF_POLARS.items() if words in reason), reason)
+        raise DataError(f"expected {what} in {path}, got {got}; {instead}") from error
     if absent := [name for name in needed if name not in table.columns]:
         raise DataError(
             f"expected {what} in {path}, got no {', '.join(absent)} among {', '.join(table.columns)}; {instead}"

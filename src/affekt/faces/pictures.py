@@ -1,5 +1,6 @@
 """Decode a picture to an RGB array, the only place where pictures become pixels."""
 
+import glob
 import io
 import re
 import stat
@@ -138,6 +139,11 @@ def _png_of_pixels(source: Path | str | bytes) -> bytes | None:
     return pixels if len(pixels) < len(content) else None
 
 
+def absent(name: Path | str) -> str:
+    """Return what is said of a path that is not there: a pattern is taken for one where nothing matches it."""
+    return "no such file; nothing matches this pattern" if glob.has_magic(str(name)) else "no such file"
+
+
 def refuse_pipe(path: Path | str) -> None:
     """Refuse what is no file: opening a pipe would wait for its writer for ever."""
     mode = Path(path).stat().st_mode
@@ -178,7 +184,7 @@ def _opened(
     except UnidentifiedImageError:
         raise PictureError(f"{name}: {unidentified(source, is_any_taken=formats is None)}") from None
     except FileNotFoundError:
-        raise PictureError(f"{name}: no such file") from None
+        raise PictureError(f"{name}: {absent(name)}") from None
     except PictureError:
         raise
     except Image.DecompressionBombError:

@@ -1,6 +1,7 @@
 """The paragraph on methods, ready for a paper: what was done with which versions, thresholds and limits."""
 
 import hashlib
+import re
 from typing import Any
 
 from affekt import __version__
@@ -10,6 +11,7 @@ from affekt.models.card import CARD_FILE, Card, model_folder, read_card
 from affekt.people.averages import LEAST_BLOCKS, MOST_BLOCKS, RESAMPLES
 from affekt.people.baseline import LEAST_PROBABILITY
 from affekt.people.options import CENTRE, SummaryOptions
+from affekt.terminal import printable
 
 REFERENCES = {
     "model": "Barsoum, E., Zhang, C., Canton Ferrer, C. and Zhang, Z. (2016). Training deep networks for facial "
@@ -45,7 +47,8 @@ def methods_text(
         parts.append("Limits of the model: " + " ".join(card.limits))
     if used:
         parts.append("References:\n\n" + "\n".join(sorted(f"* {REFERENCES[name]}" for name in used)))
-    return "\n\n".join(parts) + "\n"
+    # A card is a stranger's: of its text nothing becomes an element where Markdown is shown, or moves a cursor.
+    return printable(re.sub(r"<(?=[A-Za-z/!?])", "&lt;", "\n\n".join(parts)), lines=True) + "\n"
 
 
 def _reading(metadata: dict[str, str], labels: tuple[str, ...], card: Card | None) -> str:

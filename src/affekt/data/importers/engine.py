@@ -9,6 +9,7 @@ import logging
 import multiprocessing
 import os
 import re
+import shlex
 import signal
 import threading
 import time
@@ -78,7 +79,7 @@ def import_dataset(dataset: DataSet, options: ImportOptions) -> ImportReport:
     """
     if options.jobs is not None and options.jobs < 1:
         raise ConfigError(f"expected at least one process as jobs, got {options.jobs}; leave it out for one per core")
-    _refuse_place(options.out)
+    refuse_place(options.out)
     listing, started = dataset.list_rows(), time.monotonic()
     rows = to_manifest(listing.rows)
     if options.subject_pattern is not None:
@@ -109,14 +110,18 @@ def import_dataset(dataset: DataSet, options: ImportOptions) -> ImportReport:
     return ImportReport(options.out, kept, listing, unreadable, resumed, seconds=time.monotonic() - started)
 
 
-def _refuse_place(out: Path) -> None:
-    """Say at once, not after the pictures, that no file can be written there."""
+def refuse_place(out: Path, option: str = "--out") -> None:
+    """Say at once, not after the work, that no manifest can be written there."""
+    name = option.removeprefix("--").replace("-", "_")
     if out.is_dir():
-        raise DataError(f"expected a file as out, got the folder {out}; name one in it (--out {out}/faces.parquet)")
+        raise DataError(
+            f"expected a file as {name}, got the folder {out}; name one in it ({option} {out}/faces.parquet)"
+        )
     if out.suffix.lower() in FILE_ENDINGS - {".parquet"}:
-        raise ConfigError(f"expected a manifest ending in .parquet as out, got {out}; type: --out {out.stem}.parquet")
+        made = shlex.quote(str(out.with_suffix(".parquet")))
+        raise ConfigError(f"expected a manifest ending in .parquet as {name}, got {out}; type: {option} {made}")
     if blocking := next((folder for folder in out.parents if folder.is_file()), None):
-        raise DataError(f"expected a folder for {out}, got the file {blocking}; choose another out (--out)")
+        raise DataError(f"expected a folder for {out}, got the file {blocking}; choose another {name} ({option})")
 
 
 def _ledger(rows: pl.DataFrame, options: ImportOptions) -> Ledger:
