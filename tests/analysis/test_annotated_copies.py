@@ -3,11 +3,13 @@
 import re
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from affekt.analysis.annotated_copies import AnnotatedCopies
 from affekt.analysis.options import OutputOptions
 from affekt.analysis.rows import Answer, empty_row
+from affekt.errors import ConfigError
 
 GREY = np.full((121, 161, 3), 100, np.uint8)
 
@@ -44,9 +46,10 @@ def test_a_strip_longer_than_any_jpeg_is_drawn_smaller(tmp_path):
 
 def test_what_is_no_file_needs_no_place(tmp_path):
     names = ("..", "/", "gone.jpg", "nul\0.jpg", "faces/0.jpg")
-    outputs = OutputOptions(draw=tmp_path / "marked", timeline=tmp_path / "overview")
-    AnnotatedCopies(names, outputs).check(has_table=True)
+    AnnotatedCopies(names, OutputOptions(draw=tmp_path / "marked")).check(has_table=True)
     assert (tmp_path / "marked").is_dir()
+    with pytest.raises(ConfigError, match="expected a video to draw a timeline of"):
+        AnnotatedCopies(names, OutputOptions(timeline=tmp_path / "overview")).check(has_table=True)
     assert not (tmp_path / "overview").exists()
 
 

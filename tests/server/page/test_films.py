@@ -2,6 +2,7 @@
 
 import base64
 import io
+import re
 from fractions import Fraction
 
 import av
@@ -211,7 +212,7 @@ def in_base64(path):
 
 def test_stopping_keeps_what_was_read(opened, film):
     opened.choose(film)
-    opened.tab.locator("#read", has_text="0.3 of").wait_for()
+    opened.tab.locator("#read", has_text=re.compile(r"0\.[3-9] of|1\.\d of")).wait_for()
     opened.tab.get_by_role("button", name="Stop", exact=True).click()
     opened.until_told("then stopped")
     rows = opened.rows()
@@ -232,7 +233,7 @@ def test_what_no_browser_plays_is_told_beside_what_worked(opened, astronaut):
 
 def test_forgetting_ends_a_film(opened, film):
     opened.choose(film)
-    opened.tab.locator("#read", has_text="0.2 of").wait_for()
+    opened.tab.locator("#read", has_text=re.compile(r"\d of \d")).wait_for()
     opened.tab.get_by_role("button", name="Forget all").click()
     opened.until_told("Everything is forgotten.")
     opened.tab.locator("#working").wait_for(state="hidden")
