@@ -1,5 +1,6 @@
 """The study's scripts: their names at the root lead to `study/`, from any folder."""
 
+import os
 import re
 import runpy
 import subprocess
@@ -59,7 +60,7 @@ def test_a_worker_process_that_imports_a_script_runs_nothing(name):
 def test_the_study_is_repeated_on_any_manifest_and_its_table_stands_beside_the_readers(tmp_path, monkeypatch, capsys):
     faces, out = tmp_path / "faces.parquet", tmp_path / "runs"
     write_manifest(drawn_manifest(identities=8, pictures_per_identity=8, size=48, seed=0), faces)
-    options = ["--weights", "none", "--input-size", "32", "--epochs", "1", "--resamples", "20"]
+    options = ["--weights", "none", "--no-frozen", "--input-size", "32", "--epochs", "1", "--resamples", "20"]
     monkeypatch.setattr(sys, "argv", ["repeat.py", str(faces), "--out", str(out), *options])
     script = ROOT / "results" / "study" / "repeat.py"
     runpy.run_path(str(script), run_name="__main__")
@@ -75,3 +76,14 @@ def test_the_study_is_repeated_on_any_manifest_and_its_table_stands_beside_the_r
     learnable = script["learnable"]
     unrated = drawn_manifest(identities=4, pictures_per_identity=2, size=48, seed=0).with_columns(valence=None)
     assert [model.recipe for model in learnable(unrated)] == ["efficientnetv2b0", "mobilenetv2", "xception"]
+
+
+def test_without_imagenets_weights_the_script_ends_in_a_sentence(tmp_path):
+    faces, script = tmp_path / "faces.parquet", ROOT / "results" / "study" / "repeat.py"
+    write_manifest(drawn_manifest(identities=4, pictures_per_identity=4, size=48, seed=0), faces)
+    alone = os.environ | {"AFFEKT_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    call = [sys.executable, script, faces, "--out", tmp_path / "runs"]
+    run = subprocess.run(call, env=alone, capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert run.stderr.splitlines()[-1].startswith("repeat: expected ImageNet weights of tf_efficientnetv2_b0, got ")
+    assert "Traceback" not in run.stderr

@@ -3,10 +3,12 @@
     python results/study/repeat.py faces.parquet --out runs/study
 
 trains each recipe on the split train, scores all on the split test, writes a report, and prints the table. A stopped
-call goes on when it is repeated. `--weights none` starts at random, for a machine without ImageNet's weights.
+call goes on when it is repeated. `--weights none --no-frozen` trains all of each network from
+random weights, for a machine without ImageNet's.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -51,13 +53,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/study"))
     parser.add_argument("--split", default="test")
     parser.add_argument("--weights", default="imagenet")
+    parser.add_argument("--no-frozen", dest="frozen", action="store_false")
     parser.add_argument("--input-size", type=int, default=224)
     parser.add_argument("--epochs", type=int, default=15)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--resamples", type=int, default=1000)
     given = parser.parse_args()
     manifest = affekt.read_manifest(given.manifest)
-    changes = {"weights": (given.weights,), "input_size": given.input_size, "epochs": given.epochs}
+    changes = {"weights": (given.weights,), "frozen": given.frozen}
+    changes |= {"input_size": given.input_size, "epochs": given.epochs}
     folders = train_all(manifest, given.manifest, given.out, changes, given.seed)
     report, how = given.out / "report", {"seed": given.seed, "resamples": given.resamples}
     found = affekt.evaluate(folders, data=given.manifest, split=given.split, out=report, **how)
@@ -75,4 +79,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except affekt.AffektError as error:
+        sys.exit(f"repeat: {error}")
