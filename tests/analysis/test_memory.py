@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from skimage.data import astronaut
 
-MOST_MB = 800
+MOST_MB = {"large.jpg": 800, "sixteen-bit.png": 600}  # the second takes 745 where it passes through float64
 MEASURED = """
 import os, sys, threading
 from pathlib import Path
@@ -30,7 +30,7 @@ print(most, faces, int(peak_kb) / 1024)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak memory from /proc")
-@pytest.mark.parametrize("name", ["large.jpg", "sixteen-bit.png"])
+@pytest.mark.parametrize("name", MOST_MB)
 def test_a_quota_of_two_on_a_host_of_64_cores_bounds_threads_and_memory(detector, tmp_path, name):
     large = Image.fromarray(astronaut()).resize((6000, 4000))
     if name == "sixteen-bit.png":
@@ -42,4 +42,4 @@ def test_a_quota_of_two_on_a_host_of_64_cores_bounds_threads_and_memory(detector
     threads, faces, peak_mb = map(float, ran.stdout.split())
     assert threads == 2
     assert faces == 12
-    assert peak_mb < MOST_MB
+    assert peak_mb < MOST_MB[name]
