@@ -40,8 +40,7 @@ def predict(
     a table, and the same call, or command, goes on where it was; with a finished table it looks at what is new alone.
 
     Args:
-        paths: Pictures, videos, archives, folders, patterns in quotes, .txt lists, tables of pictures (.parquet), - for
-            standard input, camera:0.
+        paths: Pictures, videos, archives, folders, quoted patterns, .txt lists, .parquet tables, camera:0, - for stdin.
         out: The table: .csv, .parquet or .jsonl. Without it, or with -, the command prints the rows; Python gets them.
         csv_safe: Put an apostrophe before names in csv that a spreadsheet would take for formulas.
         model: A model that comes with affekt, a model folder or a run, or hf://user/name of the hub.
