@@ -188,7 +188,13 @@ class Visit:
         return self
 
     def until_told(self, text):
-        self.tab.locator("#status", has_text=text).wait_for()
+        from playwright.sync_api import TimeoutError as TooLate
+
+        try:
+            self.tab.locator("#status", has_text=text).wait_for()
+        except TooLate as late:
+            said = self.tab.locator("#status").inner_text()
+            raise AssertionError(f"expected {text!r} to be told, got {said!r}") from late
 
     def until_rows(self, count):
         """Wait until the camera has filled so many rows of the table."""

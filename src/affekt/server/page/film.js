@@ -11,6 +11,8 @@ const SHORTEST_S = 1 / 240;
 const GRACE_S = 5e-4;
 /** What is asked of a browser to go to the end of a recording that does not say how long it is. */
 const BEYOND_S = 1e9;
+/** A browser that shows the same frame again may not say so. */
+const MOST_WAIT_MS = 1000;
 /** So many times longer than the frame before, a frame may be taken for usual. */
 const SLOWER = 1.25;
 /** Pixels of a frame's small copy, by which cuts are found: as in shots.py; and of the canvas it is averaged from. */
@@ -20,6 +22,7 @@ export class Film {
   #video = document.createElement("video");
   #address;
   #startS = 0;
+  #shownS = NaN;
   #small = new OffscreenCanvas(SMALL_WIDTH * BLOCK, SMALL_HEIGHT * BLOCK).getContext("2d", { willReadFrequently: true });
 
   /**
@@ -32,6 +35,10 @@ export class Film {
     const video = film.#video;
     film.#address = URL.createObjectURL(file);
     Object.assign(video, { muted: true, playsInline: true, preload: "auto", src: film.#address });
+    // Only of a video that is on the page a browser says when a frame is shown.
+    Object.assign(video.style, { position: "fixed", left: "0", top: "0", width: "2px", height: "2px", opacity: "0.01" });
+    video.style.pointerEvents = "none";
+    document.body.append(video);
     try {
       await happened(video, "loadeddata");
       if (!video.videoWidth) throw new Error("it has no pictures");
@@ -46,6 +53,7 @@ export class Film {
 
   /** Give the file back. */
   close() {
+    this.#video.remove();
     this.#video.removeAttribute("src");
     URL.revokeObjectURL(this.#address);
   }
@@ -142,10 +150,17 @@ export class Film {
   /** Show the frame of a time of the file; return when it begins. */
   async #seek(toS) {
     const video = this.#video;
+    const before = this.#shownS;
     const sought = happened(video, "seeked");
+    const shown = new Promise((resolve) => video.requestVideoFrameCallback?.(resolve));
     video.currentTime = toS;
     await sought;
-    return beginningOf(video);
+    // A busy browser says that it is there while it still shows the frame before, or none.
+    if (video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA || beginningOf(video) === before) {
+      await Promise.race([shown, new Promise((resolve) => setTimeout(resolve, MOST_WAIT_MS))]);
+    }
+    this.#shownS = beginningOf(video);
+    return this.#shownS;
   }
 }
 
