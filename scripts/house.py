@@ -7,6 +7,7 @@ TREE is another checkout to measure, such as an older commit; the environment is
 `python scripts/house.py --plan` writes the plan in docs/architecture.md anew: every file with its first sentence.
 """
 
+import argparse
 import ast
 import os
 import re
@@ -251,11 +252,15 @@ def _environment(tree: Path) -> dict[str, str]:
 
 def main() -> None:
     """Print the table, or write the plan."""
-    if sys.argv[1:] == ["--plan"]:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tree", nargs="?", type=Path, default=HERE)
+    parser.add_argument("--plan", action="store_true")
+    options = parser.parse_args()
+    if options.plan:
         before, _, after = planned_page()
         PAGE.write_text(before + plan(House(HERE / "src" / "affekt")) + after, encoding="utf-8")
         return
-    tree = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else HERE
+    tree = options.tree.resolve()
     house = House(tree / "src" / "affekt")
     sizes = sorted(house.lines.values())
     longest = max(house.functions, key=lambda function: function.lines)

@@ -5,6 +5,7 @@ written from the code (reference.py). A link to a file that is no page, such as 
 repository where GITHUB_REPOSITORY names one, and plain text elsewhere. Needs `affekt[docs]`.
 """
 
+import argparse
 import os
 import re
 import shutil
@@ -64,4 +65,6 @@ def with_links(page: Path, pages: set[Path]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "build" / "site"))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", type=Path, default=HERE / "build" / "site")
+    sys.exit(main(parser.parse_args().folder))

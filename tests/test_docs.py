@@ -4,6 +4,8 @@ import dataclasses
 import inspect
 import json
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -162,3 +164,14 @@ def test_the_licences_name_every_library_that_is_installed_beside_affekt():
     needed = {re.split(r"[^\w-]", each)[0] for given in (project["dependencies"], *extras.values()) for each in given}
     page = (ROOT / "LICENSES.md").read_text()
     assert not [name for name in needed - {"affekt"} if not re.search(rf"\b{name}\b", page)], "add it to LICENSES.md"
+
+
+@pytest.mark.parametrize("name", ["site.py", "house.py"])
+def test_a_script_that_is_asked_for_help_writes_nothing(name, tmp_path):
+    script = Path(__file__).parents[1] / "scripts" / name
+    if name == "site.py":
+        pytest.importorskip("yaml")
+    run = subprocess.run([sys.executable, script, "--help"], cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith(f"usage: {name}")
+    assert not list(tmp_path.iterdir())
