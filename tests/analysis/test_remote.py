@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from affekt import gather, load, predict
-from affekt.analysis.remote import fetched, filesystem, remote_stamp, why, without_secrets
+from affekt.analysis.remote import addresses_below, fetched, filesystem, remote_stamp, why, without_secrets
 from affekt.cli.main import main
 from affekt.errors import ConfigError, DataError, PictureError
 
@@ -81,6 +81,17 @@ def test_parts_may_lie_in_a_bucket(bucket, s3, small_model, monkeypatch):
     s3.rm_file(part)
     with pytest.raises(DataError, match="expected all 5 inputs of the job in s3://bucket/parts, got all but 1"):
         gather(f"{bucket}/parts", out="faces.csv")
+
+
+def test_what_was_written_since_the_last_look_is_found(bucket, s3):
+    assert addresses_below(bucket)
+    assert addresses_below(f"{bucket}/later/*.png") == []
+    s3.pipe_file("bucket/later/a.png", png(0))
+    assert addresses_below(f"{bucket}/later/*.png") == ["s3://bucket/later/a.png"]
+    before = remote_stamp(f"{bucket}/later/a.png")
+    s3.pipe_file("bucket/later/a.png", png(200))
+    assert addresses_below(f"{bucket}/later/a.png") == ["s3://bucket/later/a.png"]
+    assert remote_stamp(f"{bucket}/later/a.png") != before
 
 
 def test_duckdb_reads_the_parts_of_tars_where_they_lie_in_a_bucket(bucket, s3, small_model):

@@ -80,6 +80,8 @@ def filesystem(address: str) -> tuple[Any, str]:
 def addresses_below(address: str) -> list[str]:
     """Return the files that an address of a folder, or a pattern, stands for, sorted; itself where it is neither."""
     files, path = filesystem(address)
+    # Libraries keep the lists that they fetched in this process, and what was written since is not in them.
+    files.invalidate_cache()
     scheme = address.partition("://")[0]
     if scheme in WEB:
         return [address]
