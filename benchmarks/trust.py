@@ -18,8 +18,7 @@ import affekt
 from affekt.data.manifest import read_manifest
 from affekt.faces.detection import FaceDetector
 from affekt.faces.pictures import read_picture
-from affekt.faces.pose import MEAN_FACE, pose_of
-from affekt.faces.trust import LEAST, MOST, is_reliable
+from affekt.faces.trust import LEAST, MEAN_FACE, MOST, is_reliable, pose_of
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
 from drawn_faces import Capture, draw_face, no_units, random_identity
 

@@ -13,9 +13,8 @@ from affekt.analysis.frames import SIDES_AROUND
 from affekt.errors import ConfigError
 from affekt.faces.pictures import LARGE_PIXELS, read_picture, read_rgb, rgb_of_image
 from affekt.faces.pixels import Decoded, rgb_of_array
-from affekt.faces.pose import MEAN_FACE
 from affekt.faces.preprocessing import Preprocessing, crop_faces
-from affekt.faces.trust import trust_of
+from affekt.faces.trust import MEAN_FACE, trust_of
 
 NOISE = np.random.default_rng(0).integers(0, 256, (400, 600, 3), dtype=np.uint8)
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from affekt.faces.pose import MEAN_FACE, pose_of
+from affekt.faces.trust import MEAN_FACE, pose_of
 
 
 def seen(yaw, pitch, roll, face=MEAN_FACE, side=40.0):

@@ -8,8 +8,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from scipy.ndimage import uniform_filter1d
 
 from affekt.faces.detection import FaceDetector
-from affekt.faces.pose import MEAN_FACE
-from affekt.faces.trust import BLUR_PIXELS, LEAST_STEP, outside_of, sharpness_of, trust_of
+from affekt.faces.trust import BLUR_PIXELS, LEAST_STEP, MEAN_FACE, outside_of, sharpness_of, trust_of
 from drawn_faces import Capture, draw_face, no_units, prototype_units, random_identity
 
 DRAWN = draw_face(random_identity(np.random.default_rng(0)), no_units(), Capture(), size=200)

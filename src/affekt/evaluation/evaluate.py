@@ -9,9 +9,8 @@ import polars as pl
 
 from affekt.data.manifest import manifest_labels
 from affekt.errors import ConfigError, DataError
-from affekt.evaluation.figures import DIMENSIONS, Figure
+from affekt.evaluation.figures import DIMENSIONS, FEW, LEVEL, Figure
 from affekt.evaluation.groups import Grouping, score_groups
-from affekt.evaluation.intervals import FEW, LEVEL
 from affekt.evaluation.predictions import match
 from affekt.evaluation.result_rows import as_predictions, is_result_table
 from affekt.evaluation.robustness import Robustness

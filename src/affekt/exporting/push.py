@@ -10,8 +10,7 @@ from typing import Any
 from affekt.errors import ConfigError, needs_extra, says_what_to_type
 from affekt.files import mirror
 from affekt.models.card import CARD_FILE, Card, read_card
-from affekt.models.hub import FILES, HASHES, hub_name, sha256_of, told
-from affekt.models.places import predicting_folder
+from affekt.models.hub import FILES, HASHES, hub_name, predicting_folder, sha256_of, told
 
 README = "README.md"
 METRICS = {"accuracy": "accuracy", "macro_f1": "f1"}

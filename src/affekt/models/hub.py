@@ -1,4 +1,6 @@
-"""Models of the Hugging Face Hub: `hf://user/name`, or `hf://user/name@revision` for one that never changes.
+"""Models that are elsewhere: on the Hugging Face Hub, or in a run, which is exported once.
+
+`hf://user/name` is of the hub, `hf://user/name@revision` never changes.
 
 A model is fetched once into `AFFEKT_HOME/hub/user/name@commit`, whose name tables and reports then say. Only the files
 of a model folder are fetched, no pickles; each must have the SHA-256 that the card gives. `AFFEKT_MIRROR` names another
@@ -7,8 +9,11 @@ origin that speaks the hub's protocol, or a folder with `user/name` in it.
 
 import difflib
 import hashlib
+import importlib.util
 import logging
 import re
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +22,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from affekt.errors import ConfigError, ModelError, needs_extra
 from affekt.files import affekt_home, mirror
-from affekt.models.card import CARD_FILE, ONNX_FILE, WEIGHTS_FILE, Card, read_card
+from affekt.models.card import CARD_FILE, ONNX_FILE, WEIGHTS_FILE, Card, model_folder, read_card
 from affekt.models.learnt_rows import LEARNT_FILE
 
 if TYPE_CHECKING:
@@ -35,6 +40,7 @@ _NAME = re.compile(r"hf:/{1,2}(\w[\w.-]*)/(\w[\w.-]*?)(?:@(\w[\w./-]*))?")
 
 Named = TypeVar("Named", str, Path)
 
+_logger = logging.getLogger(__name__)
 _logger = logging.getLogger(__name__)
 
 
@@ -205,3 +211,39 @@ def _nearest(api: "HfApi", repository: str) -> str:
         names = [model.id for model in api.list_models(author=user, limit=200)]
         return next(iter(difflib.get_close_matches(repository, names, n=1)), "")
     return ""
+
+
+def predicting_folder(model: str | Path) -> Path:
+    """Return the folder of a model with its ONNX file, which a run that was not exported gets in `AFFEKT_HOME`.
+
+    The export is made by another process, for it needs torch, which nothing else here does; it is kept, and found again
+    as long as weights and card are the same.
+
+    A name as `hf://user/name` is of the hub, from where the model is fetched once.
+
+    Raises:
+        ModelError: the run cannot be exported, or torch is not installed; or as `hub_folder` does.
+    """
+    if is_of_hub(model):
+        return hub_folder(model)
+    folder = model_folder(model)
+    parts = [folder / WEIGHTS_FILE, folder / CARD_FILE]
+    if (folder / ONNX_FILE).is_file() or not all(part.is_file() for part in parts):
+        return folder
+    digest = hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()
+    kept = affekt_home() / "exported" / digest[:16] / folder.absolute().name
+    if (kept / ONNX_FILE).is_file():
+        return kept
+    advice = f"affekt export {folder} --out {folder}"
+    if importlib.util.find_spec("torch") is None:
+        raise ModelError(
+            f"expected {ONNX_FILE} in {folder}, got a run that was not exported, for which torch is needed; type where "
+            f"torch is installed: {advice}"
+        )
+    _logger.info("%s was not exported: its %s is made once, and kept in %s", folder, ONNX_FILE, kept)
+    words = [sys.executable, "-m", "affekt", "export", str(folder), "--out", str(kept)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        why = done.stderr.strip().rpartition("\n")[2].removeprefix("affekt: ")
+        raise ModelError(f"expected an export of {folder}, got: {why}; to see more, type: {advice}")
+    return kept

@@ -13,7 +13,6 @@ from typing import Any, TypedDict, Unpack
 
 import polars as pl
 
-from affekt.data.faces_folder import manifest_for
 from affekt.data.manifest import read_manifest, require_manifest
 from affekt.errors import ConfigError, MissingExtra, needs_extra, says_what_to_type
 from affekt.files import require_folder
@@ -23,7 +22,7 @@ from affekt.networks.first_weights import weights_file
 from affekt.training.generations import CHECKPOINT_FILE, Chain, Run, Training, planned_trainings
 from affekt.training.recipe import Recipe
 from affekt.training.recipes import NamedRecipe, find_recipe
-from affekt.training.rows import rows_digest, training_rows
+from affekt.training.rows import manifest_for, rows_digest, training_rows
 
 PARTS = {"fold-*": "a cross-validation", "rows-*": "a learning curve"}
 """Folders inside a run's that say what was measured there."""
