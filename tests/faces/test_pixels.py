@@ -9,11 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from affekt.analysis.frames import SIDES_AROUND
 from affekt.errors import ConfigError
 from affekt.faces.pictures import LARGE_PIXELS, read_picture, read_rgb, rgb_of_image
 from affekt.faces.pixels import Decoded, rgb_of_array
-from affekt.faces.preprocessing import Preprocessing, crop_faces
+from affekt.faces.preprocessing import Preprocessing, crop_faces, grey_near, sides_near
 from affekt.faces.trust import MEAN_FACE, trust_of
 
 NOISE = np.random.default_rng(0).integers(0, 256, (400, 600, 3), dtype=np.uint8)
@@ -26,20 +25,26 @@ NOISE = np.random.default_rng(0).integers(0, 256, (400, 600, 3), dtype=np.uint8)
     st.floats(0.5, 2),
     st.floats(-np.pi, np.pi),
     st.sampled_from([-0.1, 0, 0.4]),
+    st.sampled_from([16, 32, 64]),
 )
-@settings(max_examples=60)
-def test_what_is_near_a_face_is_all_that_its_answer_takes(x, y, width, aspect, turn, margin):
+@settings(max_examples=100)
+def test_what_is_near_a_face_is_all_that_its_answer_takes(x, y, width, aspect, turn, margin, size):
     box = np.array([[x, y, x + width, y + aspect * width]])
     across, down = np.array([np.cos(turn), np.sin(turn)]), np.array([-np.sin(turn), np.cos(turn)])
     landmarks = box[:, None, :2] + width * (0.5 + 0.3 * (MEAN_FACE[:, :1] * across + MEAN_FACE[:, 1:2] * down))[None]
     large = Decoded(Image.fromarray(NOISE), animated=False)
-    near = large.near(box, SIDES_AROUND * (1 + max(0.0, margin)))
+    near = large.near(box, sides_near(landmarks, margin))
     assert near.shape == NOISE.shape
+    in_grey = grey_near(NOISE, box, landmarks, margin)
+    assert in_grey.shape == (*NOISE.shape[:2], 1)
+    grey = {"channels": 1, "mean": (0.5,), "std": (0.5,)}
     for alignment in ("level", "none"):
-        wanted = Preprocessing(input_size=32, crop_margin=margin, alignment=alignment)
+        wanted = Preprocessing(input_size=size, crop_margin=margin, alignment=alignment)
         crops = [crop_faces(image_rgb, box, landmarks, wanted) for image_rgb in (near, NOISE)]
         assert np.array_equal(*crops)
-    seen = [trust_of(image_rgb, box, landmarks, np.ones(1)) for image_rgb in (near, NOISE)]
+        wanted = Preprocessing(input_size=size, crop_margin=margin, alignment=alignment, **grey)
+        assert np.array_equal(*(crop_faces(image, box, landmarks, wanted) for image in (in_grey, NOISE)))
+    seen = [trust_of(image, box, landmarks, np.ones(1)) for image in (grey_near(near, box, landmarks, 0), NOISE)]
     for name in ("sharpness", "outside", "mouth_detail", "reliable"):
         assert np.array_equal(*(getattr(trust, name) for trust in seen)), name
 

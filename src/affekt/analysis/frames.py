@@ -26,7 +26,7 @@ from affekt.errors import ConfigError, PictureError
 from affekt.faces.detection import LANDMARKS, CascadeDetector, FaceDetector
 from affekt.faces.pictures import BREAKS_OFF, read_picture, rgb_of_image
 from affekt.faces.pixels import Decoded, rgb_of_array
-from affekt.faces.preprocessing import Preprocessing, crop_as_it_is, crop_face, crop_faces
+from affekt.faces.preprocessing import Preprocessing, crop_as_it_is, crop_face, crop_faces, grey_near, sides_near
 from affekt.faces.trust import Trust, trust_of
 
 if TYPE_CHECKING:
@@ -40,8 +40,6 @@ PIXELS_AT_ONCE = Budget(150e6)
 ALL_FACES = FaceChoice()
 SECOND_LOOK_EVERY_S = 1.0
 """Of a video's frames only one in so many seconds is looked at again: where nobody is, that costs three more looks."""
-SIDES_AROUND = 0.8
-"""No corner of a face's square, however it is turned, lies farther from its middle, with what filters reach."""
 LANDMARKS_SHAPE = (len(LANDMARKS), 2)
 WRITER = "affekt"
 """What a crop's file names as the software that wrote it."""
@@ -277,7 +275,7 @@ def _detected(
     kept = choice.kept(found)
     left_out, found = len(found) - len(kept), found[kept]
     where = {"box_xyxy": found.box_xyxy, "landmarks_xy": found.landmarks_xy, "score": found.score}
-    around_rgb = decoded.near(found.box_xyxy, SIDES_AROUND * (1 + max(0.0, preprocessing.crop_margin)))
+    around_rgb = decoded.near(found.box_xyxy, sides_near(found.landmarks_xy, preprocessing.crop_margin))
     return _cut_out(replace(nobody, **where, left_out=left_out), around_rgb, preprocessing, stills=stills)
 
 
@@ -286,8 +284,9 @@ def _cut_out(
 ) -> DetectedFaces:
     """Return faces of which the places are known with their crops, and how far each can be trusted."""
     where = {"box_xyxy": faces.box_xyxy, "landmarks_xy": faces.landmarks_xy}
-    crops = crop_faces(image_rgb, **where, preprocessing=preprocessing)
-    trust = trust_of(image_rgb, **where, score=faces.score, is_level=preprocessing.alignment == "level")
+    grey = grey_near(image_rgb, **where, margin=preprocessing.crop_margin)
+    crops = crop_faces(grey if preprocessing.channels == 1 else image_rgb, **where, preprocessing=preprocessing)
+    trust = trust_of(grey, **where, score=faces.score, is_level=preprocessing.alignment == "level")
     places = zip(*where.values(), strict=True) if stills else ()
     kept = tuple(_png(crop_as_it_is(image_rgb, preprocessing, *place)) for place in places)
     return replace(faces, crops=crops, trust=trust, stills=kept)

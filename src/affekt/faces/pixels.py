@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from affekt.errors import ConfigError
+from affekt.faces.preprocessing import places_near
 
 ROWS_AT_ONCE = 256
 CHANNELS = (1, 3, 4)
@@ -44,19 +45,15 @@ class Decoded:
         scale = min(1.0, longest_side / max(self.shape[:2]))
         return shrunk(self.image_rgb if scale == 1 else self.pixels, scale)
 
-    def near(self, box_xyxy: np.ndarray, sides: float) -> np.ndarray:
-        """Return (height, width, 3) uint8; of a large one, what is farther than so many sides of a box may be black."""
+    def near(self, box_xyxy: np.ndarray, sides: np.ndarray) -> np.ndarray:
+        """Return (height, width, 3) uint8; of a large one, what is farther than so many sides of a box may be black.
+
+        `sides` are (faces,).
+        """
         if not isinstance(self.pixels, Image.Image):
             return self.pixels
-        height, width = self.shape
-        near_rgb = np.zeros((height, width, 3), np.uint8)  # takes no memory where nothing is written
-        reach = sides * (box_xyxy[:, 2:] - box_xyxy[:, :2]).max(axis=1, keepdims=True) + 2
-        centre = (box_xyxy[:, :2] + box_xyxy[:, 2:]) / 2
-        edges = np.concatenate([np.floor(centre - reach), np.ceil(centre + reach)], axis=1)
-        # Of a box beyond the picture the nearest pixel counts, which repeats its edge.
-        first, last = np.zeros(2), np.array([width, height]) - 1
-        places = np.concatenate([np.clip(edges[:, :2], first, last), np.clip(edges[:, 2:], first, last) + 1], axis=1)
-        for left, top, right, bottom in places.astype(int).tolist():
+        near_rgb = np.zeros((*self.shape, 3), np.uint8)  # takes no memory where nothing is written
+        for left, top, right, bottom in places_near(self.shape, box_xyxy, sides):
             part = self.pixels.crop((left, top, right, bottom)).convert("RGB")
             near_rgb[top:bottom, left:right] = np.asarray(part)
         return near_rgb

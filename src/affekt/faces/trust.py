@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from affekt.faces.preprocessing import Preprocessing, crop_face
+from affekt.faces.preprocessing import Preprocessing, crop_face, grey_near
 
 LOOK = (64, 64)
 """Pixels in which the sharpness of a box is measured, whatever the model's input."""
@@ -55,21 +55,23 @@ class Trust:
 
 
 def trust_of(
-    image_rgb: np.ndarray, box_xyxy: np.ndarray, landmarks_xy: np.ndarray, score: np.ndarray, *, is_level: bool = False
+    image: np.ndarray, box_xyxy: np.ndarray, landmarks_xy: np.ndarray, score: np.ndarray, *, is_level: bool = False
 ) -> Trust:
     """Return how far faces can be trusted: (faces, 4) boxes, (faces, 5, 2) landmarks and (faces,) detector's scores.
 
-    Where crops are turned level, no tilt speaks against a face.
+    The picture is (height, width, 3) uint8, or what `grey_near` made of it. Where crops are turned level, no tilt
+    speaks against a face.
     """
-    looks = [_grey(image_rgb, box) for box in box_xyxy]
+    grey = image if image.shape[2] == 1 else grey_near(image, box_xyxy, landmarks_xy, LEVEL_GREY.crop_margin)
+    looks = [_look(grey, box) for box in box_xyxy]
     sharpness = sharpness_of(np.array(looks, np.uint8).reshape(-1, *LOOK))
     where = zip(box_xyxy, landmarks_xy, strict=True)
-    mouth_detail = np.array([mouth_detail_of(image_rgb, *face) for face in where], float)
+    mouth_detail = np.array([mouth_detail_of(grey, *face) for face in where], float)
     quantities = {
         "side": (box_xyxy[:, 2:] - box_xyxy[:, :2]).max(axis=1, initial=0),
         "face_score": score,
         "sharpness": sharpness,
-        "outside": outside_of(image_rgb.shape, box_xyxy),
+        "outside": outside_of(image.shape, box_xyxy),
         "mouth_detail": mouth_detail,
     }
     pose = pose_of(landmarks_xy)
@@ -90,7 +92,7 @@ def is_reliable(pose: np.ndarray, quantities: Mapping[str, np.ndarray], *, is_le
     return ~is_bad
 
 
-def mouth_detail_of(image_rgb: np.ndarray, box_xyxy: np.ndarray, landmarks_xy: np.ndarray) -> float:
+def mouth_detail_of(image: np.ndarray, box_xyxy: np.ndarray, landmarks_xy: np.ndarray) -> float:
     """Return the mean difference of grey from line to line at the mouth, in shares of that at the eyes.
 
     Lips are darker than what is around them, as eyes and brows are; cloth, hands and the smeared edge of a picture have
@@ -98,18 +100,18 @@ def mouth_detail_of(image_rgb: np.ndarray, box_xyxy: np.ndarray, landmarks_xy: n
     """
     if np.isnan(landmarks_xy).any():
         return float("nan")
-    grey = crop_face(image_rgb, LEVEL_GREY, box_xyxy, landmarks_xy)[..., 0].astype(float)
+    grey = crop_face(image, LEVEL_GREY, box_xyxy, landmarks_xy)[..., 0].astype(float)
     steps = abs(np.diff(grey, axis=0))
     return float(steps[MOUTH].mean() / max(steps[EYES].mean(), 1e-6))
 
 
-def _grey(image_rgb: np.ndarray, box_xyxy: np.ndarray) -> np.ndarray:
-    """Return what a box holds of the picture, grey and in the size of a look."""
-    height, width = image_rgb.shape[:2]
+def _look(grey: np.ndarray, box_xyxy: np.ndarray) -> np.ndarray:
+    """Return what a box holds of a (height, width, 1) picture, in the size of a look."""
+    height, width = grey.shape[:2]
     left, top = np.clip(np.floor(box_xyxy[:2]).astype(int), 0, (width - 1, height - 1))
     right, bottom = np.clip(np.ceil(box_xyxy[2:]).astype(int), (left + 1, top + 1), (width, height))
-    part = Image.fromarray(np.ascontiguousarray(image_rgb[top:bottom, left:right]))
-    return np.asarray(part.resize(LOOK, Image.Resampling.BILINEAR, reducing_gap=2.0).convert("L"))
+    part = Image.fromarray(grey[top:bottom, left:right, 0])
+    return np.asarray(part.resize(LOOK, Image.Resampling.BILINEAR, reducing_gap=2.0))
 
 
 def sharpness_of(grey: np.ndarray) -> np.ndarray:
@@ -129,9 +131,9 @@ def sharpness_of(grey: np.ndarray) -> np.ndarray:
             again += padded[..., place : place + height, :]
         again /= BLUR_PIXELS
         before, after = abs(np.diff(lines, axis=-2))[..., 1:-1, 2:-1], abs(np.diff(again, axis=-2))[..., 1:-1, 2:-1]
-        counts = before >= LEAST_STEP
-        total = before.sum(axis=(-2, -1), where=counts, dtype=float)
-        lost = np.maximum(before - after, 0).sum(axis=(-2, -1), where=counts, dtype=float)
+        counts = before >= LEAST_STEP  # multiplied, sums take a third of the time that they take with `where`
+        total = (before * counts).sum(axis=(-2, -1), dtype=float)
+        lost = (np.maximum(before - after, 0) * counts).sum(axis=(-2, -1), dtype=float)
         shares.append(lost / np.maximum(total, LEAST_STEP))
     return np.minimum(*shares)
 
