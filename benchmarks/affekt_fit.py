@@ -4,19 +4,16 @@ The job is described in `frozen_training.py`; `keras_fit.py` does the same job i
 """
 
 import json
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-import torch
+from environments import job_file
 
 from affekt import __version__
 from affekt.data.manifest import to_manifest
-from affekt.training.recipes import find_recipe
-from affekt.training.run import train
 
 WARM_UP_ROWS = 16
 
@@ -32,6 +29,9 @@ def manifest_of(job: dict[str, Any], rows: int | None = None) -> pl.DataFrame:
 
 def run(job: dict[str, Any], manifest: pl.DataFrame, epochs: int) -> float:
     """Train in a folder that is thrown away, and return the seconds."""
+    from affekt.training.recipes import find_recipe
+    from affekt.training.run import train
+
     recipe = find_recipe(job["recipe"]).recipe.with_options(
         weights=("none",), precision=job["precision"], epochs=epochs, early_stopping_patience=0
     )
@@ -43,7 +43,9 @@ def run(job: dict[str, Any], manifest: pl.DataFrame, epochs: int) -> float:
 
 def main() -> None:
     """Warm up on a few pictures, then time the job."""
-    job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    job = json.loads(job_file("frozen_training.py").read_text(encoding="utf-8"))
+    import torch
+
     run(job, manifest_of(job, WARM_UP_ROWS), epochs=1)
     seconds = run(job, manifest_of(job), job["epochs"])
     versions = {"affekt": __version__, "torch": torch.__version__}

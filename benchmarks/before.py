@@ -3,15 +3,25 @@
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 from affekt.errors import AffektError
 from affekt.faces.detector_file import yunet_path
 
+NOTHING: Mapping[str, str] = {}
 
-def check(takes: str, *, files: Sequence[Path | None] = (), disk_gb: float = 0.5, detector: bool = True) -> None:
+
+def check(
+    takes: str,
+    *,
+    files: Sequence[Path | None] = (),
+    disk_gb: float = 0.5,
+    detector: bool = True,
+    needs: Mapping[str, str] = NOTHING,
+) -> None:
     """End with one sentence where something is missing; else say how long the benchmark takes.
 
     Args:
@@ -19,7 +29,11 @@ def check(takes: str, *, files: Sequence[Path | None] = (), disk_gb: float = 0.5
         files: What was named as input; None stands for what was left out.
         disk_gb: Room for temporary files.
         detector: Whether faces are looked for.
+        needs: Programs or Python packages, each with what to type to get it.
     """
+    for name, typed in needs.items():
+        if shutil.which(name) is None and find_spec(name) is None:
+            sys.exit(f"expected {name}, got none; type: {typed}")
     for path in filter(None, files):
         if not path.exists():
             sys.exit(f"expected the file {path}, got none; check the name")

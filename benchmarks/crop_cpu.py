@@ -3,6 +3,7 @@
 CPU time says much on a machine that other work shares, where seconds say little.
 """
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Annotated
 
 import numpy as np
 import tyro
+from before import check
 
 from affekt.models.card import ONNX_FILE, read_card
 from affekt.models.runtimes import installed_runtimes, open_engine
@@ -38,7 +40,13 @@ def cpu_s(call: Callable[[], object]) -> float:
 def main() -> None:
     """Measure and print."""
     options = tyro.cli(Options, description=__doc__)
-    wanted = read_card(options.models[0]).preprocessing
+    if not options.models:
+        sys.exit("expected model folders, got none; type: affekt export affekt --out fp32, and name fp32")
+    check("a minute or less for two models", files=options.models, disk_gb=0, detector=False)
+    wanted, *others = (read_card(folder).preprocessing for folder in options.models)
+    sizes = {(each.channels, each.input_size) for each in (wanted, *others)}
+    if len(sizes) > 1:
+        sys.exit(f"expected models with inputs of one size, got {sorted(sizes)}; name those of each size by themselves")
     shape = (max(options.sizes), wanted.channels, wanted.input_size, wanted.input_size)
     faces = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     side = np.ones((768, 768), np.float32)

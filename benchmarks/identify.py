@@ -12,6 +12,7 @@ from typing import Annotated
 
 import numpy as np
 import tyro
+from before import check
 from tyro.conf import Positional
 
 from affekt.faces.detection import FaceDetector
@@ -36,6 +37,7 @@ class Measurement:
 
     def __call__(self) -> None:
         """Print the rates."""
+        check("some hundredths of a second per picture", files=[self.faces, self.model])
         recogniser, detector = Recogniser(self.model), FaceDetector()
         vectors, people, missed = list[np.ndarray](), list[str](), 0
         for path in sorted(path for path in self.faces.glob("*/*") if path.is_file()):

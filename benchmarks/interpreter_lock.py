@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
+from before import check
 from predict_pictures import write_folder
 
 from affekt.analysis.analyzer import Analyzer
@@ -99,6 +100,7 @@ def report(share: float, looks: int, picture_s: float, options: Options) -> str:
 def main() -> None:
     """Measure and print."""
     options = tyro.cli(Options, description=__doc__)
+    check(f"{options.seconds} s, and some to draw the pictures", needs={"py-spy": "pip install py-spy"})
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "pictures"
         write_folder(folder, options.pictures)

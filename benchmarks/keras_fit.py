@@ -7,11 +7,14 @@ and cached, which is faster than the study's own input was.
 
 import json
 import os
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
+from environments import job_file
+
+# Where there is no job, that is said before Keras is missed.
+os.environ["JOB"] = str(job_file("frozen_training.py"))
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras  # pyright: ignore[reportMissingImports]
@@ -68,7 +71,7 @@ def compiled_model(recipe: str) -> Any:
 
 def main() -> None:
     """Warm up on a few pictures, so that tracing is not counted, then time `fit`."""
-    job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    job = json.loads(Path(os.environ["JOB"]).read_text(encoding="utf-8"))
     keras.utils.set_random_seed(job["seed"])
     model = compiled_model(job["recipe"])
     warm_up = (dataset(job, split, WARM_UP_ROWS) for split in ("train", "val"))

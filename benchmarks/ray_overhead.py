@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import tyro
+from before import check
 from predict_pictures import write_folder
 from tqdm import tqdm
 
@@ -144,6 +145,7 @@ def measured(cores: int, workers: int, names: list[str], options: Options, ray: 
 def main() -> None:
     """Measure and print."""
     options = tyro.cli(Options, description=__doc__)
+    check("about 5 minutes at its defaults on two cores", needs={"ray": "pip install 'affekt[ray]'"})
     ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
     ray: Any = import_module("ray")
     there = os.sched_getaffinity(0)

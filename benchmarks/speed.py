@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import torch
 import tyro
 from before import check
 from environments import HERE, python_of
@@ -29,13 +28,10 @@ from speed_report import write_report
 from tqdm import tqdm
 
 from affekt.data.manifest import read_manifest, read_row_rgb, select_split, write_table
-from affekt.exporting.model_folder import write_model_folder
-from affekt.exporting.onnx_file import write_onnx
 from affekt.faces.preprocessing import Preprocessing
 from affekt.labels import PROBABILITY_COLUMNS
 from affekt.models.card import ONNX_FILE, Card, model_folder, read_card, shipped_models
 from affekt.models.runtimes import installed_runtimes
-from affekt.networks.network import Network
 from drawn_faces import drawn_manifest
 
 SPLIT = "val"
@@ -93,6 +89,8 @@ class Bench:
 
 def affekt_files(bench: Bench, manifest: pl.DataFrame | None) -> dict[str, Path]:
     """Return affekt's model folders: each model as it is, and exported to fp32 and int8."""
+    from affekt.exporting.model_folder import write_model_folder
+
     drawn = drawn_manifest(identities=12, pictures_per_identity=16, size=96, seed=0)
     given = manifest if manifest is not None else drawn.with_columns(split=pl.lit("train"))
     split = SPLIT if manifest is not None else "train"
@@ -113,6 +111,12 @@ def affekt_files(bench: Bench, manifest: pl.DataFrame | None) -> dict[str, Path]
 
 def reference_file(bench: Bench) -> Path:
     """Write the network of EmotiEffLib's default, with random weights, and return its model folder."""
+    import torch
+
+    from affekt.exporting.onnx_file import write_onnx
+    from affekt.networks.network import Network
+
+    torch.manual_seed(0)
     folder = bench.folder / "efficientnet"
     preprocessing = Preprocessing(input_size=224)
     card = Card(
@@ -224,7 +228,7 @@ def main() -> None:
     options = tyro.cli(Options, description=__doc__)
     takes = "eight minutes at its defaults on two AVX-512 cores, and five more the first time, for 1.9 GB of peers"
     check(takes, files=[options.data], disk_gb=3)
-    torch.manual_seed(0)
+    python_of("peers", "--no-deps")  # what cannot be installed is told before anything is measured
     load, start_s = os.getloadavg()[0], time.monotonic()
     with tempfile.TemporaryDirectory() as temporary, kept_jobs(options.out, options) as jobs:
         bench = Bench(options, Path(temporary), jobs)

@@ -5,7 +5,6 @@ The job says what to do: `crops` through a model folder in a runtime, `pictures`
 """
 
 import json
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from environments import job_file
 from median_time import median_s
 from speed_pictures import crops
 
@@ -105,7 +105,7 @@ MEASURES = {
 
 def main() -> None:
     """Do the job."""
-    job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    job = json.loads(job_file("speed.py").read_text(encoding="utf-8"))
     Path(job["result"]).write_text(json.dumps(MEASURES[job["kind"]](job)), encoding="utf-8")
 
 

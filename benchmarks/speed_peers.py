@@ -7,15 +7,16 @@ speed is the same, the answers mean nothing.
 
 import json
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from environments import job_file
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 # DeepFace makes folders for its weights there; the job's folder is thrown away.
-os.environ["DEEPFACE_HOME"] = str(Path(sys.argv[1]).parent)
+os.environ["DEEPFACE_HOME"] = str(job_file("speed.py").parent)
 
 import cv2  # pyright: ignore[reportMissingImports]
 import numpy as np
@@ -103,7 +104,7 @@ MEASURES = {"crops": measure_crops, "pictures": measure_pictures, "classify": cl
 
 def main() -> None:
     """Do the job."""
-    job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    job = json.loads(job_file("speed.py").read_text(encoding="utf-8"))
     Path(job["result"]).write_text(json.dumps(MEASURES[job["kind"]](job)), encoding="utf-8")
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from before import check
 from PIL import Image, ImageFilter
 from scipy.spatial.transform import Rotation
 
@@ -50,10 +51,13 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=200, help="pictures of each manifest")
     parser.add_argument("--out", type=Path, help="keep the rows here; where they are, they are not computed again")
     arguments = parser.parse_args()
+    is_kept = arguments.out is not None and arguments.out.is_file()
+    takes = f"about a second for each of at most {arguments.most} pictures of each manifest"
+    check(takes if arguments.manifests else "some seconds", files=arguments.manifests, detector=not is_kept)
     if not arguments.manifests and arguments.out is None:
         tell_pose()
         return
-    if arguments.out is not None and arguments.out.is_file():
+    if is_kept:
         rows = pl.read_parquet(arguments.out)
     else:
         rows = pl.concat([read(path, arguments.model, arguments.most) for path in arguments.manifests])

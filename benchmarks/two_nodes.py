@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
+from before import check
 from safetensors.torch import load_file
 
 from affekt import write_manifest
@@ -85,6 +86,10 @@ def worker_of(agent: int) -> int:
 
 def main() -> None:
     """Train, kill, compare, and tell."""
+    needs = {"ip": "apt-get install iproute2", "torchrun": "pip install 'affekt[train]'"}
+    check("a minute on two cores", detector=False, needs=needs)
+    if os.geteuid():
+        sys.exit("expected root, who may make network namespaces; type: sudo .venv/bin/python benchmarks/two_nodes.py")
     with tempfile.TemporaryDirectory() as name:
         os.chdir(name)
         write_manifest(drawn_manifest(identities=12, pictures_per_identity=8, size=48, seed=0), "faces.parquet")

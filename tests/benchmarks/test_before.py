@@ -1,10 +1,14 @@
 """What every benchmark does before and between its measurements: it looks for what it needs, and keeps what it has."""
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from affekt.faces.detector_file import PACKAGED
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 PROGRAM = """import json, sys
@@ -14,6 +18,28 @@ if job["n"] == 3:
     raise SystemExit("the machine was switched off")
 Path(job["result"]).write_text(json.dumps(job["n"] ** 2))
 """
+
+WRONG = {
+    "speed.py --data none.parquet": "expected the file none.parquet, got none; check the name",
+    "trust.py none.parquet": "expected the file none.parquet, got none; check the name",
+    "identify.py none --model none.onnx": "expected the file none, got none; check the name",
+    "crop_cpu.py": "expected model folders, got none; type: affekt export affekt --out fp32",
+    "affekt_fit.py": "affekt_fit.py is a part of frozen_training.py; type: python benchmarks/frozen_training.py",
+    "keras_fit.py": "keras_fit.py is a part of frozen_training.py; type: python benchmarks/frozen_training.py",
+    "speed_ours.py": "speed_ours.py is a part of speed.py; type: python benchmarks/speed.py",
+    "speed_peers.py": "speed_peers.py is a part of speed.py; type: python benchmarks/speed.py",
+}
+NEED_THE_DETECTOR = ("predict_speed.py", "ratios.py", "serve_load.py", "summaries.py episodes", "trust.py", "speed.py")
+
+
+def told(line, folder):
+    """Return what a benchmark says that ends before it measures, where no detector can be had."""
+    script, *words = line.split()
+    environment = os.environ | {"AFFEKT_HOME": str(folder), "HTTPS_PROXY": "http://127.0.0.1:9"}
+    command = [sys.executable, BENCHMARKS / script, *words]
+    run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
+    assert (run.returncode, run.stdout) == (1, "")
+    return run.stderr.rstrip("\n")
 
 
 @pytest.fixture(autouse=True)
@@ -71,3 +97,38 @@ def test_an_interrupted_benchmark_goes_on_after_its_last_job(tmp_path, monkeypat
     assert run([1], options="slow") == [1]
     assert len(ran) == 5
     assert not (tmp_path / ".results.md.ledger").exists()
+
+
+@pytest.mark.parametrize("line", WRONG)
+def test_a_benchmark_without_what_it_needs_ends_in_a_sentence(line, tmp_path):
+    for module in ("torch", "scipy", "onnx"):
+        pytest.importorskip(module)
+    assert told(line, tmp_path).startswith(WRONG[line])
+
+
+@pytest.mark.parametrize("line", NEED_THE_DETECTOR)
+def test_a_benchmark_looks_for_the_detector_first(line, tmp_path):
+    for module in ("torch", "scipy", "onnx"):
+        pytest.importorskip(module)
+    if PACKAGED.exists():
+        pytest.skip("needs a package without the detector's file")
+    sentence = told(line, tmp_path)
+    assert sentence.startswith("expected the face detector's file")
+    assert "\n" not in sentence
+
+
+def test_a_program_that_is_not_installed_ends_it_in_a_sentence():
+    from before import check
+
+    with pytest.raises(SystemExit, match="expected no-such-program, got none; type: pip install it"):
+        check("a minute", detector=False, needs={"no-such-program": "pip install it"})
+
+
+def test_packages_that_pip_cannot_bring_end_it_in_a_sentence(tmp_path, monkeypatch, capfd):
+    import environments
+
+    monkeypatch.setattr(environments, "HERE", tmp_path)
+    (tmp_path / "requirements-none.txt").write_text("no-such-package-of-affekt==1\n")
+    with pytest.raises(SystemExit, match="expected the packages of requirements-none"):
+        environments.python_of("none", "--no-index")
+    assert "installing requirements-none.txt" in capfd.readouterr().out

@@ -100,3 +100,23 @@ def test_a_bent_growth_and_a_missing_accuracy_are_said(speed, found, tmp_path):
     assert "Not straight: time of pictures per run." in text
     assert "no accuracy" in text
     assert not (tmp_path / "results.png").exists()
+
+
+def test_every_name_in_the_chart_lies_within_its_axes(speed, found, tmp_path, monkeypatch):
+    figures = pytest.importorskip("matplotlib.figure")
+    from speed_chart import write_chart
+
+    drawn = []
+    saved = figures.Figure.savefig
+    monkeypatch.setattr(
+        figures.Figure, "savefig", lambda self, *given, **how: drawn.append(self) or saved(self, *given, **how)
+    )
+    found.calls["affekt-fast int8, openvino"] = calls(0.2, (1, 16))
+    found.accuracy["affekt-fast int8"] = (0.84, 0.83, 0.85)
+    write_chart(found, tmp_path / "chart.png")
+    [canvas] = drawn
+    names = [(axes, text) for axes in canvas.axes for text in axes.texts]
+    assert "affekt-fast int8" in [text.get_text() for _, text in names]
+    for axes, text in names:
+        place, room = text.get_window_extent(), axes.get_window_extent()
+        assert (room.x0 <= place.x0, place.x1 <= room.x1) == (True, True), text.get_text()
