@@ -212,3 +212,11 @@ def test_names_colours_and_columns_are_pythons(visit):
         }"""
     )
     assert found == [list(LABELS), EXPRESSION_COLOURS, UNSURE, ",".join(SCHEMA), ",".join(SMOOTHED_SCHEMA)]
+
+
+@pytest.mark.parametrize(("width", "rows"), [(1100, 1), (900, 2)])
+def test_saving_and_forgetting_stay_side_by_side(visit, width, rows):
+    opened = visit(viewport={"width": width, "height": 800})
+    tops = opened.tab.eval_on_selector_all("#controls button", "each => each.map(one => one.offsetTop)")
+    assert tops[-1] == tops[-2]
+    assert len(set(tops)) == rows
