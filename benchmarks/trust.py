@@ -51,14 +51,14 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=200, help="pictures of each manifest")
     parser.add_argument("--out", type=Path, help="keep the rows here; where they are, they are not computed again")
     arguments = parser.parse_args()
-    is_kept = arguments.out is not None and arguments.out.is_file()
+    kept: Path | None = arguments.out if arguments.out is not None and arguments.out.is_file() else None
     takes = f"about a second for each of at most {arguments.most} pictures of each manifest"
-    check(takes if arguments.manifests else "some seconds", files=arguments.manifests, detector=not is_kept)
+    check(takes if arguments.manifests else "some seconds", files=arguments.manifests, detector=kept is None)
     if not arguments.manifests and arguments.out is None:
         tell_pose()
         return
-    if is_kept:
-        rows = pl.read_parquet(arguments.out)
+    if kept is not None:
+        rows = pl.read_parquet(kept)
     else:
         rows = pl.concat([read(path, arguments.model, arguments.most) for path in arguments.manifests])
         if arguments.out is not None:

@@ -2,16 +2,21 @@
 
 `AFFEKT_DETECTOR_DIR=DIR pip wheel .` takes the file from that folder, and fails where it is not there or another.
 Without it the file is fetched; where that cannot be done, the package is built without it and fetches it when it runs.
-GitHub's workflows say in `GITHUB_REPOSITORY` where the project is; a build elsewhere names no address.
+GitHub's workflows say in `GITHUB_REPOSITORY` where the project is; a build elsewhere names the placeholder.
 """
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface  # pyright: ignore[reportMissingImports]
 from hatchling.metadata.plugin.interface import MetadataHookInterface  # pyright: ignore[reportMissingImports]
+
+PLACEHOLDER = "OWNER/affekt"
+"""The repository, as the pages name it: the project has no public address yet."""
+LINK = re.compile(r"(!?)\[([^\]]*)\]\((?!https?:|#|mailto:)([^)]+)\)")
 
 
 class DetectorHook(BuildHookInterface):
@@ -33,11 +38,20 @@ class DetectorHook(BuildHookInterface):
 
 
 class AddressHook(MetadataHookInterface):
-    """Names the project's page, where the build knows it."""
+    """Names the project's page, and leads the README's links there: a package index has no files beside it."""
 
     def update(self, metadata: dict[str, Any]) -> None:
         """Add the addresses to the package's metadata."""
-        repository = os.environ.get("GITHUB_REPOSITORY")
+        repository = os.environ.get("GITHUB_REPOSITORY", PLACEHOLDER)
         source = f"{os.environ.get('GITHUB_SERVER_URL', 'https://github.com')}/{repository}"
         places = {"Source": "", "Issues": "/issues", "Changelog": "/blob/main/CHANGELOG.md"}
-        metadata["urls"] = {name: source + place for name, place in places.items()} if repository else {}
+        metadata["urls"] = {name: source + place for name, place in places.items()}
+        readme = Path(self.root, "README.md").read_text(encoding="utf-8")
+        text = with_addresses(readme.replace(PLACEHOLDER, repository), source)
+        metadata["readme"] = {"content-type": "text/markdown", "text": text}
+
+
+def with_addresses(readme: str, source: str) -> str:
+    """Return the README with links to the repository: of pictures to the files, of all else to their pages."""
+    kinds = {"!": "raw", "": "blob"}
+    return LINK.sub(lambda found: f"{found[1]}[{found[2]}]({source}/{kinds[found[1]]}/main/{found[3]})", readme)

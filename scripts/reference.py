@@ -29,7 +29,7 @@ def commands_page() -> str:
         if name == "train":
             parts.append(f"### affekt train affekt\n\n```text\n{said(name, 'affekt', '--help')}\n```\n")
         if name == "data":
-            ways = [("check",), *(("import", importer) for importer in IMPORTERS)]
+            ways = [("check",), ("split",), *(("import", importer) for importer in IMPORTERS)]
             parts += [
                 f"### affekt data {' '.join(way)}\n\n```text\n{said(name, *way, '--help')}\n```\n" for way in ways
             ]

@@ -20,6 +20,8 @@ HERE = Path(__file__).parents[1]
 PAGES = ("*.md", "docs/**/*.md", "benchmarks/*.md", "results/**/*.md")
 PICTURES = ("docs/**/*.png", "docs/**/*.jpg", "benchmarks/*.png", "results/**/*.png")
 REPOSITORY = os.environ.get("GITHUB_REPOSITORY")
+PLACEHOLDER = "OWNER/affekt"
+"""As the pages name the repository; scripts/hatch_build.py does the same for the package."""
 LINK = re.compile(r"(?<!!)\[([^\]]*)\]\((?!https?:|#|mailto:)([^)#]+)(#[^)]*)?\)")
 
 
@@ -61,7 +63,8 @@ def with_links(page: Path, pages: set[Path]) -> str:
         address = f"https://github.com/{REPOSITORY}/blob/main/{os.path.relpath(place, HERE)}"
         return f"[{text}]({address})" if REPOSITORY else text
 
-    return LINK.sub(replaced, page.read_text(encoding="utf-8"))
+    text = page.read_text(encoding="utf-8")
+    return LINK.sub(replaced, text.replace(PLACEHOLDER, REPOSITORY or PLACEHOLDER))
 
 
 if __name__ == "__main__":

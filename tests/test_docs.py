@@ -175,3 +175,24 @@ def test_a_script_that_is_asked_for_help_writes_nothing(name, tmp_path):
     assert run.returncode == 0, run.stderr
     assert run.stdout.startswith(f"usage: {name}")
     assert not list(tmp_path.iterdir())
+
+
+def test_the_pages_and_the_package_name_one_address(monkeypatch):
+    pytest.importorskip("hatchling")
+    from hatch_build import PLACEHOLDER, AddressHook
+
+    for repository in (PLACEHOLDER, "someone/affekt"):
+        monkeypatch.delenv("GITHUB_SERVER_URL", raising=False)
+        monkeypatch.setenv("GITHUB_REPOSITORY", repository)
+        metadata = {}
+        AddressHook(str(ROOT), {}).update(metadata)
+        source = f"https://github.com/{repository}"
+        assert metadata["urls"]["Source"] == source
+        readme = metadata["readme"]["text"]
+        assert f"git clone {source}\n" in readme
+        assert f"]({source}/raw/main/docs/pictures/predict-marked.jpg)" in readme
+        assert f"]({source}/blob/main/docs/glossary.md#words)" in readme
+        assert not re.findall(r"\]\((?!https?:)", readme)  # nothing that a package index could not follow
+    assert f'PLACEHOLDER = "{PLACEHOLDER}"' in (ROOT / "scripts" / "site.py").read_text()
+    for page in (*PAGES, ROOT / "CITATION.cff"):
+        assert set(re.findall(r"github\.com/([\w.-]+/affekt)\b", page.read_text())) <= {PLACEHOLDER}, page

@@ -1,4 +1,4 @@
-"""The sound of a marked copy."""
+"""The sound of an annotated copy."""
 
 from fractions import Fraction
 

@@ -111,7 +111,7 @@ def test_a_terminal_is_told_in_words_and_what_is_asked_for_is_csv(small_model, m
     run("faces", "--model", small_model)
     assert terminal.getvalue().startswith("faces/light.png: one face, happiness 0.94, valence +0.81")
     rest = capsys.readouterr().err.splitlines()[-1]
-    assert rest == "all columns: add --out faces.csv, or --out - to print them; marked copies: add --draw marked"
+    assert rest == "all columns: add --out faces.csv, or --out - to print them; annotated copies: add --draw marked"
     terminal.truncate(0)
     for advice in re.findall(r"--\w+ [\w.-]+", rest):
         run("faces", "--model", small_model, *advice.split())

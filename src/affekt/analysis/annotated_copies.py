@@ -34,7 +34,7 @@ JPEG_LONGEST_SIDE = 65_500
 
 
 class AnnotatedCopies:
-    """The marked copies, those without faces, and the timelines of all inputs, each in a place of its own."""
+    """The annotated copies, those without faces, and the timelines of all inputs, each in a place of its own."""
 
     def __init__(self, names: tuple[str, ...], outputs: OutputOptions) -> None:
         """Find the inputs whose copies would take each other's place; a checksum tells all but the first apart.

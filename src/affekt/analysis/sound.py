@@ -1,4 +1,4 @@
-"""The sound of a video, encoded anew beside the pictures of its marked copy."""
+"""The sound of a video, encoded anew beside the pictures of its annotated copy."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress

@@ -22,7 +22,7 @@ from affekt.cluster.predict import predict, write_all
 from affekt.terminal import decoders_silent, printable
 
 ABOUT_TIMES = "Times may have a unit: --every 0.2s, --smooth 200ms, --stop-after 60s; and --fps 5 is --every 0.2s."
-THE_REST = "all columns: add --out faces.csv, or --out - to print them; marked copies: add --draw marked"
+THE_REST = "all columns: add --out faces.csv, or --out - to print them; annotated copies: add --draw marked"
 Options = make_dataclass(
     "Options",
     [

@@ -48,7 +48,7 @@ def predict(
         force: Write over `out` where it is another file than a table of affekt's, or one of other inputs.
         shard: `3/16` does the third of sixteen shares of the work; `out` is a folder for parts, see `affekt.gather`.
         engine: `ray`, or a cluster's address: all the work, by the workers of Ray; `out` is a folder, as with `shard`.
-        outputs: What is written beside the table: marked copies, timelines, copies without faces, a summary.
+        outputs: What is written beside the table: annotated copies, timelines, copies without faces, a summary.
         options: How faces are looked for, and what becomes of their scores.
         changes: Single options by name, as of `affekt.OutputOptions` and `AnalyzerOptions`: `draw="marked", every_s=1`.
 
