@@ -9,7 +9,7 @@ import pytest
 
 from affekt.cli.main import main
 from affekt.errors import AffektWarning
-from affekt.terminal import messages_shown, printable, text_table
+from affekt.terminal import in_markdown, messages_shown, printable, text_table
 
 OBEYED = "a\x1b]0;title\x07b\x9b31m\u202ec\r\udce9"
 SHOWN = r"a\x1b]0;title\x07b\x9b31m\u202ec\r\xe9"
@@ -21,6 +21,21 @@ def test_what_a_terminal_would_obey_is_written_out():
     assert printable("a\nb\tc") == r"a\nb\tc"
     assert printable("a\nb\tc", lines=True) == "a\nb\\tc"
     assert text_table([("a\nb", 1), ("c", 22)]) == "a\\nb   1\nc     22"
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("<img src=x onerror=alert(1)>", "&lt;img src=x onerror=alert(1)>"),
+        ("[a](http://x) ![b][c]", r"[a\](http://x) ![b\][c]"),
+        ("*a* _b_ `c` a|b &lt; R&D", r"\*a\* \_b\_ \`c\` a\|b &amp;lt; R&D"),
+        (r"\* \< \x", r"\\\* \\&lt; \x"),
+        ("a\n# b", r"a\n# b"),
+        ("macro_f1 [0.1, 0.2] a-b", "macro_f1 [0.1, 0.2] a-b"),
+    ],
+)
+def test_a_strangers_text_is_text_in_markdown(text, written):
+    assert in_markdown(text) == written
 
 
 def test_so_it_is_in_messages_warnings_and_errors(capsys):

@@ -3,17 +3,22 @@
 import math
 import os
 import platform
+import sys
 import threading
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+WORKER = "affekt-worker"
+"""What the threads of a `thread_pool` are called."""
+LOOK_UP_S = 0.2
+"""Seconds after which a wait looks whether somebody stops it."""
 
 
 def core_count() -> int:
@@ -77,6 +82,27 @@ class Budget:
                 self._free.notify_all()
 
 
+@contextmanager
+def thread_pool(threads: int) -> Iterator[ThreadPoolExecutor]:
+    """Yield a pool whose work is waited for at the end of the block, but not where somebody ends it before its time."""
+    pool = ThreadPoolExecutor(threads, thread_name_prefix=WORKER)
+    is_waited_for = True
+    try:
+        yield pool
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        is_waited_for = False
+        raise
+    finally:
+        pool.shutdown(wait=is_waited_for, cancel_futures=not is_waited_for)
+
+
+def leave_workers(code: int) -> None:
+    """End the process where a thread of a pool is still at work, for which Python would wait, maybe for minutes."""
+    if any(thread.name.startswith(WORKER) for thread in threading.enumerate()):
+        sys.stderr.flush()
+        os._exit(code)
+
+
 def prefetch(
     pool: Executor,
     function: Callable[[Item], Result],
@@ -103,12 +129,19 @@ def prefetch(
                 is_next = False
                 future, its_size = waiting.popleft()
                 under_way -= its_size
-                yield future.result()
+                yield _result_of(future)
         while waiting:
-            yield waiting.popleft()[0].result()
+            yield _result_of(waiting.popleft()[0])
     finally:
         for future, _ in waiting:
             future.cancel()
+
+
+def _result_of(future: "Future[Result]") -> Result:
+    """Wait for a result, and let Ctrl-C through: polars, and Windows, let no signal end a wait."""
+    while not future.done():
+        wait([future], timeout=LOOK_UP_S)
+    return future.result()
 
 
 def processor() -> str:

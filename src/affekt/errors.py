@@ -99,6 +99,10 @@ def install(extra: str) -> str:
     return f"pip install --editable '{'.' if checkout == Path.cwd() else checkout}[{extra}]'"
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends a command as Ctrl-C does."""
+
+
 class AffektWarning(UserWarning):
     """Something that a user should know of how the answers came about, given through `warnings`.
 

@@ -1,4 +1,4 @@
-"""What a person sees on a terminal: tables of plain text, the progress bar, and messages above it."""
+"""What a person sees on a terminal: tables of plain text, the progress bar, messages above it; and text as Markdown."""
 
 import io
 import logging
@@ -21,6 +21,8 @@ STANDARD_ERROR = 2
 
 OBEYED = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """What a terminal obeys rather than shows, and what it cannot show at all."""
+MARKED = re.compile(r"[`*|]|\\(?=[!-/:-@\[-`{-~])|\](?=[(\[])|(?<!\w)_|_(?!\w)")
+"""What Markdown takes for a sign of its own; `_` inside a word and a bracket without a link are none."""
 
 
 def text_table(rows: Sequence[Sequence[Cell]], *, left: int = 1, gap: str = "  ") -> str:
@@ -45,6 +47,12 @@ def printable(text: str, *, lines: bool = False) -> str:
     So does the end of a line within a file's name, which would pass for a line of affekt's.
     """
     return "\n".join(map(printable, text.split("\n"))) if lines else OBEYED.sub(_written_out, text)
+
+
+def in_markdown(text: str) -> str:
+    """Return a text, which may be a stranger's, as Markdown that shows just it: on one line, and no element or link."""
+    plain = re.sub(r"&(?=#?\w+;)", "&amp;", printable(text))
+    return MARKED.sub(r"\\\g<0>", plain).replace("<", "&lt;")
 
 
 def _written_out(found: re.Match[str]) -> str:
@@ -145,6 +153,11 @@ def decoders_silent() -> Iterator[None]:
             sys.stderr.flush()
             os.dup2(kept, STANDARD_ERROR)
             sys.stderr = usual
+
+
+def forget_unwritten() -> None:
+    """Let Python's last attempt to write what is left of standard output go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def speak_utf8() -> None:

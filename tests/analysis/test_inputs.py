@@ -1,6 +1,7 @@
 """What people type becomes the pictures they mean, each once, in an order that does not change."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,14 @@ def test_a_name_with_brackets_that_is_a_file_is_no_pattern(folder):
 @pytest.mark.parametrize("name", ["gone.jpg", "gone/*.jpg"])
 def test_what_does_not_exist_stays_to_become_a_row(folder, name):
     assert names([name]) == (name,)
+
+
+@pytest.mark.parametrize("name", ["gone", "gone/", "gone.d/", "faces/gone"])
+def test_what_is_typed_like_a_folder_and_does_not_exist_is_refused(folder, name):
+    with pytest.raises(DataError, match=f"expected a picture or a folder at {re.escape(name)}, got nothing there"):
+        names(["faces", name])
+    (folder / "list.txt").write_text(name)
+    assert names(["list.txt"]) == (name,)
 
 
 def test_a_list_and_standard_input_hold_a_path_a_line(folder):

@@ -3,6 +3,8 @@
 import io
 import os
 import random
+import re
+import shlex
 import signal
 import struct
 import subprocess
@@ -152,6 +154,53 @@ def test_runs_killed_at_random_moments_go_on_to_the_same_table(small_model, writ
     subprocess.run([*command, "--out", "killed.jsonl"], cwd=tmp_path, stderr=subprocess.DEVNULL)
     assert (tmp_path / "killed.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
     assert not list(tmp_path.glob(".*ledger"))
+
+
+NEVER_DECODED = """
+import sys, time
+from pathlib import Path
+from affekt.analysis import frames
+from affekt.cli.main import main
+read = frames.read_picture
+
+def slow(source, **options):
+    if str(source).endswith("slow.png"):
+        Path("begun").touch()
+        time.sleep(10_000)
+    return read(source, **options)
+
+frames.read_picture = slow
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals there")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_picture_that_takes_for_ever_keeps_nobody_from_stopping(small_model, tmp_path, number, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("many").mkdir()
+    for place in range(300):
+        Image.fromarray(np.full((64, 64, 3), place % 256, np.uint8)).save(f"many/{place:03d}.png")
+    Path("many/slow.png").write_bytes(b"bad")
+    words = ["predict", "many", "--model", str(small_model), "--faces", "whole", "--out", "faces.csv"]
+    running = subprocess.Popen([sys.executable, "-c", NEVER_DECODED, *words], stderr=subprocess.PIPE, text=True)
+    try:
+        while running.poll() is None and not Path("begun").exists():
+            time.sleep(0.01)
+        running.send_signal(number)
+        said = running.communicate(timeout=300)[1]
+    finally:
+        running.kill()
+    assert running.returncode == 128 + number
+    told = r"affekt: stopped; (\d+) of 301 inputs are kept, and the same call goes on; type: affekt (.*)"
+    kept, advice = re.fullmatch(told, said.strip()).groups()
+    assert int(kept) >= 100
+    with pytest.raises(SystemExit, match="1"):
+        main(shlex.split(advice))
+    assert f"going on after {kept} of 301 inputs" in capsys.readouterr().err
+    rows = pl.read_csv("faces.csv")
+    assert rows["input"].to_list() == [f"many/{place:03d}.png" for place in range(300)] + ["many/slow.png"]
+    assert rows["status"].to_list() == ["ok"] * 300 + ["unreadable: not a picture"]
 
 
 def test_a_killed_run_goes_on_to_the_same_table(pictures, small_model, tmp_path):

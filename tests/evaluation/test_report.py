@@ -222,6 +222,16 @@ def test_a_table_is_written_three_ways():
     assert '<tr class="floor">' in table_html(table)
 
 
+def test_what_a_stranger_wrote_into_a_manifest_is_text_in_the_tables(manifest, predictions, tmp_path):
+    foul = "<img src=x onerror=alert(1)>[a](http://b)\n# c"
+    evaluation = evaluated(manifest.with_columns(source=pl.lit(foul)), {foul: predictions})
+    write_report(evaluation, tmp_path, pictures=0)
+    written = (tmp_path / "table.md").read_text()
+    assert written.count(r"&lt;img src=x onerror=alert(1)>[a\](http://b)\n# c") > 4
+    assert not re.search(r"<img|\](?=\()(?<!\\\])|^# ", written, re.M)
+    assert "<img" not in (tmp_path / "report.html").read_text()
+
+
 def test_a_clear_difference_is_bold():
     table = Table(
         "D", ("pair", "Accuracy"), (("a - b", Figure(0.5, 0.25, 0.75)), ("a - c", Figure(0, -1, 1))), signed=True

@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import threading
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -17,7 +18,7 @@ import affekt
 from affekt.cli.main import main
 from affekt.data.manifest import encode_png
 from affekt.errors import ConfigError, ModelError
-from affekt.exporting.push import push
+from affekt.exporting.push import page, push
 from affekt.files import MIRROR
 from affekt.models.card import ONNX_FILE, read_card
 from affekt.models.hub import hub_folder, hub_name, revision_of
@@ -146,6 +147,15 @@ def test_the_page_and_the_card_say_what_there_is(hub, small_model):
         assert said in page
     pinned = json.loads(files["card.json"])["export"]["sha256"]
     assert pinned == {ONNX_FILE: hashlib.sha256(files[ONNX_FILE]).hexdigest()}
+
+
+def test_what_a_manifest_called_its_source_is_text_on_the_page(small_model):
+    card = read_card(small_model)
+    foul = replace(card, training={"sources": ["<script>alert(1)</script>", "[a](http://b)"]}, limits=("*none*\n# c",))
+    _, _, body = page(foul, "someone/faces").split("---\n", 2)
+    assert r"* data: &lt;script>alert(1)&lt;/script>, [a\](http://b), 0 rows" in body
+    assert r"* \*none\*\n# c" in body
+    assert "<script" not in body
 
 
 def test_a_file_that_was_changed_is_not_used(hub, small_model):

@@ -198,6 +198,7 @@ def test_the_preview_beside_a_telephones_photograph_is_no_animation():
         ("a.jxl", b"\xff\x0a" + bytes(100), "a JPEG XL picture, which affekt does not read; convert"),
         ("a.mp4", b"\0\0\0\x18ftypisom" + bytes(100), "not a picture"),
         ("a.heic", b"", "an empty file"),
+        ("a.csv", b"path,age\nb.jpg,3\n", "not a picture; a table of pictures is a .parquet with a column image, path"),
     ],
 )
 @pytest.mark.usefixtures("no_heic")

@@ -3,7 +3,6 @@
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache, partial
 from itertools import accumulate
@@ -29,7 +28,7 @@ from affekt.analysis.inputs import is_video
 from affekt.analysis.options import AnalyzerOptions, FaceFinder, Options
 from affekt.analysis.rows import Answer, Row, finished, origin_words, rows_of, table_schema
 from affekt.analysis.rows_in_time import RowsInTime
-from affekt.cores import core_count, prefetch
+from affekt.cores import core_count, prefetch, thread_pool
 from affekt.errors import AffektError, AffektWarning, ConfigError, ModelError, says_what_to_type
 from affekt.faces.detection import CascadeDetector, FaceDetector
 from affekt.models.hub import predicting_folder
@@ -138,7 +137,7 @@ class Analyzer:
         options, detector, preprocessing = self.options, self.detector(faces), self.session.card.preprocessing
         under_way = RowsInTime(options.smooth_s)
         threads = options.threads or core_count()
-        with ThreadPoolExecutor(threads) as pool:
+        with thread_pool(threads) as pool:
             frames = frames_of(pictures, options, self._stop)
             found_by = {"detector": detector, "preprocessing": preprocessing, "choice": choice_of(options)}
             found_by["stills"] = stills

@@ -30,6 +30,7 @@ AGAIN = "again"
 LIST_ENDING = ".txt"
 CAMERA = "camera:"
 """What cameras begin with, their number or name behind it."""
+SEPARATORS = (os.sep, os.altsep or os.sep)
 LONGEST_NAME = 255
 """Bytes that the name of a file may have on most systems."""
 ANY_DEPTH = re.compile(rf"(|.*?[/{re.escape(os.sep)}])\*\*(?:[/{re.escape(os.sep)}](.*))?", re.DOTALL)
@@ -109,10 +110,9 @@ def find_inputs(
     A folder stands for the pictures and videos in it and below it, sorted, without what is hidden and thumbnails; links
     to folders are followed, each folder once; one that may not be read stays itself, to become a row that says so. A
     path that is named again is taken once. A name with `*`, `?` or `[` that is no file is a pattern (`**` matches any
-    depth). A `.txt` file and `-`, the standard input, hold a path a line, relative
-    to the working folder. `camera:0` is a camera. What does not exist stays: it becomes a row. `copies` are folders of
-    copies that were made earlier, which are not meant where a folder above is. With `fetch` an address may be that of
-    a folder, or a pattern.
+    depth). A `.txt` file and `-`, the standard input, hold a path a line, relative to the working folder. `camera:0` is
+    a camera. A file that does not exist stays: it becomes a row. `copies` are folders of copies that were made earlier,
+    which are not meant where a folder above is. With `fetch` an address may be that of a folder, or a pattern.
     """
     arguments, names, passed_over = list(arguments), list[str](), Counter[str]()
     for argument in arguments:
@@ -136,6 +136,7 @@ def resolve(
     """Return the pictures and videos that one argument means, as `find_inputs` has it; others are counted by ending."""
     if is_address(argument):
         return _at_address(argument, passed_over) if fetch else [argument]
+    _refuse_absent_folder(argument)
     names: list[str] = []
     for name in _listed(argument, standard_input, passed_over):
         if not os.path.isdir(name):  # noqa: PTH112  pathlib's raises where a folder on the way is locked
@@ -153,6 +154,21 @@ def resolve(
                     passed_over[ending] += 1
         names += locked
     return names
+
+
+def _refuse_absent_folder(argument: str) -> None:
+    """Refuse what is typed like a folder and is not there; what is typed like a file, and is not, becomes a row."""
+    is_file = Path(argument).suffix and not argument.endswith(SEPARATORS)
+    if is_file or is_camera(argument) or argument == "-" or glob.has_magic(argument):
+        return
+    try:
+        os.lstat(argument)
+    except (FileNotFoundError, NotADirectoryError):
+        raise DataError(
+            f"expected a picture or a folder at {argument}, got nothing there; check its name with: ls"
+        ) from None
+    except (OSError, ValueError):  # it may not be looked at, or no name is like it: its row says so
+        return
 
 
 def _at_address(address: str, passed_over: Counter[str]) -> list[str]:

@@ -259,8 +259,8 @@ def _move_to(bar: Any, done: int, share: float) -> None:  # noqa: ANN401  tqdm's
 
 @contextmanager
 def _stop_told(kept: Kept) -> Iterator[None]:
-    """Let Ctrl-C say what is kept."""
+    """Let Ctrl-C, or what else ends the process, say what is kept."""
     try:
         yield
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"stopped; {kept.done} of {kept.inputs} inputs are kept, and {GOES_ON}") from None
+    except KeyboardInterrupt as stop:
+        raise type(stop)(f"stopped; {kept.done} of {kept.inputs} inputs are kept, and {GOES_ON}") from None

@@ -9,6 +9,7 @@ from tyro.conf import FlagCreatePairsOff, Positional, arg
 from affekt.cli.arguments import as_command, parsed
 from affekt.cluster.gather import gather
 
+EXAMPLE = "type: affekt gather parts --out faces.parquet"
 TYPES = {
     "folder": Annotated[str, Positional, arg(metavar="DIR", help_behavior_hint="")],
     "out": (Annotated[Path, arg(metavar="PATH")], tyro.MISSING),
@@ -22,5 +23,5 @@ def main(arguments: list[str]) -> None:
     """Run the command."""
     import polars as pl
 
-    table = parsed(as_command(gather, **TYPES), arguments, "affekt gather")
+    table = parsed(as_command(gather, **TYPES), arguments, "affekt gather", EXAMPLE)
     print(f"{table.select(pl.len()).collect().item():,} rows")

@@ -7,8 +7,9 @@ import os
 import sys
 
 from affekt import __version__
-from affekt.errors import AffektError
-from affekt.terminal import messages_shown, printable, speak_utf8, text_table
+from affekt.cores import leave_workers
+from affekt.errors import AffektError, Terminated
+from affekt.terminal import forget_unwritten, messages_shown, printable, speak_utf8, text_table
 
 COMMANDS = {
     "data": ("affekt.cli.data", "import a data set into a manifest, check one, or divide one into splits"),
@@ -35,6 +36,7 @@ RENAMED = {
 """Options of an older affekt, and what they are called now."""
 
 HELP, VERSION = ("help", "-h", "--help"), ("version", "-V", "--version")
+STOPPED = BY_INTERRUPT, BY_TERMINATION = 130, 143
 ANOTHER = "check who may, or choose another place"
 WHAT_TO_DO = {errno.EACCES: ANOTHER, errno.EPERM: ANOTHER, errno.ENAMETOOLONG: "choose a shorter name"}
 
@@ -64,13 +66,15 @@ def main(arguments: list[str] | None = None) -> None:
         print(end="", flush=True)
     except BrokenPipeError:
         # The reader of our standard output went away, as in `affekt models | head`.
-        _forget_unwritten()
+        forget_unwritten()
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        _forget_unwritten()
+        forget_unwritten()
         fail(f"expected room for what is written, got {error.strerror}; free some, or write to another place")
     if end is not None:
+        if arguments is None and end.code in STOPPED:
+            leave_workers(end.code)
         raise end
 
 
@@ -106,12 +110,7 @@ def _run(arguments: list[str]) -> None:
         fail(str(error))
     except KeyboardInterrupt as stop:
         print(f"\naffekt: {stop.args[0] if stop.args else 'stopped'}", file=sys.stderr)
-        raise SystemExit(130) from None
-
-
-def _forget_unwritten() -> None:
-    """Let Python's last attempt to write what is left of standard output go nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(BY_TERMINATION if isinstance(stop, Terminated) else BY_INTERRUPT) from None
 
 
 def fail(sentence: str) -> None:

@@ -19,6 +19,7 @@ from affekt.cli.arguments import as_command, parsed
 from affekt.cli.times import TIMES, in_seconds
 from affekt.cluster import RAY_ADDRESS
 from affekt.cluster.predict import predict, write_all
+from affekt.errors import Terminated
 from affekt.terminal import decoders_silent, printable
 
 ABOUT_TIMES = "Times may have a unit: --every 0.2s, --smooth 200ms, --stop-after 60s; and --fps 5 is --every 0.2s."
@@ -59,9 +60,7 @@ def main(arguments: list[str]) -> None:
         with decoders_silent():
             is_bad = parsed(command, in_seconds(_with_engine(arguments)), "affekt predict", description=description)
     except KeyboardInterrupt as stop:
-        raise KeyboardInterrupt(
-            *(f"{kept}; type: affekt predict {shlex.join(arguments)}" for kept in stop.args)
-        ) from None
+        raise type(stop)(*(f"{kept}; type: affekt predict {shlex.join(arguments)}" for kept in stop.args)) from None
     if is_bad:
         raise SystemExit(1)
 
@@ -116,5 +115,5 @@ def _with_engine(words: list[str]) -> list[str]:
 
 
 def _leave(signal_number: int, frame: object) -> None:
-    """Leave as after an error, so that half a file is removed: what ends a process asks no destructor."""
-    raise SystemExit(128 + signal_number)
+    """Leave as after Ctrl-C, so that half a file is removed: what ends a process asks no destructor."""
+    raise Terminated

@@ -10,7 +10,7 @@ from affekt.evaluation.figures import DEFINITIONS, DIMENSIONS, Figure
 from affekt.evaluation.groups import SHOWN
 from affekt.evaluation.robustness import CLEAN, Robustness
 from affekt.evaluation.score import Scores
-from affekt.terminal import text_table
+from affekt.terminal import in_markdown, text_table
 
 STUDY = ("accuracy", "macro_f1", "roc_auc", "kappa", "pr_auc")
 """The columns of the study's table, in its order."""
@@ -172,9 +172,9 @@ def _of_figures(
 def to_markdown(table: Table) -> str:
     """Write a table as Markdown; differences whose interval leaves 0 out are bold."""
     lines = [
-        f"**{table.title}**",
+        f"**{in_markdown(table.title)}**",
         "",
-        "| " + " | ".join(table.header) + " |",
+        "| " + " | ".join(map(in_markdown, table.header)) + " |",
         "|" + "|".join(" --- " if index < table.text_columns else " ---: " for index in range(len(table.header))) + "|",
     ]
     lines += ["| " + " | ".join(_markdown_cell(cell, table.signed) for cell in row) + " |" for row in table.rows]
@@ -183,7 +183,7 @@ def to_markdown(table: Table) -> str:
 
 def _markdown_cell(cell: Cell, signed: bool) -> str:
     if not isinstance(cell, Figure):
-        return (cell or "").replace("|", "\\|")
+        return in_markdown(cell or "")
     written = f"{number(cell.value, signed)} {interval(cell, signed)}".rstrip()
     return f"**{written}**" if signed and cell.is_clear else written
 
@@ -235,8 +235,9 @@ def document(evaluation: Evaluation) -> str:
             tag = evaluation.expression_tag
             tables += [class_table(scores, tag), selective_table(scores, tag)]
         tables += group_tables(evaluation, scores)
-    banner = [f"> **{sentence}**\n" for sentence in evaluation.seen]
-    return "\n".join([*banner, *map(to_markdown, tables), *(f"* {note}" for note in notes(evaluation))]) + "\n"
+    banner = [f"> **{in_markdown(sentence)}**\n" for sentence in evaluation.seen]
+    under = [f"* {in_markdown(note)}" for note in notes(evaluation)]
+    return "\n".join([*banner, *map(to_markdown, tables), *under]) + "\n"
 
 
 def _banner(evaluation: Evaluation) -> list[str]:

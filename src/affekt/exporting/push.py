@@ -11,6 +11,7 @@ from affekt.errors import ConfigError, needs_extra, says_what_to_type
 from affekt.files import mirror
 from affekt.models.card import CARD_FILE, Card, read_card
 from affekt.models.hub import FILES, HASHES, hub_name, predicting_folder, sha256_of, told
+from affekt.terminal import in_markdown
 
 README = "README.md"
 METRICS = {"accuracy": "accuracy", "macro_f1": "f1"}
@@ -133,16 +134,22 @@ def _body(card: Card, repository: str, scored: dict[str, dict[str, Any]]) -> str
     answers["valence_arousal"] = f"valence and arousal, each from -1 to 1{origin}"
     training = card.training
     rows = [
-        f"| {where} | {figure} | {each['value']:.3f} | {each['low']} to {each['high']} |"
+        f"| {in_markdown(where)} | {in_markdown(figure)} | {each['value']:.3f} | {each['low']} to {each['high']} |"
         for where, found in scored.items()
         for figure, each in found["figures"].items()
         if each["value"] is not None
     ]
     figures = ["| on | figure | value | 95 % interval |", "|---|---|---:|---|", *rows] if rows else ["None recorded."]
+    # What stands in a manifest, and with it in a card, a stranger may have written.
+    learnt = [
+        f"recipe: {training.get('recipe_name') or 'own'}, {card.architecture}, {card.parameters:,} parameters",
+        f"data: {', '.join(map(str, training.get('sources', []))) or 'not said'}, {training.get('rows', 0):,} rows",
+        f"seed: {training.get('seed', 'not said')}",
+    ]
     lines = [
-        f"# {card.name}",
+        f"# {in_markdown(card.name)}",
         "",
-        f"A model of affekt that says of a face: {' and '.join(answers[head] for head in card.heads)}.",
+        in_markdown(f"A model of affekt that says of a face: {' and '.join(answers[head] for head in card.heads)}."),
         "",
         "```",
         "pip install 'affekt[hub]'",
@@ -151,18 +158,17 @@ def _body(card: Card, repository: str, scored: dict[str, dict[str, Any]]) -> str
         "",
         "## Intended use, and what it is not for",
         "",
-        *(f"* {limit}" for limit in card.limits),
+        *(f"* {in_markdown(limit)}" for limit in card.limits),
         "",
         "## Training",
         "",
-        f"* recipe: {training.get('recipe_name') or 'own'}, {card.architecture}, {card.parameters:,} parameters",
-        f"* data: {', '.join(map(str, training.get('sources', []))) or 'not said'}, {training.get('rows', 0):,} rows",
-        f"* seed: {training.get('seed', 'not said')}",
+        *(f"* {in_markdown(line)}" for line in learnt),
         "",
         "## Figures",
         "",
         *figures,
         "",
-        f"Licence of the weights: {card.licence}. Everything that the model knows of itself stands in `{CARD_FILE}`.",
+        f"Licence of the weights: {in_markdown(card.licence)}. "
+        f"Everything that the model knows of itself stands in `{CARD_FILE}`.",
     ]
     return "\n".join(lines) + "\n"

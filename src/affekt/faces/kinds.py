@@ -21,6 +21,8 @@ HEIC_ENDINGS = (".heic", ".heif", ".hif")
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 """How the files of these endings say what they are, behind `ftyp`."""
 JPEG_XL = (b"\0\0\0\x0cJXL ", b"\xff\x0a")
+TABLE_ENDINGS = (".csv", ".tsv", ".xlsx", ".xls", ".ods", ".json", ".jsonl", ".arrow", ".feather")
+"""What tables end in that may name pictures, but are not read as a table of pictures."""
 HEAD = 1024
 """Bytes of a file that tell what it is."""
 STILL = re.compile(
@@ -96,6 +98,10 @@ def unidentified(source: Path | str | bytes, *, is_any_taken: bool = True) -> st
         return "a JPEG XL picture, which affekt does not read; convert it to JPEG first"
     if head.startswith((b"II*\0", b"MM\0*")) and (kind := _kind_of_tiff(source)):
         return f"a TIFF of {kind}, which affekt does not read; save it with 8 or 16 bits per channel"
+    if is_any_taken and ends_in(source, TABLE_ENDINGS):
+        return (
+            "not a picture; a table of pictures is a .parquet with a column image, path or url, a list of them a .txt"
+        )
     return "not a picture"
 
 

@@ -1,7 +1,6 @@
 """What a reader needs beside the tables: the paragraph on methods, ready for a paper, and the codebook of columns."""
 
 import hashlib
-import re
 from typing import Any
 
 import polars as pl
@@ -14,7 +13,7 @@ from affekt.people.averages import LEAST_BLOCKS, MOST_BLOCKS, RESAMPLES
 from affekt.people.baseline import DIMENSIONS, LEAST_PROBABILITY
 from affekt.people.episodes import expressions_among
 from affekt.people.options import CENTRE, SummaryOptions
-from affekt.terminal import printable
+from affekt.terminal import in_markdown
 
 REFERENCES = {
     "model": "Barsoum, E., Zhang, C., Canton Ferrer, C. and Zhang, Z. (2016). Training deep networks for facial "
@@ -44,14 +43,15 @@ def methods_text(
     used = [] if options is None else ["blocks", "percentile", "episodes", *(["baseline"] if options.baseline else [])]
     used += ["model"] if card is not None and "ferplus" in card.training.get("sources", ()) else []
     used += ["prior"] if metadata.get("prior") else []
-    parts = ["# Methods", _reading(metadata, labels, card)]
-    parts += [] if options is None else [_summarising(options, is_filtered=is_filtered)]
+    told = [_reading(metadata, labels, card)]
+    told += [] if options is None else [_summarising(options, is_filtered=is_filtered)]
     if card is not None and card.limits:
-        parts.append("Limits of the model: " + " ".join(card.limits))
+        told.append("Limits of the model: " + " ".join(card.limits))
+    # A card is a stranger's: of its text nothing becomes an element or a link where Markdown is shown.
+    parts = ["# Methods", *map(in_markdown, told)]
     if used:
         parts.append("References:\n\n" + "\n".join(sorted(f"* {REFERENCES[name]}" for name in used)))
-    # A card is a stranger's: of its text nothing becomes an element where Markdown is shown, or moves a cursor.
-    return printable(re.sub(r"<(?=[A-Za-z/!?])", "&lt;", "\n\n".join(parts)), lines=True) + "\n"
+    return "\n\n".join(parts) + "\n"
 
 
 def _reading(metadata: dict[str, str], labels: tuple[str, ...], card: Card | None) -> str:
