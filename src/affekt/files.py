@@ -1,16 +1,21 @@
-"""Files written whole or not at all, what lies in folders, and the folder that keeps files between runs."""
+"""Files written whole or not at all, what lies in folders, templates, and the folder that keeps files between runs."""
 
 import errno
+import hashlib
 import os
 import re
 import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from hashlib import blake2b
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from affekt.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    import jinja2
+    import polars as pl
 
 LITTER = (".", "@eaDir", "@tmp", "@Recycle", "#recycle", "#snapshot", "$RECYCLE.BIN", "__MACOSX")
 """What the names of files and folders begin with that systems and programs leave among pictures."""
@@ -68,6 +73,42 @@ def written_whole(path: Path) -> Iterator[Path]:
             temporary.unlink()
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write text as UTF-8, whole or not at all."""
+    with written_whole(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_parquet(frame: "pl.DataFrame", path: Path) -> None:
+    """Write any table as Parquet, whole or not at all."""
+    from polars.exceptions import ComputeError
+
+    with written_whole(path) as temporary:
+        try:
+            frame.write_parquet(temporary)
+        except ComputeError as error:
+            # polars reports a full disk so, not as an OSError.
+            raise OSError(str(error).rpartition("IO error: ")[2]) from error
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def templates() -> "jinja2.Environment":
+    """Return what fills the templates of all pages, which lie in one folder; each caller may add filters of its own."""
+    import jinja2
+
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+
+
 def remove_leftovers(folder: Path, pattern: str = "**/.*.tmp") -> None:
     """Remove what `written_whole` left in a folder where its process was killed."""
     for path in folder.glob(pattern):
@@ -98,7 +139,7 @@ def content_of(path: str) -> list[int | str] | None:
         with open(path, "rb") as file:  # noqa: PTH123  as above
             head = file.read(HASHED_BYTES)
             file.seek(max(len(head), seen[0] - HASHED_BYTES))
-            return [*seen, blake2b(head + file.read(HASHED_BYTES), digest_size=8).hexdigest()]
+            return [*seen, hashlib.blake2b(head + file.read(HASHED_BYTES), digest_size=8).hexdigest()]
     except OSError:
         return [*seen, ""]
 

@@ -5,7 +5,7 @@ import pytest
 
 from affekt.errors import DataError
 from affekt.evaluation.evaluate import evaluate_tables
-from affekt.evaluation.result_rows import is_result_table
+from affekt.evaluation.predictions import is_result_table
 from affekt.evaluation.score import Resampling
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
 

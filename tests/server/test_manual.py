@@ -3,7 +3,7 @@
 import re
 
 from affekt.analysis.rows import SCHEMA
-from affekt.server.manual import manual_page
+from affekt.server.app import manual_page
 
 
 def test_docs_names_every_path_option_status_and_column_of_the_schema(client):

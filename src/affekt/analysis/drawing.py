@@ -1,7 +1,5 @@
 """What was found, drawn onto the picture: boxes, expressions with their probability, and a small circumplex."""
 
-import base64
-import io
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,7 +13,6 @@ from affekt.analysis.frames import decode
 from affekt.analysis.inputs import shown
 from affekt.analysis.rows import Row, breaks_off
 from affekt.errors import ConfigError, DataError, says_what_to_type
-from affekt.faces.preprocessing import Preprocessing, crop_face
 from affekt.labels import LABELS, UNSURE, colours_of, labels_of_columns
 
 DrawnPicture = str | Path | bytes | Image.Image | np.ndarray
@@ -23,7 +20,6 @@ WHITE, SHADE = (255, 255, 255), (20, 24, 28)
 DRAWN_COLUMNS = {"track", "emotion", "x", "y", "width", "height", "confidence", "valence", "status"}
 SMALLEST_TEXT = 11
 """Height of letters in pixels below which nobody can read them."""
-SMALLEST_THUMBNAIL, THUMBNAIL_QUALITY = 16, 80
 
 
 @says_what_to_type
@@ -151,16 +147,3 @@ def _draw_circumplex(picture: Image.Image, pen: ImageDraw.ImageDraw, row: Row, l
     reach = radius / max(1.0, float(np.hypot(valence, arousal)))
     x, y, dot = centre_x + valence * reach, centre_y - arousal * reach, max(3, radius / 5)
     pen.ellipse((x - dot, y - dot, x + dot, y + dot), fill=colour, outline=WHITE, width=thin)
-
-
-def thumbnail(image_rgb: np.ndarray, box_xyxy: np.ndarray | None, *, side: int, margin: float = 0.0) -> str:
-    """Return a face as a small JPEG that a page can hold, a data URI; at most `side` pixels, and never enlarged.
-
-    `margin` is that of `Preprocessing.crop_margin`; without a box the whole picture is the face.
-    """
-    left, top, right, bottom = (0, 0, *image_rgb.shape[1::-1]) if box_xyxy is None else box_xyxy
-    size = int(np.clip((1 + margin) * max(right - left, bottom - top), SMALLEST_THUMBNAIL, side))
-    crop = crop_face(image_rgb, Preprocessing(input_size=size, crop_margin=margin), box_xyxy)
-    buffer = io.BytesIO()
-    Image.fromarray(crop).save(buffer, "JPEG", quality=THUMBNAIL_QUALITY, optimize=True)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -1,6 +1,5 @@
 """One run of `affekt.predict`: from inputs to a table, resumable, and what is drawn and told beside it."""
 
-import hashlib
 import logging
 import signal
 import sys
@@ -26,7 +25,7 @@ from affekt.analysis.stream import host_and_port, streamed
 from affekt.analysis.summary import Summary
 from affekt.analysis.table import check_table, frame_of, refuse_lists, scan_table, write_table
 from affekt.errors import ConfigError, DataError, PictureError
-from affekt.files import remove_leftovers
+from affekt.files import remove_leftovers, sha256_of
 from affekt.models.card import CARD_FILE, ONNX_FILE
 from affekt.models.hub import revision_of
 from affekt.terminal import progress_bar
@@ -200,8 +199,8 @@ def describe(analyzer: Analyzer, faces: FaceFinder) -> dict[str, str]:
         "affekt_version": __version__,
         "model": card.name,
         **({"model_revision": revision} if (revision := revision_of(folder)) else {}),
-        "card_sha256": hashlib.sha256((folder / CARD_FILE).read_bytes()).hexdigest(),
-        "model_sha256": hashlib.sha256((folder / ONNX_FILE).read_bytes()).hexdigest(),
+        "card_sha256": sha256_of(folder / CARD_FILE),
+        "model_sha256": sha256_of(folder / ONNX_FILE),
         "detector": "whole" if detector is None else detector.name,
         **{name: str(value) for name, value in options.items() if value not in (None, float("inf"))},
     }

@@ -16,7 +16,7 @@ from affekt.analysis.inputs import shown
 from affekt.analysis.remote import is_address, without_secrets
 from affekt.analysis.rows import FEATURES, Row, table_schema, without_formulas
 from affekt.errors import ConfigError, DataError
-from affekt.files import written_whole
+from affekt.files import write_text, written_whole
 from affekt.labels import labels_of_columns
 
 FORMATS = {
@@ -166,8 +166,7 @@ def write_table(
     with written_whole(out) as temporary:
         sink(register_io_source(pieces, schema=schema), temporary, **inside)
     if not inside:
-        with written_whole(metadata_file(out)) as temporary:
-            temporary.write_text(json.dumps(metadata, indent=2) + "\n", encoding="utf-8")
+        write_text(metadata_file(out), json.dumps(metadata, indent=2) + "\n")
 
 
 def scan_table(table: Path, schema: pl.Schema) -> pl.LazyFrame:

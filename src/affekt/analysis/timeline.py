@@ -5,13 +5,12 @@
 
 from pathlib import Path
 
-import jinja2
 import numpy as np
 import polars as pl
 
 from affekt.analysis.inputs import place_below, shown
 from affekt.analysis.rows import origin_words
-from affekt.files import written_whole
+from affekt.files import templates, write_text
 from affekt.labels import colours_of, labels_of_columns, probability_columns
 from affekt.terminal import printable
 
@@ -28,9 +27,7 @@ SHORTEST_S = 0.5
 MOST_PEOPLE = 20
 LINE_COLOURS = {"valence": "#606c00", "arousal": "#d6336c"}
 ROUND_STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
-TEMPLATES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
-)
+TEMPLATES = templates()
 
 
 def write_timelines(
@@ -64,8 +61,7 @@ def write_timelines(
         # A page scrolls, so its legend stands outside the drawing.
         text = template.render(shared, **drawn, plot_width=width, has_legend=ending == "svg")
         written.append(place_below(folder, name, f".{ending}", told_apart=told_apart))
-        with written_whole(written[-1]) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_text(written[-1], text)
     return written
 
 

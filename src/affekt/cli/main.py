@@ -59,7 +59,8 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         try:
             speak_utf8()
-            _run(sys.argv[1:] if arguments is None else arguments)
+            with messages_shown():
+                _run(sys.argv[1:] if arguments is None else arguments)
         except SystemExit as stop:
             end = stop
         # Not left to Python's own end, which has nobody to tell that it failed.
@@ -99,8 +100,7 @@ def _run(arguments: list[str]) -> None:
         if old in RENAMED:
             fail(f"expected {RENAMED[old]}, got {old}, which it was called before; type: {RENAMED[old]}")
     try:
-        with messages_shown():
-            importlib.import_module(COMMANDS[name][0]).main(rest)
+        importlib.import_module(COMMANDS[name][0]).main(rest)
     except (AffektError, OSError) as error:
         if debug or (isinstance(error, OSError) and error.errno not in WHAT_TO_DO):
             raise

@@ -31,7 +31,7 @@ from PIL import Image
 
 from affekt.errors import DataError, PictureError, says_what_to_type
 from affekt.faces.pictures import read_rgb
-from affekt.files import written_whole
+from affekt.files import write_parquet
 from affekt.labels import LABELS, MOST_CHARACTERS, is_label, ordered_labels
 
 SCHEMA: dict[str, pl.DataType] = {
@@ -155,17 +155,7 @@ def write_manifest(frame: pl.DataFrame, path: str | Path) -> None:
         >>> affekt.read_manifest("faces.parquet").select("split", "emotion", "valence").rows()
         [('train', 'fear', None)]
     """
-    write_table(to_manifest(frame), Path(path))
-
-
-def write_table(frame: pl.DataFrame, path: Path) -> None:
-    """Write any table as Parquet, whole or not at all."""
-    with written_whole(path) as temporary:
-        try:
-            frame.write_parquet(temporary)
-        except pl.exceptions.ComputeError as error:
-            # polars reports a full disk so, not as an OSError.
-            raise OSError(str(error).rpartition("IO error: ")[2]) from error
+    write_parquet(to_manifest(frame), Path(path))
 
 
 @says_what_to_type

@@ -14,12 +14,13 @@ from typing import Literal, Unpack
 import numpy as np
 import polars as pl
 
-from affekt.data.manifest import select_split, write_table
+from affekt.data.manifest import select_split
 from affekt.data.splits import divide, fold_numbers, subject_folds
 from affekt.errors import ConfigError, DataError, says_what_to_type
 from affekt.evaluation.evaluate import Evaluation, evaluate_tables
 from affekt.evaluation.report import write_report
 from affekt.evaluation.score import Resampling
+from affekt.files import write_parquet
 from affekt.models.card import WEIGHTS_FILE
 from affekt.networks.predictions import PREDICTIONS, with_truth
 from affekt.training.generations import Chain, Run
@@ -96,7 +97,7 @@ def score_folds(recipe: Recipe, chain: Chain, manifest: pl.DataFrame, run: Run, 
         return answer_of_network(recipe, chain, replace(run, out=run.out / f"fold-{fold + 1}"), learnt, held)
 
     table = out_of_fold(rows, number, answer)
-    write_table(with_truth(table, rows), run.out / PREDICTIONS)
+    write_parquet(with_truth(table, rows), run.out / PREDICTIONS)
     by = "row" if rows["subject"].null_count() else "subject"
     scored = rows.with_columns(split=pl.lit(SPLIT))
     found = evaluate_tables({run.out.name: table}, scored, SPLIT, Resampling(seed=run.seed, by=by))
@@ -166,7 +167,7 @@ def answer_of_network(recipe: Recipe, chain: Chain, run: Run, learnt: pl.DataFra
     if not (run.resume and (run.out / WEIGHTS_FILE).is_file()):
         _train(recipe, chain, run, learnt, held)
     found = open_model(run.out, device="cpu" if run.device == "auto" else run.device).predict_rows(held)
-    write_table(with_truth(found, held), place)  # so that `affekt compare` can score it
+    write_parquet(with_truth(found, held), place)  # so that `affekt compare` can score it
     return found
 
 

@@ -11,8 +11,8 @@ from affekt.data.manifest import manifest_labels
 from affekt.errors import ConfigError, DataError
 from affekt.evaluation.figures import DIMENSIONS, FEW, LEVEL, Figure
 from affekt.evaluation.groups import Grouping, score_groups
-from affekt.evaluation.predictions import match
-from affekt.evaluation.result_rows import as_predictions, is_result_table
+from affekt.evaluation.predictions import is_result_table, match
+from affekt.evaluation.result_rows import as_predictions
 from affekt.evaluation.robustness import Robustness
 from affekt.evaluation.score import DEFAULT_RESAMPLING, Resampling, Scores, compare, score
 from affekt.labels import probability_columns

@@ -21,11 +21,12 @@ import polars as pl
 from affekt.data.manifest import manifest_labels, read_text_table, select_split
 from affekt.errors import DataError
 from affekt.evaluation.figures import DIMENSIONS
-from affekt.evaluation.result_rows import is_result_table
 from affekt.labels import labels_of_columns, ordered_labels, probability_columns
 
 SUM_TOLERANCE = 5e-3
 """Probabilities rounded to three decimals are off by less than this together."""
+MARKS = {"input", "face", "status"}
+"""Columns that a table of results has and a predictions table has not."""
 WHAT, INSTEAD = "a predictions table", "write it as Parquet or csv"
 
 
@@ -59,6 +60,11 @@ class Matched:
         answers = None if self.probabilities is None or (label < 0).all() else self.probabilities[mask]
         parts = {"label": label, "probabilities": answers, "votes": self.votes[mask]}
         return replace(self, rows=self.rows.filter(mask), truth=truth, predicted=predicted, **parts)
+
+
+def is_result_table(frame: pl.DataFrame) -> bool:
+    """Return whether a table has the columns of a table of results, and names no rows of a manifest."""
+    return set(frame.columns) >= MARKS and "source_id" not in frame.columns
 
 
 def read_predictions(path: Path) -> pl.DataFrame:

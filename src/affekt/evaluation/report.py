@@ -11,11 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from affekt import __version__
-from affekt.analysis import timeline
-from affekt.analysis.drawing import thumbnail
 from affekt.data.manifest import read_row_rgb
 from affekt.errors import AffektError
 from affekt.evaluation import tables
@@ -27,7 +24,8 @@ from affekt.evaluation.groups import Group
 from affekt.evaluation.predictions import Matched
 from affekt.evaluation.robustness import Robustness
 from affekt.evaluation.score import Scores
-from affekt.files import written_whole
+from affekt.faces.pictures import thumbnail
+from affekt.files import templates, write_text
 from affekt.labels import colours_of
 from affekt.models.card import model_folder, read_card
 
@@ -35,13 +33,7 @@ HEADLINE = ("accuracy", "macro_f1", "roc_auc", "ece", "valence_ccc", "arousal_cc
 THUMBNAIL_SIDE = 112
 """Pixels of a picture in the report: enough to see a face, small enough to embed dozens."""
 
-TEMPLATES = Environment(
-    loader=FileSystemLoader([Path(__file__).parent / "templates", Path(timeline.__file__).parent]),
-    autoescape=True,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    undefined=StrictUndefined,
-)
+TEMPLATES = templates()
 TEMPLATES.globals |= {
     "version": __version__,
     "definitions": DEFINITIONS,
@@ -75,8 +67,7 @@ def write_report(
     if evaluation.robustness:
         texts["corruptions.md"] = tables.robustness_document(evaluation)
     for name, text in texts.items():
-        with written_whole(out / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_text(out / name, text)
 
 
 def report_html(
@@ -160,16 +151,12 @@ def worst_mistakes(matched: Matched, count: int = 24) -> list[Mistake]:
     for index in map(int, worst):
         row, picture, problem = matched.rows.row(index, named=True), "", ""
         try:
-            picture = _thumbnail(row)
+            picture = thumbnail(read_row_rgb(row), row["box_xyxy"], side=THUMBNAIL_SIDE)
         except AffektError as error:
             problem = str(error)
         told = truth[index], predicted[index], detail.format(badness[index])
         mistakes.append(Mistake(row["source_id"], *told, picture, problem))
     return mistakes
-
-
-def _thumbnail(row: dict[str, Any]) -> str:
-    return thumbnail(read_row_rgb(row), row["box_xyxy"], side=THUMBNAIL_SIDE)
 
 
 def evaluation_to_json(evaluation: Evaluation) -> dict[str, Any]:

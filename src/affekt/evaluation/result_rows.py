@@ -7,14 +7,7 @@ import polars as pl
 from affekt.errors import DataError
 from affekt.evaluation.figures import DIMENSIONS
 
-MARKS = {"input", "face", "status"}
-"""Columns that a table of results has and a predictions table has not."""
 SIDES = ("x", "y", "width", "height")
-
-
-def is_result_table(frame: pl.DataFrame) -> bool:
-    """Return whether a table has the columns of a table of results, and names no rows of a manifest."""
-    return set(frame.columns) >= MARKS and "source_id" not in frame.columns
 
 
 def as_predictions(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
 from affekt.errors import ConfigError, DataError, needs_extra, require_seed, says_what_to_type
-from affekt.files import require_folder
+from affekt.files import require_folder, write_parquet
 from affekt.labels import LABELS, ordered_labels
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class EvaluateOptions:
         models = {self._name(path): path for path in map(fetched, _paths(self.models))}
         import polars as pl
 
-        from affekt.data.manifest import manifest_labels, read_manifest, select_split, with_attributes, write_table
+        from affekt.data.manifest import manifest_labels, read_manifest, select_split, with_attributes
         from affekt.evaluation.evaluate import evaluate_tables
         from affekt.evaluation.groups import group_values
         from affekt.evaluation.predictions import read_predictions, require_labels
@@ -119,10 +119,10 @@ class EvaluateOptions:
         if self.attributes is not None:
             manifest = with_attributes(manifest, Path(self.attributes))
         rows = select_split(manifest, self.split, self.data)
-        cards = {name: read_card(model_folder(path)) for name, path in models.items()}
-        seen = tuple(filter(None, (self._seen(name, models[name], card, rows) for name, card in cards.items())))
         groups, without = _words(self.groups), _words(self.without)
         _refuse_unknown_labels(without, manifest_labels(manifest))
+        cards = {name: read_card(model_folder(path)) for name, path in models.items()}
+        seen = tuple(filter(None, (self._seen(name, models[name], card, rows) for name, card in cards.items())))
         for attribute in groups:
             group_values(rows, attribute)
         # All are opened before the first model is asked, so that a useless one costs no time.
@@ -135,7 +135,7 @@ class EvaluateOptions:
         tables: dict[str, pl.DataFrame] = {}
         for name, model in opened.items():
             tables[name] = model.predict_rows(rows)
-            write_table(tables[name], Path(self.out) / "predictions" / f"{_stem(models[name])}.parquet")
+            write_parquet(tables[name], Path(self.out) / "predictions" / f"{_stem(models[name])}.parquet")
         how = Resampling(self.resamples, self.seed, self.by)
         found = evaluate_tables(tables | given, manifest, self.split, how, groups=groups, without=without)
         if self.corruptions:

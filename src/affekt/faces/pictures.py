@@ -1,5 +1,6 @@
-"""Decode a picture to an RGB array, the only place where pictures become pixels."""
+"""Decode a picture to an RGB array, the only place where pictures become pixels; and a face as a small picture."""
 
+import base64
 import glob
 import io
 import re
@@ -19,6 +20,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from affekt.errors import PictureError
 from affekt.faces.kinds import RAW_ENDINGS, UNREADABLE_TAGS, beginning, ends_in, is_heic, reads_heic, unidentified
 from affekt.faces.pixels import Decoded, as_rgb, eight_of_sixteen
+from affekt.faces.preprocessing import Preprocessing, crop_face
 
 # Our own limit below is the one that counts. Set once here: warnings.catch_warnings is not safe in threads.
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -30,6 +32,7 @@ MAX_PIXELS = 178_956_970
 
 LARGE_PIXELS = 2_000_000
 """Of JPEGs with more pixels only what is needed becomes an array: all of it would take half of the time of decoding."""
+SMALLEST_THUMBNAIL, THUMBNAIL_QUALITY = 16, 80
 JPEG, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 BREAKS_OFF = "breaks off before its end; its rows go as far as it could be read"
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -232,3 +235,16 @@ def _eight_bit(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         return Image.fromarray(eight_of_sixteen(np.asarray(image)))
     return image
+
+
+def thumbnail(image_rgb: np.ndarray, box_xyxy: np.ndarray | None, *, side: int, margin: float = 0.0) -> str:
+    """Return a face as a small JPEG that a page can hold, a data URI; at most `side` pixels, and never enlarged.
+
+    `margin` is that of `Preprocessing.crop_margin`; without a box the whole picture is the face.
+    """
+    left, top, right, bottom = (0, 0, *image_rgb.shape[1::-1]) if box_xyxy is None else box_xyxy
+    size = int(np.clip((1 + margin) * max(right - left, bottom - top), SMALLEST_THUMBNAIL, side))
+    crop = crop_face(image_rgb, Preprocessing(input_size=size, crop_margin=margin), box_xyxy)
+    buffer = io.BytesIO()
+    Image.fromarray(crop).save(buffer, "JPEG", quality=THUMBNAIL_QUALITY, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

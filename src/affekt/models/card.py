@@ -11,7 +11,7 @@ from typing import Any
 
 from affekt.errors import ConfigError, ModelError
 from affekt.faces.preprocessing import Preprocessing
-from affekt.files import written_whole
+from affekt.files import write_text
 from affekt.labels import LABELS, is_label
 
 CARD_FILE = "card.json"
@@ -82,8 +82,7 @@ class Card:
 
     def write(self, folder: Path) -> None:
         """Write `card.json` into a model's folder, whole or not at all."""
-        with written_whole(folder / CARD_FILE) as temporary:
-            temporary.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        write_text(folder / CARD_FILE, json.dumps(asdict(self), indent=2) + "\n")
 
 
 def shipped_models() -> list[str]:

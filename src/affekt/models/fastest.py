@@ -12,7 +12,7 @@ import onnxruntime
 
 from affekt.cores import core_count, processor
 from affekt.errors import ConfigError, DataError, ModelError
-from affekt.files import affekt_home, written_whole
+from affekt.files import affekt_home, write_text
 from affekt.models.runtimes import Engine, RuntimeName, installed_runtimes, open_engine
 
 CACHE_FILE = "runtimes.json"
@@ -44,8 +44,8 @@ def fastest_runtime(
         speeds = {runtime: _speed(model, runtime, example, threads) for runtime in installed}
         cached[key] = max(installed, key=speeds.__getitem__)
         # Where nothing can be kept, the next process measures again.
-        with suppress(ConfigError, DataError), written_whole(affekt_home() / CACHE_FILE) as temporary:
-            temporary.write_text(json.dumps(cached, indent=2) + "\n", encoding="utf-8")
+        with suppress(ConfigError, DataError):
+            write_text(affekt_home() / CACHE_FILE, json.dumps(cached, indent=2) + "\n")
     return cached[key]
 
 

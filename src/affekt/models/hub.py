@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from affekt.errors import ConfigError, ModelError, needs_extra
-from affekt.files import affekt_home, mirror
+from affekt.files import affekt_home, mirror, sha256_of
 from affekt.models.card import CARD_FILE, ONNX_FILE, WEIGHTS_FILE, Card, model_folder, read_card
 from affekt.models.learnt_rows import LEARNT_FILE
 
@@ -146,11 +146,6 @@ def _refuse_other_files(folder: Path, card: Card, name: str) -> None:
                 f"expected {file} of {name} with the SHA-256 {expected} of its card, got another file; do not use it, "
                 "and tell its owner"
             )
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _of_mirror(place: Path, repository: str) -> Path:

@@ -21,7 +21,7 @@ from pathlib import Path
 import polars as pl
 
 from affekt.errors import ModelError
-from affekt.files import written_whole
+from affekt.files import sha256_of, write_parquet
 from affekt.models.card import Card, model_folder
 
 LEARNT_FILE = "learnt_rows.parquet"
@@ -55,9 +55,8 @@ def write_learnt_rows(training: pl.DataFrame, validation: pl.DataFrame, earlier:
     files = [(model_folder(model) / LEARNT_FILE) for model in earlier]
     files += [Path(model).parent / LEARNT_FILE for model in earlier if Path(model).is_file()]  # of a checkpoint, say
     found += [_read(file) for file in files if file.is_file()]
-    with written_whole(folder / LEARNT_FILE) as temporary:
-        pl.concat(found).unique().sort("of", "hash").write_parquet(temporary)
-    return _digest(folder / LEARNT_FILE)
+    write_parquet(pl.concat(found).unique().sort("of", "hash"), folder / LEARNT_FILE)
+    return sha256_of(folder / LEARNT_FILE)
 
 
 def seen_rows(folder: Path, card: Card, rows: pl.DataFrame) -> Seen | None:
@@ -70,7 +69,7 @@ def seen_rows(folder: Path, card: Card, rows: pl.DataFrame) -> Seen | None:
     if bound is None:
         return None
     path = folder / LEARNT_FILE
-    if not path.is_file() or _digest(path) != bound:
+    if not path.is_file() or sha256_of(path) != bound:
         got = "another file" if path.is_file() else "no such file"
         raise ModelError(
             f"expected {path}, which says what {card.name} learnt from, got {got}; copy the one that was written with "
@@ -117,7 +116,3 @@ def _read(path: Path) -> pl.DataFrame:
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = str(error).partition("\n")[0]
         raise ModelError(f"expected the hashes of learnt rows in {path}, got {reason}; copy the file again") from error
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,6 +1,5 @@
 """What a reader needs beside the tables: the paragraph on methods, ready for a paper, and the codebook of columns."""
 
-import hashlib
 from typing import Any
 
 import polars as pl
@@ -8,6 +7,7 @@ import polars as pl
 from affekt import __version__
 from affekt.analysis.rows import column_descriptions, origin_words
 from affekt.errors import ModelError
+from affekt.files import sha256_of
 from affekt.models.card import CARD_FILE, Card, model_folder, read_card
 from affekt.people.averages import LEAST_BLOCKS, MOST_BLOCKS, RESAMPLES
 from affekt.people.baseline import DIMENSIONS, LEAST_PROBABILITY
@@ -124,7 +124,7 @@ def _card(metadata: dict[str, str]) -> Card | None:
     """Return the card of the model that the table names, where this affekt has that very model."""
     folder = model_folder(metadata.get("model", ""))
     try:
-        is_same = hashlib.sha256((folder / CARD_FILE).read_bytes()).hexdigest() == metadata.get("card_sha256")
+        is_same = sha256_of(folder / CARD_FILE) == metadata.get("card_sha256")
         return read_card(folder) if is_same else None
     except (OSError, ModelError):
         return None

@@ -13,7 +13,6 @@ import numpy as np
 import polars as pl
 from av.error import FFmpegError
 
-from affekt.analysis.drawing import thumbnail
 from affekt.analysis.inputs import is_address
 from affekt.analysis.video import (
     GRACE_S,
@@ -25,7 +24,7 @@ from affekt.analysis.video import (
     shown_stream,
 )
 from affekt.errors import PictureError
-from affekt.faces.pictures import read_rgb
+from affekt.faces.pictures import read_rgb, thumbnail
 from affekt.people.rows import BOX, PERSON
 from affekt.terminal import progress_bar
 

@@ -10,7 +10,6 @@ from itertools import takewhile
 from pathlib import Path, PurePath
 from typing import Any
 
-import jinja2
 import numpy as np
 import polars as pl
 
@@ -19,6 +18,7 @@ from affekt.analysis import timeline
 from affekt.analysis.inputs import shown
 from affekt.analysis.rows import origin_words
 from affekt.analysis.summary import counted
+from affekt.files import templates
 from affekt.labels import colours_of, labels_of_columns, ordered_labels, probability_columns
 from affekt.people.baseline import DIMENSIONS
 from affekt.people.markers import INTERVAL
@@ -36,13 +36,7 @@ DENSITY_CELLS, SHADES = 24, 5
 """Of the circumplex."""
 TICKS_WIDTH = 760
 """Pixels of a timeline that its clock has room for."""
-TEMPLATES = jinja2.Environment(
-    loader=jinja2.FileSystemLoader([Path(__file__).parent / "templates", Path(timeline.__file__).parent]),
-    autoescape=True,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    undefined=jinja2.StrictUndefined,
-)
+TEMPLATES = templates()
 TEMPLATES.filters |= {
     "plain": lambda text: printable(shown(str(text))),
     "signed": lambda value: f"{round(value, 2) + 0.0:+.2f}".replace("-", "\N{MINUS SIGN}"),

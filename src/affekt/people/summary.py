@@ -8,7 +8,7 @@ import polars as pl
 
 from affekt.analysis.summary import counted
 from affekt.errors import ConfigError, DataError
-from affekt.files import require_folder, written_whole
+from affekt.files import require_folder, write_text, written_whole
 from affekt.labels import labels_of_columns
 from affekt.people.averages import bins_table, people_table, with_shares
 from affekt.people.baseline import with_baseline
@@ -19,7 +19,7 @@ from affekt.people.methods import codebook, methods_text
 from affekt.people.options import SummaryOptions
 from affekt.people.page import People, study_page
 from affekt.people.rows import BOX, INSTEAD, people_rows, picture_rows, read_table, timed
-from affekt.people.writing import write_page, write_tables
+from affekt.people.writing import PAGE, write_tables
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +78,8 @@ def make_summary(
         if "page" in options.formats:
             origin, title = metadata.get("valence_arousal_origin"), Path(out).resolve().name
             page = study_page(title, people, pictures, text, origin, with_faces=options.faces)
-            written.insert(0, write_page(page, Path(out)))
+            written.insert(0, Path(out) / PAGE)
+            write_text(written[0], page)
         if people is not None and endings:
             written = [*write_figures(people, Path(out), endings), *written]
     if found_people is not None and out is not None:

@@ -8,7 +8,7 @@ import polars as pl
 
 from affekt.analysis.inputs import place_below
 from affekt.errors import ConfigError, needs_extra
-from affekt.files import written_whole
+from affekt.files import write_parquet, write_text, written_whole
 from affekt.people.options import SummaryOptions
 
 TABLES = ("people", "episodes", "bins", "baseline", "pictures", "codebook")
@@ -29,7 +29,9 @@ def write_tables(tables: dict[str, pl.DataFrame], methods: str, out: Path, optio
     if "csv" in options.formats:
         written += [_write_csv(table, out / f"{name}.csv", options) for name, table in rounded.items()]
     if "parquet" in options.formats:
-        written += [_write_parquet(table, out / f"{name}.parquet") for name, table in tables.items()]
+        for name, table in tables.items():
+            written.append(out / f"{name}.parquet")
+            write_parquet(table, written[-1])
     if "xlsx" in options.formats:
         written.append(_write_xlsx(rounded, out / "summary.xlsx"))
     for kind, ending, text in (("vtt", ".vtt", _vtt), ("elan", ".txt", _elan)):
@@ -39,16 +41,8 @@ def write_tables(tables: dict[str, pl.DataFrame], methods: str, out: Path, optio
     if is_earlier:
         _remove_stale(out, {*written})
     written.append(out / METHODS)
-    with written_whole(written[-1]) as temporary:
-        temporary.write_text(methods, encoding="utf-8")
+    write_text(written[-1], methods)
     return written
-
-
-def write_page(text: str, out: Path) -> Path:
-    """Write the study page into a folder, and return it."""
-    with written_whole(out / PAGE) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-    return out / PAGE
 
 
 def _remove_stale(out: Path, written: set[Path]) -> None:
@@ -81,12 +75,6 @@ def _write_csv(table: pl.DataFrame, path: Path, options: SummaryOptions) -> Path
     return path
 
 
-def _write_parquet(table: pl.DataFrame, path: Path) -> Path:
-    with written_whole(path) as temporary:
-        table.write_parquet(temporary)
-    return path
-
-
 def _write_xlsx(tables: dict[str, pl.DataFrame], path: Path) -> Path:
     with needs_extra("excel"):
         from xlsxwriter import Workbook
@@ -107,8 +95,7 @@ def _write_episodes(
     for name in inputs:
         path = place_below(folder, name, ending)
         path = place_below(folder, name, ending, told_apart=True) if path in written else path
-        with written_whole(path) as temporary:
-            temporary.write_text(text(episodes.filter(pl.col("input") == name)), encoding="utf-8")
+        write_text(path, text(episodes.filter(pl.col("input") == name)))
         written.append(path)
     return written
 

@@ -32,6 +32,7 @@ from affekt.analysis.options import AnalyzerOptions
 from affekt.analysis.rows import table_schema
 from affekt.errors import AffektError
 from affekt.faces.detector_file import yunet_path
+from affekt.files import templates
 from affekt.labels import colours_of
 from affekt.models.card import CARD_FILE, ONNX_FILE, Card
 from affekt.models.hub import predicting_folder
@@ -39,7 +40,6 @@ from affekt.people.episodes import SCHEMA as EPISODE_SCHEMA
 from affekt.people.options import SummaryOptions
 from affekt.server.analyze import EXCEPTION_HANDLERS, RETRY_LATER, Health, analyze_route, problem_answer, problems
 from affekt.server.load import Load
-from affekt.server.manual import manual_page
 from affekt.server.pipeline import Pipeline, opened_once
 from affekt.server.settings import Settings
 
@@ -158,6 +158,19 @@ def _about_routes(card: Card, pipeline: Pipeline) -> APIRouter:
         return asdict(card)
 
     return router
+
+
+def manual_page(schema: dict[str, Any]) -> str:
+    """Return the page at `/docs`: the paths of an OpenAPI schema, what they take and answer, and a row's columns.
+
+    It is for people, without a script and without an address elsewhere.
+    """
+    row = schema["components"]["schemas"]["ResultRow"]["properties"]
+    paths = {
+        path: {method: {"requestBody": None, "parameters": [], **operation} for method, operation in methods.items()}
+        for path, methods in schema["paths"].items()
+    }
+    return templates().get_template("manual.html.jinja").render(info=schema["info"], paths=paths, row=row)
 
 
 def _key_dependencies(api_key: str | None) -> list[Dependency]:

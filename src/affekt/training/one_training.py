@@ -10,8 +10,8 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 from affekt import __version__
-from affekt.data.manifest import write_table
 from affekt.errors import ConfigError, DataError
+from affekt.files import write_parquet
 from affekt.labels import LABELS
 from affekt.models.card import Card
 from affekt.models.learnt_rows import write_learnt_rows
@@ -94,7 +94,7 @@ def train_network(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
         if world.is_main:
             earlier = [*recipe.network.weights, *recipe.loss.teachers]
             card.training["learnt_rows_sha256"] = write_learnt_rows(rows, validation_rows, earlier, run.out)
-            write_table(with_truth(_answers(outputs, card, validation_rows), validation_rows), run.out / PREDICTIONS)
+            write_parquet(with_truth(_answers(outputs, card, validation_rows), validation_rows), run.out / PREDICTIONS)
             save_model(network, card, run.out)
             (run.out / CHECKPOINT_FILE).unlink(missing_ok=True)
             for leftover in run.out.glob(".*.tmp"):  # of processes that were killed while they wrote
