@@ -7,8 +7,8 @@ import pytest
 
 from affekt.data.manifest import to_manifest
 from affekt.errors import ModelError
-from affekt.models.card import read_card
-from affekt.models.learnt_rows import LEARNT_FILE, Seen, seen_rows, write_learnt_rows
+from affekt.models.card import LEARNT_FILE, read_card
+from affekt.models.learnt_rows import Seen, seen_rows, write_learnt_rows
 
 
 def rows(names, hashes=None, people=None):

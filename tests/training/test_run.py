@@ -13,8 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from affekt.data.manifest import write_manifest
 from affekt.errors import ConfigError, DataError, ModelError
-from affekt.models.card import CARD_FILE, ONNX_FILE, WEIGHTS_FILE, read_card
-from affekt.models.learnt_rows import LEARNT_FILE
+from affekt.models.card import CARD_FILE, LEARNT_FILE, ONNX_FILE, WEIGHTS_FILE, read_card
 from affekt.networks.predictions import PREDICTIONS
 from affekt.networks.weights import load_model
 from affekt.training import batches, run

@@ -6,15 +6,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryFile
 
-import av
 import polars as pl
-from av.error import FFmpegError
 from PIL import Image
 
 from affekt.analysis.archives import is_archive
-from affekt.analysis.drawing import draw
 from affekt.analysis.frames import WRITER
-from affekt.analysis.hiding import hide_faces
 from affekt.analysis.inputs import is_below, is_camera, is_video, place_below
 from affekt.analysis.options import HidingMethod, OutputOptions
 from affekt.analysis.remote import is_address, without_secrets
@@ -144,6 +140,9 @@ class AnnotatedCopies:
             place = self._place(folder, answer.input)
             if digest and _comment(place) == f"{kind} {digest}":
                 continue
+            from affekt.analysis.drawing import draw
+            from affekt.analysis.hiding import hide_faces
+
             # Decoded a second time, so that no picture waits in memory for its answer.
             copy = draw(answer.input, rows) if kind == MARKED else hide_faces(answer.input, rows, how=self._how)
             copy.thumbnail((JPEG_LONGEST_SIDE, JPEG_LONGEST_SIDE))
@@ -202,6 +201,9 @@ def _comment(copy: Path) -> str:
     """Return what a copy says of itself: what was done to the faces, and the digest of its rows; empty without one."""
     if not copy.is_file():
         return ""
+    import av
+    from av.error import FFmpegError
+
     try:
         if copy.suffix.lower() == ".mp4":
             with av.open(copy) as video:

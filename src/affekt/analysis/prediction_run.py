@@ -21,7 +21,6 @@ from affekt.analysis.kept import INPUTS, Kept
 from affekt.analysis.options import AnalyzerOptions, FaceFinder, OutputOptions
 from affekt.analysis.remote import without_secrets
 from affekt.analysis.rows import Answer, table_schema
-from affekt.analysis.stream import host_and_port, streamed
 from affekt.analysis.summary import Summary
 from affekt.analysis.table import check_table, frame_of, refuse_lists, scan_table, write_table
 from affekt.errors import ConfigError, DataError, PictureError
@@ -56,6 +55,8 @@ class PredictionRun:
             )
         outputs.check(options)
         if outputs.stream is not None and outputs.stream != "lsl":
+            from affekt.analysis.stream import host_and_port
+
             host_and_port(outputs.stream)
         self.analyzer = Analyzer(model, options)
         found = find_inputs(map(str, typed), sys.stdin, copies=outputs.copies, fetch=options.fetch)
@@ -130,7 +131,11 @@ class PredictionRun:
             names = [name for name in names if without_secrets(name) not in kept.units]
         waiting, name = iter(names), ""
         found = self.analyzer.answers(names, faces=self.faces, stills=self.copies.crops is not None)
-        answers = streamed(_until_interrupted(found, names, self.analyzer), self._stream_to)
+        answers = _until_interrupted(found, names, self.analyzer)
+        if self._stream_to is not None:
+            from affekt.analysis.stream import streamed
+
+            answers = streamed(answers, self._stream_to)
         for answer in with_progress(answers, len(self.names), len(self.names) - len(names)):
             name = name or next(waiting)
             self.copies.write_crops(answer)  # before its rows are kept: a run that goes on makes none again

@@ -82,9 +82,10 @@ def _predict(
     from affekt.analysis.rows import without_formulas
     from affekt.analysis.summary import told
     from affekt.analysis.table import refuse_lists
-    from affekt.cluster.run import ClusterRun
 
     if shard is not None or engine is not None:
+        from affekt.cluster.run import ClusterRun
+
         job = ClusterRun(out=out, csv_safe=csv_safe, force=force, **options)
         job.write(shard=shard, engine=engine)
         return bool(job.unreadable)

@@ -99,10 +99,7 @@ class EvaluateOptions:
 
     def run(self) -> "Evaluation":
         """Ask the models for predictions, score everything, and write the report; errors are those of the options."""
-        from affekt.models.hub import fetched
-
         self._refuse_what_does_not_fit()
-        models = {self._name(path): path for path in map(fetched, _paths(self.models))}
         import polars as pl
 
         from affekt.data.manifest import manifest_labels, read_manifest, select_split, with_attributes
@@ -113,8 +110,10 @@ class EvaluateOptions:
         from affekt.evaluation.robustness import measure_robustness
         from affekt.evaluation.score import Resampling
         from affekt.models.card import model_folder, read_card
+        from affekt.models.hub import fetched
         from affekt.networks.predictions import open_model
 
+        models = {self._name(path): path for path in map(fetched, _paths(self.models))}
         manifest = read_manifest(self.data)
         if self.attributes is not None:
             manifest = with_attributes(manifest, Path(self.attributes))

@@ -18,8 +18,7 @@ from affekt.exporting.onnx_file import Answers, describe, write_fp16, write_int8
 from affekt.faces.preprocessing import Preprocessing, normalise
 from affekt.files import written_whole
 from affekt.labels import labels_of_columns, probability_columns
-from affekt.models.card import CARD_FILE, ONNX_FILE, WEIGHTS_FILE, Card, read_card
-from affekt.models.learnt_rows import LEARNT_FILE
+from affekt.models.card import CARD_FILE, LEARNT_FILE, ONNX_FILE, WEIGHTS_FILE, Card, read_card
 from affekt.models.session import Session
 from affekt.networks.network import Network
 from affekt.networks.predictions import Crops, RowPredictor

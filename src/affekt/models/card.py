@@ -17,6 +17,7 @@ from affekt.labels import LABELS, is_label
 CARD_FILE = "card.json"
 WEIGHTS_FILE = "model.safetensors"
 ONNX_FILE = "model.onnx"
+LEARNT_FILE = "learnt_rows.parquet"
 MOST_CARD_BYTES = 10_000_000
 MOST_LABELS = 1000
 SHIPPED = Path(__file__).parent.parent / "shipped"

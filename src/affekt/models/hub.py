@@ -22,8 +22,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from affekt.errors import ConfigError, ModelError, needs_extra
 from affekt.files import affekt_home, mirror, sha256_of
-from affekt.models.card import CARD_FILE, ONNX_FILE, WEIGHTS_FILE, Card, model_folder, read_card
-from affekt.models.learnt_rows import LEARNT_FILE
+from affekt.models.card import CARD_FILE, LEARNT_FILE, ONNX_FILE, WEIGHTS_FILE, Card, model_folder, read_card
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

@@ -22,9 +22,8 @@ import polars as pl
 
 from affekt.errors import ModelError
 from affekt.files import sha256_of, write_parquet
-from affekt.models.card import Card, model_folder
+from affekt.models.card import LEARNT_FILE, Card, model_folder
 
-LEARNT_FILE = "learnt_rows.parquet"
 SCHEMA = {"hash": pl.UInt64(), "of": pl.String()}
 
 
