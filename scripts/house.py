@@ -163,9 +163,9 @@ LAYERS = (
 def plan(house: House) -> str:
     """Return every file of affekt with the first sentence of its docstring, the layers from the lowest to the highest.
 
-    A star marks the files that `affekt predict` needs.
+    A star marks the files that a plain `affekt predict` loads, a plus those that others of its options need.
     """
-    predict = house.reachable("affekt.cli.predict")
+    loaded, needed = loaded_by_predict(HERE), house.reachable("affekt.cli.predict")
     width = max(len(path.name) for path in house.files.values()) + 1
     lines = ["affekt/"]
     for room in ["", *LAYERS]:
@@ -176,7 +176,7 @@ def plan(house: House) -> str:
             if path.name == "__init__.py" and name != "affekt":
                 continue
             folder = f"{path.parent.name}/" if path.parent.name not in (room, "affekt") else ""
-            star = "*" if name in predict else " "
+            star = "*" if name in loaded else "+" if name in needed else " "
             lines.append(f" {star} {folder + path.name:<{width}}  {_first_sentence(house.trees[name])}")
     return "\n".join(line.rstrip() for line in lines)
 
@@ -260,12 +260,13 @@ print("\\nLOADED", *(name for name in sys.modules if name.partition(".")[0] == "
 def loaded_by_predict(tree: Path) -> list[str]:
     """Return the modules of affekt that are loaded when the faces of a folder have been written as a table.
 
-    The pictures are taken for faces, so that no detector's file is needed; the modules are the same with it.
+    The picture is taken for a face, so that no detector's file is needed, and no runtime is measured; the modules are
+    the same.
     """
     with tempfile.TemporaryDirectory() as folder:
         draw = "import sys; from PIL import Image; Image.new('RGB', (64, 64)).save(sys.argv[1])"
         subprocess.run([sys.executable, "-c", draw, f"{folder}/a.png"], check=True)
-        arguments = ["predict", folder, "--out", f"{folder}/t.csv", "--faces", "whole"]
+        arguments = ["predict", folder, "--out", f"{folder}/t.csv", "--faces", "whole", "--runtime", "onnxruntime"]
         run = subprocess.run(
             [sys.executable, "-c", LOADED, *arguments],
             env=_environment(tree),

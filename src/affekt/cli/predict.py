@@ -7,7 +7,6 @@ import signal
 import sys
 from dataclasses import fields, make_dataclass
 from functools import wraps
-from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,8 +15,7 @@ from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from affekt.analysis.options import AnalyzerOptions, OutputOptions
 from affekt.cli.arguments import as_command, parsed
-from affekt.cli.times import TIMES, in_seconds
-from affekt.cluster import RAY_ADDRESS
+from affekt.cli.times import TIMES, in_seconds, with_engine
 from affekt.cluster.predict import predict, write_all
 from affekt.errors import Terminated
 from affekt.terminal import decoders_silent, printable
@@ -58,7 +56,7 @@ def main(arguments: list[str]) -> None:
     command, description = as_command(_predict, **TYPES), f"{about}\n\n{ABOUT_TIMES}"
     try:
         with decoders_silent():
-            is_bad = parsed(command, in_seconds(_with_engine(arguments)), "affekt predict", description=description)
+            is_bad = parsed(command, in_seconds(with_engine(arguments)), "affekt predict", description=description)
     except KeyboardInterrupt as stop:
         raise type(stop)(*(f"{kept}; type: affekt predict {shlex.join(arguments)}" for kept in stop.args)) from None
     if is_bad:
@@ -105,14 +103,6 @@ def _predict(
             rows = pl.DataFrame(answer.rows, schema=run.schema).with_columns(shown)
             print((without_formulas(rows) if csv_safe else rows).write_csv(include_header=False), end="", flush=True)
     return bool(run.summary.problems or run.summary.not_drawn)
-
-
-def _with_engine(words: list[str]) -> list[str]:
-    """Say `--ray=ray` for a `--ray` that no address of a cluster follows."""
-    return [
-        "--ray=ray" if (word, bool(RAY_ADDRESS.fullmatch(after))) == ("--ray", False) else word
-        for word, after in pairwise([*words, ""])
-    ]
 
 
 def _leave(signal_number: int, frame: object) -> None:

@@ -1,5 +1,8 @@
-"""Times on the command line: `--every 200ms`, `--smooth 1s`, `--fps 5`."""
+"""Short forms on the command line: `--every 200ms`, `--smooth 1s`, `--fps 5`, and `--ray` without an address."""
 
+from itertools import pairwise
+
+from affekt.cluster import RAY_ADDRESS
 from affekt.errors import ConfigError
 
 TIMES = {"--every": "--every-s", "--smooth": "--smooth-s", "--stop-after": "--stop-after-s"}
@@ -37,3 +40,11 @@ def _seconds(option: str, value: str) -> str:
     if not 0 <= time_s < float("inf") and (option, time_s) != ("--stop-after", float("inf")):
         raise ConfigError(f"expected a time such as 0.2s or 200ms, got {value!r}; type: {option} 0.2s")
     return str(time_s)
+
+
+def with_engine(words: list[str]) -> list[str]:
+    """Say `--ray=ray` for a `--ray` that no address of a cluster follows."""
+    return [
+        "--ray=ray" if (word, bool(RAY_ADDRESS.fullmatch(after))) == ("--ray", False) else word
+        for word, after in pairwise([*words, ""])
+    ]
