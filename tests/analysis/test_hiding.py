@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import affekt
-from affekt.analysis.annotated_video import write_hidden_video
+from affekt.analysis.annotated_video import write_annotated_video
 from affekt.analysis.hiding import HELD_S, FacesInTime, cover, hide_faces
 from affekt.analysis.rows import SCHEMA, empty_row
 from affekt.analysis.video import read_frames
@@ -78,7 +78,7 @@ def test_no_frame_shows_a_face_that_was_found_around_it(write_video, tmp_path, h
     seen = [number for number in range(30) if 4 <= number < 10 or 20 <= number < 27]
     found = [row(*map(float, places[number]), frame=number, time_s=number / 25, track=1) for number in seen]
     rows = pl.DataFrame(found, schema=SCHEMA)
-    write_hidden_video(str(path), rows, tmp_path / "copy.mp4", how=how)
+    write_annotated_video(str(path), rows, tmp_path / "copy.mp4", hide_how=how)
     original, copy = (list(read_frames(str(name))) for name in (path, tmp_path / "copy.mp4"))
     assert [frame.time_s for frame in copy] == pytest.approx([frame.time_s for frame in original], abs=2e-3)
     for place, before, after in zip(places, original, copy, strict=True):
@@ -91,7 +91,7 @@ def test_no_frame_shows_a_face_that_was_found_around_it(write_video, tmp_path, h
 def test_a_copy_ends_where_looking_ended_and_nobody_is_hidden_where_nobody_was(write_video, tmp_path):
     path = write_video([room()] * 20)
     unseen = pl.DataFrame([{**empty_row("v.mp4", "no_face"), "frame": 0, "time_s": 0.0}], schema=SCHEMA)
-    write_hidden_video(str(path), unseen, tmp_path / "copy.mp4", how="box", stop_after_s=0.2)
+    write_annotated_video(str(path), unseen, tmp_path / "copy.mp4", hide_how="box", stop_after_s=0.2)
     copy = list(read_frames(str(tmp_path / "copy.mp4")))
     assert len(copy) == 5
     assert np.abs(copy[0].image_rgb.astype(int) - room()).mean() < 15

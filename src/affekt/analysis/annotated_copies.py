@@ -171,7 +171,7 @@ class AnnotatedCopies:
         moved: Callable[[float], None],
     ) -> None:
         """Write the timeline of a video as `write_timelines` does, and its copies as `annotated_video` does."""
-        from affekt.analysis.annotated_video import write_annotated_video, write_hidden_video
+        from affekt.analysis.annotated_video import write_annotated_video
         from affekt.analysis.timeline import write_timelines
 
         if self.timelines is not None:
@@ -183,11 +183,9 @@ class AnnotatedCopies:
             place, comment = self._place(folder, name), f"{kind} {digest}"
             if rows.is_empty() or _comment(place) == comment:
                 continue
+            how = None if kind == MARKED else self._how
             told = {"stop_after_s": stop_after_s, "moved": moved, "comment": comment}
-            if kind == MARKED:
-                write_annotated_video(name, rows, place, **told)
-            else:
-                write_hidden_video(name, rows, place, how=self._how, **told)
+            write_annotated_video(name, rows, place, hide_how=how, **told)
 
     def _place(self, folder: Path, name: str) -> Path:
         told_apart = name in self._told_apart

@@ -34,65 +34,35 @@ def write_annotated_video(
     rows: pl.DataFrame,
     out: Path,
     *,
+    hide_how: HidingMethod | None = None,
     stop_after_s: float = float("inf"),
     moved: Callable[[float], None] = lambda done: None,
     comment: str = "",
 ) -> None:
-    """Write the copy with marks; frames that were passed over keep the marks of the one before.
+    """Write the copy with marks or, where it is said how faces are hidden, without faces, whole or not at all.
 
-    The rows come in the order of frames. Frames shown after `stop_after_s` were not looked at, and are left out.
-    `moved` is told after each frame how much of the video has been copied, 0-1; the file carries the comment.
-    """
-    marked = _marked_frames(rows, _frames_until(stop_after_s, name))
-    _write_copy(name, marked, out, end_s=stop_after_s, moved=_moved_after(rows, moved), comment=comment)
-
-
-def write_hidden_video(
-    name: str,
-    rows: pl.DataFrame,
-    out: Path,
-    *,
-    how: HidingMethod,
-    stop_after_s: float = float("inf"),
-    moved: Callable[[float], None] = lambda done: None,
-    comment: str = "",
-) -> None:
-    """Write the copy without faces, `rows` and the rest as in `write_annotated_video`."""
-    hidden = _hidden_frames(FacesInTime(rows), _frames_until(stop_after_s, name), how)
-    _write_copy(name, hidden, out, end_s=stop_after_s, moved=_moved_after(rows, moved), comment=comment)
-
-
-def _moved_after(rows: pl.DataFrame, moved: Callable[[float], None]) -> Callable[[VideoFrame], None]:
-    last_number = rows["frame"].max() or 1
-    assert isinstance(last_number, int)
-    return lambda frame: moved(min(1.0, frame.number / last_number))
-
-
-def _write_copy(
-    name: str,
-    frames: Iterable[tuple[VideoFrame, Image.Image]],
-    out: Path,
-    *,
-    end_s: float,
-    moved: Callable[[VideoFrame], None],
-    comment: str,
-) -> None:
-    """Write frames of a video, each as it is to be shown, and its sound as MP4, whole or not at all.
+    The rows come in the order of frames; frames that were passed over keep the marks of the one before. Frames shown
+    after `stop_after_s` were not looked at, and are left out. `moved` is told after each frame how much of the video
+    has been copied, 0-1; the file carries the comment.
 
     Its pictures are MPEG-4 and its sound AAC, which FFmpeg encodes itself: x264 and x265 are under the GPL, and other
     encoders make what the players of macOS and Windows refuse.
     """
+    last_number = rows["frame"].max() or 1
+    assert isinstance(last_number, int)
+    frames = _frames_until(stop_after_s, name)
+    shown = _marked_frames(rows, frames) if hide_how is None else _hidden_frames(FacesInTime(rows), frames, hide_how)
     stream, write_sound, pts, length_s = None, lambda until_s: None, -1, 0.0
     packets: list[Packet] = []
     with written_whole(out) as temporary:
         try:
             with av.open(temporary, "w", format="mp4") as container:
                 container.metadata["comment"] = comment
-                for frame, image in frames:
+                for frame, image in shown:
                     if stream is None:
                         stream = _stream(container, max(2, image.width // 2 * 2), max(2, image.height // 2 * 2))
                         start_s = float(frame.decoded.time or 0) - frame.time_s
-                        write_sound = sound_writer(name, container, start_s=start_s, end_s=end_s)
+                        write_sound = sound_writer(name, container, start_s=start_s, end_s=stop_after_s)
                     picture = av.VideoFrame.from_image(_fitted(image, stream.width, stream.height))
                     # No two frames of an MP4 may be shown at the same time.
                     pts = max(pts + 1, round(frame.time_s / TIME_BASE))
@@ -101,7 +71,7 @@ def _write_copy(
                     container.mux(packets)
                     packets = stream.encode(picture)
                     length_s = float(frame.decoded.duration * (frame.decoded.time_base or 0))
-                    moved(frame)
+                    moved(min(1.0, frame.number / last_number))
                 for packet in [*packets, *(stream.encode() if stream is not None else ())]:
                     packet.duration = round(length_s / TIME_BASE)  # the others last until the next one
                     container.mux(packet)
