@@ -1,5 +1,6 @@
 """The commands of the pages are typed as they stand, on small inputs. What cannot be typed is named with a reason."""
 
+import io
 import os
 import re
 import shlex
@@ -89,6 +90,19 @@ def labelled(name):
             picture(Path(name, word, f"person{person}_1.png"), person, word, side=96)
 
 
+def shards(name):
+    """Write a tar of samples for each split."""
+    rows = drawn_manifest(identities=9, pictures_per_identity=8, size=48, seed=0)
+    Path(name).mkdir()
+    for split in ("train", "val"):
+        with tarfile.open(Path(name, f"{split}.tar"), "w") as packed:
+            for place, (image, word) in enumerate(rows.filter(split=split).select("image", "emotion").iter_rows()):
+                for ending, content in (("png", image), ("cls", word.encode())):
+                    member = tarfile.TarInfo(f"{place:04}.{ending}")
+                    member.size = len(content)
+                    packed.addfile(member, io.BytesIO(content))
+
+
 def manifest():
     """Write `faces.parquet`, a manifest with all splits, and return it."""
     rows = drawn_manifest(identities=9, pictures_per_identity=8, size=48, seed=0)
@@ -174,12 +188,16 @@ def for_scale(request):
     folders("corpus")
     with tarfile.open("two.tar", "w") as packed:
         packed.add("corpus")
-    request.getfixturevalue("s3").put("two.tar", "bucket/shards/two.tar")
+    shards("labelled")
+    files = request.getfixturevalue("s3")
+    files.put("two.tar", "bucket/shards/two.tar")
+    files.put("labelled", "bucket/labelled", recursive=True)
 
 
 def for_training(request):
     labelled("faces")
     folders("holiday")
+    shards("shards")
 
 
 SET_UPS = {

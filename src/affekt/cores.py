@@ -10,8 +10,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
+from itertools import repeat
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -142,6 +143,18 @@ def _result_of(future: "Future[Result]") -> Result:
     while not future.done():
         wait([future], timeout=LOOK_UP_S)
     return future.result()
+
+
+def ahead(items: Iterator[Item], *, most: int) -> Iterator[Item]:
+    """Yield items that another thread takes from a slow source, so many of them before they are asked for."""
+    over, pool = object(), ThreadPoolExecutor(1)
+    try:
+        for item in prefetch(pool, lambda _: next(items, over), repeat(None), most=most):
+            if item is over:
+                return
+            yield cast(Item, item)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def processor() -> str:

@@ -1,5 +1,9 @@
 """Tiny pictures, recipes and runs for the tests of training."""
 
+import io
+import json
+import tarfile
+
 import numpy as np
 import polars as pl
 import pytest
@@ -52,6 +56,21 @@ def manifest():
             schema_overrides={"votes": pl.Array(pl.Float32, 8)},
         )
     )
+
+
+def write_shards(rows, folder, per_shard):
+    """Write the pictures and labels of manifest rows into tars, as WebDataset has them, and return their folder."""
+    folder.mkdir()
+    for number in range(0, rows.height, per_shard):
+        some = rows[number : number + per_shard]
+        with tarfile.open(folder / f"{some['split'][0]}-{number:03}.tar", "w") as archive:
+            for place, row in enumerate(some.iter_rows(named=True)):
+                said = json.dumps({"emotion": row["emotion"], "valence": row["valence"], "arousal": row["arousal"]})
+                for name, content in ((f"{place}.png", row["image"]), (f"{place}.json", said.encode())):
+                    member = tarfile.TarInfo(name)
+                    member.size = len(content)
+                    archive.addfile(member, io.BytesIO(content))
+    return folder
 
 
 @pytest.fixture(scope="session")

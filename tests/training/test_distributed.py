@@ -11,7 +11,10 @@ import polars as pl
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.training.conftest import write_shards
 
+from affekt.data.importers.engine import ImportOptions, import_dataset
+from affekt.data.importers.packed import WebDataset
 from affekt.data.manifest import write_manifest
 from affekt.errors import ConfigError
 from affekt.models.card import WEIGHTS_FILE, read_card
@@ -34,8 +37,10 @@ SCRIPT = """
 import json, sys
 from pathlib import Path
 import torch
+from affekt.data import shards
 from affekt.data.manifest import read_manifest
 from affekt.errors import ConfigError
+from affekt.training import batches
 from affekt.training.distributed import joined_world
 from affekt.training.recipe import Recipe
 from affekt.training.run import train
@@ -55,6 +60,11 @@ with joined_world() as world:
         train(recipe.with_options(batch_size=1), manifest, folder / "two" / "starved", device="cpu")
     except ConfigError as error:
         (folder / "sentence").write_text(str(error))
+    opened, names = shards.opened, []
+    shards.opened = lambda name: names.append(name) or opened(name)
+    batches.MEMORY_LIMIT_BYTES = 20 * 32 * 32 * 3  # for the validation rows, and 10 of the others
+    train(recipe, read_manifest(folder / "in-tars.parquet"), folder / "two" / "streamed", device="cpu")
+    (folder / f"opened by {world.rank}").write_text(json.dumps([name for name in names if "/train-" in name]))
 """
 
 LOSES_A_PROCESS = """
@@ -99,9 +109,11 @@ def odd_manifest(manifest):
 
 
 @pytest.fixture(scope="module")
-def two(tmp_path_factory, odd_manifest, tiny):
+def two(tmp_path_factory, manifest, odd_manifest, tiny):
     """Train all runs once in two processes, and return the folder they lie in."""
     folder = tmp_path_factory.mktemp("torchrun")
+    in_tars = WebDataset(root=write_shards(manifest, folder / "shards", 8), in_place=True)
+    import_dataset(in_tars, ImportOptions(out=folder / "in-tars.parquet", jobs=1))
     write_manifest(odd_manifest, folder / "faces.parquet")
     recipes = {}
     for name, changes in RUNS.items():
@@ -135,6 +147,18 @@ def test_with_batch_norm_two_processes_reach_the_same_result_within_noise(two, t
     one = trained("batch_norm", odd_manifest, **RUNS["batch_norm"])
     assert figures(two / "two" / "batch_norm")["val_loss"] == pytest.approx(figures(one)["val_loss"], abs=0.25)
     assert figures(one)["val_loss"] < 1.6
+
+
+def test_of_shards_that_do_not_fit_into_memory_each_process_reads_its_own(two):
+    by_rank = [json.loads((two / f"opened by {rank}").read_text()) for rank in range(2)]
+    epochs = [json.loads(line) for line in (two / "two" / "streamed" / "log.jsonl").read_text().splitlines()]
+    assert len(epochs) == RUNS["batch_norm"]["epochs"]
+    # Of eight files, each epoch gives four to each process.
+    assert [len(names) for names in by_rank] == [4 * len(epochs)] * 2
+    for epoch in range(len(epochs)):
+        of_both = [set(names[4 * epoch : 4 * epoch + 4]) for names in by_rank]
+        assert len(of_both[0] | of_both[1]) == 8
+    assert epochs[-1]["val_loss"] < epochs[0]["val_loss"]
 
 
 def test_the_first_process_alone_writes(two):

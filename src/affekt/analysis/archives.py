@@ -67,7 +67,7 @@ def members(name: str) -> Iterator[Member]:
 
 def _of_archive(name: str, is_zip: bool) -> Iterator[Member]:
     with opened(name) as file:
-        for inner, size, read in _in_zip(file) if is_zip else _in_tar(file):
+        for inner, size, read in _in_zip(file) if is_zip else in_tar(file):
             path = PurePosixPath(inner)
             if not is_picture_ending(path.suffix.lower()) or any(map(is_litter, path.parts)):
                 continue
@@ -82,7 +82,8 @@ def _of_archive(name: str, is_zip: bool) -> Iterator[Member]:
                 yield Member(called, problem="encrypted, damaged, or packed in a way that is not known")
 
 
-def _in_tar(file: Any) -> Iterator[tuple[str, int, Any]]:  # noqa: ANN401  file objects of many libraries
+def in_tar(file: Any) -> Iterator[tuple[str, int, Any]]:  # noqa: ANN401  file objects of many libraries
+    """Yield the name, the size and what reads the content of each file in a tar, which is read as a stream."""
     with tarfile.open(fileobj=file, mode="r|*") as opened_tar:
         archive: Any = opened_tar
         for member in archive:

@@ -6,10 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from affekt.cores import core_count, prefetch
 from affekt.data.manifest import LABEL_RULES, SPLITS, ordered_splits
+from affekt.data.shards import Shards
 from affekt.errors import PictureError
 from affekt.faces.pictures import picture_size
 from affekt.labels import LABELS, is_label, ordered_labels
@@ -219,23 +221,24 @@ def _copies(hashed: pl.DataFrame) -> tuple[dict[str, int], pl.DataFrame]:
 
 def _open_pictures(frame: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Return the pictures that cannot be read, and the tiny ones."""
-    rows = frame.select("path", "image", "source_id").iter_rows()
+    images, names = frame["image"], frame["source_id"]
+    sources = Shards(frame["path"]).read(np.arange(frame.height))
+    rows = ((row, source or images[row], names[row]) for row, source in sources)
     with ThreadPoolExecutor(core_count()) as pool:
         opened = prefetch(pool, _size, rows, most=PICTURES_PER_CORE * core_count())
         sizes = list(progress_bar(opened, total=frame.height, description="opening pictures", unit="pictures"))
-    columns = {"width": pl.Int64, "height": pl.Int64, "why": pl.String}
-    found = frame.select("split", "source_id").hstack(pl.DataFrame(sizes, schema=columns, orient="row"))
+    columns = {"row": pl.Int64, "width": pl.Int64, "height": pl.Int64, "why": pl.String}
+    table = pl.DataFrame(sizes, schema=columns, orient="row").sort("row").drop("row")
+    found = frame.select("split", "source_id").hstack(table)
     tiny = found.filter(pl.min_horizontal("width", "height") < TINY_SIDE)
     return found.drop_nulls("why").select("split", "source_id", "why"), tiny.drop("why")
 
 
-def _size(row: tuple[str | None, bytes | None, str]) -> tuple[int | None, int | None, str | None]:
-    """Return the width and height in pixels of a picture with this path, bytes and name, or why it cannot be read."""
-    path, image, name = row
-    source = path if image is None else image
-    assert source is not None
+def _size(picture: tuple[int, str | bytes, str]) -> tuple[int, int | None, int | None, str | None]:
+    """Return a row with the width and height in pixels of its picture, which has a name, or why it cannot be read."""
+    row, source, name = picture
     try:
-        return (*picture_size(source), None)
+        return (row, *picture_size(source), None)
     except PictureError as error:
         # An encoded picture has no path that would name it.
-        return None, None, str(error) if image is None else str(error).replace("encoded picture", name, 1)
+        return row, None, None, str(error).replace("encoded picture", name, 1)

@@ -2,7 +2,7 @@
 
 | column | type | meaning |
 |---|---|---|
-| path, image | text, bytes | where the picture is, or its encoded bytes; each row has one of the two |
+| path, image | text, bytes | a file or a member of a tar, or the picture's encoded bytes; each row has one of both |
 | split | text | `train`, `val`, `test`, or a name of the data set's own |
 | source, source_id | text | the data set, and the picture's name in it; the pair is unique |
 | emotion | text | a label: one of the eight expressions, or a name of the data set's own; null if unknown |
@@ -29,6 +29,9 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
+from affekt.analysis.archives import TAR_ENDINGS
+from affekt.analysis.remote import is_address
+from affekt.data.shards import read_source
 from affekt.errors import DataError, PictureError, says_what_to_type
 from affekt.faces.pictures import read_rgb
 from affekt.files import write_parquet
@@ -217,7 +220,10 @@ def require_manifest(data: str | Path | pl.DataFrame | pl.LazyFrame) -> None:
     """Refuse a path of no file, which costs nothing to find out; raises DataError."""
     if isinstance(data, str | Path):
         path = Path(data)
-        how = f"folder {shlex.quote(str(path))} --out faces.parquet" if path.is_dir() else "--help"
+        name = re.sub(r"^([A-Za-z][\w+.-]+:/)(?!/)", r"\1/", str(path))  # a path has one slash where an address has two
+        is_of_tars = is_address(name) or name.lower().endswith(TAR_ENDINGS)
+        kind = "folder" if path.is_dir() else "webdataset --in-place" if is_of_tars else ""
+        how = f"{kind} {shlex.quote(name)} --out faces.parquet" if kind else "--help"
         _refuse_absent(path, "a manifest", f"make one with: affekt data import {how}")
 
 
@@ -275,7 +281,7 @@ def read_row_rgb(row: dict[str, object]) -> np.ndarray:
     source = row.get("image") or row["path"]
     assert isinstance(source, bytes | str)
     try:
-        return read_rgb(source)
+        return read_rgb(source if isinstance(source, bytes) else read_source(source))
     except PictureError as error:
         raise PictureError(f"picture of {row.get('source_id')}: {error}") from error
 

@@ -6,14 +6,16 @@ Torch is imported only where it executes the model.
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import polars as pl
 
-from affekt.cores import core_count
+from affekt.cores import core_count, prefetch
 from affekt.data.manifest import read_row_rgb
+from affekt.data.shards import Shards
 from affekt.errors import ConfigError, DataError, PictureError, needs_extra
 from affekt.faces.preprocessing import Preprocessing, crop_face, normalise
 from affekt.labels import probability_columns
@@ -24,6 +26,8 @@ from affekt.terminal import progress_bar
 
 ROWS_PER_BATCH = 128
 """Crops that are decoded, and given to the model, at a time."""
+AT_ONCE, MOST_BYTES_AT_ONCE = 16, 2**28
+"""Encoded pictures that wait for each core at most, and their bytes."""
 
 PREDICTIONS = "predictions.parquet"
 """What a run answered for rows that it did not learn from, in its folder; see `with_truth`."""
@@ -41,6 +45,9 @@ class Crops:
         """Keep where the pictures are, not the pictures."""
         wanted = [name for name in ("path", "image", "source_id", "box_xyxy", "landmarks_xy") if name in rows.columns]
         self.rows = rows.select(wanted)
+        self.shards = Shards(
+            self.rows["path"] if "path" in wanted else pl.repeat(None, len(rows), dtype=pl.String, eager=True)
+        )
         self.preprocessing = preprocessing
 
     def __len__(self) -> int:
@@ -52,7 +59,12 @@ class Crops:
         Raises:
             DataError: the picture is missing or unreadable, or its box is empty: a blank one never stands in for it.
         """
+        return self._crop(index)
+
+    def _crop(self, index: int, picture: bytes | None = None) -> np.ndarray:
         row = self.rows.row(index, named=True)
+        if picture is not None:
+            row["image"] = picture
         try:
             return crop_face(read_row_rgb(row), self.preprocessing, row["box_xyxy"], row.get("landmarks_xy"))
         except PictureError as error:
@@ -68,9 +80,35 @@ class Crops:
 
     def batches(self, batch_size: int) -> Iterator[np.ndarray]:
         """Decode all crops in their order, on all cores; yield (batch_size or fewer, ...) uint8."""
+        crops = self.in_turn(np.arange(len(self)))
+        while batch := list(islice(crops, batch_size)):
+            yield np.stack(batch)
+
+    def in_turn(self, rows: np.ndarray) -> Iterator[np.ndarray]:
+        """Decode the crops of row numbers in any order, on all cores, and yield them in this order.
+
+        Of a tar all that is wanted is read in one go, and what comes before its turn is kept until then.
+        """
+        left, kept = np.bincount(rows, minlength=len(self)), dict[int, np.ndarray]()
+
+        def decoded(source: tuple[int, str | bytes | None]) -> tuple[int, np.ndarray]:
+            number, picture = source
+            return number, self._crop(number, picture if isinstance(picture, bytes) else None)
+
         with ThreadPoolExecutor(core_count()) as pool:
-            for start in range(0, len(self), batch_size):
-                yield np.stack(list(pool.map(self.__getitem__, range(start, min(start + batch_size, len(self))))))
+            sources = self.shards.read(rows)
+            crops = prefetch(
+                *(pool, decoded, sources), most=AT_ONCE * core_count(), size=_bytes_of, most_bytes=MOST_BYTES_AT_ONCE
+            )
+            for number in rows:
+                while number not in kept:
+                    kept.update([next(crops)])
+                left[number] -= 1
+                yield kept[number] if left[number] else kept.pop(number)
+
+
+def _bytes_of(source: tuple[int, str | bytes | None]) -> int:
+    return len(source[1]) if isinstance(source[1], bytes) else 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, replace
+from itertools import islice
 from typing import TypeVar
 
 import numpy as np
@@ -15,7 +16,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from affekt.cores import core_count
+from affekt.cores import ahead, core_count, prefetch
 from affekt.errors import DataError
 from affekt.faces.preprocessing import Preprocessing
 from affekt.models.fastest import fastest_runtime
@@ -27,6 +28,7 @@ from affekt.terminal import progress_bar
 from affekt.training.augmentation import augment
 from affekt.training.distributed import autocast
 from affekt.training.recipe import Augmentation, Recipe
+from affekt.training.targets import ShardOrder
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -37,30 +39,40 @@ MEMORY_LIMIT_BYTES = 6 * 2**30
 """Crops that need less are decoded once and kept; larger splits are decoded anew each epoch by worker processes."""
 SIDE_STEP = 8
 """Progressive resizing: sides grow by this many pixels."""
+BATCHES_AHEAD = 4
+"""Batches that are read from tar files before they are asked for."""
 DECODED_AT_ONCE = 256
 """Crops that the cores decode between two turns of the progress bar."""
 
 
 class CropStream:
-    """Batches of crops in any order: from memory where they fit, else through worker processes."""
+    """Batches of crops in any order: from memory where they fit, else through worker processes, or out of tar files."""
 
     def __init__(self, rows: pl.DataFrame, preprocessing: Preprocessing, *, name: str) -> None:
         """Decode all crops now if they fit into memory; `name` stands beside the progress bar."""
         self.crops = Crops(rows, preprocessing)
         fits = math.prod(self.crops.shape) <= MEMORY_LIMIT_BYTES
         self.memory = torch.from_numpy(_decode_all(self.crops, name)) if fits else None
+        self.order = None
+        """How an epoch should take the rows: anyhow, but for crops that are streamed out of tar files."""
+        if not fits and self.crops.shards.names:
+            window = max(1, MEMORY_LIMIT_BYTES // 2 // math.prod(self.crops.shape[1:]))
+            self.order = ShardOrder(torch.from_numpy(self.crops.shards.number.copy()), window)
 
     def __len__(self) -> int:
         return len(self.crops)
 
     def take(self, rows: Tensor) -> Tensor:
         """Return the crops of some row numbers, decoded in this thread where they are not in memory."""
-        return self._stack([self.crops[row] for row in rows.tolist()]) if self.memory is None else self.memory[rows]
+        return self._stack(list(self.crops.in_turn(rows.numpy()))) if self.memory is None else self.memory[rows]
 
     def batches(self, batches: list[Tensor]) -> Iterator[Tensor]:
         """Yield (batch, input_size, input_size, channels) uint8 for each tensor of row numbers."""
         if self.memory is not None:
             yield from map(self.take, batches)
+            return
+        if self.order is not None:
+            yield from ahead(self._out_of_tars(batches), most=BATCHES_AHEAD)
             return
         loader = DataLoader(
             self.crops,  # pyright: ignore[reportArgumentType], any sequence will do
@@ -74,6 +86,10 @@ class CropStream:
         except DataError as error:
             # From a worker process, the sentence arrives at the end of the worker's traceback.
             raise DataError(str(error).rpartition(f"{DataError.__name__}: ")[2].strip()) from None
+
+    def _out_of_tars(self, batches: list[Tensor]) -> Iterator[Tensor]:
+        crops = self.crops.in_turn(torch.cat(batches).numpy())
+        yield from (self._stack(list(islice(crops, len(rows)))) for rows in batches)
 
     def _stack(self, crops: list[np.ndarray]) -> Tensor:
         """Put crops together, also where there are none."""
@@ -113,6 +129,11 @@ class CropBatches:
     def batches(self, rows: list[Tensor], generator: Generator | None = None) -> Iterator[Tensor]:
         """Yield (batch, channels, height, width) float32, channels last, for each tensor of row numbers."""
         yield from (self._prepare(crops, generator) for crops in self.stream.batches(rows))
+
+    @property
+    def order(self) -> ShardOrder | None:
+        """How an epoch should take the rows; None: in any order."""
+        return self.stream.order
 
     def take(self, rows: Tensor) -> Tensor:
         """Return one such batch, unchanged, which this thread prepares by itself."""
@@ -166,6 +187,7 @@ class FeatureBatches:
 
     features: Tensor
     """(rows, features) float32."""
+    order = None
 
     def batches(self, rows: list[Tensor], generator: Generator | None = None) -> Iterator[Tensor]:
         """Yield (batch, features) float32 for each tensor of row numbers."""
@@ -209,8 +231,10 @@ def extract_features(
         return features
 
     def features_in(split: CropBatches, batches: list[Tensor]) -> list[Tensor]:
-        if on_cpu:
+        if on_cpu and split.order is None:
             return map_in_threads(lambda rows: work(split.take(rows)), batches, torch.get_num_threads())
+        if on_cpu:
+            return map_in_threads(work, split.batches(batches), torch.get_num_threads())
         return [work(images) for images in split.batches(batches)]
 
     with progress_bar(total=sum(map(len, splits)), description="features", unit="face") as bar:
@@ -278,7 +302,7 @@ def map_in_threads(function: Callable[[Item], Result], items: Iterable[Item], th
     threads_before = torch.get_num_threads()
     try:
         with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            return list(pool.map(torch.inference_mode()(function), items))
+            return list(prefetch(pool, torch.inference_mode()(function), items, most=2 * threads))
     finally:
         # What a thread sets is also what threads made later start with.
         torch.set_num_threads(threads_before)

@@ -84,12 +84,13 @@ class Trainer:
         """Take one step per batch over all training rows, and return the mean loss; `module` is the wrapped network."""
         recipe, epoch, world = self.recipe, len(state.history), self.world
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
-        steps = epoch_batches(self.training.targets, recipe.data, generator)
+        training = self.training
+        steps = epoch_batches(training.targets, recipe.data, generator, training.batches.order, world.size)
         # Orders are drawn alike on every process, what follows must differ: augmentation and dropout.
         generator.manual_seed(int(torch.randint(2**62, (1,), generator=generator)) + world.rank)
         torch.manual_seed(generator.initial_seed())
         own = [world.share(step) for step in steps]
-        inputs = self.training.batches.in_epoch(recipe, epoch).batches(own, generator)
+        inputs = training.batches.in_epoch(recipe, epoch).batches(own, generator)
         radius = sam_radius_in(recipe, epoch)
         module.train()
         total = torch.zeros((), device=self.device)

@@ -24,6 +24,16 @@ class Targets:
         return len(self.label)
 
 
+@dataclass(frozen=True)
+class ShardOrder:
+    """How pictures are shuffled that are read anew in each epoch from tar files."""
+
+    shards: Tensor
+    """(rows,) int64: the file of each row; files come in random order."""
+    window: int
+    """Rows that follow one another in the files, and come in random order: about so many crops are in memory."""
+
+
 def targets_of(rows: pl.DataFrame, expression_target: str = "labels", labels: tuple[str, ...] = LABELS) -> Targets:
     """Read the targets of manifest rows; `votes` are the label alone where a row has no votes."""
     indices = {name: index for index, name in enumerate(labels)}
@@ -70,13 +80,34 @@ def steps_in_epoch(targets: Targets, options: DataOptions) -> int:
     return max(1, rows // options.batch_size)
 
 
-def epoch_batches(targets: Targets, options: DataOptions, generator: Generator) -> list[Tensor]:
-    """Return the row numbers of each step of an epoch, shuffled; an incomplete last batch is left for another epoch."""
+def epoch_batches(
+    targets: Targets, options: DataOptions, generator: Generator, order: ShardOrder | None = None, processes: int = 1
+) -> list[Tensor]:
+    """Return the row numbers of each step of an epoch, shuffled; an incomplete last batch is left for another epoch.
+
+    With an order, each of the processes takes its part of a step, by `World.share`, out of files of its own.
+    """
     rows = torch.arange(len(targets))
     if options.class_balance == "repeating":
         # Systematic sampling: each row comes floor or ceil of its factor times, and epochs are equally long.
         ends = repeat_factors(targets, options.repeat_threshold).cumsum(0) + torch.rand(1, generator=generator)
         rows = rows.repeat_interleave(ends.floor().diff(prepend=torch.zeros(1)).long())
-    order = rows[torch.randperm(len(rows), generator=generator)]
-    wanted = min(len(order), steps_in_epoch(targets, options) * options.batch_size)
-    return list(order[:wanted].split(options.batch_size))
+    steps = steps_in_epoch(targets, options)
+    wanted = min(len(rows), steps * options.batch_size)
+    if order is None:
+        return list(rows[torch.randperm(len(rows), generator=generator)][:wanted].split(options.batch_size))
+    _, file = order.shards[rows].unique(return_inverse=True)
+    place_of_file = torch.randperm(int(file.max()) + 1, generator=generator)
+    rows = rows[place_of_file[file].argsort(stable=True)]
+    # Where one's share ends within a file, the next one reads the rest of it.
+    sizes = [len(part) for part in torch.arange(min(wanted, options.batch_size)).tensor_split(processes)]
+    shares = rows[:wanted].split([size * steps for size in sizes])
+    shuffled = [shuffled_nearby(share, order.window, generator) for share in shares]
+    taken = [share.split(size) for share, size in zip(shuffled, sizes, strict=True)]
+    return [torch.cat(parts) for parts in zip(*taken, strict=True)]
+
+
+def shuffled_nearby(rows: Tensor, window: int, generator: Generator) -> Tensor:
+    """Shuffle rows so that none stands behind one that came more than `window` rows after it."""
+    places = torch.arange(len(rows)) + window * torch.rand(len(rows), generator=generator, dtype=torch.float64)
+    return rows[places.argsort()]

@@ -8,10 +8,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from affekt.data.importers import engine
 from affekt.data.importers.engine import ImportOptions, import_dataset
 from affekt.data.importers.packed import DiffusionFer, HuggingFace, WebDataset
 from affekt.data.manifest import encode_png, to_manifest
-from affekt.errors import DataError
+from affekt.errors import ConfigError, DataError
 
 
 def picture(seed=0):
@@ -157,6 +158,73 @@ def test_a_torn_shard_and_a_json_that_is_none_are_one_sentence(tmp_path):
     path.write_bytes(path.read_bytes()[:700])
     with pytest.raises(DataError, match="expected a whole tar"):
         WebDataset(root=path).list_rows()
+
+
+def shards(folder):
+    """Write two shards of training and one of validation, of two pictures each, whose numbers a file names."""
+    for number, name in enumerate(("train-0", "train-1", "val-0")):
+        one, two = 2 * number, 2 * number + 1
+        files = [("1.png", picture(one)), ("1.cls", b"0"), ("2.png", picture(two)), ("2.cls", b"1")]
+        tar(folder / f"{name}.tar", files)
+    (folder / "classnames.txt").write_text("sad\nhappy\n")
+    return folder
+
+
+def test_pictures_that_stay_in_the_shards_have_the_same_rows_and_hashes(tmp_path):
+    set_of = shards(tmp_path / "mine")
+    packed, in_place = (
+        import_dataset(
+            WebDataset(root=set_of, in_place=stay), ImportOptions(out=tmp_path / "x.parquet", jobs=1)
+        ).manifest
+        for stay in (False, True)
+    )
+    assert packed.drop("image", "path").equals(in_place.drop("image", "path"))
+    assert in_place["image"].null_count() == 6
+    assert in_place["path"][3] == f"{set_of}/train-1.tar/2.png"
+    assert in_place["emotion"].to_list() == ["sadness", "happiness"] * 3
+
+
+def test_an_import_that_was_stopped_goes_on_with_the_next_shard(tmp_path, monkeypatch):
+    given = WebDataset(root=shards(tmp_path / "mine"), in_place=True), ImportOptions(out=tmp_path / "x.parquet", jobs=1)
+    whole = import_dataset(*given).manifest
+    opened, original = [], engine.open_pictures
+
+    def stopped(sources, boxes):
+        if len(opened) == 1:
+            raise KeyboardInterrupt
+        opened.append(sources)
+        return original(sources, boxes)
+
+    monkeypatch.setattr(engine, "open_pictures", stopped)
+    with pytest.raises(KeyboardInterrupt, match="2 of 6 pictures opened"):
+        import_dataset(*given)
+    monkeypatch.setattr(engine, "open_pictures", original)
+    report = import_dataset(*given)
+    assert report.resumed == 2
+    assert report.manifest.equals(whole)
+
+
+@pytest.mark.parametrize("root", ["s3://bucket/mine", "s3://bucket/mine/*.tar", "s3://bucket/mine/[tv]*-[0-9].tar"])
+def test_shards_of_a_bucket_are_those_of_the_disk(tmp_path, s3, root):
+    s3.put(str(shards(tmp_path / "mine")), "bucket/mine", recursive=True)
+    options = ImportOptions(out=tmp_path / "x.parquet", jobs=1)
+    there = import_dataset(WebDataset(root=root, in_place=True), options).manifest
+    here = import_dataset(WebDataset(root=tmp_path / "mine", in_place=True), options).manifest
+    assert there["path"][0] == "s3://bucket/mine/train-0.tar/1.png"
+    assert there.drop("path").equals(here.drop("path"))
+    one = WebDataset(root="s3://bucket/mine/val-0.tar").list_rows().rows
+    assert one.select("split", "emotion", "source").rows() == [("val", "sadness", "mine"), ("val", "happiness", "mine")]
+
+
+def test_an_address_that_opens_nothing_ends_in_one_sentence(s3):
+    with pytest.raises(DataError, match="expected tar files of a WebDataset at s3://bucket/none, got none; check"):
+        WebDataset(root="s3://bucket/none").list_rows()
+    with pytest.raises(
+        ConfigError, match=r"without a key or question mark, which the manifest would keep, got https://host/a\.tar\?~"
+    ):
+        WebDataset(root="https://host/a.tar?signature=secret", in_place=True).list_rows()
+    with pytest.raises(ConfigError, match="expected an address that can be read, got one that begins with nowhere://"):
+        WebDataset(root="nowhere://host/a.tar").list_rows()
 
 
 DIFFUSIONFER = (

@@ -29,6 +29,7 @@ from tyro.conf import arg
 from affekt.cores import core_count, prefetch
 from affekt.data.importers.listing import NO_FACE, DataSet, ImportReport
 from affekt.data.manifest import SCHEMA, pixel_sha256, to_manifest, write_manifest
+from affekt.data.shards import Shards, is_in_tar
 from affekt.data.splits import with_subjects
 from affekt.errors import ConfigError, DataError, PictureError
 from affekt.faces.pictures import read_rgb
@@ -84,7 +85,7 @@ def import_dataset(dataset: DataSet, options: ImportOptions) -> ImportReport:
     rows = to_manifest(listing.rows)
     if options.subject_pattern is not None:
         rows = with_subjects(rows, options.subject_pattern)
-    absolute = [None if path is None else os.path.abspath(path) for path in rows["path"]]  # noqa: PTH100 - far faster
+    absolute = [_absolute(path) for path in rows["path"]]
     rows = rows.with_columns(pl.Series("path", absolute, dtype=pl.String))
     if rows.is_empty():
         dropped = ", ".join(f"{reason}: {count:,}" for reason, count in listing.dropped.items()) or "no records"
@@ -108,6 +109,11 @@ def import_dataset(dataset: DataSet, options: ImportOptions) -> ImportReport:
     write_manifest(kept, options.out)
     ledger.remove()
     return ImportReport(options.out, kept, listing, unreadable, resumed, seconds=time.monotonic() - started)
+
+
+def _absolute(path: str | None) -> str | None:
+    # What lies in a tar has a name of the importer's, or an address.
+    return path if path is None or is_in_tar(path) else os.path.abspath(path)  # noqa: PTH100 - far faster
 
 
 def refuse_place(out: Path, option: str = "--out") -> None:
@@ -137,7 +143,7 @@ def _open_all(rows: pl.DataFrame, ledger: Ledger, options: ImportOptions) -> tup
     """Return what came of each picture, in the order of the rows, and how many of them an earlier run had opened."""
     opened: list[Opened] = [picture for chunk, _ in ledger.records() for picture in chunk]
     resumed = len(opened)
-    chunks = [rows[start : start + PICTURES_PER_CHUNK] for start in range(resumed, rows.height, PICTURES_PER_CHUNK)]
+    chunks = list(_chunks(rows[resumed:]))
     finds = options.faces == "yunet"
     calls = ((_sources(chunk), chunk["box_xyxy"].to_list() if finds else None) for chunk in chunks)
     jobs = max(1, min(options.jobs or core_count(), len(chunks)))
@@ -153,6 +159,15 @@ def _open_all(rows: pl.DataFrame, ledger: Ledger, options: ImportOptions) -> tup
                 f"stopped with {len(opened):,} of {rows.height:,} pictures opened; run the same command to continue"
             ) from None
     return pl.DataFrame(opened, schema=OPENED_SCHEMA, orient="row"), resumed
+
+
+def _chunks(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Cut rows where a chunk is full, but within a tar, which is read in one go."""
+    number = Shards(rows["path"]).number.clip(min=-1)
+    for _, run in rows.group_by(pl.Series(number).rle_id(), maintain_order=True):
+        size = PICTURES_PER_CHUNK if number[0] < 0 else run.height
+        number = number[run.height :]
+        yield from (run[start : start + size] for start in range(0, run.height, size))
 
 
 def _sources(rows: pl.DataFrame) -> list[str | bytes]:
@@ -191,19 +206,21 @@ def _follow_parent() -> None:
 
 def open_pictures(sources: list[str | bytes], boxes: list[list[float] | None] | None) -> list[Opened]:
     """Open paths or encoded pictures; look for the face on the data set's box of each, or for none without `boxes`."""
-    opened: list[Opened] = []
-    for place, source in enumerate(sources):
+    opened = dict[int, Opened]()
+    paths = pl.Series([None if isinstance(source, bytes) else source for source in sources], dtype=pl.String)
+    for place, found in Shards(paths).read(np.arange(len(sources))):
+        source = found or sources[place]
         try:
             image_rgb = read_rgb(source)
         except PictureError as error:
             name = "encoded picture" if isinstance(source, bytes) else source
             # Numbers in brackets, as in "truncated (12 bytes missing)", would make every picture a reason of its own.
-            opened.append((None, re.sub(r"\s*\(.*\)", "", str(error).removeprefix(f"{name}: ")), None, None))
+            opened[place] = None, re.sub(r"\s*\(.*\)", "", str(error).removeprefix(f"{name}: ")), None, None
             continue
         box, landmarks = (None, None) if boxes is None else found_face(image_rgb, boxes[place])
-        found = boxes is None or box is not None
-        opened.append((pixel_sha256(image_rgb), None, box, landmarks) if found else (None, NO_FACE, None, None))
-    return opened
+        is_found = boxes is None or box is not None
+        opened[place] = (pixel_sha256(image_rgb), None, box, landmarks) if is_found else (None, NO_FACE, None, None)
+    return [opened[place] for place in range(len(sources))]
 
 
 @cache

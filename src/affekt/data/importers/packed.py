@@ -7,8 +7,6 @@ import csv
 import io
 import json
 import re
-import tarfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -17,15 +15,18 @@ from typing import Any
 import polars as pl
 from tyro.conf import Positional
 
+from affekt.analysis.remote import addresses_below, filesystem, is_address, without_secrets
 from affekt.data.importers.listing import Listing
 from affekt.data.importers.names import SKIP, name_labels, parse_map
 from affekt.data.manifest import SCHEMA, SPLIT_NAMES
-from affekt.errors import DataError
+from affekt.data.shards import members
+from affekt.errors import ConfigError, DataError
 from affekt.faces.kinds import PICTURE_ENDINGS
 
 LFS_POINTER = b"version https://git-lfs"
 CLASS_NAMES = ("classnames.txt", "classes.txt")
 """Files beside the shards that name the numbers, a name in each line from 0."""
+SHARD_ENDINGS = (".tar", ".tar.gz", ".tgz")
 LABEL_FIELDS = ("label", "labels", "emotion", "expression")
 POINT = ("valence", "arousal")
 DIFFUSIONFER_LABELS = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger")
@@ -46,7 +47,7 @@ class Packed:
 
     def files(self, endings: tuple[str, ...], what: str) -> list[Path]:
         """Return the files to read, sorted; those of a Git that lacks their content are refused."""
-        root = self.root.resolve()
+        root = Path(self.root).resolve()
         found = [root] if root.is_file() else sorted(path for end in endings for path in root.rglob(f"*{end}"))
         if not found:
             raise DataError(f"expected {' or '.join(endings)} files of {what} at {root}, got none; check the path")
@@ -56,10 +57,21 @@ class Packed:
                     raise DataError(f"expected {what} in {path}, got a pointer to it; type: git lfs pull")
         return found
 
-    def split_of(self, path: Path) -> str:
-        """Return the split that a file, or else the nearest folder below the root, is named after."""
-        below = path.relative_to(self.root.resolve().parent).with_suffix("").parts
-        words = [word for part in reversed(below[-1:] if self.root.is_file() else below[1:]) for word in _words(part)]
+    @property
+    def base(self) -> str:
+        """The folder that the files lie in or below, or its address."""
+        address = str(self.root)
+        if not is_address(address):
+            root = Path(self.root).resolve()
+            return str(root.parent if root.is_file() else root)
+        fixed = re.split(r"[*?\[]", address)[0]
+        is_folder = fixed == address and not address.lower().endswith(SHARD_ENDINGS)
+        return (fixed if is_folder else fixed.rpartition("/")[0]).rstrip("/")
+
+    def split_of(self, path: str | Path) -> str:
+        """Return the split that a file, or else the nearest folder below the base, is named after."""
+        below = PurePosixPath(str(path).removeprefix(self.base)).with_suffix("").parts
+        words = [word for part in reversed(below) for word in _words(part)]
         return next((SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES), self.split)
 
     def listing(self, rows: pl.DataFrame, names: dict[str, str]) -> Listing:
@@ -73,12 +85,16 @@ class Packed:
         rows, said = name_labels(rows, "emotion", mapping, f"labels in {self.root}")
         known = pl.any_horizontal(pl.col("emotion", *POINT).is_not_null()) & pl.col("emotion").ne_missing(SKIP)
         kept = rows.filter(known).with_columns(
-            source=pl.lit(self.source or self.root.resolve().name.partition(".")[0]),
+            source=pl.lit(self.source or self._name()),
             valence_arousal_origin=pl.when(pl.any_horizontal(pl.col(POINT).is_not_null())).then(pl.lit("rated")),
         )
         skipped = int((rows["emotion"] == SKIP).sum())
         dropped = {"mapped to skip": skipped, "no label": len(rows) - len(kept) - skipped}
         return Listing(rows=kept, dropped=dropped, notes=tuple(said))
+
+    def _name(self) -> str:
+        place = self.base if is_address(str(self.root)) else str(Path(self.root).resolve())
+        return PurePosixPath(place).name.partition(".")[0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,27 +159,46 @@ class HuggingFace(Packed):
 class WebDataset(Packed):
     """WebDataset shards: tars in which files of one name, as 0001.jpg and 0001.cls, are one sample."""
 
+    root: Positional[str | Path]  # pyright: ignore[reportIncompatibleVariableOverride], an address is no path
+    """A tar, or a folder that holds several, at any depth; or an address of them, as 's3://bucket/shards/*.tar'."""
     label_field: str | None = None
     """Field of the samples' json with the expression; by default label, labels, emotion or expression."""
+    in_place: bool = False
+    """Leave the pictures in the tars, and write into the manifest where each is: for more pictures than fit a disk."""
 
     def list_rows(self) -> Listing:
         """Read every shard as a stream."""
-        rows, pictureless = list[dict[str, Any]](), 0
-        for shard in self.files((".tar", ".tar.gz", ".tgz"), "a WebDataset"):
-            split = self.split_of(shard)
-            for key, sample in _samples(shard):
-                image = next((sample[end] for end in sample if f".{end.rpartition('.')[2]}" in PICTURE_ENDINGS), None)
+        rows, pictureless, place = list[dict[str, Any]](), 0, "path" if self.in_place else "image"
+        for shard in self._shards():
+            split, stem = self.split_of(shard), PurePosixPath(shard).stem
+            for key, sample in _samples(shard, in_place=self.in_place):
+                image = next((sample[end] for end in sample if _is_picture(f"x.{end}")), None)
                 if image is None:
                     pictureless += 1
                     continue
                 said = self._said(sample, f"{key} of {shard}")
-                rows.append({"image": image, "split": split, "source_id": f"{split}/{shard.stem}/{key}", **said})
-        schema = {name: SCHEMA[name] for name in ("image", "emotion", "split", "source_id", *POINT)}
+                picture = f"{shard}/{image.decode()}" if self.in_place else image
+                rows.append({place: picture, "split": split, "source_id": f"{split}/{stem}/{key}", **said})
+        schema = {name: SCHEMA[name] for name in (place, "emotion", "split", "source_id", *POINT)}
         frame = pl.DataFrame(rows, schema=schema)
         unique = frame.unique("source_id", keep="first", maintain_order=True)
         found = self.listing(unique, self._class_names())
         dropped = {"sample without a picture": pictureless, "sample again, in the same shard": len(frame) - len(unique)}
         return replace(found, dropped={**found.dropped, **dropped})
+
+    def _shards(self) -> list[str]:
+        address = str(self.root)
+        if not is_address(address):
+            return list(map(str, self.files(SHARD_ENDINGS, "a WebDataset")))
+        if (told := without_secrets(address)) != address:
+            raise ConfigError(
+                f"expected an address without a key or question mark, which the manifest would keep, got {told}; "
+                "put the key into the environment, as the address's library reads it"
+            )
+        found = [each for each in addresses_below(address) if each.lower().endswith(SHARD_ENDINGS)]
+        if not found:
+            raise DataError(f"expected tar files of a WebDataset at {address}, got none; check the address")
+        return found
 
     def _said(self, sample: dict[str, bytes], where: str) -> dict[str, Any]:
         """Return what the files of a sample say: its emotion, from the cls where there is one, and its point."""
@@ -181,13 +216,11 @@ class WebDataset(Packed):
         return {**said, "emotion": label}
 
     def _class_names(self) -> dict[str, str]:
-        root = self.root.resolve()
-        folder = root.parent if root.is_file() else root
-        for place in (folder, folder.parent) if root.is_file() else (folder,):
+        folder = self.base
+        for place in (folder, folder.rpartition("/")[0]) if Path(self.root).is_file() else (folder,):
             for name in CLASS_NAMES:
-                if (place / name).is_file():
-                    lines = (place / name).read_text(encoding="utf-8-sig").split("\n")
-                    return {str(number): line.strip() for number, line in enumerate(lines) if line.strip()}
+                if (text := _text(f"{place}/{name}")) is not None:
+                    return {str(number): line.strip() for number, line in enumerate(text.split("\n")) if line.strip()}
         return {}
 
 
@@ -202,7 +235,7 @@ class DiffusionFer:
         """List what labels.csv names; the folders' names are the words of the prompts, not labels."""
         root = self.root.resolve()
         if root.is_file():
-            files = {name.partition("/")[2]: content for name, content in _members(root)}
+            files = {name.partition("/")[2]: content for name, content in members(str(root))}
             text, there = files.get("labels.csv", b"").decode("utf-8-sig"), files.keys()
         else:
             table = root / "labels.csv"
@@ -243,29 +276,34 @@ def _class_names(metadata: str, label: str | None) -> dict[str, str]:
         return {}
 
 
-def _members(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield the name and the content of each file in a tar."""
-    try:
-        with tarfile.open(path, "r|*") as archive:
-            for member in archive:
-                file = archive.extractfile(member) if member.isfile() else None
-                if file is not None and not PurePosixPath(member.name).name.startswith("."):
-                    yield member.name.removeprefix("./"), file.read()
-    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
-        raise DataError(f"expected a whole tar at {path}, got {error}; download it again") from error
+def _text(place: str) -> str | None:
+    """Return the text of a file on a disk or at an address, None where there is none."""
+    if not is_address(place):
+        return Path(place).read_text(encoding="utf-8-sig") if Path(place).is_file() else None
+    files, path = filesystem(place)
+    return files.cat_file(path).decode("utf-8-sig") if files.exists(path) else None
 
 
-def _samples(shard: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """Yield each sample of a shard: what comes before the first dot of the names, and its files by what comes after."""
+def _is_picture(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in PICTURE_ENDINGS
+
+
+def _samples(shard: str, *, in_place: bool) -> Iterator[tuple[str, dict[str, bytes]]]:
+    """Yield each sample of a shard: what comes before the first dot of the names, and its files by what comes after.
+
+    In place, a picture's name in the tar stands for what is in it.
+    """
     key, sample = "", dict[str, bytes]()
-    for name, content in _members(shard):
+    for name, content in members(shard, lambda name: not (in_place and _is_picture(name))):
         folder, _, file = name.rpartition("/")
+        if file.startswith("."):
+            continue
         stem, _, ending = file.partition(".")
         found = f"{folder}/{stem}" if folder else stem
         if sample and (found != key or ending.lower() in sample):
             yield key, sample
             sample = {}
         key = found
-        sample[ending.lower()] = content
+        sample[ending.lower()] = name.encode() if in_place and _is_picture(name) else content
     if sample:
         yield key, sample
