@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     session, detector = Session(model_folder(options.model), runtime="onnxruntime"), FaceDetector()
-    print("| set | angle | pictures | found before | found | right before | right | right upright | same as upright |")
+    print("| set | angle | pictures | found first | found | right first | right | right upright | same as upright |")
     print("|---|--:|--:|--:|--:|--:|--:|--:|--:|")
     rows = pl.DataFrame()
     for name in SETS:
