@@ -47,8 +47,9 @@ PEERS_PICTURES = 24
 class Options:
     """What to measure."""
 
-    models: tuple[Path, ...] = tuple(Path(name) for name in shipped_models())
-    """Models that come with affekt, or model folders; pictures, growth and floor look at the first."""
+    models: tuple[Path, ...] = tuple(Path(name) for name in shipped_models() if not name.endswith("-int8"))
+    """Models that come with affekt, or model folders; each is exported in all precisions. Pictures, growth and floor
+    look at the first."""
     data: Path | None = None
     """A FER+ manifest: int8 is calibrated on it, and accuracy measured."""
     repetitions: int = 3

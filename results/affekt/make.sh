@@ -59,6 +59,9 @@ python "$wild/temperature.py" "$out/folded/affekt" --out "$out/calibrated/affekt
   "$out/ferplus-wide.parquet:held" "$out/students.parquet:dev" "$out/diffusionfer.parquet:dev"
 affekt export "$out/calibrated/affekt" --out "$out/models/affekt" --precision fp16 --data "$out/ferplus-wide.parquet" --split held
 
+# Once that network lies in src/affekt/shipped/affekt, `affekt-int8` is made of it:
+# python "$here/int8.py" --data "$out/ferplus-wide.parquet"
+
 # The fast network learns from the other one, at 64 pixels; at last the epoch is chosen by three sets.
 if [ ! -f "$out/runs/first-fast/model.safetensors" ]; then
   affekt train affekt-fast --data "$out/wild3.parquet" --validation held --weights "$out/before/affekt-fast" \

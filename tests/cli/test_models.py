@@ -82,7 +82,7 @@ def test_a_recorded_evaluation_comes_before_validation(capsys, run_folder):
 def test_the_models_that_come_with_affekt_are_listed_first(capsys, run_folder):
     main([str(run_folder), "--json"])
     models = json.loads(capsys.readouterr().out)["models"]
-    assert [model["name"] for model in models] == ["affekt", "affekt-fast", "small"]
+    assert [model["name"] for model in models] == ["affekt", "affekt-fast", "affekt-int8", "small"]
     assert models[0]["bytes"] > 1e6
 
 

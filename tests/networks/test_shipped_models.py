@@ -10,9 +10,10 @@ import torch
 from affekt.cli.main import main
 from affekt.data.check import drop_leaks
 from affekt.data.manifest import read_manifest, read_row_rgb, select_split
+from affekt.errors import ModelError
 from affekt.faces.preprocessing import crop_face, normalise
 from affekt.labels import LABELS
-from affekt.models.card import WEIGHTS_FILE, model_folder, shipped_models
+from affekt.models.card import ONNX_FILE, WEIGHTS_FILE, model_folder, shipped_models
 from affekt.models.session import Session
 from affekt.networks.weights import load_model
 from drawn_faces import drawn_manifest
@@ -20,7 +21,10 @@ from drawn_faces import drawn_manifest
 SHARED = Path(__file__).resolve().parents[2] / ".." / "shared" / "data"
 
 
-@pytest.fixture(scope="module", params=shipped_models())
+IN_8_BITS = "affekt-int8"
+
+
+@pytest.fixture(scope="module", params=[name for name in shipped_models() if name != IN_8_BITS])
 def folder(request):
     return model_folder(request.param)
 
@@ -88,6 +92,19 @@ def test_affekt_answers_a_face_and_its_mirror_image_alike():
     np.testing.assert_allclose(mirrored.probabilities, seen.probabilities, atol=1e-4)
     np.testing.assert_allclose(mirrored.valence_arousal, seen.valence_arousal, atol=1e-4)
     assert np.ptp(seen.probabilities, axis=0).max() > 0.1, "and not because it answers all faces alike"
+
+
+def test_in_8_bits_it_answers_much_as_affekt_does_and_says_that_it_only_predicts():
+    full, small = (Session(model_folder(name), runtime="onnxruntime") for name in ("affekt", IN_8_BITS))
+    crops = drawn_crops(full)
+    seen, seen_by_small = full.predict(crops), small.predict(crops)
+    away = np.abs(seen.probabilities - seen_by_small.probabilities).max(axis=1)
+    assert np.median(away) < 0.02, "made of other weights? type: python results/affekt/int8.py --data MANIFEST"
+    assert small.card.training == full.card.training
+    assert (small.card.name, small.card.precision, small.card.metrics) == (IN_8_BITS, "int8", {})
+    assert (model_folder(IN_8_BITS) / ONNX_FILE).stat().st_size < 4e6
+    with pytest.raises(ModelError, match="evaluate it with --runtime onnxruntime"):
+        load_model(IN_8_BITS)
 
 
 def test_its_card_names_data_licence_and_origin(session):

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from affekt.errors import ModelError
 from affekt.files import written_whole
-from affekt.models.card import WEIGHTS_FILE, Card, model_folder, read_card
+from affekt.models.card import ONNX_FILE, WEIGHTS_FILE, Card, model_folder, read_card
 from affekt.networks.first_weights import weights_file
 from affekt.networks.network import Network
 
@@ -57,7 +57,11 @@ def load_model(model: str | Path) -> tuple[Network, Card]:
     card = read_card(folder)
     path = folder / WEIGHTS_FILE
     if not path.is_file():
-        raise ModelError(f"expected {path} beside the card, got no such file; train on with resume (--resume)")
+        predicts = (folder / ONNX_FILE).is_file()
+        advice = (
+            "evaluate it with --runtime onnxruntime, or take affekt" if predicts else "train on with resume (--resume)"
+        )
+        raise ModelError(f"expected {path} beside the card, got no such file; {advice}")
     channels = card.preprocessing.channels
     network = Network(card.architecture, card.hidden_units, card.heads, channels, len(card.labels))
     try:
