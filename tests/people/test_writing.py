@@ -131,7 +131,10 @@ def test_methods_name_model_thresholds_limits_and_literature(smile, tmp_path):
     smile.write_parquet(
         tmp_path / "faces.parquet", metadata=said | {"valence_arousal_origin": "80 % projected, 20 % rated"}
     )
-    assert "are 80 % projected, 20 % rated." in affekt.summarize(tmp_path / "faces.parquet").methods
+    told = affekt.summarize(tmp_path / "faces.parquet").methods
+    assert "are 80 % projected, 20 % rated. Projected values are computed from votes for expressions, with" in told
+    assert "Rated values were given by people." in told
+    assert "Synthetic values" not in told
 
 
 def test_what_a_stranger_wrote_into_a_card_is_text_in_the_methods(smile, tmp_path):

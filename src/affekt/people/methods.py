@@ -27,6 +27,13 @@ REFERENCES = {
     "baseline": "Olderbak, S., Hildebrandt, A., Pinkpank, T., Sommer, W. and Wilhelm, O. (2014). Psychometric "
     "challenges and proposed solutions when scoring facial emotion expression codes. Behavior Research Methods 46.",
 }
+ORIGINS = {
+    "projected": "Projected values are computed from votes for expressions, with published norms of the words.",
+    "synthetic": "Synthetic values are known exactly, because the faces were drawn.",
+    "predicted": "Predicted values are what another model said.",
+    "rated": "Rated values were given by people.",
+}
+"""What a model may have learnt valence and arousal from, for readers of a paper."""
 NUMBERS = dict(enumerate(["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"], start=2))
 SHOWN_FIGURES = {"accuracy": "accuracy", "macro_f1": "macro F1", "ece": "expected calibration error"}
 
@@ -75,6 +82,8 @@ def _reading(metadata: dict[str, str], labels: tuple[str, ...], card: Card | Non
         )
     if origin := metadata.get("valence_arousal_origin"):
         sentences.append(f"The valence and arousal that it learnt from are {origin_words(origin) or origin}.")
+        # `projected, not rated` names rated values only to say that there are none.
+        sentences += [told for word, told in ORIGINS.items() if word in origin]
     if card is not None:
         sentences += _measured(card)
     return " ".join(sentences)
