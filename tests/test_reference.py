@@ -6,6 +6,8 @@ import inspect
 import reference
 
 import affekt
+from affekt.cli.data import IMPORTERS
+from affekt.cli.main import COMMANDS
 
 
 def test_every_public_name_has_its_signature_and_example():
@@ -33,6 +35,15 @@ def test_a_long_signature_has_a_line_per_parameter_and_no_modules():
     assert shown.startswith("evaluate(\n    models: str | Path")
     assert "\n    *,\n" in shown
     assert "pathlib" not in shown
+
+
+def test_every_command_is_listed(monkeypatch):
+    monkeypatch.setattr(reference, "said", lambda *words: f"said to affekt {' '.join(words)}")
+    page = reference.commands_page()
+    for command in COMMANDS:
+        assert f"## affekt {command}\n\n```text\nsaid to affekt {command} --help\n" in page
+    for way in ("check", "split", *(f"import {importer}" for importer in IMPORTERS)):
+        assert f"### affekt data {way}\n\n```text\nsaid to affekt data {way} --help\n" in page
 
 
 def test_help_is_shown_as_it_is_printed():
