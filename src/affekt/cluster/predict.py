@@ -68,12 +68,13 @@ def predict(
         1
     """
     from affekt.analysis.prediction_run import PredictionRun
-    from affekt.cluster.run import ClusterRun
 
     written = {field.name for field in fields(OutputOptions)} & changes.keys()
     outputs = replace(outputs, **{name: changes[name] for name in written})
     options = replace(options, **{name: value for name, value in changes.items() if name not in written})
     if shard is not None or engine is not None:
+        from affekt.cluster.run import ClusterRun
+
         unfit = {"outputs": outputs, "csv_safe": csv_safe, "force": force}
         job = ClusterRun(paths, out=out, model=model, faces=faces, options=options, **unfit)
         return job.write(shard=shard, engine=engine)
