@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from affekt.faces.views import View, whole_view
+from affekt.faces.detection import View, whole_view
 
 
 def picture(height, width):

@@ -3,12 +3,12 @@
 Torch is imported only where it executes the model.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import polars as pl
@@ -23,6 +23,9 @@ from affekt.models.card import Card
 from affekt.models.hub import predicting_folder
 from affekt.models.session import Affect, Session
 from affekt.terminal import progress_bar
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 ROWS_PER_BATCH = 128
 """Crops that are decoded, and given to the model, at a time."""
@@ -146,13 +149,29 @@ class RowPredictor:
                 if answers.valence_arousal is not None:
                     points.append(answers.valence_arousal)
                 bar.update(len(crops))
-        columns = {"source_id": rows["source_id"]}
-        if probabilities:
-            names = probability_columns(self.card.labels)
-            columns |= dict(zip(names, np.concatenate(probabilities).astype(np.float64).T, strict=True))
-        if points:
-            columns |= dict(zip(("valence", "arousal"), np.concatenate(points).T, strict=True))
-        return pl.DataFrame(columns)
+        chosen, felt = (np.concatenate(parts) if parts else None for parts in (probabilities, points))
+        return answers_table(rows["source_id"], Affect(chosen, felt, self.card.labels))
+
+
+def answers_table(source_id: pl.Series, affect: Affect) -> pl.DataFrame:
+    """Return what a model says of rows, in their order, as a predictions table."""
+    columns = {"source_id": source_id}
+    if affect.probabilities is not None:
+        names = probability_columns(affect.labels)
+        columns |= dict(zip(names, affect.probabilities.astype(np.float64).T, strict=True))
+    if affect.valence_arousal is not None:
+        columns |= dict(zip(("valence", "arousal"), affect.valence_arousal.T, strict=True))
+    return pl.DataFrame(columns)
+
+
+def affect_of(outputs: "Mapping[str, Tensor]", card: Card) -> Affect:
+    """Return what a network's outputs say of some faces, by the card's temperature."""
+    logits, points = outputs.get("expression"), outputs.get("valence_arousal")
+    return Affect(
+        None if logits is None else (logits.double() / card.temperature).softmax(1).cpu().numpy(),
+        None if points is None else points.cpu().numpy(),
+        card.labels,
+    )
 
 
 def with_truth(table: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
@@ -190,12 +209,6 @@ def open_model(model: str | Path, *, runtime: Executor = "torch", device: str = 
 
     @torch.inference_mode()
     def answer(crops: np.ndarray) -> Affect:
-        outputs = network(torch.from_numpy(normalise(crops, card.preprocessing)).to(device))
-        logits, points = outputs.get("expression"), outputs.get("valence_arousal")
-        return Affect(
-            None if logits is None else (logits.double() / card.temperature).softmax(1).cpu().numpy(),
-            None if points is None else points.cpu().numpy(),
-            card.labels,
-        )
+        return affect_of(network(torch.from_numpy(normalise(crops, card.preprocessing)).to(device)), card)
 
     return RowPredictor(card, answer)

@@ -11,12 +11,12 @@ from scipy.special import log_softmax
 
 from affekt import __version__
 from affekt.errors import ConfigError, DataError
-from affekt.files import write_parquet
+from affekt.files import remove_leftovers, write_parquet
 from affekt.labels import LABELS
 from affekt.models.card import Card
 from affekt.models.learnt_rows import write_learnt_rows
 from affekt.networks.network import Network, parameter_count
-from affekt.networks.predictions import PREDICTIONS, with_truth
+from affekt.networks.predictions import PREDICTIONS, affect_of, answers_table, with_truth
 from affekt.networks.weights import load_backbone, save_model
 from affekt.training.batches import CropBatches, CropStream, extract_features
 from affekt.training.checkpoint import (
@@ -94,11 +94,11 @@ def train_network(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
         if world.is_main:
             earlier = [*recipe.network.weights, *recipe.loss.teachers]
             card.training["learnt_rows_sha256"] = write_learnt_rows(rows, validation_rows, earlier, run.out)
-            write_parquet(with_truth(_answers(outputs, card, validation_rows), validation_rows), run.out / PREDICTIONS)
+            answers = answers_table(validation_rows["source_id"], affect_of(outputs, card))
+            write_parquet(with_truth(answers, validation_rows), run.out / PREDICTIONS)
             save_model(network, card, run.out)
             (run.out / CHECKPOINT_FILE).unlink(missing_ok=True)
-            for leftover in run.out.glob(".*.tmp"):  # of processes that were killed while they wrote
-                leftover.unlink()
+            remove_leftovers(run.out, ".*.tmp")
         world.wait()
     return card
 
@@ -171,20 +171,6 @@ def _with_features(network: Network, splits: list[Split], recipe: Recipe) -> lis
     crops = [split.batches for split in splits if isinstance(split.batches, CropBatches)]
     features = extract_features(network, crops, precision=recipe.step.precision)
     return [Split(batches, split.targets) for batches, split in zip(features, splits, strict=True)]
-
-
-def _answers(outputs: dict[str, torch.Tensor], card: Card, rows: pl.DataFrame) -> pl.DataFrame:
-    """Return what the network says of the rows that chose its epoch, as a predictions table."""
-    columns = {"source_id": rows["source_id"]}
-    if (logits := outputs.get("expression")) is not None:
-        probabilities = (logits.double() / card.temperature).softmax(1).cpu().numpy()
-        names = [f"p_{label}" for label in card.labels]
-        columns |= dict(zip(names, map(pl.Series, probabilities.T), strict=True))
-    if (points := outputs.get("valence_arousal")) is not None:
-        columns |= {
-            name: pl.Series(of) for name, of in zip(("valence", "arousal"), points.cpu().numpy().T, strict=True)
-        }
-    return pl.DataFrame(columns)
 
 
 def _card(recipe: Recipe, network: Network, run: Run, rows: pl.DataFrame, state: TrainingState) -> Card:

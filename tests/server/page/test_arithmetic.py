@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from affekt.faces.detection import without_overlaps
+from affekt.faces.detection import View, whole_view, without_overlaps
 from affekt.faces.pictures import read_rgb
 from affekt.faces.pixels import shrunk
 from affekt.faces.preprocessing import Preprocessing, crop_face, normalise
-from affekt.faces.views import View, whole_view
 
 PICTURE = """
   const pictureOf = (encoded, width, height) => ({
