@@ -26,7 +26,7 @@ from affekt.errors import ConfigError, PictureError
 from affekt.faces.detection import LANDMARKS, CascadeDetector, FaceDetector
 from affekt.faces.pictures import BREAKS_OFF, read_picture, rgb_of_image
 from affekt.faces.pixels import Decoded, rgb_of_array
-from affekt.faces.preprocessing import Preprocessing, crop_as_it_is, crop_face, crop_faces, grey_near, sides_near
+from affekt.faces.preprocessing import Preprocessing, crop_as_it_is, crop_face, crop_faces, grey_patches, sides_near
 from affekt.faces.trust import Trust, trust_of
 
 if TYPE_CHECKING:
@@ -284,9 +284,9 @@ def _cut_out(
 ) -> DetectedFaces:
     """Return faces of which the places are known with their crops, and how far each can be trusted."""
     where = {"box_xyxy": faces.box_xyxy, "landmarks_xy": faces.landmarks_xy}
-    grey = grey_near(image_rgb, **where, margin=preprocessing.crop_margin)
-    crops = crop_faces(grey if preprocessing.channels == 1 else image_rgb, **where, preprocessing=preprocessing)
-    trust = trust_of(grey, **where, score=faces.score, is_level=preprocessing.alignment == "level")
+    grey = grey_patches(image_rgb, **where, margin=preprocessing.crop_margin)
+    crops = crop_faces(image_rgb, **where, preprocessing=preprocessing, grey=grey)
+    trust = trust_of(image_rgb, **where, grey=grey, score=faces.score, is_level=preprocessing.alignment == "level")
     places = zip(*where.values(), strict=True) if stills else ()
     kept = tuple(_png(crop_as_it_is(image_rgb, preprocessing, *place)) for place in places)
     return replace(faces, crops=crops, trust=trust, stills=kept)

@@ -5,6 +5,7 @@ Training, evaluation and every runtime call these functions: no model ever sees 
 
 import math
 from dataclasses import dataclass, replace
+from itertools import repeat
 
 import numpy as np
 
@@ -15,8 +16,12 @@ LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 ALIGNMENTS = ("none", "level")
 FILTER_SIDES = 0.04
 """By how much of a box's side the filter that resizes a crop reaches beyond it, at the smallest size of an input."""
+LEAST_TILT_RADIANS = 1e-6
+"""A face that is turned by less is level; landmarks are not known so well, and a tilt of 0 may be rounded to this."""
 LARGEST_CROP = 1_024
 """Pixels along a side of a crop that is not shrunk to a network's size: larger ones would fill the memory."""
+Patch = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""A part of a picture, (height, width, channels), with a face's box and landmarks in it."""
 Square = tuple[float, float, float, float]
 """Left, top, right, bottom, in pixels, fractions allowed."""
 
@@ -80,7 +85,7 @@ def crop_face(
         square = square_around(np.asarray(box_xyxy, dtype=np.float64), preprocessing.crop_margin)
         if preprocessing.alignment == "level" and landmarks_xy is not None:
             tilt_radians = tilt_of(landmarks_xy)
-    if tilt_radians:
+    if abs(tilt_radians) > LEAST_TILT_RADIANS:
         crop = _turned(image_rgb, square, tilt_radians, preprocessing)
     elif square == (0, 0, width, height) and width == height == size:
         crop = _in_channels(image_rgb, preprocessing.channels)
@@ -90,14 +95,18 @@ def crop_face(
 
 
 def crop_faces(
-    image_rgb: np.ndarray, box_xyxy: np.ndarray, landmarks_xy: np.ndarray, preprocessing: Preprocessing
+    image_rgb: np.ndarray,
+    box_xyxy: np.ndarray,
+    landmarks_xy: np.ndarray,
+    preprocessing: Preprocessing,
+    grey: list[Patch] | None = None,
 ) -> np.ndarray:
     """Cut (faces, 4) boxes with (faces, 5, 2) landmarks out; return (faces, input_size, input_size, channels) uint8.
 
-    For a network that wants grey, the picture may be what `grey_near` returns.
+    A network that wants grey is given what `grey_patches` made of the faces, where that is there.
     """
-    faces = zip(box_xyxy, landmarks_xy, strict=True)
-    size, crops = preprocessing.input_size, [crop_face(image_rgb, preprocessing, *face) for face in faces]
+    faces = zip(repeat(image_rgb), box_xyxy, landmarks_xy) if grey is None or preprocessing.channels == 3 else grey
+    size, crops = preprocessing.input_size, [crop_face(pixels, preprocessing, *face) for pixels, *face in faces]
     return np.array(crops, np.uint8).reshape(-1, size, size, preprocessing.channels)
 
 
@@ -168,15 +177,17 @@ def grey_of(pixels_rgb: np.ndarray) -> np.ndarray:
     return np.rint(pixels_rgb @ LUMA).astype(np.uint8)[..., None]
 
 
-def grey_near(image_rgb: np.ndarray, box_xyxy: np.ndarray, landmarks_xy: np.ndarray, margin: float) -> np.ndarray:
-    """Return a picture in grey, (height, width, 1) uint8; what no crop of the faces is made of may be black.
+def grey_patches(image_rgb: np.ndarray, box_xyxy: np.ndarray, landmarks_xy: np.ndarray, margin: float) -> list[Patch]:
+    """Return each face by itself: all that crops are made of in grey, and box and landmarks in pixels of that.
 
     Crops of it are those of the picture in colour. Several of each face cost the change to grey once.
     """
-    grey = np.zeros((*image_rgb.shape[:2], 1), np.uint8)  # takes no memory where nothing is written
-    for left, top, right, bottom in places_near(image_rgb.shape, box_xyxy, sides_near(landmarks_xy, margin)):
-        grey[top:bottom, left:right] = grey_of(image_rgb[top:bottom, left:right])
-    return grey
+    places = places_near(image_rgb.shape, box_xyxy, sides_near(landmarks_xy, margin))
+    patches: list[Patch] = []
+    for (left, top, right, bottom), box, landmarks in zip(places, box_xyxy, landmarks_xy, strict=True):
+        grey = grey_of(image_rgb[top:bottom, left:right])
+        patches.append((grey, box - np.array([left, top] * 2, float), landmarks - np.array([left, top], float)))
+    return patches
 
 
 def sides_near(landmarks_xy: np.ndarray, margin: float) -> np.ndarray:

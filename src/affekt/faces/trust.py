@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from affekt.faces.preprocessing import Preprocessing, crop_face, grey_near
+from affekt.faces.preprocessing import Patch, Preprocessing, crop_face, grey_patches
 
 LOOK = (64, 64)
 """Pixels in which the sharpness of a box is measured, whatever the model's input."""
@@ -55,23 +55,28 @@ class Trust:
 
 
 def trust_of(
-    image: np.ndarray, box_xyxy: np.ndarray, landmarks_xy: np.ndarray, score: np.ndarray, *, is_level: bool = False
+    image_rgb: np.ndarray,
+    box_xyxy: np.ndarray,
+    landmarks_xy: np.ndarray,
+    score: np.ndarray,
+    *,
+    grey: list[Patch] | None = None,
+    is_level: bool = False,
 ) -> Trust:
     """Return how far faces can be trusted: (faces, 4) boxes, (faces, 5, 2) landmarks and (faces,) detector's scores.
 
-    The picture is (height, width, 3) uint8, or what `grey_near` made of it. Where crops are turned level, no tilt
-    speaks against a face.
+    `grey` is what `grey_patches` made of the faces, if that is there. Where crops are turned level, no tilt speaks
+    against a face.
     """
-    grey = image if image.shape[2] == 1 else grey_near(image, box_xyxy, landmarks_xy, LEVEL_GREY.crop_margin)
-    looks = [_look(grey, box) for box in box_xyxy]
+    grey = grey_patches(image_rgb, box_xyxy, landmarks_xy, LEVEL_GREY.crop_margin) if grey is None else grey
+    looks = [_look(pixels, box) for pixels, box, _ in grey]
     sharpness = sharpness_of(np.array(looks, np.uint8).reshape(-1, *LOOK))
-    where = zip(box_xyxy, landmarks_xy, strict=True)
-    mouth_detail = np.array([mouth_detail_of(grey, *face) for face in where], float)
+    mouth_detail = np.array([mouth_detail_of(*patch) for patch in grey], float)
     quantities = {
         "side": (box_xyxy[:, 2:] - box_xyxy[:, :2]).max(axis=1, initial=0),
         "face_score": score,
         "sharpness": sharpness,
-        "outside": outside_of(image.shape, box_xyxy),
+        "outside": outside_of(image_rgb.shape, box_xyxy),
         "mouth_detail": mouth_detail,
     }
     pose = pose_of(landmarks_xy)
