@@ -27,8 +27,9 @@ from speed_pictures import crops, write_crowd, write_video
 from speed_report import write_report
 from tqdm import tqdm
 
-from affekt.data.manifest import read_manifest, read_row_rgb, select_split, write_table
+from affekt.data.manifest import read_manifest, read_row_rgb, select_split
 from affekt.faces.preprocessing import Preprocessing
+from affekt.files import write_parquet
 from affekt.labels import PROBABILITY_COLUMNS
 from affekt.models.card import ONNX_FILE, Card, model_folder, read_card, shipped_models
 from affekt.models.runtimes import installed_runtimes
@@ -211,7 +212,7 @@ def measure_accuracy(bench: Bench, folders: dict[str, Path], data: Path) -> None
         table = pl.DataFrame(dict(zip(names, np.array(answers).T, strict=True)))
         table = table.with_columns(source_id=rows["source_id"], p_contempt=pl.lit(0.0))
         tables[f"peer{number}"] = name
-        write_table(table.select("source_id", *PROBABILITY_COLUMNS), bench.folder / f"peer{number}.parquet")
+        write_parquet(table.select("source_id", *PROBABILITY_COLUMNS), bench.folder / f"peer{number}.parquet")
     out = bench.folder / "report"
     command = [sys.executable, "-m", "affekt", "evaluate", *folders.values(), "--runtime", "onnxruntime"]
     command += ["--predictions", *(bench.folder / f"{stem}.parquet" for stem in tables)]

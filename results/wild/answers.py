@@ -31,8 +31,9 @@ from PIL import Image
 from torch.nn import functional as F
 
 from affekt.data.importers.engine import found_face
-from affekt.data.manifest import read_manifest, read_row_rgb, write_table
+from affekt.data.manifest import read_manifest, read_row_rgb
 from affekt.faces.preprocessing import crop_face, square_around
+from affekt.files import write_parquet
 from affekt.labels import LABELS
 from affekt.models.card import ONNX_FILE, read_card
 from affekt.models.runtimes import open_engine
@@ -70,7 +71,7 @@ def main() -> None:
         rows = read_manifest(getattr(options, source))
         rows = rows.filter(pl.col("split") != "val") if source == "ferplus" else rows
         frames.append(answered(rows.head(options.limit or rows.height), source, teachers))
-    write_table(pl.concat(frames), options.out)
+    write_parquet(pl.concat(frames), options.out)
 
 
 class Teachers:

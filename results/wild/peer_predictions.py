@@ -15,7 +15,8 @@ import numpy as np
 import polars as pl
 from peers import EXPRESSIONS, PEERS, Peer
 
-from affekt.data.manifest import read_manifest, select_split, write_table
+from affekt.data.manifest import read_manifest, select_split
+from affekt.files import write_parquet
 from affekt.networks.predictions import ROWS_PER_BATCH, Crops
 
 
@@ -32,7 +33,7 @@ def main() -> None:
     peer = PEERS[options.peer](options.package)
     rows = select_split(read_manifest(options.data), options.split)
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    write_table(predictions(peer, rows, peer.margin if options.margin is None else options.margin), options.out)
+    write_parquet(predictions(peer, rows, peer.margin if options.margin is None else options.margin), options.out)
 
 
 def predictions(peer: Peer, rows: pl.DataFrame, margin: float) -> pl.DataFrame:
