@@ -4,6 +4,7 @@
 of two threads, two workers and four have two cores. Told are the clock's time and processor time, that of this process
 and of all that it has started, Ray's own among them, which other programs on the machine change less. Ray and the
 workers are there before the clock starts, and have read the pictures once; how long Ray took to start is told beside.
+The table and the line below it go into docs/scale.md as they are.
 With `--data` Ray Data gives the same pieces to its workers (`pip install pyarrow pandas`), in place of affekt.
 """
 
@@ -11,7 +12,9 @@ import ctypes
 import logging
 import os
 import platform
+import shlex
 import statistics
+import sys
 import tarfile
 import tempfile
 import time
@@ -159,8 +162,9 @@ def main() -> None:
                 rows += measured(cores, workers, names, options, ray)
     lines = ["| cores | what | processor ms per picture | more | wall-clock ms per picture | more | started in s |"]
     lines += ["|--:|---|--:|--:|--:|--:|--:|", *rows, ""]
+    command = shlex.join(["python", "benchmarks/ray_overhead.py", *sys.argv[1:]])
     lines.append(
-        f"{options.pictures:,} pictures, median of {counted(options.rounds, 'round')}; {processor()}, "
+        f"`{command}`: {options.pictures:,} pictures, median of {counted(options.rounds, 'round')}; {processor()}, "
         f"{counted(len(there), 'core')}, Python {platform.python_version()}, Ray {ray.__version__}."
     )
     print("\n".join(lines))

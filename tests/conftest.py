@@ -1,10 +1,12 @@
 """Fixtures of more than one folder."""
 
+import json
 import logging
 import shutil
 import sys
 from fractions import Fraction
 from pathlib import Path
+from uuid import uuid4
 
 import av
 import numpy as np
@@ -153,3 +155,31 @@ def s3(s3_server, monkeypatch):
         files.rm("bucket", recursive=True)
     files.mkdir("bucket")
     return files
+
+
+@pytest.fixture
+def may(s3, monkeypatch):
+    """Return a function after which the keys in the environment are those of somebody who may do so much in the bucket.
+
+    The rights are as in IAM, such as `s3:GetObject`, and the server checks them and the signatures.
+    """
+    import boto3
+    from moto.core.responses import ActionAuthenticatorMixin
+
+    people = boto3.client("iam")
+
+    def only(*rights):
+        monkeypatch.setattr("moto.settings.INITIAL_NO_AUTH_ACTION_COUNT", float("inf"))
+        name = f"reader-{uuid4()}"
+        people.create_user(UserName=name)
+        allowed = {"Effect": "Allow", "Action": list(rights), "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        people.put_user_policy(UserName=name, PolicyName="rights", PolicyDocument=policy)
+        key = people.create_access_key(UserName=name)["AccessKey"]
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
+        type(s3).clear_instance_cache()  # it keeps the keys that it read
+        monkeypatch.setattr("moto.settings.INITIAL_NO_AUTH_ACTION_COUNT", ActionAuthenticatorMixin.request_count)
+
+    yield only
+    type(s3).clear_instance_cache()

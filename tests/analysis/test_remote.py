@@ -1,6 +1,7 @@
 """Addresses, read from real servers on loopback: S3's protocol and the web's; secrets are never told."""
 
 import io
+import re
 import tarfile
 import threading
 from functools import partial
@@ -105,6 +106,70 @@ def test_duckdb_reads_the_parts_of_tars_where_they_lie_in_a_bucket(bucket, s3, s
     assert len(found) == 3
 
 
+READ, LIST, WRITE = "s3:GetObject", "s3:ListBucket", "s3:PutObject"
+
+
+@pytest.mark.parametrize("out", ["s3:/bucket/parts", Path("s3://bucket/parts")])
+def test_an_address_that_became_a_path_is_refused_and_no_folder_made(bucket, small_model, out):
+    with pytest.raises(ConfigError, match=r"got s3:/bucket/parts; type: s3://bucket/parts, in Python as text and not"):
+        predict("faces", model=small_model, faces="whole", shard="1/1", out=out)
+    assert not Path("s3:").exists()
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [("s3://bucket/a.png", "nobody answers there"), ("hf://nobody", "no address of a file")],
+)
+def test_where_nobody_answers_or_an_address_is_none_it_is_said_in_words(monkeypatch, s3, address, reason):
+    pytest.importorskip("huggingface_hub")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    type(s3).clear_instance_cache()
+    with pytest.raises(DataError, match=rf"expected an address to look at, got {address}: {reason}; check it, and"):
+        addresses_below(address)
+    type(s3).clear_instance_cache()
+
+
+@pytest.mark.parametrize(
+    ("rights", "sentence"),
+    [
+        (
+            (READ, LIST),
+            r"expected a folder that can be written at s3://bucket/parts, got an error \(not allowed\); check",
+        ),
+        (
+            (READ, WRITE),
+            r"expected an address to look at, got s3://bucket/faces: not allowed; check it, and the keys in",
+        ),
+    ],
+)
+def test_a_right_that_is_missing_ends_predict_in_one_sentence(bucket, may, small_model, rights, sentence, capsys):
+    may(*rights)
+    given = ["--fetch", "--model", str(small_model), "--faces", "whole", "--shard", "1/1"]
+    with pytest.raises(SystemExit) as stop:
+        main(["predict", f"{bucket}/faces", *given, "--out", f"{bucket}/parts"])
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert stop.value.code in (1, 2)
+    assert re.search(sentence, said), said
+    assert "AccessDenied" not in said
+
+
+def test_pictures_that_may_not_be_read_are_rows_that_say_so(bucket, may, small_model):
+    may(LIST)
+    rows = predict([f"{bucket}/faces", f"{bucket}/shards/0.tar"], model=small_model, faces="whole", fetch=True)
+    assert set(rows["status"]) == {"unreadable: not allowed"}
+    assert rows.height == 5
+
+
+def test_parts_that_may_not_be_listed_or_read_are_not_gathered(bucket, may, small_model):
+    predict("faces", model=small_model, faces="whole", shard="1/1", out=f"{bucket}/parts")
+    for rights, expected in {(READ,): "a folder of parts that can be read", (LIST,): "a part that can be read"}.items():
+        may(*rights)
+        with pytest.raises(DataError, match=rf"expected {expected} at {bucket}/parts, got an error \(not allowed\)"):
+            gather(f"{bucket}/parts", out="gathered.parquet")
+    may(READ, LIST)
+    assert gather(f"{bucket}/parts", out="gathered.parquet").collect().height == 8
+
+
 def test_without_fetch_nothing_is_touched(small_model):
     rows = predict("s3://bucket/a.png", model=small_model, faces="whole")
     assert rows["status"].to_list() == [
@@ -178,7 +243,8 @@ def test_secrets_are_taken_out_of_addresses():
     assert without_secrets("https://me:word@host/a.jpg") == "https://host/a.jpg"
     assert without_secrets("https://host/a?id=1") != without_secrets("https://host/a?id=2")
     assert without_secrets("a?b.jpg") == "a?b.jpg"
-    assert why(ValueError("https://me:word@host")) == "ValueError"
+    assert why(ValueError("https://me:word@host")) == "no address of a file"
+    assert why(KeyError("https://me:word@host")) == "KeyError"
 
 
 def test_a_library_that_is_missing_is_named(monkeypatch):

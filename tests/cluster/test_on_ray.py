@@ -17,7 +17,7 @@ from affekt.analysis.analyzer import Analyzer
 from affekt.analysis.options import AnalyzerOptions
 from affekt.cluster import RAY_ADDRESS
 from affekt.cluster.job import planned
-from affekt.cluster.on_ray import Work, _done, written
+from affekt.cluster.on_ray import Work, _done, on_ray, written
 from affekt.errors import ConfigError, DataError
 
 START_AND_WORK_S = 300
@@ -124,6 +124,12 @@ def test_the_rows_are_those_of_one_machine_in_whatever_order(faces, small_model,
     begun = played.begun
     assert predict(faces, engine="ray", out="parts", model=small_model, faces="whole").collect().equals(whole)
     assert played.begun == begun == 13
+
+
+def test_on_gpus_each_task_asks_for_one(played):
+    analyzer = SimpleNamespace(folder=Path("model"), options=AnalyzerOptions(), session=SimpleNamespace(runtime="cuda"))
+    assert list(on_ray([], SimpleNamespace(), analyzer, SimpleNamespace(folder="parts"), "ray")) == []
+    assert (played.asked["num_cpus"], played.asked["num_gpus"]) == (1, 1)
 
 
 def test_another_affekt_on_a_worker_ends_in_one_sentence(faces, small_model, played, monkeypatch):

@@ -1,6 +1,7 @@
 """Shards: what several machines write, with kills and bad inputs on the way, is what one would have written."""
 
 import logging
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -213,3 +214,23 @@ def test_duckdb_reads_the_parts_and_a_divided_table(inputs, small_model):
     ).fetchall()
     expected = whole.filter(emotion="happiness").select("input", pl.col("valence").cast(pl.Float64).round(4)).rows()
     assert sorted(happy) == sorted(expected)
+
+
+@pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs Java")
+def test_spark_reads_the_parts_and_a_divided_table(inputs, small_model, monkeypatch):
+    sql = pytest.importorskip("pyspark.sql")
+    monkeypatch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+    shards(inputs, 2, small_model)
+    whole = gather("parts", out="whole.parquet").collect()
+    gather("parts", out="divided", by="emotion")
+    counted = sorted(whole.group_by("emotion").len().rows(), key=str)
+    spark = sql.SparkSession.builder.master("local[1]").config("spark.ui.enabled", "false").getOrCreate()
+    try:
+        for table in (spark.read.option("mergeSchema", "true").parquet("parts"), spark.read.parquet("divided")):
+            found = [(row["emotion"], row["count"]) for row in table.groupBy("emotion").count().collect()]
+            assert sorted(found, key=str) == counted
+        happy = spark.read.parquet("divided").where("emotion = 'happiness'").select("input", "valence").collect()
+    finally:
+        spark.stop()
+    expected = whole.filter(emotion="happiness").select("input", "valence").rows()
+    assert sorted(map(tuple, happy)) == sorted(expected)

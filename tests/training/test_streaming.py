@@ -129,6 +129,25 @@ def test_out_of_a_bucket_nothing_is_copied_to_the_disk(shards, tmp_path, trained
         trained("gone", there, epochs=1)
 
 
+def test_a_bucket_that_may_not_be_read_ends_a_training_in_one_sentence(shards, tmp_path, trained, s3, may):
+    s3.put(str(shards), "bucket/shards", recursive=True)
+    there = imported("s3://bucket/shards/*.tar", tmp_path)
+    may("s3:ListBucket")
+    refused = (
+        r"expected a whole tar at s3://bucket/shards/\S+\.tar, got not allowed; check the file, and who may read it$"
+    )
+    with pytest.raises(DataError, match=refused):
+        trained("refused", there, epochs=1)
+    with pytest.raises(DataError, match=refused):
+        imported("s3://bucket/shards/*.tar", tmp_path)
+    may("s3:GetObject")
+    assert losses(trained("allowed", there, epochs=1))
+    with pytest.raises(
+        DataError, match=r"expected an address to look at, got s3://bucket/shards/\*\.tar: not allowed;"
+    ):
+        imported("s3://bucket/shards/*.tar", tmp_path)
+
+
 def test_memory_never_holds_more_than_a_window_a_shard_and_what_is_under_way(
     shards, tmp_path, trained, monkeypatch, little_memory
 ):

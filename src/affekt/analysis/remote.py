@@ -10,6 +10,8 @@ from typing import IO, Any
 from affekt.errors import ConfigError, DataError, PictureError, needs_extra
 
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+ONE_SLASH = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/(?!/)")
+"""What becomes of an address in a path."""
 MOST_BYTES = 200_000_000
 """Of a picture that is fetched, and of one in an archive."""
 LIBRARIES = {"https": "aiohttp", "http": "aiohttp", "s3": "s3fs", "gs": "gcsfs", "az": "adlfs", "hf": "huggingface_hub"}
@@ -163,4 +165,10 @@ def why(error: BaseException) -> str:
         return "no answer in time"
     if isinstance(error, OSError) and error.strerror and error.errno:
         return error.strerror
-    return f"status {status}" if status else type(error).__name__
+    name = type(error).__name__
+    words = {
+        "Credentials": "no keys in the environment",
+        "Connect": "nobody answers there",
+        "ValueError": "no address of a file",
+    }
+    return f"status {status}" if status else next((said for part, said in words.items() if part in name), name)

@@ -9,9 +9,9 @@ from pathlib import Path
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from affekt.analysis.remote import filesystem, is_address, why, without_secrets
+from affekt.analysis.remote import ONE_SLASH, filesystem, is_address, why, without_secrets
 from affekt.analysis.rows import FEATURES, table_schema
-from affekt.errors import DataError
+from affekt.errors import ConfigError, DataError
 from affekt.files import written_whole
 from affekt.labels import LABELS, labels_of_columns
 
@@ -39,6 +39,12 @@ class Parts:
     def __init__(self, folder: str | Path) -> None:
         """Name the folder; it is made with its first part."""
         self.folder = str(folder)
+        if ONE_SLASH.match(self.folder):
+            meant = ONE_SLASH.sub(r"\1://", self.folder, 1)
+            raise ConfigError(
+                f"expected a folder, or an address with two slashes, got {self.folder}; type: {meant}, in Python as "
+                "text and not as a Path"
+            )
         self._files, self._place = filesystem(self.folder) if is_address(self.folder) else (None, self.folder)
 
     def names(self) -> list[str]:

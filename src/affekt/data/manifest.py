@@ -30,7 +30,7 @@ import polars as pl
 from PIL import Image
 
 from affekt.analysis.archives import TAR_ENDINGS
-from affekt.analysis.remote import is_address
+from affekt.analysis.remote import ONE_SLASH, is_address
 from affekt.data.shards import read_source
 from affekt.errors import DataError, PictureError, says_what_to_type
 from affekt.faces.pictures import read_rgb
@@ -220,7 +220,7 @@ def require_manifest(data: str | Path | pl.DataFrame | pl.LazyFrame) -> None:
     """Refuse a path of no file, which costs nothing to find out; raises DataError."""
     if isinstance(data, str | Path):
         path = Path(data)
-        name = re.sub(r"^([A-Za-z][\w+.-]+:/)(?!/)", r"\1/", str(path))  # a path has one slash where an address has two
+        name = ONE_SLASH.sub(r"\1://", str(path), 1)
         is_of_tars = is_address(name) or name.lower().endswith(TAR_ENDINGS)
         kind = "folder" if path.is_dir() else "webdataset --in-place" if is_of_tars else ""
         how = f"{kind} {shlex.quote(name)} --out faces.parquet" if kind else "--help"
