@@ -77,6 +77,12 @@ def test_a_table_inside_a_file_is_refused(tmp_path):
     check_table(tmp_path / "new" / "deep" / "faces.csv")
 
 
+def test_a_folder_that_cannot_be_written_is_refused_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr("affekt.analysis.table.os.access", lambda path, mode: path != tmp_path)
+    with pytest.raises(ConfigError, match=r"can be written for faces\.csv, got .*; choose another folder"):
+        check_table(tmp_path / "faces.csv")
+
+
 def test_a_file_that_affekt_did_not_write_is_written_over_by_force_alone(tmp_path):
     results = pl.DataFrame({name: [] for name in SCHEMA})
     strangers = pl.DataFrame({"input": [1], "mark": [2]})

@@ -1,5 +1,8 @@
 """`affekt summarize`: the files, what it prints, and advice that works."""
 
+import shlex
+
+import numpy as np
 import polars as pl
 import pytest
 from tests.people.conftest import make_rows
@@ -27,6 +30,20 @@ def test_an_option_that_does_not_fit_ends_with_one_sentence(tmp_path, capsys):
         main(["summarize", str(tmp_path / "faces.csv"), "--out", str(tmp_path / "study"), "--join", "0-3"])
     assert stop.value.code == 2
     assert 'type: --join "1=3,2=4"' in capsys.readouterr().err
+
+
+def test_a_folder_of_videos_is_answered_with_what_makes_the_table(
+    tmp_path, capsys, small_model, write_video, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my films").mkdir()
+    write_video([np.full((64, 64, 3), 200, np.uint8)] * 25, "my films/a.mp4")
+    with pytest.raises(SystemExit, match="2"):
+        main(["summarize", "my films", "--out", "study"])
+    said, _, advice = capsys.readouterr().err.partition("; type: affekt ")
+    assert said == "affekt: expected a table of `affekt predict`, got the folder my films"
+    main([*shlex.split(advice), "--model", str(small_model), "--faces", "whole"])
+    assert (tmp_path / "study" / "people.csv").is_file()
 
 
 def test_a_table_of_pictures_alone_becomes_a_gallery(tmp_path, capsys):

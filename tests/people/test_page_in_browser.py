@@ -128,5 +128,8 @@ def test_nothing_is_wider_than_the_window_and_both_looks_differ(opened, width):
         look = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
         tab = opened(make_rows("a/very/long/name/of/a/folder/and/a/video.mp4"), look=look)
         assert tab.evaluate("document.documentElement.scrollWidth") <= width
+        tab.locator(".plot").first.click(position={"x": 100, "y": 50})  # and beside the timeline stands what was there
+        assert "arousal" in tab.locator(".reading output").first.inner_text()
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
         grounds.add(tab.evaluate("getComputedStyle(document.body).backgroundColor"))
     assert len(grounds) == 2

@@ -2,6 +2,7 @@
 
 import glob
 import json
+import os
 import shutil
 from collections.abc import Callable, Collection, Iterator
 from itertools import islice
@@ -50,6 +51,8 @@ def check_table(out: Path, *, force: bool = False, names: Collection[str] | None
     nearest = next(parent for parent in out.absolute().parents if parent.exists())
     if not nearest.is_dir():
         raise ConfigError(f"expected a folder to write {out.name} into, got a file, {nearest}; choose another folder")
+    if not os.access(nearest, os.W_OK):
+        raise ConfigError(f"expected a folder that can be written for {out.name}, got {nearest}; choose another folder")
     if force or not out.is_file() or not out.stat().st_size:
         return
     if not _is_own(out):

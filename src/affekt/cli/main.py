@@ -37,8 +37,8 @@ RENAMED = {
 
 HELP, VERSION = ("help", "-h", "--help"), ("version", "-V", "--version")
 STOPPED = BY_INTERRUPT, BY_TERMINATION = 130, 143
-ANOTHER = "check who may, or choose another place"
-WHAT_TO_DO = {errno.EACCES: ANOTHER, errno.EPERM: ANOTHER, errno.ENAMETOOLONG: "choose a shorter name"}
+ANOTHER, SHORTER = "check who may, or choose another place", "choose a shorter name"
+WHAT_TO_DO = dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), ANOTHER) | {errno.ENAMETOOLONG: SHORTER}
 
 
 def help_text() -> str:
@@ -69,7 +69,7 @@ def main(arguments: list[str] | None = None) -> None:
         # The reader of our standard output went away, as in `affekt models | head`.
         forget_unwritten()
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         forget_unwritten()
         fail(f"expected room for what is written, got {error.strerror}; free some, or write to another place")

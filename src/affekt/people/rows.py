@@ -10,6 +10,7 @@ The columns that are added:
 | used | whether the row's scores count: `reliable` where the table says that of any face, else all |
 """
 
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,9 @@ def read_table(table: str | Path | pl.DataFrame | pl.LazyFrame) -> tuple[pl.Lazy
     path = Path(table)
     if path.suffix.lower() not in FORMATS or not path.is_file():
         got = "no such file" if path.suffix.lower() in FORMATS else "another ending than .csv, .parquet or .jsonl"
+        if path.is_dir():
+            typed = f"affekt predict {shlex.quote(str(path))} --out faces.parquet --summary study"
+            raise DataError(f"expected {WHAT}, got the folder {path}; type: {typed}")
         raise DataError(f"expected {WHAT} at {path}, got {got}; {INSTEAD}")
     try:
         return open_table(path)
