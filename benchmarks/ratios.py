@@ -37,8 +37,8 @@ SIDE = 640
 class Options:
     """Measure affekt predict against decoders and the detector alone."""
 
-    model: str = "affekt"
-    """A model that comes with affekt, or a model folder."""
+    models: tuple[str, ...] = ("affekt", "affekt-int8")
+    """Models that come with affekt, or model folders; only the first reads the large pictures."""
     large: int = 8
     """Pictures of 12 megapixels, of each kind."""
     pictures: int = 240
@@ -62,11 +62,11 @@ class Cost:
 def main() -> None:
     """Measure, print, and write what was printed."""
     options = tyro.cli(Options)
-    check("some three minutes on two cores, AVX-512", disk_gb=1)
-    analyzer, detector = load(options.model), FaceDetector(longest_side=SIDE)
+    check("some four minutes on two cores, AVX-512", disk_gb=1)
+    analyzers, detector = [load(model) for model in options.models], FaceDetector(longest_side=SIDE)
     with tempfile.TemporaryDirectory(prefix="affekt-ratios-") as name, ThreadPoolExecutor(core_count()) as pool:
-        works = Works(Path(name), analyzer, detector, pool)
-        lines = [_machine(options, analyzer), *HEADER]
+        works = Works(Path(name), analyzers, detector, pool)
+        lines = [_machine(options, analyzers), *HEADER]
         for row in (works.large(options.large, options.turns), works.small(options), works.videos(options)):
             for line in row:
                 lines.append(line)
@@ -83,14 +83,14 @@ HEADER = [
 ]
 
 
-def _machine(options: Options, analyzer: Analyzer) -> str:
+def _machine(options: Options, analyzers: list[Analyzer]) -> str:
     flags = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").is_file() else ""
     has = [name for name in ABILITIES if re.search(rf"\b{name}\b", flags)]
     command = shlex.join(["python", "benchmarks/ratios.py", *sys.argv[1:]])
     name = f"{processor().rpartition(' ')[0]} ({', '.join(has) or platform.machine()})"
-    model = f"`{analyzer.session.card.name}` on {analyzer.session.runtime}"
+    models = ", ".join(f"`{each.session.card.name}` on {each.session.runtime}" for each in analyzers)
     return (
-        f"# Ratios\n\nCores: {core_count()}, {name}. Model: {model}. Turns: {options.turns}, of which the median "
+        f"# Ratios\n\nCores: {core_count()}, {name}. Models: {models}. Turns: {options.turns}, of which the median "
         f"counts. Load before the start: {os.getloadavg()[1]:.1f}. Made by `{command}`.\n\nTimes are for each picture "
         "or frame, over all cores; a ratio says how many times as long affekt takes.\n"
     )
@@ -101,7 +101,7 @@ class Works:
     """The works, each beside what it is held against."""
 
     folder: Path
-    analyzer: Analyzer
+    analyzers: list[Analyzer]
     detector: FaceDetector
     pool: ThreadPoolExecutor
 
@@ -109,7 +109,9 @@ class Works:
         """Yield a row for 12-megapixel portraits, and one for groups, against Pillow's full decode."""
         for kind, faces, side in (("portraits", 1, 1_800), ("groups of four", 4, 700)):
             names = write_large(self.folder / kind, pictures, faces, side)
-            costs = _by_turns(turns, pictures, self._analyzed(names, faces * pictures), self._decoded(names))
+            costs = _by_turns(
+                turns, pictures, self._analyzed(self.analyzers[0], names, faces * pictures), self._decoded(names)
+            )
             yield _line(f"12-megapixel JPEG, {kind}", "Pillow's full decode, all cores", *costs)
 
     def small(self, options: Options) -> Iterator[str]:
@@ -122,8 +124,9 @@ class Works:
         def look() -> None:
             list(self.pool.map(self.detector.first_look, images))
 
-        costs = _by_turns(options.turns, len(names), self._analyzed(names, faces), look)
-        yield _line("640x360, 3.5 faces", "YuNet alone, decoded before", *costs)
+        for analyzer in self.analyzers:
+            costs = _by_turns(options.turns, len(names), self._analyzed(analyzer, names, faces), look)
+            yield _line(f"640x360, 3.5 faces, {analyzer.session.card.name}", "YuNet alone, decoded before", *costs)
 
     def videos(self, options: Options) -> Iterator[str]:
         """Yield a row for a video of each size, against FFmpeg's decode and the detector alone."""
@@ -131,12 +134,15 @@ class Works:
             path = self.folder / f"{height}.mp4"
             write_video(path, seconds, (width, height))
             frames = seconds * FRAMES_A_SECOND
-            costs = _by_turns(options.turns, frames, self._analyzed([str(path)], 3 * frames), self._searched(path))
-            yield _line(f"video, {width}x{height}, 3 faces", "FFmpeg's decode, then YuNet alone", *costs)
+            for analyzer in self.analyzers:
+                analyze = self._analyzed(analyzer, [str(path)], 3 * frames)
+                costs = _by_turns(options.turns, frames, analyze, self._searched(path))
+                work = f"video, {width}x{height}, 3 faces, {analyzer.session.card.name}"
+                yield _line(work, "FFmpeg's decode, then YuNet alone", *costs)
 
-    def _analyzed(self, names: list[str], faces: int) -> Callable[[], None]:
+    def _analyzed(self, analyzer: Analyzer, names: list[str], faces: int) -> Callable[[], None]:
         def analyze() -> None:
-            found = sum(row["status"] == "ok" for answer in self.analyzer.answers(names) for row in answer.rows)
+            found = sum(row["status"] == "ok" for answer in analyzer.answers(names) for row in answer.rows)
             if abs(found - faces) > 0.02 * faces:
                 raise SystemExit(f"expected {faces} faces, got {found}: what is measured here is something else")
 
