@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
+from affekt import cores
 from affekt.analysis import analyzer as analyzer_module
 from affekt.analysis.analyzer import Analyzer, load
 from affekt.analysis.drawing import draw
@@ -382,11 +383,11 @@ def test_as_many_threads_work_as_are_asked_for(small_model, monkeypatch):
     asked = []
 
     class Counted(ThreadPoolExecutor):
-        def __init__(self, most):
+        def __init__(self, most, **named):
             asked.append(most)
-            super().__init__(most)
+            super().__init__(most, **named)
 
-    monkeypatch.setattr(analyzer_module, "ThreadPoolExecutor", Counted)
+    monkeypatch.setattr(cores, "ThreadPoolExecutor", Counted)
     monkeypatch.setattr(analyzer_module, "core_count", lambda: 7)
     for threads in (0, 3):
         load(small_model, threads=threads).analyze(LIGHT, faces="whole")
