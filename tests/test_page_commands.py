@@ -138,6 +138,7 @@ def for_readme(request):
 def for_affekt(request):
     fer2013()
     manifest()
+    folders("holiday")
 
 
 def for_copies(request):
