@@ -161,7 +161,9 @@ def test_a_case_gives_what_it_expects(case, tmp_path, monkeypatch, detector_home
     monkeypatch.chdir(folder)
     given = {"PY": sys.executable, "A": f"{sys.executable} -m affekt", "AFFEKT_HOME": str(detector_home)}
     script = ["bash", "-c", Path("cmd").read_text(encoding="utf-8")]
-    RIGHT[case](subprocess.run(script, env={**os.environ, **given}, capture_output=True, encoding="utf-8", check=False))
+    ran = subprocess.run(script, env={**os.environ, **given}, capture_output=True, encoding="utf-8", check=False)
+    assert "Traceback" not in ran.stderr
+    RIGHT[case](ran)
 
 
 def test_hidden_scans_are_ended_in_the_time_that_they_are_given():

@@ -17,6 +17,8 @@ from affekt.labels import labels_of_columns
 
 SMALLEST_PROBABILITY = 1e-6
 """Probabilities below this count as this before their logarithm is taken."""
+SHORTEST_STEP_S = 1e-5
+"""Times are rounded."""
 
 
 class RowsInTime:
@@ -153,10 +155,6 @@ class MedianSmoother:
         near = min(len(before), len(after) - 1)
         window = np.array([*before[len(before) - near :], *after[: near + 1]])
         return _normalised(np.sort(window, axis=0)[near], probabilities)
-
-
-SHORTEST_STEP_S = 1e-5
-"""Times are rounded."""
 
 
 def _normalised(values: np.ndarray, probabilities: int) -> np.ndarray:

@@ -253,7 +253,7 @@ def decode(
     heights are logarithms in strides, and the score is the geometric mean of class and object scores. `cls` and `obj`
     are (anchors, 1), `bbox` is (anchors, 4), `kps` (anchors, 10) x and y of five landmarks.
     """
-    # Of two numbers up to 1 neither is below their product. Most anchors are left out by this, for less.
+    # cls * obj is at most cls, so most anchors are left out before the root is taken; 0.99 leaves room for rounding.
     kept = np.flatnonzero(cls[:, 0] >= 0.99 * score_threshold**2)
     score = np.sqrt(np.clip(cls[kept, 0], 0, 1) * np.clip(obj[kept, 0], 0, 1))
     kept, score = kept[score >= score_threshold], score[score >= score_threshold]

@@ -244,6 +244,7 @@ def test_a_sample_that_does_not_come_is_told(opened):
     opened.problems.clear()  # the browser's own note of it
     opened.tab.get_by_role("button", name="Try a sample picture").click()
     opened.until_told("sample.jpg: 1 face")
+    assert [row["input"] for row in opened.rows()] == ["sample.jpg"]
 
 
 def test_numbers_round_to_what_people_read(opened, astronaut):
