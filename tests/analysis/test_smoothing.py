@@ -6,7 +6,7 @@ import scipy.signal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from affekt.analysis.rows_in_time import CausalSmoother, MedianSmoother
+from affekt.analysis.smoothing import CausalSmoother, MedianSmoother
 
 NOTHING = np.zeros(0)
 FPS = 25

@@ -8,7 +8,7 @@
 | valence, arousal | any finite number |
 
 Either the probabilities or valence and arousal may be absent; further columns are ignored. The table that
-`affekt predict` writes is taken too, as it is: see `affekt.evaluation.evaluate`.
+`affekt predict` writes is taken too, as it is: see `affekt.evaluation.result_rows`.
 """
 
 import shlex

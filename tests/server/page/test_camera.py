@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from affekt.analysis.rows import SCORES, SMOOTHED_SCHEMA
-from affekt.analysis.rows_in_time import CausalSmoother
+from affekt.analysis.smoothing import CausalSmoother
 from affekt.analysis.tracking import FaceTracker
 from affekt.labels import PROBABILITY_COLUMNS
 

@@ -15,8 +15,8 @@ from PIL import Image
 
 import affekt
 from affekt.analysis.rows import SCORES, SMOOTHED_SCHEMA
-from affekt.analysis.rows_in_time import MedianSmoother
 from affekt.analysis.shots import SMALL_SIZE, ShotCounter
+from affekt.analysis.smoothing import MedianSmoother
 from affekt.analysis.video import read_frames
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
 from affekt.people.episodes import SCHEMA as EPISODE_SCHEMA
