@@ -26,7 +26,8 @@ from matrix_priors import under_priors
 
 from affekt.data.manifest import read_manifest, select_split
 from affekt.evaluation.evaluate import Evaluation, evaluate_tables
-from affekt.evaluation.figures import Figure, resample_counts, with_interval
+from affekt.evaluation.figures import Figure
+from affekt.evaluation.intervals import resample_counts, with_interval
 from affekt.evaluation.predictions import Matched, read_predictions
 from affekt.evaluation.report import scores_to_json
 from affekt.evaluation.score import Resampling, Scores

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.stats import binomtest
 
-from affekt.evaluation import figures
-from affekt.evaluation.figures import (
-    Figure,
+from affekt.evaluation import intervals
+from affekt.evaluation.figures import Figure
+from affekt.evaluation.intervals import (
     difference_of,
     effective_rows,
     is_of_few,
@@ -37,7 +37,7 @@ def test_every_resample_draws_as_many_rows_as_there_are():
 
 def test_the_seed_and_nothing_else_decides(monkeypatch):
     counts = all_counts(40, 100, seed=3)
-    monkeypatch.setattr(figures, "CHUNK_VALUES", 1)
+    monkeypatch.setattr(intervals, "CHUNK_VALUES", 1)
     np.testing.assert_array_equal(all_counts(40, 100, seed=3), counts)
     assert not np.array_equal(all_counts(40, 100, seed=4), counts)
 

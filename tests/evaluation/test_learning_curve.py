@@ -6,8 +6,8 @@ import pytest
 
 from affekt.data.manifest import encode_png, to_manifest
 from affekt.errors import ConfigError, DataError
-from affekt.evaluation import cross_validation as module
-from affekt.evaluation.cross_validation import learning_curve, sizes_of
+from affekt.evaluation import learning_curve as module
+from affekt.evaluation.learning_curve import learning_curve, sizes_of
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
 from affekt.training.generations import Chain, Run
 from affekt.training.recipe import Recipe

@@ -9,7 +9,7 @@ import pytest
 
 from affekt.errors import ModelError
 from affekt.models.card import CARD_FILE, ONNX_FILE, WEIGHTS_FILE
-from affekt.models.hub import predicting_folder
+from affekt.models.places import predicting_folder
 
 
 @pytest.fixture

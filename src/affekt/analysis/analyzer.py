@@ -31,7 +31,7 @@ from affekt.analysis.rows_in_time import RowsInTime
 from affekt.cores import core_count, prefetch, thread_pool
 from affekt.errors import AffektError, AffektWarning, ConfigError, ModelError, says_what_to_type
 from affekt.faces.detection import CascadeDetector, FaceDetector
-from affekt.models.hub import predicting_folder
+from affekt.models.places import predicting_folder
 from affekt.models.session import Affect, Session
 
 CROPS_PER_BATCH = 64

@@ -106,7 +106,8 @@ def _run(name: str, command: TrainCommand, command_line: str) -> None:
 
 def _measure(name: str, command: TrainCommand, manifest: "pl.DataFrame", run: Run) -> None:
     """Train several times for a figure: on all folds but one, or on more and more rows."""
-    from affekt.evaluation.cross_validation import learning_curve, score_folds
+    from affekt.evaluation.cross_validation import score_folds
+    from affekt.evaluation.learning_curve import learning_curve
     from affekt.evaluation.tables import summary
 
     if command.curve is not None:

@@ -18,7 +18,8 @@ from markupsafe import Markup
 
 from affekt.errors import DataError, needs_extra
 from affekt.evaluation.evaluate import Evaluation
-from affekt.evaluation.figures import DEFINITIONS, Figure, score_interval
+from affekt.evaluation.figures import DEFINITIONS, Figure
+from affekt.evaluation.intervals import score_interval
 from affekt.evaluation.metrics import CALIBRATION_BINS, confidence_bins, ranked_counts, ratio
 from affekt.evaluation.score import Scores
 from affekt.evaluation.tables import number, typeset

@@ -9,8 +9,9 @@ import polars as pl
 
 from affekt.data.manifest import manifest_labels
 from affekt.errors import ConfigError, DataError
-from affekt.evaluation.figures import DIMENSIONS, FEW, LEVEL, Figure
+from affekt.evaluation.figures import DIMENSIONS, Figure
 from affekt.evaluation.groups import Grouping, score_groups
+from affekt.evaluation.intervals import FEW, LEVEL
 from affekt.evaluation.predictions import is_result_table, match
 from affekt.evaluation.result_rows import as_predictions
 from affekt.evaluation.robustness import Robustness

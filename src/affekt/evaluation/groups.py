@@ -7,7 +7,8 @@ import polars as pl
 
 from affekt.data.manifest import SCHEMA
 from affekt.errors import ConfigError
-from affekt.evaluation.figures import Figure, difference_of, mean_of, proportion_interval, wider, with_interval
+from affekt.evaluation.figures import Figure
+from affekt.evaluation.intervals import difference_of, mean_of, proportion_interval, wider, with_interval
 from affekt.evaluation.predictions import Matched
 from affekt.evaluation.score import LEAST_PEOPLE, LEAST_ROWS, Resampling, measure, measure_resamples, resampled_units
 

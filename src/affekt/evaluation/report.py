@@ -19,8 +19,9 @@ from affekt.evaluation import tables
 from affekt.evaluation.charts import comparison_charts, expression_charts, training_charts
 from affekt.evaluation.circumplex import dimension_charts
 from affekt.evaluation.evaluate import FLOOR, Evaluation
-from affekt.evaluation.figures import DEFINITIONS, LEVEL, Figure
+from affekt.evaluation.figures import DEFINITIONS, Figure
 from affekt.evaluation.groups import Group
+from affekt.evaluation.intervals import LEVEL
 from affekt.evaluation.predictions import Matched
 from affekt.evaluation.robustness import Robustness
 from affekt.evaluation.score import Scores

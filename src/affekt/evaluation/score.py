@@ -8,14 +8,8 @@ import polars as pl
 
 from affekt.errors import ConfigError
 from affekt.evaluation import metrics
-from affekt.evaluation.figures import (
-    DEFINITIONS,
-    Figure,
-    is_of_few,
-    proportion_interval,
-    resample_counts,
-    with_interval,
-)
+from affekt.evaluation.figures import DEFINITIONS, Figure
+from affekt.evaluation.intervals import is_of_few, proportion_interval, resample_counts, with_interval
 from affekt.evaluation.metrics import LEAST_CONFIDENCES, mean_over_classes, weighted_mean
 from affekt.evaluation.predictions import Matched
 
@@ -72,7 +66,7 @@ def score(
     """Score predictions: every figure that their parts allow, each with its 95 % bootstrap interval.
 
     A proportion of rows (accuracy, precision, recall) has the wider of that and its score interval where fewer than
-    `affekt.evaluation.figures.FEW` rows are right, or fewer wrong. `step` is called with the number of resamples just
+    `affekt.evaluation.intervals.FEW` rows are right, or fewer wrong. `step` is called with the number of resamples just
     done.
     """
     units = resampled_units(matched.rows, how.by)

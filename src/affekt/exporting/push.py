@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from affekt.errors import ConfigError, needs_extra, says_what_to_type
-from affekt.files import mirror
+from affekt.files import mirror, sha256_of
 from affekt.models.card import CARD_FILE, Card, read_card
-from affekt.models.hub import FILES, HASHES, hub_name, predicting_folder, sha256_of, told
+from affekt.models.hub import FILES, HASHES, hub_name, told
+from affekt.models.places import predicting_folder
 from affekt.terminal import in_markdown
 
 README = "README.md"

@@ -1,6 +1,4 @@
-"""Models that are elsewhere: on the Hugging Face Hub, or in a run, which is exported once.
-
-`hf://user/name` is of the hub, `hf://user/name@revision` never changes.
+"""Models of the Hugging Face Hub: `hf://user/name`, or `hf://user/name@revision` for one that never changes.
 
 A model is fetched once into `AFFEKT_HOME/hub/user/name@commit`, whose name tables and reports then say. Only the files
 of a model folder are fetched, no pickles; each must have the SHA-256 that the card gives. `AFFEKT_MIRROR` names another
@@ -8,12 +6,8 @@ origin that speaks the hub's protocol, or a folder with `user/name` in it.
 """
 
 import difflib
-import hashlib
-import importlib.util
 import logging
 import re
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from affekt.errors import ConfigError, ModelError, needs_extra
 from affekt.files import affekt_home, mirror, sha256_of
-from affekt.models.card import CARD_FILE, LEARNT_FILE, ONNX_FILE, WEIGHTS_FILE, Card, model_folder, read_card
+from affekt.models.card import CARD_FILE, LEARNT_FILE, ONNX_FILE, WEIGHTS_FILE, Card, read_card
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -39,7 +33,6 @@ _NAME = re.compile(r"hf:/{1,2}(\w[\w.-]*)/(\w[\w.-]*?)(?:@(\w[\w./-]*))?")
 
 Named = TypeVar("Named", str, Path)
 
-_logger = logging.getLogger(__name__)
 _logger = logging.getLogger(__name__)
 
 
@@ -205,39 +198,3 @@ def _nearest(api: "HfApi", repository: str) -> str:
         names = [model.id for model in api.list_models(author=user, limit=200)]
         return next(iter(difflib.get_close_matches(repository, names, n=1)), "")
     return ""
-
-
-def predicting_folder(model: str | Path) -> Path:
-    """Return the folder of a model with its ONNX file, which a run that was not exported gets in `AFFEKT_HOME`.
-
-    The export is made by another process, for it needs torch, which nothing else here does; it is kept, and found again
-    as long as weights and card are the same.
-
-    A name as `hf://user/name` is of the hub, from where the model is fetched once.
-
-    Raises:
-        ModelError: the run cannot be exported, or torch is not installed; or as `hub_folder` does.
-    """
-    if is_of_hub(model):
-        return hub_folder(model)
-    folder = model_folder(model)
-    parts = [folder / WEIGHTS_FILE, folder / CARD_FILE]
-    if (folder / ONNX_FILE).is_file() or not all(part.is_file() for part in parts):
-        return folder
-    digest = hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()
-    kept = affekt_home() / "exported" / digest[:16] / folder.absolute().name
-    if (kept / ONNX_FILE).is_file():
-        return kept
-    advice = f"affekt export {folder} --out {folder}"
-    if importlib.util.find_spec("torch") is None:
-        raise ModelError(
-            f"expected {ONNX_FILE} in {folder}, got a run that was not exported, for which torch is needed; type where "
-            f"torch is installed: {advice}"
-        )
-    _logger.info("%s was not exported: its %s is made once, and kept in %s", folder, ONNX_FILE, kept)
-    words = [sys.executable, "-m", "affekt", "export", str(folder), "--out", str(kept)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
-    if done.returncode:
-        why = done.stderr.strip().rpartition("\n")[2].removeprefix("affekt: ")
-        raise ModelError(f"expected an export of {folder}, got: {why}; to see more, type: {advice}")
-    return kept

@@ -20,7 +20,7 @@ from affekt.errors import ConfigError, DataError, PictureError, needs_extra
 from affekt.faces.preprocessing import Preprocessing, crop_face, normalise
 from affekt.labels import probability_columns
 from affekt.models.card import Card
-from affekt.models.hub import predicting_folder
+from affekt.models.places import predicting_folder
 from affekt.models.session import Affect, Session
 from affekt.terminal import progress_bar
 

@@ -12,7 +12,7 @@ import polars as pl
 from affekt.data.manifest import read_text_table
 from affekt.errors import ConfigError
 from affekt.labels import labels_of_columns
-from affekt.people.methods import meanings
+from affekt.people.codebook import meanings
 from affekt.people.rows import inputs_meant
 
 logger = logging.getLogger(__name__)

@@ -12,10 +12,11 @@ from affekt.files import require_folder, write_text, written_whole
 from affekt.labels import labels_of_columns
 from affekt.people.averages import bins_table, people_table, with_shares
 from affekt.people.baseline import with_baseline
+from affekt.people.codebook import codebook
 from affekt.people.episodes import find_episodes, with_markers
 from affekt.people.figures import ENDINGS, require_matplotlib, write_figures
 from affekt.people.markers import groups_of_inputs, read_markers
-from affekt.people.methods import codebook, methods_text
+from affekt.people.methods import methods_text
 from affekt.people.options import SummaryOptions
 from affekt.people.page import People, study_page
 from affekt.people.rows import BOX, INSTEAD, people_rows, picture_rows, read_table, timed

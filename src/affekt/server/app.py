@@ -35,7 +35,7 @@ from affekt.faces.detector_file import yunet_path
 from affekt.files import templates
 from affekt.labels import colours_of
 from affekt.models.card import CARD_FILE, ONNX_FILE, Card
-from affekt.models.hub import predicting_folder
+from affekt.models.places import predicting_folder
 from affekt.people.episodes import SCHEMA as EPISODE_SCHEMA
 from affekt.people.options import SummaryOptions
 from affekt.server.analyze import EXCEPTION_HANDLERS, RETRY_LATER, Health, analyze_route, problem_answer, problems

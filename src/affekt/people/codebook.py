@@ -1,0 +1,85 @@
+"""The codebook: what each column of a summary holds, and in which unit."""
+
+import polars as pl
+
+from affekt.analysis.rows import column_descriptions
+from affekt.people.baseline import DIMENSIONS
+from affekt.people.episodes import expressions_among
+
+
+def meanings(labels: tuple[str, ...]) -> dict[str, tuple[str, str]]:
+    """Return the unit and the meaning of each column that a summary of these labels may have."""
+    expressions = expressions_among(labels)
+    mean_of = {
+        **{
+            f"share_{each}": ("0-1", f"share of the used time in which {each} was the most probable") for each in labels
+        },
+        **{f"p_{each}": ("0-1", f"mean probability of {each} over time") for each in labels},
+        **{each: ("-1 to 1", f"mean {each} over time") for each in DIMENSIONS},
+        **{
+            f"log_odds_{each}_over_baseline": (
+                "log-odds",
+                f"mean log-odds of {each}, less those of the person's resting face",
+            )
+            for each in labels
+        },
+        **{
+            f"{each}_over_baseline": ("-2 to 2", f"mean {each}, less that of the person's resting face")
+            for each in DIMENSIONS
+        },
+    }
+    return {
+        "input": ("", "the video, as in the table of results"),
+        "person": ("", "the track, or the first of the tracks that were joined, or the name that a csv gave"),
+        "marker": ("", "name of the marked interval; `all` without markers"),
+        "markers": ("", "names of the marked intervals in which the episode starts"),
+        "start_s": ("s", "start, from the video's first frame; of a bin, from the marker it is aligned to"),
+        "apex_s": ("s", "when the probability is highest, from the video's first frame"),
+        "end_s": ("s", "end, from the video's first frame"),
+        "length_s": ("s", "from start to end"),
+        "first_s": ("s", "when the person is first seen in the interval"),
+        "last_s": ("s", "when the person is last seen in the interval"),
+        "tracks": ("", "the tracks of the person in the interval"),
+        "rows": ("rows", "frames in which the person's face was found; of a bin, those used"),
+        "reliable_rows": ("rows", "of these, reliable ones; only these are used"),
+        "reliable_share": ("0-1", "reliable rows among all"),
+        "seen_s": ("s", "time in which the person was seen"),
+        "used_s": ("s", "time of the frames that means are taken of"),
+        "expression": ("", "the expression of the episode"),
+        "emotion": ("", "the expression of the highest mean probability"),
+        "mean_probability": ("0-1", "mean probability of the expression over the episode"),
+        "peak_probability": ("0-1", "probability of the expression at the apex"),
+        "mean_valence": ("-1 to 1", "mean valence over the episode"),
+        "mean_arousal": ("-1 to 1", "mean arousal over the episode"),
+        "episodes": ("number", "episodes that start in the interval"),
+        "baseline_rows": ("rows", "frames that the resting face is the median of"),
+        **mean_of,
+        **{f"{name}_low": (unit, f"low end of the 95 % interval of {name}") for name, (unit, _) in mean_of.items()},
+        **{f"{name}_high": (unit, f"high end of the 95 % interval of {name}") for name, (unit, _) in mean_of.items()},
+        **{f"{each}_sd": ("", f"standard deviation of {each} over time") for each in DIMENSIONS},
+        **{f"{each}_min": ("-1 to 1", f"lowest {each}") for each in DIMENSIONS},
+        **{f"{each}_max": ("-1 to 1", f"highest {each}") for each in DIMENSIONS},
+        **{f"episodes_{each}": ("number", f"episodes of {each} that start in the interval") for each in expressions},
+        **{f"episodes_per_min_{each}": ("per minute", "their number per minute of used time") for each in expressions},
+        **{f"episode_mean_s_{each}": ("s", f"mean length of the episodes of {each}") for each in expressions},
+        **{
+            f"latency_s_{each}": ("s", f"from the interval's start to the first start of {each}")
+            for each in expressions
+        },
+    }
+
+
+def codebook(tables: dict[str, pl.DataFrame], labels: tuple[str, ...]) -> pl.DataFrame:
+    """Return a row per column of the tables: table, column, unit, meaning."""
+    known, of_pictures = meanings(labels), column_descriptions(labels)
+    return pl.DataFrame(
+        [
+            (table, column, "", of_pictures[column])
+            if table == "pictures"
+            else (table, column, *known.get(column, ("", "a group column of the markers")))
+            for table, frame in tables.items()
+            for column in frame.columns
+        ],
+        schema=["table", "column", "unit", "meaning"],
+        orient="row",
+    )
