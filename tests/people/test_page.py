@@ -15,7 +15,7 @@ import affekt
 from affekt.labels import EXPRESSION_COLOURS, LABELS
 from affekt.people import page as page_module
 from affekt.people.moments import MOST_MOMENTS, MOST_OF_PERSON, moments_of
-from affekt.people.page import HEIGHT, MOST_CELLS, MOST_PEOPLE
+from affekt.people.page import HEIGHT, MOST_CELLS, MOST_PEOPLE, lines_of
 from affekt.people.rows import people_rows
 
 STRANGER = "<script>alert(1)</script>\x1b[31m&\"'.mp4"
@@ -114,6 +114,21 @@ def test_each_person_and_interval_has_a_row_and_each_person_a_timeline(table, tm
         assert sum(map(float, shares)) == pytest.approx(100, abs=0.1)
     assert len(cards(html)) == 3
     assert all(f'<option value="{value}">' in html for value in ("rest", "film", "c1", "c2"))
+
+
+def test_a_person_with_a_name_counts_once_and_references_have_a_line_each(table, tmp_path):
+    names = tmp_path / "names.csv"
+    names.write_text("input,track,person\na.mp4,0,Ada\nb/b.mp4,0,Ada\n")
+    html = page_of(table, tmp_path, join=names)
+    assert "2 people in 2 videos" in html
+    assert "3 people in 2 videos" in page_of(table, tmp_path)
+    assert re.search(r"References:</p>\s*<p class=\"methods\">\* Canny[^\n]*\n\* Carlstein[^\n]*\n\* Hesterberg", html)
+    assert "\\n" not in html.partition("<script>")[0]
+
+
+def test_names_of_markers_have_room_beside_or_above_each_other():
+    assert lines_of([0, 0, 1, 5], [9, 1, 5, 6]) == [0, 1, 1, 1]
+    assert lines_of([0, 1, 2], [5, 5, 5]) == [0, 1, 2]
 
 
 def test_without_the_inputs_there_are_no_faces_and_a_sentence(table, tmp_path):

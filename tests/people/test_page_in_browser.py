@@ -116,7 +116,7 @@ def test_people_are_sorted_and_filtered_and_their_timelines_with_them(opened):
     tab.get_by_role("button", name="input").click()
     tab.get_by_label("condition").select_option("b")
     agree(["v1.mp4", "v3.mp4"])
-    assert tab.locator("#counted").inner_text() == "2 of 4 people"
+    assert tab.locator("#counted").inner_text() == "2 of 4 timelines"
     tab.get_by_label("find").fill("V3")
     agree(["v3.mp4"])
 
@@ -126,7 +126,10 @@ def test_nothing_is_wider_than_the_window_and_both_looks_differ(opened, width):
     grounds = set()
     for scheme in ("light", "dark"):
         look = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
-        tab = opened(make_rows("a/very/long/name/of/a/folder/and/a/video.mp4"), look=look)
+        markers = pl.DataFrame({"name": ["whole", "rest", "film"], "start": [0, 0, 40], "end": [900, 50, 900]})
+        tab = opened(make_rows("a/very/long/name/of/a/folder/and/a/video.mp4"), look=look, markers=markers)
+        boxes = [mark.bounding_box() for mark in tab.locator(".marks span").all()]
+        assert len({(box["x"], box["y"]) for box in boxes}) == len({box["y"] for box in boxes}) == 3
         assert tab.evaluate("document.documentElement.scrollWidth") <= width
         tab.locator(".plot").first.click(position={"x": 100, "y": 50})  # and beside the timeline stands what was there
         assert "arousal" in tab.locator(".reading output").first.inner_text()

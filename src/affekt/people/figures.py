@@ -14,7 +14,7 @@ from affekt.errors import needs_extra
 from affekt.files import written_whole
 from affekt.labels import colours_of, labels_of_columns, probability_columns
 from affekt.people.markers import INTERVAL
-from affekt.people.page import People
+from affekt.people.page import People, lines_of
 from affekt.people.rows import PERSON
 from affekt.terminal import printable
 
@@ -28,6 +28,8 @@ WIDTH_IN, DOTS_PER_INCH = 85 / 25.4, 300
 BANDS_IN, LINES_IN, AROUND_IN = 0.95, 0.75, 0.85
 """Heights of the bands, of the lines, and of what stands above, between and below them."""
 MOST_BINS, MOST_TICKS = 600, 6
+LETTERS_WIDE = 55
+"""Letters of a marker's name for which the figure has room from left to right."""
 UNSEEN, INK = "#e4e4e4", "#222222"
 STYLE: Any = {
     "font.family": "sans-serif",
@@ -102,7 +104,7 @@ def _paint(figure: Any, used: pl.DataFrame, of_input: pl.DataFrame, intervals: p
     if has_lines:
         axes[-1].axhline(0, color=INK, linewidth=0.4, zorder=1)
         axes[-1].set(ylim=(-1, 1), yticks=(-1, 0, 1))
-    _name_markers(axes[0], intervals)
+    _name_markers(axes[0], intervals, end_s)
     _name_times(axes[-1], end_s)
     _name_colours(figure, labels if has_bands else (), has_lines=has_lines)
 
@@ -140,18 +142,16 @@ def _mark_cuts(ax: "Axes", of_input: pl.DataFrame) -> None:
         ax.axvline(start_s, color=INK, linewidth=0.5, linestyle=(0, (3, 2)), zorder=3)
 
 
-def _name_markers(ax: "Axes", intervals: pl.DataFrame) -> None:
+def _name_markers(ax: "Axes", intervals: pl.DataFrame, end_s: float) -> None:
     if intervals["marker"].n_unique() < 2:
         return
-    for row in intervals.select(INTERVAL).unique(maintain_order=True).to_dicts():
-        ax.annotate(
-            printable(str(row["marker"])),
-            (max(row["start_s"], 0), 1.02),
-            xycoords=("data", "axes fraction"),
-            fontsize=6,
-            color=INK,
-            annotation_clip=False,
-        )
+    rows = intervals.select(INTERVAL).unique(maintain_order=True).sort("start_s", maintain_order=True).to_dicts()
+    names, starts = [printable(str(row["marker"])) for row in rows], [max(row["start_s"], 0) for row in rows]
+    ends = [start + (len(name) + 1) * end_s / LETTERS_WIDE for start, name in zip(starts, names, strict=True)]
+    for name, start_s, line in zip(names, starts, lines_of(starts, ends), strict=True):
+        place = {"xy": (start_s, 1.0), "xycoords": ("data", "axes fraction")}
+        place |= {"xytext": (0, 2 + 7 * line), "textcoords": "offset points"}
+        ax.annotate(name, **place, fontsize=6, color=INK, annotation_clip=False)
 
 
 def _name_times(ax: "Axes", end_s: float) -> None:

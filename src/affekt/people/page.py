@@ -118,7 +118,7 @@ def _people(study: People, labels: tuple[str, ...], *, with_faces: bool) -> dict
             | {
                 "strips": _strips(own, curves["cells"] / curves["length_s"]),
                 "told_episodes": told.to_dicts(),
-                "marks": intervals_of[key].top_k(MOST_MARKS, by="seen_s").to_dicts(),
+                "marks": _marks(intervals_of[key], curves["length_s"]),
                 "faces": _captioned(faces.get(key, []), told),
                 # More bytes of a JPEG are a larger, sharper face.
                 "portrait": max((picture for _, picture in faces.get(key, [])), key=len, default=""),
@@ -126,7 +126,7 @@ def _people(study: People, labels: tuple[str, ...], *, with_faces: bool) -> dict
         )
     has_markers = bool((study.intervals["marker"] != "all").any())
     return {
-        "number": len(everybody),
+        "number": _number(study.rows),
         "called": _called(everybody["input"].unique().to_list()),
         "inputs": everybody["input"].n_unique(),
         "cards": cards,
@@ -140,6 +140,31 @@ def _people(study: People, labels: tuple[str, ...], *, with_faces: bool) -> dict
         "has_bands": study.rows[f"p_{labels[0]}"].null_count() == 0,
         "has_lines": study.rows["valence"].null_count() == 0,
     }
+
+
+def _number(rows: pl.DataFrame) -> int:
+    """Return how many people there are: who has a name of the user's own is one person in all videos."""
+    own_input = pl.when("is_named").then(pl.lit(None)).otherwise("input").alias("input")
+    return len(rows.select(own_input, "person").unique())
+
+
+def _marks(intervals: pl.DataFrame, length_s: float) -> list[dict[str, Any]]:
+    """Return the longest intervals, as far as the timeline goes, each with the line on which it has room."""
+    marks = intervals.top_k(MOST_MARKS, by="seen_s").sort("start_s", maintain_order=True)
+    marks = marks.with_columns(pl.col("start_s", "end_s").clip(0, length_s))
+    lines = lines_of(marks["start_s"].to_list(), marks["end_s"].to_list())
+    return [mark | {"line": line} for mark, line in zip(marks.to_dicts(), lines, strict=True)]
+
+
+def lines_of(starts: Iterable[float], ends: Iterable[float]) -> list[int]:
+    """Return for each stretch, in the order of their starts, the first line on which none before it is in its way."""
+    free_from: list[float] = []
+    lines: list[int] = []
+    for start, end in zip(starts, ends, strict=True):
+        line = next((each for each, free in enumerate(free_from) if free <= start), len(free_from))
+        free_from[line : line + 1] = [end]
+        lines.append(line)
+    return lines
 
 
 def _called(inputs: list[str]) -> dict[str, str]:

@@ -179,7 +179,7 @@ function filter() {
   }
   for (const [key, card] of cards) card.hidden = !shown.has(key);
   const all = new Set(rows.map((row) => row.dataset.key)).size;
-  document.querySelector("#counted").textContent = shown.size < all ? `${shown.size} of ${all} people` : "";
+  document.querySelector("#counted").textContent = shown.size < all ? `${shown.size} of ${all} timelines` : "";
 }
 
 if (rows.length) {
