@@ -80,6 +80,9 @@ def test_a_workbook_has_a_sheet_per_table_and_a_codebook(smile, tmp_path):
         assert sheets == ["people", "episodes", "bins", "baseline", "codebook"]
         sheet = book.read("xl/worksheets/sheet2.xml").decode()
         assert "<v>0.9</v>" in sheet
+        assert 'state="frozen"' in sheet
+        widths = re.findall(r'<col min="(\d+)" [^>]*?width="([\d.]+)"', book.read("xl/worksheets/sheet5.xml").decode())
+        assert float(dict(widths)["4"]) > 40, "a sentence of the codebook is to be read without widening its column"
         assert "<f>" not in sheet
         assert "=1+1" in book.read("xl/sharedStrings.xml").decode()
 
@@ -98,6 +101,16 @@ def test_subtitles_and_elan(smile, tmp_path):
     assert subtitles == "WEBVTT\n\n00:00:02.000 --> 00:00:03.000\nperson 0: happiness (0.90)\n"
     elan = (tmp_path / "episodes" / "a.mp4.txt").read_text().splitlines()
     assert elan[1].split("\t") == ["person 0 happiness", "00:00:02.000", "00:00:03.000", "happiness"]
+
+
+def test_a_name_with_tabs_lines_and_arrows_breaks_no_cue_and_no_cell(smile, tmp_path):
+    names = tmp_path / "names.csv"
+    names.write_text('input,track,person\na.mp4,0,"A\tda\n\n1 --> <b>"\n')
+    affekt.summarize(smile, out=tmp_path, formats=("vtt", "elan"), join=names)
+    cues = (tmp_path / "episodes" / "a.mp4.vtt").read_text().split("\n\n")
+    assert cues[1:] == ["00:00:02.000 --> 00:00:03.000\nperson A\\tda\\n\\n1 --&gt; &lt;b&gt;: happiness (0.90)\n"]
+    [_, row] = (tmp_path / "episodes" / "a.mp4.txt").read_text().splitlines()
+    assert row.split("\t")[0] == "person A\\tda\\n\\n1 --> <b> happiness"
 
 
 def test_every_column_is_in_the_codebook(table, tmp_path):

@@ -3,6 +3,7 @@
 import html
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -10,6 +11,7 @@ from affekt.analysis.inputs import place_below
 from affekt.errors import ConfigError, needs_extra
 from affekt.files import write_parquet, write_text, written_whole
 from affekt.people.options import SummaryOptions
+from affekt.terminal import printable
 
 TABLES = ("people", "episodes", "bins", "baseline", "pictures", "codebook")
 PAGE = "study.html"
@@ -84,7 +86,7 @@ def _write_xlsx(tables: dict[str, pl.DataFrame], path: Path) -> Path:
     as_text = {"strings_to_formulas": False, "strings_to_urls": False}
     with written_whole(path) as temporary, Workbook(str(temporary), as_text) as book:
         for name, table in tables.items():
-            table.write_excel(book, name, dtype_formats={pl.Float64: "General"}, freeze_panes=(1, 0))
+            table.write_excel(book, name, dtype_formats={pl.Float64: "General"}, freeze_panes=(1, 0), autofit=True)
     return path
 
 
@@ -104,7 +106,7 @@ def _vtt(episodes: pl.DataFrame) -> str:
     """Return subtitles that say who shows what, by W3C's WebVTT."""
     cues = [
         f"{_clock(row['start_s'])} --> {_clock(row['end_s'])}\n"
-        f"person {html.escape(row['person'], quote=False)}: {row['expression']} ({row['mean_probability']:.2f})\n"
+        f"{html.escape(_who(row), quote=False)}: {row['expression']} ({row['mean_probability']:.2f})\n"
         for row in episodes.sort("start_s").to_dicts()
     ]
     return "\n".join(["WEBVTT\n", *cues])
@@ -115,7 +117,7 @@ def _elan(episodes: pl.DataFrame) -> str:
     lines = [
         "\t".join(
             [
-                f"person {row['person']} {row['expression']}",
+                f"{_who(row)} {row['expression']}",
                 _clock(row["start_s"]),
                 _clock(row["end_s"]),
                 row["expression"],
@@ -124,6 +126,10 @@ def _elan(episodes: pl.DataFrame) -> str:
         for row in episodes.to_dicts()
     ]
     return "\n".join(["Tier\tBegin Time\tEnd Time\tAnnotation", *lines, ""])
+
+
+def _who(row: dict[str, Any]) -> str:
+    return f"person {printable(row['person'])}"  # a name with a tab or a second line would end its cell or its cue
 
 
 def _clock(time_s: float) -> str:
