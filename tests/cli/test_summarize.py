@@ -46,6 +46,17 @@ def test_a_folder_of_videos_is_answered_with_what_makes_the_table(
     assert (tmp_path / "study" / "people.csv").is_file()
 
 
+def test_the_end_of_predict_says_how_a_table_of_a_video_becomes_a_study(
+    tmp_path, capsys, small_model, write_video, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    write_video([np.full((64, 64, 3), 200, np.uint8)] * 25, "a.mp4")
+    main(["predict", "a.mp4", "--out", "my faces.csv", "--model", str(small_model), "--faces", "whole"])
+    advice = capsys.readouterr().err.splitlines()[-1].partition("a page to look at: affekt ")[2]
+    main(shlex.split(advice))
+    assert (tmp_path / "study" / "study.html").is_file()
+
+
 def test_a_table_of_pictures_alone_becomes_a_gallery(tmp_path, capsys):
     rows = make_rows(frames=3).with_columns(time_s=pl.lit(None, pl.Float64), track=pl.lit(None, pl.Int64))
     rows.write_csv(tmp_path / "faces.csv")

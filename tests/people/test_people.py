@@ -7,6 +7,7 @@ from tests.people.conftest import make_rows, one_expression
 
 import affekt
 from affekt.labels import LABELS
+from affekt.people.summary import ANEW
 
 
 def test_tracks_are_joined_by_hand():
@@ -162,6 +163,15 @@ def test_what_is_no_table_of_videos_is_said(tmp_path, table):
     for name, said in (("faces.parquet", "got "), ("none.csv", "no such file"), ("faces.xls", "another ending")):
         with pytest.raises(affekt.DataError, match=rf"{said}.*affekt predict VIDEO --out faces.parquet"):
             affekt.summarize(tmp_path / name)
+
+
+@pytest.mark.parametrize(("shots", "options", "is_told"), [(2, {}, True), (1, {}, False), (2, {"join": "0=1"}, False)])
+def test_that_a_cut_makes_another_person_is_told_with_what_joins_them(shots, options, is_told, caplog):
+    caplog.set_level("INFO", logger="affekt")
+    first, second = make_rows(), make_rows(track=1, start_s=100.0)
+    rows = pl.concat([first.with_columns(shot=1), second.with_columns(shot=shots)])
+    affekt.summarize(rows, **options)
+    assert (ANEW in caplog.messages) == is_told
 
 
 def test_inputs_that_are_left_out_are_counted(table, caplog):

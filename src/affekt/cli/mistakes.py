@@ -2,6 +2,11 @@
 
 import difflib
 import re
+from inspect import signature
+
+from affekt.analysis.options import AnalyzerOptions, OutputOptions
+from affekt.people.options import SummaryOptions
+from affekt.people.summarize import summarize
 
 KINDS = {"INT": "a whole number", "FLOAT": "a number"}
 """What help calls a kind of value, and what a person does."""
@@ -20,8 +25,8 @@ def mistake(box: str, arguments: list[str], prog: str, help_text: str, example: 
     """
     said, help_line = re.sub(r"\x1b\[[\d;]*m", "", box), f"type: {prog} --help"
     cause = " ".join(re.split("─{9}", " ".join(re.findall("^│(.*?)│$", said, re.M)))[0].split())
-    if stranger := _stranger(arguments, set(re.findall(OPTION, help_text))):
-        return f"expected an option of {prog}, got {stranger}{help_line}"
+    if stranger := _stranger(arguments, prog, set(re.findall(OPTION, help_text))):
+        return f"expected an option of {prog}, got {stranger}"
     if found := re.search(r"invalid choice '(.*)' for argument '(.*)'. Expected one of \((.*)\)", cause):
         choices = re.findall("'(.*?)'", found[3])
         near = difflib.get_close_matches(found[1], choices, n=1) or choices
@@ -40,16 +45,30 @@ def mistake(box: str, arguments: list[str], prog: str, help_text: str, example: 
     return f"expected a command line as help shows it, got: {cause}; {help_line}"
 
 
-def _stranger(arguments: list[str], known: set[str]) -> str | None:
-    """Return the first word that looks like an option and is none, with the option that was probably meant."""
+def _stranger(arguments: list[str], prog: str, known: set[str]) -> str | None:
+    """Return the first word that looks like an option and is none, and what to do: to name the one that was meant."""
     longer = [name[2:] for name in known if name.startswith("--")]
     for word in (word.partition("=")[0].replace("_", "-") for word in arguments if re.match("--?[a-z]", word)):
-        if word not in known:
-            begun = sorted((name for name in known if name.startswith(f"-{word}")), key=len)
-            # Dashes, which all have, make nothing alike.
-            close = begun or [f"--{name}" for name in difflib.get_close_matches(word.strip("-"), longer, n=1)]
-            return f"{word}; did you mean {close[0]}? " if close else f"{word}; "
+        if word in known:
+            continue
+        begun = sorted((name for name in known if name.startswith(f"-{word}")), key=len)
+        if not begun and (other := _other_command(word, prog)):
+            return f"{word}, an option of {other}; type: {other} --help"
+        # Dashes, which all have, make nothing alike.
+        close = begun or [f"--{name}" for name in difflib.get_close_matches(word.strip("-"), longer, n=1)]
+        return f"{word}; {f'did you mean {close[0]}? ' if close else ''}type: {prog} --help"
     return None
+
+
+def _other_command(word: str, prog: str) -> str | None:
+    """Return the command that has this option, of the two that belong together."""
+    has = {
+        "affekt predict": (AnalyzerOptions, OutputOptions),
+        "affekt summarize": (SummaryOptions, summarize),
+    }
+    name = word.removeprefix("--").replace("-", "_")
+    found = [other for other, parts in has.items() if any(name in signature(part).parameters for part in parts)]
+    return found[0] if prog in has and found and prog not in found else None
 
 
 def _wrong_value(names: str, reason: str, said: str, arguments: list[str]) -> str:

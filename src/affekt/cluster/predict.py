@@ -1,6 +1,7 @@
 """`affekt.predict`, and with it the options of the command `affekt predict`: nothing heavy is imported for its help."""
 
 import logging
+import shlex
 from collections.abc import Iterable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -95,4 +96,7 @@ def write_all(run: "PredictionRun", out: Path, *, csv_safe: bool, force: bool) -
         except DataError as error:  # the table is there
             run.summary.not_drawn.append(str(error))
             logger.info("no summary in %s: %s", folder, error)
+    elif run.summary.videos.faces:
+        typed = shlex.join(["affekt", "summarize", str(out), "--out", "study"])
+        logger.info("a row per person, episodes, and a page to look at: %s", typed)
     return table

@@ -24,6 +24,8 @@ from affekt.people.writing import PAGE, write_tables
 
 logger = logging.getLogger(__name__)
 
+ANEW = "after a cut each person counts as another; affekt summarize joins them by its options join and identify"
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -88,6 +90,8 @@ def make_summary(
     without = frame.select(pl.col("input").n_unique()).collect().item() - pictures["input"].n_unique()
     if without := without - rows["input"].n_unique():
         told.append(f"{counted(without, 'input')} without a face left out")
+    if join is None and found_people is None and rows["shot"].n_unique() > 1:
+        told.append(ANEW)
     for line in told:
         logger.info("%s", line)
     found = {name: tables.get(name, pl.DataFrame()) for name in ("people", "episodes", "bins", "codebook")}
