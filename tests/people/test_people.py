@@ -220,6 +220,20 @@ def test_a_track_that_a_csv_names_twice_is_refused(table, tmp_path):
         affekt.summarize(table, join=names)
 
 
+def test_inputs_share_markers_and_have_groups_of_their_own(table, tmp_path):
+    markers = tmp_path / "markers.csv"
+    shared = ",0,5,rest,,\n,5,20,film,,\na.mp4,20,30,talk,alone,\n"
+    markers.write_text(f"input,start,end,name,condition,participant\na.mp4,,,,sad,P1\nb.mp4,,,,funny,P2\n{shared}")
+    study = affekt.summarize(table, markers=markers)
+    found = study.people.select("input", "marker", "condition", "participant").unique().rows()
+    both = [(f"{name}.mp4", marker) for name in ("a", "b/b") for marker in ("all", "rest", "film")]
+    told = {"a.mp4": ("sad", "P1"), "b/b.mp4": ("funny", "P2")}
+    assert set(found) == {*((*each, *told[each[0]]) for each in both), ("a.mp4", "talk", "alone", "P1")}
+    for rows in (study.episodes, study.bins):
+        assert set(rows.select("input", "participant").rows()) == {("a.mp4", "P1"), ("b/b.mp4", "P2")}
+        assert "condition" not in rows.columns, "it is not the same in all rows of a.mp4"
+
+
 def test_markers_without_times_are_told(table, tmp_path, caplog):
     markers = tmp_path / "markers.csv"
     markers.write_text("input,onset,offset,name\na.mp4,0,5,rest\n")

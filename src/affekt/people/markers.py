@@ -1,7 +1,8 @@
 """Markers: a csv of input, start, end and name cuts a summary into intervals; further columns are groups.
 
 An empty input means every input, an empty start the first frame, an empty end the last. So a csv of input, condition
-and participant is enough to carry groups along.
+and participant is enough to carry groups along. A row of an input without start, end and name tells of the input: its
+groups stand for the empty ones of the input's other rows, so that all inputs can share their markers.
 """
 
 import logging
@@ -47,12 +48,16 @@ def read_markers(markers: str | Path | pl.DataFrame | None, rows: pl.DataFrame) 
         *(_seconds(table, name, path).alias(f"{name}_s") for name in ("start", "end")),
         pl.col("name").fill_null("all").alias("marker"),
     )
+    told = table.filter(pl.all_horizontal(pl.col("input").is_not_null(), pl.col("start", "end", "name").is_null()))
     every = table.filter(pl.col("input").is_null()).drop("input").join(lengths, how="cross")
     own = table.filter(pl.col("input").is_not_null()).join(lengths, on="input", how="inner")
     columns = (*INTERVAL, *groups, "length_s")
     intervals = pl.concat([own.select(columns), every.select(columns)]).with_columns(
         pl.col("start_s").fill_null(0.0), pl.col("end_s").fill_null(pl.col("length_s"))
     )
+    told = told.select("input", pl.col(groups).name.suffix("\0")).unique("input", keep="first")
+    intervals = intervals.join(told, on="input", how="left", maintain_order="left")
+    intervals = intervals.with_columns(pl.coalesce(name, f"{name}\0").alias(name) for name in groups).select(columns)
     if len(bad := intervals.filter(pl.col("end_s") <= pl.col("start_s"))):
         found = bad.row(0, named=True)
         raise ConfigError(
