@@ -1,5 +1,6 @@
 """The study page in a real Chromium: values under the pointer, faces by a click, sorting and filtering."""
 
+import base64
 import importlib.util
 import re
 import shutil
@@ -119,6 +120,22 @@ def test_people_are_sorted_and_filtered_and_their_timelines_with_them(opened):
     assert tab.locator("#counted").inner_text() == "2 of 4 timelines"
     tab.get_by_label("find").fill("V3")
     agree(["v3.mp4"])
+
+
+def test_a_browser_reads_the_subtitles(browser, tmp_path):
+    rows = pl.concat([make_rows(track=track, seed=track) for track in (1, 2)])
+    episodes = affekt.summarize(rows, out=tmp_path, formats=("vtt",)).episodes.sort("start_s")
+    tab = browser.new_page()
+    subtitles = base64.b64encode((tmp_path / "episodes" / "a.mp4.vtt").read_bytes()).decode()
+    tab.set_content(f'<video><track default kind="subtitles" src="data:text/vtt;base64,{subtitles}"></video>')
+    tab.wait_for_function("document.querySelector('track').readyState === 2")
+    cues = tab.evaluate("[...document.querySelector('track').track.cues].map((c) => [c.startTime, c.endTime, c.text])")
+    tab.close()
+    assert len(cues) == len(episodes) > 10
+    times = episodes.select("start_s", "end_s").to_numpy()
+    np.testing.assert_allclose([cue[:2] for cue in cues], times, atol=5.1e-4)
+    told = [f"person {person}: {expression}" for person, expression in episodes.select("person", "expression").rows()]
+    assert [cue[2].partition(" (")[0] for cue in cues] == told
 
 
 @pytest.mark.parametrize("width", [360, 1200])
