@@ -175,8 +175,9 @@ def for_people(request):
     for name in ("first.mp4", "second.mp4"):
         film = request.getfixturevalue("write_video")([face] * 48, name, times_s=[2.0 * frame for frame in range(48)])
         film.rename(Path("interviews", name))
-    [markers] = [text for text in blocks(ROOT / "docs" / "people.md", "text") if text.startswith("input,start")]
-    Path("markers.csv").write_text(markers, encoding="utf-8")
+    examples = [text for text in blocks(ROOT / "docs" / "people.md", "text") if text.startswith("input,start")]
+    for name, markers in zip(("markers.csv", "shared.csv"), examples, strict=True):
+        Path(name).write_text(markers, encoding="utf-8")
 
 
 def for_predict(request):
