@@ -22,6 +22,7 @@ Path(job["result"]).write_text(json.dumps(job["n"] ** 2))
 WRONG = {
     "speed.py --data none.parquet": "expected the file none.parquet, got none; check the name",
     "trust.py none.parquet": "expected the file none.parquet, got none; check the name",
+    "cuts.py none --others none": "expected the file none, got none; check the name",
     "identify.py none --model none.onnx": "expected the file none, got none; check the name",
     "crop_cpu.py": "expected model folders, got none; type: affekt export affekt --out fp32",
     "affekt_fit.py": "affekt_fit.py is a part of frozen_training.py; type: python benchmarks/frozen_training.py",
