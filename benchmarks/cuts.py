@@ -262,7 +262,7 @@ class Measurement:
                     yield frame
 
             write(path, told(), Camera().quality)
-            found, false, over = score(affekt.predict(path, model=self.model), cuts_s)
+            found, false, over = score(affekt.predict(path, model=self.model).lazy().collect(), cuts_s)
             rows.append((kind, str(len(cuts_s)), str(found), str(false), str(over)))
             print(*rows[-1], flush=True)
         print(text_table([("cut to", "cuts", "found", "false", "tracks over a cut"), *rows]))
