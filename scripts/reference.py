@@ -16,8 +16,13 @@ from affekt.cli.main import COMMANDS
 
 WIDTH = "100"
 SECTION = re.compile(r"^(Args|Attributes|Yields|Returns|Raises|Example|References):$", flags=re.M)
-MODULES = re.compile(r"\b(?:[a-z_]+\.)+(?=[A-Za-z])|PosixPath\((?=')")
-"""What stands before the name of a type, and is of no use to a reader."""
+NOISE = (
+    (re.compile(r"\b(?:[a-z_]+\.)+(?=[A-Za-z])"), ""),  # the module of a type
+    (re.compile(r"PosixPath\(('[^']*')\)"), r"\1"),
+    (re.compile(r"(?<== )(\w+)\(\w+=.*\)$"), r"\1()"),  # options at their defaults, which stand at their own name
+    (re.compile(r"^(\*\*\w+): .*"), r"\1"),  # options by name: what they are is said below
+)
+"""What is of no use to a reader of a signature, and what stands in its place."""
 ENTRY = re.compile(r"^(?P<name>\*{0,2}[\w.]+)(?: \(.*?\))?: ", flags=re.M)
 
 
@@ -76,7 +81,9 @@ def signature(name: str, thing: object) -> str:
     first = next((place for place, kind in enumerate(kinds) if kind is inspect.Parameter.KEYWORD_ONLY), None)
     if first is not None and inspect.Parameter.VAR_POSITIONAL not in kinds:
         parameters.insert(first, "*")
-    parameters = [MODULES.sub("", each).replace("')", "'").replace('"', "") for each in parameters]
+    for what, instead in NOISE:
+        parameters = [what.sub(instead, each) for each in parameters]
+    parameters = [each.replace('"', "") for each in parameters]
     line = f"{name}({', '.join(parameters)})"
     return line if len(line) <= int(WIDTH) else f"{name}(\n    " + ",\n    ".join(parameters) + ",\n)"
 

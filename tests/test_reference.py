@@ -35,6 +35,9 @@ def test_a_long_signature_has_a_line_per_parameter_and_no_modules():
     assert shown.startswith("evaluate(\n    models: str | Path")
     assert "\n    *,\n" in shown
     assert "pathlib" not in shown
+    shown = reference.signature("summarize", affekt.summarize)
+    assert "options: SummaryOptions = SummaryOptions(),\n    **changes,\n" in shown
+    assert "= ('csv', 'page'),\n" in reference.signature("SummaryOptions", affekt.SummaryOptions)
 
 
 def test_every_command_is_listed(monkeypatch):

@@ -42,6 +42,8 @@ def test_pictures_and_videos_are_counted_apart():
         "valence and arousal are projected, not rated",
         "passed over 1 file",
     ]
+    mixed = "valence and arousal were learnt from values that are 80 % projected, 20 % rated"
+    assert summary.lines("80 % projected, 20 % rated", [])[-1] == mixed
 
 
 def test_a_picture_is_a_line_and_several_faces_a_line_each():

@@ -29,8 +29,8 @@ class AnalyzerOptions:
         min_face_score: Leave out faces of which the detector is less sure, 0-1.
         details: Add columns: the share of each box outside the picture, the detail at the mouth, and the five landmarks
             in pixels.
-        features: Add a column: what the network's dense layers read of each face; a list, so not in csv.
-        lenient: Read a JPEG that breaks off as far as it goes; behind the rows of its faces one says so.
+        features: Add the network's feature vector of each face, for models of your own; a list, so not in csv.
+        lenient: Read a JPEG whose end is missing as far as it goes; a row after those of its faces says so.
         every_s: Seconds between the frames of a video that are looked at; 0 takes all.
         stop_after_s: Seconds of each video or camera that are looked at; inf takes all, a camera until it is stopped.
         detect_every: Look for faces on one frame of a video in so many, and follow them between: faster, less exact.
@@ -38,7 +38,7 @@ class AnalyzerOptions:
             camera, the time constant of a filter. 0 smooths nothing.
         threads: Pictures, or batches of faces, that are worked on at once; 0 takes the cores that this process may use.
         runtime: What executes the model; auto takes the fastest that is installed, measured once for each model.
-        fetch: Read what is at addresses, such as s3://bucket/faces, through fsspec; without it they are not touched.
+        fetch: Read what is at addresses, such as s3://bucket/faces; without it no request is sent.
 
     Raises:
         ConfigError: a value is out of its range.
@@ -114,9 +114,9 @@ class OutputOptions:
 
     Args:
         draw: A folder for annotated copies: boxes, expressions, and valence and arousal on a small circle.
-        timeline: A folder for a picture and a page of each video: each person's scores over time; with a table only.
+        timeline: A folder for a picture and a page of each video: each person's scores over time; needs `out`.
         hide_faces: A folder for copies in which no face can be seen that was found, or followed between frames.
-        hide_how: What covers a face there: one colour, some large squares, or the same blurred.
+        hide_how: What covers a face there: one colour, some large squares, or such squares blurred.
         crops: A folder for each face's crop, level as the network gets it, but as large as in the picture.
         stream: Where rows go as they come, as lines of JSON: ws://127.0.0.1:8765, which affekt serves, or lsl.
         summary: A folder for what `affekt summarize` makes of the table: people, episodes, averages, the study page.

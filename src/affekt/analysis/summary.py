@@ -161,7 +161,8 @@ class Summary:
             lines += [f"  {why}" for why in self.not_drawn]
         lines += self.notes()
         if pictures.faces + videos.faces and (words := origin_words(origin)):
-            lines.append(f"valence and arousal are {words}")
+            were = "were learnt from values that are" if "%" in words else "are"
+            lines.append(f"valence and arousal {were} {words}")
         return lines + passed_over
 
 

@@ -2,6 +2,7 @@
 
 import inspect
 import io
+import re
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from functools import partial
@@ -103,7 +104,8 @@ def as_command(function: Callable[..., Result], **types: Any) -> Callable[..., A
         given = types.get(name, parameter.annotation)
         kind, default = given if isinstance(given, tuple) else (given, parameter.default)
         parameters.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=kind, default=default))
-    command.__doc__ = inspect.getdoc(function)
+    # Where an explanation goes on in another line, tyro would end a line of the help there.
+    command.__doc__ = re.sub(r"\n {8}(?=\S)", " ", inspect.getdoc(function) or "")
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     command.__signature__ = inspect.Signature(parameters)  # pyright: ignore[reportFunctionMemberAccess]
     return command

@@ -13,7 +13,7 @@ from affekt.terminal import printable
 class CompareCommand:
     """Print what runs were trained with, what they cost, their figures, and the paired differences."""
 
-    runs: Positional[tuple[Path, ...]]
+    runs: Positional[tuple[Path, ...]] = ()
     """Folders of runs; others among them are left out."""
     resamples: int = 1000
     """Bootstrap resamples behind each interval."""

@@ -36,9 +36,9 @@ class TrainCommand(RunOptions):
     recipe: Annotated[Recipe, tyro.conf.arg(name="")]
     """Any option of the recipe can be changed."""
     chain: tyro.conf.OmitArgPrefixes[Chain]
-    """How many trainings stand around the recipe."""
+    """How many networks the recipe trains, one after another."""
     folds: str | None = None
-    """Cross-validate: 5 trains five networks, each without a fifth of the rows, and reports on the answers to all;
+    """Cross-validate: 5 trains five networks, each without a fifth of the rows, and reports on all answers.
     subject leaves one person out at a time."""
     curve: str | None = None
     """A learning curve: 100,300,1000 trains on so many rows each, and scores all on the split test."""

@@ -27,7 +27,7 @@ def gather(
         out: The table: .csv, .parquet or .jsonl; with `by`, a new folder.
         by: A column, `emotion`, `status` or `reliable`: one folder of Parquet files per value, as Hive names them.
         csv_safe: Put an apostrophe before names in csv that a spreadsheet would take for formulas.
-        force: Write over `out` where it is another file than a table of affekt's, or one of other inputs.
+        force: Write over `out` even if affekt did not write it, or wrote it of other inputs.
 
     Returns:
         A lazy polars frame over the finished table, which may be larger than memory.

@@ -47,7 +47,7 @@ def cross_validate(
     """Train a recipe once for each fold of the data, and score the answers to all rows: `affekt train --folds`.
 
     Rows of the split `test` are left out, and stay unseen. Each training is a run in a folder of its own, `fold-1` and
-    so on; its validation rows are carved from the rows that it may see, people kept apart. Where every row names its
+    so on; its validation rows are taken from the rows that it may see, people kept apart. Where every row names its
     person, the intervals resample people.
 
     Args:

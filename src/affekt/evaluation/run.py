@@ -31,7 +31,7 @@ class EvaluateOptions:
 
     Args:
         models: Model folders, runs, names of models that come with affekt, or hf://user/name of the hub.
-        data: The manifest; its train split gives the floor that stands in every table.
+        data: The manifest. Its split train gives the floor, the score without a look at the pictures, of every table.
         predictions: Prediction tables (.parquet or .csv): source_id, p_neutral and so on for each label,
             valence, arousal. Or what affekt predict wrote of the manifest's pictures.
         split: The split to score.

@@ -34,15 +34,15 @@ def summarize(
     Args:
         table: What `affekt predict` wrote of videos: .csv, .parquet or .jsonl. Python may give the frame itself.
         out: A folder for the tables, the codebook and methods.md.
-        markers: A csv of input, start, end, name (seconds), which cuts the summary; further columns are groups, such as
-            condition. An empty input stands for every input, an empty start or end for that of the video.
+        markers: A csv of input, start, end, name (seconds): each person gets a row per interval. Further columns are
+            groups, such as condition. An empty input stands for every input, an empty start or end for the video's.
         join: Tracks that are one person, as "1=3,2=4"; or a csv of input, track, person, which gives people names.
         options: What counts as an episode, how wide bins are, what the resting face is, and how tables are written.
         changes: Single options by name, as of `affekt.SummaryOptions`: `bin_s=5, baseline="centre"`.
 
     Returns:
-        Frames: `people`, a row per input, person and interval; `episodes`; `bins`; `baseline`, or None; `codebook`; and
-        `methods`, text.
+        A summary. Its frames are `people`, a row per input, person and interval; `episodes`; `bins`; `baseline`, or
+        None; and `codebook`. Its text is `methods`.
 
     Raises:
         ConfigError: an option is out of its range, or markers or join do not fit the table.

@@ -16,7 +16,7 @@ CHECKPOINT_FILE = "checkpoint.safetensors"
 
 @dataclass(frozen=True, kw_only=True)
 class Chain:
-    """How many trainings stand around a recipe; by default the recipe alone."""
+    """How many networks a recipe trains, one after another; by default one."""
 
     generations: int = 1
     """Train this many networks one after another; all but the first go on from the one before, taught by all before."""
@@ -25,11 +25,11 @@ class Chain:
     generation_mixup: float = 0.0
     """`mixup` of each generation but the first; 0: as the first."""
     generation_seeds: int = 1
-    """Networks of each generation but the first, with the seeds that follow; where there are several, their average
-    under a new head is the generation."""
+    """Networks of each generation but the first, with the seeds that follow.
+    Of several the average, under a new head, is the generation."""
     head_epochs: int = 0
-    """Passes in which a new head is trained: on the average of each generation's networks or, where each is a single
-    one, at the end on that of all generations but the first; 0 keeps the last as it is."""
+    """Passes in which a new head is trained, 0 for none. It stands on the average of each generation's networks.
+    If each generation is one network, it stands on the average of all but the first, at the end."""
 
     def __post_init__(self) -> None:
         require_positive(self, "generations", "generation_epochs", "generation_seeds")
@@ -50,9 +50,9 @@ class RunOptions:
     out: Path
     """Folder for the model, its card, the log and the checkpoint."""
     validation: str = "auto"
-    """A split's name, a fraction of `train` to carve, or `auto`: the split `val`, else a tenth of `train`."""
+    """A split's name, a fraction of `train` to hold back, or `auto`: the split `val`, else a tenth of `train`."""
     seed: int = 0
-    """Decides the first weights, the order, the augmentation and the carved validation rows."""
+    """Decides the first weights, the order, the augmentation and the rows held back for validation."""
     resume: bool = False
     """Continue an interrupted run of the same command: at most one epoch is lost."""
     device: str = "auto"
@@ -71,7 +71,7 @@ class Run(RunOptions):
     recipe_name: str = ""
     """Name of the recipe, for the card and tables."""
     validation_seed: int | None = None
-    """Decides the carved validation rows alone; None: `seed` does."""
+    """Decides the rows held back for validation alone; None: `seed` does."""
     command: str = ""
     """The command line, for the card."""
     least_told_s: float = 0.0

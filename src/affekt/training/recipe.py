@@ -23,8 +23,8 @@ class NetworkOptions:
     hidden_units: int = 256
     """Width of the dense ReLU layer between the pooled features and the heads."""
     weights: tuple[str, ...] = ("imagenet",)
-    """Where the backbone starts: `imagenet`, `none` (random), `affekt`, `hf://user/name`, or a model folder or
-    .safetensors file; the average of several."""
+    """Where the backbone starts: `imagenet`, `none` (random), `affekt`, `hf://user/name`, a model folder or its file.
+    Several are averaged."""
     frozen: bool = True
     """Keep the backbone as it starts, batch-norm statistics included, and train the layers after it only."""
     trained_stages: int = 0
@@ -92,11 +92,11 @@ class DataOptions:
     class_balance: Literal["none", "repeating"] = "none"
     """Against rare expressions: repeat their rows within an epoch, or nothing."""
     repeat_threshold: float = 0.1
-    """With `repeating`: an expression whose fraction of the rows is below this comes sqrt(threshold / fraction) times
-    per epoch."""
+    """With `repeating`: an expression with a smaller share of the rows than this is rare.
+    Its rows come sqrt(threshold / share) times per epoch."""
     mixup: float = 0.0
-    """Mix each crop and its target with another's, by a fraction from the beta distribution with both parameters this:
-    0.2 leaves most crops nearly whole, 1 draws all fractions alike; 0 is off."""
+    """Mix each crop and its target with another's. The share comes from a beta distribution, both parameters this.
+    0.2 leaves most crops nearly whole, 1 draws all shares alike; 0 is off."""
     start_size: int = 0
     """Progressive resizing: height and width of the pictures in the first epoch, in pixels; 0 is `input_size`."""
     resizing_epochs: int = 0
@@ -136,7 +136,7 @@ class Augmentation:
     blur: float = 0.0
     """Probability of a Gaussian blur."""
     jpeg: float = 0.0
-    """Probability that what JPEG drops is dropped, at quality 15 to 90."""
+    """Probability that the crop loses what JPEG loses at a quality of 15 to 90."""
     noise: float = 0.0
     """Probability of Gaussian noise, with a standard deviation of up to 0.06."""
     plain: float = 0.0
@@ -174,8 +174,8 @@ class LossOptions:
     teacher_mixing: Literal["mean", "product"] = "mean"
     """Probabilities of target and teachers are averaged, or their logarithms are, which multiplies them."""
     teacher_weight: float = 0.5
-    """Weight of the teachers in the target, from 0 to 1; labels or votes have the rest. Rows without either learn from
-    the teachers alone."""
+    """Weight of the teachers in the target, from 0 to 1; labels or votes have the rest.
+    Rows without either learn from the teachers alone."""
 
     def __post_init__(self) -> None:
         require_not_negative(self, "valence_arousal_weight")
@@ -194,21 +194,22 @@ class StepOptions:
     learning_rate: float = 1e-3
     """Learning rate at its highest."""
     stage_decay: float = 1.0
-    """Each stage of the backbone learns at this times the rate of the one after it, the last at this times that of the
-    layers after the backbone: 0.5 moves what is near the picture least, 1 moves all alike."""
+    """Each stage of the backbone learns at this times the rate of what comes after it.
+    0.5 moves the stages near the picture least, 1 moves all alike."""
     weight_decay: float = 0.0
     """Weight decay; with AdamW only."""
     clip_norm: float = 0.0
     """Scale gradients down to this norm; 0 leaves them."""
     sam_radius: float = 0.0
-    """Sharpness-aware minimisation (SAM): step by the gradient found this far uphill, at twice the cost; 0 is off."""
+    """Sharpness-aware steps (SAM): take the gradient this far away, where the loss is higher, at twice the cost.
+    0 is off."""
     sam_epochs: int = 0
     """Take SAM steps in this many last epochs only; 0 is all."""
     ema_decay: float = 0.0
     """Decay per step of the moving average of the weights, which is validated and kept instead of them; 0 is off."""
     precision: Literal["fp32", "bf16"] = "fp32"
-    """bf16 runs convolutions and products in bfloat16: worth it on a GPU, on a CPU with AMX and large convolutions,
-    and for a frozen backbone on any CPU that computes in it."""
+    """bf16 runs convolutions and products in bfloat16.
+    It is worth it on a GPU, for large convolutions on a CPU with AMX, and for a frozen backbone on a CPU with bf16."""
 
     def __post_init__(self) -> None:
         require_positive(self, "learning_rate")
@@ -230,8 +231,8 @@ class ScheduleOptions:
     epochs: int = 15
     """Passes over the training split."""
     schedule: Literal["plateau", "cosine"] = "plateau"
-    """Halve the learning rate when the validation loss has not fallen for three epochs, or warm up and then follow a
-    cosine."""
+    """plateau halves the learning rate when the validation loss has not fallen for three epochs.
+    cosine lets it rise and then fall along a cosine."""
     learning_rate_floor: float = 1e-6
     """The learning rate never falls below this."""
     warmup_epochs: float = 1.0

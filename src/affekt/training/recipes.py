@@ -221,7 +221,7 @@ RECIPES = {
     ),
     # `results/ferplus` goes on from the weights of the first two, with warps; the second then at 64 pixels.
     "efficientnetv2b0-scratch": NamedRecipe(
-        "EfficientNetV2B0, whole, from random weights, on votes, for 48-pixel faces: the quick start without warps.",
+        "EfficientNetV2B0, whole, from random weights, on votes, for 48-pixel faces, with flips alone: a first run.",
         from_scratch(
             EFFICIENTNETV2B0,
             augmentation=FLIPS,
@@ -232,7 +232,7 @@ RECIPES = {
         ),
     ),
     "mobilenetv2-scratch": NamedRecipe(
-        "MobileNetV2, whole, from random weights, on votes, for 48-pixel faces: the quick start without warps.",
+        "MobileNetV2, whole, from random weights, on votes, for 48-pixel faces, with flips alone: a first run.",
         from_scratch(
             MOBILENETV2, augmentation=FLIPS, batch_size=64, learning_rate=6e-3, learning_rate_floor=1e-3, epochs=14
         ),

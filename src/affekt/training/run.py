@@ -64,8 +64,8 @@ def train(
             expression: it is imported into `out`, and divided into train, val and test where it is not.
         out: folder for the model, its card, the log and the checkpoint.
         chain: the trainings around the recipe; None takes those of the named recipe, or the recipe alone.
-        validation: a split's name, a fraction of `train` to carve, or `auto`: the split `val`, else a tenth of `train`.
-        seed: decides the first weights, the order, the augmentation and the carved validation rows.
+        validation: a split's name, a fraction of `train` to hold back, or `auto`: split `val`, else a tenth of `train`.
+        seed: decides the first weights, the order, the augmentation and the rows held back for validation.
         resume: continue an interrupted run of the same recipe, seed and data: at most one epoch is lost.
         device: auto, cpu, cuda or mps.
         subject_pattern: where the person stands in the pictures' names: `{subject}_*` reads anna in happy/anna_1.png.
