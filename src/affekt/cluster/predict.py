@@ -45,8 +45,7 @@ def predict(
         out: The table: .csv, .parquet or .jsonl. Without it, or with -, the command prints the rows; Python gets them.
         csv_safe: Put an apostrophe before names in csv that a spreadsheet would take for formulas.
         model: A model that comes with affekt, a model folder or a run, or hf://user/name of the hub.
-        faces: What finds the faces: with `auto` YuNet, or scikit-image's cascade if YuNet cannot be had; with `whole`
-            nothing, each picture is a face already.
+        faces: What finds the faces: YuNet or, if it cannot be had, a cascade. `whole`: each picture is a face already.
         force: Write over `out` even if affekt did not write it, or wrote it of other inputs.
         shard: `3/16` does the third of sixteen shares of the work; `out` is a folder for parts, see `affekt.gather`.
         engine: `ray`, or a cluster's address: all the work, by the workers of Ray; `out` is a folder, as with `shard`.
