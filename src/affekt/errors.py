@@ -136,9 +136,14 @@ def require_known(names: Iterable[str], known: Iterable[str], what: str) -> None
     known = list(known)
     for name in names:
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            instead = f"did you mean {close[0]}?" if close else f"type: help({what})"
+            instead = did_you_mean(name, known, f"type: help({what})")
             raise ConfigError(f"expected an option of {what}, got {name!r}; {instead}")
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
+    """Return the question whether the known name was meant that is like this one; where none is, something else."""
+    close = difflib.get_close_matches(name[:100], list(known), n=1)
+    return f"did you mean {close[0]}?" if close else otherwise
 
 
 def says_what_to_type(called: Called) -> Called:

@@ -94,6 +94,12 @@ def test_of_too_many_faces_the_surest_are_answered_for_and_a_note_says_so(settin
     assert chosen["notes"] == ["crowd.png: 1 of 3 faces, as the options ask"]
 
 
+def encoded(kind, width, height):
+    buffer = io.BytesIO()
+    Image.new("1", (width, height)).save(buffer, kind)
+    return buffer.getvalue()
+
+
 def problem(answer, status):
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
@@ -108,7 +114,16 @@ def problem(answer, status):
     ("request_", "status", "sentence"),
     [
         ({"content": b""}, 422, "got an empty body"),
-        ({"content": b"garbage"}, 422, "got: not a picture"),
+        ({"content": b"garbage"}, 422, "got: not a picture; send JPEG, PNG or WebP, for instance"),
+        (
+            {"content": encoded("PNG", 6000, 5000)},
+            422,
+            "6000x5000 pixels, over the limit of 25,000,000; send a smaller",
+        ),
+        ({"content": encoded("PNG", 20_000, 20_000)}, 422, "over the limit of 25,000,000 pixels; send a smaller one"),
+        ({"content": encoded("PNG", 40, 40)[:45]}, 422, "got: image file is truncated; send all of the file"),
+        ({"content": encoded("PNG", 40, 40)[:45] + bytes(40)}, 422, "; save it anew, as JPEG or PNG"),
+        ({"content": b"\0\0\0\x18ftypheic"}, 422, "got: a HEIC photograph; convert it to JPEG first"),
         ({"json": {"url": "http://127.0.0.1/x.jpg"}}, 422, "addresses are not fetched"),
         ({"content": b"x", "headers": {"Content-Type": "text/plain"}}, 415, "expected a picture, got text/plain"),
         ({"content": b"x", "headers": {"Content-Encoding": "gzip"}}, 415, "send it uncompressed"),
@@ -123,8 +138,13 @@ def problem(answer, status):
         ({"files": form(*((f"{n}.png", b"x") for n in range(33)))}, 422, "expected at most 32 pictures"),
         ({"content": bytes(20_000_001)}, 413, "expected at most 20 MB per request"),
         ({"params": {"faces": "haar"}}, 422, "expected faces to be 'auto', 'yunet', 'cascade' or 'whole', got 'haar'"),
-        ({"params": {"min_confidence": 2}}, 422, "min_confidence to be less than or equal to 1, got '2'"),
-        ({"params": {"min_confidense": 1}}, 422, "expected no option min_confidense"),
+        ({"params": {"min_confidence": 2}}, 422, "expected min_confidence to be at most 1, got '2'; see /docs"),
+        ({"params": {"min_confidence": "x"}}, 422, "expected min_confidence to be a number, got 'x'"),
+        ({"params": {"min_face": -1}}, 422, "expected min_face to be at least 0, got '-1'"),
+        ({"params": {"most_faces": 1.5}}, 422, "expected most_faces to be a whole number, got '1.5'"),
+        ({"params": {"largest": "maybe"}}, 422, "expected largest to be true or false, got 'maybe'"),
+        ({"params": {"min-face": 1}}, 422, "expected no option min-face (did you mean min_face?); see /docs"),
+        ({"params": {"zzz": 1}}, 422, "expected no option zzz (there are faces, min_confidence, largest, most_faces, "),
     ],
 )
 def test_what_cannot_be_answered_has_its_status_and_a_sentence(client, picture, request_, status, sentence):
@@ -169,7 +189,9 @@ def test_an_option_that_comes_twice_is_a_problem(client, picture):
 
 
 def test_unknown_paths_and_methods_are_problems(client):
-    assert "expected a path that this service has, got /v2/analyze" in problem(client.get("/v2/analyze"), 404)
+    for path, instead in (("/v2/analyze", "did you mean /v1/analyze?"), ("/v1/health/", "did you mean /v1/health?")):
+        assert problem(client.get(path), 404) == f"expected a path that this service has, got {path}; {instead}"
+    assert problem(client.get("/elsewhere"), 404).endswith("got /elsewhere; see /docs")
     answer = client.get(ANALYZE)
     assert "expected POST for /v1/analyze, got GET" in problem(answer, 405)
     assert answer.headers["allow"] == "POST"

@@ -19,7 +19,7 @@ def in_base64(content):
 def test_pictures_in_base64_give_the_rows_of_the_same_pictures_in_a_form(client, picture):
     first, second = picture(255), picture(0)
     files = [("pictures", ("0", first)), ("pictures", ("1", second))]
-    texts = [in_base64(first), f"data:image/png;base64,{in_base64(second)}"]
+    texts = [base64.encodebytes(first).decode(), f"data:image/png;base64,{in_base64(second)}"]  # the first in lines
     answer = client.post("/v1/analyze", json={"pictures": texts})
     assert answer.status_code == 200
     assert answer.json()["rows"] == client.post("/v1/analyze", files=files).json()["rows"]
@@ -31,10 +31,14 @@ def test_pictures_in_base64_give_the_rows_of_the_same_pictures_in_a_form(client,
         ("", 400, "expected JSON, got something else"),
         ("{", 400, "expected JSON"),
         ("[" * 50, 400, "expected JSON"),
-        ('["aGk="]', 422, "expected JSON with a list of texts named pictures"),
-        ('{"pictures": []}', 422, "expected JSON with a list of texts"),
-        ('{"pictures": [1]}', 422, "expected JSON with a list of texts"),
-        ('{"pictures": ["aGk="], "faces": "whole"}', 422, "expected JSON with a list of texts"),
+        ('["aGk="]', 422, "expected JSON with a list of texts named pictures, got a list; send {"),
+        ("null", 422, "got null; send {"),
+        ("{}", 422, "got an object with nothing in it; send {"),
+        ('{"picture": "aGk="}', 422, "got an object with picture; send {"),
+        ('{"pictures": "aGk="}', 422, "got a text of this name; send {"),
+        ('{"pictures": []}', 422, "got an empty list; send {"),
+        ('{"pictures": ["aGk=", 1]}', 422, "got a list with a number; send {"),
+        ('{"pictures": ["aGk="], "faces": "whole"}', 422, "got an object with faces, pictures; send {"),
         ('{"pictures": ["aGk=", "no base64!"]}', 422, "expected picture 1 in base64, got something else"),
         ('{"pictures": ["http://a/b.jpg"]}', 422, "expected picture 0 in base64"),
         ('{"pictures": ["aGk="]}', 422, "expected pictures that can be read"),

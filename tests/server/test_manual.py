@@ -27,5 +27,11 @@ def test_docs_asks_nobody_else_and_runs_nothing(client):
 
 def test_what_the_schema_says_is_text_and_no_markup(client):
     schema = client.get("/openapi.json").json()
-    schema["info"]["description"] = "<b>bold</b>"
-    assert "&lt;b&gt;bold" in manual_page(schema)
+    schema["info"]["description"] = "<b>bold</b>, and `<i>`"
+    assert "&lt;b&gt;bold&lt;/b&gt;, and <code>&lt;i&gt;</code>" in manual_page(schema)
+
+
+def test_code_is_shown_as_code(client):
+    page = client.get("/docs").text
+    assert "<code>whole</code> says that each picture is a face already" in page
+    assert "`" not in page

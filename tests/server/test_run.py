@@ -16,6 +16,7 @@ from affekt.faces.detector_file import PACKAGED
 from affekt.server import run
 from affekt.server.settings import Settings
 
+KEY = "export AFFEKT_API_KEY=$(openssl rand -hex 24)"
 NOBODY = "http://127.0.0.1:9"
 
 
@@ -67,6 +68,33 @@ def test_the_first_line_says_that_the_page_is_missing(small_model, tmp_path, mon
     [line] = said
     assert re.match(r"affekt serves http://127\.0\.0\.1:\d+/", line)
     assert line.endswith("type: make serve") != is_built
+
+
+@pytest.mark.parametrize(
+    ("host", "key", "address", "is_warned"),
+    [
+        ("127.0.0.1", None, "127.0.0.1", False),
+        ("localhost", None, "localhost", False),
+        ("0.0.0.0", None, "127.0.0.1", True),
+        ("0.0.0.0", "k" * 20, "127.0.0.1", False),
+    ],
+)
+def test_who_can_reach_it_without_a_key_is_told(small_model, monkeypatch, host, key, address, is_warned):
+    said = []
+    monkeypatch.setattr(run, "make_server", lambda _: SimpleNamespace(run=lambda **_: None))
+    monkeypatch.setattr(run.signal, "signal", lambda *_: None)
+    run.serve(Settings(model=small_model, host=host, port=0, api_key=key), report=said.append)
+    assert said[0].startswith(f"affekt serves http://{address}:")
+    warning = (
+        f"every machine that can reach this one may use it, without a key; to ask for a key, stop it and type: {KEY}"
+    )
+    assert said[1:] == [warning] * is_warned
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no sh there")
+def test_the_key_that_is_advised_is_one():
+    made = subprocess.run(["sh", "-c", f'{KEY}; printf %s "$AFFEKT_API_KEY"'], capture_output=True, text=True)
+    assert Settings(api_key=made.stdout).api_key == made.stdout
 
 
 @pytest.mark.skipif(PACKAGED.is_file(), reason="the detector's file came with the package")

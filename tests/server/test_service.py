@@ -150,6 +150,16 @@ def test_what_is_no_http_is_refused(serve, settings, picture, garbage):
         assert is_alive(client, picture)
 
 
+@pytest.mark.parametrize(
+    "path", ["/v1/health", "/v1/model", "/docs", "/openapi.json", "/labels.js", "/model/model.onnx"]
+)
+def test_head_answers_what_get_does_but_for_the_body(serve, settings, path):
+    with serve(settings) as client:
+        whole, head = client.get(path), client.head(path)
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == str(len(whole.content)) > "0"
+
+
 def test_many_clients_at_once_each_get_their_own_rows(serve, settings, picture):
     with serve(settings) as client, ThreadPoolExecutor(16) as pool:
 

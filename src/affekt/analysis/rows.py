@@ -144,12 +144,16 @@ def finished(row: Row, min_confidence: float) -> Row:
         best = max(probabilities, key=probabilities.__getitem__)
         row["confidence"] = probabilities[best]
         row["emotion"] = best if row["confidence"] >= min_confidence else None
-    return {name: value if name == "time_s" else _in_six_digits(value) for name, value in row.items()}
+    return {name: value if name in ("time_s", FEATURES) else in_six_digits(value) for name, value in row.items()}
 
 
-def _in_six_digits(value: object) -> object:
-    """Return a value as it is written: six digits of a number, which are more than any of them means."""
-    return float(f"{value:.6g}") if isinstance(value, float) else value
+def in_six_digits(value: Any) -> Any:  # noqa: ANN401  whatever is written
+    """Return a value, and what it holds, as it is written: six digits of a number, more than any of them means."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {name: in_six_digits(each) for name, each in value.items()}
+    return [in_six_digits(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _list_in_six_digits(values: np.ndarray) -> list[float]:

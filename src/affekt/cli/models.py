@@ -32,7 +32,12 @@ def main(arguments: list[str]) -> None:
     command = parsed(ModelsCommand, arguments, "affekt models")
     models, problems = found_models(command.folders)
     listing = {"recipes": [asdict(model) for model in STUDY_MODELS], "models": models, "problems": problems}
-    print(json.dumps(listing, indent=2) if command.json else printable(models_text(listing), lines=True))
+    if command.json:
+        from affekt.analysis.rows import in_six_digits
+
+        print(json.dumps(in_six_digits(listing), indent=2))
+    else:
+        print(printable(models_text(listing), lines=True))
     if problems:
         raise SystemExit(2)
 

@@ -1,6 +1,7 @@
 """`POST /v1/analyze`, pictures in, rows out; and what the service answers: rows, health and problem details."""
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import fields
@@ -18,7 +19,7 @@ from affekt import __version__
 from affekt.analysis.choice import FaceChoice
 from affekt.analysis.options import FaceFinder
 from affekt.analysis.rows import Row, column_descriptions, empty_row, table_schema
-from affekt.errors import AffektError, MissingExtra
+from affekt.errors import AffektError, MissingExtra, did_you_mean
 from affekt.labels import probability_columns
 from affekt.models.card import Card
 from affekt.server.decoding import DecodeTime
@@ -27,6 +28,35 @@ from affekt.server.pipeline import RETRY_FAILED_S, Answer, Job, Pipeline
 from affekt.server.settings import Settings
 from affekt.server.uploads import PART, read_uploads
 
+MEANINGS = {
+    400: "the form or the JSON cannot be parsed",
+    401: "the key is missing or wrong",
+    408: "the request did not arrive in time",
+    413: "the request is too large",
+    415: "the body is neither a picture, a form nor JSON, or it is compressed",
+    421: "the request names a host that is not this service's",
+    422: "an option is wrong, or there is no picture, too many, or none that can be read",
+    500: "affekt itself failed",
+    503: "the service is busy, or it has no face detector: come back after the seconds in `Retry-After`",
+}
+UNREADABLE = {
+    "not a picture": "send JPEG, PNG or WebP, for instance",
+    "[Tt]runcated|an empty file": "send all of the file",
+    "limit|memory": "send a smaller one",
+    "too long|all the time": "send smaller pictures, or fewer at once",
+    "; ": "",  # it says itself what to do
+    "": "save it anew, as JPEG or PNG",
+}
+"""What to do about a picture that cannot be read, by what its reason holds; the first counts."""
+PLAINLY = {
+    "Input should be": "to be",
+    "a valid boolean": "true or false",
+    "a valid integer": "a whole number",
+    "a valid number": "a number",
+    "less than or equal to": "at most",
+    "greater than or equal to": "at least",
+}
+"""What pydantic says, and how people say it."""
 PICTURE = {"type": "string", "format": "binary"}
 RETRY_LATER = {"Retry-After": f"{RETRY_FAILED_S:.0f}"}
 MEDIA_TYPES = ("image/jpeg", "image/png", "application/octet-stream")
@@ -112,7 +142,7 @@ class ProblemDetails(BaseModel):
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI responses of a route that may answer with problems of these statuses."""
     content = {"application/problem+json": {"schema": ProblemDetails.model_json_schema()}}
-    return {status: {"description": HTTPStatus(status).phrase, "content": content} for status in statuses}
+    return {status: {"description": MEANINGS[status], "content": content} for status in statuses}
 
 
 def problem_answer(status: int, detail: str, headers: Mapping[str, str] | None = None, **more: object) -> JSONResponse:
@@ -123,10 +153,11 @@ def problem_answer(status: int, detail: str, headers: Mapping[str, str] | None =
 
 async def _answer_http_error(request: Request, error: HTTPException) -> JSONResponse:
     path, headers = request.url.path, error.headers or {}
+    instead = did_you_mean(path, [*request.app.openapi()["paths"], "/docs"], "see /docs")
     sentences = {
-        HTTPStatus.NOT_FOUND: f"expected a path that this service has, got {path}; see /openapi.json",
+        HTTPStatus.NOT_FOUND: f"expected a path that this service has, got {path}; {instead}",
         HTTPStatus.METHOD_NOT_ALLOWED: f"expected {headers.get('Allow', 'another method')} for {path}, got "
-        f"{request.method}; see /openapi.json",
+        f"{request.method}; see /docs",
     }
     # An error that the framework raised says no more than its status.
     status = HTTPStatus(error.status_code)
@@ -135,7 +166,7 @@ async def _answer_http_error(request: Request, error: HTTPException) -> JSONResp
 
 
 async def _answer_wrong_options(request: Request, error: RequestValidationError) -> JSONResponse:
-    detail = f"{'; '.join(map(_option_sentence, error.errors()))}; see /openapi.json"
+    detail = f"{'; '.join(map(_option_sentence, error.errors()[:3]))}; see /docs"
     return problem_answer(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
 
 
@@ -155,8 +186,12 @@ EXCEPTION_HANDLERS: dict[Any, Any] = {
 def _option_sentence(error: dict[str, Any]) -> str:
     name = error["loc"][-1]
     if error["type"] == "extra_forbidden":
-        return f"expected no option {name}"
-    return f"{error['msg'].replace('Input should be', f'expected {name} to be', 1)}, got {error['input']!r}"
+        others = f"there are {', '.join(Options.model_fields)}"
+        return f"expected no option {name} ({did_you_mean(name, Options.model_fields, others)})"
+    said = error["msg"].partition(", unable")[0]
+    for pydantic, people in PLAINLY.items():
+        said = said.replace(pydantic, people)
+    return f"expected {name} {said}, got {error['input']!r}"
 
 
 class Options(BaseModel):
@@ -214,7 +249,8 @@ def analyze_route(settings: Settings, pipeline: Pipeline, load: Load, card: Card
         rows = [row for answer in answers for row in answer.rows]
         if all(row["status"].startswith("unreadable") for row in rows):
             why = rows[0]["status"].removeprefix("unreadable: ")
-            detail = f"expected pictures that can be read, got: {why}; send JPEG, PNG or WebP, for instance"
+            advice = next(advice for reason, advice in UNREADABLE.items() if re.search(reason, why))
+            detail = "; ".join(filter(None, (f"expected pictures that can be read, got: {why}", advice)))
             return problem_answer(HTTPStatus.UNPROCESSABLE_ENTITY, detail, rows=rows)
         notes = pipeline.notes if options.faces == "auto" else []
         notes += [note for answer in answers if (note := _left_out(answer, options.choice, settings.faces))]

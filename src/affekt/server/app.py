@@ -29,7 +29,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from affekt import __version__
 from affekt.analysis.analyzer import Analyzer
 from affekt.analysis.options import AnalyzerOptions
-from affekt.analysis.rows import table_schema
+from affekt.analysis.rows import in_six_digits, table_schema
 from affekt.errors import AffektError
 from affekt.faces.detector_file import yunet_path
 from affekt.files import templates
@@ -155,7 +155,7 @@ def _about_routes(card: Card, pipeline: Pipeline) -> APIRouter:
 
     @router.get("/v1/model", summary="The card of the model: labels, preprocessing, training, figures, licence.")
     async def model() -> dict[str, Any]:
-        return asdict(card)
+        return in_six_digits(asdict(card))
 
     return router
 
@@ -233,8 +233,8 @@ def _page_routes(folder: Path, card: Card) -> APIRouter:
     files = _Files(directory=folder)
     detector = opened_once(yunet_path)
 
-    @router.api_route(f"/model/{CARD_FILE}", methods=["GET", "HEAD"])
-    @router.api_route(f"/model/{ONNX_FILE}", methods=["GET", "HEAD"])
+    @router.get(f"/model/{CARD_FILE}")
+    @router.get(f"/model/{ONNX_FILE}")
     async def model_file(request: Request) -> Response:
         return await files.get_response(Path(request.url.path).name, request.scope)
 
@@ -251,7 +251,7 @@ def _page_routes(folder: Path, card: Card) -> APIRouter:
         module = "".join(f"export const {name} = {json.dumps(value)};\n" for name, value in exported.items())
         return Response(module, media_type="text/javascript")
 
-    @router.api_route("/detector.onnx", methods=["GET", "HEAD"])
+    @router.get("/detector.onnx")
     async def detector_file(request: Request) -> Response:
         try:
             path = await run_in_threadpool(detector)
@@ -275,9 +275,10 @@ def _for_its_hosts(app: ASGIApp, names: set[str]) -> ASGIApp:
             given = Headers(scope=scope).get("host", "")
             host = re.sub(r":[0-9]*$", "", given).lower().removesuffix(".")
             if not ({"*", host} & names or _is_address(host)):
-                sentence = (
-                    f"expected {' or '.join(sorted(names))} as the host, got {given!r}; type: --allow-host {host}"
-                )
+                # Who sent it may not be who reads it: nothing is advised that a shell would take apart.
+                is_name = re.fullmatch(r"[a-z0-9._-]+", host)
+                advice = f"type: affekt serve --allow-host {host}" if is_name else "ask for one of these"
+                sentence = f"expected {' or '.join(sorted(names))} as the host, got {given[:100]!r}; {advice}"
                 await problem_answer(HTTPStatus.MISDIRECTED_REQUEST, sentence)(scope, receive, send)
                 return
         await app(scope, receive, send)
@@ -294,10 +295,14 @@ def _is_address(host: str) -> bool:
 
 
 def _with_headers(app: ASGIApp, load: Load) -> ASGIApp:
-    """Return the application with HEADERS on every answer, and every request counted and timed."""
+    """Return the application with HEADERS on every answer, and every request counted and timed.
+
+    HEAD is answered as GET is; the server leaves the body out.
+    """
 
     async def app_with_headers(scope: Scope, receive: Receive, send: Send) -> None:
         start_s = time.perf_counter()
+        asked = {**scope, "method": "GET"} if scope.get("method") == "HEAD" else scope
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -306,10 +311,10 @@ def _with_headers(app: ASGIApp, load: Load) -> ASGIApp:
                 # Answers are of one moment and one client; files have an ETag, by which browsers ask again.
                 headers.setdefault("Cache-Control", "no-cache" if "etag" in headers else "no-store")
                 # Paths that are no route's share one name: strangers must not be able to grow the table.
-                path = getattr(scope.get("route"), "path", "other")
+                path = getattr(asked.get("route"), "path", "other")
                 load.count_request(path, message["status"], time.perf_counter() - start_s)
             await send(message)
 
-        await app(scope, receive, send_with_headers)
+        await app(asked, receive, send_with_headers)
 
     return app_with_headers

@@ -1,6 +1,7 @@
 """Listen, answer until told to stop, and finish what was taken on; hang up on who is too slow, not on who is early."""
 
 import asyncio
+import ipaddress
 import logging
 import math
 import signal
@@ -26,6 +27,7 @@ HEAD_S = 10.0
 """How long the head of a request may take, from its first byte or from the opening of the connection."""
 DRAIN_S = 5.0
 """How long the rest of a request may take that was answered before it had arrived."""
+MAKE_KEY = "export AFFEKT_API_KEY=$(openssl rand -hex 24)"
 MOST_HEAD_BYTES = 65_536
 MOST_CHUNKS, LEAST_CHUNK = 1000, 64
 """A body in more chunks than this must have so many bytes in each, on average."""
@@ -41,15 +43,22 @@ def serve(settings: Settings, *, report: Callable[[str], None] = logger.info) ->
         signal.signal(number, lambda number, frame: sys.exit(0))
     with listen(settings) as listener:  # before the model is opened, which takes longer than to find a port taken
         server = make_server(settings)
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        bound = ipaddress.ip_address(listener.getsockname()[0])
+        # Browsers give camera and threads to the page of this machine's own address alone, and 0.0.0.0 is none.
+        name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(str(bound), settings.host)
+        host = f"[{name}]" if ":" in name else name
         is_built = (PAGE / "vendor").is_dir()
         without = "" if is_built else " without the live page; for it, in a checkout of affekt, type: make serve"
         report(f"affekt serves http://{host}:{listener.getsockname()[1]}/{without}")
+        if not bound.is_loopback and settings.api_key is None:
+            whom = "every machine that can reach this one may use it, without a key"
+            report(f"{whom}; to ask for a key, stop it and type: {MAKE_KEY}")
         server.run(sockets=[listener])
 
 
 def make_server(settings: Settings) -> uvicorn.Server:
     """Return the server, with its model opened."""
+    logging.getLogger("python_multipart").setLevel(logging.ERROR)  # who sends a wrong form is told, nobody else
     config = uvicorn.Config(
         drained(make_app(settings)),
         http=_StrictProtocol,

@@ -5,6 +5,8 @@ import base64
 import json
 from collections.abc import AsyncGenerator, Callable
 from http import HTTPStatus
+from types import NoneType
+from typing import Any
 
 from fastapi import Request
 from python_multipart.exceptions import FormParserError
@@ -23,8 +25,13 @@ PART = "pictures"
 """Name of every part of a form, and of the list in a JSON body."""
 CHARSETS = ("utf-8", "utf8", "us-ascii", "iso-8859-1")
 """Of the names in a form. Python knows others, some of which decode to what cannot be sent back, or take very long."""
+KINDS = {dict: "an object", list: "a list", str: "a text", bool: "a truth value", NoneType: "null"}
+KINDS |= {int: "a number", float: "a number"}
 HOW_TO_SEND = f"send a picture as the body with Content-Type: image/jpeg, or several as {MULTIPART}, each named {PART}"
-HOW_IN_JSON = f'send {{"{PART}": ["...", "..."]}}, each picture in base64 (addresses are not fetched)'
+HOW_IN_JSON = (
+    f'send {{"{PART}": ["...", "..."]}}, each picture in base64 (addresses are not fetched), and options in the '
+    "address, as ?faces=whole"
+)
 
 
 class _FormParser(MultiPartParser):
@@ -145,19 +152,33 @@ def _pictures_of_json(body: bytes, most: int) -> list[tuple[str, bytes]]:
     except (ValueError, RecursionError):
         sentence = f"expected JSON, got something else; {HOW_IN_JSON}"
         raise HTTPException(HTTPStatus.BAD_REQUEST, sentence) from None
-    texts = found[PART] if isinstance(found, dict) and set(found) == {PART} else None
-    if not isinstance(texts, list) or not texts or not all(isinstance(text, str) for text in texts):
-        sentence = f"expected JSON with a list of texts named {PART}, got another; {HOW_IN_JSON}"
+    if instead := _instead_of_texts(found):
+        sentence = f"expected JSON with a list of texts named {PART}, got {instead}; {HOW_IN_JSON}"
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, sentence)
+    texts = found[PART]
     if len(texts) > most:
         raise _too_many(most)
     return [(str(place), _from_base64(text, place)) for place, text in enumerate(texts)]
 
 
+def _instead_of_texts(found: Any) -> str | None:  # noqa: ANN401  what JSON holds
+    """Return what came instead of texts in a list named as it should be; None where they came."""
+    if not isinstance(found, dict):
+        return KINDS[type(found)]
+    if set(found) != {PART}:
+        return f"an object with {', '.join(sorted(found))[:100] or 'nothing in it'}"
+    texts = found[PART]
+    if not isinstance(texts, list):
+        return f"{KINDS[type(texts)]} of this name"
+    wrong = [KINDS[type(text)] for text in texts if not isinstance(text, str)]
+    return f"a list with {wrong[0]}" if wrong else None if texts else "an empty list"
+
+
 def _from_base64(text: str, place: int) -> bytes:
     start, comma, rest = text.partition(",")
+    text = rest if comma and start.startswith("data:") else text
     try:
-        return base64.b64decode(rest if comma and start.startswith("data:") else text, validate=True)
+        return base64.b64decode("".join(text.split()), validate=True)  # programs break it into lines
     except ValueError:
         sentence = f"expected picture {place} in base64, got something else; {HOW_IN_JSON}"
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, sentence) from None
