@@ -4,9 +4,10 @@ import errno
 import hashlib
 import os
 import re
+import shlex
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,7 +94,8 @@ def write_parquet(frame: "pl.DataFrame", path: Path) -> None:
 
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def templates() -> "jinja2.Environment":
@@ -142,6 +144,27 @@ def content_of(path: str) -> list[int | str] | None:
             return [*seen, hashlib.blake2b(head + file.read(HASHED_BYTES), digest_size=8).hexdigest()]
     except OSError:
         return [*seen, ""]
+
+
+def is_same_file(one: str | Path, other: str | Path) -> bool:
+    """Whether two paths lead to one file, by whatever spelling or links; False where either is not there."""
+    try:
+        return Path(one).samefile(other)
+    except (OSError, ValueError):
+        return False
+
+
+def refuse_input(out: Path, inputs: Iterable[str | Path], option: str = "--out") -> None:
+    """Refuse to write over what is read.
+
+    Raises:
+        ConfigError: the output is one of the inputs.
+    """
+    if next((True for given in inputs if is_same_file(given, out)), False):
+        raise ConfigError(
+            f"expected another file as {option.removeprefix('--').replace('-', '_')} than the input {out}, got the "
+            f"same; type: {option} {shlex.quote(str(out.with_stem(f'{out.stem}-new')))}"
+        )
 
 
 def _is_running(process: int) -> bool:

@@ -199,8 +199,16 @@ def test_what_systems_leave_among_pictures_is_passed_over_and_counted(folder):
 
 def test_a_path_named_again_is_taken_once_and_told(folder):
     found, passed_over = find_inputs(["faces/b.jpg", "faces", "./faces//b.jpg", "faces/deep/../b.jpg"])
-    assert found == ("faces/b.jpg", "faces/[1].jpg", "faces/a.PNG", "faces/deep/c.webp", "faces/deep/../b.jpg")
-    assert told_of_passed_over(passed_over)[0] == "read once what was named 2 times more"
+    assert found == ("faces/b.jpg", "faces/[1].jpg", "faces/a.PNG", "faces/deep/c.webp")
+    assert told_of_passed_over(passed_over)[0] == "read once what was named 3 times more"
+    (folder / "again").symlink_to("faces")
+    (folder / "link.jpg").symlink_to("faces/b.jpg")
+    spellings = ["faces/b.jpg", "./faces/b.jpg", str(folder / "faces/b.jpg"), "again/b.jpg", "faces/../again/b.jpg"]
+    assert names(spellings) == ("faces/b.jpg",)
+    assert names(spellings[::-1]) == ("faces/../again/b.jpg",), "as it was typed first"
+    assert names(["faces/b.jpg", "link.jpg", "a\0b.jpg"]) == ("faces/b.jpg", "link.jpg", "a\0b.jpg"), (
+        "files of their own"
+    )
 
 
 BEGINNINGS = {

@@ -267,19 +267,87 @@ def test_a_table_for_spreadsheets_and_odd_names_are_kept(run):
     assert same("safe.csv", "plain.csv")
 
 
-def test_a_table_that_another_program_changed_is_not_trusted(run, told):
-    run(out="faces.csv")
-    lines = Path("faces.csv").read_text(encoding="utf-8").splitlines(keepends=True)
-    Path("faces.csv").write_text("".join(lines[:-1]), encoding="utf-8")
-    assert len(run(out="faces.csv")) == 4
-    assert "computing all anew: faces.csv does not say which files it was made from" in told.messages
-    run(out="faces.parquet")
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_table_that_was_edited_is_neither_lost_nor_trusted(run, told, ending):
+    out, scratch = f"faces.{ending}", f"scratch.{ending}"
+    run(out=out)
+    run(out=scratch)
+    read, write = {
+        "csv": (pl.read_csv, pl.DataFrame.write_csv),
+        "parquet": (pl.read_parquet, pl.DataFrame.write_parquet),
+        "jsonl": (pl.read_ndjson, pl.DataFrame.write_ndjson),
+    }[ending]
+    write(read(out).with_columns(emotion=pl.lit("anger")), out)  # as many rows, of the same inputs
+    before = Path(out).read_bytes()
+    with pytest.raises(ConfigError, match=rf"expected {out} as affekt wrote it, .* such as faces-new\.{ending}, or "):
+        run(out=out)
+    assert Path(out).read_bytes() == before
+    assert len(run(out=out, force=True)) == 4
+    assert f"computing all anew: {out} does not say which files it was made from, or was changed" in told.messages
+    assert same(out, scratch)
+    assert run(out=out) == []
+
+
+def test_a_table_whose_metadata_another_program_kept_is_checked_row_by_row(run):
+    run()
     said = {key: value for key, value in pl.read_parquet_metadata("faces.parquet").items() if key != "ARROW:schema"}
     pl.read_parquet("faces.parquet").reverse().write_parquet("faces.parquet", metadata=said)
     with pytest.raises(
         DataError, match=r"expected rows of study/0\.png in faces\.parquet, got some of study/c\.mp4: it"
     ):
-        run(out="faces.parquet")
+        run()
+    content = Path("faces.parquet").read_bytes()
+    start = content.rindex(b"Polars")  # as pyarrow writes it, which keeps metadata
+    Path("faces.parquet").write_bytes(content[:start] + b"parqut" + content[start + 6 :])
+    with pytest.raises(ConfigError, match=r"faces\.parquet as affekt wrote it, got one that another program wrote"):
+        run()
+
+
+def test_the_metadata_beside_a_table_are_no_others(run):
+    beside = Path("faces.csv-metadata.json")
+    beside.write_text('{"@context": "http://www.w3.org/ns/csvw"}', encoding="utf-8")
+    with pytest.raises(ConfigError, match=rf"metadata of affekt's own .* got another file, {beside}; name another"):
+        run(out="faces.csv")
+    run(out="faces.csv", force=True)
+    run(out="faces.csv")
+    said = json.loads(beside.read_text(encoding="utf-8"))
+    del said["table_sha256"]  # of an older affekt
+    beside.write_text(json.dumps(said), encoding="utf-8")
+    assert run(out="faces.csv") == []
+    beside.unlink()
+    with pytest.raises(ConfigError, match=rf"expected faces\.csv as affekt wrote it, got one without its {beside}"):
+        run(out="faces.csv")
+
+
+def test_a_kill_between_a_table_and_its_metadata_is_no_edit(run, monkeypatch, small_model, tmp_path):
+    run("study/0.png", out="faces.csv")
+    replace = Path.replace
+
+    def killed(path, target):
+        if Path(target).name == "faces.csv":
+            raise KeyboardInterrupt
+        return replace(path, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            predict("study/3.png", out="faces.csv", model=small_model, faces="whole", force=True)
+    assert Path("faces.csv").is_file()
+    assert run("study/0.png", "study/3.png", out="faces.csv") == ["0.png"], "the ledger has the other"
+    assert pl.read_csv("faces.csv")["input"].to_list() == ["study/0.png", "study/3.png"]
+
+
+@pytest.mark.parametrize("out", ["list.parquet", "./list.parquet", "x/../list.parquet"])
+def test_no_table_is_written_over_an_input(run, out):
+    Path("x").mkdir()
+    pl.DataFrame({"path": ["study/3.png"]}).write_parquet("list.parquet")
+    before = Path("list.parquet").read_bytes()
+    for inputs in (["list.parquet"], ["list.parquet", "study"]):
+        with pytest.raises(
+            ConfigError, match=r"another file as out than the input .*; type: --out \S*list-new\.parquet"
+        ):
+            run(*inputs, out=out, force=True)
+    assert Path("list.parquet").read_bytes() == before
 
 
 def test_the_ledger_of_an_older_affekt_is_told_of_once(run, told):
@@ -339,7 +407,11 @@ def test_gathered_tables_follow_the_same_rule(small_model, run):
 
     run("study/0.png")
     predict("study/3.png", out="parts", shard="1/1", model=small_model, faces="whole")
+    Path("study/0.png").rename("elsewhere.png")  # the parts may come from other machines
     with pytest.raises(ConfigError, match=r"with 1 more, such as study/0\.png, in faces\.parquet; .* type: --force"):
         gather("parts", "faces.parquet")
+    [part] = Path("parts").iterdir()
+    with pytest.raises(ConfigError, match=r"another file as out than the input parts/part-.*-new\.parquet"):
+        gather("parts", part, force=True)
     assert gather("parts", "faces.parquet", force=True).collect()["input"].to_list() == ["study/3.png"]
     assert run("study/3.png") == ["3.png"], "the parts do not say which files they were made from"

@@ -1,5 +1,6 @@
 """A run of `affekt.predict`: the same table in every format, what is told of it, and the bar."""
 
+import hashlib
 import io
 import json
 import signal
@@ -17,7 +18,7 @@ from affekt.analysis.rows import SCHEMA, Answer, empty_row
 from affekt.analysis.table import ROWS_PER_PIECE, check_table, pieces_of, scan_table, write_table
 from affekt.errors import ConfigError, DataError
 
-METADATA = {"model": "by-light"}
+METADATA = {"affekt_version": "0", "model": "by-light"}
 ROWS = [
     empty_row("a.jpg", "no_face"),
     empty_row("v.mp4", "ok"),
@@ -45,7 +46,8 @@ def test_all_formats_hold_the_same_rows(tmp_path, ending):
         assert pl.read_parquet_metadata(out)["model"] == "by-light"
         assert sorted(path.name for path in out.parent.iterdir()) == ["faces.parquet"]
     else:
-        assert json.loads((out.parent / f"{out.name}-metadata.json").read_text()) == METADATA
+        said = json.loads((out.parent / f"{out.name}-metadata.json").read_text())
+        assert said == {**METADATA, "table_sha256": hashlib.sha256(out.read_bytes()).hexdigest()}
 
 
 def test_a_table_of_many_pieces_keeps_its_order(tmp_path):
@@ -97,9 +99,11 @@ def test_a_file_that_affekt_did_not_write_is_written_over_by_force_alone(tmp_pat
     (tmp_path / "empty.csv").touch()
     check_table(tmp_path / "empty.csv")
     results.write_csv(tmp_path / "a.csv")
-    check_table(tmp_path / "a.csv")
-    results.write_csv(tmp_path / "like*a[1].csv")
-    check_table(tmp_path / "like*a[1].csv")
+    with pytest.raises(ConfigError, match=r"a\.csv as affekt wrote it, got one without its .*type: --force"):
+        check_table(tmp_path / "a.csv")
+    for name in ("b.csv", "like*a[1].csv"):
+        write_table(lambda: iter([results.cast(SCHEMA)]), tmp_path / name, SCHEMA, METADATA)
+        check_table(tmp_path / name)
 
 
 @pytest.mark.parametrize("ending", READERS)
@@ -110,7 +114,9 @@ def test_a_table_of_other_inputs_is_written_over_by_force_alone(tmp_path, monkey
     kept.touch()
     out = tmp_path / f"faces{ending}"
     names = ["007", "a.png", "faces.zip/in/b.png", "https://host/a.jpg", "'=b.png"]
-    write_table(lambda: iter([pl.DataFrame([empty_row(name, "ok") for name in names], schema=SCHEMA)]), out, SCHEMA, {})
+    write_table(
+        lambda: iter([pl.DataFrame([empty_row(name, "ok") for name in names], schema=SCHEMA)]), out, SCHEMA, METADATA
+    )
     same = ["007", "a.png", "faces.zip", "https://me:word@host/a.jpg", "=b.png"]
     check_table(out, names=same)
     check_table(out, names=[*same, "more.png"])

@@ -1,5 +1,6 @@
 """`affekt data import` and `affekt data check` as they are typed."""
 
+import shlex
 import subprocess
 import sys
 import time
@@ -194,6 +195,37 @@ def test_check_exits_with_1_on_a_leak_and_drops_it_when_asked(tmp_path, capsys):
     assert f"{clean}: 5 rows without leaks, 1 left out" in capsys.readouterr().out
     run("check", clean)
     assert pl.read_parquet(clean).height == 5
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("import", "ferplus", "{folder}", "--out", "{mine}"),
+        ("split", "{faces}", "--out", "{mine}"),
+        ("check", "{faces}", "--drop-leaks", "{mine}"),
+        ("split", "{faces}", "--out", "{faces}"),
+        ("check", "{faces}", "--drop-leaks", "{spelt}"),
+    ],
+    ids=" ".join,
+)
+def test_no_manifest_is_written_over_what_is_read_or_is_somebody_elses(tmp_path, capsys, command):
+    write_ferplus(tmp_path)
+    faces, mine = tmp_path / "faces.parquet", tmp_path / "mine.parquet"
+    run("import", "ferplus", tmp_path, "--out", faces)
+    run("import", "ferplus", tmp_path, "--out", faces)  # affekt's own may be made anew
+    pl.DataFrame({"source": ["a"], "source_id": ["b"], "split": ["train"], "hours": [40]}).write_parquet(mine)
+    before = faces.read_bytes(), mine.read_bytes()
+    named = {"folder": tmp_path, "faces": faces, "mine": mine, "spelt": tmp_path / "x/../faces.parquet"}
+    (tmp_path / "x").mkdir()
+    capsys.readouterr()
+    with pytest.raises(SystemExit, match="2"):
+        run(*(word.format(**named) for word in command))
+    said = capsys.readouterr().err
+    assert (faces.read_bytes(), mine.read_bytes()) == before
+    advice = shlex.split(said.strip().rpartition(": ")[2])
+    assert advice[0] == command[-2]
+    run(*(word.format(**named) for word in command[:-1]), advice[1])
+    assert pl.read_parquet(advice[1]).height > 1
 
 
 def test_check_reports_wrong_labels_instead_of_refusing_them(tmp_path, capsys):

@@ -1,5 +1,7 @@
 """Who is who, what markers cut, and what a resting face takes away."""
 
+import re
+
 import numpy as np
 import polars as pl
 import pytest
@@ -236,12 +238,37 @@ def test_inputs_share_markers_and_have_groups_of_their_own(table, tmp_path):
 
 def test_markers_without_times_are_told(table, tmp_path, caplog):
     markers = tmp_path / "markers.csv"
-    markers.write_text("input,onset,offset,name\na.mp4,0,5,rest\n")
+    markers.write_text("input,condition,label,file_age\na.mp4,rest,3,4\n")
     with caplog.at_level("INFO", "affekt"):
         affekt.summarize(table, markers=markers)
-    assert "no start and end: each row means a whole video; its group columns are onset, offset" in caplog.text
+    assert "each row means a whole video; its group columns are condition, label, file_age" in caplog.text
     markers.write_text("input,start,end,name,\na.mp4,0,5,rest,\n")
     with pytest.raises(affekt.ConfigError, match="expected a name over each column"):
+        affekt.summarize(table, markers=markers)
+
+
+@pytest.mark.parametrize(
+    ("columns", "near", "proper"),
+    [
+        ("input,begin,end,name", "begin", "start"),
+        ("input,Start,end,name", "Start", "start"),
+        ("input,start_s,end,name", "start_s", "start"),
+        ("input,onset,offset,name", "onset", "start"),
+        ("input,beginTime,end,name", "beginTime", "start"),
+        ("input,start,stop,name", "stop", "end"),
+        ("input,start,to,name", "to", "end"),
+        ("input,start,duration (s),name", "duration (s)", "end"),
+        ("input,start,End,name", "End", "end"),
+        ("file,start,end,name", "file", "input"),
+        ("Video name,start,end,name", "Video name", "input"),
+        ("input,start,end,label", "label", "name"),
+        ("input,start,end,Name", "Name", "name"),
+    ],
+)
+def test_a_column_near_an_absent_one_is_no_group(table, tmp_path, columns, near, proper):
+    markers = tmp_path / "markers.csv"
+    markers.write_text(f"{columns}\na.mp4,0,5,rest\n")
+    with pytest.raises(affekt.ConfigError, match=re.escape(f"got {near!r} and no {proper}; ")):
         affekt.summarize(table, markers=markers)
 
 

@@ -1,10 +1,13 @@
 """The rows of a training: which are learnt from, which choose the epoch, and which are refused."""
 
+import numpy as np
 import polars as pl
 import pytest
 
-from affekt.errors import DataError
-from affekt.training.rows import training_rows, valence_arousal_origin
+from affekt.data.manifest import encode_png
+from affekt.errors import ConfigError, DataError
+from affekt.training.rows import manifest_for, require_votes, training_rows, valence_arousal_origin
+from affekt.training.run import read_data
 
 
 @pytest.mark.parametrize(
@@ -37,3 +40,44 @@ def test_rows_without_any_target_are_left_out(tiny, manifest, run_in):
     rows = manifest.with_columns(pl.when(~unknown).then(pl.col(name)).alias(name) for name in ("emotion", "votes"))
     assert training_rows(tiny(), rows, run_in())[0].height == 63
     assert training_rows(tiny(heads=("expression", "valence_arousal")), rows, run_in())[0].height == 64
+
+
+def test_votes_that_were_asked_for_and_are_not_there_are_refused(tiny, manifest, run_in, caplog, tmp_path):
+    recipe, without = tiny(expression_target="votes"), manifest.with_columns(votes=None)
+    for data in (without, faces_in(tmp_path / "faces")):
+        with pytest.raises(
+            DataError, match=r"votes to learn from in .*, got none; .* type: --expression-target labels"
+        ):
+            read_data(recipe, data, run_in(recipe_name="mobilenetv2"))
+    assert not run_in().out.exists(), "before the pictures are opened"
+    read_data(recipe, manifest, run_in(recipe_name="mobilenetv2"))
+    read_data(tiny(), without, run_in(recipe_name="mobilenetv2"))
+    require_votes(tiny(heads=("valence_arousal",), expression_target="votes"), run_in(recipe_name="mobilenetv2"))
+    assert "votes" not in caplog.text
+    read_data(recipe, without, run_in(recipe_name="affekt"))  # whose own target are votes
+    assert "frame has no votes: the labels are learnt instead" in caplog.text
+
+
+def test_a_manifest_of_other_pictures_in_the_runs_folder_stays(tmp_path):
+    faces, out = faces_in(tmp_path / "faces"), tmp_path / "run"
+    options = {"subject_pattern": None, "seed": 0}
+    made = manifest_for(faces, out, **options)[1]
+    assert manifest_for(faces, out, **options)[1] == made, "its own is made anew"
+    for other in (
+        manifest_for(faces_in(tmp_path / "faces2"), tmp_path / "other", **options)[0],
+        pl.DataFrame({"a": [1]}),
+    ):
+        other.write_parquet(made)
+        before = made.read_bytes()
+        with pytest.raises(ConfigError, match=r"without a file faces\.parquet that is not of .*; choose another out"):
+            manifest_for(faces, out, **options)
+        assert made.read_bytes() == before
+
+
+def faces_in(folder):
+    """Write a folder of six pictures of two expressions."""
+    for number in range(6):
+        place = folder / ("happiness", "sadness")[number % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        place.joinpath(f"{number}.png").write_bytes(encode_png(np.full((32, 32, 3), 40 * number, np.uint8)))
+    return folder

@@ -8,6 +8,7 @@ import sys
 import zlib
 from collections import Counter
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path, PurePath
 
 from affekt.analysis.remote import addresses_below, is_address, without_secrets
@@ -123,9 +124,11 @@ def find_inputs(
         names += found
     if not names:
         raise nothing_found(arguments, passed_over)
-    once: dict[str, str] = {}
+    once, real = dict[str | tuple[str, str], str](), cache(os.path.realpath)  # of folders: they are few
     for name in names:
-        once.setdefault(name if is_camera(name) or is_address(name) else str(PurePath(name)), name)
+        folder, file = os.path.split(name)
+        # A link to a file is one of its own: data sets of many tools are full of them.
+        once.setdefault(name if is_camera(name) or is_address(name) or "\0" in name else (real(folder), file), name)
     passed_over += Counter({AGAIN: len(names) - len(once)})
     return tuple(once.values()), passed_over
 

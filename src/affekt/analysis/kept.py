@@ -20,7 +20,7 @@ from affekt.analysis.inputs import shown
 from affekt.analysis.remote import is_address, without_secrets
 from affekt.analysis.rows import Answer, Row
 from affekt.analysis.summary import counted
-from affekt.analysis.table import ROWS_PER_PIECE, open_table, pieces_of
+from affekt.analysis.table import ROWS_PER_PIECE, TABLE, change_of, open_table, pieces_of
 from affekt.errors import DataError
 from affekt.files import content_of, stamp
 from affekt.ledger import Ledger
@@ -28,7 +28,7 @@ from affekt.ledger import Ledger
 INPUTS = "inputs"
 """What a table's metadata calls the list of its inputs."""
 RECORD = "input, rows, content, left out; behind a run's first input what rows depend on besides"
-OF_NO_ROW = ("faces", "model", "model_revision", "crops", "notes", INPUTS)
+OF_NO_ROW = ("faces", "model", "model_revision", "crops", "notes", INPUTS, TABLE)
 """What is described of a run, but changes no row: the detector and the hashes of the model stand beside it."""
 OF_VIDEOS, OF_PICTURES = ("every_s", "stop_after_s", "detect_every", "smooth_s"), ("lenient",)
 MODEL = ("model_sha256", "card_sha256")
@@ -134,7 +134,7 @@ class Kept:
         elif self.at_first:
             yield f"keeping {self.at_first} of {self.inputs} inputs as they are in {self._out}"
         elif self._table is None and self._out.is_file() and self._out.stat().st_size and not old:
-            yield f"computing all anew: {self._out} does not say which files it was made from"
+            yield f"computing all anew: {self._out} does not say which files it was made from, or was changed"
         for why, count in self._anew.most_common():
             yield f"computing {counted(count, 'input')} anew: {why}"
 
@@ -259,7 +259,7 @@ def _in_table(out: Path) -> tuple[pl.LazyFrame | None, dict[str, Unit]]:
         inputs = json.loads(how[INPUTS])
     except (pl.exceptions.PolarsError, OSError, ValueError, KeyError):
         return None, {}
-    if sum(count for _, _, count, _ in inputs) != rows:
+    if change_of(out, is_latest=True) or sum(count for _, _, count, _ in inputs) != rows:
         return None, {}
     how = {key: value for key, value in how.items() if key not in (INPUTS, "notes", "ARROW:schema")}
     found, place = dict[str, Unit](), 0

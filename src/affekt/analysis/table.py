@@ -3,6 +3,7 @@
 import glob
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Collection, Iterator
 from itertools import islice
@@ -17,7 +18,7 @@ from affekt.analysis.inputs import shown
 from affekt.analysis.remote import is_address, without_secrets
 from affekt.analysis.rows import FEATURES, Row, table_schema, without_formulas
 from affekt.errors import ConfigError, DataError
-from affekt.files import write_text, written_whole
+from affekt.files import refuse_input, sha256_of, write_text, written_whole
 from affekt.labels import labels_of_columns
 
 FORMATS = {
@@ -28,16 +29,19 @@ FORMATS = {
 """How a table is written and read, by the ending of its name."""
 OWN_COLUMNS = {"input", "face", "emotion", "confidence", "status"}
 """A table with these is one of results."""
+TABLE = "table_sha256"
+"""In the metadata beside a table: its hash and, for a kill between the two files, that of the table it replaces."""
 PARTITIONS = ("emotion", "status", "reliable")
 """Columns of few values, by which a table may be divided into files."""
 ROWS_PER_PIECE = 10_000
 """Rows of a table that are in memory at once."""
 
 
-def check_table(out: Path, *, force: bool = False, names: Collection[str] | None = None) -> None:
+def check_table(out: Path, *, force: bool = False, names: Collection[str] | None = None, are_here: bool = True) -> None:
     """Refuse a table that no format belongs to, or in whose place a folder is, or a file that affekt did not write.
 
-    Where the inputs are given, a table of affekt's own that has other inputs as well is refused, too.
+    Where the inputs are given, a table of affekt's own that has other inputs as well is refused, too. Among these count
+    only those whose files are still there, but if the inputs need not be on this machine, all.
     """
     if is_address(str(out).replace(":/", "://", 1)):
         raise ConfigError(
@@ -53,14 +57,28 @@ def check_table(out: Path, *, force: bool = False, names: Collection[str] | None
         raise ConfigError(f"expected a folder to write {out.name} into, got a file, {nearest}; choose another folder")
     if not os.access(nearest, os.W_OK):
         raise ConfigError(f"expected a folder that can be written for {out.name}, got {nearest}; choose another folder")
-    if force or not out.is_file() or not out.stat().st_size:
+    refuse_input(out, [name for name in names or () if name.lower().endswith(out.suffix.lower())])
+    if force:
+        return
+    if out.suffix.lower() != ".parquet" and metadata_file(out).exists() and not _said_beside(out):
+        raise ConfigError(
+            f"expected metadata of affekt's own to write over beside {out}, got another file, {metadata_file(out)}; "
+            f"name another table, such as {out.with_name(f'{out.stem}-new{out.suffix}')}, or type: --force, force=True "
+            "in Python"
+        )
+    if not out.is_file() or not out.stat().st_size:
         return
     if not _is_own(out):
         raise ConfigError(
             f"expected a table of affekt's own to write over, got another file, {out}; name another, such as "
             f"{out.with_name(f'{out.stem}-faces{out.suffix}')}, or type: --force, force=True in Python"
         )
-    if names is not None and (lost := _lost_inputs(out, names)):
+    if changed := change_of(out):
+        raise ConfigError(
+            f"expected {out} as affekt wrote it, got {changed}; to keep it, name another table, such as "
+            f"{out.with_name(f'{out.stem}-new{out.suffix}')}, or type: --force, force=True in Python"
+        )
+    if names is not None and (lost := _lost_inputs(out, names, are_here=are_here)):
         raise ConfigError(
             f"expected a table of these inputs to write over, got one with {len(lost):,} more, such as {lost[0]}, in "
             f"{out}; name another, such as {out.with_name(f'{out.stem}-new{out.suffix}')}, or type: --force, "
@@ -131,8 +149,37 @@ def _is_own(table: Path) -> bool:
         return False
 
 
-def _lost_inputs(table: Path, names: Collection[str]) -> list[str]:
-    """Return the inputs of a table of results that are not among others, sorted; files that are gone do not count."""
+def change_of(table: Path, *, is_latest: bool = False) -> str:
+    """Return in words what says that a table is not as affekt wrote it; empty where nothing does.
+
+    With `is_latest` it must be the one that the metadata beside it is of, not the one before that, which a kill left.
+    A table beside the metadata of an older affekt, which held no hash, is taken as it is.
+    """
+    if table.suffix.lower() == ".parquet":
+        with table.open("rb") as file:
+            file.seek(-8, os.SEEK_END)
+            footer_bytes = int.from_bytes(file.read(4), "little")
+            file.seek(-8 - footer_bytes, os.SEEK_END)
+            # It holds the metadata, which some programs keep, and the name of the program that wrote the file.
+            is_own = {b"affekt_version", b"Polars"} <= {*re.findall(b"affekt_version|Polars", file.read())}
+        return "" if is_own else "one that another program wrote"
+    if not (said := _said_beside(table)):
+        return f"one without its {metadata_file(table).name}, which says how it came about"
+    hashes = said.get(TABLE, "").split()[: 1 if is_latest else None]
+    return "one that was changed since" if hashes and sha256_of(table) not in hashes else ""
+
+
+def _said_beside(table: Path) -> dict[str, str]:
+    """Return what affekt's metadata beside a table says; nothing where there are none, or somebody else's."""
+    try:
+        said = json.loads(metadata_file(table).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) and "affekt_version" in said else {}
+
+
+def _lost_inputs(table: Path, names: Collection[str], *, are_here: bool) -> list[str]:
+    """Return the inputs of a table of results that are not among others, sorted, as `check_table` counts them."""
     if any(name.lower().endswith(".parquet") for name in names):
         return []  # its rows may name any picture
     # All of csv as text: a name of digits alone is no number.
@@ -146,7 +193,7 @@ def _lost_inputs(table: Path, names: Collection[str]) -> list[str]:
     # The apostrophe is that of --csv-safe.
     missing = (each for each in there if each not in told and each.removeprefix("'") not in told)
     lost = (each for each in missing if not each.removeprefix("'").startswith(members))
-    return sorted(each for each in lost if is_address(each) or Path(each.removeprefix("'")).exists())
+    return sorted(each for each in lost if not are_here or is_address(each) or Path(each.removeprefix("'")).exists())
 
 
 def write_table(
@@ -166,10 +213,17 @@ def write_table(
 
     sink, _ = FORMATS[out.suffix.lower()]
     inside = {"metadata": metadata} if sink is pl.LazyFrame.sink_parquet else {}
-    with written_whole(out) as temporary:
-        sink(register_io_source(pieces, schema=schema), temporary, **inside)
-    if not inside:
-        write_text(metadata_file(out), json.dumps(metadata, indent=2) + "\n")
+    try:
+        with written_whole(out) as temporary:
+            sink(register_io_source(pieces, schema=schema), temporary, **inside)
+            if not inside:
+                hashes = [sha256_of(table) for table in (temporary, out) if table.is_file()]
+                said = {**metadata, TABLE: " ".join(dict.fromkeys(hashes))}
+                write_text(metadata_file(out), json.dumps(said, indent=2) + "\n")
+    except DataError:
+        if not (inside or out.is_file()):
+            metadata_file(out).unlink(missing_ok=True)
+        raise
 
 
 def scan_table(table: Path, schema: pl.Schema) -> pl.LazyFrame:
@@ -186,10 +240,10 @@ def open_table(table: Path) -> tuple[pl.LazyFrame, dict[str, str]]:
     frame = _scan(table)
     if table.suffix.lower() == ".parquet":
         return frame, pl.read_parquet_metadata(table)
-    names, beside = frame.collect_schema().names(), metadata_file(table)
+    names = frame.collect_schema().names()
     known = table_schema(labels_of_columns(names), smoothed=True, details=True, features=True)
     frame = _scan(table, schema_overrides={name: known[name] for name in names if name in known})
-    return frame, json.loads(beside.read_text(encoding="utf-8")) if beside.is_file() else {}
+    return frame, _said_beside(table)
 
 
 def metadata_file(table: Path) -> Path:

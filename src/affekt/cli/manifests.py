@@ -52,7 +52,7 @@ def check(arguments: list[str]) -> None:
     from affekt.data.manifest import read_manifest, write_manifest
 
     if options.drop_leaks is not None:
-        refuse_place(options.drop_leaks, "--drop-leaks")
+        refuse_place(options.drop_leaks, "--drop-leaks", inputs=[options.manifest])
     frame = read_manifest(options.manifest, with_wrong_labels=True)
     report = check_manifest(frame)
     print(printable(report.text(), lines=True))
@@ -77,7 +77,7 @@ def split(arguments: list[str]) -> None:
     from affekt.data.manifest import read_manifest, write_manifest
     from affekt.data.splits import require_subjects, split_rows, split_text, with_subjects
 
-    refuse_place(options.out)
+    refuse_place(options.out, inputs=[options.manifest])
     manifest = read_manifest(options.manifest)
     if options.subject_pattern is not None:
         manifest = with_subjects(manifest, options.subject_pattern)

@@ -52,6 +52,7 @@ def gather(
         write_table,
     )
     from affekt.cluster.parts import Parts
+    from affekt.files import refuse_input
 
     table, parts = Path(out), Parts(folder)
     if by is None:
@@ -59,9 +60,10 @@ def gather(
     else:
         check_data_set(table, by)
     metadata = _checked(parts)
+    refuse_input(table, [Path(parts.folder, name) for name in metadata])
     if by is None and table.is_file() and not force:
         inputs = parts.scan(list(metadata)).select("input").unique().collect()
-        check_table(table, names=inputs["input"].to_list())
+        check_table(table, names=inputs["input"].to_list(), are_here=False)
     schema, names = parts.schema(metadata), list(metadata)
     if by is None:
         refuse_lists(table, schema)

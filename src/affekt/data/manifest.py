@@ -161,6 +161,14 @@ def write_manifest(frame: pl.DataFrame, path: str | Path) -> None:
     write_parquet(to_manifest(frame), Path(path))
 
 
+def is_manifest(path: Path) -> bool:
+    """Whether a file is a table as `write_manifest` writes it, whichever affekt did."""
+    try:
+        return {"split", "source", "source_id", "emotion", "pixel_sha256"} <= pl.read_parquet_schema(path).keys()
+    except (pl.exceptions.PolarsError, OSError):
+        return False
+
+
 @says_what_to_type
 def read_manifest(data: str | Path | pl.DataFrame | pl.LazyFrame, *, with_wrong_labels: bool = False) -> pl.DataFrame:
     """Read a manifest, the table that describes a data set, or check one that is there already.

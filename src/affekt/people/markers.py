@@ -6,6 +6,7 @@ groups stand for the empty ones of the input's other rows, so that all inputs ca
 """
 
 import logging
+import re
 from pathlib import Path
 
 import polars as pl
@@ -19,6 +20,13 @@ from affekt.people.rows import inputs_meant
 logger = logging.getLogger(__name__)
 
 OWN = ("input", "start", "end", "name")
+NEAR = {
+    "input": {"input", "inputs", "file", "files", "filename", "video", "videos", "path", "name"},
+    "start": {"start", "starts", "begin", "begins", "beginning", "from", "onset", "onsets"},
+    "end": {"end", "ends", "stop", "stops", "finish", "to", "until", "offset", "offsets", "duration", "length"},
+    "name": {"name", "names", "marker", "markers", "label", "labels"},
+}
+"""Words of other columns that are hardly meant for groups where there is no column of the proper name."""
 LEAST_S = 1e-3
 INTERVAL = ("input", "marker", "start_s", "end_s")
 
@@ -87,6 +95,13 @@ def _text(markers: str | Path | pl.DataFrame, path: Path) -> pl.DataFrame:
         )
     if "" in table.columns:
         raise ConfigError(f"expected a name over each column in {path}, got none over one; name it, or take it out")
+    for proper in (name for name in OWN if name not in table.columns):
+        if near := next((name for name in table.columns if _is_near(name, proper, table.columns)), None):
+            instead = f"name the end itself, {proper}" if "dur" in near.lower() else f"rename it to {proper}"
+            raise ConfigError(
+                f"expected the columns input, start, end and name in {path}, got {near!r} and no {proper}; {instead}, "
+                "or call it otherwise if it is a group"
+            )
     if "start" not in table.columns and "end" not in table.columns:
         groups = ", ".join(name for name in table.columns if name not in OWN) or "none"
         logger.info("%s has no start and end: each row means a whole video; its group columns are %s", path, groups)
@@ -99,3 +114,15 @@ def _seconds(table: pl.DataFrame, name: str, path: Path) -> pl.Series:
     if len(bad):
         raise ConfigError(f"expected seconds as {name} in {path}, got {bad[name][0]!r}; write a number such as 12.5")
     return number
+
+
+def _is_near(name: str, proper: str, columns: list[str]) -> bool:
+    """Whether a column is hardly a group but stands for the proper one: `Begin`, `start_s`, `endTime`, `file name`."""
+    words = set(re.findall("[a-z]+", re.sub("([a-z])([A-Z])", r"\1 \2", name).lower()))
+    if name in OWN:
+        return False
+    if proper in ("start", "end"):
+        return bool(words & NEAR[proper])
+    # Without times a row means a whole video, and may well have a label.
+    has_times = proper == "input" or {"start", "end"} & {*columns}
+    return bool(has_times and words and words <= NEAR[proper])

@@ -5,16 +5,18 @@ No torch here: errors come in no time.
 
 import hashlib
 import logging
+import os
 from pathlib import Path
 
 import polars as pl
 
-from affekt.data.manifest import manifest_labels, read_manifest, select_split, write_manifest
+from affekt.data.manifest import is_manifest, manifest_labels, read_manifest, select_split, write_manifest
 from affekt.data.splits import carve_validation, require_people_apart, split_rows, split_text, with_subjects
 from affekt.errors import ConfigError, DataError
 from affekt.labels import LABELS
 from affekt.training.generations import Run
 from affekt.training.recipe import Recipe
+from affekt.training.recipes import RECIPES
 
 MANIFEST = "faces.parquet"
 """The manifest that a run makes of a folder, in its own folder."""
@@ -94,6 +96,23 @@ def _require_targets(recipe: Recipe, rows: pl.DataFrame, side: str) -> None:
         )
 
 
+def require_votes(recipe: Recipe, run: Run, votes: int = 0) -> None:
+    """Refuse rows without votes where votes were asked for; say what is learnt instead where a recipe has them anyway.
+
+    Raises:
+        DataError: the option was changed to votes, and there are none.
+    """
+    if votes or recipe.loss.expression_target != "votes" or "expression" not in recipe.network.heads:
+        return
+    named = RECIPES.get(run.recipe_name)
+    if named is not None and named.recipe.loss.expression_target == "labels":
+        raise DataError(
+            f"expected votes to learn from in {run.data}, got none; import data that has them, as "
+            "affekt data import ferplus does, or type: --expression-target labels"
+        )
+    _logger.info("%s has no votes: the labels are learnt instead", run.data)
+
+
 def valence_arousal_origin(rows: pl.DataFrame) -> str | None:
     """Return where the valence and arousal of rows come from: one origin, or each with its share of the rows."""
     known = rows.filter(pl.col("valence").is_not_null())
@@ -143,6 +162,11 @@ def manifest_for(
     made = out / MANIFEST
     if resume and made.is_file():
         return read_manifest(made), made
+    if made.is_file() and not _is_of(made, place):
+        raise ConfigError(
+            f"expected a folder without a file {MANIFEST} that is not of {place}, got {made}; choose another out "
+            "(--out)"
+        )
     from affekt.data.importers.engine import ImportOptions, import_dataset
     from affekt.data.importers.own import Folder
 
@@ -153,3 +177,11 @@ def manifest_for(
     for line in (str(made), *split_text(manifest).splitlines(), ""):
         _logger.info("%s", line)
     return manifest, made
+
+
+def _is_of(manifest: Path, folder: Path) -> bool:
+    """Whether a file is a manifest, and all its pictures lie in a folder: it may be made anew."""
+    if not is_manifest(manifest):
+        return False
+    place = os.path.join(os.path.abspath(folder), "")  # noqa: PTH100, PTH118  as the import
+    return bool(pl.read_parquet(manifest, columns=["path"])["path"].str.starts_with(place).all())

@@ -22,7 +22,7 @@ from affekt.networks.first_weights import weights_file
 from affekt.training.generations import CHECKPOINT_FILE, Chain, Run, Training, planned_trainings
 from affekt.training.recipe import Recipe
 from affekt.training.recipes import NamedRecipe, find_recipe
-from affekt.training.rows import manifest_for, rows_digest, training_rows
+from affekt.training.rows import manifest_for, require_votes, rows_digest, training_rows
 
 PARTS = {"fold-*": "a cross-validation", "rows-*": "a learning curve"}
 """Folders inside a run's that say what was measured there."""
@@ -124,10 +124,14 @@ def read_data(
             f"expected a manifest with several processes, got the folder {data}; import it first: "
             f"affekt data import folder {data} --out faces.parquet"
         )
+    if not isinstance(data, pl.DataFrame) and Path(data).is_dir():
+        require_votes(recipe, run)  # a folder has none, and reading it takes long
     manifest, place = manifest_for(
         data, run.out, subject_pattern=run.subject_pattern, seed=run.seed, resume=run.resume, divided=divided
     )
-    return manifest, replace(run, data=place)
+    run = replace(run, data=place)
+    require_votes(recipe, run, manifest["votes"].count())
+    return manifest, run
 
 
 def train_chain(recipe: Recipe, chain: Chain, data: str | Path | pl.DataFrame, run: Run) -> Card:

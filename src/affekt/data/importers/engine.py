@@ -28,12 +28,12 @@ from tyro.conf import arg
 
 from affekt.cores import core_count, prefetch
 from affekt.data.importers.listing import NO_FACE, DataSet, ImportReport
-from affekt.data.manifest import SCHEMA, pixel_sha256, to_manifest, write_manifest
+from affekt.data.manifest import SCHEMA, is_manifest, pixel_sha256, to_manifest, write_manifest
 from affekt.data.shards import Shards, is_in_tar
 from affekt.data.splits import with_subjects
 from affekt.errors import ConfigError, DataError, PictureError
 from affekt.faces.pictures import read_rgb
-from affekt.files import FILE_ENDINGS
+from affekt.files import FILE_ENDINGS, refuse_input
 from affekt.ledger import Ledger
 from affekt.terminal import progress_bar
 
@@ -80,7 +80,8 @@ def import_dataset(dataset: DataSet, options: ImportOptions) -> ImportReport:
     """
     if options.jobs is not None and options.jobs < 1:
         raise ConfigError(f"expected at least one process as jobs, got {options.jobs}; leave it out for one per core")
-    refuse_place(options.out)
+    given = (value for name, value in vars(dataset).items() if name != "out")
+    refuse_place(options.out, inputs=[value for value in given if isinstance(value, Path)])
     listing, started = dataset.list_rows(), time.monotonic()
     rows = to_manifest(listing.rows)
     if options.subject_pattern is not None:
@@ -116,8 +117,9 @@ def _absolute(path: str | None) -> str | None:
     return path if path is None or is_in_tar(path) else os.path.abspath(path)  # noqa: PTH100 - far faster
 
 
-def refuse_place(out: Path, option: str = "--out") -> None:
-    """Say at once, not after the work, that no manifest can be written there."""
+def refuse_place(out: Path, option: str = "--out", *, inputs: Iterable[Path] = ()) -> None:
+    """Say at once, not after the work, that no manifest can be written there, or would be written over the inputs."""
+    refuse_input(out, inputs, option)
     name = option.removeprefix("--").replace("-", "_")
     if out.is_dir():
         raise DataError(
@@ -128,6 +130,11 @@ def refuse_place(out: Path, option: str = "--out") -> None:
         raise ConfigError(f"expected a manifest ending in .parquet as {name}, got {out}; type: {option} {made}")
     if blocking := next((folder for folder in out.parents if folder.is_file()), None):
         raise DataError(f"expected a folder for {out}, got the file {blocking}; choose another {name} ({option})")
+    if out.is_file() and out.stat().st_size and not is_manifest(out):
+        other = shlex.quote(str(out.with_name(f"{out.stem}-manifest.parquet")))
+        raise ConfigError(
+            f"expected a manifest to write over as {name}, got another file, {out}; name another: {option} {other}"
+        )
 
 
 def _ledger(rows: pl.DataFrame, options: ImportOptions) -> Ledger:
