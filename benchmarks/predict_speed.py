@@ -24,7 +24,7 @@ from predict_choices import analyzed, choices
 from predict_pictures import FRAMES_A_SECOND, write_folder, write_video
 from skimage.data import astronaut
 
-from affekt.analysis import frames as frame_steps
+from affekt.analysis import detected_faces as frame_steps
 from affekt.analysis.analyzer import Analyzer, load
 from affekt.analysis.analyzer import FaceDetector as AnalyzersDetector
 from affekt.analysis.table import pieces_of, write_table

@@ -9,13 +9,11 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from affekt.analysis.frames import Frame, bytes_held, detect_faces, each_picture, frames_of, number_people
+from affekt.analysis.frames import bytes_held, each_picture, frames_of
 from affekt.analysis.inputs import find_inputs
 from affekt.analysis.options import AnalyzerOptions
 from affekt.cluster.predict import predict
 from affekt.errors import ConfigError, DataError
-from affekt.faces.detection import FaceDetector, Faces
-from affekt.faces.preprocessing import Preprocessing
 
 GREYS = [np.full((48, 64, 3), 8 * number, np.uint8) for number in range(25)]
 
@@ -110,38 +108,6 @@ def test_of_pictures_that_wait_the_bytes_are_known_and_of_paths_nothing(write_vi
     assert held(Image.new("RGB", (30, 20))) == 2 * 600
     frames = list(frames_of([str(write_video(GREYS[:2]))], AnalyzerOptions(), Event()))
     assert [bytes_held(frame) for frame in frames] == [2 * 64 * 48] * 2 + [0]
-
-
-class TwoFaces(FaceDetector):
-    """Stands for a detector: two faces that go to the right by half of the picture's grey value, in pixels."""
-
-    def __init__(self):
-        pass
-
-    def detect(self, picture, *, looks_again=True):
-        to_the_right = picture.image_rgb[0, 0, 0] / 2
-        boxes = np.array([[0, 0, 20, 20], [30, 20, 50, 44]], np.float32) + np.array([1, 0, 1, 0]) * to_the_right
-        landmarks = boxes[:, None, :2] + np.arange(10).reshape(1, 5, 2)
-        return Faces(boxes.astype(np.float32), landmarks.astype(np.float32), np.array([0.9, 0.8], np.float32))
-
-
-@pytest.mark.parametrize("detect_every", [1, 2])
-def test_landmarks_stay_where_they_are_in_the_face_found_or_followed(detect_every):
-    preprocessing = Preprocessing(input_size=16)
-    frames = [
-        Frame("v", grey, n, n / 25, ends=False, detects=n % detect_every == 0) for n, grey in enumerate(GREYS[:9])
-    ]
-    seen = list(number_people((detect_faces(frame, TwoFaces(), preprocessing) for frame in frames), preprocessing))
-    assert [len(faces.landmarks_xy) for faces in seen] == [2] * 9
-    for faces in seen:
-        offsets = faces.landmarks_xy - faces.box_xyxy[:, None, :2]
-        np.testing.assert_allclose(offsets, np.tile(np.arange(10).reshape(1, 5, 2), (2, 1, 1)), atol=1e-4)
-
-
-def test_whole_pictures_have_no_landmarks():
-    found = detect_faces(Frame("a", GREYS[3]), None, Preprocessing(input_size=16))
-    assert found.landmarks_xy.shape == (1, 5, 2)
-    assert np.isnan(found.landmarks_xy).all()
 
 
 def test_of_a_video_one_frame_a_second_is_looked_at_again(write_video):

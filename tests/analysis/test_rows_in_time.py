@@ -6,7 +6,8 @@ import pytest
 
 from affekt.analysis import analyzer as analyzer_module
 from affekt.analysis.analyzer import load
-from affekt.analysis.frames import DetectedFaces, Frame
+from affekt.analysis.detected_faces import DetectedFaces
+from affekt.analysis.frames import Frame
 from affekt.analysis.rows import Answer, no_face_row
 from affekt.analysis.rows_in_time import RowsInTime
 from affekt.faces.detection import Faces

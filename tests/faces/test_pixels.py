@@ -11,7 +11,7 @@ from PIL import Image
 
 from affekt.errors import ConfigError
 from affekt.faces.pictures import LARGE_PIXELS, read_picture, read_rgb, rgb_of_image
-from affekt.faces.pixels import Decoded, rgb_of_array
+from affekt.faces.pixels import HALVED_FROM_STEP, Decoded, blocks_of, rgb_of_array
 from affekt.faces.preprocessing import Preprocessing, crop_faces, grey_patches, sides_near
 from affekt.faces.trust import MEAN_FACE, trust_of
 
@@ -124,3 +124,33 @@ def test_deep_pictures_take_a_few_bytes_a_pixel():
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 6 * deep.size
+
+
+@pytest.mark.parametrize(("width", "height"), [(2560, 1707), (3264, 2448), (2999, 4001), (6000, 3377)])
+def test_a_jpeg_at_half_its_size_has_the_small_copy_of_the_whole(width, height):
+    smooth = Image.fromarray(NOISE).resize((60, 40), Image.Resampling.BOX)
+    file = io.BytesIO()
+    smooth.resize((width, height), Image.Resampling.BICUBIC).save(file, "JPEG", quality=95)
+    whole, half = (read_picture(file.getvalue(), halved_from=halved_from) for halved_from in (None, 2560))
+    assert half.shape[:2] == whole.shape[:2] == (height, width)
+    assert half.pixels_shape[:2] == (-(-height // 2), -(-width // 2))
+    small, of_half = whole.shrunk(640).astype(int), half.shrunk(640)
+    assert small.shape == of_half.shape
+    assert np.abs(small - of_half).max() <= 3
+    assert half.whole().shape == half.whole().pixels_shape == whole.shape
+
+
+@given(st.floats(1, 40))
+def test_blocks_divide_by_two_where_a_jpeg_may_be_halved(step):
+    blocks = blocks_of(step)
+    assert step / 2 < blocks <= step
+    assert step < HALVED_FROM_STEP or blocks % 2 == 0
+
+
+@given(st.integers(1, 3000), st.integers(1, 3000), st.integers(32, 700))
+@settings(max_examples=30, deadline=None)
+def test_any_picture_is_shrunk_to_its_longest_side(width, height, longest_side):
+    small = Decoded(Image.new("RGB", (width, height), (9, 80, 200)), animated=False).shrunk(longest_side)
+    scale = min(1, longest_side / max(width, height))
+    assert small.shape == (max(1, round(height * scale)), max(1, round(width * scale)), 3)
+    assert (small == (9, 80, 200)).all()

@@ -54,7 +54,7 @@ def processor_s():
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF"])
 def test_what_cameras_and_browsers_write_is_read(decoder, kind):
-    pixels = decoder(encoded(kind), DecodeTime(60))
+    pixels = decoder(encoded(kind), DecodeTime(60)).image_rgb
     assert pixels.shape == (200, 200, 3)
     if kind in ("PNG", "BMP", "TIFF"):
         assert np.array_equal(pixels, np.asarray(NOISE))
@@ -132,3 +132,11 @@ def test_a_process_that_answers_nonsense_is_replaced(answer, monkeypatch):
         with pytest.raises(PictureError, match="its decoder failed"):
             decoder(encoded("PNG"), DecodeTime(60))
         assert decoder(encoded("PNG"), DecodeTime(60)).shape == (200, 200, 3)
+
+
+def test_half_of_a_large_jpeg_tells_how_large_it_is():
+    content = encoded("JPEG", NOISE.resize((2001, 1200)))
+    with closing(Decoder(max_pixels=4_000_000)) as decoder:
+        half, whole = decoder(content, DecodeTime(60), 2000), decoder(content, DecodeTime(60), 2002)
+    assert (half.shape, half.pixels_shape) == ((1200, 2001), (600, 1001, 3))
+    assert (whole.shape, whole.whole_shape) == ((1200, 2001, 3), None)

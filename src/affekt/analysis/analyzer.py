@@ -14,16 +14,8 @@ import numpy as np
 import polars as pl
 
 from affekt.analysis.choice import choice_of
-from affekt.analysis.frames import (
-    DetectedFaces,
-    Detector,
-    Picture,
-    bytes_held,
-    detect_faces,
-    each_picture,
-    frames_of,
-    number_people,
-)
+from affekt.analysis.detected_faces import DetectedFaces, Detector, detect_faces, number_people
+from affekt.analysis.frames import Picture, bytes_held, each_picture, frames_of
 from affekt.analysis.inputs import is_video
 from affekt.analysis.options import AnalyzerOptions, FaceFinder, Options
 from affekt.analysis.rows import Answer, Row, finished, origin_words, rows_of, table_schema

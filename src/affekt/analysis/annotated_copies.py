@@ -10,7 +10,7 @@ import polars as pl
 from PIL import Image
 
 from affekt.analysis.archives import is_archive
-from affekt.analysis.frames import WRITER
+from affekt.analysis.detected_faces import WRITER
 from affekt.analysis.inputs import is_below, is_camera, is_video, place_below
 from affekt.analysis.options import HidingMethod, OutputOptions
 from affekt.analysis.remote import is_address, without_secrets

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from affekt.analysis.frames import DetectedFaces, Frame
+from affekt.analysis.detected_faces import DetectedFaces
+from affekt.analysis.frames import Frame
 from affekt.analysis.inputs import shown
 from affekt.faces.detection import LANDMARKS
 from affekt.faces.pictures import BREAKS_OFF

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from affekt.analysis.frames import DetectedFaces, Frame
+from affekt.analysis.detected_faces import DetectedFaces
+from affekt.analysis.frames import Frame
 from affekt.analysis.inputs import is_camera
 from affekt.analysis.rows import Answer, Row, no_face_row, scores_of
 from affekt.analysis.shots import ShotCounter

@@ -144,12 +144,12 @@ class FaceDetector:
             each = [faces[np.array([face])] for face in range(len(faces))]
             turned = zip(each, may_be_turned, strict=True)
             faces = _surest([self._seen_closely(small, face) if maybe else face for face, maybe in turned])
-        return _stretched(faces, small.shape, picture.shape)
+        return stretched(faces, small.shape, picture.shape)
 
     def first_look(self, picture: np.ndarray | Decoded) -> Faces:
         """Return what YuNet finds by itself, at one look."""
         small = self._shrunk_once(picture)
-        return _stretched(self._detect_as_it_is(small, self.score_threshold), small.shape, picture.shape)
+        return stretched(self._detect_as_it_is(small, self.score_threshold), small.shape, picture.shape)
 
     def _shrunk_once(self, picture: np.ndarray | Decoded) -> np.ndarray:
         decoded = picture if isinstance(picture, Decoded) else Decoded(picture, animated=False)
@@ -159,7 +159,7 @@ class FaceDetector:
         half, threshold = shrunk(image_rgb, 0.5), max(self.score_threshold, SECOND_THRESHOLD)
         views = [whole_view(half.shape, eighths) for eighths in range(8)]
         found = [_in_picture(self._detect_as_it_is(view.pixels(half), threshold), view) for view in views]
-        return _stretched(_surest(found), half.shape, image_rgb.shape)
+        return stretched(_surest(found), half.shape, image_rgb.shape)
 
     def _seen_closely(self, image_rgb: np.ndarray, face: Faces) -> Faces:
         """Return one face as it is seen in the view in which it stands most upright; as it was where that is this."""
@@ -186,7 +186,7 @@ class FaceDetector:
                 seen = found[np.array([place])]
                 moved = np.array([number * pixels, 0], np.float32)
                 seen = Faces(seen.box_xyxy - np.tile(moved, 2), seen.landmarks_xy - moved, seen.score)
-                return _stretched(_in_picture(seen, views[number]), small.shape, image_rgb.shape)
+                return stretched(_in_picture(seen, views[number]), small.shape, image_rgb.shape)
         return None
 
     def _detect_as_it_is(self, image_rgb: np.ndarray, score_threshold: float) -> Faces:
@@ -213,7 +213,7 @@ def _surest(found: list[Faces]) -> Faces:
     return faces[without_overlaps(faces.box_xyxy, faces.score)]
 
 
-def _stretched(faces: Faces, shape: tuple[int, ...], to_shape: tuple[int, ...]) -> Faces:
+def stretched(faces: Faces, shape: tuple[int, ...], to_shape: tuple[int, ...]) -> Faces:
     """Return faces of a resized picture, (height, width), in pixels of the other one."""
     # Rounding to whole pixels stretches the two axes a little differently.
     by = np.array([to_shape[1] / shape[1], to_shape[0] / shape[0]], dtype=np.float32)

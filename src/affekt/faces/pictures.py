@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from affekt.errors import PictureError
 from affekt.faces.kinds import RAW_ENDINGS, UNREADABLE_TAGS, beginning, ends_in, is_heic, reads_heic, unidentified
@@ -61,16 +61,26 @@ def read_picture(
     formats: tuple[str, ...] | None = None,
     before: Callable[[float], None] = lambda pixels: None,
     is_lenient: bool = False,
+    halved_from: int | None = None,
 ) -> Decoded:
     """Decode a picture as `read_rgb` does, and tell whether it is an animation or has several pages.
 
     `before` is told how many pixels there will be, before they are decoded. Where it is lenient, a JPEG that breaks off
-    is read as far as it goes.
+    is read as far as it goes. A JPEG of at least `halved_from` pixels along its longer side is decoded at half its
+    size, which takes half the time, and can decode itself whole.
     """
+
+    def whole() -> Decoded:
+        return read_picture(source, max_pixels=max_pixels, formats=formats, before=before, is_lenient=is_lenient)
 
     def decoded(image: Image.Image) -> Decoded:
         before(image.width * image.height)
-        return _decoded(image)
+        if halved_from is None or max(image.size) < halved_from or not _is_large_jpeg(image):
+            return _decoded(image)
+        (width, height), is_turned = image.size, _is_turned(image)
+        image.draft(None, (max(1, width // 2), max(1, height // 2)))
+        shape = (width, height) if is_turned else (height, width)
+        return replace(_decoded(image), whole_shape=shape, whole=whole)
 
     try:
         return _looked_at(source, decoded, max_pixels, formats)
@@ -108,9 +118,20 @@ def _looked_at(
 def _decoded(image: Image.Image) -> Decoded:
     # Of the formats that hold several pictures, MPO is what telephones write: a photograph and its preview.
     animated = image.format != "MPO" and getattr(image, "is_animated", False)
-    is_large = image.format == "JPEG" and image.mode == "RGB" and image.width * image.height > LARGE_PIXELS
+    is_large = _is_large_jpeg(image)
     image = _upright(image, in_place=True)
     return Decoded(image if is_large else as_rgb(_eight_bit(image)), animated)
+
+
+def _is_large_jpeg(image: Image.Image) -> bool:
+    return image.format in ("JPEG", "MPO") and image.mode == "RGB" and image.width * image.height > LARGE_PIXELS
+
+
+def _is_turned(image: Image.Image) -> bool:
+    """Return whether its EXIF says that width and height change places."""
+    with suppress(*UNREADABLE_TAGS):
+        return image.getexif().get(ExifTags.Base.Orientation, 1) in range(5, 9)
+    return False
 
 
 def _upright(image: Image.Image, *, in_place: bool = False) -> Image.Image:

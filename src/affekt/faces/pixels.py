@@ -11,6 +11,8 @@ from affekt.errors import ConfigError
 from affekt.faces.preprocessing import places_near
 
 ROWS_AT_ONCE = 256
+HALVED_FROM_STEP = 4
+"""A JPEG is decoded at half its size where the detector sees at most one of so many pixels along each side."""
 CHANNELS = (1, 3, 4)
 """How many a picture may have as an array: grey, RGB, RGB and alpha."""
 
@@ -27,47 +29,74 @@ class Decoded:
     """Whether the file ends too early, so that the lower part may be grey."""
     shrink: Callable[[int], np.ndarray] | None = None
     """Who makes a small copy for less than it costs from the pixels, of at most so many along its longest side."""
+    whole_shape: tuple[int, int] | None = None
+    """Height and width of the picture, where the pixels are those of a copy at half its size."""
+    whole: Callable[[], "Decoded"] | None = None
+    """Who decodes the picture itself, where this is such a copy."""
 
     @cached_property
     def image_rgb(self) -> np.ndarray:
-        """(height, width, 3) uint8."""
+        """(height, width, 3) uint8 of the pixels as they are."""
         return as_rgb(self.pixels) if isinstance(self.pixels, Image.Image) else self.pixels
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        """Height and width first."""
+    def pixels_shape(self) -> tuple[int, ...]:
+        """Height and width of the pixels first."""
         return self.pixels.size[::-1] if isinstance(self.pixels, Image.Image) else self.pixels.shape
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Height and width of the picture first."""
+        return self.whole_shape or self.pixels_shape
 
     def shrunk(self, longest_side: int) -> np.ndarray:
         """Return it with at most so many pixels along its longest side."""
         if self.shrink is not None:
             return self.shrink(longest_side)
         scale = min(1.0, longest_side / max(self.shape[:2]))
-        return shrunk(self.image_rgb if scale == 1 else self.pixels, scale)
+        return shrunk(self.image_rgb if scale == 1 else self.pixels, scale, self.whole_shape)
 
     def near(self, box_xyxy: np.ndarray, sides: np.ndarray) -> np.ndarray:
         """Return (height, width, 3) uint8; of a large one, what is farther than so many sides of a box may be black.
 
-        `sides` are (faces,).
+        `box_xyxy` are (faces, 4) places among the pixels as they are, `sides` are (faces,).
         """
         if not isinstance(self.pixels, Image.Image):
             return self.pixels
-        near_rgb = np.zeros((*self.shape, 3), np.uint8)  # takes no memory where nothing is written
-        for left, top, right, bottom in places_near(self.shape, box_xyxy, sides):
+        near_rgb = np.zeros((*self.pixels_shape, 3), np.uint8)  # takes no memory where nothing is written
+        for left, top, right, bottom in places_near(self.pixels_shape, box_xyxy, sides):
             part = self.pixels.crop((left, top, right, bottom)).convert("RGB")
             near_rgb[top:bottom, left:right] = np.asarray(part)
         return near_rgb
 
 
-def shrunk(pixels: np.ndarray | Image.Image, scale: float) -> np.ndarray:
-    """Return a picture with so many times its pixels along each side, (height, width, 3) uint8."""
+def shrunk(pixels: np.ndarray | Image.Image, scale: float, whole_shape: tuple[int, int] | None = None) -> np.ndarray:
+    """Return a picture with so many times its pixels along each side, (height, width, 3) uint8.
+
+    Of a copy at half the size, `whole_shape` is the height and width of the picture that is meant.
+    """
     if isinstance(pixels, np.ndarray):
         if scale == 1:
             return pixels
         pixels = Image.fromarray(pixels)
-    size = (max(1, round(pixels.width * scale)), max(1, round(pixels.height * scale)))
+    height, width = whole_shape or pixels.size[::-1]
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
     # Averaging whole blocks as far as they go takes a fifth of the time, and faces are found as well.
-    return np.asarray(pixels.resize(size, Image.Resampling.BILINEAR, reducing_gap=1.0))
+    per_pixel = round(width / pixels.width)
+    blocks = max(1, blocks_of(1 / scale) // per_pixel)
+    if blocks > 1:
+        pixels = pixels.reduce(blocks)
+    box = (0, 0, width / per_pixel / blocks, height / per_pixel / blocks)
+    return np.asarray(pixels.resize(size, Image.Resampling.BILINEAR, box=box))
+
+
+def blocks_of(step: float) -> int:
+    """Return how many pixels along each side are averaged before so many of them become one.
+
+    Where a picture is large enough to be decoded at half its size the number is even: both ways average the same
+    pixels. Otherwise boxes of faces would move, and answers with them.
+    """
+    return int(step) - int(step) % 2 if step >= HALVED_FROM_STEP else int(step)
 
 
 def as_rgb(image: Image.Image) -> np.ndarray:

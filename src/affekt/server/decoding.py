@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from affekt.errors import PictureError
-from affekt.faces.pictures import read_rgb
+from affekt.faces.pictures import read_picture
+from affekt.faces.pixels import Decoded
 
 if sys.platform != "win32":
     import resource
@@ -65,8 +66,8 @@ class Decoder:
         """End the process."""
         self._end()
 
-    def __call__(self, content: bytes, time_left: DecodeTime) -> np.ndarray:
-        """Return a picture as (height, width, 3) uint8 RGB, and take what it needed from the time.
+    def __call__(self, content: bytes, time_left: DecodeTime, halved_from: int | None = None) -> Decoded:
+        """Return a picture as `read_picture` does, and take what it needed from the time.
 
         Raises:
             PictureError: it cannot be read, or not within the limits; no error names it.
@@ -78,7 +79,7 @@ class Decoder:
         killer = threading.Timer(CLOCK_FACTOR * time_left.left_s, self._process.kill)
         killer.start()
         try:
-            return self._exchange(content, time_left)
+            return self._exchange(content, time_left, halved_from or 0)
         except (OSError, ValueError, KeyError, TypeError) as error:
             # The process was killed, or says what none of ours says.
             self.close()
@@ -88,11 +89,11 @@ class Decoder:
         finally:
             killer.cancel()
 
-    def _exchange(self, content: bytes, time_left: DecodeTime) -> np.ndarray:
+    def _exchange(self, content: bytes, time_left: DecodeTime, halved_from: int) -> Decoded:
         to, back = self._process.stdin, self._process.stdout
         assert to is not None
         assert back is not None
-        to.write(f"{len(content)} {time_left.left_s}\n".encode() + content)
+        to.write(f"{len(content)} {time_left.left_s} {halved_from}\n".encode() + content)
         to.flush()
         answer = json.loads(back.readline(1000))
         time_left.left_s -= answer["cpu_s"]
@@ -102,7 +103,10 @@ class Decoder:
         if not 0 < height * width <= self._max_pixels:
             raise ValueError(f"expected at most {self._max_pixels} pixels, got {height} x {width}")
         pixels = back.read(height * width * 3)
-        return np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
+        whole_shape = tuple(map(int, answer["whole"])) if "whole" in answer else None
+        return Decoded(
+            np.frombuffer(pixels, np.uint8).reshape(height, width, 3), animated=False, whole_shape=whole_shape
+        )
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -121,20 +125,24 @@ def main(max_pixels: int, max_bytes: int) -> None:
     answers.write(b"ready\n")
     answers.flush()
     while line := pictures.readline():
-        size, within_s = line.split()
+        size, within_s, halved_from = line.split()
         content = pictures.read(int(size))
         began_s = time.process_time()
         if sys.platform != "win32":  # its signal ends the process, even where the service is there no more
             signal.setitimer(signal.ITIMER_PROF, float(within_s))
         answer, pixels = dict[str, Any](), b""
         try:
-            image_rgb = read_rgb(content, max_pixels=max_pixels, formats=FORMATS)
+            limits = {"max_pixels": max_pixels, "formats": FORMATS, "halved_from": int(halved_from) or None}
+            decoded = read_picture(content, **limits)
+            image_rgb = decoded.image_rgb
         except PictureError as error:
             too_large = isinstance(error.__cause__, MemoryError)
             why = f"more than {max_bytes / 1e6:.0f} MB of memory to decode" if too_large else str(error)
             answer["problem"] = why.removeprefix("encoded picture: ")[:200]
         else:
             answer["shape"], pixels = image_rgb.shape[:2], image_rgb.tobytes()
+            if decoded.whole_shape is not None:
+                answer["whole"] = decoded.whole_shape
         if sys.platform != "win32":
             signal.setitimer(signal.ITIMER_PROF, 0)
         answer["cpu_s"] = time.process_time() - began_s

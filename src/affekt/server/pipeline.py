@@ -8,13 +8,14 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar, get_args
 
 from affekt.analysis.analyzer import CROPS_PER_BATCH, Analyzer
 from affekt.analysis.choice import FaceChoice
-from affekt.analysis.frames import DetectedFaces, Detector, Frame, detect_faces
+from affekt.analysis.detected_faces import DetectedFaces, Detector, detect_faces, halved_from_side
+from affekt.analysis.frames import Frame
 from affekt.analysis.options import FaceFinder
 from affekt.analysis.rows import Row, finished, rows_of
 from affekt.cores import core_count
@@ -105,22 +106,27 @@ class Pipeline:
         try:
             detector, preprocessing = self.detector(job.faces), self._analyzer.session.card.preprocessing
             choice = job.choice.within(self._settings.faces)
-            detected = detect_faces(self._decoded(job), detector, preprocessing, choice=choice)
+            frame = self._decoded(job, halved_from_side(detector))
+            detected = detect_faces(frame, detector, preprocessing, choice=choice)
         except BaseException as error:
             # Whoever waits for the answer must be told, whatever it was.
             job.answer.set_exception(error)
         else:
             self._ready.put((job, detected))
 
-    def _decoded(self, job: Job) -> Frame:
-        decoder = self._decoders.get()  # there are as many as threads
+    def _decoded(self, job: Job, halved_from: int | None) -> Frame:
         try:
-            image_rgb = decoder(job.content, job.time_left)
+            decoded = self._pixels(job, halved_from)
         except PictureError as error:
             return Frame(job.name, problem=str(error))
+        return Frame(job.name, replace(decoded, whole=partial(self._pixels, job)) if decoded.whole_shape else decoded)
+
+    def _pixels(self, job: Job, halved_from: int | None = None) -> Decoded:
+        decoder = self._decoders.get()  # there are as many as threads
+        try:
+            return decoder(job.content, job.time_left, halved_from)
         finally:
             self._decoders.put(decoder)
-        return Frame(job.name, Decoded(image_rgb, animated=False))
 
     def _classify_until_closed(self) -> None:
         """Classify what is ready, up to a batch at a time, until a None says that nothing more comes."""

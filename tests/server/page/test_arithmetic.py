@@ -42,7 +42,15 @@ def run(tab, body, image_rgb, *further):
 
 @pytest.mark.parametrize(
     ("width", "height", "longest_side"),
-    [(512, 512, 256), (640, 480, 256), (500, 301, 120), (512, 300, 64), (97, 512, 40), (300, 200, 640)],
+    [
+        (512, 512, 256),
+        (640, 480, 256),
+        (500, 301, 120),
+        (512, 300, 64),
+        (97, 512, 40),
+        (300, 200, 640),
+        (512, 401, 100),
+    ],
 )
 def test_shrinking_is_pillows_to_one_grey_level(tab, astronaut_rgb, width, height, longest_side):
     image_rgb = np.asarray(Image.fromarray(astronaut_rgb).resize((width, height)))

@@ -1,12 +1,12 @@
 /**
- * Shrink a picture before faces are looked for, as Pillow's resize(size, BILINEAR, reducing_gap=1) does: blocks are
+ * Shrink a picture before faces are looked for, as Pillow's reduce(blocks) and resize(size, BILINEAR) do: blocks are
  * averaged first, then a triangle filter in fixed point runs along rows and, rounded, along columns. The same to the
  * grey level; to one grey level where Pillow takes the columns of a tall picture first.
  */
 
 import { roundHalfEven } from "./arithmetic.js";
 
-const REDUCING_GAP = 1;
+const HALVED_FROM_STEP = 4;
 const PRECISION_BITS = 22;
 
 /**
@@ -24,31 +24,32 @@ export function shrunk(picture, longestSide) {
   if (scale === 1) return picture;
   const width = Math.max(1, roundHalfEven(picture.width * scale));
   const height = Math.max(1, roundHalfEven(picture.height * scale));
-  const blockWidth = Math.max(1, Math.trunc(picture.width / width / REDUCING_GAP));
-  const blockHeight = Math.max(1, Math.trunc(picture.height / height / REDUCING_GAP));
-  const reduced = blockWidth > 1 || blockHeight > 1 ? blockMeans(picture, blockWidth, blockHeight) : picture;
+  const step = Math.trunc(1 / scale);
+  // Even where Python may decode a JPEG at half its size, so that it finds faces at the same places.
+  const blocks = step >= HALVED_FROM_STEP ? step - (step % 2) : step;
+  const reduced = blocks > 1 ? blockMeans(picture, blocks) : picture;
   // The last block of a line may be a part of one: the extent stays the picture's, not that of whole blocks. Pillow
   // keeps it in 32 bits.
-  const columns = tapsOf(reduced.width, Math.fround(picture.width / blockWidth), width);
-  const rows = tapsOf(reduced.height, Math.fround(picture.height / blockHeight), height);
+  const columns = tapsOf(reduced.width, Math.fround(picture.width / blocks), width);
+  const rows = tapsOf(reduced.height, Math.fround(picture.height / blocks), height);
   return resampledDown(resampledAcross(reduced, columns), rows);
 }
 
-function blockMeans({ pixels, width, height }, blockWidth, blockHeight) {
-  const outWidth = Math.ceil(width / blockWidth);
-  const outHeight = Math.ceil(height / blockHeight);
+function blockMeans({ pixels, width, height }, blocks) {
+  const outWidth = Math.ceil(width / blocks);
+  const outHeight = Math.ceil(height / blocks);
   const out = new Uint8Array(outWidth * outHeight * 4);
   for (let y = 0, place = 0; y < outHeight; y++) {
-    const stopY = Math.min((y + 1) * blockHeight, height);
+    const stopY = Math.min((y + 1) * blocks, height);
     for (let x = 0; x < outWidth; x++, place += 4) {
-      const stopX = Math.min((x + 1) * blockWidth, width);
-      const count = (stopX - x * blockWidth) * (stopY - y * blockHeight);
+      const stopX = Math.min((x + 1) * blocks, width);
+      const count = (stopX - x * blocks) * (stopY - y * blocks);
       const reciprocal = Math.floor(2 ** 24 / count);
       let red = count >> 1;
       let green = red;
       let blue = red;
-      for (let row = y * blockHeight; row < stopY; row++) {
-        for (let at = (row * width + x * blockWidth) * 4, stop = (row * width + stopX) * 4; at < stop; at += 4) {
+      for (let row = y * blocks; row < stopY; row++) {
+        for (let at = (row * width + x * blocks) * 4, stop = (row * width + stopX) * 4; at < stop; at += 4) {
           red += pixels[at];
           green += pixels[at + 1];
           blue += pixels[at + 2];
