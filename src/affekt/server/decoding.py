@@ -103,7 +103,7 @@ class Decoder:
         if not 0 < height * width <= self._max_pixels:
             raise ValueError(f"expected at most {self._max_pixels} pixels, got {height} x {width}")
         pixels = back.read(height * width * 3)
-        whole_shape = tuple(map(int, answer["whole"])) if "whole" in answer else None
+        whole_shape = (int(answer["whole"][0]), int(answer["whole"][1])) if "whole" in answer else None
         return Decoded(
             np.frombuffer(pixels, np.uint8).reshape(height, width, 3), animated=False, whole_shape=whole_shape
         )
