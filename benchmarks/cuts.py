@@ -123,7 +123,8 @@ def shot(photo: Image.Image, other: Image.Image, frames: int, camera: Camera, se
         picture = np.asarray(bent(shown, head[:, n], tilt[n], jaw[n], hand[:, n] + [pan, 0], size), np.float32)
         light = camera.light * flicker[n]
         light *= 0.55 if camera.event == "lamp" and is_odd else 1.0
-        light *= 4.0 if camera.event == "flash" and EVENT_S - since_s < (1 + n % 3) / FPS else 1.0
+        flash_s = (1 + n / FPS // EVENT_S % 3) / FPS  # one to three frames
+        light *= 4.0 if camera.event == "flash" and EVENT_S / 2 < since_s <= EVENT_S / 2 + flash_s else 1.0
         if camera.event == "passing" and since_s < 0.8:
             left = round((WIDTH + PASSER_PX) * since_s / 0.8) - PASSER_PX
             passer = np.asarray(other.resize((PASSER_PX, HEIGHT)))[:, max(-left, 0) : WIDTH - left]
