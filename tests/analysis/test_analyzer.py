@@ -187,8 +187,9 @@ def test_faces_that_do_not_count_are_left_out_and_counted(small_model, monkeypat
     assert (len(answer.rows), answer.left_out) == (1, 1)
     table = opened.analyze(DARK)
     assert table.schema == table_schema(details=True)
-    assert table.select("outside", "nose_x", "mouth_left_y").row(0) == (0, 0, 0)
-    assert load(small_model, min_face=41).analyze(DARK)["status"].to_list() == ["no_face"]
+    assert table.select("left_out", "outside", "nose_x", "mouth_left_y").row(0) == (1, 0, 0, 0)
+    nobody = load(small_model, min_face=41, details=True).analyze(DARK)
+    assert nobody.select("status", "left_out").rows() == [("no_face", 2)]
 
 
 def test_a_video_gives_rows_with_times_and_people_and_smoothed_scores(small_model, monkeypatch, write_video):

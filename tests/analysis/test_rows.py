@@ -28,7 +28,12 @@ def test_columns_come_in_the_order_of_the_design():
     raw = (f"raw_{name}" for name in SCORES)
     assert tuple(SMOOTHED_SCHEMA) == (*BEFORE, *TRUST, *PROBABILITY_COLUMNS, *raw, *BEHIND)
     assert tuple(empty_row("a.png", "no_face")) == tuple(SCHEMA)
-    details = ("outside", "mouth_detail", *(f"{landmark}_{axis}" for landmark in LANDMARKS for axis in "xy"))
+    details = (
+        "left_out",
+        "outside",
+        "mouth_detail",
+        *(f"{landmark}_{axis}" for landmark in LANDMARKS for axis in "xy"),
+    )
     assert tuple(table_schema(details=True)) == (*BEFORE, *TRUST, *details, *PROBABILITY_COLUMNS, *BEHIND)
 
 

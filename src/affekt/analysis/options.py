@@ -27,8 +27,8 @@ class AnalyzerOptions:
         most_faces: Keep this many faces of each picture or frame, the surest; 0 keeps all.
         min_face: Leave out faces whose box has fewer pixels on its longer side.
         min_face_score: Leave out faces of which the detector is less sure, 0-1.
-        details: Add columns: the share of each box outside the picture, the detail at the mouth, and the five landmarks
-            in pixels.
+        details: Add columns: how many faces were left out, the share of each box outside the picture, the detail at the
+            mouth, and the five landmarks in pixels.
         features: Add the network's feature vector of each face, for models of your own; a list, so not in csv.
         lenient: Read a JPEG whose end is missing as far as it goes; a row after those of its faces says so.
         every_s: Seconds between the frames of a video that are looked at; 0 takes all.

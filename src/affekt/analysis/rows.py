@@ -16,6 +16,7 @@ from affekt.labels import LABELS, probability_columns
 from affekt.models.session import Affect
 
 _DETAILS: dict[str, tuple[pl.DataType, str]] = {
+    "left_out": (pl.Int64(), "other faces of the picture or frame that were found, and left out as the options ask"),
     "outside": (pl.Float64(), "share of the box that lies outside the picture, 0-1"),
     "mouth_detail": (pl.Float64(), "detail at the mouth, in shares of that at the eyes: a mask or a hand has little"),
     **{
@@ -127,6 +128,7 @@ def rows_of(found: DetectedFaces, affect: Affect, *, details: bool = False) -> l
     empty = no_face_row(frame, affect.labels)
     rows = [empty | {"status": "ok", "face": face + 1} | _box(found, face) | _scores(affect, face) for face in faces]
     if details:
+        empty["left_out"] = found.left_out
         rows = [row | _details(found, face) for face, row in enumerate(rows)]
     if frame.problem is not None:
         rows.append(empty_row(shown(frame.name), problem, affect.labels))
@@ -202,7 +204,7 @@ def _box(found: DetectedFaces, face: int) -> Row:
 def _details(found: DetectedFaces, face: int) -> Row:
     trust, places = found.trust, map(_known, found.landmarks_xy[face].ravel())
     seen = (None, None) if trust is None else (_known(trust.outside[face]), _known(trust.mouth_detail[face]))
-    return dict(zip(_DETAILS, (*seen, *places), strict=True))
+    return dict(zip(_DETAILS, (found.left_out, *seen, *places), strict=True))
 
 
 def _known(value: float) -> float | None:
