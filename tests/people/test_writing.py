@@ -150,6 +150,15 @@ def test_methods_name_model_thresholds_limits_and_literature(smile, tmp_path):
     assert "Synthetic values" not in told
 
 
+def test_methods_of_pictures_tell_of_no_frames_and_no_smoothing(smile, tmp_path):
+    rows = smile.with_columns(time_s=pl.lit(None, pl.Float64), track=pl.lit(None, pl.Int64))
+    for table, told in ((smile, True), (rows, False)):
+        table.write_parquet(tmp_path / "faces.parquet", metadata={"model": "affekt", "smooth_s": "0.5"})
+        text = affekt.summarize(tmp_path / "faces.parquet").methods
+        assert "For each face" in text
+        assert ("frame" in text, "smoothed along each track" in text) == (told, told)
+
+
 def test_what_a_stranger_wrote_into_a_card_is_text_in_the_methods(smile, tmp_path):
     said = {"model": "<b>\x1b[31m", "valence_arousal_origin": "<script>alert(1)</script>", "smooth_s": "0"}
     smile.write_parquet(tmp_path / "faces.parquet", metadata=said)

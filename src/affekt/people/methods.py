@@ -47,7 +47,7 @@ def methods_text(
     used = [] if options is None else ["blocks", "percentile", "episodes", *(["baseline"] if options.baseline else [])]
     used += ["model"] if card is not None and "ferplus" in card.training.get("sources", ()) else []
     used += ["prior"] if metadata.get("prior") else []
-    told = [_reading(metadata, labels, card)]
+    told = [_reading(metadata, labels, card, is_video=options is not None)]
     told += [] if options is None else [_summarising(options, is_filtered=is_filtered)]
     if card is not None and card.limits:
         told.append("Limits of the model: " + " ".join(card.limits))
@@ -58,21 +58,21 @@ def methods_text(
     return "\n\n".join(parts) + "\n"
 
 
-def _reading(metadata: dict[str, str], labels: tuple[str, ...], card: Card | None) -> str:
+def _reading(metadata: dict[str, str], labels: tuple[str, ...], card: Card | None, *, is_video: bool) -> str:
     if "model" not in metadata:
         return f"The table was summarised with affekt {__version__}; it does not say which model read the faces."
     sentences = [
         f"Faces were read with affekt {metadata.get('affekt_version', 'of an unknown version')} and its model "
         f"{metadata.get('model', 'unknown')} (SHA-256 of the network {metadata.get('model_sha256', 'unknown')}), and "
         f"found by {metadata.get('detector', 'an unknown detector')}.",
-        f"For each face in each frame the model gives probabilities of {NUMBERS.get(len(labels), len(labels))} "
+        f"For each face{' in each frame' if is_video else ''} the model gives probabilities of {NUMBERS.get(len(labels), len(labels))} "
         f"expressions ({', '.join(labels)}), calibrated by a temperature that was fitted on validation data.",
     ]
     if prior := metadata.get("prior"):
         sentences.append(
             f"They were adjusted to the shares of expressions that were expected among the pictures ({prior})."
         )
-    if float(metadata.get("smooth_s", 0)):
+    if is_video and float(metadata.get("smooth_s", 0)):
         sentences.append(
             f"Scores were smoothed along each track, by a running median over up to {metadata['smooth_s']} s "
             "before and after each frame (from a camera: by a first-order filter with this time constant)."
