@@ -66,7 +66,8 @@ def _reading(metadata: dict[str, str], labels: tuple[str, ...], card: Card | Non
         f"{metadata.get('model', 'unknown')} (SHA-256 of the network {metadata.get('model_sha256', 'unknown')}), and "
         f"found by {metadata.get('detector', 'an unknown detector')}.",
         f"For each face{' in each frame' if is_video else ''} the model gives probabilities of "
-        f"{NUMBERS.get(len(labels), len(labels))} expressions ({', '.join(labels)}), calibrated by a temperature that was fitted on validation data.",
+        f"{NUMBERS.get(len(labels), len(labels))} expressions ({', '.join(labels)}), "
+        "calibrated by a temperature that was fitted on validation data.",
     ]
     if prior := metadata.get("prior"):
         sentences.append(
