@@ -7,6 +7,7 @@ what a tool fetches when it is first used. A folder is removed once it is measur
 """
 
 import argparse
+import json
 import subprocess
 import sys
 import tempfile
@@ -39,11 +40,15 @@ def row(tool: str, folder: Path, limit_s: float) -> str:
         said = [line for line in run.stderr.splitlines() if "ERROR" in line.upper()] or ["no reason given"]
         return f"| {tool} | not installed: {said[-1].strip()} | | |"
     packages = folder / "node_modules" if tool.startswith("npm:") else folder
-    wanted = tool.partition("[")[0].replace("_", "-").lower()
-    names = {each.name.replace("_", "-").lower(): each.version for each in distributions(path=[str(packages)])}
+    if tool.startswith("npm:"):
+        version = json.loads((packages / tool.removeprefix("npm:") / "package.json").read_text())["version"]
+    else:
+        wanted = tool.partition("[")[0].replace("_", "-").lower()
+        found = {each.name.replace("_", "-").lower(): each.version for each in distributions(path=[str(packages)])}
+        version = found[wanted]
     sizes = sorted(((megabytes(each), each.name) for each in packages.iterdir() if each.is_dir()), reverse=True)
     parts = ", ".join(f"{name} {size:,.0f}" for size, name in sizes[:3])
-    return f"| {tool} | {names.get(wanted, '')} | {megabytes(packages):,.0f} | {parts} |"
+    return f"| {tool} | {version} | {megabytes(packages):,.0f} | {parts} |"
 
 
 def main() -> None:

@@ -18,6 +18,8 @@ WIDTH = "100"
 SECTION = re.compile(r"^(Args|Attributes|Yields|Returns|Raises|Example|References):$", flags=re.M)
 NOISE = (
     (re.compile(r"\b(?:[a-z_]+\.)+(?=[A-Za-z])"), ""),  # the module of a type
+    (re.compile(r"Union\[str, PathLike\[str\], bytes, (?:(?!Union).)*?ndarray\]"), "Picture"),
+    (re.compile(r"Union\[str, PathLike\[str\], bytes, .*Iterable\[Picture\]\]"), "Picture | Iterable[Picture]"),
     (re.compile(r"PosixPath\(('[^']*')\)"), r"\1"),
     (re.compile(r"(?<== )(\w+)\(\w+=.*\)$"), r"\1()"),  # options at their defaults, which stand at their own name
     (re.compile(r"^(\*\*\w+): .*"), r"\1"),  # options by name: what they are is said below

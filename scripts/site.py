@@ -18,7 +18,7 @@ from reference import commands_page, python_page
 
 HERE = Path(__file__).parents[1]
 PAGES = ("*.md", "docs/**/*.md", "benchmarks/*.md", "results/**/*.md")
-PICTURES = ("docs/**/*.png", "docs/**/*.jpg", "benchmarks/*.png", "results/**/*.png")
+COPIED = ("docs/site.css", "docs/**/*.png", "docs/**/*.jpg", "benchmarks/*.png", "results/**/*.png")
 REPOSITORY = os.environ.get("GITHUB_REPOSITORY")
 PLACEHOLDER = "OWNER/affekt"
 """As the pages name the repository; scripts/hatch_build.py does the same for the package."""
@@ -34,7 +34,7 @@ def main(out: Path) -> int:
         place = work / "pages" / path.relative_to(HERE)
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(with_links(path, set(pages)), encoding="utf-8")
-    for path in (path for pattern in PICTURES for path in HERE.glob(pattern)):
+    for path in (path for pattern in COPIED for path in HERE.glob(pattern)):
         place = work / "pages" / path.relative_to(HERE)
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, place)
