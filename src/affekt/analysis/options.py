@@ -21,9 +21,9 @@ class AnalyzerOptions:
     Args:
         longest_side: Larger pictures are shrunk to this many pixels for the search; raise it for small faces.
         min_confidence: Leave `emotion` empty where the best expression is less probable; the probabilities stay.
-        prior: How often each expression is to be expected among your pictures, where you know: `uniform`, or shares as
-            in happiness=0.3,neutral=0.3; the others share the rest. Without it, as in what the model learnt from.
-        largest: Keep the largest face of each picture or frame alone; with `most_faces`, that many of the largest.
+        prior: How often you expect each expression among your pictures: `uniform`, or shares as in
+            happiness=0.3,neutral=0.3; the others share the rest. Without it, as in what the model learnt from.
+        largest: Keep only the largest face of each picture or frame; with `most_faces`, that many of the largest.
         most_faces: Keep this many faces of each picture or frame, the surest; 0 keeps all.
         min_face: Leave out faces whose box has fewer pixels on its longer side.
         min_face_score: Leave out faces of which the detector is less sure, 0-1.

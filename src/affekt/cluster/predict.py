@@ -37,8 +37,8 @@ def predict(
 ) -> "pl.DataFrame | pl.LazyFrame":
     """Find the faces of pictures and videos: their expressions, valence and arousal, one row per face.
 
-    What cannot be read becomes a row that says why, and the exit code of the command is then 1. Stop it while it writes
-    a table, and the same call, or command, goes on where it was; with a finished table it looks at what is new alone.
+    What cannot be read becomes a row that says why, and the exit code of the command is then 1. If it is stopped while
+    it writes a table, the same call goes on where it was. Once the table is finished, it looks only at what is new.
 
     Args:
         paths: Pictures, videos, archives, folders, quoted patterns, .txt lists, .parquet tables, camera:0, - for stdin.

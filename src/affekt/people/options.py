@@ -19,15 +19,15 @@ class SummaryOptions:
 
     Args:
         start_probability: An episode of an expression needs a probability of at least this at its apex.
-        end_probability: It lasts as long as the probability is at least this.
-        least_episode_s: Shorter episodes are left out, in seconds.
+        end_probability: An episode lasts as long as the probability is at least this.
+        least_episode_s: Episodes shorter than this are left out, in seconds.
         longest_gap_s: A face that is hidden for longer, in seconds, was not seen meanwhile, and its episode ends.
         bin_s: Width of a bin, in seconds.
         align_to: A marker whose start is the time 0 of the bins; without one it is the first frame.
         baseline: A marker in which people rest, or `centre` for the median of their frames; without one nothing is
             subtracted.
         identify: An ONNX file of a face recognition network, such as SFace, by which tracks of one person are joined.
-        same_person: How alike two tracks are at least to be one person then, as a cosine, -1 to 1.
+        same_person: With `identify`: two tracks at least this alike are one person; a cosine, -1 to 1.
         block_s: Length of the blocks of frames that the intervals of means are drawn from, in seconds.
         formats: What is written: csv, parquet, xlsx with all tables, vtt with subtitles and elan with a tab-separated
             annotation file of each video's episodes, page for study.html, the page to look at, png and pdf with each
