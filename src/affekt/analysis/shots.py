@@ -41,8 +41,10 @@ DISSOLVE_S = 1.0
 """Time over which a dissolve is looked for."""
 LEAST_DISSOLVE = 0.3
 """Least difference across it."""
-OFF_MIXTURE = 0.1
-"""How far half of the pixels of any of its frames are from a mixture at most, as a share of how far they change."""
+MOST_CHANGED = 0.2
+"""The share of the pixels that is looked at, those that change most: a wall that stays the same is no mixture."""
+OFF_MIXTURE = 0.05
+"""How far half of these are from a mixture in any of its frames at most, as a share of how far they change."""
 LEAST_MIXTURES = 4
 """Frames that hold at least a tenth of both."""
 GRACE_S = 1e-4
@@ -189,9 +191,10 @@ class ShotCounter:
         way = end.small - start.small
         between = np.array([each.small for each in self._frames[first + 1 : last]]) - start.small
         share = between @ way / (way @ way)
-        off = np.median(abs(between - share[:, None] * way), axis=1).max()
+        most = abs(way) >= np.quantile(abs(way), 1 - MOST_CHANGED)
+        off = np.median(abs(between[:, most] - share[:, None] * way[most]), axis=1).max()
         mixtures = np.count_nonzero((share > 0.1) & (share < 0.9))
-        is_mixed = mixtures >= LEAST_MIXTURES and off < OFF_MIXTURE * float(np.median(abs(way)))
+        is_mixed = mixtures >= LEAST_MIXTURES and off < OFF_MIXTURE * float(np.median(abs(way[most])))
         return difference if is_mixed else 0.0
 
     def _is_dissolved(self, place: int) -> bool:
