@@ -46,10 +46,11 @@ def read_markers(markers: str | Path | pl.DataFrame | None, rows: pl.DataFrame) 
     path = Path("the frame of markers") if isinstance(markers, pl.DataFrame) else Path(markers)
     table = _text(markers, path)
     groups = [name for name in table.columns if name not in OWN]
-    known = meanings(labels_of_columns(rows.columns))
-    if taken := [name for name in groups if name in known]:
+    # Excel takes `Person` and `person` for one name, and refuses a sheet that has both.
+    names = [name.casefold() for name in (*meanings(labels_of_columns(rows.columns)), *groups)]
+    if taken := [name for name in groups if names.count(name.casefold()) > 1]:
         raise ConfigError(
-            f"expected group columns of other names in {path}, got {taken[0]}, which summaries have; rename it"
+            f"expected group columns of other names in {path}, got {taken[0]}, a name that another column has; rename it"
         )
     table = table.with_columns(
         inputs_meant(table["input"], rows["input"], path),
