@@ -50,7 +50,8 @@ def read_markers(markers: str | Path | pl.DataFrame | None, rows: pl.DataFrame) 
     names = [name.casefold() for name in (*meanings(labels_of_columns(rows.columns)), *groups)]
     if taken := [name for name in groups if names.count(name.casefold()) > 1]:
         raise ConfigError(
-            f"expected group columns of other names in {path}, got {taken[0]}, a name that another column has; rename it"
+            f"expected group columns of other names in {path}, got {taken[0]}, a name that another column has; "
+            "rename it"
         )
     table = table.with_columns(
         inputs_meant(table["input"], rows["input"], path),
