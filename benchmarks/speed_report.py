@@ -140,7 +140,7 @@ def page(found: Found, chart: str | None, *, load: float, took_s: float, argumen
     """Return the results page."""
     cores = len(os.sched_getaffinity(0))
     lost = "; ".join(
-        f"{name} " + " and ".join(f"{points:.2f} points of {what}" for what, points in each.items())
+        f"{name} " + " and ".join(f"{points:.2f} of {what.replace('ccc', 'CCC')}" for what, points in each.items())
         for name, each in found.lost_points.items()
     )
     rates = found.floor["multiply_adds_per_s"] / 1e9, found.floor["bytes_per_s"] / 1e9
@@ -159,8 +159,8 @@ Keras are in [results-training.md](results-training.md).
 
 {crops_table(found)}
 
-From uint8 crops to probabilities, at the best of the batch sizes tried; one crop: a call with one. Files that come with
-affekt: {", ".join(found.shipped)}. What int8 lost, concordance times 100: {lost}.
+Each system turns crops into probabilities, at the best of the batch sizes that were tried; "one crop" is a call with a
+single one. These files come with affekt: {", ".join(found.shipped)}. An export in int8 lost, in hundredths: {lost}.
 {"Accuracy: FER+ PublicTest, majority rule, one crop, 95 % interval." if chart else "Without `--data`, no accuracy."}
 {f"{chr(10)}![Accuracy against crops per second]({chart}){chr(10)}" if chart else ""}
 ## Aims
