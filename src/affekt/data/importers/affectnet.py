@@ -62,8 +62,8 @@ class AffectNet:
     """AffectNet: the 2017 release with csv lists, the 2021 release with npy annotations, or a copy in folders."""
 
     root: Positional[Path]
-    """Folder that holds Manually_Annotated (2017), train_set and val_set (2021), or train and val with folders 0 to 7
-    or of names."""
+    """Folder that holds Manually_Annotated (2017), or train_set and val_set (2021).
+    Or the folder that holds train and val, with folders 0 to 7 or of names."""
     release: Literal["auto", "2017", "2021", "folders"] = "auto"
     """Which release to read; auto goes by what lies in the folder."""
     lists: Literal["manual", "automatic"] = "manual"

@@ -36,7 +36,7 @@ class ExpW:
     root: Positional[Path]
     """Folder that holds label.lst, or label/label.lst."""
     pictures: Path | None = None
-    """Folder that holds the pictures; by default origin or image/origin in the root."""
+    """Folder that holds the pictures; by default origin or image/origin in that of the list."""
 
     def list_rows(self) -> Listing:
         """List the faces with their boxes."""
@@ -88,9 +88,9 @@ class AffWild2:
     task: Literal["expression", "valence_arousal"] = "expression"
     """Which annotations to read: the two divide the videos into train and validation differently."""
     pictures: Path | None = None
-    """Folder that holds a folder of frames for each video; by default cropped_aligned in the root."""
+    """Folder that holds a folder of frames for each video; by default cropped_aligned beside the annotations."""
     every: int = 1
-    """Take each so many-th frame of a video: neighbouring frames are nearly the same picture."""
+    """30 takes every thirtieth frame of a video: neighbouring frames are nearly the same picture."""
 
     def __post_init__(self) -> None:
         """Refuse a step that is none."""

@@ -43,7 +43,7 @@ class Packed:
     split: str = "train"
     """Split of the files that name none, as train-00000-of-00002 does."""
     source: str | None = None
-    """Name of the data set; by default the root's."""
+    """Name of the data set; by default the folder's."""
 
     def files(self, endings: tuple[str, ...], what: str) -> list[Path]:
         """Return the files to read, sorted; those of a Git that lacks their content are refused."""

@@ -28,8 +28,8 @@ class RafDb:
     """RAF-DB, seven basic expressions: the download's `basic` folder, or Kaggle's `DATASET`."""
 
     root: Positional[Path]
-    """Folder that holds EmoLabel and Image (or basic, which holds them), or train and test (or valid) with folders 1 to
-    7."""
+    """Folder that holds EmoLabel and Image, or basic, which holds them.
+    Or the folder that holds train and test (or valid), with folders 1 to 7."""
     pictures: Literal["aligned", "original"] = "aligned"
     """Faces aligned and cropped to 100 px, or the original pictures with their face boxes; Kaggle has aligned ones."""
 
