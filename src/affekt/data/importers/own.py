@@ -37,7 +37,7 @@ class Folder:
     split: str = "train"
     """Split of all pictures where the tree has no train, val or test folders."""
     labels: Literal["folder", "csv"] = "folder"
-    """Which expression counts if the folder has a labels.csv with columns pth and label: in some copies they disagree."""
+    """Which expression counts if the folder has a labels.csv of pth and label: in some copies they disagree."""
     source: str | None = None
     """Name of the data set; by default the root folder's."""
 
