@@ -3,6 +3,7 @@
 import ast
 import doctest
 import inspect
+import json
 import re
 import subprocess
 import sys
@@ -76,6 +77,9 @@ def test_a_call_with_wrong_options_is_refused_with_what_to_type(name):
         assert f"like {example}({', '.join(needed)}), with options by name, got" in refusal(thing)
 
 
+RECIPE = affekt.find_recipe("affekt-head").recipe
+
+
 @pytest.mark.parametrize(
     ("call", "said"),
     {
@@ -90,6 +94,28 @@ def test_a_call_with_wrong_options_is_refused_with_what_to_type(name):
         'affekt.predict("x", draw=5)': "draw as str or Path or None, got 5; type: help(affekt.OutputOptions)",
         'affekt.summarize("x.csv", bin_s="3")': "bin_s as a number, got '3'; type: bin_s=1.0",
         "affekt.summarize(None)": "a table of `affekt predict` as a path or a polars frame, got NoneType; type: affekt",
+        "affekt.evaluate(predictions=5, data='x')": "paths of models and tables, got 5; type: help(affekt.evaluate)",
+        "affekt.evaluate(5, data='x')": "models as str or Path or Sequence, got 5; type: help(affekt.evaluate)",
+        "affekt.evaluate('affekt', data='x', by='subjct')": "by as row or subject, got 'subjct'; type: by='subject'",
+        "affekt.predict('x', hide_how='X')": "hide_how as box, pixelate or blur, got 'X'; type: hide_how='box'",
+        "affekt.train('affekt', 'x', 'y', validation=0.1)": "validation as str, got 0.1; type: validation='0.1'",
+        "affekt.cross_validate('affekt', 'x', 'y', seed='3')": "seed as a whole number, got '3'; type: seed=2",
+        "affekt.cross_validate('affekt', 'x', 'y', folds='a')": "folds as a whole number or subject, got 'a'; type: ",
+        "RECIPE.with_options(epochs='3')": "epochs as a whole number, got '3'; type: epochs=15",
+        "RECIPE.with_options(epochs=1.5)": "epochs as a whole number, got 1.5; type: epochs=15",
+        "RECIPE.with_options(heads='expression')": "heads as a tuple of expression or valence_arousal, got 'expression'"
+        "; type: heads=('expression',)",
+        "RECIPE.with_options(mean=0.5)": "mean as a tuple of a number, got 0.5; type: mean=(0.5,)",
+        "RECIPE.with_options(schedule='cosin')": "schedule as plateau or cosine, got 'cosin'; type: schedule='cosine'",
+        "RECIPE.with_options(augmentation={})": "augmentation as Augmentation, got dict; type: help(affekt.Recipe)",
+        "affekt.Recipe.of()": "a call like affekt.Recipe.of(architecture), with options by name, got another",
+        "affekt.analyze('x', model='affekt')": "an option of affekt.analyze, got 'model'; type: affekt.load(model='aff",
+        "affekt.train('affekt', 'x', 'y', epochs=3)": "an option of affekt.train, got 'epochs'; type: affekt.find_reci"
+        "pe('affekt').recipe.with_options(epochs=3), and go on with that",
+        **{
+            f"affekt.{call}, device='gpu')": "a device auto, cpu, cuda or mps, got 'gpu'; auto is usual (--device auto)"
+            for call in ("train('affekt', 'x', 'y'", "cross_validate('affekt', 'x', 'y'", "evaluate('affekt', data='x'")
+        },
         "affekt.write_manifest([], 'x')": "frame as polars.DataFrame, got list; type: help(affekt.write_manifest)",
     }.items(),
 )
@@ -98,9 +124,17 @@ def test_a_value_of_another_type_is_refused_with_what_to_type(call, said):
         eval(call)
 
 
-def test_numbers_of_numpy_and_any_kind_of_path_are_taken(tmp_path):
+def test_what_a_wrong_call_is_advised_can_be_typed():
+    with pytest.raises(ConfigError, match="; type: ") as refused:
+        affekt.train("affekt", "x", "y", epochs=3)
+    assert eval(str(refused.value).partition("; type: ")[2].partition(", and go on")[0]).schedule.epochs == 3
+
+
+def test_numbers_of_numpy_lists_and_any_kind_of_path_are_taken(tmp_path):
     options = affekt.AnalyzerOptions(every_s=np.float32(0.5), most_faces=np.int64(3))
     assert (options.every_s, options.most_faces) == (0.5, 3)
+    recipe = RECIPE.with_options(epochs=np.int64(3), heads=["expression"])
+    assert json.loads(json.dumps([recipe.schedule.epochs, recipe.network.heads])) == [3, ["expression"]]
 
     class Place:
         def __fspath__(self):

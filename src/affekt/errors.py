@@ -6,14 +6,14 @@ Each message is one sentence: what was expected, what arrived, where, and what t
 import difflib
 import inspect
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from math import inf
 from numbers import Integral, Real
 from pathlib import Path
 from types import UnionType
-from typing import Any, TypeVar, cast, get_args
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
 Called = TypeVar("Called", bound=Callable[..., Any])
 
@@ -132,11 +132,14 @@ def require_seed(seed: int) -> None:
 
 
 def require_known(names: Iterable[str], known: Iterable[str], what: str) -> None:
-    """Refuse the first name that is not an option of `what`, and name the one that was probably meant."""
+    """Refuse the first name that is not an option of `what`, and say what was probably meant; names may have values."""
     known = list(known)
     for name in names:
         if name not in known:
             instead = did_you_mean(name, known, f"type: help({what})")
+            taker, call = RATHER.get(what, ("", ""))
+            if isinstance(names, Mapping) and name in _takes.get(taker, ()):
+                instead = f"type: {call}({name}={names[name]!r}), and go on with that"
             raise ConfigError(f"expected an option of {what}, got {name!r}; {instead}")
 
 
@@ -146,65 +149,107 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
     return f"did you mean {close[0]}?" if close else otherwise
 
 
-def says_what_to_type(called: Called) -> Called:
+OF_RECIPE = ("affekt.Recipe", "affekt.find_recipe('affekt').recipe.with_options")
+RATHER = {
+    **dict.fromkeys(("affekt.analyze", "affekt.Analyzer.analyze"), ("affekt.load", "affekt.load")),
+    **dict.fromkeys(("affekt.train", "affekt.cross_validate"), OF_RECIPE),
+}
+"""Who is often given options of what comes before it; whose they are, and the call that takes them."""
+_takes: dict[str, set[str]] = {}
+
+
+def says_what_to_type(called: Called, named: str = "") -> Called:
     """Let a function, or a class of options, refuse a wrong call with one sentence that says what to type.
 
     Python's own TypeError names no choice, and often comes from deep inside. Checked are names, and types as far as an
-    annotation is a number, a class or a union of classes.
+    annotation is made of numbers, classes, choices and tuples. Numbers and lists arrive as Python's numbers and tuples.
+    The help advised is that of `named`, or the function's own.
     """
     if isinstance(called, type):
-        called.__init__ = says_what_to_type(called.__init__)
+        called.__init__ = says_what_to_type(called.__init__, named)
         return cast(Called, called)
-    name, signature = f"affekt.{called.__qualname__.removesuffix('.__init__')}", inspect.signature(called)
-    every = [each for each in signature.parameters.values() if each.name != "self"]
+    name = named or f"affekt.{called.__qualname__.removesuffix('.__init__')}"
+    signature = inspect.signature(called)
+    every = [each for each in signature.parameters.values() if each.name not in ("self", "cls")]
     own = {each.name: each for each in every if each.kind is not each.VAR_KEYWORD}
-    gathered = [key for each in every if each.name not in own for key in get_args(each.annotation)[0].__annotations__]
+    of_others = [each.annotation for each in every if each.name not in own]
+    gathered = [key for each in of_others for kind in get_args(each) for key in kind.__annotations__]
     needed = ", ".join(key for key, each in own.items() if each.default is each.empty)
+    _takes.setdefault(name, set()).update(own, gathered)
 
     @wraps(called)
     def call(*values: object, **options: object) -> object:
-        require_known(options, [*own, *gathered], name)
+        if object not in of_others:  # such a function looks at the names itself
+            require_known(options, [*own, *gathered], name)
         try:
-            given = signature.bind(*values, **options).arguments
+            given = signature.bind(*values, **options)
         except TypeError as error:
             raise ConfigError(
                 f"expected a call like {name}({needed}), with options by name, got another ({error}); "
                 f"type: help({name})"
             ) from None
-        for key in filter(own.get, given):
-            _refuse_wrong_type(name, own[key], given[key])
-        return called(*values, **options)
+        for key in filter(own.get, given.arguments):
+            given.arguments[key] = _fitting(name, own[key], given.arguments[key])
+        return called(*given.args, **given.kwargs)
 
     return cast(Called, call)
 
 
-NUMBERS: dict[object, tuple[type, str, float]] = {
-    bool: (bool, "True or False", True),
-    int: (Integral, "a whole number", 2),
-    float: (Real, "a number", 0.2),
+NUMBERS: dict[object, tuple[type, Callable[[Any], object], str, float]] = {
+    bool: (bool, bool, "True or False", True),
+    int: (Integral, int, "a whole number", 2),
+    float: (Real, float, "a number", 0.2),
 }
-"""The abstract kinds, which numpy's numbers are of, too; with each its words and an example that is not 0."""
+"""The abstract kinds, which numpy's numbers are of, too; with each Python's, its words and an example that is not 0."""
 
 
-def _refuse_wrong_type(name: str, option: inspect.Parameter, value: object) -> None:
-    kind = option.annotation
+def _fits(value: object, kind: Any) -> bool:  # noqa: ANN401  an annotation
+    """Whether a value is of a kind; where the kind is none of these, every value is."""
+    origin, inner = get_origin(kind), get_args(kind)
     if kind in NUMBERS:
-        accepted, expected, example = NUMBERS[kind]
-        if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
-            usual = example if option.default in (0, inf, option.empty) else option.default
-            raise ConfigError(f"expected {option.name} as {expected}, got {value!r}; type: {option.name}={usual}")
-        return
-    classes = get_args(kind) if isinstance(kind, UnionType) else (kind,)
-    if option.empty in classes or not all(isinstance(each, type) for each in classes):
-        return
-    if not isinstance(value, (*classes, os.PathLike) if Path in classes else classes):
-        got = repr(value) if isinstance(value, str | float | int | None) else _class(type(value))
-        raise ConfigError(
-            f"expected {option.name} as {' or '.join(map(_class, classes))}, got {got}; type: help({name})"
-        )
+        return isinstance(value, NUMBERS[kind][0]) and (kind is bool or not isinstance(value, bool))
+    if origin is Literal:
+        return isinstance(value, str) and value in inner
+    if origin in (Union, UnionType):
+        return any(_fits(value, each) for each in inner)
+    if origin is tuple:
+        return isinstance(value, tuple | list) and all(_fits(each, inner[0]) for each in value)  # pyright: ignore
+    if kind is Path or origin in (Sequence, Mapping):
+        return isinstance(value, os.PathLike if kind is Path else origin)
+    return not isinstance(kind, type) or kind is inspect.Parameter.empty or isinstance(value, kind)
 
 
-def _class(kind: type) -> str:
-    """Return the name of a class, with its library's where it might be of several."""
+def _fitting(name: str, option: inspect.Parameter, value: Any) -> object:  # noqa: ANN401  whatever was given
+    """Return a value as its option wants it, or refuse it with one that it takes where that is plain."""
+    kind, advice = option.annotation, f"help({name})"
+    if _fits(value, kind):
+        if kind in NUMBERS:
+            return value if isinstance(value, int | float) else NUMBERS[kind][1](value)
+        return tuple(value) if get_origin(kind) is tuple else value
+    if kind in NUMBERS:
+        usual = NUMBERS[kind][3] if option.default in (0, inf, option.empty) else option.default
+        advice = f"{option.name}={usual}"
+    elif get_origin(kind) is Literal:
+        near = difflib.get_close_matches(str(value), get_args(kind), n=1) or [option.default, *get_args(kind)]
+        advice = f"{option.name}={next(filter(get_args(kind).__contains__, near))!r}"
+    elif kind is str and isinstance(value, int | float):
+        advice = f"{option.name}={str(value)!r}"
+    elif get_origin(kind) is tuple and _fits((value,), kind):
+        advice = f"{option.name}={(value,)!r}"
+    got = repr(value) if isinstance(value, str | float | int | tuple | None) else _words(type(value))
+    raise ConfigError(f"expected {option.name} as {_words(kind)}, got {got}; type: {advice}")
+
+
+def _words(kind: Any) -> str:  # noqa: ANN401  as above
+    """Return what people call a kind; a class of another library with the library."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if kind in NUMBERS:
+        return NUMBERS[kind][2]
+    if origin is Literal:
+        return f"{', '.join(inner[:-1])} or {inner[-1]}".removeprefix(" or ")
+    if origin in (Union, UnionType):
+        return " or ".join(map(_words, inner))
+    if origin is tuple:
+        return f"a tuple of {_words(inner[0])}"
     name, library = kind.__name__.replace("NoneType", "None"), kind.__module__.partition(".")[0]
-    return name if library in ("builtins", "pathlib", "affekt") else f"{library}.{name}"
+    return name if library in ("builtins", "pathlib", "affekt", "collections") else f"{library}.{name}"

@@ -162,7 +162,7 @@ def test_a_drawn_person_is_seen_in_no_frame_of_the_copy(small_model, write_video
         ({"largest": True}, "expected all faces of all frames to hide, got largest, which leaves some out; leave out"),
         ({"every_s": 0.2}, "got every_s, which leaves some out; leave out --every, or hide_faces in a run of its own"),
         ({"draw": "hidden"}, "expected a folder of its own for each kind of copies, got hidden twice; name another"),
-        ({"hide_how": "paint"}, "expected hide_how as one of box, pixelate, blur, got 'paint'; box is usual"),
+        ({"hide_how": "paint"}, "expected hide_how as box, pixelate or blur, got 'paint'; type: hide_how='box'"),
         ({"shard": "1/2", "out": "parts"}, "expected shard or engine without hide_faces, which needs the whole table"),
     ],
 )

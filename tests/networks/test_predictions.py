@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -11,13 +12,13 @@ import torch
 from scipy.special import softmax
 
 from affekt.data.manifest import read_row_rgb
-from affekt.errors import DataError, ModelError
+from affekt.errors import ConfigError, DataError, ModelError
 from affekt.faces.preprocessing import Preprocessing, crop_face, normalise
 from affekt.labels import PROBABILITY_COLUMNS
 from affekt.models.card import Card, read_card
 from affekt.networks import predictions
 from affekt.networks.network import Network
-from affekt.networks.predictions import open_model
+from affekt.networks.predictions import choose_device, open_model
 from affekt.networks.weights import load_model, save_model
 from drawn_faces import drawn_manifest
 
@@ -132,3 +133,26 @@ def test_a_picture_that_is_not_there_is_named(small_model, rows, tmp_path):
 def test_a_folder_without_a_model_is_refused(tmp_path):
     with pytest.raises(ModelError, match=r"expected a model folder with card\.json"):
         open_model(tmp_path)
+
+
+@pytest.mark.parametrize("device", ["gpu", "", "meta please", "meta"])
+def test_a_device_of_another_name_is_refused(device):
+    with pytest.raises(ConfigError, match=f"^expected a device auto, cpu, cuda or mps, got '{device}'; auto is usual"):
+        choose_device(device)
+
+
+def test_a_device_that_is_not_here_is_refused_before_the_model_is_read(tmp_path):
+    with pytest.raises(ConfigError, match=r"^expected a device that torch can use here, got 'cuda:99', which"):
+        open_model(tmp_path, device="cuda:99")
+
+
+@pytest.mark.parametrize(("asked", "taken"), [("cuda", "cuda:1"), ("cuda:0", "cuda:0"), ("cpu", "cpu")])
+def test_each_process_takes_a_gpu_of_its_own_unless_one_is_named(monkeypatch, asked, taken):
+    monkeypatch.setattr(torch, "zeros", lambda _shape, device: SimpleNamespace(device=torch.device(device)))
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert choose_device(asked) == torch.device(taken)
+
+
+def test_the_device_is_found():
+    assert choose_device("cpu") == torch.device("cpu")
+    assert choose_device("auto").type in ("cpu", "cuda", "mps")

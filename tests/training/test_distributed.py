@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from dataclasses import asdict
-from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -16,9 +15,8 @@ from tests.training.conftest import write_shards
 from affekt.data.importers.engine import ImportOptions, import_dataset
 from affekt.data.importers.packed import WebDataset
 from affekt.data.manifest import write_manifest
-from affekt.errors import ConfigError
 from affekt.models.card import WEIGHTS_FILE, read_card
-from affekt.training.distributed import World, choose_device, joined_world
+from affekt.training.distributed import World, joined_world
 
 RUNS = {
     "plain": {"architecture": "test_convnext", "epochs": 2, "batch_size": 16, "learning_rate": 1e-3},
@@ -204,21 +202,3 @@ def test_parts_are_equal_but_for_the_last_rows(size):
     parts = [World(rank, size).share(rows) for rank in range(size)]
     assert torch.equal(torch.cat(parts), rows)
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
-
-
-@pytest.mark.parametrize("device", ["gpu", "cuda:99", "", "meta please"])
-def test_a_device_that_is_not_here_is_refused(device):
-    with pytest.raises(ConfigError, match=f"expected a device auto, cpu, cuda or mps, got '{device}'") as caught:
-        choose_device(device, World())
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(("asked", "taken"), [("cuda", "cuda:1"), ("cuda:0", "cuda:0"), ("cpu", "cpu")])
-def test_each_process_takes_a_gpu_of_its_own_unless_one_is_named(monkeypatch, asked, taken):
-    monkeypatch.setattr(torch, "zeros", lambda _shape, device: SimpleNamespace(device=torch.device(device)))
-    assert choose_device(asked, World(rank=1, size=2, local_rank=1)) == torch.device(taken)
-
-
-def test_the_device_is_found():
-    assert choose_device("cpu", World()) == torch.device("cpu")
-    assert choose_device("auto", World()).type in ("cpu", "cuda", "mps")

@@ -108,7 +108,7 @@ def test_the_scratch_recipes_train_the_whole_network():
         ("weights", (), "weights imagenet, none, or models, got nothing"),
         ("heads", (), "the heads expression, valence_arousal or both"),
         ("heads", ("expression", "expression"), "the heads expression, valence_arousal or both"),
-        ("heads", ("age",), "the heads expression, valence_arousal or both"),
+        ("heads", ("age",), r"heads as a tuple of expression or valence_arousal, got \('age',\)"),
         ("weight_decay", 0.1, "the optimiser adamw with a weight_decay"),
         ("std", (0.2, 0.0, 0.2), "a mean and a std above 0"),
         ("teacher_weight", 1.5, "a teacher_weight from 0 to 1"),

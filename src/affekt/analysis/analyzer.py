@@ -8,7 +8,7 @@ from functools import cache, partial
 from itertools import accumulate
 from pathlib import Path
 from threading import Event
-from typing import Unpack, get_args
+from typing import Unpack
 
 import numpy as np
 import polars as pl
@@ -21,7 +21,7 @@ from affekt.analysis.options import AnalyzerOptions, FaceFinder, Options
 from affekt.analysis.rows import Answer, Row, finished, origin_words, rows_of, table_schema
 from affekt.analysis.rows_in_time import RowsInTime
 from affekt.cores import core_count, prefetch, thread_pool
-from affekt.errors import AffektError, AffektWarning, ConfigError, ModelError, says_what_to_type
+from affekt.errors import AffektError, AffektWarning, ModelError, says_what_to_type
 from affekt.faces.detection import CascadeDetector, FaceDetector
 from affekt.models.places import predicting_folder
 from affekt.models.session import Affect, Session
@@ -164,8 +164,6 @@ class Analyzer:
         """Return who finds the faces, opened on first use; None for `whole`."""
         if faces == "whole":
             return None
-        if faces not in get_args(FaceFinder):
-            raise ConfigError(f"expected faces to be auto, yunet, cascade or whole, got {faces!r}; auto is usual")
         if faces not in self._detectors:
             self._detectors[faces] = self._opened(faces)
         return self._detectors[faces]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypedDict, get_args
+from typing import Literal, TypedDict
 
 from affekt.errors import ConfigError, says_what_to_type
 from affekt.files import require_folder
@@ -141,10 +141,6 @@ class OutputOptions:
 
     def __post_init__(self) -> None:
         """Refuse what would write over itself."""
-        if self.hide_how not in get_args(HidingMethod):
-            raise ConfigError(
-                f"expected hide_how as one of {', '.join(get_args(HidingMethod))}, got {self.hide_how!r}; box is usual"
-            )
         if len(set(self.copies)) < len(self.copies):
             raise ConfigError(
                 f"expected a folder of its own for each kind of copies, got {self.copies[0]} twice; name another"

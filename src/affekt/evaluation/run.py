@@ -8,6 +8,7 @@ import inspect
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
@@ -50,7 +51,7 @@ class EvaluateOptions:
         seen: Score rows that a model learnt from, too: such figures say nothing about new pictures, and every table and
             the report say so.
         record: Write the figures and their intervals into the models' cards.
-        device: Where torch runs models: cpu, cuda or mps.
+        device: Where torch runs models: auto, cpu, cuda or mps.
         runtime: What executes models: torch, on their weights, or a runtime, on their model.onnx as it was exported.
         names: Other names for the tables: --names mobilenetv2 MobileNetV2 ...
         command: What the report names as the command that made it.
@@ -208,6 +209,15 @@ class EvaluateOptions:
         if repeated := sorted({name for name in names if names.count(name) > 1}):
             raise ConfigError(f"expected models of different names, got {repeated[0]} twice; rename one folder or file")
         require_seed(self.seed)
+        if self.device != "cpu" and (self.runtime != "torch" or not models):
+            raise ConfigError(
+                f"expected a device with models that torch runs, got {self.device} with "
+                f"{f'the runtime {self.runtime}' if models else 'tables alone'}; leave out device (--device)"
+            )
+        if self.device != "cpu":
+            from affekt.networks.predictions import choose_device
+
+            choose_device(self.device)
         with needs_extra("evaluate"):
             import matplotlib as _matplotlib  # noqa: F401
         require_folder(Path(self.out))
@@ -222,7 +232,10 @@ class EvaluateOptions:
 def _paths(given: "str | Path | Sequence[str | Path] | Mapping[str, pl.DataFrame]") -> list[Path]:
     if isinstance(given, Mapping):
         return []
-    return [Path(given)] if isinstance(given, str | Path) else [Path(path) for path in given]
+    several = [given] if isinstance(given, str | PathLike) else given
+    if not isinstance(several, Sequence) or not all(isinstance(path, str | PathLike) for path in several):  # pyright: ignore
+        raise ConfigError(f"expected paths of models and tables, got {given!r}; type: help(affekt.evaluate)")
+    return list(map(Path, several))
 
 
 def _words(given: str | Sequence[str]) -> tuple[str, ...]:

@@ -3,6 +3,8 @@
 Torch is imported only where it executes the model.
 """
 
+import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,6 +27,7 @@ from affekt.models.session import Affect, Session
 from affekt.terminal import progress_bar
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 ROWS_PER_BATCH = 128
@@ -183,6 +186,32 @@ def with_truth(table: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     return known.rename({name: f"true_{name}" for name in TRUTH}).hstack(table.drop("source_id"))
 
 
+DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+
+
+def choose_device(device: str) -> "torch.device":
+    """Return the device of a name; `cuda` is this process's GPU, `auto` takes that, else Apple's, else the CPU.
+
+    Raises:
+        ConfigError: it has no such name, which is told without torch, or torch cannot use it here.
+        MissingExtra: torch is not installed.
+    """
+    if DEVICE.fullmatch(device) is None:
+        raise ConfigError(f"expected a device auto, cpu, cuda or mps, got {device!r}; auto is usual (--device auto)")
+    with needs_extra("train"):
+        import torch
+    gpu = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"  # torchrun's
+    if device == "auto":
+        device = gpu if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        return torch.zeros((), device=gpu if device == "cuda" else device).device
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ConfigError(
+            f"expected a device that torch can use here, got {device!r}, which it cannot; auto takes one that is there "
+            "(--device auto)"
+        ) from error
+
+
 def open_model(model: str | Path, *, runtime: Executor = "torch", device: str = "cpu") -> RowPredictor:
     """Open a model for predicting manifest rows; open it once, and ask it as often as you like.
 
@@ -190,7 +219,7 @@ def open_model(model: str | Path, *, runtime: Executor = "torch", device: str = 
         model: a model folder, a run, or the name of a model that comes with affekt.
         runtime: `torch` executes the weights as they were trained; the others execute `model.onnx` as it was
             exported, and `auto` takes the fastest of them.
-        device: where torch executes the model: cpu, cuda or mps.
+        device: where torch executes the model: auto, cpu, cuda or mps.
 
     Raises:
         ModelError: the folder holds no usable model.
@@ -204,11 +233,12 @@ def open_model(model: str | Path, *, runtime: Executor = "torch", device: str = 
         import torch
 
         from affekt.networks.weights import load_model
+    place = choose_device(device)
     network, card = load_model(model)
-    network = network.to(device)
+    network = network.to(place)
 
     @torch.inference_mode()
     def answer(crops: np.ndarray) -> Affect:
-        return affect_of(network(torch.from_numpy(normalise(crops, card.preprocessing)).to(device)), card)
+        return affect_of(network(torch.from_numpy(normalise(crops, card.preprocessing)).to(place)), card)
 
     return RowPredictor(card, answer)

@@ -1,4 +1,4 @@
-"""One training over several processes, and the device and precision of each.
+"""One training over several processes, and the precision of each.
 
 Nothing is to be configured: torchrun's environment says it all.
 """
@@ -14,7 +14,6 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from affekt.errors import ConfigError
 from affekt.terminal import show_progress
 
 
@@ -26,8 +25,6 @@ class World:
     """0 is the process that writes files and shows progress."""
     size: int = 1
     """How many processes there are."""
-    local_rank: int = 0
-    """Which of this machine's processes, and so which of its GPUs."""
 
     @property
     def is_main(self) -> bool:
@@ -67,25 +64,10 @@ def joined_world() -> Iterator[World]:
         dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
     show_progress(dist.get_rank() == 0)
     try:
-        yield World(dist.get_rank(), dist.get_world_size(), int(os.environ.get("LOCAL_RANK", "0")))
+        yield World(dist.get_rank(), dist.get_world_size())
     finally:
         if not already_joined:
             dist.destroy_process_group()
-
-
-def choose_device(device: str, world: World) -> torch.device:
-    """Return the named device; `cuda` is this process's GPU, `auto` takes that, else Apple's, else the CPU."""
-    if device != "auto":
-        try:
-            return torch.zeros((), device=f"cuda:{world.local_rank}" if device == "cuda" else device).device
-        except (RuntimeError, AssertionError, NotImplementedError) as error:
-            reason = str(error).splitlines()[0]
-            raise ConfigError(
-                f"expected a device auto, cpu, cuda or mps, got {device!r} ({reason}); auto is usual (--device auto)"
-            ) from error
-    if torch.cuda.is_available():
-        return torch.device("cuda", world.local_rank)
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:

@@ -5,15 +5,18 @@ Furlanello et al. (2018), "Born-Again Neural Networks"; Wortsman et al. (2022), 
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from affekt.errors import ConfigError, require_seed
+from affekt.errors import ConfigError, require_seed, says_what_to_type
 from affekt.training.recipe import Recipe, require_not_negative, require_positive
 
+of_a_training = partial(says_what_to_type, named="affekt.train")
 CHECKPOINT_FILE = "checkpoint.safetensors"
 """What a run that is not finished holds in its folder."""
 
 
+@of_a_training
 @dataclass(frozen=True, kw_only=True)
 class Chain:
     """How many networks a recipe trains, one after another; by default one."""
@@ -64,6 +67,7 @@ class RunOptions:
         require_seed(self.seed)
 
 
+@of_a_training
 @dataclass(frozen=True, kw_only=True)
 class Run(RunOptions):
     """One training of a chain, as its card describes it."""

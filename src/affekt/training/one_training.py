@@ -16,7 +16,7 @@ from affekt.labels import LABELS
 from affekt.models.card import Card
 from affekt.models.learnt_rows import write_learnt_rows
 from affekt.networks.network import Network, parameter_count
-from affekt.networks.predictions import PREDICTIONS, affect_of, answers_table, with_truth
+from affekt.networks.predictions import PREDICTIONS, affect_of, answers_table, choose_device, with_truth
 from affekt.networks.weights import load_backbone, save_model
 from affekt.training.batches import CropBatches, CropStream, extract_features
 from affekt.training.checkpoint import (
@@ -28,7 +28,7 @@ from affekt.training.checkpoint import (
     write_tensorboard,
 )
 from affekt.training.distillation import DistillationTask, asked_each_time, asked_once, from_table, load_teachers
-from affekt.training.distributed import World, choose_device, joined_world
+from affekt.training.distributed import World, joined_world
 from affekt.training.generations import CHECKPOINT_FILE, Run
 from affekt.training.loop import Split, Trainer
 from affekt.training.recipe import Augmentation, Recipe
@@ -47,7 +47,7 @@ def train_network(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
     Under torchrun all processes call this alike; the first writes. Raises as `train` does.
     """
     with joined_world() as world:
-        device = choose_device(run.device, world)
+        device = choose_device(run.device)
         rows, validation_rows = training_rows(recipe, manifest, run)
         labels = labels_to_learn(recipe, manifest)
         _refuse_fewer_pictures_than_processes(recipe, rows.height, world)

@@ -4,14 +4,18 @@ The command line is made from these frozen dataclasses: each field is an option,
 """
 
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from typing import Any, Literal
 
 from affekt.errors import ConfigError, require_known, says_what_to_type
 from affekt.faces.preprocessing import Preprocessing
 
 Head = Literal["expression", "valence_arousal"]
+of_a_recipe = partial(says_what_to_type, named="affekt.Recipe")
+"""Types are checked, as of all that Python programs give; help is at hand for the recipe alone."""
 
 
+@of_a_recipe
 @dataclass(frozen=True, kw_only=True)
 class NetworkOptions:
     """The network, and where it starts."""
@@ -47,6 +51,7 @@ class NetworkOptions:
             )
 
 
+@of_a_recipe
 @dataclass(frozen=True, kw_only=True)
 class PictureOptions:
     """The pictures that the network wants to see."""
@@ -83,6 +88,7 @@ class PictureOptions:
         )
 
 
+@of_a_recipe
 @dataclass(frozen=True, kw_only=True)
 class DataOptions:
     """The batches of training pictures."""
@@ -107,6 +113,7 @@ class DataOptions:
         require_not_negative(self, "mixup", "resizing_epochs")
 
 
+@of_a_recipe
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
     """Random changes of the training crops, drawn anew for each picture in each epoch; all off by default."""
@@ -157,6 +164,7 @@ class Augmentation:
         return self == Augmentation()
 
 
+@of_a_recipe
 @dataclass(frozen=True, kw_only=True)
 class LossOptions:
     """What is learnt: targets, losses and teachers."""
@@ -185,6 +193,7 @@ class LossOptions:
             )
 
 
+@of_a_recipe
 @dataclass(frozen=True, kw_only=True)
 class StepOptions:
     """How one step changes the weights."""
@@ -224,6 +233,7 @@ class StepOptions:
             raise ConfigError("expected the optimiser adamw with a weight_decay, got adam; set optimiser")
 
 
+@of_a_recipe
 @dataclass(frozen=True, kw_only=True)
 class ScheduleOptions:
     """How long a training lasts, and the learning rate over its epochs."""
@@ -287,10 +297,12 @@ class Recipe:
             )
 
     @classmethod
+    @says_what_to_type
     def of(cls, architecture: str, **options: object) -> "Recipe":
         """Build a recipe from options of any group, by their names; raises as `with_options` does."""
         return cls(network=NetworkOptions(architecture=architecture)).with_options(**options)
 
+    @says_what_to_type
     def with_options(self, **options: object) -> "Recipe":
         """Return the recipe with some options changed, whichever group they belong to.
 

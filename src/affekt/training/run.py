@@ -19,6 +19,7 @@ from affekt.files import require_folder
 from affekt.models.card import WEIGHTS_FILE, Card, read_card
 from affekt.models.hub import fetched
 from affekt.networks.first_weights import weights_file
+from affekt.networks.predictions import choose_device
 from affekt.training.generations import CHECKPOINT_FILE, Chain, Run, Training, planned_trainings
 from affekt.training.recipe import Recipe
 from affekt.training.recipes import NamedRecipe, find_recipe
@@ -165,13 +166,15 @@ def refuse_before_reading(recipe: Recipe, data: str | Path | pl.DataFrame, run: 
 
     Raises:
         MissingExtra: torch is not installed.
-        ConfigError: the folder holds another run, or cannot be written.
+        ConfigError: the folder holds another run, or cannot be written, or the device is not here.
         DataError: there is no such data.
         ModelError: the first weights are absent.
     """
     if importlib.util.find_spec("torch") is None:
         raise MissingExtra("torch", "train")
     refuse_overwriting(run)
+    if run.device not in ("auto", "cpu"):
+        choose_device(run.device)
     if isinstance(data, pl.DataFrame) or not Path(data).is_dir():
         require_manifest(data)
     for weights in () if run.resume or recipe.network.weights == ("none",) else recipe.network.weights:
