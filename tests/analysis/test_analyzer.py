@@ -174,7 +174,9 @@ def test_what_is_no_picture_at_all_is_refused(small_model, thing, kind):
 
 
 def test_unknown_options_are_refused(small_model):
-    with pytest.raises(ConfigError, match="expected faces as auto, yunet, cascade or whole, got 'haar'; type: faces='auto'"):
+    with pytest.raises(
+        ConfigError, match="expected faces as auto, yunet, cascade or whole, got 'haar'; type: faces='auto'"
+    ):
         Analyzer(small_model).analyze([DARK], faces="haar")
     with pytest.raises(ConfigError, match="expected a min_confidence from 0 to 1, got 2"):
         load(small_model, min_confidence=2)

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from affekt import gather, load, predict
-from affekt.analysis.remote import addresses_below, fetched, filesystem, remote_stamp, why, without_secrets
+from affekt.analysis.remote import NOBODY, addresses_below, fetched, filesystem, remote_stamp, why, without_secrets
 from affekt.cli.main import main
 from affekt.errors import ConfigError, DataError, PictureError
 
@@ -118,7 +118,7 @@ def test_an_address_that_became_a_path_is_refused_and_no_folder_made(bucket, sma
 
 @pytest.mark.parametrize(
     ("address", "reason"),
-    [("s3://bucket/a.png", "nobody answers there"), ("hf://nobody", "no address of a file")],
+    [("s3://bucket/a.png", NOBODY), ("hf://nobody", "no address of a file")],
 )
 def test_where_nobody_answers_or_an_address_is_none_it_is_said_in_words(monkeypatch, s3, address, reason):
     pytest.importorskip("huggingface_hub")
@@ -245,6 +245,12 @@ def test_secrets_are_taken_out_of_addresses():
     assert without_secrets("a?b.jpg") == "a?b.jpg"
     assert why(ValueError("https://me:word@host")) == "no address of a file"
     assert why(KeyError("https://me:word@host")) == "KeyError"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:1", "nobody.invalid"])
+def test_a_place_that_nobody_answers_at_is_no_absent_file(host):
+    with pytest.raises(PictureError, match=f"http://{host}/a.png: {NOBODY}$"):
+        fetched(f"http://{host}/a.png")
 
 
 def test_a_library_that_is_missing_is_named(monkeypatch):

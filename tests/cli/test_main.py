@@ -2,6 +2,7 @@ import errno
 import logging
 import os
 import re
+import shlex
 import subprocess
 import sys
 import warnings
@@ -131,6 +132,21 @@ def test_a_full_disk_under_standard_output_is_one_sentence(arguments, unbuffered
     assert done.stderr == (
         "affekt: expected room for what is written, got No space left on device; free some, or write to another place\n"
     )
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_the_shell_closed_is_empty(closed, tmp_path):
+    (tmp_path / "a.txt").write_text("none.png\n")
+    command = f"{shlex.quote(sys.executable)} -m affekt predict"
+    table, odd = (
+        subprocess.run(f"{command} {words} {closed}", shell=True, cwd=tmp_path, capture_output=True, text=True)
+        for words in ("a.txt --out faces.csv", "-")
+    )
+    assert table.returncode == 1  # as where no stream is closed: the picture is not there
+    assert (tmp_path / "faces.csv").read_text().endswith("unreadable: no such file\n")
+    assert odd.returncode == 2
+    assert "Traceback" not in table.stderr + odd.stderr
+    assert ("expected pictures, got none in the standard input (-)" in odd.stderr) == ("2>" not in closed)
 
 
 def test_an_error_keeps_its_exit_code_though_the_reader_went_away(tmp_path):

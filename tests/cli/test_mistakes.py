@@ -1,6 +1,8 @@
 """Wrong command lines: one sentence each, in the project's words, with what to type next."""
 
 import re
+import shlex
+from pathlib import Path
 
 import pytest
 
@@ -21,18 +23,20 @@ SENTENCES = {
     "serve --port abc": "a whole number for --port, got 'abc'; for instance --port 8000, or type: affekt serve --help",
     "serve --port=abc": "a whole number for --port, got 'abc'; for instance --port 8000, or type: affekt serve --help",
     "serve extra": "nothing but options after affekt serve, got extra; type: affekt serve --help",
-    "serve --port": "a value after --port, got none; type: affekt serve --help",
+    "serve --port": "a value after --port, got none; for instance --port 8000, or type: affekt serve --help",
     "predict a.jpg -o x.csv": "an option of affekt predict, got -o; did you mean --out? type: affekt predict --help",
     "predict": "pictures, got no name of any; name a picture, a folder of pictures or a pattern such as 'faces/*.jpg'",
     "predict a.jpg -z": "an option of affekt predict, got -z; type: affekt predict --help",
     "predict a.jpg --every_s x": "a number for --every-s, got 'x'; for instance --every-s 0.0, or type: affekt predict",
     "predict a.jpg --faces yun": "auto, yunet, cascade or whole for --faces, got 'yun'; type: --faces yunet",
-    "train affekt --out o": "--data PATH, got none; type: affekt train affekt --data faces.parquet --out runs/affekt; ",
+    "train affekt --out o": "--data PATH, got none; type: affekt train affekt --data faces.parquet --out o; the data i",
     "train affekt": "--data PATH and --out PATH, got neither; type: affekt train affekt --data faces.parquet --out",
-    "evaluate affekt": "--data PATH, got none; type: affekt evaluate runs/NAME --data faces.parquet",
-    "summarize a.csv": "--out PATH, got none; type: affekt summarize faces.csv --out study",
+    "train affekt --data=my.parquet": "--out PATH, got none; type: affekt train affekt --data my.parquet --out runs/af",
+    "evaluate affekt": "--data PATH, got none; type: affekt evaluate affekt --data faces.parquet",
+    "evaluate --out o a --data d --names a": "pairs, each a name and another, after --names, got a; type: affekt eval",
+    "summarize a.csv": "--out PATH, got none; type: affekt summarize a.csv --out study",
     "push": "RUN and USER/NAME, got neither; type: affekt push runs/NAME user/name",
-    "push runs/mine": "USER/NAME, got none; type: affekt push runs/NAME user/name",
+    "push runs/mine": "USER/NAME, got none; type: affekt push runs/mine user/name",
     "gather": "DIR and --out PATH, got neither; type: affekt gather parts --out faces.parquet",
     "predict nofolder/": "a picture or a folder at nofolder/, got nothing there; check its name with: ls",
     "predict nofolder --out faces.csv": "a picture or a folder at nofolder, got nothing there; check its name with: ls",
@@ -54,12 +58,46 @@ SENTENCES = {
     "predict a.jpg --output x": "an option of affekt predict, got --output; did you mean --out? type: affekt predict",
     "demo --out x.html": "a folder as out, got x.html, named like a file; type: --out x",
     "data check": "PATH, got none; type: affekt data check --help",
+    "data split f.parquet --out o --shares 0.9 0.2": "3 values, with spaces between, after --shares, got 0.9 0.2; for "
+    "instance --shares 0.7 0.15 0.15, or type: affekt data split --help",
+    "data split f.parquet --out o --shares 0.7,0.3": "3 values, with spaces between, after --shares, got 0.7,0.3; for",
+    "predict -dash.jpg": "an option of affekt predict, got -dash.jpg; if it is a file, type: ./-dash.jpg",
+    "predict a.jpg --out -x.csv": "an option of affekt predict, got -x.csv; if it is a file, type: ./-x.csv",
+    "predict a.jpg --debug": "an option of affekt predict, got --debug, which comes before the command; type: affekt -",
+    "predict a.jpg --confidence 1": "an option of affekt predict, got --confidence; did you mean --min-confidence? typ",
+    "predict a.jpg --video": "an option of affekt predict, got --video; type: affekt predict --help",
+    "predict camera:": "a camera's number or name, got none behind camera:; type: camera:0",
+    "predict a.jpg --hide-how blur": "the folder hide_faces with hide_how, got blur alone; type: --hide-faces hidden,",
+    "predict a.jpg --prior happy": "a prior of neutral, happiness, sadness, surprise, fear, disgust, anger, contempt, "
+    "got 'happy' in 'happy'; did you mean happiness? type for example happiness=0.3,neutral=0.3, of which",
+    "predict a.jpg --out photos/x.jpg": "a table ending in .csv, .parquet, .jsonl, got photos/x.jpg; call it photos/x.",
+    "train affekt --lr 1": "an option of affekt train affekt, got --lr; did you mean --learning-rate? type: affekt tra",
+    "train affekt --flip": "an option of affekt train affekt, got --flip; did you mean --augmentation.flip? type: affe",
+    "models nope": "a folder of models, got nope, and nothing is there; type: affekt models",
+    "--debug": "a command behind --debug, got none; type: affekt --help",
+    "--mirror": "a place after --mirror, got none; type: affekt --mirror FOLDER COMMAND, or its address",
+    "--debug --mirror --debug models": "a place after --mirror, got none; type: affekt --mirror FOLDER COMMAND, or its",
 }
 
 
 @pytest.mark.parametrize(("words", "sentence"), SENTENCES.items(), ids=SENTENCES)
 def test_a_mistake_is_one_sentence(capsys, words, sentence):
     assert said(capsys, words.split()).startswith(f"affekt: expected {sentence}")
+
+
+def test_an_empty_name_is_a_mistake(capsys):
+    assert said(capsys, ["predict", ""]).startswith("affekt: expected a picture or a folder, got an empty name; name")
+
+
+@pytest.mark.parametrize("name", ["-a.jpg", "-folder", "--out"])
+def test_a_file_whose_name_begins_with_a_dash_is_read_as_the_advice_says(capsys, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    Path(name).touch()
+    advice = f"affekt predict ./{name}" if name == "--out" else said(capsys, ["predict", name]).rpartition("type: ")[2]
+    with pytest.raises(SystemExit) as stop:
+        main(["predict", *shlex.split(advice)[-1:]])
+    assert stop.value.code == 1
+    assert f"{name},,," in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("order", [1, -1])

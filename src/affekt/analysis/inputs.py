@@ -161,6 +161,10 @@ def resolve(
 
 def _refuse_absent_folder(argument: str) -> None:
     """Refuse what is typed like a folder and is not there; what is typed like a file, and is not, becomes a row."""
+    if argument == "":
+        raise DataError("expected a picture or a folder, got an empty name; name one, as in: affekt predict faces/")
+    if argument == CAMERA:
+        raise DataError("expected a camera's number or name, got none behind camera:; type: camera:0")
     is_file = Path(argument).suffix and not argument.endswith(SEPARATORS)
     if is_file or is_camera(argument) or argument == "-" or glob.has_magic(argument):
         return

@@ -141,6 +141,11 @@ class OutputOptions:
 
     def __post_init__(self) -> None:
         """Refuse what would write over itself."""
+        if self.hide_how != "box" and self.hide_faces is None:
+            raise ConfigError(
+                f"expected the folder hide_faces with hide_how, got {self.hide_how} alone; type: --hide-faces "
+                "hidden, or hide_faces='hidden' in Python"
+            )
         if len(set(self.copies)) < len(self.copies):
             raise ConfigError(
                 f"expected a folder of its own for each kind of copies, got {self.copies[0]} twice; name another"

@@ -20,6 +20,7 @@ LIVE = ("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "srt", "udp", "mms")
 """Addresses of streams that are sent as they are filmed, which nothing here reads."""
 NOT_FETCHED = "an address, which is read only with --fetch (fetch=True in Python)"
 NOT_READ = "a live stream, which affekt does not read; record a video of it and name that"
+NOBODY = "nobody answers there, or there is no network"
 WEB = ("http", "https")
 """Addresses that no folder can be listed at, and in which `?` asks a question."""
 
@@ -159,16 +160,15 @@ def why(error: BaseException) -> str:
     status = getattr(error, "status", None) or getattr(error.__cause__, "status", None)
     if isinstance(error, PermissionError) or status in (401, 403):
         return "not allowed"
+    names = f"{type(error).__name__} {type(error.__cause__).__name__}"
+    if status is None and "Connect" in names:
+        return NOBODY
     if isinstance(error, FileNotFoundError) or status == 404:
         return "no such file"
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, OSError) and error.strerror and error.errno:
         return error.strerror
-    name = type(error).__name__
-    words = {
-        "Credentials": "no keys in the environment",
-        "Connect": "nobody answers there",
-        "ValueError": "no address of a file",
-    }
-    return f"status {status}" if status else next((said for part, said in words.items() if part in name), name)
+    words = {"Credentials": "no keys in the environment", "ValueError": "no address of a file"}
+    said = (said for part, said in words.items() if part in names)
+    return f"status {status}" if status else next(said, type(error).__name__)

@@ -51,7 +51,9 @@ def check_table(out: Path, *, force: bool = False, names: Collection[str] | None
     if out.is_dir():
         raise ConfigError(f"expected a table, got a folder called {out}; name a file, such as {out / 'faces.csv'}")
     if out.suffix.lower() not in FORMATS:
-        raise ConfigError(f"expected a table ending in {', '.join(FORMATS)}, got {out}; call it {out.stem}.csv")
+        raise ConfigError(
+            f"expected a table ending in {', '.join(FORMATS)}, got {out}; call it {out.with_suffix('.csv')}"
+        )
     nearest = next(parent for parent in out.absolute().parents if parent.exists())
     if not nearest.is_dir():
         raise ConfigError(f"expected a folder to write {out.name} into, got a file, {nearest}; choose another folder")

@@ -9,7 +9,8 @@ import sys
 from affekt import __version__
 from affekt.cores import leave_workers
 from affekt.errors import AffektError, Terminated
-from affekt.terminal import forget_unwritten, messages_shown, printable, speak_utf8, text_table
+from affekt.files import MIRROR, mirror
+from affekt.terminal import forget_unwritten, messages_shown, open_closed_streams, printable, speak_utf8, text_table
 
 COMMANDS = {
     "data": ("affekt.cli.data", "import a data set into a manifest, check one, or divide one into splits"),
@@ -58,6 +59,7 @@ def main(arguments: list[str] | None = None) -> None:
     end = None
     try:
         try:
+            open_closed_streams()
             speak_utf8()
             with messages_shown():
                 _run(sys.argv[1:] if arguments is None else arguments)
@@ -80,10 +82,17 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _run(arguments: list[str]) -> None:
-    debug = arguments[:1] == ["--debug"]
-    arguments = arguments[debug:]
-    if arguments[:1] == ["--mirror"]:
-        os.environ["AFFEKT_MIRROR"], arguments = "".join(arguments[1:2]), arguments[2:]
+    debug = False
+    while arguments[:1] in (["--debug"], ["--mirror"]):
+        option, *arguments = arguments
+        if option == "--debug":
+            debug = True
+        elif not arguments or arguments[0].startswith("-"):
+            fail("expected a place after --mirror, got none; type: affekt --mirror FOLDER COMMAND, or its address")
+        else:
+            os.environ[MIRROR], *arguments = arguments
+        if not arguments:
+            fail(f"expected a command behind {option}, got none; type: affekt --help")
     if len(arguments) > 1 and arguments[0] in HELP:
         arguments = [*arguments[1:], "--help"]
     if not arguments or arguments[0] in HELP:
@@ -100,6 +109,7 @@ def _run(arguments: list[str]) -> None:
         if old in RENAMED:
             fail(f"expected {RENAMED[old]}, got {old}, which it was called before; type: {RENAMED[old]}")
     try:
+        mirror()  # which refuses a place that is none
         importlib.import_module(COMMANDS[name][0]).main(rest)
     except (AffektError, OSError) as error:
         if debug or (isinstance(error, OSError) and error.errno not in WHAT_TO_DO):

@@ -1,10 +1,14 @@
 """What is wrong with a command line, in one sentence with what to type: read from the box that tyro prints of it."""
 
 import difflib
+import os
 import re
+import shlex
 from inspect import signature
+from itertools import pairwise
 
 from affekt.analysis.options import AnalyzerOptions, OutputOptions
+from affekt.files import FILE_ENDINGS
 from affekt.people.options import SummaryOptions
 from affekt.people.summarize import summarize
 
@@ -34,28 +38,39 @@ def mistake(box: str, arguments: list[str], prog: str, help_text: str, example: 
         return f"expected {', '.join(choices[:-1])} or {choices[-1]} for {found[2]}, got {found[1]!r}; {advice}"
     if found := re.match(r"Error parsing (\S+): (.*)", cause):
         return f"{_wrong_value(found[1], found[2], ' '.join(said.split()), arguments)}{help_line}"
-    if found := re.search("Missing value for argument '(.*?)'", cause):
-        return f"expected a value after {found[1]}, got none; {help_line}"
+    if found := re.search(r"Missing value for argument '(.*?)'. Expected (\d+)", cause):
+        values = " ".join(_values_of(found[1].partition("/")[0], arguments)) or "none"
+        wanted = "a value" if found[2] == "1" else f"{found[2]} values, with spaces between,"
+        return f"expected {wanted} after {found[1]}, got {values}; {_instance(found[1], help_text)}{help_line}"
     if cause.startswith("Missing from"):
         absent = re.findall(r"^│ {5}(\S.*?) *│$", re.split("─{9}.*│", said)[0], re.M)
         got = ("none", "neither", "none of them")[min(len(absent), 3) - 1]
-        return f"expected {' and '.join(absent)}, got {got}; {example or help_line}"
+        return f"expected {' and '.join(absent)}, got {got}; {_as_typed(example, prog, arguments) or help_line}"
     if found := re.match("Unrecognized options: (.*)", cause):
         return f"expected nothing but options after {prog}, got {found[1]}; {help_line}"
     return f"expected a command line as help shows it, got: {cause}; {help_line}"
 
 
 def _stranger(arguments: list[str], prog: str, known: set[str]) -> str | None:
-    """Return the first word that looks like an option and is none, and what to do: to name the one that was meant."""
-    longer = [name[2:] for name in known if name.startswith("--")]
-    for word in (word.partition("=")[0].replace("_", "-") for word in arguments if re.match("--?[a-z]", word)):
+    """Return the first word that looks like an option and is none, with what was probably meant."""
+    longer = [name[2:] for name in sorted(known) if name.startswith("--")]
+    for typed in (word for word in arguments if re.match(r"--?[^\W\d]", word)):
+        word = typed.partition("=")[0].replace("_", "-")
         if word in known:
             continue
+        if os.path.lexists(typed) or typed.lower().endswith(tuple(FILE_ENDINGS)):
+            return f"{typed}; if it is a file, type: {shlex.quote(f'./{typed}')}"
+        if word in ("--debug", "--mirror"):
+            return f"{word}, which comes before the command; type: affekt {word} COMMAND"
+        plain = word.strip("-")
         begun = sorted((name for name in known if name.startswith(f"-{word}")), key=len)
         if not begun and (other := _other_command(word, prog)):
             return f"{word}, an option of {other}; type: {other} --help"
-        # Dashes, which all have, make nothing alike.
-        close = begun or [f"--{name}" for name in difflib.get_close_matches(word.strip("-"), longer, n=1)]
+        # People shorten names to their initials, as in --lr, or to a part. Dashes, which all have, make nothing alike.
+        initials = [name for name in longer if plain == "".join(part[0] for part in name.split("-"))]
+        parts = [name for name in longer if len(plain) > 3 and plain in re.split(r"[.-]", name)]
+        near = difflib.get_close_matches(plain, longer, n=1, cutoff=0.65)
+        close = begun or [f"--{name}" for name in (*initials, *parts, *near)]
         return f"{word}; {f'did you mean {close[0]}? ' if close else ''}type: {prog} --help"
     return None
 
@@ -71,10 +86,39 @@ def _other_command(word: str, prog: str) -> str | None:
     return found[0] if prog in has and found and prog not in found else None
 
 
+def _values_of(option: str, arguments: list[str]) -> list[str]:
+    """Return what was typed behind an option, up to the next."""
+    words = [word for each in arguments for word in (each.split("=", 1) if each.startswith("--") else [each])]
+    names = [word.replace("_", "-") for word in words]
+    behind = words[names.index(option) + 1 :] if option in names else []
+    ends = (place for place, word in enumerate(behind) if re.match(r"--?[^\W\d]", word))
+    return behind[: next(ends, None)]
+
+
+def _instance(option: str, help_text: str) -> str:
+    """Return an option with its default, where it has one that can be typed."""
+    plain = " ".join(re.sub(r"\x1b\[[\d;]*m|│", "", help_text).split())
+    found = re.search(rf"{re.escape(option)} .*?\((?:default: (.*?)|required)\)", plain)
+    return f"for instance {option} {found[1]}, or " if found and found[1] not in (None, "none") else ""
+
+
+def _as_typed(example: str, prog: str, arguments: list[str]) -> str:
+    """Return an example with what the user has typed already, behind the command and its options, for its names."""
+    typed = dict(pairwise([prog, *arguments]))
+    typed |= {option: value for option, _, value in (word.partition("=") for word in arguments) if value}
+    for option, value in typed.items():
+        found = re.search(rf"{re.escape(option)} [^-\s;][^\s;]*", example)
+        if found and (option == prog or option.startswith("--")) and not value.startswith("-"):
+            example = example.replace(found[0], f"{option} {shlex.quote(value)}", 1)
+    return example
+
+
 def _wrong_value(names: str, reason: str, said: str, arguments: list[str]) -> str:
     """Return what stands before the advice to see the help: all of the sentence, where a default shows what to type."""
     typed = {word.partition("=")[0].replace("_", "-") for word in arguments}
     name = next((each for each in names.split("/") if each in typed), names)
+    if "key-value" in reason:
+        return f"expected pairs, each a name and another, after {name}, got {' '.join(_values_of(name, arguments))}; "
     kind, default = re.search(rf"{re.escape(name)} ([A-Z]+)", said), re.search(r"\(default: (\S+)\)", said)
     value = re.search("'.*'$", reason)
     expected = KINDS.get(kind[1], "another value") if kind else "another value"

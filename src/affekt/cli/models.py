@@ -55,7 +55,8 @@ def found_models(folders: tuple[Path, ...]) -> tuple[list[dict[str, Any]], list[
             places += [folder, *sorted(folder.iterdir())]
         except (FileNotFoundError, NotADirectoryError):
             if folder != Path("runs"):
-                problems.append(f"expected a folder of models, got {folder}, which is none; type: affekt models runs")
+                got = "which is a file" if folder.is_file() else "and nothing is there"
+                raise ModelError(f"expected a folder of models, got {folder}, {got}; type: affekt models") from None
         except OSError as error:
             problems.append(f"expected to look into {folder}, got {error.strerror}; check who may read it")
     for place in places:

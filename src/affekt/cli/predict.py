@@ -96,12 +96,11 @@ def _predict(
         print(THE_REST, file=sys.stderr)
     else:
         refuse_lists("csv", run.schema)
-        run.copies.check(has_table=False)  # before a header makes the output look like an empty table
-        print(",".join(run.schema), flush=True)
         shown = pl.col("input", "status").map_elements(printable, pl.String) if sys.stdout.isatty() else []
-        for answer in run.answers():
+        for number, answer in enumerate(run.answers()):  # and not before there is one
             rows = pl.DataFrame(answer.rows, schema=run.schema).with_columns(shown)
-            print((without_formulas(rows) if csv_safe else rows).write_csv(include_header=False), end="", flush=True)
+            rows = without_formulas(rows) if csv_safe else rows
+            print(rows.write_csv(include_header=not number), end="", flush=True)
     return bool(run.summary.problems or run.summary.not_drawn)
 
 

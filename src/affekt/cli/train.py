@@ -74,8 +74,8 @@ def main(arguments: list[str]) -> None:
         TrainCommand,
         options,
         f"affekt train {name}",
-        f"type: affekt train {name} --data faces.parquet --out runs/{name}; faces.parquet is what `affekt data import` "
-        "makes of a data set: see affekt data import --help",
+        f"type: affekt train {name} --data faces.parquet --out runs/{name}; the data is a folder with one per "
+        "expression, or what `affekt data import` makes of a data set: see affekt data import --help",
         description=named.summary,
         default=TrainCommand(data=tyro.MISSING, out=tyro.MISSING, recipe=recipe, chain=named.chain),
     )

@@ -7,6 +7,7 @@ Saerens, Latinne and Decaestecker (2002), "Adjusting the Outputs of a Classifier
 Procedure", equation 2.4.
 """
 
+import difflib
 from collections.abc import Sequence
 
 import numpy as np
@@ -38,7 +39,9 @@ def prior_shares(prior: str, labels: Sequence[str]) -> np.ndarray:
     for part in prior.split(","):
         label, _, text = (each.strip() for each in part.partition("="))
         if label not in labels:
-            raise ConfigError(f"expected a prior of {', '.join(labels)}, got {label!r} in {prior!r}; {HINT}")
+            near = difflib.get_close_matches(label, [*labels, UNIFORM], n=1, cutoff=0.5)
+            meant = f"did you mean {near[0]}? " if near else ""
+            raise ConfigError(f"expected a prior of {', '.join(labels)}, got {label!r} in {prior!r}; {meant}{HINT}")
         try:
             share = float(text)
         except ValueError:
