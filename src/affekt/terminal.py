@@ -160,15 +160,14 @@ def forget_unwritten() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def open_closed_streams() -> None:
-    """Let what a shell closed, as in `affekt models >&-`, be empty: Python has None there, and files would fill it."""
+def speak_utf8() -> None:
+    """Write UTF-8 into files and pipes, whatever the machine's code page; what a terminal cannot show is escaped.
+
+    A stream that the shell closed, as in `affekt models >&-`, is empty: Python has None there, and files would fill it.
+    """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115  for as long as Python lives
-
-
-def speak_utf8() -> None:
-    """Write UTF-8 into files and pipes, whatever the machine's code page; what a terminal cannot show is escaped."""
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115  until Python ends
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")

@@ -13,7 +13,8 @@ import pytest
 
 from affekt import __version__
 from affekt.cli import main as frame
-from affekt.cli.main import COMMANDS, RENAMED, main
+from affekt.cli.main import COMMANDS, main
+from affekt.cli.times import RENAMED
 from affekt.errors import AffektWarning
 from affekt.training.recipe import GROUPS
 

@@ -19,6 +19,11 @@ def said(capsys, words):
     return text
 
 
+@pytest.fixture(autouse=True)
+def own_mirror(monkeypatch):
+    monkeypatch.setenv("AFFEKT_MIRROR", "")  # for --mirror sets it, to be undone
+
+
 SENTENCES = {
     "serve --port abc": "a whole number for --port, got 'abc'; for instance --port 8000, or type: affekt serve --help",
     "serve --port=abc": "a whole number for --port, got 'abc'; for instance --port 8000, or type: affekt serve --help",
@@ -74,9 +79,9 @@ SENTENCES = {
     "train affekt --lr 1": "an option of affekt train affekt, got --lr; did you mean --learning-rate? type: affekt tra",
     "train affekt --flip": "an option of affekt train affekt, got --flip; did you mean --augmentation.flip? type: affe",
     "models nope": "a folder of models, got nope, and nothing is there; type: affekt models",
-    "--debug": "a command behind --debug, got none; type: affekt --help",
-    "--mirror": "a place after --mirror, got none; type: affekt --mirror FOLDER COMMAND, or its address",
-    "--debug --mirror --debug models": "a place after --mirror, got none; type: affekt --mirror FOLDER COMMAND, or its",
+    "--debug": "a command at the end, got none behind --debug; type: affekt --help",
+    "--mirror": "a command at the end, got none behind --mirror; type: affekt --help",
+    "--mirror nowhere --debug models": "a mirror as https://... or a folder, got 'nowhere'; check it, or unset AFF",
 }
 
 

@@ -7,10 +7,11 @@ import os
 import sys
 
 from affekt import __version__
+from affekt.cli.times import refuse_older_names
 from affekt.cores import leave_workers
 from affekt.errors import AffektError, Terminated
 from affekt.files import MIRROR, mirror
-from affekt.terminal import forget_unwritten, messages_shown, open_closed_streams, printable, speak_utf8, text_table
+from affekt.terminal import forget_unwritten, messages_shown, printable, speak_utf8, text_table
 
 COMMANDS = {
     "data": ("affekt.cli.data", "import a data set into a manifest, check one, or divide one into splits"),
@@ -27,14 +28,6 @@ COMMANDS = {
     "setup": ("affekt.cli.setup", "get the face detector's file, here or for a machine without a network"),
     "demo": ("affekt.cli.demo", "the whole job on drawn faces: train four recipes, evaluate, report"),
 }
-
-RENAMED = {
-    "--conditions": "--corruptions",
-    "--growth-epochs": "--resizing-epochs",
-    "--sharpness-radius": "--sam-radius",
-    "--sharpness-epochs": "--sam-epochs",
-}
-"""Options of an older affekt, and what they are called now."""
 
 HELP, VERSION = ("help", "-h", "--help"), ("version", "-V", "--version")
 STOPPED = BY_INTERRUPT, BY_TERMINATION = 130, 143
@@ -59,7 +52,6 @@ def main(arguments: list[str] | None = None) -> None:
     end = None
     try:
         try:
-            open_closed_streams()
             speak_utf8()
             with messages_shown():
                 _run(sys.argv[1:] if arguments is None else arguments)
@@ -82,17 +74,14 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _run(arguments: list[str]) -> None:
-    debug = False
+    before = list[str]()
     while arguments[:1] in (["--debug"], ["--mirror"]):
         option, *arguments = arguments
-        if option == "--debug":
-            debug = True
-        elif not arguments or arguments[0].startswith("-"):
-            fail("expected a place after --mirror, got none; type: affekt --mirror FOLDER COMMAND, or its address")
-        else:
+        before.append(option)
+        if option == "--mirror" and arguments:
             os.environ[MIRROR], *arguments = arguments
         if not arguments:
-            fail(f"expected a command behind {option}, got none; type: affekt --help")
+            fail(f"expected a command at the end, got none behind {option}; type: affekt --help")
     if len(arguments) > 1 and arguments[0] in HELP:
         arguments = [*arguments[1:], "--help"]
     if not arguments or arguments[0] in HELP:
@@ -105,14 +94,13 @@ def _run(arguments: list[str]) -> None:
     if name not in COMMANDS:
         [instead, *_] = [*difflib.get_close_matches(name, COMMANDS, n=1), "--help"]
         fail(f"expected a command among {', '.join(COMMANDS)}, got {name!r}; type: affekt {instead}")
-    for old in (word.partition("=")[0].replace("_", "-") for word in rest):
-        if old in RENAMED:
-            fail(f"expected {RENAMED[old]}, got {old}, which it was called before; type: {RENAMED[old]}")
     try:
-        mirror()  # which refuses a place that is none
+        if "--mirror" in before:
+            mirror()  # which refuses a place that is none
+        refuse_older_names(rest)
         importlib.import_module(COMMANDS[name][0]).main(rest)
     except (AffektError, OSError) as error:
-        if debug or (isinstance(error, OSError) and error.errno not in WHAT_TO_DO):
+        if "--debug" in before or (isinstance(error, OSError) and error.errno not in WHAT_TO_DO):
             raise
         if isinstance(error, OSError):
             where, advice = error.filename or "a file", WHAT_TO_DO[error.errno or 0]

@@ -5,9 +5,9 @@ import os
 import re
 import shlex
 from inspect import signature
-from itertools import pairwise
 
 from affekt.analysis.options import AnalyzerOptions, OutputOptions
+from affekt.cli.next_steps import as_typed
 from affekt.files import FILE_ENDINGS
 from affekt.people.options import SummaryOptions
 from affekt.people.summarize import summarize
@@ -45,7 +45,7 @@ def mistake(box: str, arguments: list[str], prog: str, help_text: str, example: 
     if cause.startswith("Missing from"):
         absent = re.findall(r"^│ {5}(\S.*?) *│$", re.split("─{9}.*│", said)[0], re.M)
         got = ("none", "neither", "none of them")[min(len(absent), 3) - 1]
-        return f"expected {' and '.join(absent)}, got {got}; {_as_typed(example, prog, arguments) or help_line}"
+        return f"expected {' and '.join(absent)}, got {got}; {as_typed(example, prog, arguments) or help_line}"
     if found := re.match("Unrecognized options: (.*)", cause):
         return f"expected nothing but options after {prog}, got {found[1]}; {help_line}"
     return f"expected a command line as help shows it, got: {cause}; {help_line}"
@@ -100,17 +100,6 @@ def _instance(option: str, help_text: str) -> str:
     plain = " ".join(re.sub(r"\x1b\[[\d;]*m|│", "", help_text).split())
     found = re.search(rf"{re.escape(option)} .*?\((?:default: (.*?)|required)\)", plain)
     return f"for instance {option} {found[1]}, or " if found and found[1] not in (None, "none") else ""
-
-
-def _as_typed(example: str, prog: str, arguments: list[str]) -> str:
-    """Return an example with what the user has typed already, behind the command and its options, for its names."""
-    typed = dict(pairwise([prog, *arguments]))
-    typed |= {option: value for option, _, value in (word.partition("=") for word in arguments) if value}
-    for option, value in typed.items():
-        found = re.search(rf"{re.escape(option)} [^-\s;][^\s;]*", example)
-        if found and (option == prog or option.startswith("--")) and not value.startswith("-"):
-            example = example.replace(found[0], f"{option} {shlex.quote(value)}", 1)
-    return example
 
 
 def _wrong_value(names: str, reason: str, said: str, arguments: list[str]) -> str:

@@ -1,6 +1,8 @@
-"""What to type next: after a look at a manifest, after its division, and after a training."""
+"""What to type next: after a manifest, after a training, and after a command that lacks something."""
 
+import re
 import shlex
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,3 +59,14 @@ def after_folds(name: str, run: "Run") -> str:
 def _typed(*words: object) -> str:
     """Return a command as a shell takes it."""
     return shlex.join(["affekt", *map(str, words)])
+
+
+def as_typed(example: str, prog: str, arguments: list[str]) -> str:
+    """Return an example with what the user has typed already, behind the command and its options, for its names."""
+    typed = dict(pairwise([prog, *arguments]))
+    typed |= {option: value for option, _, value in (word.partition("=") for word in arguments) if value}
+    for option, value in typed.items():
+        found = re.search(rf"{re.escape(option)} [^-\s;][^\s;]*", example)
+        if found and (option == prog or option.startswith("--")) and not value.startswith("-"):
+            example = example.replace(found[0], f"{option} {shlex.quote(value)}", 1)
+    return example
