@@ -81,7 +81,7 @@ SENTENCES = {
     "models nope": "a folder of models, got nope, and nothing is there; type: affekt models",
     "--debug": "a command at the end, got none behind --debug; type: affekt --help",
     "--mirror": "a command at the end, got none behind --mirror; type: affekt --help",
-    "--mirror nowhere --debug models": "a mirror as https://... or a folder, got 'nowhere'; check it, or unset AFF",
+    "--mirror nowhere models": "a mirror as https://... or a folder, got 'nowhere'; check it, or unset AFF",
 }
 
 
