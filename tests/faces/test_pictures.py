@@ -289,6 +289,23 @@ def test_limits_are_the_callers(tmp_path):
         read_rgb(encoded(Image.fromarray(NOISE)), formats=("JPEG",))
 
 
+@pytest.mark.parametrize(("scans", "is_read"), [(90, True), (91, False), (5460, False)])
+def test_a_jpeg_of_very_many_scans_is_refused_before_it_is_decoded(tmp_path, scans, is_read):
+    usual = encoded(Image.fromarray(NOISE), "JPEG", progressive=True)
+    last = usual.rindex(b"\xff\xda")
+    # Behind a restart marker, where what counts segments loses its way.
+    content = usual[:-2] + (b"\xff\xd0" + usual[last:-2]) * scans + usual[-2:]
+    (tmp_path / "many.jpg").write_bytes(content)
+    for source in (content, tmp_path / "many.jpg"):
+        if is_read:
+            assert read_rgb(source).shape == NOISE.shape
+        else:
+            with pytest.raises(
+                PictureError, match=f"JPEG of {scans + 10:,} scans, over the limit of 100; save it anew"
+            ):
+                read_rgb(source)
+
+
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
 def test_an_opened_picture_gives_what_its_file_gives_and_stays_as_it_is(orientation):
     exif = Image.Exif()

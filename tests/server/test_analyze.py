@@ -142,6 +142,11 @@ def problem(answer, status):
         ({"params": {"min_confidence": "x"}}, 422, "expected min_confidence to be a number, got 'x'"),
         ({"params": {"min_face": -1}}, 422, "expected min_face to be at least 0, got '-1'"),
         ({"params": {"most_faces": 1.5}}, 422, "expected most_faces to be a whole number, got '1.5'"),
+        (
+            {"params": {"most_faces": "9" * 5000}},
+            422,
+            f"expected most_faces to be a whole number, exceeded maximum size, got '{'9' * 100}';",
+        ),
         ({"params": {"largest": "maybe"}}, 422, "expected largest to be true or false, got 'maybe'"),
         ({"params": {"min-face": 1}}, 422, "expected no option min-face (did you mean min_face?); see /docs"),
         ({"params": {"zzz": 1}}, 422, "expected no option zzz (there are faces, min_confidence, largest, most_faces, "),

@@ -199,6 +199,7 @@ def test_the_page_gets_the_labels_of_the_model_and_the_columns_of_the_rows(clien
         ({}, "rebound.example;reboot", 421),
         ({"host": "faces.example"}, "faces.example:80", 200),
         ({"allow_host": ("a.example", "b.example")}, "b.example", 200),
+        ({"allow_host": ("A.example",)}, "a.Example", 200),
         ({"allow_host": ("*",)}, "whatever.example", 200),
     ],
 )

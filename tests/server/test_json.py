@@ -63,17 +63,17 @@ def test_pages_of_other_sites_may_not_ask_unless_they_are_allowed(client, pictur
     assert "access-control-allow-origin" not in answer.headers
 
 
-@pytest.mark.parametrize("allowed", [ELSEWHERE, "*"])
+@pytest.mark.parametrize("allowed", [ELSEWHERE, "https://Example.org", "*"])
 def test_an_allowed_site_may_ask_with_a_key(settings, picture, allowed):
     own = replace(settings, allow_origin=(allowed,), api_key="k" * 20)
     with TestClient(make_app(own), "http://localhost") as client:
         before = asked_from_elsewhere(client)
         assert before.status_code == 200
-        assert before.headers["access-control-allow-origin"] == allowed
+        assert before.headers["access-control-allow-origin"] == allowed.lower()
         headers = {"Origin": ELSEWHERE, "Authorization": f"Bearer {own.api_key}"}
         answer = client.post("/v1/analyze", content=picture(), headers=headers)
         assert answer.status_code == 200
-        assert answer.headers["access-control-allow-origin"] == allowed
+        assert answer.headers["access-control-allow-origin"] == allowed.lower()
 
 
 def test_another_site_than_the_allowed_is_not_named(settings, picture):

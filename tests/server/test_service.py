@@ -1,5 +1,6 @@
 """The real server on loopback, with clients that are slow, rude or many: each its proper status, and alive after."""
 
+import gc
 import json
 import socket
 import struct
@@ -142,6 +143,13 @@ def test_a_body_of_a_hundred_megabytes_is_refused_and_the_client_told(serve, set
         assert is_alive(client, picture)
 
 
+def test_who_asks_for_another_protocol_gets_this_one_and_nothing_is_logged(serve, settings, caplog):
+    asked = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Key": "x", "Sec-WebSocket-Version": "13"}
+    with serve(settings) as client:
+        assert client.get("/v1/health", headers=asked).status_code == 200
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == []
+
+
 @pytest.mark.parametrize("garbage", [b"\x16\x03\x01\x02\x00", b"GET", b"G" * 70_000, b"GET / HTTP/1.1"])
 def test_what_is_no_http_is_refused(serve, settings, picture, garbage):
     with serve(settings) as client, connected(client) as odd:
@@ -199,13 +207,15 @@ def test_uploads_beyond_the_memory_for_them_are_a_503(serve, settings, picture):
         assert is_alive(client, picture)
 
 
-def test_an_answer_that_takes_too_long_is_a_503_and_its_place_is_free_again(serve, settings, picture, gate):
+def test_an_answer_that_takes_too_long_is_a_503_and_its_place_is_free_again(serve, settings, picture, gate, caplog):
     with serve(replace(settings, answer_s=0.2)) as client:
         late = client.post("/v1/analyze", content=picture())
         assert (late.status_code, late.headers["retry-after"]) == (503, "1")
         assert "affekt_requests_in_hand 0.0" in client.get("/metrics").text
         gate.set()
         assert is_alive(client, picture)
+    gc.collect()
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []
 
 
 def test_who_hangs_up_gives_up_its_place(serve, settings, picture, gate):

@@ -33,7 +33,9 @@ MAX_PIXELS = 178_956_970
 LARGE_PIXELS = 2_000_000
 """Of JPEGs with more pixels only what is needed becomes an array: all of it would take half of the time of decoding."""
 SMALLEST_THUMBNAIL, THUMBNAIL_QUALITY = 16, 80
-JPEG, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
+JPEG, JPEG_SCAN, JPEG_END = b"\xff\xd8\xff", b"\xff\xda", b"\xff\xd9"
+MOST_SCANS = 100
+"""Of a JPEG: each is a pass over all pixels. Programs write ten; thousands would hold a core for long."""
 BREAKS_OFF = "breaks off before its end; its rows go as far as it could be read"
 PNG = b"\x89PNG\r\n\x1a\n"
 PNG_CHUNKS = (b"tRNS", b"eXIf", b"acTL", b"fcTL", b"fdAT")
@@ -204,6 +206,8 @@ def _opened(
                 raise PictureError(f"{name}: {image.width}x{image.height} pixels, over the limit of {max_pixels:,}")
             if _is_deep(image):
                 raise PictureError(f"{name}: {TOO_DEEP}")
+            if image.format in ("JPEG", "MPO") and (scans := _scans(source)) > MOST_SCANS:
+                raise PictureError(f"{name}: a JPEG of {scans:,} scans, over the limit of {MOST_SCANS}; save it anew")
             yield image
     except UnidentifiedImageError:
         raise PictureError(f"{name}: {unidentified(source, is_any_taken=formats is None)}") from None
@@ -217,6 +221,11 @@ def _opened(
         why = str(getattr(error, "strerror", None) or error or type(error).__name__)
         # One cause, whatever the number, so that a summary can count it.
         raise PictureError(f"{name}: {re.sub(r' [(][0-9]+ bytes not processed[)]', '', why)}") from error
+
+
+def _scans(source: Path | str | bytes) -> int:
+    """Return in how many scans a JPEG tells its pixels: a marker of two bytes begins each, and its length a 0."""
+    return (source if isinstance(source, bytes) else Path(source).read_bytes()).count(JPEG_SCAN + b"\0")
 
 
 def _pillow(source: Path | str | bytes, formats: tuple[str, ...] | None) -> Image.Image:

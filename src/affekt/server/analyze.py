@@ -50,6 +50,7 @@ UNREADABLE = {
 """What to do about a picture that cannot be read, by what its reason holds; the first counts."""
 PLAINLY = {
     "Input should be": "to be",
+    "Unable to parse input string as an integer": "to be a whole number",
     "a valid boolean": "true or false",
     "a valid integer": "a whole number",
     "a valid number": "a number",
@@ -152,7 +153,7 @@ def problem_answer(status: int, detail: str, headers: Mapping[str, str] | None =
 
 
 async def _answer_http_error(request: Request, error: HTTPException) -> JSONResponse:
-    path, headers = request.url.path, error.headers or {}
+    path, headers = request.url.path[:200], error.headers or {}
     instead = did_you_mean(path, [*request.app.openapi()["paths"], "/docs"], "see /docs")
     sentences = {
         HTTPStatus.NOT_FOUND: f"expected a path that this service has, got {path}; {instead}",
@@ -191,7 +192,7 @@ def _option_sentence(error: dict[str, Any]) -> str:
     said = error["msg"].partition(", unable")[0]
     for pydantic, people in PLAINLY.items():
         said = said.replace(pydantic, people)
-    return f"expected {name} {said}, got {error['input']!r}"
+    return f"expected {name} {said}, got {error['input'][:100]!r}"
 
 
 class Options(BaseModel):
@@ -327,6 +328,7 @@ async def _unless_gone(request: Request, jobs: list[Job]) -> list[Answer]:
     finally:
         work.cancel()
         gone.cancel()
+        await asyncio.gather(work, gone, return_exceptions=True)  # what nobody looks at, asyncio logs
 
 
 async def _gone(request: Request) -> None:

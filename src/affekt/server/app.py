@@ -120,7 +120,7 @@ def make_app(settings: Settings, *, page: Path = PAGE) -> ASGIApp:
     if settings.allow_origin:
         app.add_middleware(
             CORSMiddleware,
-            allow_origins=settings.allow_origin,
+            allow_origins=[origin.lower() for origin in settings.allow_origin],  # as browsers write them
             allow_methods=("GET", "POST"),
             allow_headers=("Authorization", "Content-Type"),
             expose_headers=("Retry-After",),
@@ -140,7 +140,9 @@ def make_app(settings: Settings, *, page: Path = PAGE) -> ASGIApp:
     app.add_api_route("/docs", lambda: HTMLResponse(manual_page(app.openapi())), include_in_schema=False)
     app.router.default = _PageFiles(directory=page, html=True)
     # Around the application rather than inside it: there its own answer to a failure would pass them by.
-    return _with_headers(_for_its_hosts(app, {"localhost", settings.host.lower(), *settings.allow_host}), load)
+    return _with_headers(
+        _for_its_hosts(app, {"localhost", *map(str.lower, (settings.host, *settings.allow_host))}), load
+    )
 
 
 def _about_routes(card: Card, pipeline: Pipeline) -> APIRouter:

@@ -115,6 +115,9 @@ class _StrictProtocol(H11Protocol):
         super().__init__(config, *others, **more)
         self.conn = _FewChunks(h11.SERVER, MOST_HEAD_BYTES)
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """Log nothing: uvicorn would advise to install what this service does not use."""
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._head_timer = self.loop.call_later(HEAD_S, transport.close)

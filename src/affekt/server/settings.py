@@ -74,6 +74,11 @@ class Settings:
                     f"expected --allow-origin with scheme and host alone, got {origin}; type: --allow-origin "
                     "https://example.org"
                 )
+        for host in self.allow_host:
+            if host != "*" and re.search(r"[/:\s*]", host):
+                raise ConfigError(
+                    f"expected --allow-host as a name alone, got {host}; type: --allow-host faces.example.org"
+                )
         key = self.api_key
         if key is not None and (len(key) < SHORTEST_KEY or not key.isascii() or not key.isprintable() or " " in key):
             raise ConfigError(
