@@ -25,7 +25,7 @@ LONGEST_GAP_S = 1.0
 SHORTEST_S = 0.5
 """People seen for less time are left out."""
 MOST_PEOPLE = 20
-LINE_COLOURS = {"valence": "#606c00", "arousal": "#d6336c"}
+LINE_COLOURS = {"valence": "#7a8800", "arousal": "#d6336c"}
 ROUND_STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600)
 TEMPLATES = templates()
 

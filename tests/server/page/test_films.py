@@ -138,7 +138,7 @@ def test_its_timeline_is_saved_as_a_picture(watched):
     assert download.value.suggested_filename.endswith("timeline.png")
     with Image.open(download.value.path()) as picture:
         colours = {colour for _, colour in picture.convert("RGB").getcolors(1 << 24)}
-    assert (0x60, 0x6C, 0x00) in colours
+    assert (0x7A, 0x88, 0x00) in colours
     assert (0xD6, 0x33, 0x6C) in colours
 
 

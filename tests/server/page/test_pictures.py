@@ -189,7 +189,8 @@ def test_what_has_no_face_and_what_is_no_picture_become_rows(opened):
     rows = table(opened)
     assert rows["input"].to_list() == ["grey, plain.png", "notes.txt"]
     assert rows["status"][0] == "no_face"
-    assert rows["status"][1].startswith("unreadable: ")
+    assert rows["status"][1] == "unreadable: it is no picture that this browser reads; save it as JPEG or PNG"
+    assert opened.tab.locator("#headline").inner_text() == "No face"
     assert rows["p_neutral"].null_count() == 2
 
 
@@ -273,7 +274,7 @@ def test_what_is_forgotten_cannot_be_saved(opened, astronaut):
     opened.until_told("astronaut.png: 1 face")
     opened.tab.get_by_role("button", name="Forget all").click()
     assert opened.tab.get_by_role("button", name="Save csv").is_disabled()
-    assert opened.tab.locator("#headline").inner_text() == "No face yet"
+    assert opened.tab.locator("#headline").inner_text() == "No face"
     opened.choose(astronaut)
     opened.until_told("astronaut.png: 1 face")
     assert len(table(opened)) == 1

@@ -20,7 +20,9 @@ export async function uprightBitmap(file) {
   const turn = TURNS[await webpOrientation(file)];
   // Browsers turn JPEG and PNG; not all turn WebP, which therefore is taken as it is stored.
   const imageOrientation = turn ? "none" : "from-image";
-  const bitmap = await createImageBitmap(file, { imageOrientation, colorSpaceConversion: "none" });
+  const bitmap = await createImageBitmap(file, { imageOrientation, colorSpaceConversion: "none" }).catch((error) => {
+    throw new Error("it is no picture that this browser reads; save it as JPEG or PNG", { cause: error });
+  });
   return turn ? turned(bitmap, turn) : bitmap;
 }
 

@@ -8,5 +8,5 @@ export const UNSURE = "#59636e";
 /** @param {string | null} emotion @returns {string} the colour of an expression. */
 export const colourOf = (emotion) => COLOURS[emotion] ?? UNSURE;
 
-export const VALENCE = "#606c00";
+export const VALENCE = "#7a8800";
 export const AROUSAL = "#d6336c";

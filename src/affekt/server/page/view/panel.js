@@ -34,7 +34,7 @@ export class Panel {
   #showHeadline(person) {
     const word = document.createElement("span");
     word.className = "word";
-    word.textContent = person ? (person.emotion ?? "A face") : "No face yet";
+    word.textContent = person ? (person.emotion ?? "A face") : "No face";
     this.#headline.replaceChildren(word);
     if (!person?.emotion) return;
     const share = document.createElement("span");
