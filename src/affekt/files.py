@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import json
 import os
 import re
 import shlex
@@ -24,6 +25,10 @@ THUMBNAIL_ENDING = ".thm"
 """Of the small pictures that cameras write beside their videos."""
 HASHED_BYTES = 2**15
 """Of a file's head, and of its tail."""
+RECORD = ".affekt-made"
+"""In a folder for what affekt makes: a line with name and hash of each file that it wrote there."""
+GENERATOR = b'<meta name="generator" content="affekt '
+"""In the pages that affekt makes."""
 
 
 def is_litter(name: str) -> bool:
@@ -63,15 +68,20 @@ def written_whole(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
+        if folder := next((place for place in path.parents if (place / RECORD).is_file()), None):
+            _add_to_record(folder, {path: temporary})
         temporary.replace(path)
     except OSError as error:
-        raise DataError(
-            f"expected to write {path}, got {error.strerror or error}; free some space or choose another folder"
-        ) from error
+        raise _not_written(path, error) from error
     finally:
         # Where the folder cannot be written, the temporary file was never there and its removal must not hide why.
         with suppress(OSError):
             temporary.unlink()
+
+
+def _not_written(path: Path, error: OSError) -> DataError:
+    why = error.strerror or error
+    return DataError(f"expected to write {path}, got {why}; free some space or choose another folder")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -90,6 +100,55 @@ def write_parquet(frame: "pl.DataFrame", path: Path) -> None:
         except ComputeError as error:
             # polars reports a full disk so, not as an OSError.
             raise OSError(str(error).rpartition("IO error: ")[2]) from error
+
+
+def _add_to_record(folder: Path, contents: dict[Path, Path]) -> None:
+    """Note of each path what its content is now, or is about to be: an earlier line stays true of an earlier file."""
+    lines = (json.dumps([path.relative_to(folder).as_posix(), sha256_of(now)]) for path, now in contents.items())
+    with (folder / RECORD).open("a", encoding="utf-8") as file:
+        file.writelines(f"{line}\n" for line in lines)
+
+
+def made_here(folder: Path, paths: Iterable[Path]) -> list[Path]:
+    """Return the files that are as affekt made them in a folder.
+
+    A folder without a record, of an older affekt or of a copy that left it out, is known by its page.
+    """
+    there = [path for path in paths if path.is_file()]
+    if not (folder / RECORD).is_file():
+        pages = (path.read_bytes()[:HASHED_BYTES] for path in folder.glob("*.html"))
+        return there if any(GENERATOR in page for page in pages) else []
+    lines = (folder / RECORD).read_text(encoding="utf-8").splitlines()
+    made = {tuple(json.loads(line)) for line in lines if line.endswith("]")}  # a kill may cut the last one short
+    return [path for path in there if (path.relative_to(folder).as_posix(), sha256_of(path)) in made]
+
+
+def refuse_others(folder: Path, paths: Iterable[Path], option: str = "out") -> None:
+    """Refuse to write over files that affekt did not make in a folder, or that were changed since.
+
+    Raises:
+        ConfigError: it is so.
+    """
+    there = [path for path in paths if path.is_file()]
+    own = {*made_here(folder, there)}
+    if foreign := next((path for path in there if path not in own), None):
+        new = folder.with_name(f"{folder.name}-new") if folder.name else folder / "new"
+        raise ConfigError(
+            f"expected files of affekt's own to write over in {folder}, got one that it did not make, or that was "
+            f"changed since, {foreign}; move it away, or type: --{option} {shlex.quote(str(new))}"
+        )
+
+
+def claim(folder: Path, paths: Iterable[Path], option: str = "out") -> None:
+    """Begin to keep a record of what affekt makes in a folder, after a check as `refuse_others` does it."""
+    paths = [path for path in paths if path.is_file()]
+    refuse_others(folder, paths, option)
+    if not (folder / RECORD).is_file():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _add_to_record(folder, {path: path for path in paths})
+        except OSError as error:
+            raise _not_written(folder, error) from error
 
 
 def sha256_of(path: Path) -> str:

@@ -4,12 +4,14 @@ import os
 import re
 from pathlib import Path
 
+import av
 import pytest
+from PIL import Image
 
 from affekt.analysis.inputs import find_inputs, is_video, place_below, shown, told_of_passed_over
 from affekt.errors import DataError
 from affekt.faces import kinds
-from affekt.faces.kinds import kind_of_file
+from affekt.faces.kinds import is_copy, kind_of_file
 
 
 @pytest.fixture
@@ -240,6 +242,20 @@ def test_content_decides_what_is_a_picture_and_what_a_video(folder, beginning, k
     found = names(["faces"])
     assert ("faces/x.LRV" in found) == (kind == "video")
     assert ("faces/x" in found) == (kind is not None)
+
+
+@pytest.mark.parametrize("comment", ["", "marked twice", "marked 0123456789abcde", "blur 0123456789abcdef0"])
+def test_what_others_say_of_their_pictures_makes_no_copy_of_affekts(folder, comment):
+    Image.new("RGB", (8, 8)).save("faces/b.jpg", comment=comment)
+    assert not is_copy("faces/b.jpg")
+    assert is_copy("gone.jpg") is False
+    with av.open("faces/v.mp4", "w") as video:
+        video.metadata["comment"] = comment
+        stream = video.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        video.mux(stream.encode(av.VideoFrame.from_image(Image.new("RGB", (32, 32)))))
+        video.mux(stream.encode())
+    assert not is_copy("faces/v.mp4")
 
 
 def test_a_stream_of_jpegs_is_told_from_one_by_its_ending(folder):

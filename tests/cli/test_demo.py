@@ -82,6 +82,14 @@ def test_a_mistake_is_one_sentence_before_anything_is_drawn_or_trained(tiny_reci
     assert not (tmp_path / "demo").exists()
 
 
+def test_a_folder_with_other_files_is_refused_before_anything_is_drawn(tiny_recipes, tmp_path, capsys):
+    (tmp_path / "faces.parquet").write_text("mine", encoding="utf-8")
+    with pytest.raises(SystemExit):
+        main(["demo", "--out", str(tmp_path)])
+    assert f"got {tmp_path} with other files; type: --out {tmp_path / 'demo'}" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["faces.parquet"]
+
+
 def test_a_file_in_place_of_the_folder_is_refused_before_anything_is_trained(tmp_path, capsys):
     (tmp_path / "file").touch()
     for out in (tmp_path / "file", tmp_path / "file" / "demo"):

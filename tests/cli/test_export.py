@@ -1,8 +1,11 @@
 """`affekt export`: what it prints, and int8 without faces."""
 
+import json
+
 import pytest
 
 from affekt.cli.main import main
+from affekt.errors import ConfigError
 from affekt.exporting import export, model_folder
 from affekt.exporting.model_folder import Exported
 
@@ -35,3 +38,20 @@ def test_what_was_lost_is_printed(small_model, tmp_path, capsys, monkeypatch):
 def test_in_python_the_folder_is_the_second_argument(small_model, tmp_path, monkeypatch):
     monkeypatch.setattr(model_folder, "write_model_folder", lambda run, out, **_: (run, out))
     assert export(small_model, tmp_path / "out") == (small_model, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["card.json", "model.safetensors", "model.onnx", "log.jsonl"])
+def test_a_model_that_no_export_made_is_not_written_over(small_model, tmp_path, monkeypatch, name):
+    monkeypatch.setattr(model_folder, "write_model_folder", lambda run, out, **_: out)
+    out = tmp_path / "other"
+    out.mkdir()
+    if name == "log.jsonl":  # a run that was exported into itself
+        content = json.loads((small_model / "card.json").read_text())
+        (out / "card.json").write_text(json.dumps({**content, "export": {"largest_difference_from_torch": 0.1}}))
+        assert export(small_model, out) == out, "an export may be made anew"
+    (out / name).write_text("mine")
+    with pytest.raises(
+        ConfigError, match=rf"folder of its own for the export .*, got {out} with .*: --out {out}-exported$"
+    ):
+        export(small_model, out)
+    assert export(small_model, small_model) == small_model

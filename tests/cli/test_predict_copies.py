@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
+import affekt
 from affekt.analysis import annotated_video
 from affekt.cli.main import main
 from affekt.files import require_folder
@@ -49,6 +50,10 @@ def picture(path, grey):
 
 def files(folder):
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def inputs_of(table):
+    return pl.read_csv(table)["input"].unique().sort().to_list()
 
 
 def unwanted(*arguments, **named):
@@ -116,7 +121,7 @@ def test_timelines_of_one_place_are_told_apart(predict, folder, write_video, mon
     monkeypatch.chdir(folder / "below")
     arguments = ("--timeline", "../overview", "--draw", "../marked", "--out", "../faces.csv")
     predict("v.mp4", "../v.mp4", *arguments)
-    assert len(files(folder / "overview")) == 4
+    assert len(files(folder / "overview")) == 4 + 1, "a record of them"
     assert len(files(folder / "marked")) == 2
 
 
@@ -256,3 +261,63 @@ def test_a_folder_of_copies_that_goes_during_a_run_is_made_again(predict, folder
     monkeypatch.setattr(Ledger, "add", adding)
     predict("faces", "--out", "t.csv", "--draw", "marked")
     assert files(folder / "marked") == [f"faces/{number}.jpg" for number in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("option", "place"),
+    [
+        ("--draw", "faces/0.jpg"),
+        ("--hide-faces", "faces/0.jpg"),
+        ("--draw", "v.mp4"),
+        ("--hide-faces", "v.mp4"),
+        ("--timeline", "v.mp4.svg"),
+        ("--timeline", "v.mp4.html"),
+        ("--crops", "faces/0.jpg_face1.png"),
+        ("--summary", "people.csv"),
+        ("--summary", "study.html"),
+    ],
+)
+def test_what_is_written_beside_a_table_replaces_what_affekt_made_alone(
+    predict, folder, write_video, monkeypatch, capsys, option, place
+):
+    video = write_video([np.full((64, 64, 3), 200, np.uint8)] * 25, "v.mp4")
+    arguments = ("faces", "v.mp4", "--out", "t.csv", option, "made")
+    mine = folder / "made" / place
+    mine.parent.mkdir(parents=True)
+    picture(mine.with_suffix(".jpg"), 3)  # a picture where a picture is wanted
+    mine.with_suffix(".jpg").rename(mine)
+    if place == "v.mp4":
+        mine.write_bytes(Path(video).read_bytes())
+    before = mine.read_bytes()
+    with monkeypatch.context() as patched:
+        patched.setattr("affekt.analysis.analyzer.detect_faces", unwanted)
+        with pytest.raises(SystemExit, match="2"):
+            predict(*arguments)
+    said = capsys.readouterr().err
+    assert f"made/{place}; " in said
+    assert mine.read_bytes() == before
+    mine.unlink()
+    for more in ((), ("--min-confidence", "0.5")):  # and those of another run are affekt's own
+        predict(*arguments, *more)
+        assert mine.is_file()
+
+
+def test_copies_of_earlier_runs_are_no_inputs_of_others(predict, folder, write_video, capsys):
+    write_video([np.full((64, 64, 3), 200, np.uint8)] * 25, "v.mp4")
+    predict("faces", "v.mp4", "--out", "a.csv", "--draw", "marked", "--hide-faces", "hidden", "--crops", "crops")
+    predict("faces", "v.mp4", "--hide-faces", "hidden2", "--hide-how", "blur", "--out", "b.csv")
+    affekt.summarize("a.csv", out="study", formats=("csv", "png"))
+    capsys.readouterr()
+    predict(".", "--out", "c.csv")
+    inputs = inputs_of("c.csv")
+    assert inputs == [*(f"./faces/{number}.jpg" for number in range(4)), "./v.mp4"]
+    made = sum(len([*Path(place).rglob("*.*")]) for place in ("marked", "hidden", "hidden2", "crops", "study/figures"))
+    assert f"passed over {made} copies that affekt made" in capsys.readouterr().err
+    predict("**/*.jpg", "**/*.mp4", "--out", "d.csv")
+    assert sorted(str(Path(name)) for name in inputs_of("d.csv")) == [str(Path(name)) for name in inputs]
+    capsys.readouterr()
+    predict("hidden", "--out", "e.csv")  # whoever names them means them
+    assert "passed over" not in capsys.readouterr().err
+    assert "hidden/v.mp4" in inputs_of("e.csv")
+    predict("marked/faces/0.jpg", "crops", "--out", "f.csv")
+    assert len(inputs_of("f.csv")) == 1 + 4 + 25

@@ -21,7 +21,7 @@ def test_a_table_becomes_a_study(tmp_path, capsys):
     assert f"wrote 8 files into {tmp_path / 'study'}" in said
     names = {path.name for path in (tmp_path / "study").rglob("*") if path.is_file()}
     tables = ("people", "episodes", "bins", "baseline", "codebook")
-    assert names == {*(f"{name}.csv" for name in tables), "methods.md", "a.mp4.vtt", "study.html"}
+    assert names == {*(f"{name}.csv" for name in tables), "methods.md", "a.mp4.vtt", "study.html", ".affekt-made"}
 
 
 def test_an_option_that_does_not_fit_ends_with_one_sentence(tmp_path, capsys):

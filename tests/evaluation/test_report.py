@@ -62,7 +62,7 @@ def test_everything_is_written_for_two_models(tmp_path, manifest, predictions, p
     evaluation = replace(evaluated(manifest, tables), command="affekt evaluate one two")
     out = tmp_path / "deep" / "report"
     write_report(evaluation, out, logs={"one": log}, pictures=5)
-    assert sorted(path.name for path in out.iterdir()) == ["metrics.json", "report.html", "table.md"]
+    assert sorted(path.name for path in out.iterdir()) == [".affekt-made", "metrics.json", "report.html", "table.md"]
 
     metrics = json.loads((out / "metrics.json").read_text())
     assert set(metrics["models"]) == {"one", "two <b>"}

@@ -10,6 +10,7 @@ import pytest
 from affekt.data.manifest import write_manifest
 from affekt.errors import ConfigError
 from affekt.evaluation.run import EvaluateOptions, evaluate
+from affekt.files import RECORD
 
 QUICK = {"resamples": 10, "mistakes": 0}
 
@@ -35,6 +36,27 @@ def test_paths_may_be_text_and_one_model_needs_no_list(tmp_path, manifest, small
     again = evaluate([small_model], data=manifest, out=out, runtime="onnxruntime", names={"by-light": "grey"}, **QUICK)
     assert found.scores[0].figures == again.scores[0].figures
     assert (found.scores[0].name, again.scores[0].name) == ("by-light", "grey")
+
+
+@pytest.mark.parametrize("name", ["report.html", "table.md", "metrics.json", "predictions/by-light.parquet"])
+def test_a_report_writes_over_what_affekt_made_there_alone(tmp_path, manifest, small_model, name):
+    out, options = tmp_path / "report", {"runtime": "onnxruntime", **QUICK}
+    (out / name).parent.mkdir(parents=True)
+    (out / name).write_text("mine", encoding="utf-8")
+    with pytest.raises(
+        ConfigError, match=rf"did not make, or that was changed since, .*{name}; .* type: --out {out}-new$"
+    ):
+        evaluate(small_model, data=tmp_path / "not looked at", out=out, **options)
+    assert (out / name).read_text(encoding="utf-8") == "mine"
+    (out / name).unlink()
+    for _ in range(2):
+        evaluate(small_model, data=manifest, out=out, **options)
+    (out / RECORD).unlink()  # of an older affekt
+    evaluate(small_model, data=manifest, out=out, **options)
+    with (out / name).open("ab") as file:
+        file.write(b" ")
+    with pytest.raises(ConfigError, match=rf"changed since, .*{name}; "):
+        evaluate(small_model, data=manifest, out=out, **options)
 
 
 def test_a_model_is_opened_once_also_for_corruptions(tmp_path, manifest, small_model, monkeypatch):

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import zipfile
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from tests.people.conftest import one_expression
 
 import affekt
+from affekt.files import RECORD
 from affekt.models.card import CARD_FILE, SHIPPED
 
 
@@ -175,10 +177,98 @@ def test_what_an_earlier_summary_wrote_does_not_contradict_this_one(table, tmp_p
     affekt.summarize(table, out=tmp_path, start_probability=1.0, end_probability=1.0, formats=("csv", "vtt"))
     files = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*"))
     tables = ["bins.csv", "codebook.csv", "episodes.csv"]
-    assert files == [*tables, "episodes/a.mp4.vtt", "episodes/b/b.mp4.vtt", "methods.md", "mine.csv", "people.csv"]
+    assert files == [
+        ".affekt-made",
+        *tables,
+        "episodes/a.mp4.vtt",
+        "episodes/b/b.mp4.vtt",
+        "methods.md",
+        "mine.csv",
+        "people.csv",
+    ]
     assert (tmp_path / "episodes" / "a.mp4.vtt").read_text() == "WEBVTT\n"
 
 
 def test_a_table_that_names_no_model_is_said_to_name_none(table, tmp_path):
     table.write_parquet(tmp_path / "faces.parquet")
     assert "does not say which model read the faces" in affekt.summarize(tmp_path / "faces.parquet").methods
+
+
+OWN = (
+    "people.csv",
+    "episodes.csv",
+    "methods.md",
+    "study.html",
+    "summary.xlsx",
+    "episodes/a.mp4.vtt",
+    "figures/mine.png",
+)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_summary_writes_over_what_affekt_made_there_alone(table, tmp_path, name):
+    out, formats = tmp_path / "study", ("csv", "page", "vtt", "xlsx", "png")
+    (out / name).parent.mkdir(parents=True)
+    (out / name).write_text("mine", encoding="utf-8")
+    (out / "episodes.txt").write_text("mine as well", encoding="utf-8")
+    advice = rf"got one that it did not make, or that was changed since, .*{name}; move it away, or type: --out "
+    with pytest.raises(affekt.ConfigError, match=f"{advice}{out}-new$"):
+        affekt.summarize(table, out=out, formats=formats)
+    assert (out / name).read_text(encoding="utf-8") == "mine"
+    assert not (out / "bins.csv").exists(), "it is refused before the work"
+    (out / name).unlink()
+    for _ in range(2):
+        affekt.summarize(table, out=out, formats=formats)
+    path = next(out.glob("figures/**/*.png")) if name.startswith("figures") else out / name
+    path.write_bytes(path.read_bytes() + b" ")  # somebody edits it
+    with pytest.raises(affekt.ConfigError, match="or that was changed since"):
+        affekt.summarize(table, out=out, formats=formats)
+    if name != "methods.md":
+        affekt.summarize(table, out=out, formats=("parquet",))  # what is not written over stays
+        assert path.read_bytes().endswith(b" ")
+    assert (out / "episodes.txt").exists()
+
+
+def test_a_summary_of_an_older_affekt_is_written_over(table, tmp_path):
+    affekt.summarize(table, out=tmp_path)
+    (tmp_path / RECORD).unlink()
+    for _ in range(2):
+        affekt.summarize(table, out=tmp_path)
+    (tmp_path / RECORD).unlink()
+    (tmp_path / "study.html").unlink()
+    with pytest.raises(affekt.ConfigError, match=r"did not make, or that was changed since, .*people\.csv"):
+        affekt.summarize(table, out=tmp_path)
+
+
+def test_a_table_beside_its_summary_stays_whatever_its_name(table, tmp_path):
+    table.write_parquet(tmp_path / "people.parquet")
+    before = (tmp_path / "people.parquet").read_bytes()
+    for _ in range(2):
+        affekt.summarize(tmp_path / "people.parquet", out=tmp_path)
+    assert (tmp_path / "people.parquet").read_bytes() == before
+    with pytest.raises(affekt.ConfigError, match=r"changed since, .*people\.parquet"):
+        affekt.summarize(tmp_path / "people.parquet", out=tmp_path, formats=("parquet",))
+
+
+@pytest.mark.parametrize("at", range(1, 7))
+def test_a_summary_that_was_killed_is_made_anew(table, tmp_path, monkeypatch, at):
+    affekt.summarize(table, out=tmp_path)
+    replace, left = Path.replace, [at]
+
+    def killed(path, target):
+        left[0] -= 1
+        if not left[0]:
+            raise KeyboardInterrupt
+        return replace(path, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            affekt.summarize(table, out=tmp_path, bin_s=5)
+    affekt.summarize(table, out=tmp_path, bin_s=5)
+    assert pl.read_csv(tmp_path / "bins.csv").equals(pl.read_csv(_made(table, tmp_path / "again") / "bins.csv"))
+
+
+def _made(table, out):
+    affekt.summarize(table, out=out, bin_s=5)
+    return out

@@ -231,6 +231,18 @@ def test_a_finished_run_is_neither_overwritten_nor_resumed(trained):
     assert weights(folder) == before
 
 
+@pytest.mark.parametrize("name", ["card.json", "log.jsonl", "predictions.parquet"])
+def test_a_run_writes_over_no_file_of_somebody_else(trained, run_in, name):
+    out = run_in().out
+    out.mkdir()
+    (out / name).write_text("mine", encoding="utf-8")
+    with pytest.raises(
+        ConfigError, match=rf"expected a new folder, got .*run with another file {name}; choose another"
+    ):
+        trained()
+    assert (out / name).read_text(encoding="utf-8") == "mine"
+
+
 def test_the_name_of_the_folder_one_stands_in_is_the_models(manifest, tiny, run_in, tmp_path, monkeypatch):
     (tmp_path / "mine").mkdir()
     monkeypatch.chdir(tmp_path / "mine")

@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -10,20 +11,19 @@ import polars as pl
 from PIL import Image
 
 from affekt.analysis.archives import is_archive
-from affekt.analysis.detected_faces import WRITER
 from affekt.analysis.inputs import is_below, is_camera, is_video, place_below
 from affekt.analysis.options import HidingMethod, OutputOptions
 from affekt.analysis.remote import is_address, without_secrets
 from affekt.analysis.rows import Answer
 from affekt.errors import ConfigError
-from affekt.files import written_whole
+from affekt.faces.kinds import is_copy
+from affekt.files import claim, written_whole
 
 logger = logging.getLogger(__name__)
 
 MARKED = "marked"
+TIMELINE_ENDINGS = ("svg", "html")
 CROP_ENDING = ".png"
-HEAD_BYTES = 128
-"""Of a picture's file, in which a crop of affekt's says that it is one."""
 JPEG_QUALITY = 92
 JPEG_LONGEST_SIDE = 65_500
 """Pixels that a JPEG may have along a side, in the library that all use; larger pictures are shrunk to it."""
@@ -104,15 +104,24 @@ class AnnotatedCopies:
                         "looked at; choose another, such as marked"
                     )
             _check_folder(folder)
-        if self.crops is not None and (foreign := next(_foreign_crops(self.crops), None)):
+        crops = () if self.crops is None else self.crops.rglob(f"*_face*{CROP_ENDING}")
+        drawn = (self._place(folder, name) for folder, _ in self._copies() for name in self._files)
+        if foreign := next((path for path in chain(crops, drawn) if path.is_file() and not is_copy(path)), None):
             raise ConfigError(
-                f"expected crops of affekt's own to write over in {self.crops}, got another file, {foreign}; name "
-                "another folder, or move that file"
+                f"expected copies and crops of affekt's own to write over, got another file, {foreign}; name another "
+                "folder, or move that file"
             )
         if self.timelines is not None:
             _check_folder(self.timelines)
+            claim(self.timelines, self._pages(self.timelines), "timeline")
         if self.summary is not None:
             _check_folder(self.summary)
+
+    def _pages(self, folder: Path) -> Iterator[Path]:
+        """Yield where the timelines of the videos go."""
+        for name in self.videos:
+            for ending in TIMELINE_ENDINGS:
+                yield place_below(folder, name, f".{ending}", told_apart=name in self._told_apart)
 
     def write_crops(self, answer: Answer) -> None:
         """Write the crop of each face of a picture or frame, if crops are wanted."""
@@ -210,14 +219,6 @@ def _comment(copy: Path) -> str:
             return picture.info.get("comment", b"").decode("latin-1")
     except (OSError, FFmpegError):
         return ""
-
-
-def _foreign_crops(folder: Path) -> Iterator[Path]:
-    """Yield files that are named as crops are, and that affekt did not write."""
-    for path in folder.rglob(f"*_face*{CROP_ENDING}"):
-        with path.open("rb") as file:
-            if f"Software\0{WRITER}".encode() not in file.read(HEAD_BYTES):
-                yield path
 
 
 def _check_folder(folder: Path) -> None:

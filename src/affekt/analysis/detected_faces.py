@@ -17,6 +17,7 @@ from affekt.analysis.tracking import FaceTracker
 from affekt.cores import Budget
 from affekt.errors import PictureError
 from affekt.faces.detection import LANDMARKS, CascadeDetector, FaceDetector, stretched
+from affekt.faces.kinds import WRITER
 from affekt.faces.pictures import BREAKS_OFF
 from affekt.faces.pixels import HALVED_FROM_STEP
 from affekt.faces.preprocessing import Preprocessing, crop_as_it_is, crop_face, crop_faces, grey_patches, sides_near
@@ -29,8 +30,6 @@ ALL_FACES = FaceChoice()
 HALVED_FROM_SIDES = 6
 """Faces with at least so many times the pixels of a network's input along a side can be cut out at half the size."""
 LANDMARKS_SHAPE = (len(LANDMARKS), 2)
-WRITER = "affekt"
-"""What a crop's file names as the software that wrote it."""
 
 
 @dataclass(frozen=True, eq=False)

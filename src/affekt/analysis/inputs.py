@@ -13,7 +13,7 @@ from pathlib import Path, PurePath
 
 from affekt.analysis.remote import addresses_below, is_address, without_secrets
 from affekt.errors import DataError, install
-from affekt.faces.kinds import HEIC_ENDINGS, PICTURE_ENDINGS, RAW_ENDINGS, is_picture_ending, kind_of_file
+from affekt.faces.kinds import HEIC_ENDINGS, PICTURE_ENDINGS, RAW_ENDINGS, is_copy, is_picture_ending, kind_of_file
 from affekt.files import THUMBNAIL_ENDING, folders_below, is_litter
 
 VIDEO_ENDINGS = (
@@ -28,6 +28,8 @@ LITTER = "litter"
 """Under this, pictures and videos are counted that are hidden or thumbnails."""
 AGAIN = "again"
 """And under this, paths that were named again."""
+COPIES = "copies"
+"""And under this, copies of other pictures and videos that affekt made."""
 LIST_ENDING = ".txt"
 CAMERA = "camera:"
 """What cameras begin with, their number or name behind it."""
@@ -59,17 +61,19 @@ def shown(name: str) -> str:
 def told_of_passed_over(passed_over: Counter[str]) -> list[str]:
     """Return what a person should know of the files passed over, by their endings: a sentence each."""
     photographs = Counter({ending: passed_over[ending] for ending in HEIC_ENDINGS + RAW_ENDINGS if passed_over[ending]})
-    left, again = passed_over[LITTER], passed_over[AGAIN]
+    left, again, copies = passed_over[LITTER], passed_over[AGAIN], passed_over[COPIES]
     told = []
     if left:
         told.append(f"passed over {left:,} hidden, thumbnail or checkpoint file{'' if left == 1 else 's'}")
     if again:
         told.append(f"read once what was named {again:,} time{'' if again == 1 else 's'} more")
+    if copies:
+        told.append(f"passed over {copies:,} cop{'y' if copies == 1 else 'ies'} that affekt made")
     if photographs:
         counted = ", ".join(f"{count:,} {ending}" for ending, count in photographs.most_common())
         instead = f", or for HEIC type: {install('heic')}" if photographs.keys() & set(HEIC_ENDINGS) else ""
         told.append(f"passed over {counted}: convert them to JPEG first{instead}")
-    if others := passed_over.total() - photographs.total() - left - again:
+    if others := passed_over.total() - photographs.total() - left - again - copies:
         told.append(f"passed over {others:,} file{'' if others == 1 else 's'} not named like pictures or videos")
     return told
 
@@ -113,7 +117,8 @@ def find_inputs(
     path that is named again is taken once. A name with `*`, `?` or `[` that is no file is a pattern (`**` matches any
     depth). A `.txt` file and `-`, the standard input, hold a path a line, relative to the working folder. `camera:0` is
     a camera. A file that does not exist stays: it becomes a row. `copies` are folders of copies that were made earlier,
-    which are not meant where a folder above is. With `fetch` an address may be that of a folder, or a pattern.
+    which are not meant where a folder above is; nor are copies elsewhere, unless there is nothing else.
+    With `fetch` an address may be that of a folder, or a pattern.
     """
     arguments, names, passed_over = list(arguments), list[str](), Counter[str]()
     for argument in arguments:
@@ -145,18 +150,25 @@ def resolve(
         if not os.path.isdir(name):  # noqa: PTH112  pathlib's raises where a folder on the way is locked
             names.append(name)
             continue
-        locked: list[str] = []
+        locked, found = list[str](), list[str]()
         for place, files, is_left in folders_below(name, locked):
             for file in sorted(files):
                 path, ending = os.path.join(place, file), Path(file).suffix.lower()  # noqa: PTH118  a str keeps odd names
                 if is_left or is_litter(file):
                     passed_over[LITTER if ending in (*FOUND_ENDINGS, THUMBNAIL_ENDING) else ending] += 1
                 elif ending in FOUND_ENDINGS or is_picture_ending(ending) or _is_found_by_content(path, ending):
-                    names.append(path)
+                    found.append(path)
                 else:
                     passed_over[ending] += 1
-        names += locked
+        names += [*_originals(found, passed_over), *locked]
     return names
+
+
+def _originals(paths: list[str], passed_over: Counter[str]) -> list[str]:
+    """Return paths without those of copies that affekt made, which are counted; copies alone are meant."""
+    found = [path for path in paths if not is_copy(path)]
+    passed_over[COPIES] += len(paths) - len(found) if found else 0
+    return found or paths
 
 
 def _refuse_absent_folder(argument: str) -> None:
@@ -230,7 +242,7 @@ def _matches(pattern: str, passed_over: Counter[str]) -> list[str]:
 
     kept = [path for path in found if all(map(is_meant, PurePath(path).parts))]
     passed_over[LITTER] += len(found) - len(kept)
-    return kept
+    return _originals(kept, passed_over)
 
 
 def _all_matches(pattern: str) -> list[str]:

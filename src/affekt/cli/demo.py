@@ -1,5 +1,6 @@
 """`affekt demo`: a picture read, and then the whole job on drawn faces, with nothing to download."""
 
+import shlex
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from affekt.cli.arguments import parsed
 from affekt.errors import ConfigError, needs_extra
-from affekt.files import require_folder
+from affekt.files import RECORD, claim, require_folder
 
 if TYPE_CHECKING:
     from affekt.training.recipe import Recipe
@@ -59,6 +60,7 @@ def main(arguments: list[str]) -> None:
     recipes = {name: find_recipe(name).recipe.with_options(**changes) for name in command.recipes}
     folders = {name: command.out / name.removesuffix("-drawn") for name in recipes}
     print(PLAN.format(out=command.out, faces=command.people * PICTURES, people=command.people, networks=len(recipes)))
+    claim(command.out, [])
     show_a_picture(command.out)
     data = _draw_data(command)
     for number, (name, recipe) in enumerate(recipes.items(), 1):
@@ -75,6 +77,12 @@ def _refuse_what_fails_late(command: DemoCommand) -> None:
     if not command.recipes:
         raise ConfigError("expected a recipe to train, got none; type: --recipes mobilenetv2-drawn")
     require_folder(command.out)
+    is_earlier = (command.out / RECORD).is_file() or (command.out / "report" / "report.html").is_file()
+    if command.out.is_dir() and any(command.out.iterdir()) and not is_earlier:
+        raise ConfigError(
+            f"expected a new folder, or that of an earlier demo, got {command.out} with other files; "
+            f"type: --out {shlex.quote(str(command.out / 'demo'))}"
+        )
 
 
 def _draw_data(command: DemoCommand) -> Path:
@@ -93,11 +101,11 @@ def _draw_data(command: DemoCommand) -> Path:
 
 def _train(name: str, recipe: "Recipe", data: Path, out: Path, seed: int) -> None:
     """Train one recipe into its own folder, deleting what an earlier demo wrote there, and nothing else."""
-    from affekt.models.card import CARD_FILE, WEIGHTS_FILE
+    from affekt.models.card import WEIGHTS_FILE
     from affekt.training.generations import CHECKPOINT_FILE, Chain, Run
-    from affekt.training.run import train_chain
+    from affekt.training.run import WRITTEN, train_chain
 
-    for written in (CARD_FILE, WEIGHTS_FILE, CHECKPOINT_FILE):
+    for written in (*WRITTEN, WEIGHTS_FILE, CHECKPOINT_FILE):
         (out / written).unlink(missing_ok=True)
     run = Run(recipe_name=name, data=data, out=out, validation="val", seed=seed, command="affekt demo")
     train_chain(recipe, Chain(), data, run)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from affekt.analysis.options import AnalyzerOptions, FaceFinder, OutputOptions, PredictOptions
 from affekt.errors import DataError, says_what_to_type
+from affekt.files import refuse_others
 
 if TYPE_CHECKING:
     import polars as pl
@@ -85,6 +86,11 @@ def predict(
 
 def write_all(run: "PredictionRun", out: Path, *, csv_safe: bool, force: bool) -> "pl.LazyFrame":
     """Write the table of a run and, if it is asked for, what `affekt summarize` makes of it."""
+    if run.copies.summary is not None:
+        from affekt.people.options import SummaryOptions
+        from affekt.people.writing import files_of
+
+        refuse_others(run.copies.summary, files_of(run.copies.summary, SummaryOptions()), "summary")
     table = run.write(out, csv_safe=csv_safe, force=force)
     if (folder := run.copies.summary) is not None:
         from affekt.people.options import SummaryOptions

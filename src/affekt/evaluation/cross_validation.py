@@ -17,9 +17,9 @@ import polars as pl
 from affekt.data.splits import divide, fold_numbers, subject_folds
 from affekt.errors import ConfigError, DataError, says_what_to_type
 from affekt.evaluation.evaluate import Evaluation, evaluate_tables
-from affekt.evaluation.report import write_report
+from affekt.evaluation.report import report_files, write_report
 from affekt.evaluation.score import Resampling
-from affekt.files import write_parquet
+from affekt.files import refuse_others, write_parquet
 from affekt.models.card import WEIGHTS_FILE
 from affekt.networks.predictions import PREDICTIONS, with_truth
 from affekt.training.generations import Chain, Run
@@ -84,6 +84,7 @@ def cross_validate(
 def score_folds(recipe: Recipe, chain: Chain, manifest: pl.DataFrame, run: Run, folds: str) -> Evaluation:
     """Train and score as `cross_validate` says; `folds` is a number as text, or `subject`."""
     require_folds(folds)
+    refuse_others(run.out / "report", report_files(run.out / "report"))
     rows = manifest.filter(pl.col("split") != "test")
     number = folds_of(rows, folds, run.seed)
     count = int(number.max()) + 1

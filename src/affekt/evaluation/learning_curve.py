@@ -10,8 +10,9 @@ from affekt.data.manifest import select_split
 from affekt.errors import ConfigError
 from affekt.evaluation.cross_validation import answer_of_network
 from affekt.evaluation.evaluate import Evaluation, evaluate_tables
-from affekt.evaluation.report import write_report
+from affekt.evaluation.report import report_files, write_report
 from affekt.evaluation.score import Resampling
+from affekt.files import refuse_others
 from affekt.training.generations import Chain, Run
 from affekt.training.recipe import Recipe
 
@@ -42,6 +43,7 @@ def learning_curve(
         ConfigError: the sizes are not two or more numbers from 10 to the rows that there are.
         DataError: there are no rows of `test`; and as training does.
     """
+    refuse_others(run.out / "report", report_files(run.out / "report"))
     held = select_split(manifest, HELD_BACK, run.data)
     rows = manifest.filter(pl.col("split") != HELD_BACK)
     order = np.random.default_rng(run.seed).permutation(rows.height)

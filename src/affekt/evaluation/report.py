@@ -26,7 +26,7 @@ from affekt.evaluation.predictions import Matched
 from affekt.evaluation.robustness import Robustness
 from affekt.evaluation.score import Scores
 from affekt.faces.pictures import thumbnail
-from affekt.files import templates, write_text
+from affekt.files import claim, templates, write_text
 from affekt.labels import colours_of
 from affekt.models.card import model_folder, read_card
 
@@ -67,8 +67,14 @@ def write_report(
     texts["table.md"] = tables.document(evaluation)
     if evaluation.robustness:
         texts["corruptions.md"] = tables.robustness_document(evaluation)
+    claim(out, report_files(out))
     for name, text in texts.items():
         write_text(out / name, text)
+
+
+def report_files(out: Path) -> list[Path]:
+    """Return what a report may write over in its folder."""
+    return [out / name for name in ("report.html", "metrics.json", "table.md", "corruptions.json", "corruptions.md")]
 
 
 def report_html(

@@ -6,14 +6,14 @@ this file, which therefore imports the rest when it runs.
 
 import inspect
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
 from affekt.errors import ConfigError, DataError, needs_extra, require_seed, says_what_to_type
-from affekt.files import require_folder, write_parquet
+from affekt.files import claim, refuse_others, require_folder, write_parquet
 from affekt.labels import LABELS, ordered_labels
 
 if TYPE_CHECKING:
@@ -132,10 +132,11 @@ class EvaluateOptions:
         for name, card in cards.items():
             require_labels(card.labels if "expression" in card.heads else (), scored, name)
         opened = {name: open_model(path, device=self.device, runtime=self.runtime) for name, path in models.items()}
+        claim(Path(self.out), self._files(models.values()))
         tables: dict[str, pl.DataFrame] = {}
         for name, model in opened.items():
             tables[name] = model.predict_rows(rows)
-            write_parquet(tables[name], Path(self.out) / "predictions" / f"{_stem(models[name])}.parquet")
+            write_parquet(tables[name], self._predictions(models[name]))
         how = Resampling(self.resamples, self.seed, self.by)
         found = evaluate_tables(tables | given, manifest, self.split, how, groups=groups, without=without)
         if self.corruptions:
@@ -221,8 +222,18 @@ class EvaluateOptions:
         with needs_extra("evaluate"):
             import matplotlib as _matplotlib  # noqa: F401
         require_folder(Path(self.out))
+        refuse_others(Path(self.out), self._files(models))
         if self.record and self.runtime == "torch":
             _refuse_weights_before_int8(models)
+
+    def _files(self, models: Iterable[Path]) -> list[Path]:
+        """Return what is written over, where it is there."""
+        from affekt.evaluation.report import report_files
+
+        return [*report_files(Path(self.out)), *map(self._predictions, models)]
+
+    def _predictions(self, model: Path) -> Path:
+        return Path(self.out) / "predictions" / f"{_stem(model)}.parquet"
 
     def _name(self, path: Path) -> str:
         """Return what a model or a table is called: the name it was given, or its folder's or file's own."""

@@ -1,10 +1,11 @@
 """Export: from a trained run to the files that predict without torch. Only `export` is read for the command's help."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from affekt.errors import ConfigError, needs_extra, says_what_to_type
-from affekt.files import require_folder
+from affekt.errors import AffektError, ConfigError, needs_extra, says_what_to_type
+from affekt.files import is_same_file, require_folder
 
 if TYPE_CHECKING:
     import polars as pl
@@ -60,7 +61,27 @@ def export(
     folder = model_folder(run)
     read_card(folder)  # what is amiss is said before torch is loaded, which takes seconds
     require_folder(Path(out))
+    _refuse_other_model(folder, Path(out))
     manifest = None if data is None else read_manifest(data)
     with needs_extra("train"):
         from affekt.exporting.model_folder import write_model_folder
     return write_model_folder(folder, Path(out), precision=precision, manifest=manifest, split=split, force=force)
+
+
+def _refuse_other_model(run: Path, out: Path) -> None:
+    """Refuse to write over a model that no export made, such as that of another run."""
+    from affekt.models.card import CARD_FILE, ONNX_FILE, WEIGHTS_FILE, read_card
+
+    names = [name for name in (CARD_FILE, WEIGHTS_FILE, ONNX_FILE) if (out / name).exists()]
+    if not names or is_same_file(run, out):
+        return
+    try:
+        is_export = bool(read_card(out).export) and not (out / "log.jsonl").exists()
+    except AffektError:
+        is_export = False
+    if not is_export:
+        new = out.with_name(f"{out.name}-exported") if out.name else out / "exported"
+        raise ConfigError(
+            f"expected a folder of its own for the export of {run}, got {out} with another {names[0]}; "
+            f"type: --out {shlex.quote(str(new))}"
+        )

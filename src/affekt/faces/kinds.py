@@ -1,6 +1,7 @@
 """What a file is: a picture, a video or neither, by its first bytes and its name."""
 
 import io
+import os
 import re
 import stat
 import struct
@@ -38,6 +39,13 @@ MOVING = re.compile(
 )
 """How videos begin."""
 SOUND_BRANDS = (b"M4A ", b"M4B ", b"M4P ", b"aax ")
+WRITER = "affekt"
+"""The software that the PNGs of affekt name."""
+COPY = re.compile(rb"\xff\xfe..(marked|box|pixelate|blur) ([0-9a-f]{16})?\xff|Software\0" + WRITER.encode(), re.DOTALL)
+"""In the first bytes of an annotated JPEG, of a crop or of a figure."""
+COPY_OF_VIDEO = re.compile(rb"data.{8}(marked|box|pixelate|blur) ([0-9a-f]{16})?(?![0-9a-f])", re.DOTALL)
+"""In the last bytes of an annotated MP4."""
+COPY_BYTES = 256
 JPEGS_ENDINGS = (".mjpeg", ".mjpg")
 """Videos whose frames are JPEGs, one behind the other: their content alone tells no more."""
 RAW_ENDINGS = (".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf", ".orf", ".rw2", ".pef", ".srw")
@@ -56,6 +64,16 @@ def kind_of_file(path: Path | str) -> Literal["picture", "video"] | None:
     # Packets of an MPEG transport stream, a camcorder's with four bytes before each.
     is_stream = any(len(head) > 2 * size and set(head[at::size]) == {0x47} for at, size in ((0, 188), (4, 192)))
     return "video" if is_stream else None
+
+
+def is_copy(path: Path | str) -> bool:
+    """Whether a picture or video says that affekt made it of another: an annotated copy, a crop or a figure."""
+    head = beginning(path, COPY_BYTES)
+    if head[4:8] != b"ftyp":
+        return COPY.search(head) is not None
+    with Path(path).open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - COPY_BYTES))
+        return COPY_OF_VIDEO.search(file.read()) is not None
 
 
 def is_picture_named(path: Path | str) -> bool:

@@ -11,6 +11,7 @@ import polars as pl
 from affekt.analysis.inputs import place_below, shown
 from affekt.analysis.timeline import LINE_COLOURS, ROUND_STEPS_S, clock
 from affekt.errors import needs_extra
+from affekt.faces.kinds import WRITER
 from affekt.files import written_whole
 from affekt.labels import colours_of, labels_of_columns, probability_columns
 from affekt.people.markers import INTERVAL
@@ -44,7 +45,7 @@ STYLE: Any = {
     "legend.frameon": False,
     "pdf.fonttype": 42,  # text stays text
 }
-WITHOUT_DATE: dict[str, dict[str, Any]] = {"png": {"Software": None}, "pdf": {"CreationDate": None}}
+WITHOUT_DATE: dict[str, dict[str, Any]] = {"png": {"Software": WRITER}, "pdf": {"CreationDate": None}}
 """The same table gives the same file."""
 
 

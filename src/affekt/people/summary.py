@@ -8,7 +8,7 @@ import polars as pl
 
 from affekt.analysis.summary import counted
 from affekt.errors import ConfigError, DataError
-from affekt.files import require_folder, write_text, written_whole
+from affekt.files import refuse_others, require_folder, write_text, written_whole
 from affekt.labels import labels_of_columns
 from affekt.people.averages import bins_table, people_table, with_shares
 from affekt.people.baseline import with_baseline
@@ -20,7 +20,7 @@ from affekt.people.methods import methods_text
 from affekt.people.options import SummaryOptions
 from affekt.people.page import People, study_page
 from affekt.people.rows import BOX, INSTEAD, people_rows, picture_rows, read_table, timed
-from affekt.people.writing import PAGE, write_tables
+from affekt.people.writing import IDENTIFIED, PAGE, files_of, write_tables
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +59,7 @@ def make_summary(
     """Do what `affekt.summarize` says."""
     if out is not None:
         require_folder(Path(out))
+        refuse_others(Path(out), files_of(Path(out), options))
     endings = [ending for ending in ENDINGS if ending in options.formats]
     if endings:
         require_matplotlib()
@@ -137,7 +138,7 @@ def _identified(frame: pl.LazyFrame, join: str | Path | None, options: SummaryOp
 
 def _write_identified(people: pl.DataFrame, folder: Path) -> Path:
     """Write who is who as csv, to be looked through, mended and given as `join`."""
-    path = folder / "identified.csv"
+    path = folder / IDENTIFIED
     with written_whole(path) as temporary:
         people.write_csv(temporary, float_precision=3)
     return path

@@ -3,20 +3,20 @@
 import html
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import polars as pl
 
 from affekt.analysis.inputs import place_below
 from affekt.errors import ConfigError, needs_extra
-from affekt.files import write_parquet, write_text, written_whole
-from affekt.people.options import SummaryOptions
+from affekt.files import claim, made_here, write_parquet, write_text, written_whole
+from affekt.people.options import Format, SummaryOptions
 from affekt.terminal import printable
 
 TABLES = ("people", "episodes", "bins", "baseline", "pictures", "codebook")
 PAGE = "study.html"
 METHODS = "methods.md"
-"""By this file a folder is known to hold a summary."""
+IDENTIFIED = "identified.csv"
 DIGITS = 6
 MOST_ROWS = 1_048_575
 """Of a sheet in Excel, below its header."""
@@ -24,7 +24,7 @@ MOST_ROWS = 1_048_575
 
 def write_tables(tables: dict[str, pl.DataFrame], methods: str, out: Path, options: SummaryOptions) -> list[Path]:
     """Write the tables in the formats asked for, `codebook` among them, and `methods.md`; return the files."""
-    is_earlier = (out / METHODS).is_file()
+    claim(out, files_of(out, options))
     times = tables["codebook"].filter(unit="s")["column"].unique().to_list()
     rounded = {name: _rounded(table, times) for name, table in tables.items()}
     written = []
@@ -40,20 +40,23 @@ def write_tables(tables: dict[str, pl.DataFrame], methods: str, out: Path, optio
         if kind in options.formats:
             inputs = tables["people"]["input"].unique(maintain_order=True).to_list() if "people" in tables else []
             written += _write_episodes(tables["episodes"], inputs, out / "episodes", ending, text)
-    if is_earlier:
-        _remove_stale(out, {*written})
     written.append(out / METHODS)
     write_text(written[-1], methods)
+    # What an earlier summary wrote, and this one does not, would contradict it.
+    for path in {*made_here(out, files_of(out, SummaryOptions(formats=get_args(Format))))} - {*written}:
+        path.unlink()
     return written
 
 
-def _remove_stale(out: Path, written: set[Path]) -> None:
-    """Remove the files of an earlier summary that this one does not write: they would contradict it."""
-    tables = [out / f"{name}{ending}" for name in TABLES for ending in (".csv", ".parquet")]
-    drawn = {"episodes": (".vtt", ".txt"), "figures": (".png", ".pdf")}
-    episodes = [path for name, ends in drawn.items() for end in ends for path in (out / name).rglob(f"*{end}")]
-    for path in {*tables, out / "summary.xlsx", out / PAGE, *episodes} - written:
-        path.unlink(missing_ok=True)
+def files_of(out: Path, options: SummaryOptions) -> list[Path]:
+    """Return what a summary of these options may write over in its folder."""
+    drawn = {"vtt": "episodes/**/*.vtt", "elan": "episodes/**/*.txt", "png": "figures/**/*.png"}
+    drawn |= {"pdf": "figures/**/*.pdf"}
+    names = [f"{name}.{ending}" for ending in ("csv", "parquet") if ending in options.formats for name in TABLES]
+    names += ["summary.xlsx"] * ("xlsx" in options.formats) + [PAGE] * ("page" in options.formats) + [METHODS]
+    names += [IDENTIFIED] * (options.identify is not None)
+    found = [path for kind, pattern in drawn.items() if kind in options.formats for path in out.glob(pattern)]
+    return [out / name for name in names] + found
 
 
 def _rounded(table: pl.DataFrame, times: list[str]) -> pl.DataFrame:

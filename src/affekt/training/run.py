@@ -16,7 +16,7 @@ import polars as pl
 from affekt.data.manifest import read_manifest, require_manifest
 from affekt.errors import ConfigError, MissingExtra, needs_extra, says_what_to_type
 from affekt.files import require_folder
-from affekt.models.card import WEIGHTS_FILE, Card, read_card
+from affekt.models.card import CARD_FILE, WEIGHTS_FILE, Card, read_card
 from affekt.models.hub import fetched
 from affekt.networks.first_weights import weights_file
 from affekt.networks.predictions import choose_device
@@ -27,6 +27,8 @@ from affekt.training.rows import manifest_for, require_votes, rows_digest, train
 
 PARTS = {"fold-*": "a cross-validation", "rows-*": "a learning curve"}
 """Folders inside a run's that say what was measured there."""
+WRITTEN = (CARD_FILE, "log.jsonl", "predictions.parquet")
+"""What a run writes beside its weights and its checkpoint."""
 
 _logger = logging.getLogger(__name__)
 
@@ -211,6 +213,8 @@ def refuse_overwriting(run: Run) -> None:
             f"expected a new folder, got {run.out} with an unfinished run; continue it with resume (--resume), "
             "or choose another out (--out)"
         )
+    if not run.resume and (other := next((name for name in WRITTEN if (run.out / name).exists()), None)):
+        raise ConfigError(f"expected a new folder, got {run.out} with another file {other}; choose another out (--out)")
     for part, what in () if run.resume else PARTS.items():
         if any(run.out.glob(part)):
             raise ConfigError(
