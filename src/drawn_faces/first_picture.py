@@ -10,6 +10,7 @@ from PIL import Image
 from affekt.analysis.options import AnalyzerOptions, FaceFinder, OutputOptions
 from affekt.analysis.prediction_run import PredictionRun
 from affekt.analysis.summary import told
+from affekt.files import written_whole
 from drawn_faces.capture import Capture
 from drawn_faces.expressions import prototype_units
 from drawn_faces.identity import random_identity
@@ -34,8 +35,10 @@ def _picture(out: Path) -> tuple[Path, FaceFinder]:
     out.mkdir(parents=True, exist_ok=True)
     portrait = None if library is None or library.origin is None else Path(library.origin).parent / "data/astronaut.png"
     if portrait is not None and portrait.is_file():
-        shutil.copyfile(portrait, path)
+        with written_whole(path) as temporary:
+            shutil.copyfile(portrait, temporary)
         return path, "auto"
     face = draw_face(random_identity(np.random.default_rng(3)), prototype_units("happiness", 1.0), Capture(), size=SIDE)
-    Image.fromarray(face).save(path)
+    with written_whole(path) as temporary:
+        Image.fromarray(face).save(temporary, "PNG")
     return path, "whole"

@@ -86,7 +86,7 @@ def test_a_folder_with_other_files_is_refused_before_anything_is_drawn(tiny_reci
     (tmp_path / "faces.parquet").write_text("mine", encoding="utf-8")
     with pytest.raises(SystemExit):
         main(["demo", "--out", str(tmp_path)])
-    assert f"got {tmp_path} with other files; type: --out {tmp_path / 'demo'}" in capsys.readouterr().err
+    assert f"{tmp_path}/faces.parquet; move it away, or type: --out {tmp_path}-new" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["faces.parquet"]
 
 

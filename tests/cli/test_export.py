@@ -51,7 +51,7 @@ def test_a_model_that_no_export_made_is_not_written_over(small_model, tmp_path, 
         assert export(small_model, out) == out, "an export may be made anew"
     (out / name).write_text("mine")
     with pytest.raises(
-        ConfigError, match=rf"folder of its own for the export .*, got {out} with .*: --out {out}-exported$"
+        ConfigError, match=rf"folder of its own as out for the export .*, got {out} with .*: --out {out}-exported$"
     ):
         export(small_model, out)
     assert export(small_model, small_model) == small_model

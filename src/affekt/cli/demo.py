@@ -1,6 +1,5 @@
 """`affekt demo`: a picture read, and then the whole job on drawn faces, with nothing to download."""
 
-import shlex
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from affekt.cli.arguments import parsed
 from affekt.errors import ConfigError, needs_extra
-from affekt.files import RECORD, claim, require_folder
+from affekt.files import claim, refuse_others, require_folder
 
 if TYPE_CHECKING:
     from affekt.training.recipe import Recipe
@@ -77,12 +76,8 @@ def _refuse_what_fails_late(command: DemoCommand) -> None:
     if not command.recipes:
         raise ConfigError("expected a recipe to train, got none; type: --recipes mobilenetv2-drawn")
     require_folder(command.out)
-    is_earlier = (command.out / RECORD).is_file() or (command.out / "report" / "report.html").is_file()
-    if command.out.is_dir() and any(command.out.iterdir()) and not is_earlier:
-        raise ConfigError(
-            f"expected a new folder, or that of an earlier demo, got {command.out} with other files; "
-            f"type: --out {shlex.quote(str(command.out / 'demo'))}"
-        )
+    names = ("[!.]*", "*/*.safetensors", "*/card.json")
+    refuse_others(command.out, (path for name in names for path in command.out.glob(name)))
 
 
 def _draw_data(command: DemoCommand) -> Path:

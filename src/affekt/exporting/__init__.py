@@ -82,6 +82,6 @@ def _refuse_other_model(run: Path, out: Path) -> None:
     if not is_export:
         new = out.with_name(f"{out.name}-exported") if out.name else out / "exported"
         raise ConfigError(
-            f"expected a folder of its own for the export of {run}, got {out} with another {names[0]}; "
+            f"expected a folder of its own as out for the export of {run}, got {out} with another {names[0]}; "
             f"type: --out {shlex.quote(str(new))}"
         )

@@ -43,7 +43,7 @@ WRITER = "affekt"
 """The software that the PNGs of affekt name."""
 COPY = re.compile(rb"\xff\xfe..(marked|box|pixelate|blur) ([0-9a-f]{16})?\xff|Software\0" + WRITER.encode(), re.DOTALL)
 """In the first bytes of an annotated JPEG, of a crop or of a figure."""
-COPY_OF_VIDEO = re.compile(rb"data.{8}(marked|box|pixelate|blur) ([0-9a-f]{16})?(?![0-9a-f])", re.DOTALL)
+COPY_OF_VIDEO = re.compile(rb"data.{8}(marked|box|pixelate|blur) [0-9a-f]{16}(?![ -~])", re.DOTALL)
 """In the last bytes of an annotated MP4."""
 COPY_BYTES = 256
 JPEGS_ENDINGS = (".mjpeg", ".mjpg")
