@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import httpx2
 import pytest
 
+from affekt.errors import ConfigError
 from affekt.faces.detector_file import PACKAGED
 from affekt.server import run
 from affekt.server.settings import Settings
@@ -89,6 +90,24 @@ def test_who_can_reach_it_without_a_key_is_told(small_model, monkeypatch, host, 
         f"every machine that can reach this one may use it, without a key; to ask for a key, stop it and type: {KEY}"
     )
     assert said[1:] == [warning] * is_warned
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "failure", "advice"),
+    [
+        ("192.0.2.1", 8000, None, "--host 127.0.0.1"),
+        ("127.0.0.1", 80, PermissionError(13, "Permission denied"), "--port 8000"),
+        ("127.0.0.1", 9000, OSError(98, "Address already in use"), "--port 9001"),
+    ],
+)
+def test_what_cannot_be_listened_on_is_told_with_what_can(monkeypatch, host, port, failure, advice):
+    def failing(*arguments, **options):
+        raise failure
+
+    if failure:
+        monkeypatch.setattr(socket, "create_server", failing)
+    with pytest.raises(ConfigError, match=f"; type another: {advice}$"):
+        run.listen(Settings(host=host, port=port))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no sh there")

@@ -37,7 +37,7 @@ MEANINGS = {
     421: "the request names a host that is not this service's",
     422: "an option is wrong, or there is no picture, too many, or none that can be read",
     500: "affekt itself failed",
-    503: "the service is busy, or it has no face detector: come back after the seconds in `Retry-After`",
+    503: "the service is busy, or it lacks a part, such as the face detector; `Retry-After` says when to come back",
 }
 UNREADABLE = {
     "not a picture": "send JPEG, PNG or WebP, for instance",

@@ -1,6 +1,7 @@
 """Listen, answer until told to stop, and finish what was taken on; hang up on who is too slow, not on who is early."""
 
 import asyncio
+import errno
 import ipaddress
 import logging
 import math
@@ -78,10 +79,11 @@ def listen(settings: Settings) -> socket.socket:
         family, *_, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=2048)
     except OSError as error:
-        port = f"--port {settings.port + 1 if 0 < settings.port < 65_535 else 8000}"
+        is_host = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
+        port = f"--port {settings.port + 1 if 1024 <= settings.port < 65_535 else 8000}"  # the first are the system's
         raise ConfigError(
             f"expected to listen on port {settings.port} of {settings.host!r}, got: {error.strerror or error}; "
-            f"type another: {'--host 127.0.0.1' if isinstance(error, socket.gaierror) else port}"
+            f"type another: {'--host 127.0.0.1' if is_host else port}"
         ) from error
 
 

@@ -227,6 +227,9 @@ def test_several_files_show_as_a_strip_and_are_looked_at_again(opened, astronaut
     assert tiles.first.get_attribute("aria-pressed") == "true"
     tiles.nth(1).click()
     opened.until_told("notes.txt cannot be read")
+    tab.get_by_role("button", name="Start camera").click()
+    opened.until_told("The camera is on")
+    assert [tile.get_attribute("aria-pressed") for tile in tiles.all()] == ["false"] * 3
 
 
 def test_a_sample_shows_what_the_page_does(opened):

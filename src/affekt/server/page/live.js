@@ -36,7 +36,7 @@ export class Live {
   async start(deviceId) {
     if (this.#isStarting) return;
     this.#isStarting = true;
-    const { engine, desk, tell } = this.#page;
+    const { engine, desk, strip, tell } = this.#page;
     try {
       await this.#camera.start(deviceId);
     } catch (error) {
@@ -49,6 +49,7 @@ export class Live {
     this.#page.stopFilm();
     part("camera").textContent = "Stop camera";
     tell(engine.sends ? "The camera is on. Frames go to the server." : "The camera is on. Frames stay on this device.");
+    strip.mark();
     desk.showCamera(this.#camera.isMirror);
     this.#list();
     await this.#follow(`camera-${++this.#cameras}`);
