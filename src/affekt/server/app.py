@@ -52,6 +52,7 @@ DESCRIPTION = (
 )
 PAGE = Path(__file__).parent / "page"
 WITHOUT_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>affekt</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="stylesheet" href="manual.css">
 <h1>affekt is running</h1>
 <p>This installation has no live page. In a checkout of affekt, stop it and type <code>make serve</code>.</p>
 <p>Pictures can be sent all the same:
