@@ -43,6 +43,14 @@ def test_every_format_of_predict_is_read(table, tmp_path, ending):
     assert affekt.summarize(path).people["rows", "valence"].equals(affekt.summarize(table).people["rows", "valence"])
 
 
+def test_a_csv_that_a_spreadsheet_saved_is_read(table, tmp_path):
+    path = tmp_path / "faces.csv"
+    rows = table.with_columns(reliable=pl.col("p_fear") < 0.2)
+    saved = rows.with_columns(reliable=pl.when("reliable").then(pl.lit("TRUE")).otherwise(pl.lit("FALSE")))
+    saved.write_csv(path, separator=";", decimal_comma=True, include_bom=True)
+    assert affekt.summarize(path).people.equals(affekt.summarize(rows).people)
+
+
 def test_six_significant_digits_and_times_in_milliseconds(table, tmp_path):
     summary = affekt.summarize(table, out=tmp_path)
     rows = pl.read_csv(tmp_path / "people.csv", infer_schema=False)

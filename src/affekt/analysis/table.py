@@ -242,9 +242,12 @@ def open_table(table: Path) -> tuple[pl.LazyFrame, dict[str, str]]:
     frame = _scan(table)
     if table.suffix.lower() == ".parquet":
         return frame, pl.read_parquet_metadata(table)
-    names = frame.collect_schema().names()
+    names, how = frame.collect_schema().names(), dict[str, Any]()
+    if len(names) == 1 and ";" in names[0]:  # as spreadsheets save csv where the comma is the decimal mark
+        how = {"separator": ";", "decimal_comma": True}
+        names = _scan(table, **how).collect_schema().names()
     known = table_schema(labels_of_columns(names), smoothed=True, details=True, features=True)
-    frame = _scan(table, schema_overrides={name: known[name] for name in names if name in known})
+    frame = _scan(table, schema_overrides={name: known[name] for name in names if name in known}, **how)
     return frame, _said_beside(table)
 
 
