@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from affekt.analysis.shots import FAR_APART_S, ShotCounter, small_copy
+from affekt.analysis.shots import TOO_FAR_APART_S, ShotCounter, small_copy
 from drawn_faces import Capture, draw_face, no_units, random_identity
 
 FPS = 25
@@ -87,17 +87,23 @@ def test_dissolves_and_fades_are_cuts_within_half_a_second(frames):
     assert abs(found - 40 - frames) <= FPS / 2
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_a_dissolve_of_people_who_look_different_is_a_cut_even_before_the_same_wall(seed):
-    random, frames, views = np.random.default_rng(seed), 12, []
+def two_before_a_wall(seed):
+    """Return two pictures of the same pale wall, each with something else before it."""
+    random, views = np.random.default_rng(seed), []
     for _ in range(2):
         wall = np.full((HEIGHT, WIDTH, 3), 190, np.uint8) + np.arange(WIDTH, dtype=np.uint8)[None, :, None] // 4
         head = random.integers(0, 255, (5, 4, 3)).astype(np.uint8)
         wall[8:, 34:64] = np.asarray(Image.fromarray(head).resize((30, HEIGHT - 8), Image.Resampling.BICUBIC))
         views.append(wall)
+    return views
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_dissolve_of_people_who_look_different_is_a_cut_even_before_the_same_wall(seed):
+    random, frames = np.random.default_rng(seed), 12
     shares = np.clip((np.arange(80) - 33) / (frames + 1), 0, 1)
     noise = random.normal(0, 3, (80, HEIGHT, WIDTH, 3))
-    mixed = [blended(*views, share) + grains for share, grains in zip(shares, noise, strict=True)]
+    mixed = [blended(*two_before_a_wall(seed), share) + grains for share, grains in zip(shares, noise, strict=True)]
     (found,) = cuts([frame.clip(0, 255).astype(np.uint8) for frame in mixed])
     assert abs(found - 33 - frames / 2) <= FPS / 2
 
@@ -124,11 +130,25 @@ def test_pans_are_no_cuts_however_fast(pixels):
     assert cuts([wide[:, start : start + WIDTH] for start in left]) == []
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_five_frames_a_second_show_a_cut_before_the_same_wall_and_no_flash(seed):
+    shifts = np.random.default_rng(seed).integers(0, 2, 60)
+    views = two_before_a_wall(seed)
+    frames = [np.roll(views[number >= 30], shift, axis=1) for number, shift in enumerate(shifts)]
+    assert cuts(frames, every_s=0.2) == [30]
+    lit = np.clip(frames[20] * 3.0 + 20, 0, 255).astype(np.uint8)
+    assert cuts([*frames[:20], lit, *frames[21:30]], every_s=0.2) == []
+
+
+def test_five_frames_a_second_of_lively_talking_heads_have_no_false_cut():
+    assert not any(cuts(list(talking(3000, person=n, place=n, lively=2.0))[::5], every_s=0.2) for n in range(3))
+
+
 def test_frames_far_apart_are_cut_where_the_view_is_another():
     views = [frame for shot in range(6) for frame in list(talking(200, person=shot, place=shot))[::50]]
     assert cuts(views, every_s=2.0) == [4, 8, 12, 16, 20]
     assert cuts(list(talking(2000, person=0))[::50], every_s=2.0) == []
-    assert FAR_APART_S < 2
+    assert TOO_FAR_APART_S < 2
 
 
 def test_after_a_pause_a_head_may_be_elsewhere():

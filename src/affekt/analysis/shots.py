@@ -33,10 +33,12 @@ USUAL_S = 0.4
 """What is usual is known from the frames within this time, before and after."""
 USUAL_SHARE = 0.85
 """So many of them change less: the others may be blended frames beside the cut, or a second cut."""
-FAR_APART_S = 0.15
-"""Frames farther apart are too few to know what is usual."""
-LEAST_FAR_APART = 0.5
-"""Least difference across a cut between these."""
+FAR_APART_S, TOO_FAR_APART_S = 0.15, 0.5
+"""Of frames farther apart the usual is known from those within `LOOK_S`; of frames too far apart it is not."""
+TIMES_FAR_APART, LEAST_FAR_APART = 6.0, 0.15
+"""Between frames far apart a cut is so many times what is usual, and no less than this."""
+LEAST_TOO_FAR_APART = 0.5
+"""Least difference across a cut between frames too far apart, and what is enough between frames far apart."""
 DISSOLVE_S = 1.0
 """Time over which a dissolve is looked for."""
 LEAST_DISSOLVE = 0.3
@@ -141,28 +143,35 @@ class ShotCounter:
     def _least(self, place: int) -> float:
         """Return the least difference that is a cut before a frame."""
         usual, usual_step_s = self._usual(place)
+        if usual_step_s > TOO_FAR_APART_S:
+            return LEAST_TOO_FAR_APART
         if usual_step_s > FAR_APART_S:
-            return LEAST_FAR_APART
+            return min(max(TIMES_FAR_APART * usual, LEAST_FAR_APART), LEAST_TOO_FAR_APART)
         usual *= max(1.0, self._step_s(place) / max(usual_step_s, GRACE_S))  # after a pause, as much more
         return min(TIMES_USUAL * usual, ABOVE_USUAL + usual)
 
     def _usual(self, place: int) -> tuple[float, float]:
         """Return the usual difference of neighbouring frames, and the usual step in time between them."""
-        before, after = self._around(place, USUAL_S)
-        near = [each for each in (*before, *after) if each]
-        if not near:
-            return 0.0, np.inf
-        changes = [self._frames[each].change for each in near]
-        return float(np.quantile(changes, USUAL_SHARE)), float(np.median([self._step_s(each) for each in near]))
+        usual, usual_step_s = 0.0, np.inf
+        for within_s in (USUAL_S, LOOK_S):
+            before, after = self._around(place, within_s)
+            if near := [each for each in (*before, *after) if each]:
+                usual = float(np.quantile([self._frames[each].change for each in near], USUAL_SHARE))
+                usual_step_s = float(np.median([self._step_s(each) for each in near]))
+            if usual_step_s <= FAR_APART_S:
+                break
+        return usual, usual_step_s
 
     def _is_undone(self, place: int) -> bool:
         """Whether a frame shortly after a change is like one shortly before it, for all that moved meanwhile."""
-        before, after = self._around(place, FLASH_S)
-        usual, _ = self._usual(place)
+        usual, usual_step_s = self._usual(place)
+        # Between frames far apart a flash is one frame.
+        flash_s = FLASH_S if usual_step_s > TOO_FAR_APART_S else max(FLASH_S, 2.1 * usual_step_s)
+        before, after = self._around(place, flash_s)
         most = self._frames[place].change * UNDONE_SHARE
         for first, second in product(before, (place, *after)):
             earlier, later = self._frames[first], self._frames[second]
-            if earlier.is_flat or later.is_flat or later.time_s > earlier.time_s + FLASH_S + GRACE_S:
+            if earlier.is_flat or later.is_flat or later.time_s > earlier.time_s + flash_s + GRACE_S:
                 continue
             moved = min(most, TIMES_UNDONE * usual * (second - first))
             if 1 - float(earlier.unit @ later.unit) < max(LEAST_CUT / 2, moved):

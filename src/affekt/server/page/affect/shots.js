@@ -9,11 +9,13 @@ const [TIMES_USUAL, ABOVE_USUAL] = [8, 0.5];
 const [TIMES_UNDONE, UNDONE_SHARE] = [2, 0.3];
 const USUAL_S = 0.4;
 const USUAL_SHARE = 0.85;
-const FAR_APART_S = 0.15;
-const LEAST_FAR_APART = 0.5;
+const [FAR_APART_S, TOO_FAR_APART_S] = [0.15, 0.5];
+const [TIMES_FAR_APART, LEAST_FAR_APART] = [6, 0.15];
+const LEAST_TOO_FAR_APART = 0.5;
 const DISSOLVE_S = 1;
 const LEAST_DISSOLVE = 0.3;
-const OFF_MIXTURE = 0.1;
+const MOST_CHANGED = 0.2;
+const OFF_MIXTURE = 0.05;
 const LEAST_MIXTURES = 4;
 const GRACE_S = 1e-4;
 
@@ -80,25 +82,31 @@ export class ShotCounter {
 
   #least(place) {
     const [usual, usualStepS] = this.#usual(place);
-    if (usualStepS > FAR_APART_S) return LEAST_FAR_APART;
+    if (usualStepS > TOO_FAR_APART_S) return LEAST_TOO_FAR_APART;
+    if (usualStepS > FAR_APART_S) return Math.min(Math.max(TIMES_FAR_APART * usual, LEAST_FAR_APART), LEAST_TOO_FAR_APART);
     const afterPause = usual * Math.max(1, this.#stepS(place) / Math.max(usualStepS, GRACE_S));
     return Math.min(TIMES_USUAL * afterPause, ABOVE_USUAL + afterPause);
   }
 
   #usual(place) {
-    const near = this.#around(place, USUAL_S).flat().filter(Boolean);
-    if (!near.length) return [0, Infinity];
-    const changes = near.map((each) => this.#frames[each].change);
-    return [quantile(changes, USUAL_SHARE), median(near.map((each) => this.#stepS(each)))];
+    let found = [0, Infinity];
+    for (const withinS of [USUAL_S, LOOK_S]) {
+      const near = this.#around(place, withinS).flat().filter(Boolean);
+      const changes = near.map((each) => this.#frames[each].change);
+      if (near.length) found = [quantile(changes, USUAL_SHARE), median(near.map((each) => this.#stepS(each)))];
+      if (found[1] <= FAR_APART_S) break;
+    }
+    return found;
   }
 
   #isUndone(place) {
-    const [before, after] = this.#around(place, FLASH_S);
-    const [usual] = this.#usual(place);
+    const [usual, usualStepS] = this.#usual(place);
+    const flashS = usualStepS > TOO_FAR_APART_S ? FLASH_S : Math.max(FLASH_S, 2.1 * usualStepS);
+    const [before, after] = this.#around(place, flashS);
     const most = this.#frames[place].change * UNDONE_SHARE;
     const isLike = (first, second) => {
       const [earlier, later] = [this.#frames[first], this.#frames[second]];
-      if (earlier.isFlat || later.isFlat || later.timeS > earlier.timeS + FLASH_S + GRACE_S) return false;
+      if (earlier.isFlat || later.isFlat || later.timeS > earlier.timeS + flashS + GRACE_S) return false;
       const moved = Math.min(most, TIMES_UNDONE * usual * (second - first));
       return 1 - dot(earlier.unit, later.unit) < Math.max(LEAST_CUT / 2, moved);
     };
@@ -125,14 +133,17 @@ export class ShotCounter {
     if (difference < LEAST_DISSOLVE) return 0;
     const way = end.small.map((value, place) => value - start.small[place]);
     const length = dot(way, way);
+    const far = way.map(Math.abs);
+    const least = quantile(far, 1 - MOST_CHANGED);
+    const most = [...way.keys()].filter((place) => far[place] >= least);
     let [off, mixtures] = [0, 0];
     for (const { small } of this.#frames.slice(first + 1, last)) {
       const gone = small.map((value, place) => value - start.small[place]);
       const share = dot(gone, way) / length;
-      off = Math.max(off, median(gone.map((value, place) => Math.abs(value - share * way[place]))));
+      off = Math.max(off, median(most.map((place) => Math.abs(gone[place] - share * way[place]))));
       mixtures += share > 0.1 && share < 0.9 ? 1 : 0;
     }
-    return mixtures >= LEAST_MIXTURES && off < OFF_MIXTURE * median(way.map(Math.abs)) ? difference : 0;
+    return mixtures >= LEAST_MIXTURES && off < OFF_MIXTURE * median(most.map((place) => far[place])) ? difference : 0;
   }
 
   #isDissolved(place) {
