@@ -27,6 +27,8 @@ HASHED_BYTES = 2**15
 """Of a file's head, and of its tail."""
 RECORD = ".affekt-made"
 """In a folder for what affekt makes: a line with name and hash of each file that it wrote there."""
+ONE_RUN_S = 60
+"""Between the files that one run writes, at most."""
 GENERATOR = b'<meta name="generator" content="affekt '
 """In the pages that affekt makes."""
 
@@ -104,23 +106,27 @@ def write_parquet(frame: "pl.DataFrame", path: Path) -> None:
 
 def _add_to_record(folder: Path, contents: dict[Path, Path]) -> None:
     """Note of each path what its content is now, or is about to be: an earlier line stays true of an earlier file."""
-    lines = (json.dumps([path.relative_to(folder).as_posix(), sha256_of(now)]) for path, now in contents.items())
     with (folder / RECORD).open("a", encoding="utf-8") as file:
-        file.writelines(f"{line}\n" for line in lines)
+        file.writelines(f"{_line(folder, path, now)}\n" for path, now in contents.items())
+
+
+def _line(folder: Path, path: Path, content: Path) -> str:
+    return json.dumps([path.relative_to(folder).as_posix(), sha256_of(content)])
 
 
 def made_here(folder: Path, paths: Iterable[Path]) -> list[Path]:
     """Return the files that are as affekt made them in a folder.
 
-    A folder without a record, of an older affekt or of a copy that left it out, is known by its page.
+    A folder without a record, of an older affekt or of a copy that left it out, is known by its page; what is newer than
+    that was edited.
     """
     there = [path for path in paths if path.is_file()]
     if not (folder / RECORD).is_file():
-        pages = (path.read_bytes()[:HASHED_BYTES] for path in folder.glob("*.html"))
-        return there if any(GENERATOR in page for page in pages) else []
-    lines = (folder / RECORD).read_text(encoding="utf-8").splitlines()
-    made = {tuple(json.loads(line)) for line in lines if line.endswith("]")}  # a kill may cut the last one short
-    return [path for path in there if (path.relative_to(folder).as_posix(), sha256_of(path)) in made]
+        pages = (path for path in folder.glob("*.html") if GENERATOR in path.read_bytes()[:HASHED_BYTES])
+        until_s = max((path.stat().st_mtime for path in pages), default=float("-inf")) + ONE_RUN_S
+        return [path for path in there if path.stat().st_mtime <= until_s]
+    made = {*(folder / RECORD).read_text(encoding="utf-8", errors="replace").splitlines()}
+    return [path for path in there if _line(folder, path, path) in made]
 
 
 def refuse_others(folder: Path, paths: Iterable[Path], option: str = "out") -> None:

@@ -108,7 +108,7 @@ def test_what_has_another_name_or_place_is_known_by_its_content(run):
     assert run() == ["1.png"]
     run(out="scratch.parquet")
     assert same("faces.parquet", "scratch.parquet")
-    assert run(str(Path("study").absolute()), force=True) == []
+    assert run(str(Path("study").absolute())) == [], "the same files in other words"
     assert pl.read_parquet("faces.parquet")["input"].str.starts_with("/").all()
 
 
@@ -203,6 +203,10 @@ def test_a_summary_is_that_of_affekt_summarize_and_reads_no_face_anew(run, told)
         ConfigError, match=r"expected a table beside a summary, got no file .*; type: --out faces\.parquet"
     ):
         predict("study", summary="s", faces="whole")
+    with pytest.raises(
+        ConfigError, match=r"than a file of the summary, got s/people\.csv as out; type: --out s/people-faces"
+    ):
+        run(out="s/people.csv", summary="s")
     Path("notes").touch()
     with pytest.raises(ConfigError, match=r"expected a folder as summary, notes, got the file .*; type: --summary "):
         run(summary="notes")

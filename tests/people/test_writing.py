@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import zipfile
 from pathlib import Path
@@ -242,7 +243,14 @@ def test_a_summary_of_an_older_affekt_is_written_over(table, tmp_path):
     (tmp_path / RECORD).unlink()
     for _ in range(2):
         affekt.summarize(table, out=tmp_path)
+    with (tmp_path / RECORD).open("ab") as file:
+        file.write(b'\xff\n[[1]]\n["people.csv", "')  # a kill cut the last line short
+    affekt.summarize(table, out=tmp_path)
     (tmp_path / RECORD).unlink()
+    later_s = (tmp_path / "study.html").stat().st_mtime + 600
+    os.utime(tmp_path / "methods.md", (later_s, later_s))  # somebody edits it
+    with pytest.raises(affekt.ConfigError, match=r"did not make, or that was changed since, .*methods\.md"):
+        affekt.summarize(table, out=tmp_path)
     (tmp_path / "study.html").unlink()
     with pytest.raises(affekt.ConfigError, match=r"did not make, or that was changed since, .*people\.csv"):
         affekt.summarize(table, out=tmp_path)

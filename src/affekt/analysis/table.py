@@ -195,7 +195,11 @@ def _lost_inputs(table: Path, names: Collection[str], *, are_here: bool) -> list
     # The apostrophe is that of --csv-safe.
     missing = (each for each in there if each not in told and each.removeprefix("'") not in told)
     lost = (each for each in missing if not each.removeprefix("'").startswith(members))
-    return sorted(each for each in lost if not are_here or is_address(each) or Path(each.removeprefix("'")).exists())
+    lost = sorted(each for each in lost if not are_here or is_address(each) or Path(each.removeprefix("'")).exists())
+    if are_here and lost:  # the same files may have been typed another way
+        places = {os.path.realpath(name) for name in names if "\0" not in name}
+        lost = [each for each in lost if is_address(each) or os.path.realpath(each.removeprefix("'")) not in places]
+    return lost
 
 
 def write_table(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from affekt.analysis.options import AnalyzerOptions, FaceFinder, OutputOptions, PredictOptions
-from affekt.errors import DataError, says_what_to_type
+from affekt.errors import ConfigError, DataError, says_what_to_type
 from affekt.files import refuse_others
 
 if TYPE_CHECKING:
@@ -90,7 +90,13 @@ def write_all(run: "PredictionRun", out: Path, *, csv_safe: bool, force: bool) -
         from affekt.people.options import SummaryOptions
         from affekt.people.writing import files_of
 
-        refuse_others(run.copies.summary, files_of(run.copies.summary, SummaryOptions()), "summary")
+        made = files_of(run.copies.summary, SummaryOptions())
+        if out.resolve() in (path.resolve() for path in made):
+            raise ConfigError(
+                f"expected a table of another name than a file of the summary, got {out} as out; "
+                f"type: --out {out.with_stem(f'{out.stem}-faces')}"
+            )
+        refuse_others(run.copies.summary, made, "summary")
     table = run.write(out, csv_safe=csv_safe, force=force)
     if (folder := run.copies.summary) is not None:
         from affekt.people.options import SummaryOptions
