@@ -117,8 +117,8 @@ def _line(folder: Path, path: Path, content: Path) -> str:
 def made_here(folder: Path, paths: Iterable[Path]) -> list[Path]:
     """Return the files that are as affekt made them in a folder.
 
-    A folder without a record, of an older affekt or of a copy that left it out, is known by its page; what is newer than
-    that was edited.
+    A folder without a record, of an older affekt or of a copy that left it out, is known by its page; what is newer
+    was edited.
     """
     there = [path for path in paths if path.is_file()]
     if not (folder / RECORD).is_file():
