@@ -212,9 +212,10 @@ def content_of(path: str) -> list[int | str] | None:
 
 
 def is_same_file(one: str | Path, other: str | Path) -> bool:
-    """Whether two paths lead to one file, by whatever spelling or links; False where either is not there."""
+    """Whether two paths lead to one file, by whatever spelling or links, whether it is there or not."""
     try:
-        return Path(one).samefile(other)
+        # A folder that is still to be made leads back, too: new/../faces.csv.
+        return os.path.realpath(one) == os.path.realpath(other) or Path(one).samefile(other)
     except (OSError, ValueError):
         return False
 

@@ -216,7 +216,6 @@ def test_no_manifest_is_written_over_what_is_read_or_is_somebody_elses(tmp_path,
     pl.DataFrame({"source": ["a"], "source_id": ["b"], "split": ["train"], "hours": [40]}).write_parquet(mine)
     before = faces.read_bytes(), mine.read_bytes()
     named = {"folder": tmp_path, "faces": faces, "mine": mine, "spelt": tmp_path / "x/../faces.parquet"}
-    (tmp_path / "x").mkdir()
     capsys.readouterr()
     with pytest.raises(SystemExit, match="2"):
         run(*(word.format(**named) for word in command))

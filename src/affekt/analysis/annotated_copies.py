@@ -101,7 +101,7 @@ class AnnotatedCopies:
                 if is_below(name, folder) or is_below(name, self._place(folder, name)):
                     raise ConfigError(
                         f"expected a folder for copies alone to draw into, got {folder}, where {name} is to be "
-                        "looked at; choose another, such as marked"
+                        f"looked at; choose another, such as {folder}-new"
                     )
             _check_folder(folder)
         crops = () if self.crops is None else self.crops.rglob(f"*_face*{CROP_ENDING}")
