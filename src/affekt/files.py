@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from affekt.errors import ConfigError, DataError
 
@@ -155,6 +155,20 @@ def claim(folder: Path, paths: Iterable[Path], option: str = "out") -> None:
             _add_to_record(folder, {path: path for path in paths})
         except OSError as error:
             raise _not_written(folder, error) from error
+
+
+def six_digits(value: Any) -> Any:  # noqa: ANN401  of any kind
+    """Return a value, or all values of dictionaries and lists, with floats of at most six significant digits.
+
+    Example:
+        >>> six_digits({"valence": [0.1 + 0.2, 1e-9 / 3, None]})
+        {'valence': [0.3, 3.33333e-10, None]}
+    """
+    if isinstance(value, dict):
+        return {name: six_digits(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [six_digits(each) for each in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def sha256_of(path: Path) -> str:

@@ -25,7 +25,7 @@ def test_shards_are_gathered_by_the_command_that_the_last_one_says(faces, small_
         main(["predict", *given, "--shard", shard, "--out", "parts"])
     said = capsys.readouterr().err.splitlines()[-1]
     main(shlex.split(said.partition("type: affekt ")[2]))
-    assert capsys.readouterr().out == "3 rows\n"
+    assert capsys.readouterr().out == "wrote faces.parquet: 3 rows\n"
     main(["predict", *given, "--out", "one.parquet"])
     assert pl.read_parquet("faces.parquet").equals(pl.read_parquet("one.parquet"))
 
@@ -53,5 +53,5 @@ def test_a_table_named_as_a_folder_is_refused_and_the_advice_works(faces, small_
 def test_a_table_is_divided_by_the_command(faces, small_model, capsys):
     main(["predict", "faces", "--model", str(small_model), "--faces", "whole", "--shard", "1/1", "--out", "parts"])
     main(["gather", "parts", "--by", "emotion", "--out", "divided"])
-    assert capsys.readouterr().out == "3 rows\n"
+    assert capsys.readouterr().out == "wrote divided: 3 rows\n"
     assert pl.read_parquet("divided/emotion=happiness/*.parquet").height

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import sys
 from dataclasses import replace
@@ -147,3 +148,21 @@ def test_numbers_have_at_most_six_digits_and_times_are_to_the_microsecond(small_
     assert [row.pop("time_s") for row in cells] == ["0.0", "0.1", "9000.001"]
     for number in (value for row in cells for value in row.values() if re.match(r"-?[\d.]+(e-?\d+)?$", value)):
         assert len(number.partition("e")[0].lstrip("-0.").replace(".", "").rstrip("0")) <= 6, number
+
+
+def test_a_table_that_may_not_be_read_is_no_other_file(small_model, capsys, monkeypatch):
+    run("faces", "--model", small_model, "--out", "faces.csv")
+    allowed = os.access
+    monkeypatch.setattr(os, "access", lambda path, how: Path(path).name != "faces.csv" and allowed(path, how))
+    with pytest.raises(SystemExit) as stop:
+        run("faces", "--model", small_model, "--out", "faces.csv")
+    assert stop.value.code == 2
+    assert "expected a table that you may read and write, got faces.csv; check who may" in capsys.readouterr().err
+
+
+def test_a_table_of_results_is_no_picture(small_model, capsys):
+    run("faces", "--model", small_model, "--out", "faces.csv")
+    with pytest.raises(SystemExit) as stop:
+        run("faces.csv", "--model", small_model)
+    assert stop.value.code == 1
+    assert "a table of affekt predict, which affekt summarize and affekt evaluate read" in capsys.readouterr().out

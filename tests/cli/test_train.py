@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from dataclasses import fields
@@ -15,6 +16,8 @@ from affekt.cli.main import main
 from affekt.data.manifest import encode_png, read_manifest, write_manifest
 from affekt.labels import LABELS
 from affekt.models.card import read_card
+from affekt.training import one_training
+from affekt.training.checkpoint import save_checkpoint
 from affekt.training.generations import Chain
 from affekt.training.recipe import GROUPS, Augmentation
 from affekt.training.recipes import RECIPES
@@ -220,3 +223,52 @@ def test_the_other_processes_of_torchrun_leave_the_last_word_to_the_first(data, 
     monkeypatch.setenv("RANK", "1")
     main(["train", "mobilenetv2", "--data", str(data), "--out", str(tmp_path / "run"), *TINY])
     assert "next:" not in capsys.readouterr().out
+
+
+def test_a_stopped_training_says_what_goes_on(data, tmp_path, capsys, monkeypatch):
+    def stopped_after(epochs):
+        def save(state, *rest):
+            save_checkpoint(state, *rest)
+            if len(state.history) == epochs:
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(one_training, "save_checkpoint", save)
+
+    monkeypatch.chdir(tmp_path)
+    words = ["mobilenetv2", "--data", "faces.parquet", "--out", "my run", *TINY, "--epochs", "3"]
+    stopped_after(2)
+    for typed in (words, [*words, "--resume"]):
+        with pytest.raises(SystemExit) as stop:
+            main(["train", *typed])
+        assert stop.value.code == 130
+        said = capsys.readouterr().err.splitlines()[-1]
+        assert said.startswith("affekt: stopped; the epochs that are done are kept in my run; to go on, type: affekt ")
+        assert said.count("--resume") == 1
+        stopped_after(3)
+    monkeypatch.setattr(one_training, "save_checkpoint", save_checkpoint)
+    main(shlex.split(said.partition("type: affekt ")[2]))
+    assert read_card(tmp_path / "my run").training["epochs"] == 3
+
+
+def test_a_training_stopped_at_once_begins_again(data, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(one_training, "first_network", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(SystemExit):
+        main(["train", "mobilenetv2", "--data", str(data), "--out", str(tmp_path / "run"), *TINY])
+    assert "stopped before the first epoch was done; the same command begins again" in capsys.readouterr().err
+
+
+def test_a_network_that_learnt_nothing_is_told(data, tmp_path, capsys):
+    rates = ("--learning-rate", "1e9", "--learning-rate-floor", "0")
+    main(["train", "mobilenetv2", "--data", str(data), "--out", str(tmp_path / "run"), *TINY, *rates])
+    assert "The network is no better on validation rows than one answer to all of them" in capsys.readouterr().err
+
+
+def test_a_misspelt_folder_is_mapped_by_the_import_that_is_advised(data, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, row in zip(["hapiness", "fear"] * 8, read_manifest(data).iter_rows(named=True), strict=False):
+        (tmp_path / "my faces" / name).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "my faces" / name / f"{row['source_id']}.png").write_bytes(row["image"])
+    said = refused(capsys, "affekt-head", "--data", "my faces", "--out", "run", "--folds", "2")
+    command = said.partition("in an import before: affekt ")[2].partition(";")[0]
+    main([*shlex.split(command), "--out", "mapped.parquet"])
+    assert set(read_manifest("mapped.parquet")["emotion"]) == {"happiness", "fear"}

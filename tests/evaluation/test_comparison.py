@@ -67,3 +67,20 @@ def test_no_run_is_one_sentence(tmp_path, capsys):
     assert f"expected finished runs, got none in {tmp_path}; name their folders, as in: affekt compare runs/*" in (
         capsys.readouterr().err
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    {
+        "": "finished runs, got no folder; name their folders, as in: affekt compare runs/*",
+        "nowhere": "folders of runs, got nowhere, and nothing is there; type: affekt models runs",
+        ". --resamples -1": "resamples of at least 0, got -1; 0 leaves the intervals out",
+        ". --seed -1": "a seed from 0 to 4,294,967,295, got -1; 0 is usual",
+    }.items(),
+)
+def test_what_cannot_be_compared_is_one_sentence(tmp_path, monkeypatch, capsys, words, sentence):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        main(["compare", *words.split()])
+    assert stop.value.code == 2
+    assert capsys.readouterr().err == f"affekt: expected {sentence}\n"

@@ -3,14 +3,15 @@
 import dataclasses
 import inspect
 import json
+import re
 
 import polars as pl
 import pytest
 
 from affekt.data.manifest import write_manifest
-from affekt.errors import ConfigError
+from affekt.errors import ConfigError, DataError
 from affekt.evaluation.run import EvaluateOptions, evaluate
-from affekt.files import RECORD
+from affekt.files import RECORD, six_digits
 
 QUICK = {"resamples": 10, "mistakes": 0}
 
@@ -23,7 +24,10 @@ def test_tables_and_manifest_may_be_frames(tmp_path, manifest, predictions, pred
     metrics = json.loads((tmp_path / "report" / "metrics.json").read_text())
     assert metrics["command"] == "a notebook"
     row = found.frame.row(by_predicate=(pl.col("model") == "two") & (pl.col("figure") == "macro_f1"), named=True)
-    assert {key: row[key] for key in ("value", "low", "high")} == metrics["models"]["two"]["figures"]["macro_f1"]
+    assert (
+        six_digits({key: row[key] for key in ("value", "low", "high")})
+        == metrics["models"]["two"]["figures"]["macro_f1"]
+    )
     assert found.frame["model"].unique(maintain_order=True).to_list() == ["one", "two", "floor"]
 
 
@@ -84,3 +88,31 @@ def test_the_function_is_the_options():
     assert taken["models"].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
     assert {each.kind for name, each in taken.items() if name != "models"} == {inspect.Parameter.KEYWORD_ONLY}
     assert evaluate.__doc__ == EvaluateOptions.__doc__
+
+
+@pytest.mark.parametrize("option", [{"device": "cuda"}, {"runtime": "onnxruntime"}])
+def test_what_runs_models_is_refused_without_one(tmp_path, manifest, predictions, option):
+    with pytest.raises(ConfigError, match="expected models with a device or runtime, got tables alone; leave both out"):
+        evaluate(data=manifest, predictions={"one": predictions}, out=tmp_path, **option)
+
+
+def test_people_who_are_not_named_are_told_before_a_model_is_opened(tmp_path, manifest, small_model, monkeypatch):
+    monkeypatch.setattr("affekt.networks.predictions.open_model", None)
+    unknown = manifest.with_columns(subject=pl.lit(None, pl.String))
+    with pytest.raises(ConfigError, match="expected a subject in every row to resample by subject, got none in"):
+        evaluate(small_model, data=unknown, out=tmp_path, runtime="onnxruntime", by="subject")
+
+
+def test_the_advice_about_a_missing_picture_names_the_manifest(tmp_path, manifest, small_model, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    gone = manifest.with_columns(path=pl.lit("gone.png"), image=pl.lit(None, pl.Binary), pixel_sha256=pl.lit(None))
+    write_manifest(gone, "my faces.parquet")
+    with pytest.raises(DataError, match=re.escape("list all such pictures with: affekt data check 'my faces.parquet'")):
+        evaluate(small_model, data="my faces.parquet", out=tmp_path, runtime="onnxruntime", **QUICK)
+
+
+def test_what_predict_wrote_is_no_manifest_but_can_be_scored(tmp_path, predictions):
+    table = tmp_path / "rows.parquet"
+    pl.DataFrame({"input": ["a.png"], "face": [1], "emotion": ["fear"], "status": ["ok"]}).write_parquet(table)
+    with pytest.raises(DataError, match=f"got a table of affekt predict; .*: affekt evaluate --predictions {table} "):
+        evaluate("affekt", data=table, out=tmp_path)

@@ -70,6 +70,8 @@ def check_table(out: Path, *, force: bool = False, names: Collection[str] | None
         )
     if not out.is_file() or not out.stat().st_size:
         return
+    if not os.access(out, os.R_OK | os.W_OK):
+        raise ConfigError(f"expected a table that you may read and write, got {out}; check who may, or name another")
     if not _is_own(out):
         raise ConfigError(
             f"expected a table of affekt's own to write over, got another file, {out}; name another, such as "

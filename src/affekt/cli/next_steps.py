@@ -2,6 +2,8 @@
 
 import re
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,6 +56,22 @@ def after_folds(name: str, run: "Run") -> str:
     """Return what to do after a cross-validation or a learning curve."""
     again = _typed("train", name, "--data", run.data, "--out", f"{run.out}-all")
     return f"next, one network that learns from all rows: {again}"
+
+
+@contextmanager
+def stop_told(out: Path, arguments: list[str]) -> Iterator[None]:
+    """Let Ctrl-C in a training say what is kept, and the command that goes on."""
+    from affekt.models.card import WEIGHTS_FILE
+    from affekt.training.generations import CHECKPOINT_FILE
+
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        told = "stopped before the first epoch was done; the same command begins again"
+        if any(path.name in (CHECKPOINT_FILE, WEIGHTS_FILE) for path in out.rglob("*.safetensors")):
+            again = _typed("train", *arguments, *([] if "--resume" in arguments else ["--resume"]))
+            told = f"stopped; the epochs that are done are kept in {out}; to go on, type: {again}"
+        raise type(stop)(told) from None
 
 
 def _typed(*words: object) -> str:

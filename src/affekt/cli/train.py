@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from affekt.cli.arguments import parsed
-from affekt.cli.next_steps import after_folds, after_training
+from affekt.cli.next_steps import after_folds, after_training, stop_told
 from affekt.errors import ConfigError
 from affekt.terminal import printable, text_table
 from affekt.training.generations import Chain, Run, RunOptions
@@ -79,7 +79,8 @@ def main(arguments: list[str]) -> None:
         description=named.summary,
         default=TrainCommand(data=tyro.MISSING, out=tyro.MISSING, recipe=recipe, chain=named.chain),
     )
-    _run(name, command, shlex.join(["affekt", "train", *arguments]))
+    with stop_told(command.out, arguments):
+        _run(name, command, shlex.join(["affekt", "train", *arguments]))
 
 
 def _run(name: str, command: TrainCommand, command_line: str) -> None:
@@ -98,8 +99,8 @@ def _run(name: str, command: TrainCommand, command_line: str) -> None:
         return
     card = train_chain(command.recipe, command.chain, manifest, run)
     if os.environ.get("RANK", "0") != "0":
-        return  # under torchrun, the first process speaks for all
-    figures = ", ".join(f"{key.removeprefix('val_')} {value:.4f}" for key, value in card.metrics["validation"].items())
+        return  # the first process speaks for all
+    figures = ", ".join(f"{key.removeprefix('val_')} {value:.4g}" for key, value in card.metrics["validation"].items())
     print(f"kept epoch {card.training['best_epoch']}: {figures}, on validation", file=sys.stderr)
     print(f"wrote {command.out}; {after_training(name, run, manifest)}")
 

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import polars as pl
 from affekt.cores import core_count, prefetch
 from affekt.data.manifest import LABEL_RULES, SPLITS, ordered_splits
 from affekt.data.shards import Shards
-from affekt.errors import PictureError
+from affekt.errors import DataError, PictureError
 from affekt.faces.pictures import picture_size
 from affekt.labels import LABELS, is_label, ordered_labels
 from affekt.terminal import progress_bar, text_table
@@ -242,3 +243,17 @@ def _size(picture: tuple[int, str | bytes, str]) -> tuple[int, int | None, int |
     except PictureError as error:
         # An encoded picture has no path that would name it.
         return row, None, None, str(error).replace("encoded picture", name, 1)
+
+
+CHECK = "affekt data check"
+
+
+@contextmanager
+def manifest_named(data: object) -> Iterator[None]:
+    """Let an advice that ends in `CHECK` name the manifest, which whoever reads pictures of rows does not know."""
+    try:
+        yield
+    except DataError as error:
+        if str(error).endswith(CHECK) and isinstance(data, str | Path):
+            raise type(error)(f"{error} {shlex.quote(str(data))}") from error
+        raise

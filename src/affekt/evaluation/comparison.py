@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from affekt.errors import ModelError
+from affekt.errors import ConfigError, ModelError, require_seed
 from affekt.evaluation.evaluate import FLOOR, Evaluation, evaluate_tables
 from affekt.evaluation.score import Resampling
 from affekt.evaluation.tables import difference_tables, main_tables, to_plain
@@ -65,13 +65,17 @@ def compare_runs(folders: Sequence[Path], *, resamples: int = 1000, seed: int = 
     Raises:
         ModelError: no folder holds a finished run, or a card cannot be read.
     """
+    for folder in folders:
+        if not folder.exists():
+            raise ModelError(f"expected folders of runs, got {folder}, and nothing is there; type: affekt models runs")
+    if resamples < 0:
+        raise ConfigError(f"expected resamples of at least 0, got {resamples}; 0 leaves the intervals out")
+    require_seed(seed)
     read = {folder: read_run(folder) for folder in folders}
     runs = [run for run in read.values() if run is not None]
     if not runs:
-        raise ModelError(
-            f"expected finished runs, got none in {', '.join(map(str, folders)) or 'no folder'}; name their folders, "
-            "as in: affekt compare runs/*"
-        )
+        where = f"none in {', '.join(map(str, folders))}" if folders else "no folder"
+        raise ModelError(f"expected finished runs, got {where}; name their folders, as in: affekt compare runs/*")
     blocks = [text_table([HEADER, *map(_facts, runs)], left=4)]
     for together in _of_the_same_rows(runs):
         found = _evaluate(together, Resampling(resamples, seed))

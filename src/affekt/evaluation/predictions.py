@@ -21,6 +21,7 @@ import polars as pl
 from affekt.data.manifest import manifest_labels, read_text_table, select_split
 from affekt.errors import DataError
 from affekt.evaluation.figures import DIMENSIONS
+from affekt.files import six_digits
 from affekt.labels import labels_of_columns, ordered_labels, probability_columns
 
 SUM_TOLERANCE = 5e-3
@@ -135,7 +136,7 @@ def _check_values(frame: pl.DataFrame, keys: list[str], parts: list[str], name: 
         if len(broken):
             raise DataError(
                 f"expected {expected} in {name}, got {len(broken)} rows otherwise, "
-                f"the first {broken.row(0, named=True)}; mend these rows"
+                f"the first {six_digits(broken.row(0, named=True))}; mend these rows"
             )
 
 

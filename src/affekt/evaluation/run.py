@@ -101,6 +101,12 @@ class EvaluateOptions:
     def run(self) -> "Evaluation":
         """Ask the models for predictions, score everything, and write the report; errors are those of the options."""
         self._refuse_what_does_not_fit()
+        from affekt.data.check import manifest_named
+
+        with manifest_named(self.data):
+            return self._run()
+
+    def _run(self) -> "Evaluation":
         import polars as pl
 
         from affekt.data.manifest import manifest_labels, read_manifest, select_split, with_attributes
@@ -109,7 +115,7 @@ class EvaluateOptions:
         from affekt.evaluation.predictions import read_predictions, require_labels
         from affekt.evaluation.report import record_evaluation, write_report
         from affekt.evaluation.robustness import measure_robustness
-        from affekt.evaluation.score import Resampling
+        from affekt.evaluation.score import Resampling, resampled_units
         from affekt.models.card import model_folder, read_card
         from affekt.models.hub import fetched
         from affekt.networks.predictions import open_model
@@ -125,6 +131,7 @@ class EvaluateOptions:
         seen = tuple(filter(None, (self._seen(name, models[name], card, rows) for name, card in cards.items())))
         for attribute in groups:
             group_values(rows, attribute)
+        resampled_units(rows, self.by)
         # All are opened before the first model is asked, so that a useless one costs no time.
         given = dict(self.predictions) if isinstance(self.predictions, Mapping) else {}
         given |= {self._name(path): read_predictions(path) for path in _paths(self.predictions)}
@@ -172,11 +179,10 @@ class EvaluateOptions:
             if count
         ]
         if seen.pictures + seen.people and not self.seen:
-            data = self.data if isinstance(self.data, str | Path) else "faces.parquet"
             raise DataError(
                 f"expected rows of the split {self.split!r} that {name} did not learn from, got others "
                 f"({' and '.join(told)}); choose another split, leave out copies and people of other splits with: "
-                f"affekt data check {shlex.quote(str(data))} --drop-leaks clean.parquet, or score "
+                f"affekt data check {self._file} --drop-leaks clean.parquet, or score "
                 "all the same with seen (--seen)"
             )
         return f"SEEN BEFORE by {name}: {' and '.join(told)}: figures here are too good for new faces."
@@ -196,12 +202,13 @@ class EvaluateOptions:
             )
         if not models and not self.predictions:
             raise ConfigError(
-                "expected models or predictions, got neither; name a model folder, as in: affekt evaluate runs/NAME ..."
+                f"expected models or predictions, got neither; as in: affekt evaluate runs/NAME --data {self._file}"
             )
         for option in ("corruptions", "record"):
             if getattr(self, option) and not models:
                 raise ConfigError(
-                    f"expected a model with {option}, got only tables; name one, as in: affekt evaluate runs/NAME ..."
+                    f"expected a model with {option}, got only tables; as in: affekt evaluate runs/NAME --data "
+                    f"{self._file} --{option}"
                 )
         if self.attributes is not None and not self.groups:
             raise ConfigError(f"expected groups with attributes, got none; name columns of {self.attributes} as groups")
@@ -210,11 +217,10 @@ class EvaluateOptions:
         if repeated := sorted({name for name in names if names.count(name) > 1}):
             raise ConfigError(f"expected models of different names, got {repeated[0]} twice; rename one folder or file")
         require_seed(self.seed)
-        if self.device != "cpu" and (self.runtime != "torch" or not models):
-            raise ConfigError(
-                f"expected a device with models that torch runs, got {self.device} with "
-                f"{f'the runtime {self.runtime}' if models else 'tables alone'}; leave out device (--device)"
-            )
+        if (self.device, self.runtime) != ("cpu", "torch") and not models:
+            raise ConfigError("expected models with a device or runtime, got tables alone; leave both out")
+        if self.device != "cpu" and self.runtime != "torch":
+            raise ConfigError(f"expected the runtime torch with a device, got {self.runtime}; leave one of both out")
         if self.device != "cpu":
             from affekt.networks.predictions import choose_device
 
@@ -234,6 +240,11 @@ class EvaluateOptions:
 
     def _predictions(self, model: Path) -> Path:
         return Path(self.out) / "predictions" / f"{_stem(model)}.parquet"
+
+    @property
+    def _file(self) -> str:
+        """The manifest as a shell takes it; a frame goes by the usual name."""
+        return shlex.quote(str(self.data if isinstance(self.data, str | Path) else "faces.parquet"))
 
     def _name(self, path: Path) -> str:
         """Return what a model or a table is called: the name it was given, or its folder's or file's own."""

@@ -116,6 +116,8 @@ def unidentified(source: Path | str | bytes, *, is_any_taken: bool = True) -> st
         return "a JPEG XL picture, which affekt does not read; convert it to JPEG first"
     if head.startswith((b"II*\0", b"MM\0*")) and (kind := _kind_of_tiff(source)):
         return f"a TIFF of {kind}, which affekt does not read; save it with 8 or 16 bits per channel"
+    if head.startswith(b"input,time_s"):
+        return "not a picture, but a table of affekt predict, which affekt summarize and affekt evaluate read"
     if is_any_taken and ends_in(source, TABLE_ENDINGS):
         return (
             "not a picture; a table of pictures is a .parquet with a column image, path or url, a list of them a .txt"

@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from affekt.cores import core_count, prefetch
+from affekt.data.check import CHECK
 from affekt.data.manifest import read_row_rgb
 from affekt.data.shards import Shards
 from affekt.errors import ConfigError, DataError, PictureError, needs_extra
@@ -74,7 +75,7 @@ class Crops:
         try:
             return crop_face(read_row_rgb(row), self.preprocessing, row["box_xyxy"], row.get("landmarks_xy"))
         except PictureError as error:
-            raise DataError(f"{error}; list all such pictures with: affekt data check") from error
+            raise DataError(f"{error}; list all such pictures with: {CHECK}") from error
         except ConfigError as error:
             raise DataError(f"picture of {row['source_id']}: {error}") from error
 

@@ -69,6 +69,7 @@ class SummaryOptions:
             ("longest_gap_s", 0 < self.longest_gap_s < infinite, "longest_gap_s above 0 seconds", "1 is usual"),
             ("bin_s", 0 < self.bin_s < infinite, "bin_s above 0 seconds", "1 is usual"),
             ("same_person", -1 <= self.same_person <= 1, "same_person from -1 to 1", "0.363 is usual for SFace"),
+            ("same_person", self.same_person == 0.363 or self.identify, "identify with same_person", "leave one out"),
             ("block_s", 0 < self.block_s < infinite, "block_s above 0 seconds", "5 is usual"),
             ("decimal", self.decimal in (".", ","), "a point or a comma as decimal", "leave it out for a point"),
         ):

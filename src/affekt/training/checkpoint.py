@@ -174,6 +174,7 @@ def write_tensorboard(line: dict[str, float], folder: Path) -> None:
 
 def epoch_sentence(line: dict[str, float], epochs: int) -> str:
     """Return one epoch as a line to print."""
-    figures = [f"{name.replace('_', ' ')} {line[name]:.4f}" for name in line if name.startswith(("train_", "val_"))]
+    shown = ((name, value) for name, value in line.items() if name.startswith(("train_", "val_")))
+    figures = [f"{name.replace('_', ' ')} {value:{'.4f' if value < 1e4 else '.4g'}}" for name, value in shown]
     rate = f"learning rate {line['learning_rate']:.2g}"
     return "  ".join([f"epoch {int(line['epoch']):>3}/{epochs}", *figures, rate, f"{line['seconds']:.0f} s"])

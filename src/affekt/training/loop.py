@@ -1,5 +1,6 @@
 """The loop: epochs of steps, and validation after each."""
 
+import logging
 import math
 import time
 from collections.abc import Callable
@@ -19,6 +20,8 @@ from affekt.training.optimisation import sam_backward, sam_radius_in
 from affekt.training.recipe import Recipe
 from affekt.training.targets import Targets, epoch_batches
 from affekt.training.task import TargetsByHead, Task, concordance
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ class Trainer:
             line = {"epoch": epoch, "train_loss": loss, **figures, "learning_rate": rate}
             state.history.append(line | {"seconds": round(time.perf_counter() - start, 2)})
             after_epoch(state.history[-1])
+        if self.world.is_main:
+            _warn_of_nothing_learnt(state.history[state.best_epoch - 1], self.validation.targets.label)
 
     def should_stop(self, state: TrainingState) -> bool:
         """Whether the validation loss has not fallen for as many epochs as the recipe waits."""
@@ -148,3 +153,15 @@ class Trainer:
             for head, values in outputs.items():
                 found.setdefault(head, []).append(self.world.gather(values.float()).cpu())
         return {head: torch.cat(values) for head, values in found.items()}
+
+
+def _warn_of_nothing_learnt(figures: dict[str, float], label: Tensor) -> None:
+    """Say so where one answer to all validation rows would be as good, which is an accuracy, or a concordance of 0."""
+    known = label[label >= 0]
+    floor = float(known.bincount().max() / len(known)) if len(known) else 0.0
+    concordances = [value for name, value in figures.items() if name.endswith("_ccc")]
+    if figures.get("val_accuracy", 1.0) <= floor or (concordances and max(concordances) <= 0):
+        _logger.warning(
+            "The network is no better on validation rows than one answer to all of them; train longer, or at another "
+            "learning_rate (--learning-rate)."
+        )

@@ -6,6 +6,7 @@ No torch here: errors come in no time.
 import hashlib
 import logging
 import os
+import shlex
 from pathlib import Path
 
 import polars as pl
@@ -170,7 +171,11 @@ def manifest_for(
     from affekt.data.importers.engine import ImportOptions, import_dataset
     from affekt.data.importers.own import Folder
 
-    manifest = import_dataset(Folder(root=place), ImportOptions(out=made, subject_pattern=subject_pattern)).manifest
+    try:
+        manifest = import_dataset(Folder(root=place), ImportOptions(out=made, subject_pattern=subject_pattern)).manifest
+    except DataError as error:
+        first = f"in an import before: affekt data import folder {shlex.quote(str(place))} --out faces.parquet --map"
+        raise DataError(str(error).replace("as in: --map", first)) from error  # which training has not
     if divided and manifest["split"].n_unique() == 1:
         manifest = split_rows(manifest, seed=seed)
         write_manifest(manifest, made)

@@ -13,6 +13,7 @@ from typing import Any, TypedDict, Unpack
 
 import polars as pl
 
+from affekt.data.check import manifest_named
 from affekt.data.manifest import read_manifest, require_manifest
 from affekt.errors import ConfigError, MissingExtra, needs_extra, says_what_to_type
 from affekt.files import require_folder
@@ -151,7 +152,7 @@ def train_chain(recipe: Recipe, chain: Chain, data: str | Path | pl.DataFrame, r
         from affekt.training.distributed import joined_world
         from affekt.training.one_training import train_network
     trainings = planned_trainings(recipe, chain, run)
-    with joined_world() as world:
+    with joined_world() as world, manifest_named(run.data):
         if world.is_main:
             _keep_older_models(trainings)
         world.wait()
