@@ -202,7 +202,7 @@ class EvaluateOptions:
             )
         if not models and not self.predictions:
             raise ConfigError(
-                f"expected models or predictions, got neither; as in: affekt evaluate runs/NAME --data {self._file}"
+                f"expected models or predictions of the data, got neither; as in: affekt evaluate runs/NAME --data {self._file}"
             )
         for option in ("corruptions", "record"):
             if getattr(self, option) and not models:
