@@ -202,13 +202,14 @@ class EvaluateOptions:
             )
         if not models and not self.predictions:
             raise ConfigError(
-                f"expected models or predictions of the data, got neither; as in: affekt evaluate runs/NAME --data {self._file}"
+                "expected models or predictions of the data, got neither; name a model, as in: "
+                f"affekt evaluate runs/NAME --data {self._file}"
             )
         for option in ("corruptions", "record"):
             if getattr(self, option) and not models:
                 raise ConfigError(
-                    f"expected a model with {option}, got only tables; as in: affekt evaluate runs/NAME --data "
-                    f"{self._file} --{option}"
+                    f"expected a model with {option}, got only tables; name one and the data, as in: "
+                    f"affekt evaluate runs/NAME --data {self._file} --{option}"
                 )
         if self.attributes is not None and not self.groups:
             raise ConfigError(f"expected groups with attributes, got none; name columns of {self.attributes} as groups")

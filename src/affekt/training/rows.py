@@ -175,7 +175,8 @@ def manifest_for(
         manifest = import_dataset(Folder(root=place), ImportOptions(out=made, subject_pattern=subject_pattern)).manifest
     except DataError as error:
         first = f"in an import before: affekt data import folder {shlex.quote(str(place))} --out faces.parquet --map"
-        raise DataError(str(error).replace("as in: --map", first)) from error  # which training has not
+        told = str(error).replace("as in: --map", first)  # which training has not
+        raise DataError(told) from error
     if divided and manifest["split"].n_unique() == 1:
         manifest = split_rows(manifest, seed=seed)
         write_manifest(manifest, made)
