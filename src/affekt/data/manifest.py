@@ -203,7 +203,7 @@ def read_manifest(data: str | Path | pl.DataFrame | pl.LazyFrame, *, with_wrong_
     absent = [name for name in ("split", "source_id", "emotion", "valence", "arousal") if name not in frame.columns]
     if absent and {"input", "face", "status"} <= {*frame.columns}:
         raise DataError(
-            f"expected a manifest at {path}, got a table of affekt predict; evaluate scores it beside a manifest: "
+            f"expected a manifest as data at {path}, got a table of affekt predict; to score it, type: "
             f"affekt evaluate --predictions {shlex.quote(str(path))} --data MANIFEST"
         )
     if absent:
