@@ -150,3 +150,9 @@ def test_shares_that_do_not_sum_to_one(faces, capsys):
     line = "affekt data split faces.parquet --out split.parquet"
     said = refused(capsys, f"{line} --shares 0.7 0.2 0.2")
     assert len(typed(capsys, f"{line} {said.partition('as in: ')[2]}")) == 1
+
+
+def test_the_end_of_a_line_in_a_name_is_no_line_of_affekts(faces, capsys):
+    typed(capsys, f"affekt data import folder '{faces}' --out faces.parquet")
+    main(["data", "split", "faces.parquet", "--out", "my\nfaces.parquet"])
+    assert "\nwrote my\\nfaces.parquet\n" in capsys.readouterr().out

@@ -35,7 +35,7 @@ def main(arguments: list[str]) -> None:
 
     print(printable(summary(evaluation), lines=True))
     written = ["metrics.json", "table.md", *(["corruptions.md", "corruptions.json"] if options.corruptions else [])]
-    print(f"wrote {Path(options.out, 'report.html')}, {', '.join(written[:-1])} and {written[-1]}")
+    print(f"wrote {printable(str(Path(options.out, 'report.html')))}, {', '.join(written[:-1])} and {written[-1]}")
     for path in map(Path, options.models if isinstance(options.models, tuple) else ()):
         if (path / WEIGHTS_FILE).is_file() and not (path / ONNX_FILE).is_file():
             print(f"next: {shlex.join(['affekt', 'export', str(path), '--out', str(path)])}")

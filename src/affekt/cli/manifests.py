@@ -86,4 +86,4 @@ def split(arguments: list[str]) -> None:
     divided = split_rows(manifest, options.shares, options.seed)
     write_manifest(divided, options.out)
     print(printable(split_text(divided), lines=True))
-    print(f"\nwrote {options.out}\n\n{after_manifest(divided, options.out)}".rstrip())
+    print(f"\nwrote {printable(str(options.out))}\n\n{after_manifest(divided, options.out)}".rstrip())

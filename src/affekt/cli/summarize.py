@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> None:
     summary = parsed(as_command(summarize, **TYPES), arguments, "affekt summarize", EXAMPLE)
 
     from affekt.analysis.summary import counted
-    from affekt.terminal import text_table
+    from affekt.terminal import printable, text_table
 
     people = summary.people
     shown = [
@@ -38,4 +38,4 @@ def main(arguments: list[str]) -> None:
         print(f"{counted(faces, 'face')} in pictures")
     if len(people) > len(rows):
         print(f"and {len(people) - len(rows):,} more rows")
-    print(f"wrote {len(summary.written)} files into {summary.written[-1].parent}")
+    print(f"wrote {len(summary.written)} files into {printable(str(summary.written[-1].parent))}")

@@ -102,7 +102,7 @@ def _run(name: str, command: TrainCommand, command_line: str) -> None:
         return  # the first process speaks for all
     figures = ", ".join(f"{key.removeprefix('val_')} {value:.4g}" for key, value in card.metrics["validation"].items())
     print(f"kept epoch {card.training['best_epoch']}: {figures}, on validation", file=sys.stderr)
-    print(f"wrote {command.out}; {after_training(name, run, manifest)}")
+    print(f"wrote {printable(str(command.out))}; {after_training(name, run, manifest)}")
 
 
 def _measure(name: str, command: TrainCommand, manifest: "pl.DataFrame", run: Run) -> None:
