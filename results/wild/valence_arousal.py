@@ -23,6 +23,8 @@ from affekt.networks.predictions import open_model
 
 DIMENSIONS = ("valence", "arousal")
 ALPHAS = np.logspace(-2, 3, 11)
+TITLES = {"ferplus-wide": "FER+ held", "cfee": "CFEE", "diffusionfer": "DiffusionFER"}
+"""What the page calls a manifest's pictures."""
 
 
 def main() -> None:
@@ -94,7 +96,9 @@ def draw(sets: dict[str, pl.DataFrame], path: Path) -> None:
         place.axhline(0, color="#bbbbbb", linewidth=0.6)
         place.axvline(0, color="#bbbbbb", linewidth=0.6)
         place.scatter(frame["valence"], frame["arousal"], s=4, alpha=0.35, linewidths=0, color="#3465a4")
-        place.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.05), aspect="equal", title=name, xlabel="valence")
+        place.set(
+            xlim=(-1.05, 1.05), ylim=(-1.05, 1.05), aspect="equal", title=TITLES.get(name, name), xlabel="valence"
+        )
     np.atleast_1d(axes)[0].set_ylabel("arousal")
     figure.tight_layout()
     figure.savefig(path, dpi=150)
