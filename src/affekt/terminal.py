@@ -163,9 +163,10 @@ def forget_unwritten() -> None:
 def speak_utf8() -> None:
     """Write UTF-8 into files and pipes, whatever the machine's code page; what a terminal cannot show is escaped.
 
-    A stream that the shell closed, as in `affekt models >&-`, is empty: Python has None there, and files would fill it.
+    Where the shell closed a stream, as in `affekt models >&-`, Python has None, and the next file would take its place.
+    What is read there is empty, errors are dropped, and standard output refuses what is written.
     """
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+    for name, mode in (("stdin", "r"), ("stdout", "r"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115  until Python ends
     for stream in (sys.stdout, sys.stderr):

@@ -150,6 +150,31 @@ def test_a_stream_that_the_shell_closed_is_empty(closed, tmp_path):
     assert ("expected pictures, got none in the standard input (-)" in odd.stderr) == ("2>" not in closed)
 
 
+@pytest.mark.parametrize("arguments", ["--help", "models", "data check nothing.parquet"])
+def test_what_nobody_can_read_is_not_said_to_be_done(arguments, tmp_path):
+    command = f"{shlex.quote(sys.executable)} -m affekt {arguments} >&-"
+    done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert ("type > FILE in place of >&-" in done.stderr) == ("nothing" not in arguments)
+
+
+def test_ctrl_c_while_the_program_is_imported_is_one_sentence(monkeypatch, capsys):
+    from affekt.__main__ import main
+
+    class Stopped:
+        def find_spec(self, name, *_):
+            if name == "affekt.cli.main":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "affekt.cli.main")
+    monkeypatch.setattr(sys, "meta_path", [Stopped(), *sys.meta_path])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 130
+    assert capsys.readouterr().err == "\naffekt: stopped\n"
+
+
 def test_an_error_keeps_its_exit_code_though_the_reader_went_away(tmp_path):
     (tmp_path / "card.json").write_text("{")
     read, write = os.pipe()

@@ -54,6 +54,14 @@ def test_pictures_without_a_face_are_answered_by_the_floor_and_told(manifest):
     )
 
 
+def test_pictures_that_were_never_predicted_are_not_the_floors(manifest):
+    rows = manifest.filter(split="test")
+    with pytest.raises(
+        DataError, match=rf"each of the {len(rows)} pictures of the split 'test', got none for 7, such as"
+    ):
+        accuracy(results(rows)[7:], manifest)
+
+
 def test_of_several_faces_the_largest_counts_or_the_one_in_the_box(manifest):
     rows = manifest.filter(split="test")
     wrong = results(rows.with_columns(emotion=rows["emotion"].reverse()), x=500.0, width=90.0, height=90.0)

@@ -101,6 +101,14 @@ def test_markers_that_do_not_fit_are_said(table, columns, said):
         affekt.summarize(table, markers=pl.DataFrame(columns))
 
 
+@pytest.mark.parametrize("given", [[(0, 1)], {"input": ["a.mp4"]}, 3])
+def test_markers_of_another_kind_are_said(table, given):
+    with pytest.raises(
+        affekt.ConfigError, match=f"markers as a csv's path or a polars frame, got {type(given).__name__}"
+    ):
+        affekt.summarize(table, markers=given)
+
+
 def log_odds(p):
     p = np.clip(p, 1e-3, 1 - 1e-3)
     return np.log(p / (1 - p))

@@ -3,6 +3,7 @@
 import difflib
 import errno
 import importlib
+import io
 import os
 import sys
 
@@ -58,7 +59,10 @@ def main(arguments: list[str] | None = None) -> None:
         except SystemExit as stop:
             end = stop
         # Not left to Python's own end, which has nobody to tell that it failed.
-        print(end="", flush=True)
+        if sys.stdout.writable():
+            print(end="", flush=True)
+    except io.UnsupportedOperation:
+        fail("expected an open standard output, got one that the shell closed; type > FILE in place of >&-")
     except BrokenPipeError:
         # The reader of our standard output went away, as in `affekt models | head`.
         forget_unwritten()

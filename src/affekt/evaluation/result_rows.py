@@ -21,7 +21,7 @@ def as_predictions(
     leaving out what the detector missed.
 
     Raises:
-        DataError: the results are of videos, or none are of the split's rows.
+        DataError: the results are of videos, none are of the split's rows, or some of the rows have none.
     """
     if "frame" in results.columns and results["frame"].cast(pl.Int64, strict=False).fill_null(0).max() not in (0, None):
         raise DataError(
@@ -38,6 +38,12 @@ def as_predictions(
         raise DataError(
             f"expected results of the {rows.height:,} rows of the split {split!r} in {name}, got none with a face, the "
             f"first input being {results['input'][0]!r}; predict the manifest's pictures, as {rows['path'][0]}"
+        )
+    unasked = keyed.join(named, on="key", how="anti")
+    if len(unasked):
+        raise DataError(
+            f"expected a row of {name} for each of the {rows.height:,} pictures of the split {split!r}, got none for "
+            f"{len(unasked):,}, such as {unasked['path'][0]}; predict these too, or leave them out of the manifest"
         )
     best = joined.sort(_fit(), descending=True, nulls_last=True).unique("key", keep="first", maintain_order=True)
     found = best.select("source", "source_id", *scores)

@@ -43,7 +43,7 @@ def read_markers(markers: str | Path | pl.DataFrame | None, rows: pl.DataFrame) 
     if markers is None:
         whole = lengths.with_columns(pl.lit("all").alias("marker"), pl.lit(0.0).alias("start_s"))
         return whole.select("input", "marker", "start_s", pl.col("length_s").alias("end_s")), []
-    path = Path("the frame of markers") if isinstance(markers, pl.DataFrame) else Path(markers)
+    path = Path(markers) if isinstance(markers, str | Path) else Path("the frame of markers")
     table = _text(markers, path)
     groups = [name for name in table.columns if name not in OWN]
     # Excel takes `Person` and `person` for one name, and refuses a sheet that has both.
@@ -88,6 +88,11 @@ def groups_of_inputs(intervals: pl.DataFrame, groups: list[str]) -> pl.DataFrame
 def _text(markers: str | Path | pl.DataFrame, path: Path) -> pl.DataFrame:
     if isinstance(markers, pl.DataFrame):
         table = markers.with_columns(pl.all().cast(pl.String))
+    elif not isinstance(markers, str | Path):
+        raise ConfigError(
+            f"expected markers as a csv's path or a polars frame, got {type(markers).__name__}; columns are input, "
+            "start, end, name, and any groups"
+        )
     else:
         instead = "columns are input, start, end, name, and any groups"
         table = read_text_table(path, "a csv of markers", instead)
