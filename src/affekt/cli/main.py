@@ -3,7 +3,6 @@
 import difflib
 import errno
 import importlib
-import io
 import os
 import sys
 
@@ -61,12 +60,12 @@ def main(arguments: list[str] | None = None) -> None:
         # Not left to Python's own end, which has nobody to tell that it failed.
         if sys.stdout.writable():
             print(end="", flush=True)
-    except io.UnsupportedOperation:
-        fail("expected an open standard output, got one that the shell closed; type > FILE in place of >&-")
     except BrokenPipeError:
         # The reader of our standard output went away, as in `affekt models | head`.
         forget_unwritten()
     except OSError as error:
+        if isinstance(error, ValueError):  # io.UnsupportedOperation
+            fail("expected an open standard output, got one that the shell closed; type > FILE in place of >&-")
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         forget_unwritten()
