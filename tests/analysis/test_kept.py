@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import shlex
 import shutil
 import zipfile
@@ -240,6 +241,27 @@ def test_what_could_not_be_read_is_tried_again_and_what_is_gone_stays(run):
         Path(name).unlink()
     assert run(*names, out="few.csv") == []
     assert Path("few.csv").read_bytes() == before
+
+
+def test_rows_of_a_file_that_is_gone_from_a_folder_go_only_if_asked(run, told):
+    run()
+    Path("study/3.png").unlink()
+    Path("study/a.mp4").rename("study/b.mp4")
+    before = Path("faces.parquet").read_bytes()
+    sentence = (
+        "expected a table of these inputs to write over, got one with rows of 1 file that is gone, such as study/3.png"
+        ", in faces.parquet; to keep them name another table, such as faces-new.parquet, or to leave them out type: "
+        "--force, force=True in Python"
+    )
+    with pytest.raises(ConfigError, match=f"^{re.escape(sentence)}$"):
+        run(min_face=10)  # the renamed one is computed anew, so it is not lost
+    assert Path("faces.parquet").read_bytes() == before
+    assert run("study", "study/3.png", out="faces.parquet") == [], "it is named"
+    assert run(force=True) == []
+    assert "leaving out rows of 1 file that is gone, such as study/3.png" in told.messages
+    assert pl.read_parquet("faces.parquet")["input"].unique().sort().to_list() == [
+        f"study/{name}" for name in ("0.png", "b.mp4", "c.mp4")
+    ]
 
 
 def test_archives_are_kept_and_tables_of_pictures_are_not(run):

@@ -331,6 +331,14 @@ def test_a_video_gets_a_timeline(small_model, write_video, tmp_path, monkeypatch
         (["--every", "often"], "expected a time such as 0.2s or 200ms, got 'often'; type: --every 0.2s"),
         (["--fps", "0"], "expected --fps above 0 frames per second, got 0; type: --fps 5"),
         (["--fps", "5", "--every", "1s"], "expected --fps or --every, got both; leave out --every"),
+        (
+            ["--fps=5", "--hide-faces", "no"],
+            "expected all faces of all frames to hide, got fps, which leaves some out; lea",
+        ),
+        (
+            ["--every", "1s", "--hide-faces", "no"],
+            "expected all faces of all frames to hide, got every_s, which leaves",
+        ),
         (["--every", "1s", "--every", "2s"], "expected --every once, got it twice; leave out one of them"),
         (["--detect-every", "0"], "expected detect_every of at least 1 frame, got 0"),
         (["--smooth", "-1s"], "expected a time such as 0.2s or 200ms, got '-1s'; type: --smooth 0.2s"),

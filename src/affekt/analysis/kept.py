@@ -68,21 +68,28 @@ class Kept:
         """Look through the table and its ledger for each input; `videos` are those of the names that are videos.
 
         A file that has another name now is found by its content, if nothing has its old name. An input whose file is
-        gone keeps what was found of it.
+        gone keeps what was found of it, if it is among the names.
         """
         self.ledger = Ledger(out, {"record": RECORD})
         self._out, self._how, self._videos = out, how, videos
         self._table, found = _in_table(out)
+        of_table = list(found.values())
         self.units: dict[str, Unit] = {}
         """By the input's name now; those of inputs that are still to be looked at come with `add`."""
         self._anew = Counter[str]()
         found |= _in_ledger(self.ledger)
         here = set(map(without_secrets, names))
-        moved = {tuple(unit.content[:2]): unit for unit in found.values() if unit.content and unit.name not in here}
+        moved = {tuple(unit.content): unit for unit in found.values() if unit.content and unit.name not in here}
+        self._stamps = {content[:2] for content in moved}
+        self._contents = set[tuple[Any, ...]]()
+        """Of units whose files are there, under their name or another."""
         self._has_crops = "crops" not in how or any(Path(how["crops"]).rglob("*.png"))
         for name in names:
             if unit := self._fitting(name, found, moved):
                 self.units[unit.name] = unit
+        lost = (unit for unit in of_table if unit.name not in here and tuple(unit.content or ()) not in self._contents)
+        self.gone = [unit.name for unit in lost if not Path(unit.name).exists()]
+        """Inputs of the table that are not among the names, and whose rows cannot be computed again."""
         self.inputs, self.at_first = len(names), len(self.units)
         self.done = self.at_first
         """Inputs whose rows are all kept by now."""
@@ -95,11 +102,13 @@ class Kept:
         """Return the unit of an input; count why, if there is one that does not fit."""
         told = without_secrets(name)
         unit, is_same_name = found.get(told), told in found
-        if unit is None and moved:
-            unit = moved.get(tuple(stamp(name) or ()))
+        content = content_of(name) if is_same_name or tuple(stamp(name) or ()) in self._stamps else None
+        if unit is None and content is not None:
+            unit = moved.get(tuple(content))
         if unit is None:
             return None
-        if (content := content_of(name)) != unit.content and not (is_same_name and content is None):
+        self._contents.add(tuple(content or ()))
+        if content != unit.content and not (is_same_name and content is None):
             self._anew["changed since"] += is_same_name
             return None
         if why := self._difference(unit.how, told):
@@ -135,6 +144,9 @@ class Kept:
             yield f"keeping {self.at_first} of {self.inputs} inputs as they are in {self._out}"
         elif self._table is None and self._out.is_file() and self._out.stat().st_size and not old:
             yield f"computing all anew: {self._out} does not say which files it was made from, or was changed"
+        if self.gone:
+            count = counted(len(self.gone), "file that is", "files that are")
+            yield f"leaving out rows of {count} gone, such as {self.gone[0]}"
         for why, count in self._anew.most_common():
             yield f"computing {counted(count, 'input')} anew: {why}"
 

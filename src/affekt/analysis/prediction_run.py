@@ -21,7 +21,7 @@ from affekt.analysis.kept import INPUTS, Kept
 from affekt.analysis.options import AnalyzerOptions, FaceFinder, OutputOptions
 from affekt.analysis.remote import without_secrets
 from affekt.analysis.rows import Answer, table_schema
-from affekt.analysis.summary import Summary
+from affekt.analysis.summary import Summary, counted
 from affekt.analysis.table import check_table, frame_of, refuse_lists, scan_table, write_table
 from affekt.errors import ConfigError, DataError, PictureError
 from affekt.files import remove_leftovers, sha256_of
@@ -98,6 +98,13 @@ class PredictionRun:
         self.copies.check(has_table=True)
         described = describe(self.analyzer, self.faces) | self.copies.described
         kept = Kept(out, self.names, described, self.videos)
+        if kept.gone and not force:
+            count, other = counted(len(kept.gone), "file that is", "files that are"), f"{out.stem}-new{out.suffix}"
+            raise ConfigError(
+                f"expected a table of these inputs to write over, got one with rows of {count} gone, such as "
+                f"{kept.gone[0]}, in {out}; to keep them name another table, such as {out.with_name(other)}, or to "
+                "leave them out type: --force, force=True in Python"
+            )
         for line in kept.told():
             logger.info("%s", line)
         with kept.ledger.writing(), _stop_told(kept):

@@ -42,7 +42,7 @@ _BEFORE: dict[str, tuple[pl.DataType, str]] = {
     "pitch": (pl.Float64(), "nod of the head upwards, in degrees"),
     "roll": (pl.Float64(), "tilt of the head clockwise, in degrees"),
     "sharpness": (pl.Float64(), "how sharp the face is, from 0, blurred, to 1"),
-    "reliable": (pl.Boolean(), "whether the face is large, sharp, frontal, complete and free enough to be read"),
+    "reliable": (pl.Boolean(), "whether the face is large, sharp, frontal, whole and uncovered enough to be read"),
 }
 _BEHIND: dict[str, tuple[pl.DataType, str]] = {
     "confidence": (pl.Float64(), "probability of the most probable expression, 0-1"),

@@ -15,9 +15,9 @@ from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from affekt.analysis.options import AnalyzerOptions, OutputOptions
 from affekt.cli.arguments import as_command, parsed
-from affekt.cli.times import TIMES, in_seconds, with_engine
+from affekt.cli.times import TIMES, as_typed, in_seconds, with_engine
 from affekt.cluster.predict import predict, write_all
-from affekt.errors import Terminated
+from affekt.errors import ConfigError, Terminated
 from affekt.terminal import decoders_silent, printable
 
 ABOUT_TIMES = "Times may have a unit: --every 0.2s, --smooth 200ms, --stop-after 60s; and --fps 5 is --every 0.2s."
@@ -54,9 +54,12 @@ def main(arguments: list[str]) -> None:
         sys.stdin.reconfigure(encoding=sys.getfilesystemencoding(), errors="surrogateescape")
     about = (inspect.getdoc(predict) or "").partition("\n\nArgs:")[0]
     command, description = as_command(_predict, **TYPES), f"{about}\n\n{ABOUT_TIMES}"
+    words = in_seconds(with_engine(arguments))
     try:
         with decoders_silent():
-            is_bad = parsed(command, in_seconds(with_engine(arguments)), "affekt predict", description=description)
+            is_bad = parsed(command, words, "affekt predict", description=description)
+    except ConfigError as error:
+        raise ConfigError(as_typed(str(error), arguments)) from error
     except KeyboardInterrupt as stop:
         raise type(stop)(*(f"{kept}; type: affekt predict {shlex.join(arguments)}" for kept in stop.args)) from None
     if is_bad:

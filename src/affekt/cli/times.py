@@ -42,6 +42,12 @@ def _seconds(option: str, value: str) -> str:
     return str(time_s)
 
 
+def as_typed(sentence: str, arguments: list[str]) -> str:
+    """Return a sentence on `--every` that says `--fps` where that was typed."""
+    has_fps = any(word.partition("=")[0] == "--fps" for word in arguments)
+    return sentence.replace("every_s", "fps").replace("--every", "--fps") if has_fps else sentence
+
+
 def with_engine(words: list[str]) -> list[str]:
     """Say `--ray=ray` for a `--ray` that no address of a cluster follows."""
     return [
