@@ -2,7 +2,7 @@
 
 Machines of many cores do the pieces of a job as affekt's do on Ray. A core that is free takes the next piece; a piece
 whose core was lost waits again; when none waits, a piece that has taken three times the usual time is begun a second
-time. Losses are random and without memory, so many per hour. The time is told beside that of the model: the sum of the
+time. Losses are random and without memory, so many per hour. The time is told beside an estimate: the sum of the
 work over the number of cores.
 """
 
@@ -183,7 +183,7 @@ def main() -> None:
     """Print the table."""
     options = tyro.cli(Options, description=__doc__)
     check("some 20 s on one core", disk_gb=0, detector=False)
-    print("| what goes wrong | hours | to the model's | work done twice |\n|---|--:|--:|--:|")
+    print("| what goes wrong | hours | divided by the estimate | work done twice |\n|---|--:|--:|--:|")
     for name, trouble in TROUBLES.items():
         job = Job(options, replace(trouble))
         took_s, work_s = job.run(), math.fsum(job.length_s)

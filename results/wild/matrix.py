@@ -63,7 +63,7 @@ class DevelopmentSet:
 
 
 SETS = {
-    "ferplus": DevelopmentSet("FER+ held", "held", "FER+, kept out of training"),
+    "ferplus": DevelopmentSet("FER+ held", "held", "FER+, kept out of affekt's training"),
     "cfee": DevelopmentSet("CFEE", "dev", "posed in a studio"),
     "students": DevelopmentSet("students", "dev", "news photographs, film"),
     "diffusionfer": DevelopmentSet("DiffusionFER", "dev", "generated faces"),
