@@ -1,6 +1,7 @@
 """The manifest: its contract, its file, its errors; csv files as text, and damaged ones in the importers."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -408,3 +409,10 @@ def test_anything_else_is_refused_in_one_sentence(given):
         ConfigError, match=r"expected data as str or Path or polars\.DataFrame or .*, got .*; type: help\(affekt"
     ):
         read_manifest(given)
+
+
+def test_the_page_lists_the_columns_of_a_manifest():
+    page = Path(__file__).parents[2].joinpath("docs", "data.md").read_text(encoding="utf-8")
+    table = page.partition("## Columns of a manifest")[2].partition("## ")[0]
+    first_cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    assert re.findall(r"`(\w+)`", " ".join(first_cells)) == list(SCHEMA)
