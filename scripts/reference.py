@@ -28,13 +28,24 @@ NOISE = (
 ENTRY = re.compile(r"^(?P<name>\*{0,2}[\w.]+)(?: \(.*?\))?: ", flags=re.M)
 
 
+ABOUT_COMMANDS = (
+    "What each command says to `--help`. Of the recipes of `affekt train`, one is shown. The others have the same "
+    "options with other defaults: `affekt train RECIPE --help` prints them."
+)
+ABOUT_PYTHON = (
+    "Everything that `import affekt` offers. All else is the inside of affekt, and may change. In signatures, a "
+    "`Picture` is a path, the bytes of a file, an open file, a Pillow image or an RGB array. `Chain` has the options "
+    "of the group *chain* of `affekt train`. affekt itself makes the other classes without an entry."
+)
+
+
 def commands_page() -> str:
     """Return what every command says to `--help`."""
-    parts = ["# Commands\n\nWhat each command says to `--help`.\n", f"```text\n{said('--help')}\n```\n"]
+    parts = [f"# Commands\n\n{ABOUT_COMMANDS}\n", f"```text\n{said('--help')}\n```\n"]
     for name in COMMANDS:
         parts.append(f"## affekt {name}\n\n```text\n{said(name, '--help')}\n```\n")
         if name == "train":
-            parts.append(f"### affekt train affekt\n\n```text\n{said(name, 'affekt', '--help')}\n```\n")
+            parts.append(f"### affekt train affekt-head\n\n```text\n{said(name, 'affekt-head', '--help')}\n```\n")
         if name == "data":
             ways = [("check",), ("split",), *(("import", importer) for importer in IMPORTERS)]
             parts += [
@@ -56,7 +67,7 @@ def python_page() -> str:
     names = [name for name in affekt.__all__ if name != "__version__"]
     functions = [name for name in names if name.islower()]
     classes = [name for name in names if name not in functions]
-    head = "# Python\n\nEverything that `import affekt` offers. All else is the inside of affekt, and may change.\n"
+    head = f"# Python\n\n{ABOUT_PYTHON}\n"
     return "\n".join([head, *(entry(f"affekt.{name}", getattr(affekt, name), 2) for name in (*functions, *classes))])
 
 
@@ -70,9 +81,13 @@ def entry(name: str, thing: object, level: int) -> str:
     if isinstance(thing, type) and not is_error:
         rows = [f"| `{field}` | {' '.join(text.split())} |" for field, text in field_texts(thing)]
         parts += ["| field | meaning |\n|---|---|\n" + "\n".join(rows) + "\n"] if rows else []
-        methods = inspect.getmembers(thing, lambda member: inspect.isfunction(member) and bool(member.__doc__))
+        methods = inspect.getmembers(thing, _is_documented_method)
         parts += [entry(f"{name}.{each}", one, level + 1) for each, one in methods if not each.startswith("_")]
     return "\n".join(parts)
+
+
+def _is_documented_method(member: object) -> bool:
+    return (inspect.isfunction(member) or inspect.ismethod(member)) and bool(member.__doc__)
 
 
 def signature(name: str, thing: object) -> str:

@@ -30,10 +30,11 @@ class AffektError(Exception):
     """
 
 
+# A ValueError that is raised while a command line is parsed is shown by tyro as a usage error.
 class ConfigError(AffektError, ValueError):
     """An option or a recipe field is wrong.
 
-    It is a ValueError as well, so that tyro shows one raised while a command line is parsed as a usage error.
+    It is a ValueError as well, so `except ValueError` catches it.
 
     Example:
         >>> affekt.load(min_confidence=60)

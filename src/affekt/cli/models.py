@@ -16,7 +16,7 @@ from affekt.training.recipes import RECIPES, STUDY_MODELS
 
 @dataclass(frozen=True, kw_only=True)
 class ModelsCommand:
-    """List trained models, and the four of the study: parameters, size, metrics and licence.
+    """List models, with parameters, size, metrics and licence: those that come with affekt, your own, and the study's.
 
     All recipes are listed by `affekt train --help`.
     """

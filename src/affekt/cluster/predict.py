@@ -49,7 +49,7 @@ def predict(
         faces: What finds the faces: YuNet or, if it cannot be had, a cascade. `whole`: each picture is a face already.
         force: Write over `out` even if affekt did not write it, or wrote it of other inputs.
         shard: `3/16` does the third of sixteen shares of the work; `out` is a folder for parts, see `affekt.gather`.
-        engine: `ray`, or a cluster's address: all the work, by the workers of Ray; `out` is a folder, as with `shard`.
+        engine: Ray works on this machine (`ray`, or --ray alone) or at a cluster's address; `out` is as with `shard`.
         outputs: What is written beside the table: annotated copies, timelines, copies without faces, a summary.
         options: How faces are looked for, and what becomes of their scores.
         changes: Single options by name, as of `affekt.OutputOptions` and `AnalyzerOptions`: `draw="marked", every_s=1`.

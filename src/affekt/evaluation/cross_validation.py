@@ -52,8 +52,8 @@ def cross_validate(
 
     Args:
         recipe: a recipe, or the name of one; `find_recipe(name).recipe.with_options(epochs=3)` changes options.
-        data: the manifest, or its file, or a folder that holds one for each expression. How it is split is of no
-            account, but for `test`.
+        data: the manifest, or its file, or a folder that holds one for each expression. Its splits
+            are ignored, but the rows of `test` are left out.
         out: folder for the runs of the folds, `report/` and `predictions.parquet`.
         folds: how many parts the rows are divided into, or `subject`: leave out one person at a time.
         options: those of `affekt.train`: chain, validation, seed, resume, device, subject_pattern. The validation is a
