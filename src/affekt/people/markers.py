@@ -1,8 +1,8 @@
 """Markers: a csv of input, start, end and name cuts a summary into intervals; further columns are groups.
 
 An empty input means every input, an empty start the first frame, an empty end the last. So a csv of input, condition
-and participant is enough to carry groups along. A row of an input without start, end and name tells of the input: its
-groups stand for the empty ones of the input's other rows, so that all inputs can share their markers.
+and participant is enough to carry groups along. A row of an input without start, end and name has the groups of the
+whole input: they stand for the empty ones of its other rows, so that all inputs can share their markers.
 """
 
 import logging
