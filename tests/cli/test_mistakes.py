@@ -100,7 +100,7 @@ def test_a_file_whose_name_begins_with_a_dash_is_read_as_the_advice_says(capsys,
     Path(name).touch()
     advice = f"affekt predict ./{name}" if name == "--out" else said(capsys, ["predict", name]).rpartition("type: ")[2]
     with pytest.raises(SystemExit) as stop:
-        main(["predict", *shlex.split(advice)[-1:]])
+        main(["predict", *shlex.split(advice)[-1:], "--faces", "whole"])
     assert stop.value.code == 1
     assert f"{name},,," in capsys.readouterr().out
 

@@ -226,6 +226,6 @@ def test_a_generation_that_an_older_affekt_finished_is_kept_under_another_name_a
         assert weights(folder / kept) == kept.encode()
         assert json.loads((folder / kept / CARD_FILE).read_text()) == card
         assert (folder / kept / "log.jsonl").is_file()
-        [*_, sentence] = [record.message for record in caplog.records if record.levelname == "WARNING"]
+        [*_, sentence] = [record.message for record in caplog.records if "by an older affekt" in record.message]
         assert sentence.startswith(f"{folder / 'generation-1'} was trained by an older affekt")
         assert sentence.endswith(f"kept as {folder / kept}, it is trained anew")
