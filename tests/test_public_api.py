@@ -73,8 +73,12 @@ def test_a_call_with_wrong_options_is_refused_with_what_to_type(name):
     for each in named:
         mistyped = f"{each.name}{each.name[-1]}"
         assert f"got {mistyped!r}; did you mean {each.name}?" in refusal(thing, **{mistyped: 1})
-    if needed := [each.name for each in named if each.default is each.empty]:
-        assert f"like {example}({', '.join(needed)}), with options by name, got" in refusal(thing)
+    needed = [each for each in named if each.default is each.empty]
+    in_order = [each.name for each in needed if each.kind is not each.KEYWORD_ONLY]
+    if by_name := [f"{each.name}={each.name.upper()}" for each in needed if each.kind is each.KEYWORD_ONLY]:
+        in_order = [each.name for each in named if each.kind is not each.KEYWORD_ONLY]
+    if needed:
+        assert f"like {example}({', '.join([*in_order, *by_name])}), with options by name, got" in refusal(thing)
 
 
 RECIPE = affekt.find_recipe("affekt-head").recipe
@@ -84,7 +88,7 @@ RECIPE = affekt.find_recipe("affekt-head").recipe
     ("call", "said"),
     {
         'affekt.train("affekt", "x", None)': "out as str or Path, got None; type: help(affekt.train)",
-        'affekt.train("affekt", "x", "y", seed="3")': "seed as a whole number, got '3'; type: seed=2",
+        'affekt.train("affekt", "x", "y", seed="3")': "seed as a whole number, got '3'; type: seed=3",
         'affekt.export(3, "x")': "run as str or Path, got 3; type: help(affekt.export)",
         'affekt.load(every_s="0.2s")': "every_s as a number, got '0.2s'; type: every_s=0.2",
         "affekt.load(stop_after_s=None)": "stop_after_s as a number, got None; type: stop_after_s=0.2",
@@ -92,19 +96,26 @@ RECIPE = affekt.find_recipe("affekt-head").recipe
         "affekt.load(most_faces=True)": "most_faces as a whole number, got True; type: most_faces=2",
         'affekt.predict("x", options={})': "options as AnalyzerOptions, got dict; type: help(affekt.predict)",
         'affekt.predict("x", draw=5)': "draw as str or Path or None, got 5; type: help(affekt.OutputOptions)",
-        'affekt.summarize("x.csv", bin_s="3")': "bin_s as a number, got '3'; type: bin_s=1.0",
-        "affekt.summarize(None)": "a table of `affekt predict` as a path or a polars frame, got NoneType; type: affekt",
+        'affekt.summarize("x.csv", bin_s="3")': "bin_s as a number, got '3'; type: bin_s=3.0",
+        "affekt.summarize(None)": "a table of `affekt predict` as a path or a polars frame, got NoneType; type: affekt"
+        ".predict('VIDEO', out='faces.parquet')",
         "affekt.evaluate(predictions=5, data='x')": "paths of models and tables, got 5; type: help(affekt.evaluate)",
         "affekt.evaluate(5, data='x')": "models as str or Path or Sequence, got 5; type: help(affekt.evaluate)",
         "affekt.evaluate('affekt', data='x', by='subjct')": "by as row or subject, got 'subjct'; type: by='subject'",
         "affekt.predict('x', hide_how='X')": "hide_how as box, pixelate or blur, got 'X'; type: hide_how='box'",
         "affekt.train('affekt', 'x', 'y', validation=0.1)": "validation as str, got 0.1; type: validation='0.1'",
-        "affekt.cross_validate('affekt', 'x', 'y', seed='3')": "seed as a whole number, got '3'; type: seed=2",
+        "affekt.cross_validate('affekt', 'x', 'y', seed='3')": "seed as a whole number, got '3'; type: seed=3",
         "affekt.cross_validate('affekt', 'x', 'y', folds='a')": "folds as a whole number or subject, got 'a'; type: ",
-        "RECIPE.with_options(epochs='3')": "epochs as a whole number, got '3'; type: epochs=15",
+        "RECIPE.with_options(epochs='3')": "epochs as a whole number, got '3'; type: epochs=3",
         "RECIPE.with_options(epochs=1.5)": "epochs as a whole number, got 1.5; type: epochs=15",
         "RECIPE.with_options(heads='expression')": "heads as a tuple of expression or valence_arousal, got 'expression'"
         "; type: heads=('expression',)",
+        "affekt.summarize('x.csv', formats='xlsx,csv')": "formats as a tuple of csv, parquet, xlsx, vtt, elan, page, "
+        "png or pdf, got 'xlsx,csv'; type: formats=('xlsx', 'csv')",
+        "affekt.evaluate('affekt', 'x')": "a call like affekt.evaluate(models, data=DATA), with options by name, got",
+        "affekt.train(RECIPE, 'x', 'y', epochs=3)": "an option of affekt.train, got 'epochs'; type: recipe.with_op",
+        "affekt.analyze('x', model=affekt.load())": "an option of affekt.analyze, got 'model'; call its own method, as "
+        "in model.analyze",
         "RECIPE.with_options(mean=0.5)": "mean as a tuple of a number, got 0.5; type: mean=(0.5,)",
         "RECIPE.with_options(schedule='cosin')": "schedule as plateau or cosine, got 'cosin'; type: schedule='cosine'",
         "RECIPE.with_options(augmentation={})": "augmentation as Augmentation, got dict; type: help(affekt.Recipe)",
@@ -124,10 +135,12 @@ def test_a_value_of_another_type_is_refused_with_what_to_type(call, said):
         eval(call)
 
 
-def test_what_a_wrong_call_is_advised_can_be_typed():
+@pytest.mark.parametrize("name", ["affekt", "affekt-head"])
+def test_what_a_wrong_call_is_advised_can_be_typed_and_is_of_the_same_recipe(name):
     with pytest.raises(ConfigError, match="; type: ") as refused:
-        affekt.train("affekt", "x", "y", epochs=3)
-    assert eval(str(refused.value).partition("; type: ")[2].partition(", and go on")[0]).schedule.epochs == 3
+        affekt.train(name, "x", "y", epochs=3)
+    advised = eval(str(refused.value).partition("; type: ")[2].partition(", and go on")[0])
+    assert advised == affekt.find_recipe(name).recipe.with_options(epochs=3)
 
 
 def test_numbers_of_numpy_lists_and_any_kind_of_path_are_taken(tmp_path):

@@ -7,7 +7,7 @@ import difflib
 import inspect
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
 from math import inf
 from numbers import Integral, Real
@@ -132,15 +132,25 @@ def require_seed(seed: int) -> None:
         raise ConfigError(f"expected a seed from 0 to {SEEDS - 1:,}, got {seed}; 0 is usual")
 
 
-def require_known(names: Iterable[str], known: Iterable[str], what: str) -> None:
-    """Refuse the first name that is not an option of `what`, and say what was probably meant; names may have values."""
+def require_known(names: Iterable[str], known: Iterable[str], what: str, first: object = None) -> None:
+    """Refuse the first name that is not an option of `what`, and say what was probably meant; names may have values.
+
+    `first` is what the call was given first, such as the recipe of a training.
+    """
     known = list(known)
     for name in names:
         if name not in known:
             instead = did_you_mean(name, known, f"type: help({what})")
             taker, call = RATHER.get(what, ("", ""))
             if isinstance(names, Mapping) and name in _takes.get(taker, ()):
+                own = what.rpartition(".")[2]  # such as the analyze of an analyzer
+                if isinstance(first, str):
+                    call = call.replace("'affekt'", repr(first))
+                elif hasattr(first, "with_options"):
+                    call = "recipe.with_options"
                 instead = f"type: {call}({name}={names[name]!r}), and go on with that"
+                if callable(getattr(names[name], own, None)):
+                    instead = f"call its own method, as in {name}.{own}"
             raise ConfigError(f"expected an option of {what}, got {name!r}; {instead}")
 
 
@@ -148,6 +158,14 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
     """Return the question whether the known name was meant that is like this one; where none is, something else."""
     close = difflib.get_close_matches(name[:100], list(known), n=1)
     return f"did you mean {close[0]}?" if close else otherwise
+
+
+def refuse_other_case(columns: Iterable[str], wanted: Iterable[str], where: str) -> None:
+    """Refuse a column that is only in capitals or small letters another than the wanted one; raises DataError."""
+    small = {name.strip().lower(): name for name in columns}
+    for name in wanted:
+        if name not in columns and name in small:
+            raise DataError(f"expected a column {name} in {where}, got {small[name]}; rename it to {name}")
 
 
 OF_RECIPE = ("affekt.Recipe", "affekt.find_recipe('affekt').recipe.with_options")
@@ -175,13 +193,18 @@ def says_what_to_type(called: Called, named: str = "") -> Called:
     own = {each.name: each for each in every if each.kind is not each.VAR_KEYWORD}
     of_others = [each.annotation for each in every if each.name not in own]
     gathered = [key for each in of_others for kind in get_args(each) for key in kind.__annotations__]
-    needed = ", ".join(key for key, each in own.items() if each.default is each.empty)
+    by_name = [key for key, each in own.items() if each.kind is each.KEYWORD_ONLY and each.default is each.empty]
+    in_order = [key for key, each in own.items() if each.kind is not each.KEYWORD_ONLY]
+    needed = ", ".join(
+        [key for key in in_order if by_name or own[key].default is inspect.Parameter.empty]
+        + [f"{key}={key.upper()}" for key in by_name]
+    )
     _takes.setdefault(name, set()).update(own, gathered)
 
     @wraps(called)
     def call(*values: object, **options: object) -> object:
         if object not in of_others:  # such a function looks at the names itself
-            require_known(options, [*own, *gathered], name)
+            require_known(options, [*own, *gathered], name, values[0] if values else options.get(next(iter(own), "")))
         try:
             given = signature.bind(*values, **options)
         except TypeError as error:
@@ -229,6 +252,9 @@ def _fitting(name: str, option: inspect.Parameter, value: Any) -> object:  # noq
         return tuple(value) if get_origin(kind) is tuple else value
     if kind in NUMBERS:
         usual = NUMBERS[kind][3] if option.default in (0, inf, option.empty) else option.default
+        if isinstance(value, str) and kind is not bool:
+            with suppress(ValueError):
+                usual = NUMBERS[kind][1](value)
         advice = f"{option.name}={usual}"
     elif get_origin(kind) is Literal:
         near = difflib.get_close_matches(str(value), get_args(kind), n=1) or [option.default, *get_args(kind)]
@@ -237,6 +263,8 @@ def _fitting(name: str, option: inspect.Parameter, value: Any) -> object:  # noq
         advice = f"{option.name}={str(value)!r}"
     elif get_origin(kind) is tuple and _fits((value,), kind):
         advice = f"{option.name}={(value,)!r}"
+    elif get_origin(kind) is tuple and isinstance(value, str) and _fits(parts := value.replace(",", " ").split(), kind):
+        advice = f"{option.name}={tuple(parts)!r}"
     got = repr(value) if isinstance(value, str | float | int | tuple | None) else _words(type(value))
     raise ConfigError(f"expected {option.name} as {_words(kind)}, got {got}; type: {advice}")
 

@@ -287,16 +287,20 @@ def require_folder(out: Path, option: str = "out") -> None:
     existing = next(place for place in (out.absolute(), *out.absolute().parents) if place.exists())
     if not existing.is_dir():
         raise ConfigError(
-            f"expected a folder as {option}, {out}, got the file {existing}; type: --{option} {existing}-folder"
+            f"expected a folder as {option}, {out}, got the file {existing}; {_typed(option, f'{existing}-folder')}"
         )
     if existing != out.absolute() and out.suffix.lower() in FILE_ENDINGS:
         raise ConfigError(
-            f"expected a folder as {option}, got {out}, named like a file; type: --{option} {out.with_suffix('')}"
+            f"expected a folder as {option}, got {out}, named like a file; {_typed(option, str(out.with_suffix('')))}"
         )
     if not os.access(existing, os.W_OK):
         raise ConfigError(
             f"expected a folder that can be written as {option}, {out}, got {existing}; type: --{option} NAME"
         )
+
+
+def _typed(option: str, place: str) -> str:
+    return f"type: --{option} {shlex.quote(place)}, or {option.replace('-', '_')}={place!r} in Python"
 
 
 MIRROR = "AFFEKT_MIRROR"

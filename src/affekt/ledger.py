@@ -80,7 +80,11 @@ class Ledger:
                 yield self
         except OSError as error:
             is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            instead = f"free some space or {self._instead}" if is_full else self._instead
+            instead = (
+                f"free some space and type the same again, which keeps what is done, or {self._instead}"
+                if is_full
+                else self._instead
+            )
             raise DataError(f"expected to write {self._out}, got {error.strerror or error}; {instead}") from error
         finally:
             self._file = None

@@ -68,6 +68,20 @@ def test_a_list_and_standard_input_hold_a_path_a_line(folder):
     )
 
 
+@pytest.mark.parametrize("line", ["b.jpg", '"faces/b.jpg"', "'b.jpg'  ", "faces/b.jpg \t"])
+def test_a_path_of_a_list_may_be_quoted_or_count_from_the_lists_own_folder(folder, line):
+    (folder / "faces" / "list.txt").write_text(f"{line}\n")
+    assert names(["faces/list.txt"]) == ("faces/b.jpg",)
+
+
+def test_a_path_of_a_list_that_is_not_found_stays_and_it_is_said_where_paths_count_from(folder):
+    (folder / "faces" / "list.txt").write_text("nowhere.jpg\nb.jpg\nhttps://x.org/a.jpg\n")
+    found, passed_over = find_inputs(["faces/list.txt"])
+    assert found == ("nowhere.jpg", "faces/b.jpg", "https://x.org/a.jpg")
+    (told,) = told_of_passed_over(passed_over)
+    assert told.startswith("1 path of a list not found: they count from the folder you type in, ")
+
+
 def test_a_link_that_leads_back_is_followed_once(folder):
     (folder / "faces/deep/loop").symlink_to(folder / "faces", target_is_directory=True)
     assert len(names(["faces"])) == 4

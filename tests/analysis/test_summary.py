@@ -28,7 +28,7 @@ def test_pictures_and_videos_are_counted_apart():
     ):
         summary.add(answer)
     assert summary.lines("projected", ["passed over 1 file"]) == [
-        "4 pictures: 3 faces",
+        "3 pictures: 3 faces",
         "  1 without a face (if each is a face already: --faces whole, or faces='whole')",
         "  happiness  2",
         "  unsure     1",

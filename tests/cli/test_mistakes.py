@@ -51,6 +51,8 @@ SENTENCES = {
     "help nothing": "a command among data, train, evaluate, compare, predict, gather, summarize, serve, export, push",
     "summarize a.csv --out v.csv": "a folder as out, got v.csv, named like a file; type: --out v",
     "predict a.jpg --out .": "a table, got a folder called .; name a file, such as faces.csv",
+    "predit a.jpg": "a command, got 'predit'; type: affekt predict",
+    "train affekt-haed --data x --out y": "a recipe, got 'affekt-haed'; type: affekt train affekt-head",
     "predict a.jpg --fps": "--fps above 0 frames per second, got none; type: --fps 5",
     "predict a.jpg --stream foo": "stream as ws://HOST:PORT or lsl, got foo; type: --stream ws://127.0.0.1:8765, or",
     "data import folder . --out x.csv": "a manifest ending in .parquet as out, got x.csv; type: --out x.parquet",

@@ -340,6 +340,15 @@ def test_a_video_gets_a_timeline(small_model, write_video, tmp_path, monkeypatch
             "expected all faces of all frames to hide, got every_s, which leaves",
         ),
         (["--every", "1s", "--every", "2s"], "expected --every once, got it twice; leave out one of them"),
+        (
+            ["--fps", "5", "--hide-faces", "h"],
+            "expected all faces of all frames to hide, got fps, which leaves some out; leave out --fps",
+        ),
+        (["--stop-after", "0:x"], "expected a time such as 0.2s or 200ms, got '0:x'; type: --stop-after 60s"),
+        (["--smooth", "500"], "expected smooth_s from 0 to 60 seconds, got 500.0; it counts in seconds"),
+        (["--out", "f.csv.gz"], "expected a table ending in .csv, .parquet, .jsonl, got f.csv.gz; call it f.csv\n"),
+        (["--out", "/dev/null"], "expected a table, got the device /dev/null; to print rows, type: --out -"),
+        (["--out", "https://x.org/f.csv"], "expected a table on a disk as out, got an address, f.csv; write it here"),
         (["--detect-every", "0"], "expected detect_every of at least 1 frame, got 0"),
         (["--smooth", "-1s"], "expected a time such as 0.2s or 200ms, got '-1s'; type: --smooth 0.2s"),
         (
@@ -362,6 +371,8 @@ def test_times_may_have_units():
     seconds = ["a.mp4", "--every-s", "0.2", "--smooth-s", "1.0", "--stop-after-s", "60.0", "--draw", "marked"]
     assert in_seconds(typed) == seconds
     assert in_seconds(seconds) == seconds
+    for long, time_s in {"2min": 120, "0:10": 10, "1:30": 90, "1:00:00.5": 3600.5, "1h": 3600, "3 sec": 3}.items():
+        assert in_seconds(["--stop-after", long]) == ["--stop-after-s", str(float(time_s))]
     assert in_seconds(["--fps", "5"]) == ["--every-s", "0.2"]
     assert in_seconds(["--stop-after", "inf"]) == ["--stop-after-s", "inf"], "as help has it"
     with pytest.raises(ConfigError, match=r"expected a time such as 0.2s or 200ms, got ''; type: --smooth 0.2s"):

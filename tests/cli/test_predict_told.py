@@ -88,7 +88,7 @@ def test_a_video_that_cannot_be_read_has_no_timeline_for_that_reason(small_model
         run("bad.mp4", "short.mp4", "--model", small_model, "--out", "faces.csv", "--timeline", "overview")
     told = capsys.readouterr().err
     assert "no timeline of bad.mp4: not one frame of it was read\n" in told
-    assert "no timeline of short.mp4: nobody stays in it\n" in told
+    assert "no timeline of short.mp4: nobody is followed for 0.5 s\n" in told
 
 
 def test_a_timeline_says_that_valence_and_arousal_are_projected(projected_model, folder, write_video):

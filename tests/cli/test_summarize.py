@@ -32,6 +32,15 @@ def test_an_option_that_does_not_fit_ends_with_one_sentence(tmp_path, capsys):
     assert 'type: --join "1=3,2=4"' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "typed", [["--formats", "parquet,csv"], ["--formats=parquet,csv"], ["--formats", "parquet,", "csv"]]
+)
+def test_formats_may_have_commas_between(tmp_path, typed):
+    make_rows().write_csv(tmp_path / "faces.csv")
+    main(["summarize", str(tmp_path / "faces.csv"), "--out", str(tmp_path / "study"), *typed])
+    assert {path.suffix for path in (tmp_path / "study").glob("people.*")} == {".csv", ".parquet"}
+
+
 def test_a_folder_of_videos_is_answered_with_what_makes_the_table(
     tmp_path, capsys, small_model, write_video, monkeypatch
 ):

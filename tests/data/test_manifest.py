@@ -361,7 +361,7 @@ def test_damaged_tables_are_one_sentence(tmp_path, name, content):
     [
         (b"a,b\n1,2,3\n", "a line with more cells than its first line has"),
         (b"", "an empty file"),
-        (b"a,b\n\xff\xfe,2\n", "text that is not UTF-8"),
+        (b"a,b\n\xff\xfe,2\n", r"text that is not UTF-8 \(in Excel, save it as: CSV UTF-8\)"),
         (b'a,b\n"x,1\n2', "a cell with an open quotation mark"),
     ],
 )

@@ -72,6 +72,15 @@ def test_a_table_that_is_none_is_refused_in_one_sentence(predictions, change, me
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "proper"),
+    [(f"p_{each}", "p_happiness") for each in ("happy", "joy", "Happiness")] + [("Valence", "valence")],
+)
+def test_a_column_of_another_name_for_a_label_is_told_what_to_rename_it_to(manifest, predictions, name, proper):
+    with pytest.raises(DataError, match=rf"^expected a column {proper} in .*, got {name}; rename it to {proper}$"):
+        match(predictions.rename({proper: name}), manifest, "test")
+
+
 def test_rows_come_in_the_manifests_order(manifest, predictions):
     shuffled = match(predictions.sample(fraction=1, shuffle=True, seed=0), manifest, "test")
     ordered = match(predictions, manifest, "test")

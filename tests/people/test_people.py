@@ -151,6 +151,8 @@ def test_a_named_person_rests_in_another_video(tmp_path):
 def test_a_baseline_that_is_no_marker_is_said(table):
     with pytest.raises(affekt.ConfigError, match="expected a baseline among the markers all, or centre, got 'rest'"):
         affekt.summarize(table, baseline="rest")
+    with pytest.raises(affekt.ConfigError, match=r"got 'center'; did you mean centre\?"):
+        affekt.summarize(table, baseline="center")
 
 
 @pytest.mark.parametrize(

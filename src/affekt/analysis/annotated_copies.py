@@ -181,12 +181,12 @@ class AnnotatedCopies:
     ) -> None:
         """Write the timeline of a video as `write_timelines` does, and its copies as `annotated_video` does."""
         from affekt.analysis.annotated_video import write_annotated_video
-        from affekt.analysis.timeline import write_timelines
+        from affekt.analysis.timeline import SHORTEST_S, write_timelines
 
         if self.timelines is not None:
             told_apart = name in self._told_apart
             written = write_timelines(name, rows, self.timelines, origin=origin, told_apart=told_apart)
-            why = "not one frame of it was read" if rows.is_empty() else "nobody stays in it"
+            why = "not one frame of it was read" if rows.is_empty() else f"nobody is followed for {SHORTEST_S:g} s"
             logger.info(f"wrote {' and '.join(map(str, written))}" if written else f"no timeline of {name}: {why}")
         for folder, kind in self._copies():
             place, comment = self._place(folder, name), f"{kind} {digest}"

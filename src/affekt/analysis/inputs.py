@@ -30,6 +30,8 @@ AGAIN = "again"
 """And under this, paths that were named again."""
 COPIES = "copies"
 """And under this, copies of other pictures and videos that affekt made."""
+ABSENT = "absent"
+"""And under this, paths of lists where nothing is."""
 LIST_ENDING = ".txt"
 CAMERA = "camera:"
 """What cameras begin with, their number or name behind it."""
@@ -61,7 +63,7 @@ def shown(name: str) -> str:
 def told_of_passed_over(passed_over: Counter[str]) -> list[str]:
     """Return what a person should know of the files passed over, by their endings: a sentence each."""
     photographs = Counter({ending: passed_over[ending] for ending in HEIC_ENDINGS + RAW_ENDINGS if passed_over[ending]})
-    left, again, copies = passed_over[LITTER], passed_over[AGAIN], passed_over[COPIES]
+    left, again, copies, absent = (passed_over[each] for each in (LITTER, AGAIN, COPIES, ABSENT))
     told = []
     if left:
         told.append(f"passed over {left:,} hidden, thumbnail or checkpoint file{'' if left == 1 else 's'}")
@@ -73,7 +75,12 @@ def told_of_passed_over(passed_over: Counter[str]) -> list[str]:
         counted = ", ".join(f"{count:,} {ending}" for ending, count in photographs.most_common())
         instead = f", or for HEIC type: {install('heic')}" if photographs.keys() & set(HEIC_ENDINGS) else ""
         told.append(f"passed over {counted}: convert them to JPEG first{instead}")
-    if others := passed_over.total() - photographs.total() - left - again - copies:
+    if absent:
+        told.append(
+            f"{absent:,} path{'' if absent == 1 else 's'} of a list not found: they count from the folder you type in, "
+            f"{os.getcwd()}, or from the list's own"  # noqa: PTH109  as text
+        )
+    if others := passed_over.total() - photographs.total() - left - again - copies - absent:
         told.append(f"passed over {others:,} file{'' if others == 1 else 's'} not named like pictures or videos")
     return told
 
@@ -115,9 +122,10 @@ def find_inputs(
     A folder stands for the pictures and videos in it and below it, sorted, without what is hidden and thumbnails; links
     to folders are followed, each folder once; one that may not be read stays itself, to become a row that says so. A
     path that is named again is taken once. A name with `*`, `?` or `[` that is no file is a pattern (`**` matches any
-    depth). A `.txt` file and `-`, the standard input, hold a path a line, relative to the working folder. `camera:0` is
-    a camera. A file that does not exist stays: it becomes a row. `copies` are folders of copies that were made earlier,
-    which are not meant where a folder above is; nor are copies elsewhere, unless there is nothing else.
+    depth). A `.txt` file and `-`, the standard input, hold a path a line, relative to the working folder or to the
+    list's own; quotes and blanks around it are left out. `camera:0` is a camera. A file that does not exist stays: it
+    becomes a row. `copies` are folders of copies that were made earlier, which are not meant where a folder above is;
+    nor are copies elsewhere, unless there is nothing else.
     With `fetch` an address may be that of a folder, or a pattern.
     """
     arguments, names, passed_over = list(arguments), list[str](), Counter[str]()
@@ -225,9 +233,10 @@ def _listed(argument: str, standard_input: Iterable[str], passed_over: Counter[s
     if argument == "-":
         # Programs of Windows begin with a byte order mark.
         lines = (line.rstrip("\r\n").removeprefix("\ufeff") for line in standard_input)
-        return [line for line in lines if line.strip()]
+        return [_meant(line, "", passed_over) for line in lines if line.strip()]
     if Path(argument).suffix.lower() == LIST_ENDING and os.path.isfile(argument):  # noqa: PTH113  as above
-        return _lines(Path(argument))
+        folder = os.path.dirname(argument)  # noqa: PTH120  as above
+        return [_meant(line, folder, passed_over) for line in _lines(Path(argument))]
     if glob.has_magic(argument) and not os.path.lexists(argument):
         return _matches(argument, passed_over) or [argument]
     return [argument]
@@ -255,6 +264,16 @@ def _all_matches(pattern: str) -> list[str]:
     found = {match for place in places for match in _all_matches(os.path.join(glob.escape(place), behind))}  # noqa: PTH118
     files = {match for match in found if not os.path.isdir(match)}  # noqa: PTH112
     return sorted(files or found)
+
+
+def _meant(line: str, folder: str, passed_over: Counter[str]) -> str:
+    """Return the path that a line means: as it stands, without quotes and blanks around it, or beside the list."""
+    bare = re.sub(r"""^(["'])(.*)\1$""", r"\2", line.strip())
+    if is_address(bare) or is_camera(bare):
+        return bare
+    found = next(filter(os.path.lexists, (line, bare, os.path.join(folder, bare))), None)  # noqa: PTH118  as above
+    passed_over[ABSENT] += found is None
+    return found or bare
 
 
 def _lines(path: Path) -> list[str]:

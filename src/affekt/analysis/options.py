@@ -11,6 +11,9 @@ from affekt.files import require_folder
 FaceFinder = Literal["auto", "yunet", "cascade", "whole"]
 RuntimeChoice = Literal["auto", "onnxruntime", "openvino", "cuda"]
 HidingMethod = Literal["box", "pixelate", "blur"]
+LONGEST_SMOOTHING_S = 60
+"""More was hardly meant: it is typed as milliseconds."""
+SMOOTH_RANGE = f"smooth_s from 0 to {LONGEST_SMOOTHING_S} seconds"
 
 
 @says_what_to_type
@@ -76,7 +79,7 @@ class AnalyzerOptions:
             ("min_face", 0 <= self.min_face < float("inf"), "min_face of at least 0 pixels", "0 keeps all"),
             ("min_face_score", 0 <= self.min_face_score <= 1, "a min_face_score from 0 to 1", "0 keeps all"),
             ("every_s", 0 <= self.every_s < float("inf"), "every_s of at least 0 seconds", "0 takes all frames"),
-            ("smooth_s", 0 <= self.smooth_s < float("inf"), "smooth_s of at least 0 seconds", "0 smooths nothing"),
+            ("smooth_s", 0 <= self.smooth_s <= LONGEST_SMOOTHING_S, SMOOTH_RANGE, "it counts in seconds, 0.5 is usual"),
             ("stop_after_s", self.stop_after_s > 0, "stop_after_s above 0 seconds", "leave it out to look at all"),
             ("threads", self.threads >= 0, "threads of at least 0", "0 takes the cores that there are"),
             ("detect_every", self.detect_every >= 1, "detect_every of at least 1 frame", "1 looks at each"),

@@ -115,13 +115,18 @@ class Summary:
     animations: int = 0
     """Pictures with several frames, whose first was looked at."""
     _people: int = 0
+    _is_read: bool = False
+    """Whether something of the picture or video at hand was read: what is unreadable counts as neither."""
 
     def add(self, answer: Answer) -> None:
         """Count the rows of one picture or frame."""
         rows, found = answer.rows, self.videos if answer.input in self.video_names else self.pictures
         # An archive holds many pictures, and a video many frames.
-        found.inputs += answer.ends if found is self.videos else bool(rows)
-        found.frames += any(row["time_s"] is not None for row in rows)
+        is_frame = any(row["time_s"] is not None for row in rows)
+        self._is_read |= is_frame or not rows or any(row["status"] in ("ok", "no_face") for row in rows)
+        found.inputs += (answer.ends if found is self.videos else bool(rows)) and self._is_read
+        self._is_read &= not answer.ends and found is self.videos
+        found.frames += is_frame
         found.faces += sum(row["status"] == "ok" for row in rows)
         found.left_out += answer.left_out
         found.no_face += sum(row["status"] == "no_face" for row in rows)

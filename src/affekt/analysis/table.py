@@ -4,6 +4,7 @@ import glob
 import json
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Callable, Collection, Iterator
 from itertools import islice
@@ -44,16 +45,19 @@ def check_table(out: Path, *, force: bool = False, names: Collection[str] | None
     only those whose files are still there, but if the inputs need not be on this machine, all.
     """
     if is_address(str(out).replace(":/", "://", 1)):
-        raise ConfigError(
-            f"expected a table on a disk as out, got an address, {out.name}; for a folder of Parquet files there type: "
-            "--shard 1/1, or shard='1/1' in Python"
-        )
+        shards = "for a folder of Parquet files there type: --shard 1/1, or shard='1/1' in Python"
+        if str(out).startswith("http"):  # where nothing can be written
+            shards = f"write it here and copy it; type: --out {shlex.quote(out.name)}"
+        raise ConfigError(f"expected a table on a disk as out, got an address, {out.name}; {shards}")
     if out.is_dir():
-        raise ConfigError(f"expected a table, got a folder called {out}; name a file, such as {out / 'faces.csv'}")
+        named = shlex.quote(str(out / "faces.csv"))
+        raise ConfigError(f"expected a table, got a folder called {out}; name a file, such as {named}")
+    if out.parent == Path("/dev") or (out.exists() and not out.is_file()):
+        raise ConfigError(f"expected a table, got the device {out}; to print rows, type: --out - (no out in Python)")
     if out.suffix.lower() not in FORMATS:
-        raise ConfigError(
-            f"expected a table ending in {', '.join(FORMATS)}, got {out}; call it {out.with_suffix('.csv')}"
-        )
+        plain = out.with_suffix("")  # of f.csv.gz
+        called = shlex.quote(str(plain if plain.suffix.lower() in FORMATS else out.with_suffix(".csv")))
+        raise ConfigError(f"expected a table ending in {', '.join(FORMATS)}, got {out}; call it {called}")
     nearest = next(parent for parent in out.absolute().parents if parent.exists())
     if not nearest.is_dir():
         raise ConfigError(f"expected a folder to write {out.name} into, got a file, {nearest}; choose another folder")
@@ -65,7 +69,7 @@ def check_table(out: Path, *, force: bool = False, names: Collection[str] | None
     if out.suffix.lower() != ".parquet" and metadata_file(out).exists() and not _said_beside(out):
         raise ConfigError(
             f"expected metadata of affekt's own to write over beside {out}, got another file, {metadata_file(out)}; "
-            f"name another table, such as {out.with_name(f'{out.stem}-new{out.suffix}')}, or type: --force, force=True "
+            f"name another table, such as {_other(out)}, or type: --force, force=True "
             "in Python"
         )
     if not out.is_file() or not out.stat().st_size:
@@ -75,19 +79,23 @@ def check_table(out: Path, *, force: bool = False, names: Collection[str] | None
     if not _is_own(out):
         raise ConfigError(
             f"expected a table of affekt's own to write over, got another file, {out}; name another, such as "
-            f"{out.with_name(f'{out.stem}-faces{out.suffix}')}, or type: --force, force=True in Python"
+            f"{_other(out, 'faces')}, or type: --force, force=True in Python"
         )
     if changed := change_of(out):
         raise ConfigError(
             f"expected {out} as affekt wrote it, got {changed}; to keep it, name another table, such as "
-            f"{out.with_name(f'{out.stem}-new{out.suffix}')}, or type: --force, force=True in Python"
+            f"{_other(out)}, or type: --force, force=True in Python"
         )
     if names is not None and (lost := _lost_inputs(out, names, are_here=are_here)):
         raise ConfigError(
             f"expected a table of these inputs to write over, got one with {len(lost):,} more, such as {lost[0]}, in "
-            f"{out}; name another, such as {out.with_name(f'{out.stem}-new{out.suffix}')}, or type: --force, "
+            f"{out}; name another, such as {_other(out)}, or type: --force, "
             "force=True in Python"
         )
+
+
+def _other(out: Path, more: str = "new") -> str:
+    return shlex.quote(str(out.with_stem(f"{out.stem}-{more}")))
 
 
 def refuse_lists(out: str | Path, schema: pl.Schema) -> None:
@@ -114,7 +122,8 @@ def check_data_set(out: Path, column: str) -> None:
         )
     if out.exists():
         raise ConfigError(
-            f"expected the name of a new folder as out, got {out}, which is there; type: --out {out.stem}-by-{column}"
+            f"expected the name of a new folder as out, got {out}, which is there; type: --out "
+            f"{shlex.quote(f'{out.stem}-by-{column}')}"
         )
 
 

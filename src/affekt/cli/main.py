@@ -95,8 +95,9 @@ def _run(arguments: list[str]) -> None:
         return print(__version__)
     name, *rest = arguments
     if name not in COMMANDS:
-        [instead, *_] = [*difflib.get_close_matches(name, COMMANDS, n=1), "--help"]
-        fail(f"expected a command among {', '.join(COMMANDS)}, got {name!r}; type: affekt {instead}")
+        near = difflib.get_close_matches(name, COMMANDS, n=1)
+        among = "" if near else f" among {', '.join(COMMANDS)}"
+        fail(f"expected a command{among}, got {name!r}; type: affekt {near[0] if near else '--help'}")
     try:
         if "--mirror" in before:
             mirror()  # which refuses a place that is none

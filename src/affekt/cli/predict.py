@@ -20,7 +20,9 @@ from affekt.cluster.predict import predict, write_all
 from affekt.errors import ConfigError, Terminated
 from affekt.terminal import decoders_silent, printable
 
-ABOUT_TIMES = "Times may have a unit: --every 0.2s, --smooth 200ms, --stop-after 60s; and --fps 5 is --every 0.2s."
+ABOUT_TIMES = (
+    "Times may have a unit: --every 0.2s, --smooth 200ms, --stop-after 2min or 2:00; and --fps 5 is --every 0.2s."
+)
 THE_REST = "all columns: add --out faces.csv, or --out - to print them; annotated copies: add --draw marked"
 Options = make_dataclass(
     "Options",

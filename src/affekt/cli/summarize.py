@@ -1,13 +1,13 @@
 """`affekt summarize faces.parquet --out study/`: a row per person, episodes, and averages over time."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 import tyro
 from tyro.conf import Positional, arg
 
 from affekt.cli.arguments import as_command, parsed
-from affekt.people.options import SummaryOptions
+from affekt.people.options import Format, SummaryOptions
 from affekt.people.summarize import USUAL, summarize
 
 EXAMPLE = "type: affekt summarize faces.csv --out study"
@@ -20,9 +20,17 @@ TYPES = {
 }
 
 
+def _parts(word: str) -> list[str]:
+    """Return the formats of a word as `xlsx,csv`, another word as it is."""
+    option, _, values = word.rpartition("=") if word.startswith("--formats=") else ("", "", word)
+    parts = [each for each in values.split(",") if each]
+    return [*filter(None, [option]), *parts] if "," in values and {*parts} <= {*get_args(Format)} else [word]
+
+
 def main(arguments: list[str]) -> None:
     """Run the command."""
-    summary = parsed(as_command(summarize, **TYPES), arguments, "affekt summarize", EXAMPLE)
+    words = [part for word in arguments for part in _parts(word)]
+    summary = parsed(as_command(summarize, **TYPES), words, "affekt summarize", EXAMPLE)
 
     from affekt.analysis.summary import counted
     from affekt.terminal import printable, text_table

@@ -8,6 +8,9 @@ from affekt.errors import ConfigError
 TIMES = {"--every": "--every-s", "--smooth": "--smooth-s", "--stop-after": "--stop-after-s"}
 """Options that take a time with its unit, and the options in seconds that they stand for."""
 
+UNITS_S = {"ms": 1e-3, "min": 60.0, "sec": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
+"""What a time may end in, and how many seconds that is; the longer before the shorter."""
+
 
 def in_seconds(arguments: list[str]) -> list[str]:
     """Replace times with a unit by options in seconds: `--every 200ms` by `--every-s 0.2`, and so `--fps 5`."""
@@ -30,15 +33,18 @@ def in_seconds(arguments: list[str]) -> list[str]:
 
 
 def _seconds(option: str, value: str) -> str:
-    number, factor = (value[:-2], 1e-3) if value.endswith("ms") else (value.removesuffix("s"), 1.0)
+    unit = next(unit for unit in UNITS_S if value.endswith(unit))
     try:
-        time_s = 1 / float(value) if option == "--fps" else float(number) * factor
+        parts = [float(part) for part in value.removesuffix(unit).split(":")]  # 1:30 is a minute and a half
+        whole = sum(part * 60**place for place, part in enumerate(reversed(parts)))
+        time_s = 1 / float(value) if option == "--fps" else -1.0 if min(parts) < 0 else whole * UNITS_S[unit]
     except (ValueError, ZeroDivisionError):
         time_s = -1.0
     if option == "--fps" and not 0 < time_s < float("inf"):
         raise ConfigError(f"expected --fps above 0 frames per second, got {value or 'none'}; type: --fps 5")
+    usual = "60s" if option == "--stop-after" else "0.2s"
     if not 0 <= time_s < float("inf") and (option, time_s) != ("--stop-after", float("inf")):
-        raise ConfigError(f"expected a time such as 0.2s or 200ms, got {value!r}; type: {option} 0.2s")
+        raise ConfigError(f"expected a time such as 0.2s or 200ms, got {value!r}; type: {option} {usual}")
     return str(time_s)
 
 

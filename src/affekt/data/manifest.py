@@ -32,7 +32,7 @@ from PIL import Image
 from affekt.analysis.archives import TAR_ENDINGS
 from affekt.analysis.remote import ONE_SLASH, is_address
 from affekt.data.shards import read_source
-from affekt.errors import DataError, PictureError, says_what_to_type
+from affekt.errors import DataError, PictureError, refuse_other_case, says_what_to_type
 from affekt.faces.pictures import read_rgb
 from affekt.files import six_digits, write_parquet
 from affekt.labels import LABELS, MOST_CHARACTERS, is_label, ordered_labels
@@ -57,7 +57,7 @@ SCHEMA: dict[str, pl.DataType] = {
 OF_POLARS = {
     "more fields than defined": "a line with more cells than its first line has",
     "empty CSV": "an empty file",
-    "invalid utf-8": "text that is not UTF-8",
+    "invalid utf-8": "text that is not UTF-8 (in Excel, save it as: CSV UTF-8)",
     "could not parse": "a cell with an open quotation mark",
 }
 """What polars says of a text that is no table, and what it means."""
@@ -322,6 +322,7 @@ def read_text_table(path: Path, what: str, instead: str, needed: Iterable[str] =
         got = next((plain for words, plain in OF_POLARS.items() if words in reason), reason)
         raise DataError(f"expected {what} in {path}, got {got}; {instead}") from error
     if absent := [name for name in needed if name not in table.columns]:
+        refuse_other_case(table.columns, absent, str(path))
         raise DataError(
             f"expected {what} in {path}, got no {', '.join(absent)} among {', '.join(table.columns)}; {instead}"
         )

@@ -114,7 +114,7 @@ def require_folds(folds: str) -> None:
     if folds != BY_SUBJECT and not (folds.isdecimal() and int(folds) > 1):
         raise ConfigError(
             f"expected a number of folds from 2, or subject to leave one person out, got {folds!r}; 5 is usual "
-            "(--folds 5)"
+            "(--folds 5, folds=5 in Python)"
         )
 
 
@@ -141,7 +141,7 @@ def _refuse_single_expressions(rows: pl.DataFrame, number: np.ndarray) -> None:
             raise DataError(
                 f"expected at least two expressions to learn from in each fold, got {', '.join(learnt) or 'none'} "
                 f"without the {held.height:,} rows of fold {each + 1} ({held['source_id'][0]} ...); add people who "
-                f"show the others{', or choose fewer folds (--folds 2)' if number.max() > 1 else ''}"
+                f"show the others{', or choose fewer folds (--folds 2, folds=2 in Python)' if number.max() > 1 else ''}"
             )
         if absent := sorted(set(rows.filter(fold == each)["emotion"].drop_nulls()) - set(learnt)):
             _logger.warning(

@@ -18,11 +18,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from affekt.data.importers.names import ALIASES
 from affekt.data.manifest import manifest_labels, read_text_table, select_split
-from affekt.errors import DataError
+from affekt.errors import DataError, refuse_other_case
 from affekt.evaluation.figures import DIMENSIONS
 from affekt.files import six_digits
-from affekt.labels import labels_of_columns, ordered_labels, probability_columns
+from affekt.labels import LABELS, labels_of_columns, ordered_labels, probability_columns
 
 SUM_TOLERANCE = 5e-3
 """Probabilities rounded to three decimals are off by less than this together."""
@@ -84,6 +85,7 @@ def read_predictions(path: Path) -> pl.DataFrame:
 
 def validate_predictions(frame: pl.DataFrame, name: str = "the predictions") -> pl.DataFrame:
     """Bring a predictions table, called `name` in errors, to its types; probabilities are divided by their sum."""
+    refuse_other_case(frame.columns, ("source_id", *probability_columns((*LABELS, *ALIASES)), *DIMENSIONS), name)
     if "source_id" not in frame.columns or frame.is_empty():
         raise DataError(
             f"expected a column source_id and rows in {name}, got {len(frame)} rows of {', '.join(frame.columns)}; "
@@ -179,7 +181,14 @@ def require_labels(labels: tuple[str, ...], rows: pl.DataFrame, name: str) -> No
     absent = [label for label in wanted if label not in labels]
     if labels and absent:
         left = len(wanted) - len(absent)
-        without = f"leave these rows out (--without {shlex.join(absent)}), or " if left > 1 else ""
+        for label in labels:
+            if (meant := ALIASES.get(label)) in absent:
+                raise DataError(f"expected a column p_{meant} in {name}, got p_{label}; rename it to p_{meant}")
+        without = (
+            f"leave these rows out (--without {shlex.join(absent)}, without={absent} in Python), or "
+            if left > 1
+            else ""
+        )
         raise DataError(
             f"expected {name} to know the labels of the rows, {', '.join(wanted)}, got {', '.join(labels)}; {without}"
             "take a model that was trained on these labels"

@@ -275,7 +275,8 @@ def _refuse_unknown_labels(without: tuple[str, ...], labels: tuple[str, ...]) ->
     if not set(without) <= set(known) or (without and len(set(labels) - set(without)) < 2):
         raise ConfigError(
             f"expected without to name some of {', '.join(known)}, and to leave two that the manifest has, got "
-            f"{', '.join(without)}; the usual seven leave out contempt (--without contempt)"
+            f"{', '.join(without)}; the usual seven leave out contempt (--without contempt, "
+            "without='contempt' in Python)"
         )
 
 

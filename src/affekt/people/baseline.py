@@ -7,7 +7,7 @@ valence and arousal they are taken as they are.
 
 import polars as pl
 
-from affekt.errors import ConfigError
+from affekt.errors import ConfigError, did_you_mean
 from affekt.labels import labels_of_columns
 from affekt.people.options import CENTRE
 
@@ -42,8 +42,9 @@ def with_baseline(
         marked = intervals.filter(pl.col("marker") == baseline).select("input", "start_s", "end_s")
         if marked.is_empty():
             known = ", ".join(sorted(intervals["marker"].unique())) or "none"
+            instead = did_you_mean(baseline, [*intervals["marker"].unique(), CENTRE], "name one of these")
             raise ConfigError(
-                f"expected a baseline among the markers {known}, or {CENTRE}, got {baseline!r}; name one of these"
+                f"expected a baseline among the markers {known}, or {CENTRE}, got {baseline!r}; {instead}"
             )
         inside = pl.col("time_s").is_between("start_s", "end_s", closed="left")
         resting = resting.join(marked, on="input").filter(inside).unique(["input", "person", "time_s"])

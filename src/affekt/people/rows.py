@@ -24,6 +24,7 @@ from affekt.labels import LABELS, labels_of_columns, probability_columns
 
 NEEDED = ("input", "time_s", "track", "status")
 WHAT, INSTEAD = "a table of `affekt predict`", "type: affekt predict VIDEO --out faces.parquet"
+INSTEAD_IN_PYTHON = "type: affekt.predict('VIDEO', out='faces.parquet')"
 Joining = str | Path | pl.DataFrame | None
 """Tracks that are one person: pairs, a csv's path, or its columns input, track and person."""
 PERSON = ("input", "person")
@@ -36,7 +37,9 @@ def read_table(table: str | Path | pl.DataFrame | pl.LazyFrame) -> tuple[pl.Lazy
     if isinstance(table, pl.DataFrame | pl.LazyFrame):
         return table.lazy(), {}
     if not isinstance(table, str | Path):
-        raise ConfigError(f"expected {WHAT} as a path or a polars frame, got {type(table).__name__}; {INSTEAD}")
+        raise ConfigError(
+            f"expected {WHAT} as a path or a polars frame, got {type(table).__name__}; {INSTEAD_IN_PYTHON}"
+        )
     path = Path(table)
     if path.suffix.lower() not in FORMATS or not path.is_file():
         got = "no such file" if path.suffix.lower() in FORMATS else "another ending than .csv, .parquet or .jsonl"

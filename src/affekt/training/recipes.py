@@ -41,8 +41,8 @@ def find_recipe(name: str) -> NamedRecipe:
     """
     if name not in RECIPES:
         close = difflib.get_close_matches(name, RECIPES, n=1)
-        instead = close[0] if close else "--help"
-        raise ConfigError(f"expected a recipe among {', '.join(RECIPES)}, got {name!r}; type: affekt train {instead}")
+        instead, among = (close[0], "") if close else ("--help", f" among {', '.join(RECIPES)}")
+        raise ConfigError(f"expected a recipe{among}, got {name!r}; type: affekt train {instead}")
     return RECIPES[name]
 
 

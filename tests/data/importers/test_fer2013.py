@@ -145,7 +145,7 @@ def test_kaggle_folders_are_read_by_name_not_by_order(tmp_path):
 def test_a_kaggle_folder_of_another_name_is_an_error(tmp_path):
     (kaggle(tmp_path) / "train" / "4").mkdir()
     (tmp_path / "train" / "4" / "1.png").touch()
-    with pytest.raises(DataError, match=r"got .4.; rename or .*affekt data import folder .* --map 4=anger"):
+    with pytest.raises(DataError, match=r"got .4.; rename or .*affekt data import folder .* --map 4=LABEL"):
         Fer2013(path=tmp_path).list_rows()
 
 

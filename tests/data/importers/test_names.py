@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from affekt.data.importers.names import ALIASES, SKIP, canonical_label, name_labels, parse_map
+from affekt.data.importers.names import ALIASES, PLACEHOLDER, SKIP, canonical_label, name_labels, parse_map
 from affekt.errors import ConfigError, DataError
 from affekt.labels import LABELS, is_label
 
@@ -66,12 +66,17 @@ def test_a_map_makes_a_label_of_any_name():
         parse_map(["0=7"])
 
 
+def test_the_placeholder_of_an_advice_is_no_label():
+    with pytest.raises(ConfigError, match=r"expected what 4 means in place of LABEL, got '4=LABEL'; type one of"):
+        parse_map(["4=LABEL"])
+
+
 def test_labels_of_ones_own_are_noted_and_the_advice_to_map_one_works():
     rows = pl.DataFrame({"emotion": ["Smile", "happy", None, "pain"]})
     named, notes = name_labels(rows, "emotion", {}, "folders")
     assert named["emotion"].to_list() == ["smile", "happiness", None, "pain"]
     assert notes[1].startswith("Labels of its own, beside affekt's eight: smile, pain.")
-    advised = notes[1].rpartition("--map ")[2].removesuffix(".")
+    advised = notes[1].rpartition("--map ")[2].removesuffix(".").replace(PLACEHOLDER, "anger")
     assert name_labels(rows, "emotion", parse_map([advised]), "folders")[0]["emotion"][0] == "anger"
 
 
@@ -80,6 +85,7 @@ def test_each_advice_for_unclear_names_works():
     with pytest.raises(DataError, match="got '4', 'none'; say with map what each means") as caught:
         name_labels(rows, "emotion", {}, "folders")
     advice = str(caught.value)
-    for pair, expected in (("4=anger", "anger"), ("4=skip", SKIP), ("4=4", "4")):
+    for pair, expected in (("4=LABEL", "anger"), ("4=skip", SKIP), ("4=4", "4")):
         assert pair in advice
+        pair = pair.replace(PLACEHOLDER, "anger")
         assert name_labels(rows, "emotion", parse_map([pair, "none=skip"]), "folders")[0]["emotion"][0] == expected

@@ -2,6 +2,7 @@
 
 import pytest
 
+from affekt.data.importers.engine import ImportOptions, import_dataset
 from affekt.data.importers.own import Csv
 from affekt.data.manifest import to_manifest
 from affekt.errors import ConfigError, DataError
@@ -103,11 +104,24 @@ def test_text_among_the_numbers_is_an_error(tmp_path):
         Csv(root=path).list_rows()
 
 
-@pytest.mark.parametrize("name", ["unknown", "3"])
-def test_an_unclear_emotion_is_an_error(tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "meant"), [("unknown", "skip"), ("none", "skip"), ("3", "LABEL"), ("surprize", "surprise")]
+)
+def test_an_unclear_emotion_is_an_error_whose_example_makes_no_wrong_label(tmp_path, name, meant):
     path = table(tmp_path, f"path,emotion\na.png,{name}\n")
-    with pytest.raises(DataError, match=f"got '{name}'; .*--map {name}=anger"):
+    with pytest.raises(DataError, match=f"got '{name}'; .*--map {name}={meant}; "):
         Csv(root=path).list_rows()
+
+
+def test_a_column_in_capitals_is_told_its_name(tmp_path):
+    with pytest.raises(DataError, match=r"expected a column path in .*, got Path; rename it to path"):
+        Csv(root=table(tmp_path, "Path,Emotion\na.png,fear\n")).list_rows()
+
+
+def test_pictures_that_are_not_there_are_told_with_the_option_that_says_where(tmp_path):
+    path = table(tmp_path, "path,emotion\na.png,fear\n")
+    with pytest.raises(DataError, match=r"or name the folder that paths start from: --pictures FOLDER"):
+        import_dataset(Csv(root=path), ImportOptions(out=tmp_path / "m.parquet", jobs=1))
 
 
 def test_repeated_paths_keep_the_first(tmp_path):

@@ -103,9 +103,11 @@ def import_dataset(dataset: DataSet, options: ImportOptions) -> ImportReport:
     if kept.is_empty():
         ledger.remove()
         reason, names = next(iter(unreadable.items()))
+        has_folder = isinstance(getattr(dataset, "pictures", ""), Path | None)
+        starting = ", or name the folder that paths start from: --pictures FOLDER" if has_folder else ""
         raise DataError(
             f"expected readable pictures, got none among {rows.height:,} ({names[0]}: {reason}); "
-            "check that the data set is complete and in the folder you gave"
+            f"check that the data set is complete and in the folder you gave{starting}"
         )
     write_manifest(kept, options.out)
     ledger.remove()

@@ -87,7 +87,7 @@ def _list_folders(base: Path) -> Listing:
     if len(unknown):
         raise DataError(
             f"expected folders of FER2013's seven expressions in {base}, got {', '.join(map(repr, unknown))}; rename "
-            f"or move them, or type: affekt data import folder {base} --map {unknown[0]}=anger"
+            f"or move them, or type: affekt data import folder {base} --map {unknown[0]}=LABEL"
         )
     rows = rows.with_columns(labels)
     notes = (MERGED_TEST,) if (base / "test").is_dir() else ()

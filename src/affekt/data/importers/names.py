@@ -22,6 +22,8 @@ ALIASES = {
 """Other names of the expressions, in lower case."""
 NO_EXPRESSION = ("none", "uncertain", "unknown", "unsure", "nf", "no face", "other", SKIP)
 """Names that usually say that there is no expression: whether they are labels is asked, not guessed."""
+PLACEHOLDER = "LABEL"
+"""What stands in an advice for the label that only a person knows."""
 NEAR = 0.85
 """So alike, by difflib's ratio, a name and one of the eight that it may be this one, misspelt."""
 
@@ -37,7 +39,7 @@ def canonical_label(name: str) -> str:
         return label
     near = difflib.get_close_matches(label, [*LABELS, *ALIASES], n=1, cutoff=NEAR)
     if near or not _is_own(label):
-        meant = ALIASES.get(near[0], near[0]) if near else "anger"
+        meant = ALIASES.get(near[0], near[0]) if near else SKIP if _key(name) in NO_EXPRESSION else PLACEHOLDER
         raise DataError(
             f"expected the name of an expression, of letters and up to {MOST_CHARACTERS} characters, got {name!r}; map "
             f"it to one, as in: --map {_key(name) or 'NAME'}={meant}"
@@ -55,7 +57,10 @@ def parse_map(pairs: Iterable[str]) -> dict[str, str]:
     for pair in pairs:
         name, equals, label = pair.rpartition("=")
         if not equals or not name:
-            raise ConfigError(f"expected name=label in map, got {pair!r}; as in --map angry=anger 0=neutral")
+            raise ConfigError(f"expected name=label in map, got {pair!r}; as in --map angry=anger unsure=skip")
+        if label == PLACEHOLDER:
+            known = f"{', '.join(LABELS)} or {SKIP}"
+            raise ConfigError(f"expected what {name} means in place of {label}, got {pair!r}; type one of {known}")
         if _key(name) in mapping:
             raise ConfigError(f"expected each name once in map, got {name!r} twice; leave one of them out")
         means_itself = _key(name) == _key(label) != SKIP and is_label(_key(label))
@@ -92,7 +97,7 @@ def name_labels(rows: pl.DataFrame, column: str, mapping: dict[str, str], where:
     if own:
         notes.append(
             f"Labels of its own, beside affekt's eight: {', '.join(own)}. If one means one of the eight, say so, as in "
-            f"--map {own[0]}=anger."
+            f"--map {own[0]}={PLACEHOLDER}."
         )
     return named, notes if labels else []
 

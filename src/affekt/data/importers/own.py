@@ -12,7 +12,7 @@ from tyro.conf import Positional
 from affekt.data.importers.listing import Listing
 from affekt.data.importers.names import SKIP, name_labels, parse_map
 from affekt.data.manifest import HAS_EMPTY_BOX, SCHEMA, SPLIT_NAMES, read_text_table
-from affekt.errors import ConfigError, DataError
+from affekt.errors import ConfigError, DataError, refuse_other_case
 from affekt.faces.kinds import is_picture_named
 from affekt.files import folders_below, is_litter
 
@@ -225,6 +225,7 @@ class Csv:
                 )
         columns = {name: column or (name if name in table.columns else None) for name, column in asked.items()}
         if columns["path"] is None or not any(columns[name] for name in ("emotion", "valence", "arousal")):
+            refuse_other_case(table.columns, ("path", "emotion", "valence", "arousal"), str(self.root))
             raise DataError(
                 f"expected a column of paths and one of emotion, valence or arousal in {self.root}, got "
                 f"{', '.join(table.columns)}; name them with path_column (--path-column), emotion_column ..."
