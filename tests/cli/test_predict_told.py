@@ -135,7 +135,7 @@ def test_no_name_of_a_file_makes_a_line_of_its_own_on_a_terminal(small_model, mo
     assert row.startswith(f"{written_out},")
     with pytest.raises(SystemExit, match="2"):
         main(["predict", "faces", "--out", "a\nb.txt"])
-    assert capsys.readouterr().err.splitlines()[-1].endswith(r"got a\nb.txt; call it a\nb.csv")
+    assert capsys.readouterr().err.splitlines()[-1].endswith(r"got a\nb.txt; call it 'a\nb.csv'")
 
 
 def test_numbers_have_at_most_six_digits_and_times_are_to_the_microsecond(small_model, write_video, capsys):

@@ -95,9 +95,8 @@ def _run(arguments: list[str]) -> None:
         return print(__version__)
     name, *rest = arguments
     if name not in COMMANDS:
-        near = difflib.get_close_matches(name, COMMANDS, n=1)
-        among = "" if near else f" among {', '.join(COMMANDS)}"
-        fail(f"expected a command{among}, got {name!r}; type: affekt {near[0] if near else '--help'}")
+        near, among = difflib.get_close_matches(name, COMMANDS, n=1), f" among {', '.join(COMMANDS)}"
+        fail(f"expected a command{'' if near else among}, got {name!r}; type: affekt {[*near, '--help'][0]}")
     try:
         if "--mirror" in before:
             mirror()  # which refuses a place that is none
