@@ -16,10 +16,7 @@ from affekt.errors import ConfigError, DataError, require_seed
 
 SHARES = (0.7, 0.15, 0.15)
 """The usual shares of train, validation and test."""
-NAMED = (
-    "name people by a pattern of their pictures' names, as in: --subject-pattern '{subject}_*', or "
-    "subject_pattern='{subject}_*' in Python"
-)
+NAMED = "name people by a pattern of their pictures' names, as in: --subject-pattern '{subject}_*'"
 
 _PERSON = pl.concat_str("source", "subject", separator="\0").alias("person")
 """People of two data sets may have one name; null where the person is unknown."""
@@ -223,7 +220,7 @@ def with_subjects(rows: pl.DataFrame, pattern: str) -> pl.DataFrame:
     if pattern.count("{subject}") != 1:
         raise ConfigError(
             f"expected {{subject}} once in subject_pattern, got {pattern!r}; write it where the person stands in "
-            "the pictures' names, as in: --subject-pattern '{subject}_*', or subject_pattern='{subject}_*' in Python"
+            "the pictures' names, as in: --subject-pattern '{subject}_*'"
         )
     parts = {"{subject}": "([^/]+?)", "*": "[^/]*", "?": "[^/]"}
     written = "".join(parts.get(part, re.escape(part)) for part in re.split(r"(\{subject\}|\*|\?)", pattern))
