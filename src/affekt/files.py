@@ -92,13 +92,13 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_parquet(frame: "pl.DataFrame", path: Path) -> None:
-    """Write any table as Parquet, whole or not at all."""
+def write_parquet(frame: "pl.DataFrame", path: Path, metadata: dict[str, str] | None = None) -> None:
+    """Write any table as Parquet, whole or not at all, with what the file is to say of itself."""
     from polars.exceptions import ComputeError
 
     with written_whole(path) as temporary:
         try:
-            frame.write_parquet(temporary)
+            frame.write_parquet(temporary, metadata=metadata)
         except ComputeError as error:
             # polars reports a full disk so, not as an OSError.
             raise OSError(str(error).rpartition("IO error: ")[2]) from error
@@ -138,11 +138,15 @@ def refuse_others(folder: Path, paths: Iterable[Path], option: str = "out") -> N
     there = [path for path in paths if path.is_file()]
     own = {*made_here(folder, there)}
     if foreign := next((path for path in there if path not in own), None):
-        new = folder.with_name(f"{folder.name}-new") if folder.name else folder / "new"
         raise ConfigError(
             f"expected files of affekt's own to write over in {folder}, got one that it did not make, or that was "
-            f"changed since, {foreign}; move it away, or type: --{option} {shlex.quote(str(new))}"
+            f"changed since, {foreign}; move it away, or type: --{option} {beside(folder)}"
         )
+
+
+def beside(folder: Path) -> str:
+    """Return a name to type instead of a folder's, as a shell takes it."""
+    return shlex.quote(str(folder.with_name(f"{folder.name}-new") if folder.name else folder / "new"))
 
 
 def claim(folder: Path, paths: Iterable[Path], option: str = "out") -> None:

@@ -156,3 +156,51 @@ def test_the_end_of_a_line_in_a_name_is_no_line_of_affekts(faces, capsys):
     typed(capsys, f"affekt data import folder '{faces}' --out faces.parquet")
     main(["data", "split", "faces.parquet", "--out", "my\nfaces.parquet"])
     assert "\nwrote my\\nfaces.parquet\n" in capsys.readouterr().out
+
+
+MAKERS = {
+    "import": "affekt data import folder '{faces}' --out made.parquet",
+    "split": "affekt data split faces.parquet --out made.parquet",
+    "check": "affekt data check faces.parquet --drop-leaks made.parquet",
+}
+"""Each command that makes a manifest."""
+
+
+@pytest.mark.parametrize("verb", MAKERS)
+def test_a_manifest_is_written_over_by_the_command_that_made_it_alone(faces, capsys, verb):
+    typed(capsys, f"affekt data import folder '{faces}' --out faces.parquet")
+    line, made = MAKERS[verb].format(faces=faces), Path("made.parquet")
+    typed(capsys, line)
+    own = made.read_bytes()
+    typed(capsys, line)
+    assert read_manifest(made).equals(pl.read_parquet(own))
+    edited, other = read_manifest(made).with_columns(note=pl.lit("by hand")), Path("faces.parquet").rename("b.parquet")
+    typed(capsys, f"affekt data split {other} --out other.parquet")
+    other.rename("faces.parquet")
+    for write, got in {
+        edited.write_parquet: "one that it did not make",
+        lambda path: path.write_bytes(own.replace(b"Polars", b"Others")): "one that another program wrote",
+        lambda path: path.write_bytes(Path("other.parquet").read_bytes()): "one by affekt data split .*b.parquet",
+        lambda path: path.write_bytes(b"no manifest"): "another file",
+    }.items():
+        write(made)
+        there = made.read_bytes()
+        said = refused(capsys, line)
+        assert re.search(rf"expected a manifest by affekt data {verb} .* got {got}, made.parquet; name another: ", said)
+        assert made.read_bytes() == there
+        typed(capsys, f"{line.rpartition(' --')[0]} {said.partition('name another: ')[2]}")
+        assert read_manifest("made-manifest.parquet").equals(pl.read_parquet(own))
+
+
+def test_a_folder_or_csv_given_for_the_manifest_to_write(faces, capsys):
+    line = f"affekt data import folder '{faces}'"
+    said = refused(capsys, f"{line} --out '{faces}'")
+    typed(capsys, f"{line} {said.partition('type: ')[2]}")
+    made = faces.with_name("my faces.parquet")
+    rows = read_manifest(made)
+    made.unlink()
+    rows.select("path", "emotion").write_csv("my faces.csv")
+    line = "affekt data import csv 'my faces.csv'"
+    said = refused(capsys, f"{line} --out 'my faces.csv'")
+    typed(capsys, f"{line} {said.partition('type: ')[2]}")
+    assert len(read_manifest("my faces.parquet")) == len(rows)

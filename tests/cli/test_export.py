@@ -55,3 +55,17 @@ def test_a_model_that_no_export_made_is_not_written_over(small_model, tmp_path, 
     ):
         export(small_model, out)
     assert export(small_model, small_model) == small_model
+
+
+@pytest.mark.parametrize("change", [{"name": "other"}, {"labels": ["calm", "tense"]}])
+def test_the_export_of_another_model_is_not_written_over(small_model, tmp_path, monkeypatch, change):
+    monkeypatch.setattr(model_folder, "write_model_folder", lambda run, out, **_: out)
+    content = json.loads((small_model / "card.json").read_text())
+    out = tmp_path / "other"
+    out.mkdir()
+    (out / "card.json").write_text(json.dumps({**content, "prior": None, "export": {"largest": 0.1}, **change}))
+    with pytest.raises(ConfigError, match=rf"got {out} with the model .* of \d expressions; type: --out ") as refusal:
+        export(small_model, out)
+    advised = tmp_path / "other-exported"
+    assert str(refusal.value).endswith(f"type: --out {advised}")
+    assert export(small_model, advised) == advised

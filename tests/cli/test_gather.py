@@ -50,6 +50,28 @@ def test_a_table_named_as_a_folder_is_refused_and_the_advice_works(faces, small_
     assert len(pl.read_csv("faces.csv")) == 3
 
 
+@pytest.mark.parametrize(
+    ("out", "made"),
+    [
+        ("parts", "parts.csv"),
+        ("parts/g.parquet", "parts.parquet"),
+        ("parts/below/g.jsonl", "parts.jsonl"),
+        ("parts/divided --by emotion", "parts-by-emotion"),
+    ],
+)
+def test_a_table_among_its_parts_is_refused_and_the_advice_works(faces, small_model, capsys, out, made):
+    main(["predict", "faces", "--model", str(small_model), "--faces", "whole", "--shard", "1/1", "--out", "parts"])
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as stop:
+        main(["gather", "parts", "--out", *out.split()])
+    assert stop.value.code == 2
+    said = capsys.readouterr().err
+    assert "expected a table beside its parts as out, got parts" in said
+    main(["gather", "parts", *out.split()[1:], *shlex.split(said.partition("type: ")[2])])
+    assert capsys.readouterr().out == f"wrote {made}: 3 rows\n"
+    assert len(pl.read_parquet("parts/*.parquet")) == 3
+
+
 def test_a_table_is_divided_by_the_command(faces, small_model, capsys):
     main(["predict", "faces", "--model", str(small_model), "--faces", "whole", "--shard", "1/1", "--out", "parts"])
     main(["gather", "parts", "--by", "emotion", "--out", "divided"])

@@ -199,7 +199,7 @@ def test_a_failed_write_leaves_the_old_manifest(tmp_path, monkeypatch):
     path = tmp_path / "faces.parquet"
     write_manifest(one(), path)
 
-    def full_disk(frame, file):
+    def full_disk(frame, file, metadata):
         file.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 

@@ -63,6 +63,20 @@ def test_a_report_writes_over_what_affekt_made_there_alone(tmp_path, manifest, s
         evaluate(small_model, data=manifest, out=out, **options)
 
 
+def test_a_report_of_other_models_is_not_written_over(tmp_path, manifest, predictions, small_model):
+    out, options = tmp_path / "report", {"data": manifest, "runtime": "onnxruntime", **QUICK}
+    evaluate(small_model, out=out, **options)
+    before = (out / "metrics.json").read_bytes()
+    for names in ({"by-light": "other"}, None):
+        more = {"names": names} if names else {"predictions": {"table": predictions}}
+        with pytest.raises(ConfigError, match=r"expected a report of .*, got one of by-light; type: --out") as refusal:
+            evaluate(small_model, out=out, **options, **more)
+        assert (out / "metrics.json").read_bytes() == before
+        advised = str(refusal.value).partition("type: --out ")[2]
+        assert advised == f"{out}-new"
+        evaluate(small_model, out=f"{advised}-{len(more)}-{bool(names)}", **options, **more)
+
+
 def test_a_model_is_opened_once_also_for_corruptions(tmp_path, manifest, small_model, monkeypatch):
     from affekt.networks import predictions as asked
 

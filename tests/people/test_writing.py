@@ -288,3 +288,17 @@ def test_a_summary_that_was_killed_is_made_anew(table, tmp_path, monkeypatch, at
 def _made(table, out):
     affekt.summarize(table, out=out, bin_s=5)
     return out
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "film.MP4"])
+def test_a_folder_of_pictures_or_videos_is_no_place_for_a_summary(smile, tmp_path, name):
+    out = tmp_path / "films"
+    out.mkdir()
+    (out / name).write_bytes(b"mine")
+    with pytest.raises(affekt.ConfigError, match=r"folder for results alone as out, got .*films, where ") as refusal:
+        affekt.summarize(smile, out=out)
+    assert [*out.iterdir()] == [out / name]
+    advised = str(refusal.value).partition("type: --out ")[2]
+    for _ in range(2):
+        written = affekt.summarize(smile, out=advised, formats=("csv", "png")).written
+        assert any(path.suffix == ".png" for path in written)

@@ -243,6 +243,18 @@ def test_a_run_writes_over_no_file_of_somebody_else(trained, run_in, name):
     assert (out / name).read_text(encoding="utf-8") == "mine"
 
 
+@pytest.mark.parametrize("picture", ["a.jpg", "happiness/a.PNG", "train/happiness/a.jpg", "a.mp4"])
+def test_a_folder_of_pictures_becomes_no_run(trained, run_in, tmp_path, picture):
+    out = run_in().out
+    (out / picture).parent.mkdir(parents=True)
+    (out / picture).write_bytes(b"mine")
+    with pytest.raises(ConfigError, match="expected a folder for results alone as out, got ") as refusal:
+        trained(epochs=1)
+    assert [path for path in out.rglob("*") if path.is_file()] == [out / picture]
+    assert str(refusal.value).endswith(f"where {out / picture} is; type: --out {out}-new")
+    assert (trained("run-new", epochs=1) / "card.json").is_file()
+
+
 def test_the_name_of_the_folder_one_stands_in_is_the_models(manifest, tiny, run_in, tmp_path, monkeypatch):
     (tmp_path / "mine").mkdir()
     monkeypatch.chdir(tmp_path / "mine")

@@ -12,9 +12,9 @@ from functools import cache
 from pathlib import Path, PurePath
 
 from affekt.analysis.remote import addresses_below, is_address, without_secrets
-from affekt.errors import DataError, install
+from affekt.errors import ConfigError, DataError, install
 from affekt.faces.kinds import HEIC_ENDINGS, PICTURE_ENDINGS, RAW_ENDINGS, is_copy, is_picture_ending, kind_of_file
-from affekt.files import THUMBNAIL_ENDING, folders_below, is_litter
+from affekt.files import THUMBNAIL_ENDING, beside, folders_below, is_litter
 
 VIDEO_ENDINGS = (
     *(".mp4", ".m4v", ".mov", ".qt", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".vob", ".ts", ".mts", ".m2ts"),
@@ -108,6 +108,20 @@ def _shortened(name: str, most: int) -> str:
 def is_below(name: str, folder: Path) -> bool:
     """Whether a path lies in a folder, or is the folder, by whatever links."""
     return "\0" not in name and Path(os.path.realpath(name)).is_relative_to(os.path.realpath(folder))
+
+
+def refuse_pictures(folder: Path, *patterns: str) -> None:
+    """Refuse to write results among pictures or videos that affekt did not make, found by the patterns of a glob.
+
+    Raises:
+        ConfigError: it is so.
+    """
+    found = (path for pattern in patterns for path in folder.glob(pattern) if path.suffix.lower() in FOUND_ENDINGS)
+    if foreign := next((path for path in found if not is_litter(path.name) and not is_copy(path)), None):
+        raise ConfigError(
+            f"expected a folder for results alone as out, got {folder}, where {foreign} is; type: "
+            f"--out {beside(folder)}"
+        )
 
 
 def find_inputs(

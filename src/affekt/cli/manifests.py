@@ -48,18 +48,19 @@ def check(arguments: list[str]) -> None:
     options = parsed(CheckOptions, arguments, "affekt data check")
 
     from affekt.data.check import check_manifest, drop_leaks
-    from affekt.data.importers.engine import refuse_place
-    from affekt.data.manifest import read_manifest, write_manifest
+    from affekt.data.importers.engine import made_by, refuse_place, write_made
+    from affekt.data.manifest import read_manifest
 
+    command = made_by("check", [options.manifest])
     if options.drop_leaks is not None:
-        refuse_place(options.drop_leaks, "--drop-leaks", inputs=[options.manifest])
+        refuse_place(options.drop_leaks, command, [options.manifest], "--drop-leaks")
     frame = read_manifest(options.manifest, with_wrong_labels=True)
     report = check_manifest(frame)
     print(printable(report.text(), lines=True))
     path, before = options.drop_leaks or options.manifest, frame.height
     if options.drop_leaks is not None:
         frame = drop_leaks(frame)
-        write_manifest(frame, path)
+        write_made(frame, path, command)
         print(f"\n{path}: {frame.height:,} rows without leaks, {before - frame.height:,} left out")
     elif report.has_leak:
         manifest = shlex.quote(str(path))
@@ -73,17 +74,18 @@ def split(arguments: list[str]) -> None:
     """Run `affekt data split`, which prints how many rows of what went where."""
     options = parsed(SplitOptions, arguments, "affekt data split")
 
-    from affekt.data.importers.engine import refuse_place
-    from affekt.data.manifest import read_manifest, write_manifest
+    from affekt.data.importers.engine import made_by, refuse_place, write_made
+    from affekt.data.manifest import read_manifest
     from affekt.data.splits import require_subjects, split_rows, split_text, with_subjects
 
-    refuse_place(options.out, inputs=[options.manifest])
+    command = made_by("split", [options.manifest])
+    refuse_place(options.out, command, [options.manifest])
     manifest = read_manifest(options.manifest)
     if options.subject_pattern is not None:
         manifest = with_subjects(manifest, options.subject_pattern)
     if options.by == "subject":
         require_subjects(manifest, "keep people together")
     divided = split_rows(manifest, options.shares, options.seed)
-    write_manifest(divided, options.out)
+    write_made(divided, options.out, command)
     print(printable(split_text(divided), lines=True))
     print(f"\nwrote {printable(str(options.out))}\n\n{after_manifest(divided, options.out)}".rstrip())

@@ -1,9 +1,11 @@
 """`affekt.gather`: the parts of a job become the table that one machine would have written."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from affekt.errors import says_what_to_type
+from affekt.files import refuse_input
 
 if TYPE_CHECKING:
     import polars as pl
@@ -52,9 +54,9 @@ def gather(
         write_table,
     )
     from affekt.cluster.parts import Parts
-    from affekt.files import refuse_input
 
     table, parts = Path(out), Parts(folder)
+    _refuse_among_parts(table, parts.folder, by)
     if by is None:
         check_table(table, force=force)
     else:
@@ -75,6 +77,23 @@ def gather(
     is_safe = csv_safe and table.suffix.lower() == ".csv"
     write_table(lambda: parts.frames(names, schema), table, schema, described, is_safe)
     return scan_table(table, schema)
+
+
+def _refuse_among_parts(table: Path, folder: str, by: str | None) -> None:
+    """Refuse a table in the folder of its parts: whoever reads all files there would count each row twice."""
+    from affekt.analysis.inputs import is_below
+    from affekt.analysis.remote import is_address
+    from affekt.analysis.table import FORMATS
+    from affekt.errors import ConfigError
+
+    if is_address(folder) or not is_below(str(table), Path(folder)):
+        return
+    place = Path(folder) if Path(folder).name not in ("", "..") else Path(folder).resolve()
+    ending = f"-by-{by}" if by else table.suffix.lower() if table.suffix.lower() in FORMATS else ".csv"
+    raise ConfigError(
+        f"expected a table beside its parts as out, got {table} in {folder}; type: "
+        f"--out {shlex.quote(str(place.with_name(f'{place.name}{ending}')))}"
+    )
 
 
 def _checked(parts: "Parts") -> dict[str, dict[str, str]]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from affekt import __version__
 from affekt.data.manifest import read_row_rgb
-from affekt.errors import AffektError
+from affekt.errors import AffektError, ConfigError
 from affekt.evaluation import tables
 from affekt.evaluation.charts import comparison_charts, expression_charts, training_charts
 from affekt.evaluation.circumplex import dimension_charts
@@ -26,7 +26,7 @@ from affekt.evaluation.predictions import Matched
 from affekt.evaluation.robustness import Robustness
 from affekt.evaluation.score import Scores
 from affekt.faces.pictures import thumbnail
-from affekt.files import claim, six_digits, templates, write_text
+from affekt.files import beside, claim, six_digits, templates, write_text
 from affekt.labels import colours_of
 from affekt.models.card import model_folder, read_card
 
@@ -75,6 +75,23 @@ def write_report(
 def report_files(out: Path) -> list[Path]:
     """Return what a report may write over in its folder."""
     return [out / name for name in ("report.html", "metrics.json", "table.md", "corruptions.json", "corruptions.md")]
+
+
+def refuse_other_report(out: Path, names: Sequence[str]) -> None:
+    """Refuse to write over a report of other models than these.
+
+    Raises:
+        ConfigError: it is so.
+    """
+    try:
+        there = json.loads((out / "metrics.json").read_text(encoding="utf-8"))["models"]
+    except FileNotFoundError:
+        return
+    if {*there} != {*names}:
+        raise ConfigError(
+            f"expected a report of {', '.join(names)} to write over in {out}, got one of {', '.join(there)}; type: "
+            f"--out {beside(out)}"
+        )
 
 
 def report_html(

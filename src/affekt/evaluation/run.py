@@ -113,7 +113,7 @@ class EvaluateOptions:
         from affekt.evaluation.evaluate import evaluate_tables
         from affekt.evaluation.groups import group_values
         from affekt.evaluation.predictions import read_predictions, require_labels
-        from affekt.evaluation.report import record_evaluation, write_report
+        from affekt.evaluation.report import record_evaluation, refuse_other_report, write_report
         from affekt.evaluation.robustness import measure_robustness
         from affekt.evaluation.score import Resampling, resampled_units
         from affekt.models.card import model_folder, read_card
@@ -135,6 +135,7 @@ class EvaluateOptions:
         # All are opened before the first model is asked, so that a useless one costs no time.
         given = dict(self.predictions) if isinstance(self.predictions, Mapping) else {}
         given |= {self._name(path): read_predictions(path) for path in _paths(self.predictions)}
+        refuse_other_report(Path(self.out), [*models, *given])
         scored = rows.filter(~pl.col("emotion").is_in(without).fill_null(value=False))
         for name, card in cards.items():
             require_labels(card.labels if "expression" in card.heads else (), scored, name)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from affekt.exporting.model_folder import Exported
+    from affekt.models.card import Card
 
 
 @says_what_to_type
@@ -59,29 +60,33 @@ def export(
     from affekt.models.card import model_folder, read_card
 
     folder = model_folder(run)
-    read_card(folder)  # what is amiss is said before torch is loaded, which takes seconds
+    card = read_card(folder)  # what is amiss is said before torch is loaded, which takes seconds
     require_folder(Path(out))
-    _refuse_other_model(folder, Path(out))
+    _refuse_other_model(folder, card, Path(out))
     manifest = None if data is None else read_manifest(data)
     with needs_extra("train"):
         from affekt.exporting.model_folder import write_model_folder
     return write_model_folder(folder, Path(out), precision=precision, manifest=manifest, split=split, force=force)
 
 
-def _refuse_other_model(run: Path, out: Path) -> None:
-    """Refuse to write over a model that no export made, such as that of another run."""
+def _refuse_other_model(run: Path, card: "Card", out: Path) -> None:
+    """Refuse to write over a model that no export made, or one of another name or other labels."""
     from affekt.models.card import CARD_FILE, ONNX_FILE, WEIGHTS_FILE, read_card
 
     names = [name for name in (CARD_FILE, WEIGHTS_FILE, ONNX_FILE) if (out / name).exists()]
     if not names or is_same_file(run, out):
         return
+    got = f"another {names[0]}"
     try:
-        is_export = bool(read_card(out).export) and not (out / "log.jsonl").exists()
+        there = read_card(out)
+        is_export = bool(there.export) and not (out / "log.jsonl").exists()
+        if is_export and (there.name, there.labels) != (card.name, card.labels):
+            is_export, got = False, f"the model {there.name} of {len(there.labels)} expressions"
     except AffektError:
         is_export = False
     if not is_export:
         new = out.with_name(f"{out.name}-exported") if out.name else out / "exported"
         raise ConfigError(
-            f"expected a folder of its own as out for the export of {run}, got {out} with another {names[0]}; "
+            f"expected a folder of its own as out for the export of {run}, got {out} with {got}; "
             f"type: --out {shlex.quote(str(new))}"
         )

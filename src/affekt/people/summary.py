@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from affekt.analysis.inputs import refuse_pictures
 from affekt.analysis.summary import counted
 from affekt.errors import ConfigError, DataError
 from affekt.files import refuse_others, require_folder, write_text, written_whole
@@ -59,6 +60,7 @@ def make_summary(
     """Do what `affekt.summarize` says."""
     if out is not None:
         require_folder(Path(out))
+        refuse_pictures(Path(out), "*")
         refuse_others(Path(out), files_of(Path(out), options))
     endings = [ending for ending in ENDINGS if ending in options.formats]
     if endings:

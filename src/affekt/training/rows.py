@@ -5,13 +5,12 @@ No torch here: errors come in no time.
 
 import hashlib
 import logging
-import os
 import shlex
 from pathlib import Path
 
 import polars as pl
 
-from affekt.data.manifest import is_manifest, manifest_labels, read_manifest, select_split, write_manifest
+from affekt.data.manifest import manifest_labels, read_manifest, select_split
 from affekt.data.splits import carve_validation, require_people_apart, split_rows, split_text, with_subjects
 from affekt.errors import ConfigError, DataError
 from affekt.labels import LABELS
@@ -163,14 +162,15 @@ def manifest_for(
     made = out / MANIFEST
     if resume and made.is_file():
         return read_manifest(made), made
-    if made.is_file() and not _is_of(made, place):
+    from affekt.data.importers.engine import ImportOptions, import_dataset, made_by, made_otherwise, write_made
+    from affekt.data.importers.own import Folder
+
+    command = made_by("import folder", [place])
+    if made_otherwise(made, command):
         raise ConfigError(
             f"expected a folder without a file {MANIFEST} that is not of {place}, got {made}; choose another out "
             "(--out)"
         )
-    from affekt.data.importers.engine import ImportOptions, import_dataset
-    from affekt.data.importers.own import Folder
-
     try:
         manifest = import_dataset(Folder(root=place), ImportOptions(out=made, subject_pattern=subject_pattern)).manifest
     except DataError as error:
@@ -179,15 +179,7 @@ def manifest_for(
         raise DataError(told) from error
     if divided and manifest["split"].n_unique() == 1:
         manifest = split_rows(manifest, seed=seed)
-        write_manifest(manifest, made)
+        write_made(manifest, made, command)
     for line in (str(made), *split_text(manifest).splitlines(), ""):
         _logger.info("%s", line)
     return manifest, made
-
-
-def _is_of(manifest: Path, folder: Path) -> bool:
-    """Whether a file is a manifest, and all its pictures lie in a folder: it may be made anew."""
-    if not is_manifest(manifest):
-        return False
-    place = os.path.join(os.path.abspath(folder), "")  # noqa: PTH100, PTH118  as the import
-    return bool(pl.read_parquet(manifest, columns=["path"])["path"].str.starts_with(place).all())

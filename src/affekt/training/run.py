@@ -13,6 +13,7 @@ from typing import Any, TypedDict, Unpack
 
 import polars as pl
 
+from affekt.analysis.inputs import refuse_pictures
 from affekt.data.check import manifest_named
 from affekt.data.manifest import read_manifest, require_manifest
 from affekt.errors import ConfigError, MissingExtra, needs_extra, says_what_to_type
@@ -207,6 +208,8 @@ def may_be_begun_again() -> bool:
 def refuse_overwriting(run: Run) -> None:
     """Refuse a folder that holds a run already, unless it is to be resumed, or that cannot be written."""
     require_folder(run.out)
+    if not run.resume:
+        refuse_pictures(run.out, "*", "*/*", "*/*/*")  # [split/]expression/picture
     if (run.out / WEIGHTS_FILE).exists():
         raise ConfigError(f"expected a folder without a finished model, got {run.out}; choose another out (--out)")
     if (run.out / CHECKPOINT_FILE).exists() and not run.resume:

@@ -26,14 +26,17 @@ import numpy as np
 import polars as pl
 from tyro.conf import arg
 
+from affekt import __version__
+from affekt.analysis.remote import ONE_SLASH, is_address, without_secrets
+from affekt.analysis.table import change_of
 from affekt.cores import core_count, prefetch
 from affekt.data.importers.listing import NO_FACE, DataSet, ImportReport
-from affekt.data.manifest import SCHEMA, is_manifest, pixel_sha256, to_manifest, write_manifest
+from affekt.data.manifest import SCHEMA, is_manifest, pixel_sha256, to_manifest
 from affekt.data.shards import Shards, is_in_tar
 from affekt.data.splits import with_subjects
 from affekt.errors import ConfigError, DataError, PictureError
 from affekt.faces.pictures import read_rgb
-from affekt.files import FILE_ENDINGS, refuse_input
+from affekt.files import FILE_ENDINGS, refuse_input, write_parquet
 from affekt.ledger import Ledger
 from affekt.terminal import progress_bar
 
@@ -43,6 +46,8 @@ if TYPE_CHECKING:
 PICTURES_PER_CHUNK = 256
 """A stop loses at most twice as many opened pictures per process."""
 
+MADE_BY = "made_by"
+"""In the metadata of a manifest: the command that made it, with its inputs."""
 FOUND = ("box_xyxy", "landmarks_xy")
 Opened = tuple[str | None, str | None, list[float] | None, list[list[float]] | None]
 """Hash of the pixels or None, why there is none, and the box and landmarks where the face was looked for."""
@@ -80,8 +85,8 @@ def import_dataset(dataset: DataSet, options: ImportOptions) -> ImportReport:
     """
     if options.jobs is not None and options.jobs < 1:
         raise ConfigError(f"expected at least one process as jobs, got {options.jobs}; leave it out for one per core")
-    given = (value for name, value in vars(dataset).items() if name != "out")
-    refuse_place(options.out, inputs=[value for value in given if isinstance(value, Path)])
+    command, inputs = _made_by(dataset)
+    refuse_place(options.out, command, inputs)
     listing, started = dataset.list_rows(), time.monotonic()
     rows = to_manifest(listing.rows)
     if options.subject_pattern is not None:
@@ -109,7 +114,7 @@ def import_dataset(dataset: DataSet, options: ImportOptions) -> ImportReport:
             f"expected readable pictures, got none among {rows.height:,} ({names[0]}: {reason}); "
             f"check that the data set is complete and in the folder you gave{starting}"
         )
-    write_manifest(kept, options.out)
+    write_made(kept, options.out, command)
     ledger.remove()
     return ImportReport(options.out, kept, listing, unreadable, resumed, seconds=time.monotonic() - started)
 
@@ -119,23 +124,55 @@ def _absolute(path: str | None) -> str | None:
     return path if path is None or is_in_tar(path) else os.path.abspath(path)  # noqa: PTH100 - far faster
 
 
-def refuse_place(out: Path, option: str = "--out", *, inputs: Iterable[Path] = ()) -> None:
-    """Say at once, not after the work, that no manifest can be written there, or would be written over the inputs."""
-    refuse_input(out, inputs, option)
+def _made_by(dataset: DataSet) -> tuple[str, list[Path]]:
+    """Return the command that imports a data set, as `made_by` does, and what it reads."""
+    given = {name: value for name, value in vars(dataset).items() if name != "out"}
+    inputs = [value for name, value in given.items() if name == "root" or isinstance(value, Path)]
+    return made_by(f"import {type(dataset).__name__.lower()}", inputs), inputs
+
+
+def made_by(verb: str, inputs: Iterable[str | Path]) -> str:
+    """Return the command that makes a manifest of these inputs: whatever its options, it may make it anew."""
+    return shlex.join(["affekt", "data", *verb.split(), *(_place(str(each)) for each in inputs)])
+
+
+def _place(given: str) -> str:
+    address = ONE_SLASH.sub(r"\1://", given, 1)
+    return without_secrets(address) if is_address(address) else os.path.realpath(given)
+
+
+def write_made(frame: pl.DataFrame, path: Path, command: str) -> None:
+    """Write a manifest that says which command made it, as `write_manifest` does."""
+    write_parquet(to_manifest(frame), path, {"affekt_version": __version__, MADE_BY: command})
+
+
+def made_otherwise(path: Path, command: str) -> str:
+    """Return in words what a file is that a command of `made_by` did not make; empty where it did, or none is there."""
+    if not path.is_file() or not path.stat().st_size:
+        return ""
+    if not is_manifest(path):
+        return "another file"
+    made = pl.read_parquet_metadata(path).get(MADE_BY)
+    return change_of(path) if made == command else f"one by {made}" if made else "one that it did not make"
+
+
+def refuse_place(out: Path, command: str, inputs: Iterable[Path], option: str = "--out") -> None:
+    """Say at once, not after the work, that no manifest of a command can be written there, or over other data."""
     name = option.removeprefix("--").replace("-", "_")
     if out.is_dir():
-        raise DataError(
-            f"expected a file as {name}, got the folder {out}; name one in it ({option} {out}/faces.parquet)"
-        )
+        made = shlex.quote(str(out.with_name(f"{out.resolve().name}.parquet") if out.name else out / "faces.parquet"))
+        raise DataError(f"expected a file as {name}, got the folder {out}; type: {option} {made}")
     if out.suffix.lower() in FILE_ENDINGS - {".parquet"}:
         made = shlex.quote(str(out.with_suffix(".parquet")))
         raise ConfigError(f"expected a manifest ending in .parquet as {name}, got {out}; type: {option} {made}")
     if blocking := next((folder for folder in out.parents if folder.is_file()), None):
         raise DataError(f"expected a folder for {out}, got the file {blocking}; choose another {name} ({option})")
-    if out.is_file() and out.stat().st_size and not is_manifest(out):
+    refuse_input(out, inputs, option)
+    if got := made_otherwise(out, command):
         other = shlex.quote(str(out.with_name(f"{out.stem}-manifest.parquet")))
         raise ConfigError(
-            f"expected a manifest to write over as {name}, got another file, {out}; name another: {option} {other}"
+            f"expected a manifest by {command} to write over as {name}, got {got}, {out}; name another: "
+            f"{option} {other}"
         )
 
 
