@@ -148,7 +148,9 @@ def test_a_folder_named_like_a_file_is_refused_with_the_name_to_type(predict, fo
     write_video([np.full((64, 64, 3), 200, np.uint8)])
     with pytest.raises(SystemExit, match="2"):
         predict("video.mp4", "--out", "faces.csv", option, "seen.html")
-    said = f"expected a folder as {option[2:]}, got seen.html, named like a file; type: {option} seen\n"
+    name = option[2:]
+    said = f"expected a folder as {name}, got seen.html, named like a file; type: {option} seen, or "
+    said += f"{name.replace('-', '_')}='seen' in Python\n"
     assert capsys.readouterr().err.endswith(said)
     assert not (folder / "seen.html").exists()
     predict("video.mp4", "--out", "faces.csv", *said.split()[-2:])
