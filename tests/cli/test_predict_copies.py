@@ -153,7 +153,7 @@ def test_a_folder_named_like_a_file_is_refused_with_the_name_to_type(predict, fo
     said += f"{name.replace('-', '_')}='seen' in Python\n"
     assert capsys.readouterr().err.endswith(said)
     assert not (folder / "seen.html").exists()
-    predict("video.mp4", "--out", "faces.csv", *said.split()[-2:])
+    predict("video.mp4", "--out", "faces.csv", option, "seen")
     assert (folder / "seen").is_dir()
 
 
