@@ -37,7 +37,8 @@ def test_paths_may_be_text_and_one_model_needs_no_list(tmp_path, manifest, small
     found = evaluate(
         str(small_model), data=str(tmp_path / "faces.parquet"), out=str(out), runtime="onnxruntime", **QUICK
     )
-    again = evaluate([small_model], data=manifest, out=out, runtime="onnxruntime", names={"by-light": "grey"}, **QUICK)
+    options = {"runtime": "onnxruntime", "names": {"by-light": "grey"}, **QUICK}
+    again = evaluate([small_model], data=manifest, out=tmp_path / "again", **options)
     assert found.scores[0].figures == again.scores[0].figures
     assert (found.scores[0].name, again.scores[0].name) == ("by-light", "grey")
 
@@ -69,7 +70,9 @@ def test_a_report_of_other_models_is_not_written_over(tmp_path, manifest, predic
     before = (out / "metrics.json").read_bytes()
     for names in ({"by-light": "other"}, None):
         more = {"names": names} if names else {"predictions": {"table": predictions}}
-        with pytest.raises(ConfigError, match=r"expected a report of .*, got one of by-light; type: --out") as refusal:
+        with pytest.raises(
+            ConfigError, match=r"without a report of other models, got .* one of by-light and not of .*; type: --out"
+        ) as refusal:
             evaluate(small_model, out=out, **options, **more)
         assert (out / "metrics.json").read_bytes() == before
         advised = str(refusal.value).partition("type: --out ")[2]

@@ -116,7 +116,8 @@ def test_out_of_a_bucket_nothing_is_copied_to_the_disk(shards, tmp_path, trained
     s3.put(str(shards), "bucket/shards", recursive=True)
     there = imported("s3://bucket/shards/*.tar", tmp_path)
     assert there["path"][0].startswith("s3://bucket/shards/")
-    here = imported(shards, tmp_path)
+    (tmp_path / "here").mkdir()
+    here = imported(shards, tmp_path / "here")
     before = {path for path in tmp_path.rglob("*") if path.is_file()}
     run = trained("bucket", there, epochs=1)
     assert losses(run) == losses(trained("disk", here, epochs=1))

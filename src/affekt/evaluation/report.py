@@ -89,8 +89,8 @@ def refuse_other_report(out: Path, names: Sequence[str]) -> None:
         return
     if {*there} != {*names}:
         raise ConfigError(
-            f"expected a report of {', '.join(names)} to write over in {out}, got one of {', '.join(there)}; type: "
-            f"--out {beside(out)}"
+            f"expected as out a folder without a report of other models, got {out} with one of {', '.join(there)} and "
+            f"not of {', '.join(names)}; type: --out {beside(out)}"
         )
 
 

@@ -264,7 +264,7 @@ FULL_DISK = [
 
 @pytest.mark.parametrize("error", FULL_DISK, ids=["python", "polars"])
 def test_a_full_disk_leaves_nothing_under_the_final_name(pictures, tmp_path, monkeypatch, error):
-    def full(frame, path):
+    def full(frame, path, metadata=None):
         path.write_bytes(b"half")
         raise error
 

@@ -207,9 +207,10 @@ def test_an_import_that_was_stopped_goes_on_with_the_next_shard(tmp_path, monkey
 @pytest.mark.parametrize("root", ["s3://bucket/mine", "s3://bucket/mine/*.tar", "s3://bucket/mine/[tv]*-[0-9].tar"])
 def test_shards_of_a_bucket_are_those_of_the_disk(tmp_path, s3, root):
     s3.put(str(shards(tmp_path / "mine")), "bucket/mine", recursive=True)
-    options = ImportOptions(out=tmp_path / "x.parquet", jobs=1)
-    there = import_dataset(WebDataset(root=root, in_place=True), options).manifest
-    here = import_dataset(WebDataset(root=tmp_path / "mine", in_place=True), options).manifest
+    there, here = (
+        import_dataset(WebDataset(root=place, in_place=True), ImportOptions(out=tmp_path / name, jobs=1)).manifest
+        for place, name in ((root, "there.parquet"), (tmp_path / "mine", "here.parquet"))
+    )
     assert there["path"][0] == "s3://bucket/mine/train-0.tar/1.png"
     assert there.drop("path").equals(here.drop("path"))
     one = WebDataset(root="s3://bucket/mine/val-0.tar").list_rows().rows
@@ -245,7 +246,7 @@ def test_the_folders_of_diffusionfer_are_prompts_and_not_labels(tmp_path):
         assert rows["valence"].to_list() == pytest.approx([0.6, -0.4])
         assert listing.dropped == {"picture is not there": 1}
     manifests = [
-        import_dataset(DiffusionFer(root=place), ImportOptions(out=tmp_path / "x.parquet", jobs=1)).manifest
+        import_dataset(DiffusionFer(root=place), ImportOptions(out=tmp_path / f"{place.stem}.parquet", jobs=1)).manifest
         for place in (packed, tmp_path / "unpacked")
     ]
     assert manifests[0]["pixel_sha256"].equals(manifests[1]["pixel_sha256"])
