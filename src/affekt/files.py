@@ -27,10 +27,6 @@ HASHED_BYTES = 2**15
 """Of a file's head, and of its tail."""
 RECORD = ".affekt-made"
 """In a folder for what affekt makes: a line with name and hash of each file that it wrote there."""
-ONE_RUN_S = 60
-"""Between the files that one run writes, at most."""
-GENERATOR = b'<meta name="generator" content="affekt '
-"""In the pages that affekt makes."""
 
 
 def is_litter(name: str) -> bool:
@@ -115,18 +111,11 @@ def _line(folder: Path, path: Path, content: Path) -> str:
 
 
 def made_here(folder: Path, paths: Iterable[Path]) -> list[Path]:
-    """Return the files that are as affekt made them in a folder.
-
-    A folder without a record, of an older affekt or of a copy that left it out, is known by its page; what is newer
-    was edited.
-    """
-    there = [path for path in paths if path.is_file()]
+    """Return the files that are as affekt made them in a folder; none where its record is not there."""
     if not (folder / RECORD).is_file():
-        pages = (path for path in folder.glob("*.html") if GENERATOR in path.read_bytes()[:HASHED_BYTES])
-        until_s = max((path.stat().st_mtime for path in pages), default=float("-inf")) + ONE_RUN_S
-        return [path for path in there if path.stat().st_mtime <= until_s]
+        return []
     made = {*(folder / RECORD).read_text(encoding="utf-8", errors="replace").splitlines()}
-    return [path for path in there if _line(folder, path, path) in made]
+    return [path for path in paths if path.is_file() and _line(folder, path, path) in made]
 
 
 def refuse_others(folder: Path, paths: Iterable[Path], option: str = "out") -> None:

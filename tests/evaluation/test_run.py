@@ -56,8 +56,11 @@ def test_a_report_writes_over_what_affekt_made_there_alone(tmp_path, manifest, s
     (out / name).unlink()
     for _ in range(2):
         evaluate(small_model, data=manifest, out=out, **options)
-    (out / RECORD).unlink()  # of an older affekt
-    evaluate(small_model, data=manifest, out=out, **options)
+    record = (out / RECORD).read_bytes()
+    (out / RECORD).unlink()
+    with pytest.raises(ConfigError, match="expected files of affekt's own to write over"):
+        evaluate(small_model, data=manifest, out=out, **options)
+    (out / RECORD).write_bytes(record)
     with (out / name).open("ab") as file:
         file.write(b" ")
     with pytest.raises(ConfigError, match=rf"changed since, .*{name}; "):

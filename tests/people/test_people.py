@@ -1,5 +1,6 @@
 """Who is who, what markers cut, and what a resting face takes away."""
 
+import json
 import re
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from tests.people.conftest import make_rows, one_expression
 
 import affekt
+from affekt.files import sha256_of
 from affekt.labels import LABELS
 from affekt.people.summary import ANEW
 
@@ -297,3 +299,24 @@ def test_an_end_probability_above_the_start_is_told_what_fits(table):
     with pytest.raises(affekt.ConfigError) as error:
         affekt.summarize(table, start_probability=0.2)
     affekt.summarize(table, start_probability=0.2, end_probability=float(str(error.value).rpartition("try ")[2]))
+
+
+def test_a_table_that_breaks_off_is_not_summarized(table, tmp_path):
+    path = tmp_path / "faces.csv"
+    table.write_csv(path)
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:8]) + lines[8][: len(lines[8]) // 2])
+    with pytest.raises(affekt.DataError, match=rf"a status in each row of {path}, got none in row 8: it breaks off;"):
+        affekt.summarize(path)
+
+
+def test_a_table_that_was_changed_is_summarized_and_told(table, tmp_path, caplog):
+    path = tmp_path / "faces.csv"
+    table.write_csv(path)
+    said = {"affekt_version": "0.2.0", "table_sha256": sha256_of(path)}
+    (tmp_path / "faces.csv-metadata.json").write_text(json.dumps(said))
+    affekt.summarize(path)
+    assert "was changed since" not in caplog.text
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:40]))
+    affekt.summarize(path)
+    assert f"{path} is one that was changed since; it is summarized as it is" in caplog.text

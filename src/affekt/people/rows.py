@@ -10,6 +10,7 @@ The columns that are added:
 | used | whether the row's scores count: `reliable` where the table says that of any face, else all |
 """
 
+import logging
 import shlex
 from pathlib import Path
 
@@ -17,10 +18,12 @@ import numpy as np
 import polars as pl
 
 from affekt.analysis.rows import scores_of
-from affekt.analysis.table import FORMATS, open_table
+from affekt.analysis.table import FORMATS, change_of, open_table
 from affekt.data.manifest import read_text_table
 from affekt.errors import ConfigError, DataError
 from affekt.labels import LABELS, labels_of_columns, probability_columns
+
+logger = logging.getLogger(__name__)
 
 NEEDED = ("input", "time_s", "track", "status")
 WHAT, INSTEAD = "a table of `affekt predict`", "type: affekt predict VIDEO --out faces.parquet"
@@ -48,10 +51,19 @@ def read_table(table: str | Path | pl.DataFrame | pl.LazyFrame) -> tuple[pl.Lazy
             raise DataError(f"expected {WHAT}, got the folder {path}; type: {typed}")
         raise DataError(f"expected {WHAT} at {path}, got {got}; {INSTEAD}")
     try:
-        return open_table(path)
+        frame, said = open_table(path)
+        statuses = frame.select("status").collect()["status"] if "status" in frame.collect_schema() else pl.Series()
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
         reason = str(error).partition("\n")[0]
         raise DataError(f"expected {WHAT} in {path}, got {reason}; {INSTEAD}") from error
+    if statuses.null_count():
+        row = int(statuses.is_null().to_numpy().argmax())
+        raise DataError(
+            f"expected a status in each row of {path}, got none in row {row + 1}: it breaks off; copy it again"
+        )
+    if said and (changed := change_of(path)):
+        logger.warning("%s is %s; it is summarized as it is", path, changed)
+    return frame, said
 
 
 def people_rows(frame: pl.LazyFrame, join: Joining, longest_gap_s: float) -> pl.DataFrame:
