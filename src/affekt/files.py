@@ -150,18 +150,18 @@ def claim(folder: Path, paths: Iterable[Path], option: str = "out") -> None:
             raise _not_written(folder, error) from error
 
 
-def six_digits(value: Any) -> Any:  # noqa: ANN401  of any kind
+def in_six_digits(value: Any) -> Any:  # noqa: ANN401  of any kind
     """Return a value, or all values of dictionaries and lists, with floats of at most six significant digits.
 
     Example:
-        >>> six_digits({"valence": [0.1 + 0.2, 1e-9 / 3, None]})
+        >>> in_six_digits({"valence": [0.1 + 0.2, 1e-9 / 3, None]})
         {'valence': [0.3, 3.33333e-10, None]}
     """
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
     if isinstance(value, dict):
-        return {name: six_digits(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [six_digits(each) for each in value]
-    return float(f"{value:.6g}") if isinstance(value, float) else value
+        return {name: in_six_digits(each) for name, each in value.items()}
+    return [in_six_digits(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def sha256_of(path: Path) -> str:

@@ -11,7 +11,7 @@ import pytest
 from affekt.data.manifest import write_manifest
 from affekt.errors import ConfigError, DataError
 from affekt.evaluation.run import EvaluateOptions, evaluate
-from affekt.files import RECORD, six_digits
+from affekt.files import RECORD, in_six_digits
 
 QUICK = {"resamples": 10, "mistakes": 0}
 
@@ -25,7 +25,7 @@ def test_tables_and_manifest_may_be_frames(tmp_path, manifest, predictions, pred
     assert metrics["command"] == "a notebook"
     row = found.frame.row(by_predicate=(pl.col("model") == "two") & (pl.col("figure") == "macro_f1"), named=True)
     assert (
-        six_digits({key: row[key] for key in ("value", "low", "high")})
+        in_six_digits({key: row[key] for key in ("value", "low", "high")})
         == metrics["models"]["two"]["figures"]["macro_f1"]
     )
     assert found.frame["model"].unique(maintain_order=True).to_list() == ["one", "two", "floor"]

@@ -12,6 +12,7 @@ from affekt.analysis.frames import Frame
 from affekt.analysis.inputs import shown
 from affekt.faces.detection import LANDMARKS
 from affekt.faces.pictures import BREAKS_OFF
+from affekt.files import in_six_digits
 from affekt.labels import LABELS, probability_columns
 from affekt.models.session import Affect
 
@@ -148,15 +149,6 @@ def finished(row: Row, min_confidence: float) -> Row:
         row["confidence"] = probabilities[best]
         row["emotion"] = best if row["confidence"] >= min_confidence else None
     return {name: value if name in ("time_s", FEATURES) else in_six_digits(value) for name, value in row.items()}
-
-
-def in_six_digits(value: Any) -> Any:  # noqa: ANN401  whatever is written
-    """Return a value, and what it holds, as it is written: six digits of a number, more than any of them means."""
-    if isinstance(value, float):
-        return float(f"{value:.6g}")
-    if isinstance(value, dict):
-        return {name: in_six_digits(each) for name, each in value.items()}
-    return [in_six_digits(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _list_in_six_digits(values: np.ndarray) -> list[float]:

@@ -9,6 +9,7 @@ import tyro
 
 from affekt.cli.arguments import parsed
 from affekt.errors import ModelError
+from affekt.files import in_six_digits
 from affekt.models.card import CARD_FILE, SHIPPED, WEIGHTS_FILE, Card, read_card, shipped_models
 from affekt.terminal import printable, text_table
 from affekt.training.recipes import RECIPES, STUDY_MODELS
@@ -32,12 +33,8 @@ def main(arguments: list[str]) -> None:
     command = parsed(ModelsCommand, arguments, "affekt models")
     models, problems = found_models(command.folders)
     listing = {"recipes": [asdict(model) for model in STUDY_MODELS], "models": models, "problems": problems}
-    if command.json:
-        from affekt.analysis.rows import in_six_digits
-
-        print(json.dumps(in_six_digits(listing), indent=2))
-    else:
-        print(printable(models_text(listing), lines=True))
+    as_json = json.dumps(in_six_digits(listing), indent=2)
+    print(as_json if command.json else printable(models_text(listing), lines=True))
     if problems:
         raise SystemExit(2)
 

@@ -34,7 +34,7 @@ from affekt.analysis.remote import ONE_SLASH, is_address
 from affekt.data.shards import read_source
 from affekt.errors import DataError, PictureError, refuse_other_case, says_what_to_type
 from affekt.faces.pictures import read_rgb
-from affekt.files import six_digits, write_parquet
+from affekt.files import in_six_digits, write_parquet
 from affekt.labels import LABELS, MOST_CHARACTERS, is_label, ordered_labels
 
 SCHEMA: dict[str, pl.DataType] = {
@@ -121,7 +121,7 @@ def to_manifest(rows: pl.DataFrame, *, with_wrong_labels: bool = False) -> pl.Da
     for expected, is_broken in rules.items():
         broken = frame.select(is_broken.fill_null(value=False)).to_series().arg_true()
         if len(broken):
-            found = six_digits(frame.drop("image").row(broken[0], named=True))
+            found = in_six_digits(frame.drop("image").row(broken[0], named=True))
             raise DataError(f"expected {expected}, got row {broken[0]}: {found}; mend this row and import again")
     labels = manifest_labels(frame) or LABELS
     if len(votes) and width != len(labels) and not with_wrong_labels:

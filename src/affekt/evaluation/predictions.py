@@ -22,7 +22,7 @@ from affekt.data.importers.names import ALIASES
 from affekt.data.manifest import manifest_labels, read_text_table, select_split
 from affekt.errors import DataError, refuse_other_case
 from affekt.evaluation.figures import DIMENSIONS
-from affekt.files import six_digits
+from affekt.files import in_six_digits
 from affekt.labels import LABELS, labels_of_columns, ordered_labels, probability_columns
 
 SUM_TOLERANCE = 5e-3
@@ -138,7 +138,7 @@ def _check_values(frame: pl.DataFrame, keys: list[str], parts: list[str], name: 
         if len(broken):
             raise DataError(
                 f"expected {expected} in {name}, got {len(broken)} rows otherwise, "
-                f"the first {six_digits(broken.row(0, named=True))}; mend these rows"
+                f"the first {in_six_digits(broken.row(0, named=True))}; mend these rows"
             )
 
 

@@ -26,7 +26,7 @@ from affekt.evaluation.predictions import Matched
 from affekt.evaluation.robustness import Robustness
 from affekt.evaluation.score import Scores
 from affekt.faces.pictures import thumbnail
-from affekt.files import beside, claim, six_digits, templates, write_text
+from affekt.files import beside, claim, in_six_digits, templates, write_text
 from affekt.labels import colours_of
 from affekt.models.card import model_folder, read_card
 
@@ -62,7 +62,7 @@ def write_report(
     found: dict[str, Any] = {"metrics.json": evaluation_to_json(evaluation)}
     if evaluation.robustness:
         found["corruptions.json"] = [robustness_to_json(each) for each in evaluation.robustness]
-    texts = {name: json.dumps(six_digits(value), indent=2, allow_nan=False) + "\n" for name, value in found.items()}
+    texts = {name: json.dumps(in_six_digits(value), indent=2, allow_nan=False) + "\n" for name, value in found.items()}
     texts["report.html"] = report_html(evaluation, logs=logs, pictures=pictures, sizes=sizes)
     texts["table.md"] = tables.document(evaluation)
     if evaluation.robustness:
@@ -244,4 +244,4 @@ def record_evaluation(model: Path, evaluation: Evaluation, name: str) -> None:
     record = {key: found[key] for key in kept}
     record |= {key: found["models"][name][key] for key in ("figures", "classes")}
     where = f"{evaluation.data} {evaluation.split}"
-    replace(card, metrics={**card.metrics, where: six_digits(record)}).write(folder)
+    replace(card, metrics={**card.metrics, where: in_six_digits(record)}).write(folder)

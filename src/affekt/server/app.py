@@ -29,10 +29,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from affekt import __version__
 from affekt.analysis.analyzer import Analyzer
 from affekt.analysis.options import AnalyzerOptions
-from affekt.analysis.rows import in_six_digits, table_schema
+from affekt.analysis.rows import table_schema
 from affekt.errors import AffektError
 from affekt.faces.detector_file import yunet_path
-from affekt.files import templates
+from affekt.files import in_six_digits, templates
 from affekt.labels import colours_of
 from affekt.models.card import CARD_FILE, ONNX_FILE, Card
 from affekt.models.places import predicting_folder
