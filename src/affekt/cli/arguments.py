@@ -13,7 +13,6 @@ from typing import Any, TypeVar, get_args
 import tyro
 from tyro.constructors import ConstructorRegistry, PrimitiveConstructorSpec, PrimitiveTypeInfo
 
-from affekt.cli.mistakes import mistake
 from affekt.errors import ConfigError
 
 Result = TypeVar("Result")
@@ -78,6 +77,8 @@ def parsed(
                 raise cause from None
         with redirect_stdout(io.StringIO()) as shown, suppress(SystemExit):
             tyro.cli(command, args=["--help"], **options)
+        from affekt.cli.mistakes import mistake
+
         raise ConfigError(mistake(said.getvalue(), arguments, prog, shown.getvalue(), example)) from None
     return found() if isinstance(found, partial) else found
 
