@@ -75,8 +75,7 @@ class VideoFrame:
 
         The direction in which pixels are longer is stretched and the other kept, so that nothing is lost.
         """
-        width, height = self._shown_size
-        return _upright(self.decoded.to_ndarray(format="rgb24", width=width, height=height), self.decoded)
+        return self._converted(*self._shown_size)
 
     def shrunk(self, longest_side: int) -> np.ndarray:
         """Return what players show with at most so many pixels along its longest side.
@@ -86,9 +85,12 @@ class VideoFrame:
         width, height = self._shown_size
         if (scale := longest_side / max(width, height)) >= 1:
             return self.image_rgb
-        width, height = max(1, round(width * scale)), max(1, round(height * scale))
-        small_rgb = self.decoded.to_ndarray(format="rgb24", width=width, height=height, interpolation="AREA")
-        return _upright(small_rgb, self.decoded)
+        return self._converted(max(1, round(width * scale)), max(1, round(height * scale)), interpolation="AREA")
+
+    def _converted(self, width: int, height: int, interpolation: str = "BILINEAR") -> np.ndarray:
+        # FFmpeg would start threads for each frame anew, while all cores have frames of their own.
+        size = {"width": width, "height": height, "interpolation": interpolation}
+        return _upright(self.decoded.to_ndarray(format="rgb24", **size, threads=1), self.decoded)
 
     @property
     def _shown_size(self) -> tuple[int, int]:
