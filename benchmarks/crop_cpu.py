@@ -42,7 +42,7 @@ def main() -> None:
     options = tyro.cli(Options, description=__doc__)
     if not options.models:
         sys.exit("expected model folders, got none; type: affekt export affekt --out fp32, and name fp32")
-    check("a minute or less for two models", files=options.models, disk_gb=0, detector=False)
+    check("a minute or less for two models", models=options.models, disk_gb=0, detector=False)
     wanted, *others = (read_card(folder).preprocessing for folder in options.models)
     sizes = {(each.channels, each.input_size) for each in (wanted, *others)}
     if len(sizes) > 1:

@@ -6,6 +6,7 @@ of its sensor, written as H.264 and read again. The first table is of minutes wi
 cuts are known, read by `affekt predict`: cuts found, shots begun where none is, and tracks that go on over a cut.
 """
 
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -232,8 +233,9 @@ class Measurement:
 
     def __call__(self) -> None:
         """Print both tables."""
-        check("15 minutes", files=[self.portraits, self.others], disk_gb=1)
-        sets = Sets(_photos(self.portraits, 1000), _photos(self.others, 400))
+        check("15 minutes", files=[self.portraits, self.others], models=[self.model], disk_gb=1)
+        people = 12 * max(round(2 * self.minutes), 1)  # half a minute of each, in each kind of talk
+        sets = Sets(_photos(self.portraits, people, 1000), _photos(self.others, 1, 400))
         with tempfile.TemporaryDirectory() as folder:
             if self.minutes:
                 self._talks(sets, Path(folder, "talk.mp4"))
@@ -273,12 +275,14 @@ class Measurement:
         print(text_table([("cut to", "cuts", "found", "false", "tracks over a cut"), *rows]))
 
 
-def _photos(folder: Path, most: int) -> list[Image.Image]:
+def _photos(folder: Path, fewest: int, most: int) -> list[Image.Image]:
     """Read so many pictures of a folder, evenly from all, in one size."""
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
+    if len(paths) < fewest:
+        sys.exit(f"expected at least {fewest} JPEG or PNG files in {folder}, got {len(paths)}; name another folder")
     chosen = paths[:: max(len(paths) // most, 1)][:most]
     return [Image.open(path).convert("RGB").resize(PHOTO_SIZE, Image.Resampling.BICUBIC) for path in chosen]
 
 
 if __name__ == "__main__":
-    tyro.cli(Measurement)()
+    tyro.cli(Measurement, description=__doc__)()

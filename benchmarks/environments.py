@@ -26,6 +26,6 @@ def python_of(name: str, *options: str) -> Path:
 
 def job_file(benchmark: str) -> Path:
     """Return the file that names the job of a benchmark's part; a person who starts the part is told of the whole."""
-    if len(sys.argv) != 2:
+    if len(sys.argv) != 2 or not Path(sys.argv[1]).is_file():
         sys.exit(f"{Path(sys.argv[0]).name} is a part of {benchmark}; type: python benchmarks/{benchmark}")
     return Path(sys.argv[1])

@@ -191,7 +191,8 @@ def main() -> None:
     if options.pictures < 0 or (options.pictures > BATCH_SIZE and options.pictures % BATCH_SIZE):
         # Keras trains on an incomplete last batch, affekt leaves it for another epoch.
         raise SystemExit(f"expected --pictures in whole batches of {BATCH_SIZE}, got {options.pictures}; type 256")
-    check("eleven minutes at its defaults on two AVX-512 cores, and two more the first time", disk_gb=2, detector=False)
+    takes = "eleven minutes at its defaults on two AVX-512 cores, and two more the first time"
+    check(takes, out=options.out, disk_gb=2, detector=False)
     sides = sides_here()
     load = os.getloadavg()[0]
     with kept_jobs(options.out, options) as jobs:

@@ -63,4 +63,4 @@ def rates(vectors: list[np.ndarray], people: list[str]) -> list[tuple[float, flo
 
 
 if __name__ == "__main__":
-    tyro.cli(Measurement)()
+    tyro.cli(Measurement, description=__doc__)()

@@ -14,6 +14,8 @@ import tempfile
 from importlib.metadata import distributions
 from pathlib import Path
 
+from before import check
+
 CHECKOUT = Path(__file__).resolve().parents[1]
 
 
@@ -57,6 +59,8 @@ def main() -> None:
     parser.add_argument("tools", nargs="+", help="names on PyPI, npm:NAME for npm, affekt for this checkout")
     parser.add_argument("--limit-s", type=float, default=600, help="seconds that an installation may take")
     given = parser.parse_args()
+    needs = {"npm": "apt-get install npm"} if any(tool.startswith("npm:") for tool in given.tools) else {}
+    check(f"a minute or so per tool, at most {given.limit_s:.0f} s", disk_gb=6, detector=False, needs=needs)
     print("| tool | version | MB | largest folders, MB |\n|---|---|--:|---|", flush=True)
     for tool in given.tools:
         with tempfile.TemporaryDirectory() as folder:

@@ -100,7 +100,8 @@ def report(share: float, looks: int, picture_s: float, options: Options) -> str:
 def main() -> None:
     """Measure and print."""
     options = tyro.cli(Options, description=__doc__)
-    check(f"{options.seconds} s, and some to draw the pictures", needs={"py-spy": "pip install py-spy"})
+    takes, needs = f"{options.seconds} s, and some to draw the pictures", {"py-spy": "pip install py-spy"}
+    check(takes, models=[options.model], out=options.out, needs=needs)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "pictures"
         write_folder(folder, options.pictures)

@@ -73,11 +73,11 @@ def main() -> None:
     )
     parser.add_argument("--chromium", default=CHROMIUM, help="the browser's program")
     given = parser.parse_args()
-    if given.chromium is None:
-        sys.exit("expected Chromium on this machine, got none; install the package chromium")
+    if given.chromium is None or shutil.which(given.chromium) is None:
+        sys.exit(f"expected Chromium on this machine, got {given.chromium}; install the package chromium")
     if not (PAGE / "vendor").is_dir():
         sys.exit("expected the live page's libraries, got none; type: make page")
-    check("half a minute")
+    check("half a minute", models=[given.model])
     command = [sys.executable, "-m", "affekt", "serve", "--model", given.model, "--port", "0"]
     with tempfile.TemporaryDirectory() as folder:
         server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

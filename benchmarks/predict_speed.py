@@ -20,6 +20,7 @@ import onnxruntime
 import polars as pl
 import tyro
 from before import check
+from jobs import kept_jobs
 from predict_choices import analyzed, choices
 from predict_pictures import FRAMES_A_SECOND, write_folder, write_video
 from skimage.data import astronaut
@@ -89,22 +90,20 @@ class Clock:
 
 def main() -> None:
     """Measure, print, and write what was printed."""
-    options = tyro.cli(Options)
-    check("two to five minutes on two cores")
-    lines = [_machine(options)]
-    with tempfile.TemporaryDirectory(prefix="affekt-speed-") as name:
+    options = tyro.cli(Options, description=__doc__)
+    check("two to five minutes on two cores", models=[options.model], out=options.out)
+    with tempfile.TemporaryDirectory(prefix="affekt-speed-") as name, kept_jobs(options.out, options) as jobs:
+        lines = jobs.lines(lambda: [_machine(options)])
         work = Path(name)
         faces = write_folder(work / "pictures", options.pictures)
         video = work / "video.mp4"
         write_video(video, options.seconds)
-        lines += _cold_start(work / "pictures" / "00000.jpg", options)
-        lines += _folder(work / "pictures", faces, options)
-        lines += _video(video, options)
-        lines += choices(work / "pictures", video, options.seconds, options.model)
-    text = "\n".join(lines) + "\n"
-    print(text)
-    if options.out is not None:
-        options.out.write_text(text, encoding="utf-8")
+        lines += jobs.lines(lambda: _cold_start(work / "pictures" / "00000.jpg", options))
+        lines += jobs.lines(lambda: _folder(work / "pictures", faces, options))
+        lines += jobs.lines(lambda: _video(video, options))
+        lines += jobs.lines(lambda: choices(work / "pictures", video, options.seconds, options.model))
+        if options.out is not None:
+            options.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _machine(options: Options) -> str:

@@ -20,6 +20,7 @@ from pathlib import Path
 import av
 import tyro
 from before import check
+from jobs import kept_jobs
 from PIL import Image
 from predict_pictures import FRAMES_A_SECOND, write_folder, write_large, write_video
 
@@ -61,20 +62,21 @@ class Cost:
 
 def main() -> None:
     """Measure, print, and write what was printed."""
-    options = tyro.cli(Options)
-    check("some four minutes on two cores, AVX-512", disk_gb=1)
+    options = tyro.cli(Options, description=__doc__)
+    check("some four minutes on two cores, AVX-512", models=options.models, out=options.out, disk_gb=1)
     analyzers, detector = [load(model) for model in options.models], FaceDetector(longest_side=SIDE)
-    with tempfile.TemporaryDirectory(prefix="affekt-ratios-") as name, ThreadPoolExecutor(core_count()) as pool:
+    with (
+        tempfile.TemporaryDirectory(prefix="affekt-ratios-") as name,
+        ThreadPoolExecutor(core_count()) as pool,
+        kept_jobs(options.out, options) as jobs,
+    ):
         works = Works(Path(name), analyzers, detector, pool)
-        lines = [_machine(options, analyzers), *HEADER]
-        for row in (works.large(options.large, options.turns), works.small(options), works.videos(options)):
-            for line in row:
-                lines.append(line)
-                print(line, flush=True)
-    text = "\n".join(lines) + "\n"
-    print(f"\n{text}")
-    if options.out is not None:
-        options.out.write_text(text, encoding="utf-8")
+        lines = jobs.lines(lambda: [_machine(options, analyzers), *HEADER])
+        lines += jobs.lines(lambda: works.large(options.large, options.turns))
+        lines += jobs.lines(lambda: works.small(options))
+        lines += jobs.lines(lambda: works.videos(options))
+        if options.out is not None:
+            options.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 HEADER = [

@@ -22,7 +22,7 @@ import time
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -33,6 +33,7 @@ import numpy as np
 import polars as pl
 import tyro
 from before import check
+from jobs import kept_jobs
 from PIL import Image
 from predict_pictures import head, write_video
 from tqdm import tqdm
@@ -206,9 +207,8 @@ def driver_killed(folder: Path, options: Options) -> str:
     )
 
 
-def workers_killed(folder: Path, options: Options) -> Iterator[str]:
+def workers_killed(given: list[str], folder: Path, options: Options) -> Iterator[str]:
     """Read the same inputs in three ways; yield what happened."""
-    given = write_inputs(folder, options)
     rest: Any = {"runtime": RUNTIME, "faces": options.faces}
     whole = predict(given, out="one.parquet", **rest).lazy().collect()
     bad = whole.filter(pl.col("status").str.starts_with("unreadable"))
@@ -231,13 +231,14 @@ def main() -> None:
     """Run the jobs, and tell what happened."""
     options = tyro.cli(Options, description=__doc__)
     takes = "hours: the kills alone took 36 minutes with 20,000 pictures on one busy core"
-    check(takes, detector=options.faces != "whole", needs={"ray": "pip install 'affekt[ray]'"})
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        os.chdir(folder)
-        lines = [*workers_killed(folder, options), driver_killed(folder, options)]
+    needs = {"ray": "pip install 'affekt[ray]'"}
+    check(takes, out=options.out, detector=options.faces != "whole", needs=needs)
+    with kept_jobs(options.out, options) as jobs, tempfile.TemporaryDirectory() as name, chdir(name):
+        given = write_inputs(folder := Path(name), options)
+        lines = jobs.lines(lambda: workers_killed(given, folder, options))
+        lines += jobs.lines(lambda: [driver_killed(folder, options)])
     lines.append(f"Seed {options.seed}, faces {options.faces}; {processor()}, {counted(core_count(), 'core')}.")
-    print("\n".join(lines))
+    print(lines[-1])
     if options.out:
         with options.out.open("a", encoding="utf-8") as file:
             file.write("\n" + "\n".join(lines) + "\n")

@@ -18,6 +18,7 @@ import sys
 import tarfile
 import tempfile
 import time
+from contextlib import chdir
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -26,6 +27,7 @@ from typing import Any
 
 import tyro
 from before import check
+from jobs import kept_jobs
 from predict_pictures import write_folder
 from tqdm import tqdm
 
@@ -148,18 +150,20 @@ def measured(cores: int, workers: int, names: list[str], options: Options, ray: 
 def main() -> None:
     """Measure and print."""
     options = tyro.cli(Options, description=__doc__)
-    check("about 5 minutes at its defaults on two cores", needs={"ray": "pip install 'affekt[ray]'"})
+    needs = {"ray": "pip install 'affekt[ray]'"}
+    needs |= {"pyarrow": "pip install pyarrow", "pandas": "pip install pandas"} if options.data else {}
+    check("about 5 minutes at its defaults on two cores", out=options.out, needs=needs)
     ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
     ray: Any = import_module("ray")
     there = os.sched_getaffinity(0)
-    with tempfile.TemporaryDirectory() as name:
-        os.chdir(name)
+    with kept_jobs(options.out, options) as jobs, tempfile.TemporaryDirectory() as name, chdir(name):
         write_folder(Path("pictures"), options.pictures)
         names, rows = packed(Path("pictures"), options.tars), list[str]()
         for cores, workers in ((1, 1), (2, 2), (2, 4)):
             os.sched_setaffinity(0, there)
             if cores <= len(there):
-                rows += measured(cores, workers, names, options, ray)
+                measure = partial(measured, cores, workers, names, options, ray)
+                rows += jobs.lines(measure)
     lines = ["| cores | what | processor ms per picture | more | wall-clock ms per picture | more | started in s |"]
     lines += ["|--:|---|--:|--:|--:|--:|--:|", *rows, ""]
     command = shlex.join(["python", "benchmarks/ray_overhead.py", *sys.argv[1:]])

@@ -68,8 +68,8 @@ class Report:
 
 def main() -> None:
     """Start the service, load it and print the report; exit with 1 where a request failed or memory grew."""
-    options = tyro.cli(Options)
-    check("half a minute for 2,000 pictures on two cores", detector=options.faces != "whole")
+    options = tyro.cli(Options, description=__doc__)
+    check("half a minute for 2,000 pictures on two cores", models=[options.model], detector=options.faces != "whole")
     samples = [drawn_jpeg(number) for number in range(options.samples)]
     with service(options) as address:
         load(address, options, samples, pictures=4 * options.clients)  # threads and buffers are there after it

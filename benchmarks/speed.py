@@ -229,12 +229,13 @@ def main() -> None:
     """Measure and write the page."""
     options = tyro.cli(Options, description=__doc__)
     takes = "eight minutes at its defaults on two AVX-512 cores, and five more the first time, for 1.9 GB of peers"
-    check(takes, files=[options.data], disk_gb=3)
+    check(takes, files=[options.data], models=options.models, out=options.out, disk_gb=3)
+    manifest = read_manifest(options.data) if options.data else None
     python_of("peers", "--no-deps")  # what cannot be installed is told before anything is measured
     load, start_s = os.getloadavg()[0], time.monotonic()
     with tempfile.TemporaryDirectory() as temporary, kept_jobs(options.out, options) as jobs:
         bench = Bench(options, Path(temporary), jobs)
-        folders = affekt_files(bench, read_manifest(options.data) if options.data else None)
+        folders = affekt_files(bench, manifest)
         measure_crops(bench, folders, reference_file(bench))
         measure_pictures(bench, folders)
         measure_growth(bench)

@@ -51,18 +51,22 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=200, help="pictures of each manifest")
     parser.add_argument("--out", type=Path, help="keep the rows here; where they are, they are not computed again")
     arguments = parser.parse_args()
-    kept: Path | None = arguments.out if arguments.out is not None and arguments.out.is_file() else None
+    out: Path | None = arguments.out
+    kept = pl.read_parquet(out) if out is not None and out.is_file() else None
     takes = f"about a second for each of at most {arguments.most} pictures of each manifest"
-    check(takes if arguments.manifests else "some seconds", files=arguments.manifests, detector=kept is None)
-    if not arguments.manifests and arguments.out is None:
+    takes = takes if arguments.manifests else "some seconds"
+    check(takes, files=arguments.manifests, models=[arguments.model], out=out, detector=kept is None)
+    if not arguments.manifests and kept is None:
         tell_pose()
         return
-    if kept is not None:
-        rows = pl.read_parquet(kept)
-    else:
-        rows = pl.concat([read(path, arguments.model, arguments.most) for path in arguments.manifests])
-        if arguments.out is not None:
-            rows.write_parquet(arguments.out)
+    tables = [] if kept is None else [kept]
+    there = set() if kept is None else set(kept["source"])
+    for path in arguments.manifests:
+        if path.stem not in there:
+            tables.append(read(path, arguments.model, arguments.most))
+            if out is not None:
+                pl.concat(tables).write_parquet(out)
+    rows = pl.concat(tables)
     card = affekt.load(arguments.model).session.card
     tell(rows, is_level=card.preprocessing.alignment == "level")
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -86,6 +87,7 @@ def worker_of(agent: int) -> int:
 
 def main() -> None:
     """Train, kill, compare, and tell."""
+    ArgumentParser(description=__doc__).parse_args()
     needs = {"ip": "apt-get install iproute2", "torchrun": "pip install 'affekt[train]'"}
     check("a minute on two cores", detector=False, needs=needs)
     if os.geteuid():

@@ -29,7 +29,15 @@ WRONG = {
     "keras_fit.py": "keras_fit.py is a part of frozen_training.py; type: python benchmarks/frozen_training.py",
     "speed_ours.py": "speed_ours.py is a part of speed.py; type: python benchmarks/speed.py",
     "speed_peers.py": "speed_peers.py is a part of speed.py; type: python benchmarks/speed.py",
+    "speed_peers.py --help": "speed_peers.py is a part of speed.py; type: python benchmarks/speed.py",
 }
+WRITES = ("frozen_training", "predict_speed", "ratios", "speed", "trust")
+NO_PAGE = "expected --out as a file in a folder that is there, got none/at-all"
+NO_MODEL = "expected a model folder with card.json, got "
+WRONG |= dict.fromkeys((f"{name}.py --out none/at-all" for name in WRITES), NO_PAGE)
+WRONG |= dict.fromkeys((f"{name}.py --models none" for name in ("ratios", "speed")), NO_MODEL)
+WRONG |= dict.fromkeys((f"{name}.py --model none" for name in ("predict_speed", "serve_load", "trust")), NO_MODEL)
+SCRIPTS = sorted(path.name for path in BENCHMARKS.glob("*.py") if "from before import check" in path.read_text())
 NEED_THE_DETECTOR = ("predict_speed.py", "ratios.py", "serve_load.py", "summaries.py episodes", "trust.py", "speed.py")
 
 
@@ -57,17 +65,15 @@ def test_a_missing_file_and_a_full_disk_end_it_in_a_sentence(tmp_path, monkeypat
         check("a minute", disk_gb=1e9, detector=False)
 
 
-def test_a_detector_that_cannot_be_had_ends_it_in_a_sentence(monkeypatch):
-    import before
-
-    from affekt.errors import ModelError
-
-    def none():
-        raise ModelError("expected the face detector's file, got none")
-
-    monkeypatch.setattr(before, "yunet_path", none)
-    with pytest.raises(SystemExit, match="expected the face detector's file"):
-        before.check("a minute")
+@pytest.mark.parametrize(
+    ("error", "told"), [("affekt.DataError('no rows')", "no rows\n"), ("KeyError(1)", "Traceback")]
+)
+def test_what_affekt_says_in_a_sentence_ends_a_benchmark_in_it(error, told):
+    command = [sys.executable, "-c", f"import before, affekt; raise {error}"]
+    run = subprocess.run(command, cwd=BENCHMARKS, capture_output=True, text=True)
+    assert run.returncode == 1
+    assert run.stderr.startswith(told)
+    assert ("Traceback" in run.stderr) == (told == "Traceback")
 
 
 def test_it_says_how_long_it_takes(capsys):
@@ -100,6 +106,24 @@ def test_an_interrupted_benchmark_goes_on_after_its_last_job(tmp_path, monkeypat
     assert not (tmp_path / ".results.md.ledger").exists()
 
 
+def test_lines_that_an_interrupted_benchmark_has_are_kept_if_it_writes_a_page(tmp_path, monkeypatch, capsys):
+    import jobs
+
+    def run(out, measure):
+        with jobs.kept_jobs(out, "options") as kept:
+            return kept.lines(lambda: ["a row"]) + kept.lines(measure)
+
+    monkeypatch.chdir(tmp_path)
+    for out in (Path("page.md"), None):
+        with pytest.raises(ZeroDivisionError):
+            run(out, lambda: [str(1 / 0)])
+        assert capsys.readouterr().out == "a row\n"
+        assert Path(".page.md.ledger").is_file() == (out is not None)
+        assert run(out, lambda: ["another"]) == ["a row", "another"]
+        assert ("goes on after 1 jobs" in capsys.readouterr().out) == (out is not None)
+        assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("line", WRONG)
 def test_a_benchmark_without_what_it_needs_ends_in_a_sentence(line, tmp_path):
     for module in ("torch", "scipy", "onnx"):
@@ -116,6 +140,17 @@ def test_a_benchmark_looks_for_the_detector_first(line, tmp_path):
     sentence = told(line, tmp_path)
     assert sentence.startswith("expected the face detector's file")
     assert "\n" not in sentence
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_benchmark_that_is_asked_for_help_measures_nothing(script, tmp_path):
+    for module in ("torch", "scipy", "onnx", "skimage", "playwright"):
+        pytest.importorskip(module)
+    run = subprocess.run([sys.executable, BENCHMARKS / script, "--help"], cwd=tmp_path, capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.startswith("usage: ")
+    assert "begun at" not in run.stdout
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_program_that_is_not_installed_ends_it_in_a_sentence():
