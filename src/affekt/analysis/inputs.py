@@ -13,7 +13,15 @@ from pathlib import Path, PurePath
 
 from affekt.analysis.remote import addresses_below, is_address, without_secrets
 from affekt.errors import ConfigError, DataError, install
-from affekt.faces.kinds import HEIC_ENDINGS, PICTURE_ENDINGS, RAW_ENDINGS, is_copy, is_picture_ending, kind_of_file
+from affekt.faces.kinds import (
+    HEIC_ENDINGS,
+    JPEG_XL_ENDING,
+    PICTURE_ENDINGS,
+    RAW_ENDINGS,
+    is_copy,
+    is_picture_ending,
+    kind_of_file,
+)
 from affekt.files import THUMBNAIL_ENDING, beside, folders_below, is_litter
 
 VIDEO_ENDINGS = (
@@ -24,6 +32,8 @@ VIDEO_ENDINGS = (
 FOUND_ENDINGS = frozenset(PICTURE_ENDINGS + VIDEO_ENDINGS)
 SOUND_ENDINGS = (".m4a", ".m4b", ".aac", ".mka", ".weba", ".ogg", ".oga", ".opus", ".wma", ".mp3", ".wav")
 """What sound ends in, which begins as videos do."""
+PHOTOGRAPHS = (*HEIC_ENDINGS, *RAW_ENDINGS, JPEG_XL_ENDING)
+"""What pictures end in that are passed over and told of, because not everybody can read them."""
 LITTER = "litter"
 """Under this, pictures and videos are counted that are hidden or thumbnails."""
 AGAIN = "again"
@@ -62,7 +72,7 @@ def shown(name: str) -> str:
 
 def told_of_passed_over(passed_over: Counter[str]) -> list[str]:
     """Return what a person should know of the files passed over, by their endings: a sentence each."""
-    photographs = Counter({ending: passed_over[ending] for ending in HEIC_ENDINGS + RAW_ENDINGS if passed_over[ending]})
+    photographs = Counter({ending: passed_over[ending] for ending in PHOTOGRAPHS if passed_over[ending]})
     left, again, copies, absent = (passed_over[each] for each in (LITTER, AGAIN, COPIES, ABSENT))
     told = []
     if left:

@@ -14,31 +14,36 @@ from PIL import TiffImagePlugin
 from affekt.errors import install
 
 PICTURE_ENDINGS = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".avif", ".jp2"),
-    *(".ppm", ".pgm", ".pnm", ".tga"),
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff"),
+    *(".avif", ".jp2", ".j2k", ".jpf", ".jpx", ".ppm", ".pgm", ".pbm", ".pnm", ".tga"),
 )
 """What the pictures of a folder end in, for analysis and importers; a picture named by itself may end in anything."""
 HEIC_ENDINGS = (".heic", ".heif", ".hif")
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 """How the files of these endings say what they are, behind `ftyp`."""
-JPEG_XL = (b"\0\0\0\x0cJXL ", b"\xff\x0a")
+JPEG_XL, JPEG_XL_ENDING = (b"\0\0\0\x0cJXL ", b"\xff\x0a"), ".jxl"
 TABLE_ENDINGS = (".csv", ".tsv", ".xlsx", ".xls", ".ods", ".json", ".jsonl", ".arrow", ".feather")
 """What tables end in that may name pictures, but are not read as a table of pictures."""
 HEAD = 1024
 """Bytes of a file that tell what it is."""
 STILL = re.compile(
-    rb"\xff\xd8\xff|\x89PNG\r\n|GIF8|BM.{4}\0{4}|RIFF.{4}WEBP|II\*\0|MM\0\*|\0\0\0\x0cjP  |\xff\x4f\xff\x51|P[1-7][\s#]"
-    rb"|\0\0\0\x0cJXL |\xff\x0a|8BPS\0|.{4}ftyp(avif|avis|crx |" + b"|".join(HEIC_BRANDS) + rb")",
+    rb"\xff\xd8\xff|\x89PNG\r\n|GIF8|BM.{4}\0{4}|RIFF.{4}WEBP|II[*+]\0|MM\0[*+]|\0\0\0\x0cjP  |\xff\x4f\xff\x51"
+    rb"|P[1-7][\s#]|\0\0\0\x0cJXL |\xff\x0a|8BPS\0|.{4}ftyp(avif|avis|crx |" + b"|".join(HEIC_BRANDS) + rb")",
     re.DOTALL,
 )
 """How pictures begin."""
 MOVING = re.compile(
     rb"\x1aE\xdf\xa3|RIFF.{4}AVI |OggS|FLV\x01|\x30\x26\xb2\x75\x8e\x66\xcf\x11|YUV4MPEG2 |DKIF\0|nut/multimedia"
-    rb"|\x06\x0e\x2b\x34|\0\0\x01[\xb0\xb3\xba]|\0\0\0\x01[\x09\x27\x40\x46\x67]|.{4}(moov|mdat|wide|pnot|skip)",
+    rb"|\x06\x0e\x2b\x34|\.RMF|\xb7\xd8\0\x20|\x1f\x07\0|\0{4}\x01\xbc|\x12\0\x0a|\0\0\x01[\xb0\xb3\xba]|\0\0\0\x01[\x09\x27\x40\x46\x67]|.{4}(moov|mdat|wide|pnot|skip)",
     re.DOTALL,
 )
 """How videos begin."""
 SOUND_BRANDS = (b"M4A ", b"M4B ", b"M4P ", b"aax ")
+STRANGERS = {
+    b"version http": "a pointer of Git LFS, not the picture; type: git lfs pull",
+    b"PK\x03\x04": "a zip archive, whose pictures are read if its name ends in .zip",
+}
+"""What files are that often lie where a picture should, by how they begin."""
 WRITER = "affekt"
 """The software that the PNGs of affekt name."""
 COPY = re.compile(rb"\xff\xfe..(marked|box|pixelate|blur) ([0-9a-f]{16})?\xff|Software\0" + WRITER.encode(), re.DOTALL)
@@ -83,8 +88,12 @@ def is_picture_named(path: Path | str) -> bool:
 
 
 def is_picture_ending(ending: str) -> bool:
-    """Whether the pictures of a folder end so, those of telephones included where they can be read."""
-    return ending in PICTURE_ENDINGS or (ending in HEIC_ENDINGS and reads_heic())
+    """Whether the pictures of a folder end so, HEIC and JPEG XL included where they can be read."""
+    return (
+        ending in PICTURE_ENDINGS
+        or (ending in HEIC_ENDINGS and reads_heic())
+        or (ending == JPEG_XL_ENDING and reads_jpeg_xl())
+    )
 
 
 def reads_heic() -> bool:
@@ -92,10 +101,20 @@ def reads_heic() -> bool:
     return find_spec("pi_heif") is not None
 
 
+def reads_jpeg_xl() -> bool:
+    """Whether the plugin of Pillow is installed that decodes JPEG XL."""
+    return find_spec("pillow_jxl") is not None
+
+
 def is_heic(source: Path | str | bytes) -> bool:
     """Whether a file is a HEIC photograph by its first bytes."""
     head = source[:12] if isinstance(source, bytes) else beginning(source)
     return head[4:8] == b"ftyp" and head[8:] in HEIC_BRANDS
+
+
+def is_jpeg_xl(source: Path | str | bytes) -> bool:
+    """Whether a file is a JPEG XL picture by its first bytes."""
+    return (source if isinstance(source, bytes) else beginning(source)).startswith(JPEG_XL)
 
 
 def unidentified(source: Path | str | bytes, *, is_any_taken: bool = True) -> str:
@@ -112,21 +131,26 @@ def unidentified(source: Path | str | bytes, *, is_any_taken: bool = True) -> st
         return f"a {'damaged HEIC photograph' if is_any_taken else 'HEIC photograph'}; convert it to JPEG first"
     if ends_in(source, RAW_ENDINGS):
         return "a camera's raw photograph, which affekt does not read; convert it to JPEG first"
-    if head.startswith(JPEG_XL):
-        return "a JPEG XL picture, which affekt does not read; convert it to JPEG first"
-    if head.startswith((b"II*\0", b"MM\0*")) and (kind := _kind_of_tiff(source)):
-        return f"a TIFF of {kind}, which affekt does not read; save it with 8 or 16 bits per channel"
+    if is_jpeg_xl(source):
+        why = "damaged" if reads_jpeg_xl() else "which affekt reads only with a plugin of Pillow for it"
+        return f"a JPEG XL picture, {why}; convert it to JPEG first"
+    if head.startswith((b"II*\0", b"MM\0*")) and (told := _told_of_tiff(source)):
+        return told
     if head.startswith(b"input,time_s"):
         return "not a picture, but a table of affekt predict, which affekt summarize and affekt evaluate read"
     if is_any_taken and ends_in(source, TABLE_ENDINGS):
         return (
             "not a picture; a table of pictures is a .parquet with a column image, path or url, a list of them a .txt"
         )
-    return "not a picture"
+    if is_any_taken and STILL.match(head):
+        return "begins like a picture, but is damaged or of a kind that is not read; save it anew as PNG or JPEG"
+    if head.lstrip().lower().startswith((b"<!doctype", b"<html")):
+        return "a web page, not a picture"
+    return next((told for start, told in STRANGERS.items() if head.startswith(start)), "not a picture")
 
 
-def _kind_of_tiff(source: Path | str | bytes) -> str | None:
-    """Return what numbers the pixels of a TIFF are, as `32-bit float colour`; None where it does not say."""
+def _told_of_tiff(source: Path | str | bytes) -> str | None:
+    """Return what numbers the pixels of a TIFF are, and what to do; None where it does not say."""
     try:
         with io.BytesIO(source) if isinstance(source, bytes) else Path(source).open("rb") as file:
             tags = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
@@ -134,7 +158,11 @@ def _kind_of_tiff(source: Path | str | bytes) -> str | None:
             tags.load(file)
         bits, kinds = tags[TiffImagePlugin.BITSPERSAMPLE], tags.get(TiffImagePlugin.SAMPLEFORMAT, (1,))
         name = {1: "", 2: " signed", 3: " float", 5: " complex", 6: " complex"}.get(kinds[0], " untold")
-        return f"{bits[0]}-bit{name} {'colour' if len(bits) >= 3 else 'grey'}"
+        colours = {1: "grey", 2: "grey with alpha"}.get(len(bits), "colour")
+        hint = (
+            "save it as PNG" if not name and bits[0] in (8, 16) else "save it with 8 or 16 bits per channel, unsigned"
+        )
+        return f"a TIFF of {bits[0]}-bit{name} {colours}, which affekt does not read; {hint}"
     except UNREADABLE_TAGS:
         return None
 

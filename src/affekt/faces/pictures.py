@@ -15,10 +15,20 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from affekt.errors import PictureError
-from affekt.faces.kinds import RAW_ENDINGS, UNREADABLE_TAGS, beginning, ends_in, is_heic, reads_heic, unidentified
+from affekt.faces.kinds import (
+    RAW_ENDINGS,
+    UNREADABLE_TAGS,
+    beginning,
+    ends_in,
+    is_heic,
+    is_jpeg_xl,
+    reads_heic,
+    reads_jpeg_xl,
+    unidentified,
+)
 from affekt.faces.pixels import Decoded, as_rgb, eight_of_sixteen
 from affekt.faces.preprocessing import Preprocessing, crop_face
 
@@ -26,6 +36,8 @@ from affekt.faces.preprocessing import Preprocessing, crop_face
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 # And what Pillow finds odd in EXIF and the like says nothing of the pixels.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\..*")
+# Pillow's own reader takes channels of 16 bits that are stored one after the other for 8 bits.
+TiffImagePlugin.READ_LIBTIFF = True
 
 MAX_PIXELS = 178_956_970
 """Pictures above this many pixels are refused as decompression bombs (twice Pillow's own warning limit)."""
@@ -34,12 +46,15 @@ LARGE_PIXELS = 2_000_000
 """Of JPEGs with more pixels only what is needed becomes an array: all of it would take half of the time of decoding."""
 SMALLEST_THUMBNAIL, THUMBNAIL_QUALITY = 16, 80
 JPEG, JPEG_SCAN, JPEG_END = b"\xff\xd8\xff", b"\xff\xda", b"\xff\xd9"
+PROGRESSIVE, FILLINGS, TRUNCATED = b"\xff\xc2\0", (b"\x55" * 64, b"\xaa" * 64), "image file is truncated"
 MOST_SCANS = 100
 """Of a JPEG: each is a pass over all pixels. Programs write ten; thousands would hold a core for long."""
 BREAKS_OFF = "breaks off before its end; its rows go as far as it could be read"
 PNG = b"\x89PNG\r\n\x1a\n"
 PNG_CHUNKS = (b"tRNS", b"eXIf", b"acTL", b"fcTL", b"fdAT")
 """Of the chunks that a PNG may lack, those that change its pixels or how many pictures it holds."""
+UNTOLD = re.compile(r"could not create decoder object|decoder error -?\d+|-\d+")
+"""What Pillow says that nobody else understands."""
 TOO_DEEP = "32 bits a pixel; save it with 8 or 16"
 
 
@@ -86,18 +101,37 @@ def read_picture(
 
     try:
         return _looked_at(source, decoded, max_pixels, formats)
-    except PictureError:
-        if is_lenient and (ended := _ended_jpeg(source)) is not None:
+    except PictureError as error:
+        if TRUNCATED in str(error) and (content := _jpeg(source)) is not None:
             with suppress(PictureError):
-                return replace(_looked_at(ended, _decoded, max_pixels, formats), breaks_off=True)
+                return _of_broken_off(content, max_pixels, formats, is_lenient=is_lenient)
         raise
 
 
-def _ended_jpeg(source: Path | str | bytes) -> bytes | None:
-    """Return a JPEG with its end, before which libjpeg makes up what is missing; None of other files."""
+def _jpeg(source: Path | str | bytes) -> bytes | None:
+    """Return the content of a JPEG; None of other files."""
     if not (source if isinstance(source, bytes) else beginning(source)).startswith(JPEG):
         return None
-    return (source if isinstance(source, bytes) else Path(source).read_bytes()) + JPEG_END
+    return source if isinstance(source, bytes) else Path(source).read_bytes()
+
+
+def _of_broken_off(content: bytes, max_pixels: int, formats: tuple[str, ...] | None, *, is_lenient: bool) -> Decoded:
+    """Decode a JPEG without its end, before which libjpeg makes up what is missing.
+
+    It is whole where two ways of filling that up change no pixel: nothing but the end itself, of two bytes, is missing.
+    Of a progressive one nobody knows: a whole pass over the pixels may be.
+    """
+
+    def decoded(filling: bytes) -> Decoded:
+        return _looked_at(content.removesuffix(JPEG_END[:1]) + filling + JPEG_END, _decoded, max_pixels, formats)
+
+    if PROGRESSIVE not in content:
+        otherwise = zlib.crc32(decoded(FILLINGS[0]).image_rgb.data)  # of which only this is kept
+        if zlib.crc32((whole := decoded(FILLINGS[1])).image_rgb.data) == otherwise:
+            return whole
+    if not is_lenient:
+        raise PictureError(TRUNCATED)
+    return replace(decoded(b""), breaks_off=True)
 
 
 def _looked_at(
@@ -122,7 +156,7 @@ def _decoded(image: Image.Image) -> Decoded:
     animated = image.format != "MPO" and getattr(image, "is_animated", False)
     is_large = _is_large_jpeg(image)
     image = _upright(image, in_place=True)
-    return Decoded(image if is_large else as_rgb(_eight_bit(image)), animated)
+    return Decoded(image if is_large else as_rgb(_eight_bit(image, image)), animated)
 
 
 def _is_large_jpeg(image: Image.Image) -> bool:
@@ -186,7 +220,13 @@ def picture_size(source: Path | str | bytes) -> tuple[int, int]:
         image.load()
         return size
 
-    return _looked_at(source, size)
+    try:
+        return _looked_at(source, size)
+    except PictureError:
+        if (content := _jpeg(source)) is None:
+            raise
+        read_picture(content)  # which raises where more than its end is missing
+        return _looked_at(content + JPEG_END, size)
 
 
 @contextmanager
@@ -205,7 +245,7 @@ def _opened(
             if image.width * image.height > max_pixels:
                 raise PictureError(f"{name}: {image.width}x{image.height} pixels, over the limit of {max_pixels:,}")
             if _is_deep(image):
-                raise PictureError(f"{name}: {TOO_DEEP}")
+                raise PictureError(f"{name}: {unidentified(source) if _tiff_bits(image) == 16 else TOO_DEEP}")
             if image.format in ("JPEG", "MPO") and (scans := _scans(source)) > MOST_SCANS:
                 raise PictureError(f"{name}: a JPEG of {scans:,} scans, over the limit of {MOST_SCANS}; save it anew")
             yield image
@@ -218,7 +258,11 @@ def _opened(
     except Image.DecompressionBombError:
         raise PictureError(f"{name}: over the limit of {max_pixels:,} pixels") from None
     except Exception as error:  # Pillow's decoders raise whatever their parsing of a damaged file trips over
-        why = str(getattr(error, "strerror", None) or error or type(error).__name__)
+        why = " ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split())
+        if UNTOLD.fullmatch(why):
+            why = "damaged, broken off, or packed in a way that is not known"
+        if is_heic(source):
+            why = unidentified(source)
         # One cause, whatever the number, so that a summary can count it.
         raise PictureError(f"{name}: {re.sub(r' [(][0-9]+ bytes not processed[)]', '', why)}") from error
 
@@ -235,10 +279,15 @@ def _pillow(source: Path | str | bytes, formats: tuple[str, ...] | None) -> Imag
     try:
         return opened()
     except UnidentifiedImageError:
-        if formats is not None or not (is_heic(source) and reads_heic()):
+        if formats is not None:
             raise
-        # Each core works on a picture of its own.
-        import_module("pi_heif").register_heif_opener(decode_threads=1)
+        if is_heic(source) and reads_heic():
+            # Each core works on a picture of its own.
+            import_module("pi_heif").register_heif_opener(decode_threads=1)
+        elif is_jpeg_xl(source) and reads_jpeg_xl():
+            import_module("pillow_jxl")
+        else:
+            raise
         return opened()
     except Warning:  # a program, or its tests, made errors of them after affekt was imported
         with warnings.catch_warnings():
@@ -251,7 +300,7 @@ def rgb_of_image(image: Image.Image) -> np.ndarray:
     if _is_deep(image):
         raise PictureError(TOO_DEEP)
     try:
-        return as_rgb(_eight_bit(_upright(image)))
+        return as_rgb(_eight_bit(_upright(image), image))
     except Exception as error:  # a file's pixels are read only now, and Pillow's decoders raise as they do above
         raise PictureError(str(error) or type(error).__name__) from error
 
@@ -261,10 +310,20 @@ def _is_deep(image: Image.Image) -> bool:
     return image.mode == "F" or (image.mode == "I" and image.format != "PPM")
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):
-        return Image.fromarray(eight_of_sixteen(np.asarray(image)))
-    return image
+def _tiff_bits(image: Image.Image) -> int | None:
+    """Return how many bits a TIFF's pixels, or the first of their channels, have in the file; None of other files."""
+    bits: tuple[int, ...] = getattr(image, "tag_v2", {}).get(TiffImagePlugin.BITSPERSAMPLE, ())
+    return bits[0] if bits else None
+
+
+def _eight_bit(image: Image.Image, file: Image.Image) -> Image.Image:
+    """Return a picture of 16 bits with 8, by what the tags of its file say."""
+    if not image.mode.startswith("I"):
+        return image
+    grey = eight_of_sixteen(np.asarray(image), most=4_095 if _tiff_bits(file) == 12 else 65_535)
+    # Pillow turns what is white at 0 around where pixels have up to 8 bits.
+    is_white_at_0 = getattr(file, "tag_v2", {}).get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0
+    return Image.fromarray(~grey if is_white_at_0 else grey)
 
 
 def thumbnail(image_rgb: np.ndarray, box_xyxy: np.ndarray | None, *, side: int, margin: float = 0.0) -> str:

@@ -108,12 +108,12 @@ def as_rgb(image: Image.Image) -> np.ndarray:
     return image_rgb
 
 
-def eight_of_sixteen(pixels: np.ndarray) -> np.ndarray:
-    """Divide values of 16 bits by 257, and round; a few rows at a time, for a picture may fill the memory."""
+def eight_of_sixteen(pixels: np.ndarray, most: int = 65_535) -> np.ndarray:
+    """Scale values from 0 to `most` to 8 bits, and round; a few rows at a time, for a picture may fill the memory."""
     scaled = np.empty(pixels.shape, np.uint8)
     for row in range(0, len(pixels), ROWS_AT_ONCE):
-        part = np.clip(pixels[row : row + ROWS_AT_ONCE], 0, 65_535).astype(np.uint32)
-        scaled[row : row + ROWS_AT_ONCE] = (part + 128) // 257
+        part = np.clip(pixels[row : row + ROWS_AT_ONCE], 0, most).astype(np.uint32)
+        scaled[row : row + ROWS_AT_ONCE] = (255 * part + most // 2) // most
     return scaled
 
 
