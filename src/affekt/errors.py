@@ -160,14 +160,6 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
     return f"did you mean {close[0]}?" if close else otherwise
 
 
-def refuse_other_case(columns: Iterable[str], wanted: Iterable[str], where: str) -> None:
-    """Refuse a column that is only in capitals or small letters another than the wanted one; raises DataError."""
-    small = {name.strip().lower(): name for name in columns}
-    for name in wanted:
-        if name not in columns and name in small:
-            raise DataError(f"expected a column {name} in {where}, got {small[name]}; rename it to {name}")
-
-
 OF_RECIPE = ("affekt.Recipe", "affekt.find_recipe('affekt').recipe.with_options")
 RATHER = {
     **dict.fromkeys(("affekt.analyze", "affekt.Analyzer.analyze"), ("affekt.load", "affekt.load")),

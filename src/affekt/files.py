@@ -1,5 +1,6 @@
 """Files written whole or not at all, what lies in folders, templates, and the folder that keeps files between runs."""
 
+import codecs
 import errno
 import hashlib
 import json
@@ -168,6 +169,12 @@ def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_utf16(path: Path) -> bool:
+    """Whether a text begins with the byte order mark of UTF-16, as Excel and PowerShell write it."""
+    with path.open("rb") as file:
+        return file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def templates() -> "jinja2.Environment":

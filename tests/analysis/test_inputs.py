@@ -74,6 +74,13 @@ def test_a_path_of_a_list_may_be_quoted_or_count_from_the_lists_own_folder(folde
     assert names(["faces/list.txt"]) == ("faces/b.jpg",)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
+def test_a_list_may_be_of_powershell(folder, encoding):
+    (folder / "list.txt").write_bytes("\N{BYTE ORDER MARK}faces/b.jpg\r\nfaces/Zoë.jpg\r\n".encode(encoding))
+    (folder / "faces" / "Zoë.jpg").touch()
+    assert names(["list.txt"]) == ("faces/b.jpg", "faces/Zoë.jpg")
+
+
 def test_a_path_of_a_list_that_is_not_found_stays_and_it_is_said_where_paths_count_from(folder):
     (folder / "faces" / "list.txt").write_text("nowhere.jpg\nb.jpg\nhttps://x.org/a.jpg\n")
     found, passed_over = find_inputs(["faces/list.txt"])

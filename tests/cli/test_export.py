@@ -69,3 +69,14 @@ def test_the_export_of_another_model_is_not_written_over(small_model, tmp_path, 
     advised = tmp_path / "other-exported"
     assert str(refusal.value).endswith(f"type: --out {advised}")
     assert export(small_model, advised) == advised
+
+
+def test_a_folder_of_photographs_is_no_place_for_an_export(small_model, tmp_path, monkeypatch):
+    monkeypatch.setattr(model_folder, "write_model_folder", lambda run, out, **_: out)
+    (tmp_path / "a.jpg").write_bytes(b"mine")
+    with pytest.raises(ConfigError, match=r"folder for results alone as out, got .*a\.jpg is; type: --out ") as error:
+        export(small_model, tmp_path)
+    advised = str(error.value).partition("type: --out ")[2]
+    assert str(export(small_model, advised)) == advised
+    (tmp_path / "a.jpg").rename(small_model / "a.jpg")
+    assert export(small_model, small_model) == small_model, "a model may have a picture beside it"

@@ -422,3 +422,18 @@ def test_words_in_parquet_are_plain_strings(tmp_path, small_model, monkeypatch):
     main(["predict", "a.png", "--model", str(small_model), "--faces", "whole", "--out", "t.parquet"])
     assert pl.read_parquet_schema("t.parquet")["emotion"] == pl.String
     assert pl.read_parquet("t.parquet")["emotion"].item() is not None
+
+
+def test_a_picture_itself_on_the_standard_input_is_answered_with_what_to_type(pictures, small_model, tmp_path):
+    picture = tmp_path / "face.jpg"
+    Image.new("RGB", (64, 64)).save(picture)
+    how = {"capture_output": True, "cwd": tmp_path, "env": {**os.environ, "PYTHONWARNINGS": "ignore"}}
+    line = ["--model", str(small_model), "--faces", "whole"]
+    found = subprocess.run([sys.executable, "-m", "affekt", "predict", "-", *line], input=picture.read_bytes(), **how)
+    said, _, advised = found.stderr.decode().strip().partition("as in: affekt ")
+    assert said == (
+        "affekt: expected a path a line on the standard input, got bytes that are no text; name pictures themselves, "
+    )
+    assert (found.returncode, found.stdout) == (2, b"")
+    found = subprocess.run([sys.executable, "-m", "affekt", *shlex.split(advised), *line], **how)
+    assert (found.returncode, len(found.stdout.splitlines())) == (0, 2)

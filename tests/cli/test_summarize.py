@@ -55,6 +55,20 @@ def test_a_folder_of_videos_is_answered_with_what_makes_the_table(
     assert (tmp_path / "study" / "people.csv").is_file()
 
 
+def test_a_folder_is_answered_with_the_table_in_it_or_how_a_table_is_made(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my notes").mkdir()
+    (tmp_path / "my notes" / "codes.csv").write_text("person,code\n")
+    with pytest.raises(SystemExit, match="2"):
+        main(["summarize", "my notes", "--out", "study"])
+    assert capsys.readouterr().err.endswith("folder my notes; type: affekt predict VIDEO --out faces.parquet\n")
+    make_rows().with_columns(face=1, confidence=0.5).write_csv(tmp_path / "my notes" / "faces.csv")
+    with pytest.raises(SystemExit, match="2"):
+        main(["summarize", "my notes", "--out", "study"])
+    main(shlex.split(capsys.readouterr().err.partition("; type: affekt ")[2]))
+    assert (tmp_path / "study" / "people.csv").is_file()
+
+
 def test_the_end_of_predict_says_how_a_table_of_a_video_becomes_a_study(
     tmp_path, capsys, small_model, write_video, monkeypatch
 ):

@@ -19,7 +19,6 @@ from affekt.data.manifest import (
     pixel_sha256,
     read_manifest,
     read_row_rgb,
-    read_text_table,
     select_split,
     to_manifest,
     with_attributes,
@@ -288,7 +287,7 @@ def test_the_data_set_counts_where_it_is_named(manifest, tmp_path):
         ("source_id,emotion\n1,anger\n", "rename emotion"),
         ("source_id,age\n1,old\n1,young\n", "'1' twice"),
         ("source_id,age\n7,old\n", "such as '1'.*got '7'"),
-        ("source_id,age\n", "got 'no rows'"),
+        ("source_id,age\n", "got its header alone; write source_id,age"),
         ("", "expected a csv of attributes"),
     ],
 )
@@ -321,30 +320,6 @@ def read_table_of(name, folder):
     return table, importers.get(name, lambda: RafDb(root=folder))()
 
 
-def test_names_and_cells_lose_their_spaces_and_stay_text(tmp_path):
-    (tmp_path / "t.csv").write_bytes("\N{BYTE ORDER MARK}a, b \n007, \n1,x\n".encode())
-    assert read_text_table(tmp_path / "t.csv", "", "").to_dict(as_series=False) == {"a": ["007", "1"], "b": [None, "x"]}
-
-
-def test_a_name_that_comes_twice_is_said_and_columns_without_a_name_are_not(tmp_path):
-    (tmp_path / "t.csv").write_text("path,emotion, emotion\n1.jpg,anger,fear\n")
-    with pytest.raises(DataError, match="got several columns named 'emotion'; mend it"):
-        read_text_table(tmp_path / "t.csv", "a csv", "mend it")
-    (tmp_path / "t.csv").write_text("path,emotion,,\n1.jpg,anger,,\n")
-    assert read_text_table(tmp_path / "t.csv", "", "")["emotion"].to_list() == ["anger"]
-
-
-def test_what_is_missing_is_said(tmp_path):
-    with pytest.raises(DataError, match=r"a csv at .*none\.csv, got no such file; mend it"):
-        read_text_table(tmp_path / "none.csv", "a csv", "mend it")
-    with pytest.raises(DataError, match="got a folder; mend it"):
-        read_text_table(tmp_path, "a csv", "mend it")
-    (tmp_path / "t.csv").write_text(" path,emotion\n1.jpg,anger\n")
-    assert read_text_table(tmp_path / "t.csv", "a csv", "mend it", needed=["path"]).height == 1
-    with pytest.raises(DataError, match="got no label, split among path, emotion; mend it"):
-        read_text_table(tmp_path / "t.csv", "a csv", "mend it", needed=["path", "label", "split"])
-
-
 @pytest.mark.parametrize("content", DAMAGED_TABLES.values(), ids=DAMAGED_TABLES.keys())
 @pytest.mark.parametrize("name", ["csv", "folder", "rafdb"])
 def test_damaged_tables_are_one_sentence(tmp_path, name, content):
@@ -354,21 +329,6 @@ def test_damaged_tables_are_one_sentence(tmp_path, name, content):
         importer.list_rows()
     assert str(table) in str(error.value)
     assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("content", "got"),
-    [
-        (b"a,b\n1,2,3\n", "a line with more cells than its first line has"),
-        (b"", "an empty file"),
-        (b"a,b\n\xff\xfe,2\n", r"text that is not UTF-8 \(in Excel, save it as: CSV UTF-8\)"),
-        (b'a,b\n"x,1\n2', "a cell with an open quotation mark"),
-    ],
-)
-def test_what_is_no_table_is_told_in_plain_words(tmp_path, content, got):
-    (tmp_path / "t.csv").write_bytes(content)
-    with pytest.raises(DataError, match=rf"^expected a csv in .*t\.csv, got {got}; mend it$"):
-        read_text_table(tmp_path / "t.csv", "a csv", "mend it")
 
 
 def test_rafdb_needs_two_columns(tmp_path):

@@ -16,6 +16,7 @@ from affekt.data.splits import (
     groups_of,
     require_people_apart,
     split_rows,
+    split_text,
     subject_folds,
     with_subjects,
 )
@@ -222,3 +223,13 @@ def test_a_person_in_two_splits_is_refused_with_what_mends_it():
     with pytest.raises(DataError, match=r"got 'anna' in train and in test of faces.parquet; .*affekt data split"):
         require_people_apart(frame, Path("faces.parquet"))
     require_people_apart(frame[:2], Path("faces.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("of_fear", "instead"),
+    [(2, "fewer people or pictures show it than there are splits; add some"), (3, r"try another seed \(--seed 8\)")],
+)
+def test_another_seed_is_advised_where_there_is_enough_to_divide(of_fear, instead):
+    frame = rows([None] * (20 + of_fear), emotions=["anger"] * 20 + ["fear"] * of_fear)
+    frame = frame.with_columns(split=pl.Series(["train", "val", "test"] * 6 + ["train"] * (2 + of_fear)))
+    assert re.search(f"val has no fear: .*{instead}\n", split_text(frame, 7))

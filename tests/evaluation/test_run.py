@@ -136,3 +136,14 @@ def test_what_predict_wrote_is_no_manifest_but_can_be_scored(tmp_path, predictio
     pl.DataFrame({"input": ["a.png"], "face": [1], "emotion": ["fear"], "status": ["ok"]}).write_parquet(table)
     with pytest.raises(DataError, match=f"got a table of affekt predict; .*: affekt evaluate --predictions {table} "):
         evaluate("affekt", data=table, out=tmp_path)
+
+
+def test_a_report_goes_into_no_folder_of_photographs_but_again_into_its_own(tmp_path, manifest, predictions):
+    given = {"data": manifest, "predictions": {"one": predictions}, **QUICK}
+    (tmp_path / "a.jpg").write_bytes(b"mine")
+    with pytest.raises(ConfigError, match=r"folder for results alone as out, got .*a\.jpg is; type: --out ") as error:
+        evaluate(out=tmp_path, **given)
+    advised = str(error.value).partition("type: --out ")[2]
+    evaluate(out=advised, **given)
+    (tmp_path / "a.jpg").rename(f"{advised}/a.jpg")
+    evaluate(out=advised, **given)

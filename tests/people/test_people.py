@@ -96,6 +96,8 @@ def test_a_csv_of_groups_alone_cuts_nothing(table):
         ({"input": ["a.mp4"], "Group": ["1"], "group": ["1"]}, "got Group, a name that another column has"),
         ({"input": ["a.mp4"], "start": ["900"], "end": ["901"]}, "got nobody"),
         ({"video": ["a.mp4"]}, "the columns input, start, end and name"),
+        ({"input": ["a.mp4", "a.mp4"], "end": ["2", "2.0"]}, "marker once .*'all' of a.mp4 from 0 to 2 s twice; keep"),
+        ({"input": ["a.mp4", None], "name": ["x", "x"]}, "each marker once in the frame of markers, got 'x' of a.mp4"),
     ],
 )
 def test_markers_that_do_not_fit_are_said(table, columns, said):
@@ -232,10 +234,19 @@ def test_rows_that_stand_twice_are_not_blamed_on_joining():
         affekt.summarize(pl.concat([rows, rows]))
 
 
-def test_a_track_that_a_csv_names_twice_is_refused(table, tmp_path):
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("a.mp4,0,Eve", "got track 0 of a.mp4 twice; keep one row"),
+        ("a.mp4,1,", "input, track and person in each row of .*, got no person in row 2; fill it, or take the row out"),
+        (",1,Eve", "got no input in row 2; fill it, or take the row out"),
+        ("a.mp4,,Eve", "got no track in row 2; fill it, or take the row out"),
+    ],
+)
+def test_a_row_of_a_csv_that_names_a_track_twice_or_nobody_is_refused(table, tmp_path, row, said):
     names = tmp_path / "names.csv"
-    names.write_text("input,track,person\na.mp4,0,Ada\na.mp4,0,Eve\n")
-    with pytest.raises(affekt.ConfigError, match=r"got track 0 of a.mp4 twice; keep one row"):
+    names.write_text(f"input,track,person\na.mp4,0,Ada\n{row}\n")
+    with pytest.raises(affekt.ConfigError, match=said):
         affekt.summarize(table, join=names)
 
 
@@ -307,6 +318,18 @@ def test_a_table_that_breaks_off_is_not_summarized(table, tmp_path):
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(lines[:8]) + lines[8][: len(lines[8]) // 2])
     with pytest.raises(affekt.DataError, match=rf"a status in each row of {path}, got none in row 8: it breaks off;"):
+        affekt.summarize(path)
+
+
+def test_two_tables_in_one_file_and_one_in_utf_16_are_not_summarized(table, tmp_path):
+    path = tmp_path / "faces.csv"
+    table.write_csv(path)
+    text = path.read_text()
+    path.write_text(text + text)
+    with pytest.raises(affekt.DataError, match=rf"one table in {path}, got its header again in row {len(table) + 1};"):
+        affekt.summarize(path)
+    path.write_text(text, encoding="utf-16")
+    with pytest.raises(affekt.DataError, match=rf"in UTF-8, got {path} in UTF-16; in Excel, save it as: CSV UTF-8"):
         affekt.summarize(path)
 
 

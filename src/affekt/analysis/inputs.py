@@ -22,7 +22,7 @@ from affekt.faces.kinds import (
     is_picture_ending,
     kind_of_file,
 )
-from affekt.files import THUMBNAIL_ENDING, beside, folders_below, is_litter
+from affekt.files import RECORD, THUMBNAIL_ENDING, beside, folders_below, is_litter, is_utf16
 
 VIDEO_ENDINGS = (
     *(".mp4", ".m4v", ".mov", ".qt", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".vob", ".ts", ".mts", ".m2ts"),
@@ -123,9 +123,13 @@ def is_below(name: str, folder: Path) -> bool:
 def refuse_pictures(folder: Path, *patterns: str) -> None:
     """Refuse to write results among pictures or videos that affekt did not make, found by the patterns of a glob.
 
+    A folder with affekt's record is one of results, whatever was put into it since.
+
     Raises:
         ConfigError: it is so.
     """
+    if (folder / RECORD).is_file():
+        return
     found = (path for pattern in patterns for path in folder.glob(pattern) if path.suffix.lower() in FOUND_ENDINGS)
     if foreign := next((path for path in found if not is_litter(path.name) and not is_copy(path)), None):
         raise ConfigError(
@@ -256,7 +260,12 @@ def _listed(argument: str, standard_input: Iterable[str], passed_over: Counter[s
         return [argument]
     if argument == "-":
         # Programs of Windows begin with a byte order mark.
-        lines = (line.rstrip("\r\n").removeprefix("\ufeff") for line in standard_input)
+        lines = [line.rstrip("\r\n").removeprefix("\ufeff") for line in standard_input]
+        if any("\0" in line for line in lines):
+            raise DataError(
+                "expected a path a line on the standard input, got bytes that are no text; name pictures "
+                "themselves, as in: affekt predict face.jpg"
+            )
         return [_meant(line, "", passed_over) for line in lines if line.strip()]
     if Path(argument).suffix.lower() == LIST_ENDING and os.path.isfile(argument):  # noqa: PTH113  as above
         folder = os.path.dirname(argument)  # noqa: PTH120  as above
@@ -303,7 +312,8 @@ def _meant(line: str, folder: str, passed_over: Counter[str]) -> str:
 def _lines(path: Path) -> list[str]:
     try:
         # Names need not be UTF-8 where they come from; a NUL is in none.
-        text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+        encoding = "utf-16" if is_utf16(path) else "utf-8-sig"
+        text = path.read_text(encoding=encoding, errors="surrogateescape")
     except OSError as error:
         raise DataError(f"expected a list of paths in {path}, got {error.strerror}; write one path a line") from error
     if "\0" in text:

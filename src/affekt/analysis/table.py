@@ -76,7 +76,7 @@ def check_table(out: Path, *, force: bool = False, names: Collection[str] | None
         return
     if not os.access(out, os.R_OK | os.W_OK):
         raise ConfigError(f"expected a table that you may read and write, got {out}; check who may, or name another")
-    if not _is_own(out):
+    if not is_own(out):
         raise ConfigError(
             f"expected a table of affekt's own to write over, got another file, {out}; name another, such as "
             f"{_other(out, 'faces')}, or type: --force, force=True in Python"
@@ -154,7 +154,7 @@ def scan_data_set(folder: Path, schema: pl.Schema, column: str) -> pl.LazyFrame:
     return pl.scan_parquet(files, hive_schema={column: schema[column]}).select(schema.names())
 
 
-def _is_own(table: Path) -> bool:
+def is_own(table: Path) -> bool:
     """Whether a file has the columns of a table of results, whichever affekt wrote it."""
     try:
         return set(_scan(table).collect_schema()) >= OWN_COLUMNS

@@ -87,5 +87,5 @@ def split(arguments: list[str]) -> None:
         require_subjects(manifest, "keep people together")
     divided = split_rows(manifest, options.shares, options.seed)
     write_made(divided, options.out, command)
-    print(printable(split_text(divided), lines=True))
+    print(printable(split_text(divided, options.seed), lines=True))
     print(f"\nwrote {printable(str(options.out))}\n\n{after_manifest(divided, options.out)}".rstrip())

@@ -19,9 +19,7 @@ Any further column is a group attribute. `manifest_labels` says which labels a m
 
 import hashlib
 import io
-import re
 import shlex
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -32,7 +30,8 @@ from PIL import Image
 from affekt.analysis.archives import TAR_ENDINGS
 from affekt.analysis.remote import ONE_SLASH, is_address
 from affekt.data.shards import read_source
-from affekt.errors import DataError, PictureError, refuse_other_case, says_what_to_type
+from affekt.data.text_table import read_text_table, refuse_absent
+from affekt.errors import DataError, PictureError, says_what_to_type
 from affekt.faces.pictures import read_rgb
 from affekt.files import in_six_digits, write_parquet
 from affekt.labels import LABELS, MOST_CHARACTERS, is_label, ordered_labels
@@ -54,13 +53,6 @@ SCHEMA: dict[str, pl.DataType] = {
     "pixel_sha256": pl.String(),
 }
 
-OF_POLARS = {
-    "more fields than defined": "a line with more cells than its first line has",
-    "empty CSV": "an empty file",
-    "invalid utf-8": "text that is not UTF-8 (in Excel, save it as: CSV UTF-8)",
-    "could not parse": "a cell with an open quotation mark",
-}
-"""What polars says of a text that is no table, and what it means."""
 PARQUET = b"PAR1"
 """What each Parquet file begins with."""
 SPLITS = ("train", "val", "test")
@@ -237,7 +229,7 @@ def require_manifest(data: str | Path | pl.DataFrame | pl.LazyFrame) -> None:
         is_of_tars = is_address(name) or name.lower().endswith(TAR_ENDINGS)
         kind = "folder" if path.is_dir() else "webdataset --in-place" if is_of_tars else ""
         how = f"{kind} {shlex.quote(name)} --out faces.parquet" if kind else "--help"
-        _refuse_absent(path, "a manifest", f"make one with: affekt data import {how}")
+        refuse_absent(path, "a manifest", f"make one with: affekt data import {how}")
 
 
 def division(data: object) -> str:
@@ -284,7 +276,7 @@ def with_attributes(manifest: pl.DataFrame, path: Path) -> pl.DataFrame:
     if manifest.join(table, on=keys, how="semi").is_empty():
         raise DataError(
             f"expected names as in the manifest, such as {manifest['source_id'][0]!r}, in {path}, got "
-            f"{table['source_id'][0] if len(table) else 'no rows'!r}; write the manifest's source_id"
+            f"{table['source_id'][0]!r}; write the manifest's source_id"
         )
     return manifest.join(table, on=keys, how="left", maintain_order="left")
 
@@ -297,42 +289,6 @@ def read_row_rgb(row: dict[str, object]) -> np.ndarray:
         return read_rgb(source if isinstance(source, bytes) else read_source(source))
     except PictureError as error:
         raise PictureError(f"picture of {row.get('source_id')}: {error}") from error
-
-
-def read_text_table(path: Path, what: str, instead: str, needed: Iterable[str] = ()) -> pl.DataFrame:
-    """Read a csv file with a header as text: what a cell becomes is decided where its meaning is known.
-
-    Semicolons may stand between the cells, as where the comma is the decimal mark. Spaces around names and cells, which
-    Kaggle's tables have, are left out; empty cells are null. Errors say `what` the file should be, as in "a predictions
-    table", and what to do `instead`; the `needed` columns must be there.
-    """
-    _refuse_absent(path, what, instead)
-    try:
-        with path.open(encoding="utf-8-sig", errors="replace") as file:
-            header = file.readline()
-        separator = ";" if ";" in header and "," not in header else ","
-        table = pl.read_csv(path, infer_schema=False, separator=separator, glob=False)
-        # polars appends this to the second of two equal names.
-        counts = Counter(re.sub(r"_duplicated_[0-9]+$", "", name).strip() for name in table.columns)
-        if repeated := [name for name, count in counts.items() if name and count > 1]:
-            raise DataError(f"expected {what} in {path}, got several columns named {repeated[0]!r}; {instead}")
-        table = table.rename(str.strip)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        reason = str(error).partition("\n")[0]
-        got = next((plain for words, plain in OF_POLARS.items() if words in reason), reason)
-        raise DataError(f"expected {what} in {path}, got {got}; {instead}") from error
-    if absent := [name for name in needed if name not in table.columns]:
-        refuse_other_case(table.columns, absent, str(path))
-        raise DataError(
-            f"expected {what} in {path}, got no {', '.join(absent)} among {', '.join(table.columns)}; {instead}"
-        )
-    return table.with_columns(pl.all().str.strip_chars().replace("", None))
-
-
-def _refuse_absent(path: Path, what: str, instead: str) -> None:
-    if not path.is_file():
-        got = "a folder" if path.is_dir() else "no such file"
-        raise DataError(f"expected {what} at {path}, got {got}; {instead}")
 
 
 def encode_png(pixels: np.ndarray) -> bytes:

@@ -47,8 +47,8 @@ def split_rows(manifest: pl.DataFrame, shares: Sequence[float] = SHARES, seed: i
     return manifest.with_columns(split=pl.Series([wanted[side][0] for side in sides], dtype=pl.String))
 
 
-def split_text(manifest: pl.DataFrame) -> str:
-    """Say in counts how the rows of a manifest are divided: expressions, people, and what is absent where."""
+def split_text(manifest: pl.DataFrame, seed: int = 0) -> str:
+    """Say in counts how the rows of a manifest are divided by a seed: expressions, people, and what is absent where."""
     counts = count_emotions(manifest)
     lines = [emotion_table(counts), ""]
     splits = ordered_splits(manifest["split"].unique())
@@ -57,10 +57,15 @@ def split_text(manifest: pl.DataFrame) -> str:
         lines.append(f"people: unknown in {unknown:,} rows, whose pictures may show one person in two splits; {NAMED}")
     if any(people.values()):
         lines.append(f"people: {', '.join(f'{count:,} in {name}' for name, count in people.items())}, none in two")
+    groups = manifest.select("emotion", group=groups_of(manifest)).group_by("emotion").n_unique()
+    rare = groups.filter(pl.col("group") < len(splits))["emotion"]
     for split in splits:
         absent = counts.filter((pl.sum_horizontal(splits) > 0) & (pl.col(split) == 0))["emotion"].drop_nulls()
         if len(absent):
-            lines.append(f"{split} has no {' and no '.join(absent)}: few people show it; try another seed (--seed 1)")
+            instead = f"few people show it; try another seed (--seed {seed + 1})"
+            if absent.is_in(rare.implode()).any():
+                instead = "fewer people or pictures show it than there are splits; add some"
+            lines.append(f"{split} has no {' and no '.join(absent)}: {instead}")
     return "\n".join(lines)
 
 

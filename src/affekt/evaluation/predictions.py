@@ -19,8 +19,9 @@ import numpy as np
 import polars as pl
 
 from affekt.data.importers.names import ALIASES
-from affekt.data.manifest import manifest_labels, read_text_table, select_split
-from affekt.errors import DataError, refuse_other_case
+from affekt.data.manifest import manifest_labels, select_split
+from affekt.data.text_table import read_text_table, refuse_other_case
+from affekt.errors import DataError
 from affekt.evaluation.figures import DIMENSIONS
 from affekt.files import in_six_digits
 from affekt.labels import LABELS, labels_of_columns, ordered_labels, probability_columns

@@ -12,6 +12,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec
 
+from affekt.analysis.inputs import refuse_pictures
 from affekt.errors import ConfigError, DataError, needs_extra, require_seed, says_what_to_type
 from affekt.files import claim, refuse_others, require_folder, write_parquet
 from affekt.labels import LABELS, ordered_labels
@@ -230,6 +231,7 @@ class EvaluateOptions:
         with needs_extra("evaluate"):
             import matplotlib as _matplotlib  # noqa: F401
         require_folder(Path(self.out))
+        refuse_pictures(Path(self.out), "*")
         refuse_others(Path(self.out), self._files(models))
         if self.record and self.runtime == "torch":
             _refuse_weights_before_int8(models)

@@ -70,10 +70,13 @@ def export(
 
 
 def _refuse_other_model(run: Path, card: "Card", out: Path) -> None:
-    """Refuse to write over a model that no export made, or one of another name or other labels."""
+    """Refuse to write over a model that no export made, or one of another name or other labels, or among pictures."""
+    from affekt.analysis.inputs import refuse_pictures
     from affekt.models.card import CARD_FILE, ONNX_FILE, WEIGHTS_FILE, read_card
 
     names = [name for name in (CARD_FILE, WEIGHTS_FILE, ONNX_FILE) if (out / name).exists()]
+    if not names:
+        refuse_pictures(out, "*")
     if not names or is_same_file(run, out):
         return
     got = f"another {names[0]}"

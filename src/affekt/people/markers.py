@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from affekt.data.manifest import read_text_table
+from affekt.data.text_table import read_text_table
 from affekt.errors import ConfigError
 from affekt.labels import labels_of_columns
 from affekt.people.codebook import meanings
@@ -74,7 +74,14 @@ def read_markers(markers: str | Path | pl.DataFrame | None, rows: pl.DataFrame) 
             f"expected each marker to end after its start in {path}, got {found['marker']!r} of {found['input']} from "
             f"{found['start_s']:g} to {found['end_s']:g} s, where an empty end is the last face; mend the row"
         )
-    return intervals.drop("length_s").sort("input", "start_s", maintain_order=True), groups
+    intervals = intervals.drop("length_s")
+    if len(twice := intervals.filter(intervals.is_duplicated())):
+        found = twice.row(0, named=True)
+        raise ConfigError(
+            f"expected each marker once in {path}, got {found['marker']!r} of {found['input']} from "
+            f"{found['start_s']:g} to {found['end_s']:g} s twice; keep one row"
+        )
+    return intervals.sort("input", "start_s", maintain_order=True), groups
 
 
 def groups_of_inputs(intervals: pl.DataFrame, groups: list[str]) -> pl.DataFrame:

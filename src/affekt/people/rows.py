@@ -12,15 +12,18 @@ The columns that are added:
 
 import logging
 import shlex
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from affekt.analysis.inputs import resolve
 from affekt.analysis.rows import scores_of
-from affekt.analysis.table import FORMATS, change_of, open_table
-from affekt.data.manifest import read_text_table
+from affekt.analysis.table import FORMATS, change_of, is_own, open_table
+from affekt.data.text_table import read_text_table
 from affekt.errors import ConfigError, DataError
+from affekt.files import is_utf16
 from affekt.labels import LABELS, labels_of_columns, probability_columns
 
 logger = logging.getLogger(__name__)
@@ -47,9 +50,10 @@ def read_table(table: str | Path | pl.DataFrame | pl.LazyFrame) -> tuple[pl.Lazy
     if path.suffix.lower() not in FORMATS or not path.is_file():
         got = "no such file" if path.suffix.lower() in FORMATS else "another ending than .csv, .parquet or .jsonl"
         if path.is_dir():
-            typed = f"affekt predict {shlex.quote(str(path))} --out faces.parquet --summary study"
-            raise DataError(f"expected {WHAT}, got the folder {path}; type: {typed}")
+            raise DataError(f"expected {WHAT}, got the folder {path}; {_typed_instead_of(path)}")
         raise DataError(f"expected {WHAT} at {path}, got {got}; {INSTEAD}")
+    if is_utf16(path):
+        raise DataError(f"expected {WHAT} in UTF-8, got {path} in UTF-16; in Excel, save it as: CSV UTF-8")
     try:
         frame, said = open_table(path)
         statuses = frame.select("status").collect()["status"] if "status" in frame.collect_schema() else pl.Series()
@@ -61,9 +65,21 @@ def read_table(table: str | Path | pl.DataFrame | pl.LazyFrame) -> tuple[pl.Lazy
         raise DataError(
             f"expected a status in each row of {path}, got none in row {row + 1}: it breaks off; copy it again"
         )
+    if len(again := (statuses == "status").arg_true()):
+        raise DataError(f"expected one table in {path}, got its header again in row {again[0] + 1}; take that row out")
     if said and (changed := change_of(path)):
         logger.warning("%s is %s; it is summarized as it is", path, changed)
     return frame, said
+
+
+def _typed_instead_of(folder: Path) -> str:
+    """Return what to type instead of a folder: a table in it, or its pictures, or else a table."""
+    tables = (path for path in sorted(folder.glob("*")) if path.suffix.lower() in FORMATS and is_own(path))
+    if (table := next(tables, None)) is not None:
+        return f"type: affekt summarize {shlex.quote(str(table))} --out study"
+    if resolve(str(folder), passed_over=Counter()):
+        return f"type: affekt predict {shlex.quote(str(folder))} --out faces.parquet --summary study"
+    return INSTEAD
 
 
 def people_rows(frame: pl.LazyFrame, join: Joining, longest_gap_s: float) -> pl.DataFrame:
@@ -208,6 +224,12 @@ def _pairs(join: str) -> dict[int, str]:
 
 def _named(path: Path, rows: pl.DataFrame) -> pl.DataFrame:
     table = read_text_table(path, "a csv of tracks", "columns are input, track, person", ("input", "track", "person"))
+    for name in ("input", "track", "person"):
+        if len(empty := table[name].is_null().arg_true()):
+            raise ConfigError(
+                f"expected input, track and person in each row of {path}, got no {name} in row {empty[0] + 1}; fill "
+                "it, or take the row out"
+            )
     try:
         table = table.select("input", pl.col("track").cast(pl.Int64), pl.col("person").alias("name"))
     except pl.exceptions.PolarsError as error:

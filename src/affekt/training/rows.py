@@ -180,6 +180,6 @@ def manifest_for(
     if divided and manifest["split"].n_unique() == 1:
         manifest = split_rows(manifest, seed=seed)
         write_made(manifest, made, command)
-    for line in (str(made), *split_text(manifest).splitlines(), ""):
+    for line in (str(made), *split_text(manifest, seed).splitlines(), ""):
         _logger.info("%s", line)
     return manifest, made

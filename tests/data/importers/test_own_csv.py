@@ -1,7 +1,12 @@
 """Any csv with named columns."""
 
+import shlex
+from pathlib import Path
+
+import numpy as np
 import pytest
 
+from affekt.cli.main import main
 from affekt.data.importers.engine import ImportOptions, import_dataset
 from affekt.data.importers.own import Csv
 from affekt.data.manifest import to_manifest
@@ -150,3 +155,24 @@ def test_a_missing_or_empty_file_says_what_to_type(tmp_path):
 def test_scale_must_divide(tmp_path):
     with pytest.raises(ConfigError, match="expected a scale above 0, got 0"):
         Csv(root=tmp_path, scale=0)
+
+
+def test_a_table_of_a_video_says_how_its_faces_become_pictures(tmp_path, monkeypatch, capsys, small_model, write_video):
+    monkeypatch.chdir(tmp_path)
+    write_video([np.full((64, 64, 3), 200, np.uint8)] * 3, "my film.mp4")
+    line = ["--model", str(small_model), "--faces", "whole"]
+    main(["predict", "my film.mp4", "--out", "faces.csv", *line])
+    with pytest.raises(DataError, match=r"faces of pictures in faces\.csv, got those of videos alone; ") as error:
+        Csv(root=Path("faces.csv")).list_rows()
+    main([*shlex.split(str(error.value).partition("type: affekt ")[2]), *line])
+    assert len([*Path("faces").rglob("*.png")]) == 3
+
+
+def test_a_table_of_results_needs_no_box_and_leaves_frames_out(tmp_path):
+    text = "input,face,status,emotion{}\na.png,1,ok,fear{}\nb.png,,no face,{}\n"
+    listing = Csv(root=table(tmp_path, text.format("", "", ""))).list_rows()
+    assert (listing.rows["source_id"].to_list(), listing.dropped) == (["a.png"], {"no face, or unreadable": 1})
+    with_video = f"{text.format(',time_s', ',', ',')}c.mp4,1,ok,fear,0.5\n"
+    listing = Csv(root=table(tmp_path, with_video)).list_rows()
+    assert listing.rows["source_id"].to_list() == ["a.png"]
+    assert listing.dropped == {"no face, or unreadable": 1, "of a video": 1}

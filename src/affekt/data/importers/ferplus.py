@@ -21,7 +21,8 @@ from tyro.conf import Positional, arg
 
 from affekt.data.importers.fer2013 import USAGES, find_table, read_pixel_table
 from affekt.data.importers.listing import Listing
-from affekt.data.manifest import HAS_EMPTY_BOX, SCHEMA, read_text_table
+from affekt.data.manifest import HAS_EMPTY_BOX, SCHEMA
+from affekt.data.text_table import read_text_table
 from affekt.errors import DataError
 from affekt.labels import LABELS
 

@@ -1,6 +1,7 @@
 """A data set of your own: a tree of folders, each named after the expression its pictures show, or any csv."""
 
 import os
+import shlex
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,8 +12,9 @@ from tyro.conf import Positional
 
 from affekt.data.importers.listing import Listing
 from affekt.data.importers.names import SKIP, name_labels, parse_map
-from affekt.data.manifest import HAS_EMPTY_BOX, SCHEMA, SPLIT_NAMES, read_text_table
-from affekt.errors import ConfigError, DataError, refuse_other_case
+from affekt.data.manifest import HAS_EMPTY_BOX, SCHEMA, SPLIT_NAMES
+from affekt.data.text_table import read_text_table, refuse_other_case
+from affekt.errors import ConfigError, DataError
 from affekt.faces.kinds import is_picture_named
 from affekt.files import folders_below, is_litter
 
@@ -179,13 +181,24 @@ class Csv:
 
     def _of_results(self, table: pl.DataFrame) -> Listing:
         """Read the table that `affekt predict` wrote: what a model said is the label, and the box the face's."""
-        box = None if table.select(pl.col(RESULT_BOX).is_null().all()).row(0) == (True,) * 4 else RESULT_BOX
+        is_boxed = all(name in table.columns and table[name].count() for name in RESULT_BOX)
+        box = RESULT_BOX if is_boxed else None
         how = replace(self, path_column="input", box_columns=box, box_layout="xywh", pictures=self.pictures or Path())
-        faces = table.filter(pl.col("status") == "ok")
+        of_pictures = table.filter(pl.col("time_s").is_null()) if "time_s" in table.columns else table
+        if of_pictures.is_empty():
+            raise DataError(
+                f"expected faces of pictures in {self.root}, got those of videos alone; to have these as pictures, "
+                f"type: affekt predict {shlex.quote(table['input'][0] or 'VIDEO')} --crops faces"
+            )
+        faces = of_pictures.filter(pl.col("status") == "ok")
         listing = how._listing(faces)
         rows = listing.rows.with_columns(pl.col("valence_arousal_origin").replace("rated", "predicted"))
         note = f"{self.root} is what a model said of these pictures: its labels are predictions, and nobody's rating."
-        dropped = {"no face, or unreadable": len(table) - len(faces), **listing.dropped}
+        dropped = {
+            "of a video": len(table) - len(of_pictures),
+            "no face, or unreadable": len(of_pictures) - len(faces),
+            **listing.dropped,
+        }
         return replace(listing, rows=rows, dropped=dropped, notes=(note, *listing.notes))
 
     def _listing(self, table: pl.DataFrame) -> Listing:

@@ -12,7 +12,8 @@ from tyro.conf import Positional
 
 from affekt.data.importers.listing import Listing, with_face_boxes
 from affekt.data.importers.own import read_tree
-from affekt.data.manifest import SCHEMA, read_text_table
+from affekt.data.manifest import SCHEMA
+from affekt.data.text_table import read_text_table
 from affekt.errors import DataError
 
 EXPRESSIONS = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
