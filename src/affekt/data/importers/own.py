@@ -187,7 +187,7 @@ class Csv:
         of_pictures = table.filter(pl.col("time_s").is_null()) if "time_s" in table.columns else table
         if of_pictures.is_empty():
             raise DataError(
-                f"expected faces of pictures in {self.root}, got those of videos alone; to have these as pictures, "
+                f"expected faces of pictures in {self.root}, got those of videos alone; for crops of these, "
                 f"type: affekt predict {shlex.quote(table['input'][0] or 'VIDEO')} --crops faces"
             )
         faces = of_pictures.filter(pl.col("status") == "ok")
