@@ -314,8 +314,9 @@ def _lines(path: Path) -> list[str]:
         # Names need not be UTF-8 where they come from; a NUL is in none.
         encoding = "utf-16" if is_utf16(path) else "utf-8-sig"
         text = path.read_text(encoding=encoding, errors="surrogateescape")
-    except OSError as error:
-        raise DataError(f"expected a list of paths in {path}, got {error.strerror}; write one path a line") from error
+    except (OSError, UnicodeError) as error:
+        got = error.strerror if isinstance(error, OSError) else "text in UTF-16 that breaks off"
+        raise DataError(f"expected a list of paths in {path}, got {got}; write one path a line") from error
     if "\0" in text:
         raise DataError(f"expected a list of paths in {path}, got no text in UTF-8; write one path a line")
     if sys.getfilesystemencoding() != "utf-8":
