@@ -1,5 +1,6 @@
 """Pictures in archives and tables: read as streams, one by one, whatever else is in them."""
 
+import base64
 import io
 import tarfile
 import zipfile
@@ -130,3 +131,26 @@ def test_archives_are_not_drawn_on(small_model):
         ConfigError, match=r"expected files to draw on, got faces\.zip; leave out draw and hide_faces, or unpack"
     ):
         looked_at("faces.zip", model=small_model, out="faces.csv", draw="marked")
+
+
+def test_a_table_holds_pictures_in_base64_and_paths_that_count_from_its_own_folder(tmp_path, small_model):
+    encoded = base64.b64encode(png(0)).decode()
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "beside.png").write_bytes(png(250))
+    (tmp_path / "here.png").write_bytes(png(0))
+    cells = [encoded, f"data:image/png;base64,{encoded}", encoded[:-1], "beside.png", "here.png", "gone.png"]
+    pl.DataFrame({"Image_Path": cells}).write_parquet("deep/table.parquet")
+    rows = looked_at("deep/table.parquet", model=small_model)
+    assert rows["input"].to_list() == [
+        *(f"deep/table.parquet#{row}" for row in range(3)), "deep/beside.png", "here.png", "gone.png"
+    ]  # fmt: skip
+    assert rows["status"].to_list() == [
+        "ok", "ok", "unreadable: not in base64", "ok", "ok", "unreadable: no such file"
+    ]  # fmt: skip
+
+
+def test_folders_in_a_zip_are_no_pictures(small_model):
+    with zipfile.ZipFile("faces.zip", "w") as archive:
+        archive.writestr(zipfile.ZipInfo("folder.jpg/"), b"")
+        archive.writestr("folder.jpg/a.png", png(0))
+    assert looked_at("faces.zip", model=small_model)["input"].to_list() == ["faces.zip/folder.jpg/a.png"]

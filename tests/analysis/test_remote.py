@@ -1,12 +1,16 @@
 """Addresses, read from real servers on loopback: S3's protocol and the web's; secrets are never told."""
 
+import base64
 import io
 import re
+import socket
 import tarfile
 import threading
+import zipfile
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import polars as pl
@@ -237,6 +241,71 @@ def test_the_web_is_read_and_no_key_in_an_address_is_told(web, small_model, tmp_
     assert table["input"][0].startswith(f"{web}/a.png?~")
     written = [path.read_text() for path in tmp_path.iterdir() if path.name.startswith("faces.csv")]
     assert not [text for text in [*written, caplog.text] if "most-secret" in text]
+
+
+class BreaksOff(io.BytesIO):
+    """A file of which only the first half is had."""
+
+    def read(self, size=-1):
+        there = len(self.getvalue()) // 2
+        if self.tell() + max(size, 1) > there:
+            raise self.error
+        return super().read(size)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ValueError("The HTTP server doesn't appear to support range requests."), "its server sends files as a whole"),
+        (type("ClientPayloadError", (Exception,), {})(), "the connection broke off"),
+        (TimeoutError(), "no answer in time"),
+        (PermissionError(), "not allowed"),
+    ],
+)
+@pytest.mark.parametrize("name", ["video.mkv", "faces.tar", "faces.zip", "faces.png"])
+def test_an_address_that_fails_while_it_is_read_is_a_row_and_ends_no_run(
+    tmp_path, monkeypatch, write_video, small_model, name, error, reason
+):
+    content = {"video.mkv": write_video([np.full((64, 64, 3), 200, np.uint8)] * 5, "video.mkv").read_bytes()}
+    tar, packed = io.BytesIO(), io.BytesIO()
+    with tarfile.open(fileobj=tar, mode="w") as archive, zipfile.ZipFile(packed, "w") as zipped:
+        for number in range(20):
+            member = tarfile.TarInfo(f"{number}.png")
+            member.size = len(png(0))
+            archive.addfile(member, io.BytesIO(png(0)))
+            zipped.writestr(f"{number}.png", png(0))
+    file = BreaksOff(
+        content.get(name) or {"faces.tar": tar, "faces.zip": packed}.get(name, io.BytesIO(png(0))).getvalue()
+    )
+    file.error = error
+    files = SimpleNamespace(open=lambda *_: file, size=lambda _: None, invalidate_cache=lambda: None)
+    monkeypatch.setattr("affekt.analysis.remote.filesystem", lambda address: (files, address))
+    (tmp_path / "own.png").write_bytes(png(0))
+    given = [f"https://host/{name}?key=secret", str(tmp_path / "own.png")]
+    statuses = predict(given, model=small_model, faces="whole", fetch=True)["status"].to_list()
+    assert statuses[-1] == "ok"
+    assert reason in statuses[-2]
+    assert "secret" not in str(statuses)
+
+
+def test_a_server_that_says_nothing_is_given_up(monkeypatch):
+    pytest.importorskip("aiohttp")
+    monkeypatch.setattr("affekt.analysis.remote.SILENT_S", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/a.png"
+        with pytest.raises(PictureError, match=f"{address}: no answer in time"):
+            fetched(address)
+
+
+def test_an_address_that_holds_its_picture_needs_no_fetch_and_is_told_in_short(small_model, tmp_path):
+    encoded = base64.b64encode(png(250)).decode()
+    (tmp_path / "list.txt").write_text(f"data:image/png;base64,{encoded}\n", encoding="utf-8")
+    given = [f"data:image/png;base64,{encoded[:40]}\n{encoded[40:]}", str(tmp_path / "list.txt"), "data:;base64,A"]
+    for fetch in (False, True):
+        rows = predict(given, model=small_model, faces="whole", fetch=fetch)
+        assert rows["status"].to_list() == ["ok", "ok", "unreadable: not in base64"]
+        assert rows["input"].str.contains("^data:[a-z/]*;base64,~[0-9a-f]{8}$").all()
+    assert load(small_model).analyze(given[0], faces="whole")["status"].to_list() == ["ok"]
 
 
 def test_secrets_are_taken_out_of_addresses():

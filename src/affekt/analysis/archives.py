@@ -1,6 +1,8 @@
 """Pictures inside a file: in a tar or zip archive, read as a stream, or in the rows of a Parquet table."""
 
 import lzma
+import os
+import re
 import tarfile
 import zipfile
 import zlib
@@ -11,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from affekt.analysis.remote import MOST_BYTES, is_address, opened, without_secrets
+from affekt.analysis.remote import DATA, MOST_BYTES, from_base64, is_address, opened, without_secrets
 from affekt.errors import PictureError
 from affekt.faces.kinds import is_picture_ending
 from affekt.faces.pictures import absent
@@ -20,8 +22,13 @@ from affekt.files import is_litter
 TAR_ENDINGS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 """WebDataset's shards are such files, too."""
 ARCHIVE_ENDINGS = (*TAR_ENDINGS, ".zip", ".parquet")
-IMAGE_COLUMNS = ("image", "img", "picture", "jpg", "png", "bytes", "url", "image_url", "path", "file", "file_name")
+IMAGE_COLUMNS = (
+    *("image", "img", "picture", "jpg", "png", "bytes", "url", "image_url"),
+    *("path", "image_path", "filepath", "file", "filename", "file_name"),
+)
 """What columns of tables are called that hold pictures, or say where they are; the first that is not empty counts."""
+ENCODED = re.compile(r"(/9j/|iVBORw0KGgo|R0lGOD|UklGR)[A-Za-z0-9+/\s]{64}")
+"""How JPEG, PNG, GIF and WebP begin in base64; hardly a path does."""
 ROWS_AT_ONCE = 64
 BROKEN = (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError)
 
@@ -94,7 +101,7 @@ def in_tar(file: Any) -> Iterator[tuple[str, int, Any]]:  # noqa: ANN401  file o
 
 def _in_zip(file: Any) -> Iterator[tuple[str, int, Any]]:  # noqa: ANN401  as above
     with zipfile.ZipFile(file) as archive:
-        for member in archive.infolist():
+        for member in (each for each in archive.infolist() if not each.is_dir()):
             # It never gives more bytes than it says that there are, whatever is packed.
             yield member.filename, member.file_size, lambda member=member: archive.read(member)
 
@@ -103,7 +110,7 @@ def _of_table(name: str) -> Iterator[Member]:
     try:
         table = pl.scan_parquet(name, glob=False)
         there = table.collect_schema().names()
-        columns = [column for column in IMAGE_COLUMNS if column in there]
+        columns = [each for column in IMAGE_COLUMNS for each in there if each.lower() == column]
         if not columns:
             raise PictureError(f"a table without a column {', '.join(IMAGE_COLUMNS[:3])} or {IMAGE_COLUMNS[-1]}")
         for start in range(0, table.select(pl.len()).collect().item(), ROWS_AT_ONCE):
@@ -118,8 +125,16 @@ def _of_row(table: str, row: int, cells: tuple[Any, ...]) -> Member:
     called = f"{without_secrets(table)}#{row}"
     values = (cell.get("bytes") or cell.get("path") if isinstance(cell, dict) else cell for cell in cells)
     value = next((value for value in values if isinstance(value, bytes | str) and value), None)
+    if isinstance(value, str) and (value.startswith(DATA) or ENCODED.match(value)):
+        try:
+            return Member(called, from_base64(value))
+        except ValueError:
+            return Member(called, problem="not in base64")
     if not isinstance(value, str):
         return Member(called, value, None if value else "no picture in this row")
-    is_relative = is_address(table) and not is_address(value)
-    place = f"{table.rpartition('/')[0]}/{value}" if is_relative else value
+    folder = table.rpartition("/")[0] if is_address(table) else os.path.dirname(table)  # noqa: PTH120  keeps odd names
+    # As a list's paths: from the folder that one works in, or from the table's own.
+    beside, is_here = os.path.join(folder, value), not is_address(table) and os.path.lexists(value)  # noqa: PTH118
+    is_beside = not is_address(value) and not is_here and (is_address(table) or os.path.lexists(beside))
+    place = beside if is_beside else value
     return Member(without_secrets(place), place)

@@ -15,7 +15,7 @@ from PIL import Image
 from affekt.analysis.archives import is_archive, members
 from affekt.analysis.inputs import is_video, nothing_found, resolve
 from affekt.analysis.options import AnalyzerOptions
-from affekt.analysis.remote import is_address, refusal, without_secrets
+from affekt.analysis.remote import is_elsewhere, refusal, without_secrets
 from affekt.errors import ConfigError, PictureError
 from affekt.faces.pictures import read_picture, rgb_of_image
 from affekt.faces.pixels import Decoded, rgb_of_array
@@ -96,7 +96,7 @@ def frames_of(pictures: Iterable[Picture], options: AnalyzerOptions, stop: Event
     for position, picture in enumerate(pictures):
         if isinstance(picture, PATH):
             name = str(picture)
-            if is_address(name) and not options.fetch:
+            if is_elsewhere(name) and not options.fetch:
                 yield Frame(without_secrets(name), problem=refusal(name))
             elif is_archive(name):
                 yield from _member_frames(name, options)
@@ -128,7 +128,7 @@ def _file_frame(name: str, file: IO[bytes]) -> Frame:
 
 def _member_frames(name: str, options: AnalyzerOptions) -> Iterator[Frame]:
     for member in members(name):
-        is_refused = isinstance(member.picture, str) and is_address(member.picture) and not options.fetch
+        is_refused = isinstance(member.picture, str) and is_elsewhere(member.picture) and not options.fetch
         picture, problem = (None, refusal(str(member.picture))) if is_refused else (member.picture, member.problem)
         seen = Frame(member.name, picture, problem=problem, ends=False, share=0.0)
         yield replace(seen, is_lenient=options.lenient)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from functools import cache
 from pathlib import Path, PurePath
 
-from affekt.analysis.remote import addresses_below, is_address, without_secrets
+from affekt.analysis.remote import addresses_below, is_address, is_elsewhere, without_secrets
 from affekt.errors import ConfigError, DataError, install
 from affekt.faces.kinds import (
     HEIC_ENDINGS,
@@ -179,7 +179,7 @@ def resolve(
 ) -> list[str]:
     """Return the pictures and videos that one argument means, as `find_inputs` has it; others are counted by ending."""
     if is_address(argument):
-        return _at_address(argument, passed_over) if fetch else [argument]
+        return _at_address(argument, passed_over) if fetch and is_elsewhere(argument) else [argument]
     _refuse_absent_folder(argument)
     names: list[str] = []
     for name in _listed(argument, standard_input, passed_over):

@@ -1,21 +1,26 @@
 """Addresses, as `s3://bucket/faces` or `https://host/a.jpg`, read through fsspec; their secrets are never told."""
 
+import base64
 import glob
 import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from affekt.errors import ConfigError, DataError, PictureError, needs_extra
 
-ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://|data:[^,\s]*;base64,")
+DATA = "data:"
+"""What addresses begin with that hold the picture itself, as pages and notebooks have them."""
 ONE_SLASH = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/(?!/)")
 """What becomes of an address in a path."""
 MOST_BYTES = 200_000_000
 """Of a picture that is fetched, and of one in an archive."""
 LIBRARIES = {"https": "aiohttp", "http": "aiohttp", "s3": "s3fs", "gs": "gcsfs", "az": "adlfs", "hf": "huggingface_hub"}
 """What reads the addresses that begin so."""
+SILENT_S, TOTAL_S = 20.0, 300.0
+"""How long a server of the web may say nothing, and how long all that is asked for at once may take."""
 LIVE = ("rtsp", "rtsps", "rtmp", "rtmps", "rtp", "srt", "udp", "mms")
 """Addresses of streams that are sent as they are filmed, which nothing here reads."""
 NOT_FETCHED = "an address, which is read only with --fetch (fetch=True in Python)"
@@ -26,8 +31,13 @@ WEB = ("http", "https")
 
 
 def is_address(name: str) -> bool:
-    """Whether a path is none, but an address, as `https://example.org/face.jpg`."""
+    """Whether a path is none, but an address, as `https://example.org/face.jpg` or `data:image/png;base64,iVBORw0K`."""
     return ADDRESS.match(name) is not None
+
+
+def is_elsewhere(name: str) -> bool:
+    """Whether a path is an address that is to be fetched: one that holds the picture itself is not."""
+    return is_address(name) and not name.startswith(DATA)
 
 
 def is_live(name: str) -> bool:
@@ -51,6 +61,9 @@ def without_secrets(name: str) -> str:
     """
     if not is_address(name):
         return name
+    if name.startswith(DATA):
+        kind, _, content = name.partition(",")
+        return f"{kind},~{zlib.crc32(content.encode('utf-8', 'surrogateescape')):08x}"
     scheme, _, rest = name.partition("://")
     place, is_asked, query = rest.partition("?")
     host, slash, path = place.partition("/")
@@ -71,6 +84,11 @@ def filesystem(address: str) -> tuple[Any, str]:
     if is_live(address):
         raise ConfigError(f"expected an address that can be read, got {without_secrets(address)}, {NOT_READ}")
     try:
+        if scheme in WEB:
+            import aiohttp
+
+            limits = aiohttp.ClientTimeout(total=TOTAL_S, sock_connect=SILENT_S, sock_read=SILENT_S)
+            return fsspec.url_to_fs(address, client_kwargs={"timeout": limits})
         return fsspec.url_to_fs(address)
     except (ImportError, ValueError) as error:
         library = LIBRARIES.get(scheme)
@@ -104,7 +122,12 @@ def addresses_below(address: str) -> list[str]:
 
 
 def fetched(address: str) -> bytes:
-    """Return what is at an address: a picture, of at most `MOST_BYTES`."""
+    """Return what is at an address, or in it: a picture, of at most `MOST_BYTES`."""
+    if address.startswith(DATA):
+        try:
+            return from_base64(address)
+        except ValueError:
+            raise PictureError(f"{without_secrets(address)}: not in base64") from None
     files, path = filesystem(address)
     with told(address):
         size = files.size(path)
@@ -118,6 +141,31 @@ def fetched(address: str) -> bytes:
     return content
 
 
+def from_base64(text: str) -> bytes:
+    """Return what a text in base64, or an address that begins with `data:`, holds; programs break it into lines.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    start, comma, rest = text.partition(",")
+    text = rest if comma and start.startswith(DATA) else text
+    return base64.b64decode("".join(text.split()), validate=True)
+
+
+class _File:
+    """A file at an address; reading it fails in one sentence, whatever its library raises."""
+
+    def __init__(self, file: Any, address: str) -> None:  # noqa: ANN401  file objects of many libraries
+        self._file, self._address = file, address
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  what the file has
+        return getattr(self._file, name)
+
+    def read(self, size: int = -1) -> bytes:
+        with told(self._address):
+            return self._file.read(size)
+
+
 @contextmanager
 def opened(name: str) -> Iterator[IO[bytes]]:
     """Open a file, or what is at an address, to be read piece by piece."""
@@ -129,7 +177,7 @@ def opened(name: str) -> Iterator[IO[bytes]]:
     with told(name):
         file: Any = files.open(path, "rb")
     with file:
-        yield file
+        yield cast("IO[bytes]", _File(file, name))
 
 
 def remote_stamp(address: str) -> list[Any] | None:
@@ -157,18 +205,21 @@ def told(address: str) -> Iterator[None]:
 def why(error: BaseException) -> str:
     """Return why a file cannot be read or written, in words that hold no address."""
     # What the web's files raise says that nothing is there, whatever the server answered.
-    status = getattr(error, "status", None) or getattr(error.__cause__, "status", None)
+    status = getattr(error, "status", None) or getattr(error.__cause__, "status", None) or None
     if isinstance(error, PermissionError) or status in (401, 403):
         return "not allowed"
     names = f"{type(error).__name__} {type(error.__cause__).__name__}"
     if status is None and "Connect" in names:
         return NOBODY
-    if isinstance(error, FileNotFoundError) or status == 404:
-        return "no such file"
-    if isinstance(error, TimeoutError):
+    if isinstance(error, TimeoutError) or isinstance(error.__cause__, TimeoutError):
         return "no answer in time"
+    if status == 404 or (status is None and isinstance(error, FileNotFoundError)):
+        return "no such file"
+    if "range requests" in str(error):
+        return "its server sends files as a whole only; download it and name the file"
     if isinstance(error, OSError) and error.strerror and error.errno:
         return error.strerror
     words = {"Credentials": "no keys in the environment", "ValueError": "no address of a file"}
+    words["Payload"] = words["Disconnected"] = "the connection broke off"
     said = (said for part, said in words.items() if part in names)
     return f"status {status}" if status else next(said, type(error).__name__)

@@ -16,7 +16,7 @@ from affekt.analysis.archives import is_archive
 from affekt.analysis.inputs import is_camera, is_video
 from affekt.analysis.options import FaceFinder
 from affekt.analysis.prediction_run import describe, schema_of
-from affekt.analysis.remote import is_address, remote_stamp
+from affekt.analysis.remote import is_elsewhere, remote_stamp
 from affekt.analysis.rows import Answer, Row
 from affekt.analysis.table import ROWS_PER_PIECE
 from affekt.cluster.parts import Parts, first_input, is_of_job, part_name
@@ -74,7 +74,7 @@ def planned(names: Sequence[str], analyzer: Analyzer, faces: FaceFinder) -> tupl
     described = describe(analyzer, faces)
     job = Job(described, faces, len(names), _digest([described, list(names)]))
     with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:  # of addresses; the disk answers at once
-        stamps = list(pool.map(lambda name: remote_stamp(name) if is_address(name) else stamp(name), names))
+        stamps = list(pool.map(lambda name: remote_stamp(name) if is_elsewhere(name) else stamp(name), names))
     pieces = list[Piece]()
     for start, stop in cut(list(map(_cost, names, stamps))):
         part = part_name(start, job.key, _digest(stamps[start:stop]))

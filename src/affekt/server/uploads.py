@@ -1,7 +1,6 @@
 """From a request's body to encoded pictures: few bytes, in time, and nothing on a disk."""
 
 import asyncio
-import base64
 import json
 from collections.abc import AsyncGenerator, Callable
 from http import HTTPStatus
@@ -17,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 
+from affekt.analysis.remote import from_base64
 from affekt.server.settings import Settings
 
 MULTIPART = "multipart/form-data"
@@ -175,10 +175,8 @@ def _instead_of_texts(found: Any) -> str | None:  # noqa: ANN401  what JSON hold
 
 
 def _from_base64(text: str, place: int) -> bytes:
-    start, comma, rest = text.partition(",")
-    text = rest if comma and start.startswith("data:") else text
     try:
-        return base64.b64decode("".join(text.split()), validate=True)  # programs break it into lines
+        return from_base64(text)
     except ValueError:
         sentence = f"expected picture {place} in base64, got something else; {HOW_IN_JSON}"
         raise HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, sentence) from None
