@@ -30,7 +30,12 @@ ENTRY = re.compile(r"^(?P<name>\*{0,2}[\w.]+)(?: \(.*?\))?: ", flags=re.M)
 
 ABOUT_COMMANDS = (
     "What each command says to `--help`. Of the recipes of `affekt train`, one is shown. The others have the same "
-    "options with other defaults: `affekt train RECIPE --help` prints them."
+    "options with other defaults: `affekt train RECIPE --help` prints them. Each data set that `affekt data import` "
+    "reads has options of its own, on [a page of their own](importers.md)."
+)
+ABOUT_IMPORTERS = (
+    "What `affekt data import NAME` says to `--help`, for each data set and each common form of data. "
+    "[Data](../data.md) tells which one to take."
 )
 ABOUT_PYTHON = (
     "Everything that `import affekt` offers. All else is the inside of affekt, and may change. In signatures, a "
@@ -47,11 +52,16 @@ def commands_page() -> str:
         if name == "train":
             parts.append(f"### affekt train affekt-head\n\n```text\n{said(name, 'affekt-head', '--help')}\n```\n")
         if name == "data":
-            ways = [("check",), ("split",), *(("import", importer) for importer in IMPORTERS)]
             parts += [
-                f"### affekt data {' '.join(way)}\n\n```text\n{said(name, *way, '--help')}\n```\n" for way in ways
+                f"### affekt data {way}\n\n```text\n{said(name, way, '--help')}\n```\n" for way in ("check", "split")
             ]
     return "\n".join(parts)
+
+
+def importers_page() -> str:
+    """Return what every importer of `affekt data import` says to `--help`."""
+    parts = (f"## {name}\n\n```text\n{said('data', 'import', name, '--help')}\n```\n" for name in IMPORTERS)
+    return "\n".join([f"# Importers\n\n{ABOUT_IMPORTERS}\n", *parts])
 
 
 def said(*arguments: str) -> str:

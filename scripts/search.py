@@ -1,7 +1,7 @@
 """A search over a few options of a recipe, by Optuna's tree-structured Parzen estimator.
 
     pip install optuna
-    python scripts/search.py affekt-head --data faces.parquet --search learning_rate=1e-4..1e-2 --trials 20 --out runs/s
+    python scripts/search.py affekt-head --data manifest.parquet --search learning_rate=1e-4..1e-2 --out runs/s
     affekt compare runs/s/*
 
 Each trial is a run of its own, of the same validation rows, whose loss the search lowers. `hidden_units=64..512`

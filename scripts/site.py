@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 import yaml
-from reference import commands_page, python_page
+from reference import commands_page, importers_page, python_page
 
 HERE = Path(__file__).parents[1]
 PAGES = ("*.md", "docs/**/*.md", "benchmarks/*.md", "results/**/*.md")
@@ -40,8 +40,8 @@ def main(out: Path) -> int:
         shutil.copy(path, place)
     reference = work / "pages" / "docs" / "reference"
     reference.mkdir()
-    (reference / "commands.md").write_text(commands_page(), encoding="utf-8")
-    (reference / "python.md").write_text(python_page(), encoding="utf-8")
+    for name, page in (("commands", commands_page), ("importers", importers_page), ("python", python_page)):
+        (reference / f"{name}.md").write_text(page(), encoding="utf-8")
     configuration = yaml.safe_load((HERE / "mkdocs.yml").read_text(encoding="utf-8"))
     configuration |= {"docs_dir": str(work / "pages"), "site_dir": str(out.resolve())}
     if REPOSITORY:

@@ -104,9 +104,9 @@ def shards(name):
 
 
 def manifest():
-    """Write `faces.parquet`, a manifest with all splits, and return it."""
+    """Write `manifest.parquet`, a manifest with all splits, and return it."""
     rows = drawn_manifest(identities=9, pictures_per_identity=8, size=48, seed=0)
-    write_manifest(rows, Path("faces.parquet"))
+    write_manifest(rows, Path("manifest.parquet"))
     return rows
 
 
@@ -287,7 +287,8 @@ def test_the_service_starts_as_the_pages_say_and_answers_their_requests(line, de
     environment = os.environ | {"no_proxy": "*"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, cwd=tmp_path) as service:
         try:
-            port = service.stdout.readline().rstrip("/\n").rpartition(":")[2]
+            # "affekt serves ADDRESS", and behind it, where npm has not brought the live page, what to type for it.
+            port = service.stdout.readline().split()[2].rstrip("/").rpartition(":")[2]
             for request in (each for each in lines(ROOT / "docs" / "serve.md") if each.startswith(REQUESTS)):
                 here = ["bash", "-c", request.replace(":8000", f":{port}")]
                 done = subprocess.run(here, cwd=tmp_path, env=environment, capture_output=True, text=True)

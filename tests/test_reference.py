@@ -46,8 +46,12 @@ def test_every_command_is_listed(monkeypatch):
     page = reference.commands_page()
     for command in COMMANDS:
         assert f"## affekt {command}\n\n```text\nsaid to affekt {command} --help\n" in page
-    for way in ("check", "split", *(f"import {importer}" for importer in IMPORTERS)):
+    for way in ("check", "split"):
         assert f"### affekt data {way}\n\n```text\nsaid to affekt data {way} --help\n" in page
+    assert page.index("## affekt predict") < page.index("## affekt summarize") < page.index("## affekt data")
+    importers = reference.importers_page()
+    for name in IMPORTERS:
+        assert f"## {name}\n\n```text\nsaid to affekt data import {name} --help\n" in importers
 
 
 def test_help_is_shown_as_it_is_printed():

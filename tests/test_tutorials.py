@@ -125,7 +125,7 @@ def test_the_python_of_export_evaluation_and_other_tools_runs(tmp_path, monkeypa
     crops = np.zeros((2, 64, 64, 1), np.uint8)
     assert run_python("export.md", crops=crops)["affect"].probabilities.shape == (2, 8)
     manifest = drawn_manifest(identities=9, pictures_per_identity=8, size=48, seed=0)
-    write_manifest(manifest, tmp_path / "faces.parquet")
+    write_manifest(manifest, tmp_path / "manifest.parquet")
     answers = manifest.filter(split="test").select("source_id", **{name: pl.lit(1 / 7) for name in SEVEN_ELSEWHERE})
     theirs = run_python("other-tools.md", polars=pl, answers=answers)["theirs"]
     found = run_python("evaluation.md", affekt=affekt, frame=theirs)["found"]
@@ -135,7 +135,7 @@ def test_the_python_of_export_evaluation_and_other_tools_runs(tmp_path, monkeypa
 def test_the_python_of_training_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     manifest = drawn_manifest(identities=6, pictures_per_identity=4, size=48, seed=0)
-    write_manifest(manifest, tmp_path / "faces.parquet")
+    write_manifest(manifest, tmp_path / "manifest.parquet")
     for word in ("happiness", "sadness", "surprise"):
         (tmp_path / "faces" / word).mkdir(parents=True)
         for person in range(10):

@@ -64,8 +64,8 @@ def test_each_command_from_a_folder_to_the_report_is_advised_by_the_one_before(f
 def test_a_folder_is_imported_and_divided_by_the_training_itself(faces, capsys):
     line = f"affekt train affekt-head --data '{faces}' --subject-pattern '{{subject}}_*' --out runs/mine"
     [advised] = typed(capsys, line)
-    assert advised.startswith("affekt evaluate runs/mine --data runs/mine/faces.parquet --split test")
-    made = read_manifest("runs/mine/faces.parquet")
+    assert advised.startswith("affekt evaluate runs/mine --data runs/mine/manifest.parquet --split test")
+    made = read_manifest("runs/mine/manifest.parquet")
     assert made["subject"].n_unique() == 12
     assert set(made["split"]) == {"train", "val", "test"}
     assert made.group_by("subject").agg(pl.col("split").n_unique())["split"].max() == 1
@@ -75,7 +75,7 @@ def test_a_folder_is_imported_and_divided_by_the_training_itself(faces, capsys):
 def test_a_learning_curve_is_measured_and_advises_a_training_on_all_rows(faces, capsys):
     line = f"affekt train affekt-head --data '{faces}' --subject-pattern '{{subject}}_*' --out runs/mine --curve 40,80"
     [everyone] = typed(capsys, line)
-    assert everyone.startswith("affekt train affekt-head --data runs/mine/faces.parquet --out runs/mine-all")
+    assert everyone.startswith("affekt train affekt-head --data runs/mine/manifest.parquet --out runs/mine-all")
     figures = json.loads(Path("runs/mine/report/metrics.json").read_text(encoding="utf-8"))
     assert {"40 rows", "80 rows"} <= set(figures["models"])
     assert "got both" in refused(capsys, f"{line} --folds 5")
@@ -85,17 +85,17 @@ def test_a_learning_curve_is_measured_and_advises_a_training_on_all_rows(faces, 
 def test_a_few_pictures_become_a_report_and_a_model_that_predicts(faces, capsys, tmp_path):
     line = f"affekt train affekt-head --data '{faces}' --subject-pattern '{{subject}}_*' --out runs/mine --folds 2"
     [everyone] = typed(capsys, line)
-    assert everyone.startswith("affekt train affekt-head --data runs/mine/faces.parquet --out runs/mine-all")
+    assert everyone.startswith("affekt train affekt-head --data runs/mine/manifest.parquet --out runs/mine-all")
     figures = json.loads(Path("runs/mine/report/metrics.json").read_text(encoding="utf-8"))
     assert (figures["rows"], figures["split"], figures["intervals"]["resampled_by"]) == (96, "out of fold", "subject")
     answers = pl.read_parquet("runs/mine/predictions.parquet")
-    assert answers["source_id"].equals(read_manifest("runs/mine/faces.parquet")["source_id"])
+    assert answers["source_id"].equals(read_manifest("runs/mine/manifest.parquet")["source_id"])
     typed(capsys, "affekt compare runs/mine/fold-1")
     [export] = typed(capsys, everyone)  # the folds say what to expect of it, and nothing more is to be measured
     _, predict = typed(capsys, export)
     typed(capsys, f"{predict.replace('PICTURES', shlex.quote(str(faces)))} --faces whole")
     assert len(pl.read_csv("faces.csv")) == 96
-    scored = "affekt evaluate --data runs/mine/faces.parquet --split train"
+    scored = "affekt evaluate --data runs/mine/manifest.parquet --split train"
     typed(capsys, f"{scored} --predictions faces.csv --out report-of-table")
     said = refused(capsys, f"{scored} runs/mine-all")
     assert "that mine-all did not learn from, got " in said
@@ -109,7 +109,7 @@ def test_a_few_pictures_become_a_report_and_a_model_that_predicts(faces, capsys,
 
 def test_a_folder_given_for_a_manifest(faces, capsys, tmp_path):
     said = refused(capsys, f"affekt data check '{faces}'")
-    assert typed(capsys, said.partition("make one with: ")[2]) == ["affekt data check faces.parquet"]
+    assert typed(capsys, said.partition("make one with: ")[2]) == ["affekt data check manifest.parquet"]
 
 
 def test_a_csv_given_for_a_manifest(faces, capsys):

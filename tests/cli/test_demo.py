@@ -59,7 +59,7 @@ def test_the_demo_trains_evaluates_and_shows(tiny_recipes, tmp_path, capsys, mon
     metrics = json.loads((tmp_path / "report" / "metrics.json").read_text())
     assert set(metrics["models"]) == {"tiny", "tiny-va"}
     assert metrics["expression_origin"] == metrics["valence_arousal_origin"] == "synthetic"
-    people = pl.read_parquet(tmp_path / "faces.parquet").group_by("subject").agg(pl.col("split").n_unique())
+    people = pl.read_parquet(tmp_path / "manifest.parquet").group_by("subject").agg(pl.col("split").n_unique())
     assert (people["split"] == 1).all()
     with Image.open(tmp_path / "samples.png") as sheet:
         assert sheet.width > 800
@@ -83,11 +83,11 @@ def test_a_mistake_is_one_sentence_before_anything_is_drawn_or_trained(tiny_reci
 
 
 def test_a_folder_with_other_files_is_refused_before_anything_is_drawn(tiny_recipes, tmp_path, capsys):
-    (tmp_path / "faces.parquet").write_text("mine", encoding="utf-8")
+    (tmp_path / "manifest.parquet").write_text("mine", encoding="utf-8")
     with pytest.raises(SystemExit):
         main(["demo", "--out", str(tmp_path)])
-    assert f"{tmp_path}/faces.parquet; move it away, or type: --out {tmp_path}-new" in capsys.readouterr().err
-    assert [path.name for path in tmp_path.iterdir()] == ["faces.parquet"]
+    assert f"{tmp_path}/manifest.parquet; move it away, or type: --out {tmp_path}-new" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["manifest.parquet"]
 
 
 def test_a_file_in_place_of_the_folder_is_refused_before_anything_is_trained(tmp_path, capsys):

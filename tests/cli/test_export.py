@@ -14,7 +14,7 @@ def test_int8_without_faces_is_refused_before_anything_is_read(tmp_path, capsys)
     with pytest.raises(SystemExit) as stop:
         main(["export", str(tmp_path / "run"), "--out", str(tmp_path / "out"), "--precision", "int8"])
     assert stop.value.code == 2
-    assert "--data faces.parquet" in capsys.readouterr().err
+    assert "--data manifest.parquet" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
 

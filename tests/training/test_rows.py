@@ -69,7 +69,9 @@ def test_a_manifest_of_other_pictures_in_the_runs_folder_stays(tmp_path):
     ):
         other.write_parquet(made)
         before = made.read_bytes()
-        with pytest.raises(ConfigError, match=r"without a file faces\.parquet that is not of .*; choose another out"):
+        with pytest.raises(
+            ConfigError, match=r"without a file manifest\.parquet that is not of .*; choose another out"
+        ):
             manifest_for(faces, out, **options)
         assert made.read_bytes() == before
 

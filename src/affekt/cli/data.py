@@ -31,14 +31,14 @@ IMPORTERS = {
 HELP = """\
 usage: affekt data {import,check,split} ...
 
-  import  turn a data set on disk into a manifest: affekt data import NAME ... --out faces.parquet
-  check   report counts, bad labels, unreadable pictures and leaks: affekt data check faces.parquet
-  split   divide the rows into train, val and test, people kept together: affekt data split faces.parquet --out ...
+  import  turn a data set on disk into a manifest: affekt data import NAME ... --out manifest.parquet
+  check   report counts, bad labels, unreadable pictures and leaks: affekt data check manifest.parquet
+  split   divide the rows into train, val and test, people kept together: affekt data split manifest.parquet --out ...
 
 Each explains itself: affekt data import --help"""
 
 IMPORT_HELP = f"""\
-usage: affekt data import NAME ... [--out faces.parquet] [--faces yunet] [--jobs N]
+usage: affekt data import NAME ... [--out manifest.parquet] [--faces yunet] [--jobs N]
 
 {text_table([(f"  {name}", line) for name, (_, line) in IMPORTERS.items()], left=2)}
 

@@ -84,7 +84,7 @@ def _draw_data(command: DemoCommand) -> Path:
     from affekt.data.manifest import write_manifest
     from drawn_faces import drawn_manifest
 
-    path = command.out / "faces.parquet"
+    path = command.out / "manifest.parquet"
     # Clear expressions in calm pictures: a network must learn to read them within a minute, from random weights.
     calm = {"size": 96, "intensity": (0.9, 1.0), "variety": 0.3}
     frame = drawn_manifest(identities=command.people, pictures_per_identity=PICTURES, seed=command.seed, **calm)

@@ -12,7 +12,7 @@ from affekt.evaluation.run import EvaluateOptions
 from affekt.models.card import ONNX_FILE, WEIGHTS_FILE
 from affekt.terminal import printable
 
-EXAMPLE = "type: affekt evaluate runs/NAME --data faces.parquet"
+EXAMPLE = "type: affekt evaluate runs/NAME --data manifest.parquet"
 TYPES = {
     "models": tyro.conf.Positional[tuple[Path, ...]],
     "data": Path,

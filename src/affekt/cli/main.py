@@ -14,17 +14,17 @@ from affekt.files import MIRROR, mirror
 from affekt.terminal import forget_unwritten, messages_shown, printable, speak_utf8, text_table
 
 COMMANDS = {
+    "predict": ("affekt.cli.predict", "find the faces of pictures and videos and write a table, one row per face"),
+    "summarize": ("affekt.cli.summarize", "rows of videos become a row per person, episodes and averages over time"),
+    "serve": ("affekt.cli.serve", "answer over HTTP, with a live page that runs the model in the browser"),
     "data": ("affekt.cli.data", "import a data set into a manifest, check one, or divide one into splits"),
     "train": ("affekt.cli.train", "train a recipe on a manifest"),
     "evaluate": ("affekt.cli.evaluate", "score models or prediction tables, with intervals, tables and a report"),
     "compare": ("affekt.cli.compare", "runs side by side: what they cost, and the paired differences of their answers"),
-    "predict": ("affekt.cli.predict", "find the faces of pictures and videos and write a table, one row per face"),
-    "gather": ("affekt.cli.gather", "make one table of the parts that several machines wrote"),
-    "summarize": ("affekt.cli.summarize", "rows of videos become a row per person, episodes and averages over time"),
-    "serve": ("affekt.cli.serve", "answer over HTTP, with a live page that runs the model in the browser"),
     "export": ("affekt.cli.export", "write a model folder that predicts without torch: weights, card, ONNX"),
     "push": ("affekt.cli.push", "send a model to the Hugging Face Hub, from where --model hf://user/name takes it"),
     "models": ("affekt.cli.models", "list models: those that come with affekt, your own, and the study's"),
+    "gather": ("affekt.cli.gather", "make one table of the parts that several machines wrote"),
     "setup": ("affekt.cli.setup", "get the face detector's file, here or for a machine without a network"),
     "demo": ("affekt.cli.demo", "the whole job on drawn faces: train four recipes, evaluate, report"),
 }

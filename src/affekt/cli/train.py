@@ -1,4 +1,4 @@
-"""`affekt train RECIPE --data faces.parquet --out runs/NAME`: the options are the recipe's own fields."""
+"""`affekt train RECIPE --data manifest.parquet --out runs/NAME`: the options are the recipe's own fields."""
 
 import os
 import shlex
@@ -54,7 +54,7 @@ def help_text() -> str:
     """Return what `affekt train --help` prints."""
     recipes = text_table([(f"  {name}", named.summary) for name, named in RECIPES.items()], left=2)
     return (
-        "usage: affekt train RECIPE --data faces.parquet --out runs/NAME [options]\n\n"
+        "usage: affekt train RECIPE --data manifest.parquet --out runs/NAME [options]\n\n"
         f"recipes:\n{recipes}\n\n"
         "Your own faces, a folder for each label: affekt train affekt-head --data faces/ --out runs/mine --folds 5\n"
         "The options of a recipe, with its defaults: affekt train RECIPE --help\n"
@@ -74,7 +74,7 @@ def main(arguments: list[str]) -> None:
         TrainCommand,
         options,
         f"affekt train {name}",
-        f"type: affekt train {name} --data faces.parquet --out runs/{name}; the data is a folder with one per "
+        f"type: affekt train {name} --data manifest.parquet --out runs/{name}; the data is a folder with one per "
         "expression, or what `affekt data import` makes of a data set: see affekt data import --help",
         description=named.summary,
         default=TrainCommand(data=tyro.MISSING, out=tyro.MISSING, recipe=recipe, chain=named.chain),

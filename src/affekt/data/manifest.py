@@ -146,8 +146,8 @@ def write_manifest(frame: pl.DataFrame, path: str | Path) -> None:
     Example:
         >>> import polars as pl
         >>> faces = pl.DataFrame({"path": ["a.png"], "split": ["train"], "source": ["mine"], "source_id": ["a"]})
-        >>> affekt.write_manifest(faces.with_columns(emotion=pl.lit("fear")), "faces.parquet")
-        >>> affekt.read_manifest("faces.parquet").select("split", "emotion", "valence").rows()
+        >>> affekt.write_manifest(faces.with_columns(emotion=pl.lit("fear")), "manifest.parquet")
+        >>> affekt.read_manifest("manifest.parquet").select("split", "emotion", "valence").rows()
         [('train', 'fear', None)]
     """
     write_parquet(to_manifest(frame), Path(path))
@@ -180,8 +180,8 @@ def read_manifest(data: str | Path | pl.DataFrame | pl.LazyFrame, *, with_wrong_
     Example:
         >>> from drawn_faces import drawn_manifest
         >>> faces = drawn_manifest(identities=4, pictures_per_identity=2, size=48, seed=0)
-        >>> affekt.write_manifest(faces, "faces.parquet")
-        >>> affekt.read_manifest("faces.parquet")["source"].unique().to_list()
+        >>> affekt.write_manifest(faces, "manifest.parquet")
+        >>> affekt.read_manifest("manifest.parquet")["source"].unique().to_list()
         ['drawn']
     """
     if isinstance(data, pl.DataFrame | pl.LazyFrame):
@@ -228,13 +228,13 @@ def require_manifest(data: str | Path | pl.DataFrame | pl.LazyFrame) -> None:
         name = ONE_SLASH.sub(r"\1://", str(path), 1)
         is_of_tars = is_address(name) or name.lower().endswith(TAR_ENDINGS)
         kind = "folder" if path.is_dir() else "webdataset --in-place" if is_of_tars else ""
-        how = f"{kind} {shlex.quote(name)} --out faces.parquet" if kind else "--help"
+        how = f"{kind} {shlex.quote(name)} --out manifest.parquet" if kind else "--help"
         refuse_absent(path, "a manifest", f"make one with: affekt data import {how}")
 
 
 def division(data: object) -> str:
     """Return the command that divides a manifest's rows anew; a frame goes by the usual name."""
-    path = Path(data) if isinstance(data, str | Path) else Path("faces.parquet")
+    path = Path(data) if isinstance(data, str | Path) else Path("manifest.parquet")
     divided = path.with_name(f"{path.stem}-split.parquet")
     return shlex.join(["affekt", "data", "split", str(path), "--out", str(divided)])
 

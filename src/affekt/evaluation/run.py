@@ -248,7 +248,7 @@ class EvaluateOptions:
     @property
     def _file(self) -> str:
         """The manifest as a shell takes it; a frame goes by the usual name."""
-        return shlex.quote(str(self.data if isinstance(self.data, str | Path) else "faces.parquet"))
+        return shlex.quote(str(self.data if isinstance(self.data, str | Path) else "manifest.parquet"))
 
     def _name(self, path: Path) -> str:
         """Return what a model or a table is called: the name it was given, or its folder's or file's own."""

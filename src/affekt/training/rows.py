@@ -18,7 +18,7 @@ from affekt.training.generations import Run
 from affekt.training.recipe import Recipe
 from affekt.training.recipes import RECIPES
 
-MANIFEST = "faces.parquet"
+MANIFEST = "manifest.parquet"
 """The manifest that a run makes of a folder, in its own folder."""
 
 _logger = logging.getLogger(__name__)
@@ -174,7 +174,7 @@ def manifest_for(
     try:
         manifest = import_dataset(Folder(root=place), ImportOptions(out=made, subject_pattern=subject_pattern)).manifest
     except DataError as error:
-        first = f"in an import before: affekt data import folder {shlex.quote(str(place))} --out faces.parquet --map"
+        first = f"in an import before: affekt data import folder {shlex.quote(str(place))} --out manifest.parquet --map"
         told = str(error).replace("as in: --map", first)  # which training has not
         raise DataError(told) from error
     if divided and manifest["split"].n_unique() == 1:

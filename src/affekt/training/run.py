@@ -127,7 +127,7 @@ def read_data(
     if not isinstance(data, pl.DataFrame) and Path(data).is_dir() and int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ConfigError(
             f"expected a manifest with several processes, got the folder {data}; import it first: "
-            f"affekt data import folder {data} --out faces.parquet"
+            f"affekt data import folder {data} --out manifest.parquet"
         )
     if not isinstance(data, pl.DataFrame) and Path(data).is_dir():
         require_votes(recipe, run)  # a folder has none, and reading it takes long

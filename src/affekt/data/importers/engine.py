@@ -61,7 +61,7 @@ _logger = logging.getLogger(__name__)
 class ImportOptions:
     """How a data set is imported, whichever it is."""
 
-    out: Path = Path("faces.parquet")
+    out: Path = Path("manifest.parquet")
     """The manifest to write; a hidden file beside it remembers an unfinished import."""
     faces: Literal["given", "yunet"] = "given"
     """given takes the data set's box, else the whole picture.
@@ -160,8 +160,8 @@ def refuse_place(out: Path, command: str, inputs: Iterable[Path], option: str = 
     """Say at once, not after the work, that no manifest of a command can be written there, or over other data."""
     name = option.removeprefix("--").replace("-", "_")
     if out.is_dir():
-        made = shlex.quote(str(out.with_name(f"{out.resolve().name}.parquet") if out.name else out / "faces.parquet"))
-        raise DataError(f"expected a file as {name}, got the folder {out}; type: {option} {made}")
+        made = out.with_name(f"{out.resolve().name}.parquet") if out.name else out / "manifest.parquet"
+        raise DataError(f"expected a file as {name}, got the folder {out}; type: {option} {shlex.quote(str(made))}")
     if out.suffix.lower() in FILE_ENDINGS - {".parquet"}:
         made = shlex.quote(str(out.with_suffix(".parquet")))
         raise ConfigError(f"expected a manifest ending in .parquet as {name}, got {out}; type: {option} {made}")

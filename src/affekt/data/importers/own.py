@@ -79,7 +79,7 @@ def read_tree(root: Path, split: str = "train") -> tuple[pl.DataFrame, dict[str,
     if not rows:
         raise DataError(
             f"expected pictures in folders named after expressions under {root}, got none; give the folder that holds "
-            "them, as in: affekt data import folder faces --out faces.parquet"
+            "them, as in: affekt data import folder faces --out manifest.parquet"
         )
     tree = pl.DataFrame(rows, schema=["source_id", "split", "emotion"], orient="row")
     return tree.with_columns(path=pl.lit(f"{root}/") + pl.col("source_id")), dict(dropped)
@@ -94,7 +94,7 @@ def pictures_below(root: Path) -> tuple[list[str], Counter[str]]:
     if not root.is_dir():
         raise DataError(
             f"expected a folder of pictures at {root}, got {'a file' if root.exists() else 'no such folder'}; "
-            "check the path, as in: affekt data import folder faces --out faces.parquet"
+            "check the path, as in: affekt data import folder faces --out manifest.parquet"
         )
     names, dropped = list[str](), Counter[str]()
     for place, files, is_left in folders_below(str(root), locked := []):
