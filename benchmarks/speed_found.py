@@ -52,6 +52,12 @@ class Found:
         return sorted((name for name in self.calls if name.startswith(OURS)), key=self.crops_per_s, reverse=True)
 
 
+def held(value: float, aim: float, *, least: bool = False) -> str:
+    """Return an aim and whether a value reached it: at most the aim or, with `least`, at least."""
+    reached = value >= aim if least else value <= aim
+    return f"{aim:g}: {'reached' if reached else '**missed**'}"
+
+
 @dataclass(frozen=True)
 class Aim:
     """One aim: what was wanted, what was found, and why where it was missed."""

@@ -13,6 +13,7 @@ from speed_chart import write_chart
 from speed_found import OURS, REFERENCE, STRAIGHT, Found, aims, growth
 
 from affekt.files import written_whole
+from affekt.models.card import model_folder, read_card
 
 LIBRARIES = ("affekt", "onnxruntime", "openvino", "numpy", "pillow", "av")
 PEERS = ("fer", "deepface", "tensorflow-cpu", "keras", "opencv-contrib-python-headless")
@@ -143,6 +144,7 @@ def page(found: Found, chart: str | None, *, load: float, took_s: float, argumen
         f"{name} " + " and ".join(f"{points:.2f} of {what.replace('ccc', 'CCC')}" for what, points in each.items())
         for name, each in found.lost_points.items()
     )
+    kept = read_card(model_folder("affekt-int8")).export
     rates = found.floor["multiply_adds_per_s"] / 1e9, found.floor["bytes_per_s"] / 1e9
     pins = [
         line.split("==")
@@ -160,8 +162,12 @@ Keras are in [results-training.md](results-training.md).
 {crops_table(found)}
 
 Each system turns crops into probabilities, at the best of the batch sizes that were tried; "one crop" is a call with a
-single one. These files come with affekt: {", ".join(found.shipped)}; its other rows are exports of these.
-What int8 lost on {"PublicTest" if chart else "drawn faces"}, in points (hundredths; a gain is below 0): {lost}.
+single one. These files come with affekt: {", ".join(found.shipped)}. Its other rows are exports of these, made by
+this benchmark. What int8 lost on {"the pictures of FER+ PublicTest" if chart else "drawn faces"}, in points
+(hundredths; a gain is below 0): {lost}.
+`affekt-int8`, which comes with affekt too, is such an export of `affekt`, calibrated on other crops. On pictures of
+FER+ Training that are held back it lost {kept["lost_points"]["accuracy"]:.2f} points of accuracy
+([more](../docs/affekt.md#in-8-bits)).
 {"Accuracy: FER+ PublicTest, majority rule, one crop, 95 % interval." if chart else "Without `--data`, no accuracy."}
 {f"{chr(10)}![Accuracy against crops per second]({chart}){chr(10)}" if chart else ""}
 ## Aims
