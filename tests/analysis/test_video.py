@@ -295,6 +295,24 @@ def test_frames_that_grow_over_the_limit_are_lost_and_told(tmp_path, monkeypatch
     assert told == "some of it could not be decoded; its rows leave that out"
 
 
+def test_empty_packets_between_the_others_are_no_loss(tmp_path):
+    path = str(tmp_path / "empty.nut")
+    with av.open(path, "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width = stream.height = 64
+        stream.pix_fmt = "yuv420p"
+        for number in range(6):
+            frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 40 * number, np.uint8))
+            for packet in stream.encode(frame):
+                empty = av.Packet(0)
+                empty.stream, empty.pts, empty.dts, empty.time_base = stream, packet.pts, packet.dts, packet.time_base
+                container.mux(empty if number in (2, 4) else packet)
+        container.mux(stream.encode())
+    with av.open(path) as container:
+        assert sum(packet.size == 0 and packet.dts is not None for packet in container.demux(video=0)) == 2
+    assert [round(frame.time_s, 2) for frame in read_frames(path)] == [0, 0.04, 0.12, 0.2]
+
+
 def grown(path, *pictures):
     """Write a stream of MPEG-2 in which each picture begins a new sequence, of its own size."""
     encoded = b""

@@ -1,5 +1,8 @@
 """Folder trees named after expressions."""
 
+import os
+import sys
+
 import polars as pl
 import pytest
 
@@ -104,6 +107,15 @@ def test_what_is_left_out_is_counted(tmp_path):
         "not a picture by its ending": 1,
         "hidden, thumbnail or checkpoint files": 6,
     }
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+@pytest.mark.parametrize("odd", [b"sad/\xe9.jpg", b"s\xe9d/1.jpg"])
+def test_a_path_that_is_no_utf8_is_left_out_and_counted(tmp_path, odd):
+    tree(tmp_path, "sad/1.jpg", os.fsdecode(odd))
+    listing = Folder(root=tmp_path).list_rows()
+    assert emotions(listing) == {"sad/1.jpg": "sadness"}
+    assert listing.dropped == {"path not in UTF-8: no manifest can hold it": 1}
 
 
 def test_folders_beside_the_splits_are_counted(tmp_path):

@@ -1,6 +1,7 @@
 """A data set of your own: a tree of folders, each named after the expression its pictures show, or any csv."""
 
 import os
+import re
 import shlex
 from collections import Counter
 from dataclasses import dataclass, replace
@@ -22,6 +23,8 @@ LABEL_TABLE = "labels.csv"
 COLUMNS = ("path", "emotion", "valence", "arousal", "split", "subject")
 """Of the manifest's columns, those that an option of the same name may look for under another name."""
 
+NO_UTF8 = re.compile("[\udc80-\udcff]")
+"""What stands in a path for each byte that is none of UTF-8."""
 RESULT_COLUMNS = {"input", "face", "status"}
 """A table with these was written by `affekt predict`."""
 RESULT_BOX = ("x", "y", "width", "height")
@@ -100,10 +103,13 @@ def pictures_below(root: Path) -> tuple[list[str], Counter[str]]:
     for place, files, is_left in folders_below(str(root), locked := []):
         parts = Path(place).relative_to(root).parts
         for file in sorted(files):
-            if not is_picture_named(os.path.join(place, file)):  # noqa: PTH118  a str keeps odd names
+            path = os.path.join(place, file)  # noqa: PTH118  a str keeps odd names
+            if not is_picture_named(path):
                 dropped["not a picture by its ending"] += not (is_left or is_litter(file) or file.endswith(".csv"))
             elif is_left or is_litter(file):
                 dropped["hidden, thumbnail or checkpoint files"] += 1
+            elif NO_UTF8.search(path):
+                dropped["path not in UTF-8: no manifest can hold it"] += 1
             else:
                 names.append("/".join((*parts, file)))
     dropped["folders that may not be read"] += len(locked)
