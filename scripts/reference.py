@@ -14,7 +14,8 @@ import affekt
 from affekt.cli.data import IMPORTERS
 from affekt.cli.main import COMMANDS
 
-WIDTH = "100"
+WIDTH = 80
+"""Characters that a page of the site has room for."""
 SECTION = re.compile(r"^(Args|Attributes|Yields|Returns|Raises|Example|References):$", flags=re.M)
 NOISE = (
     (re.compile(r"\b(?:[a-z_]+\.)+(?=[A-Za-z])"), ""),  # the module of a type
@@ -66,10 +67,17 @@ def importers_page() -> str:
 
 def said(*arguments: str) -> str:
     """Return what affekt prints."""
-    environment = os.environ | {"COLUMNS": WIDTH, "NO_COLOR": "1", "TERM": "dumb"}
+    environment = os.environ | {"COLUMNS": str(WIDTH), "NO_COLOR": "1", "TERM": "dumb"}
     command = [sys.executable, "-m", "affekt", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-    return re.sub(r"\x1b\[[0-9;]*m", "", done.stdout).strip()
+    return "\n".join(map(wrapped, re.sub(r"\x1b\[[0-9;]*m", "", done.stdout).strip().splitlines()))
+
+
+def wrapped(line: str) -> str:
+    """Return a line in as many as a page needs; what goes on stands below the text, not below a name before it."""
+    name = re.match(r" *(?:\S+ {2,})?", line)
+    assert name is not None
+    return textwrap.fill(line, WIDTH, subsequent_indent=" " * name.end(), break_on_hyphens=False) or line
 
 
 def python_page() -> str:
@@ -112,7 +120,7 @@ def signature(name: str, thing: object) -> str:
         parameters = [what.sub(instead, each) for each in parameters]
     parameters = [each.replace('"', "") for each in parameters]
     line = f"{name}({', '.join(parameters)})"
-    return line if len(line) <= int(WIDTH) else f"{name}(\n    " + ",\n    ".join(parameters) + ",\n)"
+    return line if len(line) <= WIDTH else f"{name}(\n    " + ",\n    ".join(parameters) + ",\n)"
 
 
 def documented(text: str) -> str:

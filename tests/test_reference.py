@@ -7,7 +7,7 @@ import reference
 
 import affekt
 from affekt.cli.data import IMPORTERS
-from affekt.cli.main import COMMANDS
+from affekt.cli.main import COMMANDS, help_text
 
 
 def test_every_public_name_has_its_signature_and_example():
@@ -56,3 +56,6 @@ def test_every_command_is_listed(monkeypatch):
 
 def test_help_is_shown_as_it_is_printed():
     assert reference.said("--version") == affekt.__version__
+    lines = reference.said("--help").splitlines()
+    assert max(map(len, lines)) <= reference.WIDTH
+    assert "".join(lines).replace(" ", "") == "".join(help_text().split())

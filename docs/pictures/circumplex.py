@@ -16,7 +16,7 @@ from affekt.labels import EXPRESSION_COLOURS
 HERE = Path(__file__).parent
 NAMES: dict[str, tuple[str, tuple[float, float]]] = {
     "neutral": ("left", (9, -11)),
-    "fear": ("center", (0, 13)),
+    "fear": ("center", (0, -14)),
     "contempt": ("right", (-9, 0)),
     "happiness": ("right", (-9, 0)),
     "surprise": ("right", (-9, 0)),
