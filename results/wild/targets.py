@@ -1,7 +1,7 @@
 """The manifest that the networks of affekt learn from: faces of four sources, each with one soft label.
 
     python results/wild/targets.py --ferplus ferplus-wide.parquet --students students.parquet \
-        --diffusionfer diffusionfer.parquet --drawn drawn.parquet --answers answers.parquet --out wild.parquet
+        --diffusionfer diffusionfer.parquet --drawn drawn.parquet --answers answers.parquet --out soft-labels.parquet
 
 `answers.py` writes what the teachers say of each face. A soft label mixes them, in log space:
 

@@ -14,9 +14,7 @@ import pytest
 from affekt import __version__
 from affekt.cli import main as frame
 from affekt.cli.main import COMMANDS, main
-from affekt.cli.times import RENAMED
 from affekt.errors import AffektWarning
-from affekt.training.recipe import GROUPS
 
 
 def test_help_names_every_command(capsys):
@@ -72,20 +70,6 @@ def test_a_misspelt_command_suggests_the_near_one(capsys):
         main(["trian"])
     assert stop.value.code == 2
     assert "type: affekt train" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(("old", "new"), [*RENAMED.items(), ("--growth_epochs=3", "--resizing-epochs")])
-def test_an_option_of_an_older_affekt_is_told_its_new_name(capsys, old, new):
-    with pytest.raises(SystemExit) as stop:
-        main(["train", "affekt", old, "3"])
-    assert stop.value.code == 2
-    assert f"which it was called before; type: {new}\n" in capsys.readouterr().err
-
-
-def test_the_new_names_exist():
-    options = {name for group in GROUPS.values() for name in group.__dataclass_fields__} | {"corruptions"}
-    assert {name.removeprefix("--").replace("-", "_") for name in RENAMED.values()} <= options
-    assert not {name.removeprefix("--").replace("-", "_") for name in RENAMED} & options
 
 
 def test_a_user_error_is_one_sentence_and_exit_2(capsys, tmp_path):

@@ -132,17 +132,6 @@ def test_another_runtime_goes_on(small_model, monkeypatch, told):
     assert "going on after 2 of 4 inputs" in told.messages
 
 
-def test_what_an_older_affekt_left_behind_is_told_and_removed(small_model, folder, told):
-    journal = folder / ".faces.csv.journal"
-    journal.write_text('{"affekt_version": "0.1.0"}\n.[{"input": "faces/0.png", "status": "no_face"}]\n')
-    table = predict("faces", out="faces.csv", model=small_model, faces="whole").collect()
-    assert table["status"].to_list() == ["ok"] * 4
-    assert (
-        told.messages[0] == "starting anew: an older affekt left .faces.csv.journal, which this one cannot go on with"
-    )
-    assert not journal.exists()
-
-
 def test_it_runs_in_any_thread(small_model):
     found = []
     thread = threading.Thread(target=lambda: found.append(predict("faces", model=small_model, faces="whole").height))

@@ -133,11 +133,8 @@ class Kept:
 
     def told(self) -> Iterator[str]:
         """Yield what a person is told at the start, a sentence each."""
-        journal = self._out.with_name(f".{self._out.name}.journal")
-        old = [self.ledger.path] if self.ledger.is_of_another_job else [journal] if journal.is_file() else []
-        journal.unlink(missing_ok=True)
-        if old:
-            yield f"starting anew: an older affekt left {old[0]}, which this one cannot go on with"
+        if old := self.ledger.is_of_another_job:
+            yield f"starting anew: another version of affekt left {self.ledger.path}, which this one cannot go on with"
         if self.ledger.units:
             yield f"going on after {self.at_first} of {self.inputs} inputs"
         elif self.at_first:

@@ -7,7 +7,6 @@ import os
 import sys
 
 from affekt import __version__
-from affekt.cli.times import refuse_older_names
 from affekt.cores import leave_workers
 from affekt.errors import AffektError, Terminated
 from affekt.files import MIRROR, mirror
@@ -100,7 +99,6 @@ def _run(arguments: list[str]) -> None:
     try:
         if "--mirror" in before:
             mirror()  # which refuses a place that is none
-        refuse_older_names(rest)
         importlib.import_module(COMMANDS[name][0]).main(rest)
     except (AffektError, OSError) as error:
         if "--debug" in before or (isinstance(error, OSError) and error.errno not in WHAT_TO_DO):

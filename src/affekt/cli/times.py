@@ -1,4 +1,4 @@
-"""Other forms on the command line: `--every 200ms`, `--fps 5`, `--ray` without an address, and names of before."""
+"""Other forms on the command line: `--every 200ms`, `--fps 5`, `--ray` without an address."""
 
 from itertools import pairwise
 
@@ -60,19 +60,3 @@ def with_engine(words: list[str]) -> list[str]:
         "--ray=ray" if (word, bool(RAY_ADDRESS.fullmatch(after))) == ("--ray", False) else word
         for word, after in pairwise([*words, ""])
     ]
-
-
-RENAMED = {
-    "--conditions": "--corruptions",
-    "--growth-epochs": "--resizing-epochs",
-    "--sharpness-radius": "--sam-radius",
-    "--sharpness-epochs": "--sam-epochs",
-}
-"""Options of an older affekt, and what they are called now."""
-
-
-def refuse_older_names(words: list[str]) -> None:
-    """Refuse what an option was called before."""
-    for old in (word.partition("=")[0].replace("_", "-") for word in words):
-        if old in RENAMED:
-            raise ConfigError(f"expected {RENAMED[old]}, got {old}, which it was called before; type: {RENAMED[old]}")
