@@ -1,5 +1,6 @@
 """The tutorial of the service: its clients are run as they are printed, and its containers fit the service."""
 
+import json
 import os
 import re
 import shutil
@@ -70,5 +71,9 @@ def test_containers_and_proxy_fit_the_service():
     assert set(re.findall(r"proxy_pass http://(\w+):(\d+);", proxy)) == {("affekt", str(Settings().port))}
     assert int(re.search(r"client_max_body_size (\d+)m;", proxy)[1]) >= Settings().body_mb
     assert int(re.search(r"proxy_read_timeout (\d+)s;", proxy)[1]) > Settings().upload_s + Settings().answer_s
+    # Both clients read `detail` of every error, so what nginx answers itself has one, too.
+    answers = {int(status): json.loads(said) for status, said in re.findall(r"return (\d+) '(.*)';", proxy)}
+    assert answers.keys() == {413, 503}
+    assert all(said["status"] == status and said["detail"].startswith("expected ") for status, said in answers.items())
     grace = int(services["affekt"]["stop_grace_period"].removesuffix("s"))
     assert grace >= Settings().upload_s + Settings().answer_s
