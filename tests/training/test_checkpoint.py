@@ -107,21 +107,6 @@ def test_a_checkpoint_of_another_run_is_refused(saved, tmp_path, change, named):
     assert all(torch.equal(tensor, before[name]) for name, tensor in tensors_of(resumed).items())
 
 
-def test_a_checkpoint_of_an_older_affekt_is_left_alone_and_says_so(saved, tmp_path, caplog):
-    path = tmp_path / CHECKPOINT_FILE
-    # What a checkpoint held before recipes had groups.
-    old = {"identity": {"recipe": {"architecture": "x", "epochs": 3}, "seed": 0, "data": "abc"}, "progress": {}}
-    weights.write_tensors({"module.a": torch.ones(1)}, path, {"affekt": json.dumps(old)})
-    fresh = state_of(saved[0], 1)
-    before = {name: tensor.clone() for name, tensor in tensors_of(fresh).items()}
-    assert load_checkpoint(fresh, tmp_path, FINGERPRINT) is False
-    assert all(torch.equal(tensor, before[name]) for name, tensor in tensors_of(fresh).items())
-    assert (fresh.history, fresh.best_epoch, fresh.best_loss) == ([], 0, float("inf"))
-    assert caplog.messages == [
-        f"{path} was written by an older affekt, whose recipes had another form; training starts anew"
-    ]
-
-
 @pytest.mark.parametrize("damage", ["truncated", "empty", "a text", "another safetensors file"])
 def test_a_damaged_checkpoint_says_so(saved, tmp_path, damage):
     path = tmp_path / CHECKPOINT_FILE

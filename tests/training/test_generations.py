@@ -207,25 +207,3 @@ def test_a_finished_run_is_not_overwritten_by_its_first_generation(chained):
     with pytest.raises(ConfigError, match="expected a folder without a finished model"):
         chained(generations=2)
     assert weights(folder / "generation-1") == before
-
-
-def test_a_generation_that_an_older_affekt_finished_is_kept_under_another_name_and_trained_anew(chained, caplog):
-    folder = chained(generations=2)
-    before = {place: weights(place) for place in (folder / "generation-1", folder)}
-    path = folder / "generation-1" / CARD_FILE
-    card = json.loads(path.read_text())
-    # The form of recipes before they had groups.
-    card["training"]["recipe"] = {"architecture": "test_efficientnet", "epochs": 2, "generations": 2}
-    (folder / "generation-1-older").mkdir()
-    for kept in ("generation-1-older2", "generation-1-older3"):
-        path.write_text(json.dumps(card))
-        (folder / "generation-1" / WEIGHTS_FILE).write_bytes(kept.encode())
-        (folder / WEIGHTS_FILE).unlink()
-        chained(generations=2, resume=True)
-        assert {place: weights(place) for place in before} == before
-        assert weights(folder / kept) == kept.encode()
-        assert json.loads((folder / kept / CARD_FILE).read_text()) == card
-        assert (folder / kept / "log.jsonl").is_file()
-        [*_, sentence] = [record.message for record in caplog.records if "by an older affekt" in record.message]
-        assert sentence.startswith(f"{folder / 'generation-1'} was trained by an older affekt")
-        assert sentence.endswith(f"kept as {folder / kept}, it is trained anew")

@@ -11,14 +11,13 @@ import time
 import polars as pl
 import pytest
 import torch
-from safetensors import safe_open
 from safetensors.torch import load_file
 
 from affekt.data.manifest import SCHEMA, write_manifest
 from affekt.errors import ConfigError, ModelError
 from affekt.models.card import CARD_FILE, WEIGHTS_FILE
 from affekt.networks.network import Network
-from affekt.networks.weights import load_backbone, write_tensors
+from affekt.networks.weights import load_backbone
 from affekt.training import one_training
 from affekt.training.generations import CHECKPOINT_FILE
 from affekt.training.recipe import Augmentation
@@ -182,16 +181,3 @@ def test_the_best_epoch_of_an_unfinished_run_can_start_another(unfinished):
     after = network.backbone.state_dict()
     assert not torch.equal(after["conv_stem.weight"], before)
     assert all(torch.equal(tensor, best[f"best.backbone.{name}"]) for name, tensor in after.items())
-
-
-def test_a_run_begun_by_an_older_affekt_starts_anew_and_says_so(unfinished, trained, caplog):
-    path = unfinished / CHECKPOINT_FILE
-    with safe_open(path, framework="pt") as file:
-        metadata = json.loads(file.metadata()["affekt"])
-    # The form of recipes, and of what a checkpoint says of its run, before recipes had groups.
-    metadata["identity"] = metadata.pop("fingerprint") | {"recipe": {"architecture": "test_efficientnet", "epochs": 2}}
-    write_tensors(load_file(path), path, {"affekt": json.dumps(metadata)})
-    resumed = trained("killed", resume=True, epochs=2)
-    assert (resumed / WEIGHTS_FILE).read_bytes() == (trained("whole", epochs=2) / WEIGHTS_FILE).read_bytes()
-    assert epochs(resumed) == [1, 2]
-    assert f"{path} was written by an older affekt, whose recipes had another form; training starts anew" in caplog.text

@@ -108,7 +108,5 @@ def figures_text(metrics: dict[str, Any]) -> str:
         measured = metrics.get(where, {}).items()
         found = {name.removeprefix("val_"): value for name, value in measured if name.startswith("val_")}
     titles = {"accuracy": "accuracy", "macro_f1": "F1", "valence_ccc": "CCC valence", "arousal_ccc": "CCC arousal"}
-    # Runs of an older affekt name the concordances the other way round.
-    titles |= {"ccc_valence": "CCC valence", "ccc_arousal": "CCC arousal"}
     shown = ", ".join(f"{title} {found[name]:.3f}" for name, title in titles.items() if found.get(name) is not None)
     return f"{shown} ({where})" if shown else ""

@@ -38,7 +38,7 @@ class ComparedRun:
     folds: int
     """0 for a run that is no cross-validation."""
     answers: pl.DataFrame | None
-    """Its `predictions.parquet`; None in a run of an older affekt."""
+    """Its `predictions.parquet`; None where it is missing."""
 
 
 def read_run(folder: Path) -> ComparedRun | None:

@@ -5,7 +5,6 @@ file with everything that a killed training needs, replaced whole.
 """
 
 import json
-import logging
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,8 +27,6 @@ from affekt.training.optimisation import Schedule, build_optimiser, moving_avera
 from affekt.training.recipe import Recipe
 
 LOG_FILE = "log.jsonl"
-
-_logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -100,16 +97,14 @@ def save_checkpoint(state: TrainingState, folder: Path, fingerprint: dict[str, A
 
 
 def _agrees(had: object, wanted: object) -> bool:
-    """Return whether two values are the same, but for options that an older affekt did not have."""
+    """Return whether two values are the same, but for options that another version did not have."""
     if isinstance(had, dict) and isinstance(wanted, dict):
         return all(_agrees(value, wanted.get(name)) for name, value in had.items())
     return had == wanted
 
 
-def load_checkpoint(state: TrainingState, folder: Path, fingerprint: dict[str, Any]) -> bool:
-    """Put a training back to where its checkpoint stood, and return whether it was put back.
-
-    A checkpoint of an older affekt, whose recipes had another form, is left alone.
+def load_checkpoint(state: TrainingState, folder: Path, fingerprint: dict[str, Any]) -> None:
+    """Put a training back to where its checkpoint stood.
 
     Raises:
         ModelError: the file is not a checkpoint, or of another recipe, seed, data or labels.
@@ -118,14 +113,12 @@ def load_checkpoint(state: TrainingState, folder: Path, fingerprint: dict[str, A
     try:
         with safe_open(path, framework="pt") as file:
             metadata = json.loads(file.metadata()["affekt"])
+            had = metadata["fingerprint"]
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise ModelError(f"expected a checkpoint in {path}, got {error}; delete it and start anew") from error
-    if "fingerprint" not in metadata:
-        _logger.warning("%s was written by an older affekt, whose recipes had another form; training starts anew", path)
-        return False
     plain = json.loads(json.dumps(fingerprint))
-    different = [key for key, value in plain.items() if not _agrees(metadata["fingerprint"].get(key, value), value)]
+    different = [key for key, value in plain.items() if not _agrees(had.get(key, value), value)]
     if different:
         raise ModelError(
             f"expected the {' and '.join(different)} that {path} was started with, got another; "
@@ -143,7 +136,6 @@ def load_checkpoint(state: TrainingState, folder: Path, fingerprint: dict[str, A
     _restore_layout(state.optimiser)
     state.schedule.load_state_dict(metadata["schedule"])
     state.history = metadata["progress"]["history"]
-    return True
 
 
 def _restore_layout(optimiser: Optimizer) -> None:

@@ -154,9 +154,6 @@ def train_chain(recipe: Recipe, chain: Chain, data: str | Path | pl.DataFrame, r
         from affekt.training.one_training import train_network
     trainings = planned_trainings(recipe, chain, run)
     with joined_world() as world, manifest_named(run.data):
-        if world.is_main:
-            _keep_older_models(trainings)
-        world.wait()
         for training in trainings:
             if world.is_main and len(trainings) > 1:
                 _logger.info("%s", training.name)
@@ -227,18 +224,6 @@ def refuse_overwriting(run: Run) -> None:
             )
 
 
-def _keep_older_models(trainings: list[Training]) -> None:
-    """Rename the folders of models that an older affekt finished: what took hours is not deleted."""
-    for run in (training.run for training in trainings):
-        if run.resume and (run.out / WEIGHTS_FILE).exists() and "network" not in read_card(run.out).training["recipe"]:
-            names = (run.out.with_name(f"{run.out.name}-older{number}") for number in ("", *range(2, 1000)))
-            kept = run.out.rename(next(name for name in names if not name.exists()))
-            _logger.warning(
-                "%s was trained by an older affekt, whose recipes had another form; kept as %s, it is trained anew",
-                *(run.out, kept),
-            )
-
-
 def _is_finished(training: Training, manifest: pl.DataFrame) -> bool:
     """Whether an interrupted run did this training to its end, by the same recipe, seed and data."""
     run = training.run
@@ -246,7 +231,7 @@ def _is_finished(training: Training, manifest: pl.DataFrame) -> bool:
         return False
     written = read_card(run.out).training
     wanted, had = _options(json.loads(json.dumps(asdict(training.recipe)))), _options(written["recipe"])
-    # A card of an older affekt lacks options, which then have no say.
+    # A card of another version may lack options, which then have no say.
     changed = sorted(name for name in had if wanted.get(name) != had[name])
     if written["seed"] != run.seed:
         changed.append("seed")
