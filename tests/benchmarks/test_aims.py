@@ -37,6 +37,22 @@ def test_the_page_of_ratios_says_what_its_figures_say():
         assert verdict == ("reached" if max(map(float, ratios)) <= float(aim) else "**missed**")
 
 
+@pytest.mark.parametrize("name", ["results-training.md", "results-training-2048.md"])
+def test_the_pages_of_trainings_say_what_their_figures_say(name, monkeypatch):
+    for module in ("tyro", "tqdm", "torch", "safetensors"):
+        pytest.importorskip(module)
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    from frozen_training import Measurement, table
+
+    page = (BENCHMARKS / name).read_text(encoding="utf-8")
+    rows = re.findall(r"\| ([\d.]+) \| 30: (reached|\*\*missed\*\*) \|$", page, re.M)
+    assert len(rows) == page.count(" | fp32 | ") + page.count(" | bf16 | ") > 0
+    assert all((float(times) >= 30) == (verdict == "reached") for times, verdict in rows)
+    made = table([Measurement("xception", 512, 128, {"keras": [60.0], "affekt": [2.0], "affekt bf16": [2.1]})], 15)
+    assert made["aim"].to_list() == ["30: reached", "30: **missed**"]
+    assert f"| {' | '.join(made.columns)} |" in page
+
+
 def test_every_aim_of_predict_says_whether_it_was_reached():
     page = (BENCHMARKS / "results-predict.md").read_text(encoding="utf-8")
     aims = re.findall(r"([\d.]+) [^(\d]+\(aim ([\d.]+): (reached|\*\*missed\*\*)\)", page)
