@@ -256,12 +256,44 @@ def test_inputs_share_markers_and_have_groups_of_their_own(table, tmp_path):
     markers.write_text(f"input,start,end,name,condition,participant\na.mp4,,,,sad,P1\nb.mp4,,,,funny,P2\n{shared}")
     study = affekt.summarize(table, markers=markers)
     found = study.people.select("input", "marker", "condition", "participant").unique().rows()
-    both = [(f"{name}.mp4", marker) for name in ("a", "b/b") for marker in ("all", "rest", "film")]
+    both = [(f"{name}.mp4", marker) for name in ("a", "b/b") for marker in ("rest", "film")]
     told = {"a.mp4": ("sad", "P1"), "b/b.mp4": ("funny", "P2")}
     assert set(found) == {*((*each, *told[each[0]]) for each in both), ("a.mp4", "talk", "alone", "P1")}
     for rows in (study.episodes, study.bins):
         assert set(rows.select("input", "participant").rows()) == {("a.mp4", "P1"), ("b/b.mp4", "P2")}
         assert "condition" not in rows.columns, "it is not the same in all rows of a.mp4"
+
+
+@pytest.mark.parametrize(
+    ("rows", "markers"),
+    [
+        (["a.mp4,,,,P1", "b.mp4,,,,P2"], {"a.mp4": ["all"], "b/b.mp4": ["all"]}),
+        (["a.mp4,,,,P1", "b.mp4,,,,P2", "b.mp4,0,5,rest,"], {"a.mp4": ["all"], "b/b.mp4": ["rest"]}),
+        (["a.mp4,,,,P1", "b.mp4,,,,P2", ",0,5,rest,"], {"a.mp4": ["rest"], "b/b.mp4": ["rest"]}),
+        (["a.mp4,,,,P1", ",,,,P2", ",0,5,rest,"], {"a.mp4": ["rest"], "b/b.mp4": ["rest"]}),
+        (["a.mp4,,,,P1", ",,,,P2"], {"a.mp4": ["all"], "b/b.mp4": ["all"]}),
+        (
+            ["a.mp4,,,,P1", "b.mp4,,,,P2", ",,,all,", ",0,5,rest,"],
+            {"a.mp4": ["all", "rest"], "b/b.mp4": ["all", "rest"]},
+        ),
+    ],
+)
+def test_a_row_of_groups_alone_counts_no_time_twice(table, tmp_path, rows, markers):
+    given = tmp_path / "markers.csv"
+    given.write_text("\n".join(["input,start,end,name,participant", *rows]))
+    people = affekt.summarize(table, markers=given).people.filter(person="0")
+    found = people.group_by("input", maintain_order=True).agg("marker", "participant")
+    assert {name: sorted(each) for name, each, _ in found.rows()} == markers
+    assert {name: set(each) for name, _, each in found.rows()} == {"a.mp4": {"P1"}, "b/b.mp4": {"P2"}}
+
+
+@pytest.mark.parametrize("name", ["a.mp4", ""])
+def test_an_input_has_one_row_of_groups_alone(table, tmp_path, name):
+    given = tmp_path / "markers.csv"
+    given.write_text(f"input,start,end,name,participant\n{name},,,,P1\n{name},,,,P2\n")
+    said = f"expected one row without start, end and name for {name or 'all inputs'} in .*, got 2; make them one row"
+    with pytest.raises(affekt.ConfigError, match=said):
+        affekt.summarize(table, markers=given)
 
 
 def test_markers_without_times_are_told(table, tmp_path, caplog):

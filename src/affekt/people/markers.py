@@ -1,8 +1,9 @@
 """Markers: a csv of input, start, end and name cuts a summary into intervals; further columns are groups.
 
-An empty input means every input, an empty start the first frame, an empty end the last. So a csv of input, condition
-and participant is enough to carry groups along. A row of an input without start, end and name has the groups of the
-whole input: they stand for the empty ones of its other rows, so that all inputs can share their markers.
+An empty input means every input, an empty start the first frame, an empty end the last. A row without start, end and
+name has the groups of the whole input: they stand for the empty ones of its other rows, so that all inputs can share
+their markers. It is an interval, `all`, only where its input has no other row: a mean over all rows of an input would
+count that time twice. So a csv of input, condition and participant is enough to carry groups along.
 """
 
 import logging
@@ -58,23 +59,13 @@ def read_markers(markers: str | Path | pl.DataFrame | None, rows: pl.DataFrame) 
         *(_seconds(table, name, path).alias(f"{name}_s") for name in ("start", "end")),
         pl.col("name").fill_null("all").alias("marker"),
     )
-    told = table.filter(pl.all_horizontal(pl.col("input").is_not_null(), pl.col("start", "end", "name").is_null()))
-    every = table.filter(pl.col("input").is_null()).drop("input").join(lengths, how="cross")
-    own = table.filter(pl.col("input").is_not_null()).join(lengths, on="input", how="inner")
-    columns = (*INTERVAL, *groups, "length_s")
-    intervals = pl.concat([own.select(columns), every.select(columns)]).with_columns(
-        pl.col("start_s").fill_null(0.0), pl.col("end_s").fill_null(pl.col("length_s"))
-    )
-    told = told.select("input", pl.col(groups).name.suffix("\0")).unique("input", keep="first")
-    intervals = intervals.join(told, on="input", how="left", maintain_order="left")
-    intervals = intervals.with_columns(pl.coalesce(name, f"{name}\0").alias(name) for name in groups).select(columns)
+    intervals = _intervals(table, lengths, groups, path)
     if len(bad := intervals.filter(pl.col("end_s") <= pl.col("start_s"))):
         found = bad.row(0, named=True)
         raise ConfigError(
             f"expected each marker to end after its start in {path}, got {found['marker']!r} of {found['input']} from "
             f"{found['start_s']:g} to {found['end_s']:g} s, where an empty end is the last face; mend the row"
         )
-    intervals = intervals.drop("length_s")
     if len(twice := intervals.filter(intervals.is_duplicated())):
         found = twice.row(0, named=True)
         raise ConfigError(
@@ -90,6 +81,29 @@ def groups_of_inputs(intervals: pl.DataFrame, groups: list[str]) -> pl.DataFrame
         name for name in groups if intervals.group_by("input").agg(pl.col(name).n_unique())[name].max() == 1
     ]  # fmt: skip
     return intervals.select("input", *same).unique(maintain_order=True)
+
+
+def _intervals(table: pl.DataFrame, lengths: pl.DataFrame, groups: list[str], path: Path) -> pl.DataFrame:
+    """Return the rows that are intervals, one per input that they mean, with the groups that are told of it."""
+    only_groups = "only groups\0"
+    table = table.with_columns(pl.all_horizontal(pl.col("start", "end", "name").is_null()).alias(only_groups))
+    if len(twice := table.filter(only_groups).filter(pl.col("input").is_duplicated())):
+        name = twice["input"][0] or "all inputs"
+        raise ConfigError(
+            f"expected one row without start, end and name for {name} in {path}, got {len(twice)}; make them one row, "
+            "or give each a start, an end and a name"
+        )
+    every = table.filter(pl.col("input").is_null()).drop("input").join(lengths, how="cross")
+    own = table.filter(pl.col("input").is_not_null()).join(lengths, on="input", how="inner")
+    columns = (*INTERVAL, *groups, only_groups)
+    intervals = pl.concat([own.select(*columns, "length_s"), every.select(*columns, "length_s")]).with_columns(
+        pl.col("start_s").fill_null(0.0), pl.coalesce("end_s", "length_s").alias("end_s")
+    )
+    told = intervals.filter(only_groups).group_by("input").agg(pl.col(groups).drop_nulls().first().name.suffix("\0"))
+    intervals = intervals.join(told, on="input", how="left", maintain_order="left")
+    intervals = intervals.with_columns(pl.coalesce(name, f"{name}\0").alias(name) for name in groups)
+    is_whole = pl.col(only_groups).all().over("input") & pl.col("input").is_first_distinct()
+    return intervals.filter(~pl.col(only_groups) | is_whole).select(*INTERVAL, *groups)
 
 
 def _text(markers: str | Path | pl.DataFrame, path: Path) -> pl.DataFrame:
