@@ -88,9 +88,9 @@ def sure_table(models: dict[str, Any]) -> str:
 
 
 def condition_table(corrupted: dict[str, Any]) -> str:
-    """Return the figures under each condition; of the models but the first, accuracy alone."""
+    """Return the figures under each corruption; of the models but the first, accuracy alone."""
     (_, conditions), *others = corrupted.items()
-    header = ["condition", "accuracy", *(FIGURES[name] for name in CONDITION_FIGURES)]
+    header = ["corruption", "accuracy", *(FIGURES[name] for name in CONDITION_FIGURES)]
     header += [f"{name}: accuracy" for name, _ in others]
     rows = []
     for condition, figures in conditions.items():

@@ -5,8 +5,8 @@
 
 Of each set's split `dev` so many pictures are drawn by the seed, each turned either way by every angle, its corners
 filled with the median colour of its rim. A face counts as found where the middle of a box is within .35 of its side.
-`before` is YuNet's first look alone, its crop upright in the picture; all else is what `affekt predict` does: a second
-look where nothing is found, close views of faces that may be turned, level crops. An answer is the most probable of the
+"not level" is YuNet's first look alone, its crop upright in the picture; all else is what `affekt predict` does: a
+second look where nothing is found, close views of faces that may be turned, level crops. An answer is the most probable of the
 seven expressions. Last come pictures without a face: those of the last set with the face painted over, and parts of
 scikit-image's photographs; whatever is found there is false.
 """
@@ -59,7 +59,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     session, detector = Session(model_folder(options.model), runtime="onnxruntime"), FaceDetector()
-    print("| set | angle | pictures | found first | found | right first | right | right upright | same as upright |")
+    header = ("found at the first look", "found", "right, not level", "right", "right, not turned", "same answer")
+    print(f"| set | angle | pictures | {' | '.join(header)} |")
     print("|---|--:|--:|--:|--:|--:|--:|--:|--:|")
     rows = pl.DataFrame()
     for name in SETS:
@@ -95,9 +96,9 @@ def print_set(
                 tally.same += now == upright
     for angle, tally in tallies.items():
         before, now = max(1, tally.found_before), max(1, tally.found)
-        found = f"{tally.pictures} | {tally.found_before / tally.pictures:.2f} | {tally.found / tally.pictures:.2f}"
-        right = f"{tally.right_before / before:.2f} | {tally.right / now:.2f} | {tally.right_upright / now:.2f}"
-        print(f"| {name} | {angle} | {found} | {right} | {tally.same / now:.2f} |", flush=True)
+        found = f"{tally.pictures} | {tally.found_before / tally.pictures:.3f} | {tally.found / tally.pictures:.3f}"
+        right = f"{tally.right_before / before:.3f} | {tally.right / now:.3f} | {tally.right_upright / now:.3f}"
+        print(f"| {name} | {angle} | {found} | {right} | {tally.same / now:.3f} |", flush=True)
 
 
 def shrunk(image_rgb: np.ndarray, box_xyxy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

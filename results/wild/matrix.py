@@ -30,7 +30,7 @@ from affekt.evaluation.figures import Figure
 from affekt.evaluation.intervals import resample_counts, with_interval
 from affekt.evaluation.predictions import Matched, read_predictions
 from affekt.evaluation.report import scores_to_json
-from affekt.evaluation.score import Resampling, Scores
+from affekt.evaluation.score import Resampling, Scores, resampled_units
 from affekt.labels import LABELS
 from affekt.models.card import Card, model_folder, read_card
 from affekt.networks.predictions import RowPredictor, open_model
@@ -42,14 +42,14 @@ LOG_LOSS_WEIGHT = 0.25
 SURE = 0.9
 """Confidence from which an answer counts as sure."""
 FIGURES = {
-    "accuracy": "accuracy",
-    "macro_f1": "macro F1",
-    "ece": "ECE",
-    "log_loss": "log loss",
-    "valence_ccc": "CCC valence",
-    "arousal_ccc": "CCC arousal",
+    "accuracy": "accuracy ↑",
+    "macro_f1": "macro F1 ↑",
+    "ece": "ECE ↓",
+    "log_loss": "log loss ↓",
+    "valence_ccc": "CCC valence ↑",
+    "arousal_ccc": "CCC arousal ↑",
 }
-"""The columns of the main table."""
+"""The columns of the main table; the arrows say which way is better."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,14 @@ class DevelopmentSet:
     split: str
     content: str
     """What is on its pictures, for people who do not know the set."""
+    by: str = "row"
+    """What is resampled for the intervals: `subject` where it is known who is on the pictures."""
 
 
 SETS = {
     "ferplus": DevelopmentSet("FER+ held", "held", "FER+, kept out of affekt's training"),
     "cfee": DevelopmentSet("CFEE", "dev", "posed in a studio"),
-    "students": DevelopmentSet("students", "dev", "news photographs, film"),
+    "students": DevelopmentSet("students", "dev", "news photographs, film", by="subject"),
     "diffusionfer": DevelopmentSet("DiffusionFER", "dev", "generated faces"),
 }
 
@@ -91,19 +93,19 @@ def main() -> None:
         for name, _, folder in (text.rpartition("=") for text in options.models)
     }
     cards = {name: card for name, card in cards.items() if card.prior is not None}
-    how = Resampling(options.resamples, options.seed)
+    hows = {name: Resampling(options.resamples, options.seed, one.by) for name, one in SETS.items()}
     evaluations = {}
     for name, one in SETS.items():
         tables = {folder.name: read_predictions(folder / f"{name}.parquet") for folder in options.predictions}
-        evaluations[name] = scored(getattr(options, name), one.split, models, tables, how)
+        evaluations[name] = scored(getattr(options, name), one.split, models, tables, hows[name])
     parts = {
         "accuracy": accuracy_table(evaluations),
         "figures": figure_table(evaluations),
-        "score": score_table(evaluations, how),
+        "score": score_table(evaluations, hows),
         "differences": difference_table(evaluations),
         "expressions": expression_table(evaluations),
         "calibration": calibration_table(evaluations),
-        "priors": prior_table(evaluations, cards, how),
+        "priors": prior_table(evaluations, cards, hows),
     }
     write(options.out, evaluations, parts)
     for page in options.pages:
@@ -145,12 +147,12 @@ def figure_table(evaluations: dict[str, Evaluation]) -> str:
     return markdown(("set, pictures", "network", *FIGURES.values()), rows)
 
 
-def score_table(evaluations: dict[str, Evaluation], how: Resampling) -> str:
+def score_table(evaluations: dict[str, Evaluation], hows: dict[str, Resampling]) -> str:
     """Return the development score of every network, and its part of each set."""
     names = [scores.name for scores in next(iter(evaluations.values())).scores]
     rows = []
     for name in names:
-        parts = [set_score(found, name, how) for found in evaluations.values()]
+        parts = [set_score(found, name, hows[each]) for each, found in evaluations.items()]
         values, draws = (np.mean(list(side), axis=0) for side in zip(*parts, strict=True))
         rows.append((name, cell(with_interval(float(values), draws)), *(number(value) for value, _ in parts)))
     return markdown(("network", "development score", *(SETS[name].title for name in evaluations)), rows)
@@ -159,8 +161,9 @@ def score_table(evaluations: dict[str, Evaluation], how: Resampling) -> str:
 def set_score(found: Evaluation, name: str, how: Resampling) -> tuple[float, np.ndarray]:
     """Return macro F1 minus a quarter of the clipped log loss on one set, and the same of each resample."""
     [scores] = (one for one in found.scores if one.name == name)
-    loss = clipped_log_loss(scores.matched)
-    draws = [weights @ loss / len(loss) for weights in resample_counts(len(loss), how.resamples, how.seed)]
+    loss, units = clipped_log_loss(scores.matched), resampled_units(scores.matched.rows, how.by)
+    counts = resample_counts(len(loss), how.resamples, how.seed, units)
+    draws = [weights @ loss / weights.sum(axis=1) for weights in counts]
     value = scores.figures["macro_f1"].value - LOG_LOSS_WEIGHT * loss.mean()
     return value, scores.draws["macro_f1"] - LOG_LOSS_WEIGHT * np.concatenate(draws)
 
@@ -181,7 +184,8 @@ def difference_table(evaluations: dict[str, Evaluation]) -> str:
             if one == first:
                 differences = (figures[key] for key in ("accuracy", "macro_f1", "ece"))
                 rows.append((where(name, found), f"{one} - {other}", *(signed(figure) for figure in differences)))
-    return markdown(("set, pictures", "first - second", "accuracy", "macro F1", "ECE"), rows)
+    header = (FIGURES[key] for key in ("accuracy", "macro_f1", "ece"))
+    return markdown(("set, pictures", "first - second", *header), rows)
 
 
 def expression_table(evaluations: dict[str, Evaluation]) -> str:
@@ -216,14 +220,14 @@ def calibration_table(evaluations: dict[str, Evaluation]) -> str:
     return markdown(("set, pictures", "network", *header), rows)
 
 
-def prior_table(evaluations: dict[str, Evaluation], cards: dict[str, Card], how: Resampling) -> str:
+def prior_table(evaluations: dict[str, Evaluation], cards: dict[str, Card], hows: dict[str, Resampling]) -> str:
     """Return what two priors change on each set, as differences to the answers without `--prior`."""
     keys = ("accuracy", "macro_f1", "ece", "log_loss")
     rows: list[tuple[str, ...]] = []
-    for name, network, prior, scores, ahead in under_priors(evaluations, cards, how):
+    for name, network, prior, scores, ahead in under_priors(evaluations, cards, hows):
         changes = (signed(ahead[key]) for key in keys)
         rows.append((where(name, evaluations[name]), network, prior, cell(scores.figures["accuracy"]), *changes))
-    header = ("right", "accuracy", "macro F1", "ECE", "log loss")
+    header = ("right", *(FIGURES[key] for key in keys))
     return markdown(("set, pictures", "network", "prior", *header), rows, text_columns=3)
 
 
@@ -278,8 +282,8 @@ def markdown(header: tuple[str, ...], rows: list[tuple[str, ...]], text_columns:
 def write(out: Path, evaluations: dict[str, Evaluation], parts: dict[str, str]) -> None:
     """Write tables, pictures and figures into a folder."""
     out.mkdir(parents=True, exist_ok=True)
-    how = next(iter(evaluations.values())).intervals
-    (out / "table.md").write_text("\n".join([*parts.values(), how]) + "\n")
+    hows = (f"{SETS[name].title}: {one.intervals}\n" for name, one in evaluations.items())
+    (out / "table.md").write_text("\n".join([*parts.values(), *hows]))
     (out / "confusion.md").write_text(confusion_tables(evaluations))
     found = {
         name: {

@@ -15,7 +15,9 @@ Compared = tuple[str, str, str, Scores, dict[str, Figure]]
 """Set, network, prior, the scores under it, and how far they are ahead of the scores without it."""
 
 
-def under_priors(evaluations: dict[str, Evaluation], cards: dict[str, Card], how: Resampling) -> Iterator[Compared]:
+def under_priors(
+    evaluations: dict[str, Evaluation], cards: dict[str, Card], hows: dict[str, Resampling]
+) -> Iterator[Compared]:
     """Score the answers of the networks that have cards under two priors, on each set."""
     for name, found in evaluations.items():
         for usual in (each for each in found.scores if each.name in cards):
@@ -28,5 +30,5 @@ def under_priors(evaluations: dict[str, Evaluation], cards: dict[str, Card], how
             for words, prior in priors.items():
                 factors = prior_factors(prior, card)[places]
                 answers = with_factors(matched.probabilities, factors)
-                scores = score(replace(matched, probabilities=answers), usual.name, how)
+                scores = score(replace(matched, probabilities=answers), usual.name, hows[name])
                 yield name, usual.name, words, scores, compare(scores, usual)

@@ -127,6 +127,15 @@ def test_a_row_has_a_path_or_an_image(rows):
         to_manifest(rows)
 
 
+@pytest.mark.parametrize("given", [None, [[1.0, 2.0]] * 5], ids=["none of all", "one of two"])
+def test_lists_of_python_may_leave_landmarks_and_boxes_unknown(given):
+    boxes, landmarks = [None, given and [0.0, 0.0, 9.0, 9.0]], [None, given]
+    rows = pl.DataFrame({"split": "train", "source": "mine", "source_id": ["a", "b"], "path": "a.png"})
+    frame = to_manifest(rows.with_columns(box_xyxy=pl.Series(boxes), landmarks_xy=pl.Series(landmarks)))
+    assert frame["landmarks_xy"].to_list() == landmarks
+    assert frame["box_xyxy"].to_list() == boxes
+
+
 def test_the_pair_of_source_and_id_is_unique():
     twice = pl.concat([one(), one()])
     with pytest.raises(DataError, match=r"each \(source, source_id\) once"):

@@ -104,6 +104,8 @@ def to_manifest(rows: pl.DataFrame, *, with_wrong_labels: bool = False) -> pl.Da
     try:
         votes = frame["votes"].drop_nulls()
         width = len(votes[0]) if len(votes) and votes.dtype.is_nested() else len(LABELS)
+        # From lists of lists with a null among them polars makes no array at once.
+        frame = frame.cast({"landmarks_xy": pl.List(pl.Array(pl.Float32, 2))})
         frame = frame.cast({**SCHEMA, "votes": pl.Array(pl.Float32, width)})  # pyright: ignore[reportArgumentType]
     except pl.exceptions.PolarsError as error:
         raise DataError(

@@ -25,14 +25,16 @@ OVERLAP = 0.3
 """Of two boxes that overlap by more than this (intersection over union) the surer stays, of the cascade the larger."""
 SECOND_THRESHOLD = 0.8
 """Least score of a face that is found at the second look only: eight views have eight chances to see one in nothing."""
-SURELY_UPRIGHT = 0.915
+SURELY_UPRIGHT = 0.925
 """Faces that hang upside down, or lie, have scores below this."""
 LEAST_TILT_RADIANS = math.radians(12)
 """Faces that seem turned by less, and are sure, are not looked at closely."""
 LEAST_SIDE = 24
 """Nor are faces of fewer pixels in the shrunk picture."""
-VIEW_PIXELS, VIEW_SIDES = 80, 1.8
-"""Side of a close view: in its own pixels, at most, and in sides of the face."""
+VIEW_PIXELS = 80
+"""Side of a close view in its own pixels, at most."""
+NARROW_SIDES, WIDE_SIDES = 1.2, 1.8
+"""Its side in sides of the face: narrow views show best how a face is turned, wide ones where its box ends."""
 CLOSE_THRESHOLD = 0.5
 EIGHTHS_RADIANS = tuple(eighths * math.pi / 4 for eighths in range(8))
 NEARBY_RADIANS = tuple(map(math.radians, (-20, 0, 20)))
@@ -163,20 +165,22 @@ class FaceDetector:
 
     def _seen_closely(self, image_rgb: np.ndarray, face: Faces) -> Faces:
         """Return one face as it is seen in the view in which it stands most upright; as it was where that is this."""
-        turned = self._surest_of_views(image_rgb, face, EIGHTHS_RADIANS)
+        turned = self._surest_of_views(image_rgb, face, EIGHTHS_RADIANS, NARROW_SIDES)
         if turned is None or abs(tilt_of(turned.landmarks_xy[0])) <= LEAST_TILT_RADIANS:
             return face
-        return self._surest_of_views(image_rgb, turned, NEARBY_RADIANS) or turned
+        return self._surest_of_views(image_rgb, turned, NEARBY_RADIANS, WIDE_SIDES) or turned
 
-    def _surest_of_views(self, image_rgb: np.ndarray, face: Faces, turns_radians: tuple[float, ...]) -> Faces | None:
+    def _surest_of_views(
+        self, image_rgb: np.ndarray, face: Faces, turns_radians: tuple[float, ...], sides: float
+    ) -> Faces | None:
         """Look at a face in views that are turned by so much from its tilt, side by side in one picture."""
         left, top, right, bottom = face.box_xyxy[0].astype(float)
         side = max(right - left, bottom - top)
-        pixels = min(VIEW_PIXELS, math.ceil(VIEW_SIDES * side))
-        small = shrunk(image_rgb, min(1.0, pixels / (VIEW_SIDES * side)))
+        pixels = min(VIEW_PIXELS, math.ceil(sides * side))
+        small = shrunk(image_rgb, min(1.0, pixels / (sides * side)))
         by = np.array([small.shape[1] / image_rgb.shape[1], small.shape[0] / image_rgb.shape[0]])
         centre = ((left + right) / 2 * by[0], (top + bottom) / 2 * by[1])
-        step, tilt_radians = VIEW_SIDES * side * by.mean() / pixels, tilt_of(face.landmarks_xy[0])
+        step, tilt_radians = sides * side * by.mean() / pixels, tilt_of(face.landmarks_xy[0])
         views = [View(centre, tilt_radians + turn, step, pixels, pixels) for turn in turns_radians]
         found = self._detect_as_it_is(np.concatenate([view.pixels(small) for view in views], axis=1), CLOSE_THRESHOLD)
         for place in range(len(found)):  # the surest first

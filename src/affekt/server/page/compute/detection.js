@@ -11,10 +11,11 @@ const OVERLAP_THRESHOLD = 0.3;
 
 /** See detection.py for what these mean, and why they are so. */
 const SECOND_THRESHOLD = 0.8;
-const SURELY_UPRIGHT = 0.915;
+const SURELY_UPRIGHT = 0.925;
 const LEAST_TILT = (12 * Math.PI) / 180;
 const LEAST_SIDE = 24;
-const [VIEW_PIXELS, VIEW_SIDES] = [80, 1.8];
+const VIEW_PIXELS = 80;
+const [NARROW_SIDES, WIDE_SIDES] = [1.2, 1.8];
 const CLOSE_THRESHOLD = 0.5;
 const EIGHTHS = Array.from({ length: 8 }, (_, eighths) => (eighths * Math.PI) / 4);
 const NEARBY = [-20, 0, 20].map((degrees) => (degrees * Math.PI) / 180);
@@ -78,19 +79,19 @@ export class FaceDetector {
   }
 
   async #seenClosely(picture, face) {
-    const turned = await this.#surestOfViews(picture, face, EIGHTHS);
+    const turned = await this.#surestOfViews(picture, face, EIGHTHS, NARROW_SIDES);
     if (!turned || Math.abs(tiltOf(turned.landmarksXy)) <= LEAST_TILT) return face;
-    return (await this.#surestOfViews(picture, turned, NEARBY)) ?? turned;
+    return (await this.#surestOfViews(picture, turned, NEARBY, WIDE_SIDES)) ?? turned;
   }
 
-  async #surestOfViews(picture, face, turns) {
+  async #surestOfViews(picture, face, turns, sides) {
     const [left, top, right, bottom] = face.boxXyxy;
     const side = Math.max(right - left, bottom - top);
-    const pixels = Math.min(VIEW_PIXELS, Math.ceil(VIEW_SIDES * side));
-    const small = shrunk(picture, Math.max(picture.width, picture.height) * (pixels / (VIEW_SIDES * side)));
+    const pixels = Math.min(VIEW_PIXELS, Math.ceil(sides * side));
+    const small = shrunk(picture, Math.max(picture.width, picture.height) * (pixels / (sides * side)));
     const by = [small.width / picture.width, small.height / picture.height];
     const centreXy = [((left + right) / 2) * by[0], ((top + bottom) / 2) * by[1]];
-    const step = (VIEW_SIDES * side * ((by[0] + by[1]) / 2)) / pixels;
+    const step = (sides * side * ((by[0] + by[1]) / 2)) / pixels;
     const tilt = tiltOf(face.landmarksXy);
     const views = turns.map((turn) => ({ centreXy, tilt: tilt + turn, step, width: pixels, height: pixels }));
     for (const found of await this.#look(seen(small, views), CLOSE_THRESHOLD)) {
