@@ -6,9 +6,9 @@
 Of each set's split `dev` so many pictures are drawn by the seed, each turned either way by every angle, its corners
 filled with the median colour of its rim. A face counts as found where the middle of a box is within .35 of its side.
 "not level" is YuNet's first look alone, its crop upright in the picture; all else is what `affekt predict` does: a
-second look where nothing is found, close views of faces that may be turned, level crops. An answer is the most probable of the
-seven expressions. Last come pictures without a face: those of the last set with the face painted over, and parts of
-scikit-image's photographs; whatever is found there is false.
+second look where nothing is found, close views of faces that may be turned, level crops. An answer is the most probable
+of the seven expressions. Last come pictures without a face: those of the last set with the face painted over, and parts
+of scikit-image's photographs; whatever is found there is false.
 """
 
 import argparse
