@@ -36,11 +36,21 @@ def write_chart(found: Found, path: Path) -> None:
         # Both rows share the axis: the narrower margin of the two would cut off the outermost names.
         axes.margins(x=0.15, y=0.2)
         strip.margins(x=0.15)
+        axes.legend(handles=_legend(), loc="lower left", frameon=False, fontsize=9)
         axes.grid(alpha=0.3)
         axes.tick_params(bottom=False, which="both")
         label = "faces per second, already cut out (to the right: faster)"
         strip.set(xlabel=label, ylim=(-1, 1), yticks=[0], yticklabels=["random\nweights"])
         canvas.savefig(temporary, format="png", dpi=150)
+
+
+def _legend() -> list[Any]:
+    """Return what the shapes and the lines mean."""
+    from matplotlib.lines import Line2D
+
+    shapes = {f"affekt in {word}": marker for word, marker in MARKERS.items()} | {"other tools": "^"}
+    handles = [Line2D([], [], marker=marker, color=OTHER, ls="", label=label) for label, marker in shapes.items()]
+    return [*handles, Line2D([], [], marker="|", ms=12, mew=1.5, color=OTHER, ls="", label="95 % interval")]
 
 
 def _in_fastest_runtime(found: Found) -> list[str]:

@@ -131,8 +131,7 @@ def fer2013():
 
 
 def for_readme(request):
-    picture(Path("portrait.jpg"))
-    request.getfixturevalue("write_video")([np.zeros((96, 96, 3), np.uint8)] * 3).rename("interview.mp4")
+    picture(Path("src/affekt/server/page/sample.jpg"))
 
 
 def for_affekt(request):

@@ -42,7 +42,8 @@ class Folder:
     split: str = "train"
     """Split of all pictures where the tree has no train, val or test folders."""
     labels: Literal["folder", "csv"] = "folder"
-    """Which expression counts if the folder has a labels.csv of pth and label: in some copies they disagree."""
+    """Which expression counts if the folder holds a file labels.csv, with the columns `pth` (a picture's path) and
+    `label`, as some copies of data sets have: that of its folder or that of the csv, for the two may disagree."""
     source: str | None = None
     """Name of the data set; by default the root folder's."""
 
