@@ -152,8 +152,11 @@ def _body(card: Card, repository: str, scored: dict[str, dict[str, Any]]) -> str
         "",
         in_markdown(f"A model of affekt that says of a face: {' and '.join(answers[head] for head in card.heads)}."),
         "",
+        # Nobody owns the name affekt in a package index: who typed it there could get anybody's program.
+        "In a checkout of affekt:",
+        "",
         "```",
-        "pip install 'affekt[hub]'",
+        "pip install '.[hub]'",
         f"affekt predict faces/ --model hf://{repository} --out faces.csv",
         "```",
         "",
