@@ -121,6 +121,14 @@ def test_a_turned_face_has_the_tilt_place_and_size_that_it_has(detector, astrona
 
 
 @needs_yunet
+@pytest.mark.parametrize("side", [80, 112, 128])
+def test_a_face_that_fills_its_picture_and_hangs_upside_down_is_no_upright_one(detector, astronaut, side):
+    face = Image.fromarray(astronaut[55:169, 178:268]).resize((side, side)).rotate(180)
+    found = detector.detect(np.asarray(face))
+    assert abs(np.degrees(tilt_of(found.landmarks_xy[0]))) > 165
+
+
+@needs_yunet
 def test_a_second_look_finds_faces_that_fill_or_lie_and_costs_nothing_where_the_first_finds_one(
     detector, astronaut, monkeypatch
 ):

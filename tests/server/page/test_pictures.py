@@ -85,6 +85,13 @@ def test_a_turned_face_is_read_as_python_reads_it(opened, model, astronaut_rgb, 
     assert_as_python_reads_it(table(opened), model, picture, box_pixels=0.05)
 
 
+def test_a_face_that_fills_its_picture_upside_down_is_read_as_python_reads_it(opened, model, astronaut_rgb):
+    face = np.asarray(Image.fromarray(astronaut_rgb[55:169, 178:268]).resize((112, 112)).rotate(180))
+    drop(opened, "face.png", face)
+    opened.until_told("face.png: 1 face")
+    assert_as_python_reads_it(table(opened), model, face, box_pixels=0.05)
+
+
 def test_a_picture_dropped_before_the_network_is_there_is_read_once_it_is(visit, astronaut_rgb):
     held = []
 
