@@ -51,13 +51,14 @@ def test_a_real_cluster_gives_the_rows_of_one_machine_though_workers_and_the_dri
     monkeypatch.setattr(kills, "MOST_S", START_AND_WORK_S)
     options = kills.Options(pictures=300, web=120, every_s=(0, 0.1), most_kills=3, faces="whole")
     try:
-        lines = [*kills.workers_killed(tmp_path, options), kills.driver_killed(tmp_path, options)]
+        given = kills.write_inputs(tmp_path, options)
+        lines = [*kills.workers_killed(given, tmp_path, options), kills.driver_killed(tmp_path, options)]
     except SystemExit as stop:
         # Busy machines start Ray too slowly; then the driver was ended, with -9.
         if re.search("expected Ray to start here|got exit code -9", str(stop)):
             pytest.skip(f"Ray does not start here, or too slowly: {stop}")
         raise
-    assert lines[0].startswith("326 inputs, 19 bad ones for 13 reasons.")
+    assert lines[0].startswith("326 inputs, 19 bad ones for 14 reasons.")
     assert 1 <= int(lines[1].split()[0]) <= 3
     assert lines[2].startswith("One process, 16 shards (")
     assert "Started again, it read inputs of" in lines[3]
