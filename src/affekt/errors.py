@@ -156,8 +156,18 @@ def require_known(names: Iterable[str], known: Iterable[str], what: str, first: 
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str) -> str:
     """Return the question whether the known name was meant that is like this one; where none is, something else."""
-    close = difflib.get_close_matches(name[:100], list(known), n=1)
-    return f"did you mean {close[0]}?" if close else otherwise
+    close = nearest(name, known)
+    return f"did you mean {close}?" if close else otherwise
+
+
+def nearest(name: str, known: Iterable[str], otherwise: str = "", cutoff: float = 0.6) -> str:
+    """Return the known name that is most like this one, if it is so alike by difflib's ratio, else something else."""
+    return next(iter(difflib.get_close_matches(name[:100], list(known), n=1, cutoff=cutoff)), otherwise)
+
+
+def first_line(error: Exception) -> str:
+    """Return what an error of another library says, without its details."""
+    return str(error).strip().partition("\n")[0]
 
 
 OF_RECIPE = ("affekt.Recipe", "affekt.find_recipe('affekt').recipe.with_options")
@@ -249,7 +259,7 @@ def _fitting(name: str, option: inspect.Parameter, value: Any) -> object:  # noq
                 usual = NUMBERS[kind][1](value)
         advice = f"{option.name}={usual}"
     elif get_origin(kind) is Literal:
-        near = difflib.get_close_matches(str(value), get_args(kind), n=1) or [option.default, *get_args(kind)]
+        near = (nearest(str(value), get_args(kind)), option.default, *get_args(kind))
         advice = f"{option.name}={next(filter(get_args(kind).__contains__, near))!r}"
     elif kind is str and isinstance(value, int | float):
         advice = f"{option.name}={str(value)!r}"

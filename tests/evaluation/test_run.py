@@ -121,6 +121,8 @@ def test_people_who_are_not_named_are_told_before_a_model_is_opened(tmp_path, ma
     unknown = manifest.with_columns(subject=pl.lit(None, pl.String))
     with pytest.raises(ConfigError, match="expected a subject in every row to resample by subject, got none in"):
         evaluate(small_model, data=unknown, out=tmp_path, runtime="onnxruntime", by="subject")
+    with pytest.raises(ConfigError, match="expected by as row or subject, got 'face'"):
+        evaluate(small_model, data=unknown, out=tmp_path, by="face")
 
 
 def test_the_advice_about_a_missing_picture_names_the_manifest(tmp_path, manifest, small_model, monkeypatch):

@@ -121,12 +121,10 @@ def is_below(name: str, folder: Path) -> bool:
 
 
 def refuse_pictures(folder: Path, *patterns: str) -> None:
-    """Refuse to write results among pictures or videos that affekt did not make, found by the patterns of a glob.
+    """Refuse, by a ConfigError, to write results among pictures or videos that affekt did not make.
 
-    A folder with affekt's record is one of results, whatever was put into it since.
-
-    Raises:
-        ConfigError: it is so.
+    They are found by the patterns of a glob. A folder with affekt's record is one of results, whatever was put into it
+    since.
     """
     if (folder / RECORD).is_file():
         return

@@ -160,11 +160,7 @@ class OutputOptions:
         return [Path(folder) for folder in (self.draw, self.hide_faces, self.crops) if folder is not None]
 
     def check(self, options: AnalyzerOptions) -> None:
-        """Refuse what cannot be a folder, and options of the analyzer with which a hidden face might stay visible.
-
-        Raises:
-            ConfigError: it is so.
-        """
+        """Refuse what can be no folder, and options with which a hidden face might stay visible; raises ConfigError."""
         for name in ("draw", "timeline", "hide_faces", "crops", "summary"):
             if (folder := getattr(self, name)) is not None:
                 require_folder(Path(folder), name.replace("_", "-"))

@@ -74,9 +74,7 @@ def without_secrets(name: str) -> str:
 def filesystem(address: str) -> tuple[Any, str]:
     """Return what reads an address, and the address as it calls it.
 
-    Raises:
-        MissingExtra: fsspec is not installed.
-        ConfigError: nothing reads such addresses, or the library that does is not installed.
+    Raises MissingExtra or ConfigError where nothing that is installed reads such addresses.
     """
     with needs_extra("fetch"):
         import fsspec

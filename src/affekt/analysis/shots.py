@@ -78,7 +78,6 @@ class _Seen:
     change: float
     """Difference from the last frame before that shows something; 0 where there is none, or this one shows nothing."""
     mixed: float | None = None
-    """What `_mixed` says of it, once it is known."""
 
 
 class ShotCounter:

@@ -92,9 +92,7 @@ class Counts:
     frames: int = 0
     faces: int = 0
     no_face: int = 0
-    """Pictures, or frames, without a face."""
     left_out: int = 0
-    """Faces that were found, but not asked for."""
     people: int = 0
     expressions: Counter[str] = field(default_factory=Counter)
     """Faces by expression, or `unsure`; a model that names none counts nothing here."""

@@ -99,11 +99,7 @@ def _other(out: Path, more: str = "new") -> str:
 
 
 def refuse_lists(out: str | Path, schema: pl.Schema) -> None:
-    """Refuse csv, which has no lists, for a table with features.
-
-    Raises:
-        ConfigError: it is so.
-    """
+    """Refuse csv, which has no lists, for a table with features; raises ConfigError."""
     if FEATURES in schema and Path(out).suffix.lower() not in (".parquet", ".jsonl"):
         raise ConfigError(
             f"expected a table that holds lists for features, got {out}; type: --out faces.parquet, or "

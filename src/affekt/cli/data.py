@@ -1,11 +1,10 @@
 """`affekt data`: import a data set into a manifest, check one, or divide one into splits."""
 
-import difflib
 import importlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import make_dataclass
 
-from affekt.errors import ConfigError
+from affekt.errors import ConfigError, nearest
 from affekt.terminal import decoders_silent, printable, text_table
 
 IMPORTERS = {
@@ -56,7 +55,7 @@ def main(arguments: list[str]) -> None:
         with decoders_silent():
             verbs[verb](rest)
     else:
-        near = _nearest(verb, verbs)
+        near = nearest(verb.lower(), verbs, "--help")
         raise ConfigError(f"expected import, check or split after affekt data, got {verb!r}; type: affekt data {near}")
 
 
@@ -73,7 +72,7 @@ def import_data(arguments: list[str]) -> None:
     if name not in IMPORTERS:
         raise ConfigError(
             f"expected a data set among {', '.join(IMPORTERS)}, got {name!r}; "
-            f"type: affekt data import {_nearest(name, IMPORTERS)}"
+            f"type: affekt data import {nearest(name.lower(), IMPORTERS, '--help')}"
         )
     from affekt.cli.arguments import parsed
     from affekt.data.importers.engine import ImportOptions, import_dataset
@@ -89,7 +88,3 @@ def importer_class(name: str) -> type:
     """Return the importer of a name, the only one that is loaded."""
     module, class_name = IMPORTERS[name][0].split(".")
     return getattr(importlib.import_module(f"affekt.data.importers.{module}"), class_name)
-
-
-def _nearest(name: str, names: Iterable[str]) -> str:
-    return next(iter(difflib.get_close_matches(name.lower(), list(names), n=1)), "--help")

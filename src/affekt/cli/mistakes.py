@@ -1,6 +1,5 @@
 """What is wrong with a command line, in one sentence with what to type: read from the box that tyro prints of it."""
 
-import difflib
 import os
 import re
 import shlex
@@ -8,6 +7,7 @@ from inspect import signature
 
 from affekt.analysis.options import AnalyzerOptions, OutputOptions
 from affekt.cli.next_steps import as_typed
+from affekt.errors import nearest
 from affekt.files import FILE_ENDINGS
 from affekt.people.options import SummaryOptions
 from affekt.people.summarize import summarize
@@ -33,8 +33,8 @@ def mistake(box: str, arguments: list[str], prog: str, help_text: str, example: 
         return f"expected an option of {prog}, got {stranger}"
     if found := re.search(r"invalid choice '(.*)' for argument '(.*)'. Expected one of \((.*)\)", cause):
         choices = re.findall("'(.*?)'", found[3])
-        near = difflib.get_close_matches(found[1], choices, n=1) or choices
-        advice = f"type: {found[2]} {near[0]}" if found[2].startswith("-") else help_line
+        near = nearest(found[1], choices, choices[0])
+        advice = f"type: {found[2]} {near}" if found[2].startswith("-") else help_line
         return f"expected {', '.join(choices[:-1])} or {choices[-1]} for {found[2]}, got {found[1]!r}; {advice}"
     if found := re.match(r"Error parsing (\S+): (.*)", cause):
         return f"{_wrong_value(found[1], found[2], ' '.join(said.split()), arguments)}{help_line}"
@@ -69,8 +69,8 @@ def _stranger(arguments: list[str], prog: str, known: set[str]) -> str | None:
         # People shorten names to their initials, as in --lr, or to a part. Dashes, which all have, make nothing alike.
         initials = [name for name in longer if plain == "".join(part[0] for part in name.split("-"))]
         parts = [name for name in longer if len(plain) > 3 and plain in re.split(r"[.-]", name)]
-        near = difflib.get_close_matches(plain, longer, n=1, cutoff=0.65)
-        close = begun or [f"--{name}" for name in (*initials, *parts, *near)]
+        near = nearest(plain, longer, cutoff=0.65)
+        close = begun or [f"--{name}" for name in (*initials, *parts, near) if name]
         return f"{word}; {f'did you mean {close[0]}? ' if close else ''}type: {prog} --help"
     return None
 

@@ -58,7 +58,6 @@ class Job:
     """What the rows depend on besides the pictures."""
     faces: FaceFinder
     inputs: int
-    """How many there are in the listing."""
     key: str
     """Of all that the rows depend on but for what is in the files: what is described, and the listing."""
 
@@ -66,8 +65,7 @@ class Job:
 def planned(names: Sequence[str], analyzer: Analyzer, faces: FaceFinder) -> tuple[Job, list[Piece]]:
     """Cut a listing into pieces: the same ones on every machine that finds the same files of the same sizes.
 
-    Raises:
-        ConfigError: a camera is among the inputs.
+    Raises ConfigError where a camera is among the inputs.
     """
     if any(map(is_camera, names)):
         raise ConfigError("expected files for several machines, got a camera; leave out shard and engine")
@@ -103,11 +101,7 @@ def cut(costs: Sequence[int]) -> list[tuple[int, int]]:
 
 
 def still_to_do(pieces: Sequence[Piece], job: Job, parts: Parts) -> list[Piece]:
-    """Return the pieces whose parts are not there.
-
-    Raises:
-        ConfigError: the folder holds parts of another job, which would be counted in.
-    """
+    """Return the pieces whose parts are not there; raises ConfigError where those of another job are."""
     there = parts.names()
     if strangers := [name for name in there if not is_of_job(name, job.key)]:
         raise ConfigError(

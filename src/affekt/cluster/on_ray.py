@@ -21,7 +21,7 @@ from affekt.cluster import RAY_ADDRESS
 from affekt.cluster.job import Job, Piece, write_parts
 from affekt.cluster.parts import Parts
 from affekt.cores import core_count
-from affekt.errors import AffektError, ConfigError, DataError, needs_extra
+from affekt.errors import AffektError, ConfigError, DataError, first_line, needs_extra
 from affekt.models.card import SHIPPED
 
 TRIES = 8
@@ -174,7 +174,7 @@ def _cluster(address: str) -> Iterator[Any]:
         ray.init(address=place, log_to_driver=False, logging_level=logging.ERROR, **own)
     except Exception as error:  # Ray raises whatever its parts say, and bare exceptions of its own
         ray.shutdown()
-        why = str(error).strip().partition("\n")[0]
+        why = first_line(error)
         advice = (
             "is this machine too busy? shard='1/2' needs no Ray (--shard 1/2)" if own else "start one: ray start --head"
         )

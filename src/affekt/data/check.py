@@ -36,7 +36,6 @@ class CheckReport:
     counts: pl.DataFrame
     """`emotion` (null: unknown) and a count for each split, in the order of labels and splits."""
     without_valence_arousal: int
-    """Rows that lack valence or arousal."""
     wrong_labels: pl.DataFrame
     """`split`, `source_id`, `emotion`, `valence` and `arousal` of rows whose emotion is no label, or whose valence or
     arousal is outside [-1, 1] or NaN."""

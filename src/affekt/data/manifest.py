@@ -31,7 +31,7 @@ from affekt.analysis.archives import TAR_ENDINGS
 from affekt.analysis.remote import ONE_SLASH, is_address
 from affekt.data.shards import read_source
 from affekt.data.text_table import read_text_table, refuse_absent
-from affekt.errors import DataError, PictureError, says_what_to_type
+from affekt.errors import DataError, PictureError, first_line, says_what_to_type
 from affekt.faces.pictures import read_rgb
 from affekt.files import in_six_digits, write_parquet
 from affekt.labels import LABELS, MOST_CHARACTERS, is_label, ordered_labels
@@ -216,7 +216,7 @@ def _otherwise(path: Path, error: Exception) -> str:
     with path.open("rb") as file:
         is_parquet = file.read(len(PARQUET)) == PARQUET
     if is_parquet:
-        return f"a damaged one ({str(error).partition(chr(10))[0]}); make it anew with: affekt data import --help"
+        return f"a damaged one ({first_line(error)}); make it anew with: affekt data import --help"
     if path.suffix.lower() == ".csv":
         made = shlex.quote(str(path.with_suffix(".parquet")))
         return f"a csv; make a manifest of it with: affekt data import csv {shlex.quote(str(path))} --out {made}"

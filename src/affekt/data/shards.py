@@ -27,7 +27,11 @@ class Shards:
     def __init__(self, paths: pl.Series) -> None:
         """Look at the paths of rows alone, null where a row has none; no file is opened."""
         self._paths, shard = paths, paths.str.extract(MEMBER, 1)
-        self.names = [name for name in shard.unique(maintain_order=True).drop_nulls() if _is_file(name)]
+        self.names = [
+            name
+            for name in shard.unique(maintain_order=True).drop_nulls()
+            if is_address(name) or not Path(name).is_dir()
+        ]
         """The tar files, in the order of their first rows."""
         number = shard.replace_strict({name: place for place, name in enumerate(self.names)}, default=None)
         alone = -1 - pl.int_range(len(paths), eager=True)
@@ -38,10 +42,7 @@ class Shards:
         """Yield the numbers of rows, each once, with the encoded picture, or with the path where it is in no tar.
 
         Files come in the order in which `rows` names them first, and each is read once, as far as it is needed. Its
-        pictures come in its own order.
-
-        Raises:
-            DataError: a file is missing, may not be read, breaks off, or lacks a picture.
+        pictures come in its own order. Raises DataError where a file is missing, breaks off, or lacks a picture.
         """
         number = self.number[rows]
         _, first, group = np.unique(number, return_index=True, return_inverse=True)
@@ -67,15 +68,10 @@ class Shards:
         )
 
 
-def _is_file(shard: str) -> bool:
-    return is_address(shard) or not Path(shard).is_dir()
-
-
 def members(shard: str, is_wanted: Callable[[str], bool] = lambda name: True) -> Iterator[tuple[str, bytes]]:
     """Yield the files of a tar in their order, as a stream: the name of each, and its content if that is wanted.
 
-    Raises:
-        DataError: it is missing, may not be read, or breaks off.
+    Raises DataError where it is missing, may not be read, or breaks off.
     """
     try:
         with opened(shard) as file:
@@ -97,8 +93,7 @@ def is_in_tar(path: str) -> bool:
 def read_source(path: str) -> str | bytes:
     """Return the path, or the encoded picture where it lies in a tar, whose beginning is read for it alone.
 
-    Raises:
-        PictureError: the tar, or the picture in it, cannot be read.
+    Raises PictureError where the tar, or the picture in it, cannot be read.
     """
     if not is_in_tar(path):
         return path

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from affekt.errors import DataError
+from affekt.errors import DataError, first_line
 from affekt.files import is_utf16
 
 OF_POLARS = {
@@ -39,7 +39,7 @@ def read_text_table(path: Path, what: str, instead: str, needed: Iterable[str] =
             raise DataError(f"expected {what} in {path}, got several columns named {repeated[0]!r}; {instead}")
         table = table.rename(str.strip)
     except (pl.exceptions.PolarsError, OSError, UnicodeError) as error:
-        reason = str(error).partition("\n")[0]
+        reason = first_line(error)
         got = next((plain for words, plain in OF_POLARS.items() if words in reason), reason)
         raise DataError(f"expected {what} in {path}, got {got}; {instead}") from error
     if absent := [name for name in needed if name not in table.columns]:

@@ -60,10 +60,7 @@ def read_run(folder: Path) -> ComparedRun | None:
 def compare_runs(folders: Sequence[Path], *, resamples: int = 1000, seed: int = 0) -> str:
     """Lay out runs as tables of text: recipe, data, validation and cost; then figures and paired differences.
 
-    Folders that hold no finished run are named and left out.
-
-    Raises:
-        ModelError: no folder holds a finished run, or a card cannot be read.
+    Folders that hold no finished run are named and left out; raises ModelError where no other is there.
     """
     for folder in folders:
         if not folder.exists():

@@ -44,7 +44,6 @@ class Evaluation:
     floor_note: str
     """Where the floor's frequencies and means come from."""
     intervals: str
-    """One sentence on how the intervals were made."""
     differences: dict[tuple[str, str], dict[str, Figure]]
     """First minus second model, by figure."""
     expression_tag: str

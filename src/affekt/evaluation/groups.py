@@ -38,7 +38,6 @@ class Grouping:
     groups: dict[str, Group]
     """By value, in alphabetical order."""
     notes: tuple[str, ...]
-    """Sentences on rows and groups that are left out."""
 
 
 def group_values(rows: pl.DataFrame, attribute: str) -> pl.Series:

@@ -21,7 +21,7 @@ import polars as pl
 from affekt.data.importers.names import ALIASES
 from affekt.data.manifest import manifest_labels, select_split
 from affekt.data.text_table import read_text_table, refuse_other_case
-from affekt.errors import DataError
+from affekt.errors import DataError, first_line
 from affekt.evaluation.figures import DIMENSIONS
 from affekt.files import in_six_digits
 from affekt.labels import LABELS, labels_of_columns, ordered_labels, probability_columns
@@ -51,7 +51,6 @@ class Matched:
     truth: dict[str, np.ndarray]
     """(n,) for `valence` and `arousal`, NaN where unknown; empty if not predicted or not known for any row."""
     predicted: dict[str, np.ndarray]
-    """(n,) for the same dimensions."""
     without: tuple[str, ...] = ()
     """Expressions whose rows and probabilities were left out."""
 
@@ -80,7 +79,7 @@ def read_predictions(path: Path) -> pl.DataFrame:
     try:
         frame = pl.read_parquet(path, glob=False)
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"expected {WHAT} in {path}, got {_first_line(error)}; {INSTEAD}") from error
+        raise DataError(f"expected {WHAT} in {path}, got {first_line(error)}; {INSTEAD}") from error
     return frame if is_result_table(frame) else validate_predictions(frame, str(path))
 
 
@@ -104,17 +103,13 @@ def validate_predictions(frame: pl.DataFrame, name: str = "the predictions") -> 
         frame = frame.select(pl.col(keys).cast(pl.String), pl.col(parts).cast(pl.Float64))
     except pl.exceptions.PolarsError as error:
         raise DataError(
-            f"expected numbers in {', '.join(parts)} of {name}, got {_first_line(error)}; mend the column"
+            f"expected numbers in {', '.join(parts)} of {name}, got {first_line(error)}; mend the column"
         ) from error
     _check_values(frame, keys, parts, name)
     if not probabilities:
         return frame
     total = pl.sum_horizontal(probabilities)
     return frame.with_columns(pl.when(total > 0).then(pl.col(probabilities) / total))
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
 
 
 def _part(frame: pl.DataFrame, columns: tuple[str, ...], name: str) -> list[str]:

@@ -78,11 +78,7 @@ def report_files(out: Path) -> list[Path]:
 
 
 def refuse_other_report(out: Path, names: Sequence[str]) -> None:
-    """Refuse to write over a report of other models than these.
-
-    Raises:
-        ConfigError: it is so.
-    """
+    """Refuse to write over a report of other models than these; raises ConfigError."""
     try:
         there = json.loads((out / "metrics.json").read_text(encoding="utf-8"))["models"]
     except FileNotFoundError:

@@ -18,10 +18,8 @@ def as_predictions(
     A picture is found by its path, else by its name in the manifest, else by its file's name alone where that is
     unique. Of several faces the one counts that overlaps the manifest's box most or, where it has none, the largest.
     Where no face was found, the answer is the floor's, which knows how often each expression is: nobody is helped by
-    leaving out what the detector missed.
-
-    Raises:
-        DataError: the results are of videos, none are of the split's rows, or some of the rows have none.
+    leaving out what the detector missed. Raises DataError for results of videos, of none of the split's rows, or not of
+    all.
     """
     if "frame" in results.columns and results["frame"].cast(pl.Int64, strict=False).fill_null(0).max() not in (0, None):
         raise DataError(

@@ -129,8 +129,6 @@ def resampled_units(rows: pl.DataFrame, by: str) -> np.ndarray | None:
     """Return what is drawn in a resample: (n,) the person of each row, or None for the rows themselves."""
     if by == "row":
         return None
-    if by != "subject":
-        raise ConfigError(f"expected to resample by 'row' or 'subject', got {by!r}; choose one")
     if rows["subject"].null_count():
         raise ConfigError(
             f"expected a subject in every row to resample by subject, got none in {rows['subject'].null_count()} of "

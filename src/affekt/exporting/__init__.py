@@ -52,8 +52,6 @@ def export(
         >>> found.difference < 5e-3
         True
     """
-    if precision not in ("fp32", "fp16", "int8"):
-        raise ConfigError(f"expected the precision fp32, fp16 or int8, got {precision!r}; fp32 is usual")
     if precision == "int8" and data is None:
         raise ConfigError("expected data with int8, to calibrate it, got none; type: --data manifest.parquet")
     from affekt.data.manifest import read_manifest

@@ -47,7 +47,6 @@ class Exported:
     lost_points: dict[str, float] = field(default_factory=dict)
     """Points lost against fp32 on the rows checked: `accuracy`, `ccc`."""
     split: str | None = None
-    """The split of those rows."""
 
 
 def write_model_folder(

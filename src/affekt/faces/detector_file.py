@@ -38,10 +38,8 @@ MOST_BYTES = 10_000_000
 def yunet_path() -> Path:
     """Return the detector's file: the package's own, else that in `AFFEKT_HOME`, where it is fetched to on first use.
 
-    Where `AFFEKT_HOME` cannot be written, a fetched file lasts as long as this process.
-
-    Raises:
-        ModelError: it cannot be had, or is another file than it should be.
+    Where `AFFEKT_HOME` cannot be written, a fetched file lasts as long as this process. Raises ModelError where the
+    file cannot be had, or is another than it should be.
     """
     try:
         place = PACKAGED if PACKAGED.is_file() else kept_path()
@@ -72,12 +70,7 @@ def _lack(source: Path, error: OSError) -> str:
 
 
 def copy_detector(source: Path, target: Path) -> None:
-    """Copy the file from one place to another, whole or not at all.
-
-    Raises:
-        ModelError: the source cannot be read, or is another file than it should be.
-        DataError: the target cannot be written.
-    """
+    """Copy the file to another place, whole or not at all; raises ModelError where the source is another file."""
     try:
         content = source.read_bytes()
     except OSError as error:

@@ -1,6 +1,5 @@
 """The card: everything needed to use a model's weights, written beside them as `card.json`; and where models are."""
 
-import difflib
 import json
 import reprlib
 import stat
@@ -9,7 +8,7 @@ from dataclasses import MISSING, asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from affekt.errors import ConfigError, ModelError
+from affekt.errors import ConfigError, ModelError, nearest
 from affekt.faces.preprocessing import Preprocessing
 from affekt.files import write_text
 from affekt.labels import LABELS, is_label
@@ -62,7 +61,6 @@ class Card:
     export: dict[str, Any] = field(default_factory=dict)
     """What the checks of `model.onnx` found: its distance from torch and, in fewer bits, what it loses."""
     licence: str = "Apache-2.0"
-    """Licence of the weights."""
     limits: tuple[str, ...] = LIMITS
     """What is not known of the model, and what it must not be used for; a sentence each."""
     affekt_version: str = ""
@@ -115,10 +113,10 @@ def read_card(folder: Path) -> Card:
     try:
         found = json.loads(_text_of_card(path))
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-        close = difflib.get_close_matches(folder.name.lower(), shipped_models(), n=1, cutoff=0.8)
+        close = nearest(folder.name.lower(), shipped_models(), cutoff=0.8)
         raise ModelError(
             f"expected a model folder with {CARD_FILE}, got {folder} without one; "
-            f"{f'did you mean {close[0]}? ' if close else ''}`affekt models` lists what there is, "
+            f"{f'did you mean {close}? ' if close else ''}`affekt models` lists what there is, "
             "`affekt train` and `affekt export` make one"
         ) from error
     except OSError as error:

@@ -21,14 +21,8 @@ def with_features(network: bytes, where: object) -> tuple[bytes, str]:
     """Return an ONNX network that tells its feature vector as well, and the name of that output.
 
     It is what the first dense layer behind the backbone reads: the backbone's features, averaged over the picture. The
-    other answers stay as they are.
-
-    Args:
-        network: what is in the ONNX file.
-        where: the file, for the error.
-
-    Raises:
-        ModelError: no layer of the network has weights named as affekt names those of its heads.
+    other answers stay as they are. Raises ModelError, which names the file `where`, for a network without affekt's
+    heads.
     """
     for graph in _parts(network, GRAPH_OF_MODEL):
         for node in _parts(graph, NODE_OF_GRAPH):

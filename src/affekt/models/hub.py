@@ -5,7 +5,6 @@ of a model folder are fetched, no pickles; each must have the SHA-256 that the c
 origin that speaks the hub's protocol, or a folder with `user/name` in it.
 """
 
-import difflib
 import logging
 import re
 import tempfile
@@ -14,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from affekt.errors import ConfigError, ModelError, needs_extra
+from affekt.errors import ConfigError, ModelError, first_line, nearest, needs_extra
 from affekt.files import affekt_home, mirror, sha256_of
 from affekt.models.card import CARD_FILE, LEARNT_FILE, ONNX_FILE, WEIGHTS_FILE, Card, read_card
 
@@ -170,10 +169,9 @@ def told(api: "HfApi", repository: str, revision: str | None = None) -> Iterator
             f"{f'did you mean hf://{instead}? or ' if instead else 'check the name, or '}type: hf auth login"
         ) from error
     except (errors.HfHubHTTPError, ValueError) as error:
-        reason = str(error).strip().partition("\n")[0]
         raise ModelError(
-            f"expected {api.endpoint} to answer for {repository}, got {reason}; check the name and your rights, or "
-            "type: hf auth login"
+            f"expected {api.endpoint} to answer for {repository}, got {first_line(error)}; check the name and your "
+            "rights, or type: hf auth login"
         ) from error
     except OSError as error:
         raise _no_network(api, repository) from error
@@ -196,5 +194,5 @@ def _nearest(api: "HfApi", repository: str) -> str:
     with suppress(Exception):  # only a hint, whatever fails
         user = repository.partition("/")[0]
         names = [model.id for model in api.list_models(author=user, limit=200)]
-        return next(iter(difflib.get_close_matches(repository, names, n=1)), "")
+        return nearest(repository, names)
     return ""

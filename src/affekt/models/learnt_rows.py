@@ -20,7 +20,7 @@ from pathlib import Path
 
 import polars as pl
 
-from affekt.errors import ModelError
+from affekt.errors import ModelError, first_line
 from affekt.files import sha256_of, write_parquet
 from affekt.models.card import LEARNT_FILE, Card, model_folder
 
@@ -32,7 +32,6 @@ class Seen:
     """How many rows of a table a model has seen, and how."""
 
     rows: int
-    """In the table."""
     pictures: int
     """Rows whose picture, or an exact copy of it, was learnt from."""
     people: int
@@ -61,8 +60,7 @@ def write_learnt_rows(training: pl.DataFrame, validation: pl.DataFrame, earlier:
 def seen_rows(folder: Path, card: Card, rows: pl.DataFrame) -> Seen | None:
     """Return how many manifest rows a model has seen; None where its card does not say what it learnt from.
 
-    Raises:
-        ModelError: the card says so, and the file beside it is missing or another one.
+    Raises ModelError where the card says so, and the file beside it is missing or another one.
     """
     bound = card.training.get("learnt_rows_sha256")
     if bound is None:
@@ -113,5 +111,5 @@ def _read(path: Path) -> pl.DataFrame:
     try:
         return pl.read_parquet(path, columns=list(SCHEMA), glob=False).cast(dict(SCHEMA.items()))  # pyright: ignore
     except (pl.exceptions.PolarsError, OSError) as error:
-        reason = str(error).partition("\n")[0]
-        raise ModelError(f"expected the hashes of learnt rows in {path}, got {reason}; copy the file again") from error
+        got = first_line(error)
+        raise ModelError(f"expected the hashes of learnt rows in {path}, got {got}; copy the file again") from error

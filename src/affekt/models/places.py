@@ -19,12 +19,8 @@ def predicting_folder(model: str | Path) -> Path:
     """Return the folder of a model with its ONNX file, which a run that was not exported gets in `AFFEKT_HOME`.
 
     The export is made by another process, for it needs torch, which nothing else here does; it is kept, and found again
-    as long as weights and card are the same.
-
-    A name as `hf://user/name` is of the hub, from where the model is fetched once.
-
-    Raises:
-        ModelError: the run cannot be exported, or torch is not installed; or as `hub_folder` does.
+    as long as weights and card are the same. A name as `hf://user/name` is of the hub, from where the model is fetched
+    once. Raises ModelError where the run cannot be exported, and as `hub_folder` does.
     """
     if is_of_hub(model):
         return hub_folder(model)

@@ -7,12 +7,11 @@ Saerens, Latinne and Decaestecker (2002), "Adjusting the Outputs of a Classifier
 Procedure", equation 2.4.
 """
 
-import difflib
 from collections.abc import Sequence
 
 import numpy as np
 
-from affekt.errors import ConfigError, ModelError
+from affekt.errors import ConfigError, ModelError, nearest
 from affekt.models.card import Card
 
 UNIFORM = "uniform"
@@ -39,8 +38,8 @@ def prior_shares(prior: str, labels: Sequence[str]) -> np.ndarray:
     for part in prior.split(","):
         label, _, text = (each.strip() for each in part.partition("="))
         if label not in labels:
-            near = difflib.get_close_matches(label, [*labels, UNIFORM], n=1, cutoff=0.5)
-            meant = f"did you mean {near[0]}? " if near else ""
+            near = nearest(label, [*labels, UNIFORM], cutoff=0.5)
+            meant = f"did you mean {near}? " if near else ""
             raise ConfigError(f"expected a prior of {', '.join(labels)}, got {label!r} in {prior!r}; {meant}{HINT}")
         try:
             share = float(text)
@@ -60,9 +59,7 @@ def prior_shares(prior: str, labels: Sequence[str]) -> np.ndarray:
 def prior_factors(prior: str, card: Card) -> np.ndarray:
     """Return what the probability of each label is multiplied by, (labels,) float64, to hold for a prior.
 
-    Raises:
-        ConfigError: the text says no prior of the model's labels.
-        ModelError: the model has no expressions, or its card does not say what prior it learnt.
+    Raises ConfigError where the text says no prior of the model's labels, ModelError where the model has none.
     """
     if "expression" not in card.heads or card.prior is None:
         raise ModelError(

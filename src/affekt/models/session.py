@@ -36,7 +36,6 @@ class Affect:
     valence_arousal: np.ndarray | None
     """(faces, 2) float32, each in [-1, 1]."""
     labels: tuple[str, ...] = LABELS
-    """The card's."""
     features: np.ndarray | None = None
     """(faces, features) float32, what the dense layers read, where it was asked for."""
 

@@ -26,8 +26,7 @@ IMAGENET = {
 def weights_file(architecture: str, weights: str) -> Path:
     """Return the file of a backbone's first weights, which is fetched where it is `imagenet`'s and not there yet.
 
-    Raises:
-        ModelError: there is no such file, and it cannot be fetched; says where to put it.
+    Raises ModelError, which says where to put it, where there is no such file and it cannot be fetched.
     """
     if weights == "imagenet":
         return _imagenet_path(architecture)

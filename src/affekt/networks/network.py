@@ -8,7 +8,6 @@ He et al. (2016), "Deep Residual Learning for Image Recognition"; He et al. (201
 Classification with Convolutional Neural Networks" (the stem of three convolutions, and pooling in the shortcuts).
 """
 
-import difflib
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
@@ -21,7 +20,7 @@ from timm.models.resnet import BasicBlock, ResNet
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from affekt.errors import ConfigError, ModelError
+from affekt.errors import ConfigError, ModelError, nearest
 from affekt.labels import LABELS
 from affekt.networks.mirror_equivariant import mirrored_conv, mirrored_norm, mirrored_stem, symmetric_mean
 
@@ -96,8 +95,7 @@ class Network(nn.Module):
     def freeze_backbone(self, trained_stages: int = 0) -> None:
         """Keep the backbone but its last stages as it is, batch-norm statistics too, whatever `train` is called with.
 
-        Raises:
-            ConfigError: the backbone has no more stages than those to train.
+        Raises ConfigError where the backbone has no more stages than those to train.
         """
         most = len(self.stages) - 1
         if trained_stages > most:
@@ -211,9 +209,8 @@ def _backbone(architecture: str, channels: int) -> tuple[nn.Module, int, Any]:
         net = FACE_RESNETS[architecture](channels)
         return net, int(net.num_features), net.group_matcher(coarse=True)
     if not timm.is_model(architecture):
-        names = [*FACE_RESNETS, *timm.list_models()]
-        close = difflib.get_close_matches(architecture, names, n=1) or ["mobilenetv2_100"]
-        raise ModelError(f"expected the name of a timm model, got {architecture!r}; choose for example {close[0]}")
+        close = nearest(architecture, [*FACE_RESNETS, *timm.list_models()], "mobilenetv2_100")
+        raise ModelError(f"expected the name of a timm model, got {architecture!r}; choose for example {close}")
     if architecture.startswith("vgg"):
         # timm keeps two 4096-wide layers behind VGG's convolutions, the study's regressor does not.
         whole: Any = timm.create_model(architecture, in_chans=channels)

@@ -63,8 +63,7 @@ class Crops:
     def __getitem__(self, index: int) -> np.ndarray:
         """Decode and crop one face to (input_size, input_size, channels) uint8.
 
-        Raises:
-            DataError: the picture is missing or unreadable, or its box is empty: a blank one never stands in for it.
+        Raises DataError where the picture is unreadable, or its box empty: a blank one never stands in for it.
         """
         return self._crop(index)
 
@@ -102,20 +101,19 @@ class Crops:
             number, picture = source
             return number, self._crop(number, picture if isinstance(picture, bytes) else None)
 
+        def bytes_of(source: tuple[int, str | bytes | None]) -> int:
+            return len(source[1]) if isinstance(source[1], bytes) else 0
+
         with ThreadPoolExecutor(core_count()) as pool:
             sources = self.shards.read(rows)
             crops = prefetch(
-                *(pool, decoded, sources), most=AT_ONCE * core_count(), size=_bytes_of, most_bytes=MOST_BYTES_AT_ONCE
+                *(pool, decoded, sources), most=AT_ONCE * core_count(), size=bytes_of, most_bytes=MOST_BYTES_AT_ONCE
             )
             for number in rows:
                 while number not in kept:
                     kept.update([next(crops)])
                 left[number] -= 1
                 yield kept[number] if left[number] else kept.pop(number)
-
-
-def _bytes_of(source: tuple[int, str | bytes | None]) -> int:
-    return len(source[1]) if isinstance(source[1], bytes) else 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +124,6 @@ class RowPredictor:
     """
 
     card: Card
-    """The model's card."""
     answer: Callable[[np.ndarray], Affect]
     """Map (faces, input_size, input_size, channels) uint8 crops to the model's answers."""
 

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from affekt.errors import ModelError
+from affekt.errors import ModelError, first_line
 from affekt.files import written_whole
 from affekt.models.card import ONNX_FILE, WEIGHTS_FILE, Card, model_folder, read_card
 from affekt.networks.first_weights import weights_file
@@ -18,11 +18,7 @@ from affekt.networks.network import Network
 
 
 def save_model(network: Network, card: Card, folder: Path) -> None:
-    """Write the card and the weights of a network, each whole or not at all; weights never travel without the card.
-
-    Raises:
-        DataError: the folder cannot be written, or the disk is full.
-    """
+    """Write the card and the weights of a network, each whole or not at all; weights never travel without the card."""
     # The card comes first: a run that is killed between the two has no weights yet, and so can still be resumed.
     card.write(folder)
     write_tensors(dict(network.state_dict()), folder / WEIGHTS_FILE)
@@ -50,8 +46,7 @@ def write_half(source: Path, target: Path) -> None:
 def load_model(model: str | Path) -> tuple[Network, Card]:
     """Read a network, in evaluation mode, and its card: of a model folder, a run, or a model that comes with affekt.
 
-    Raises:
-        ModelError: the card or the weights are missing, unreadable or do not fit each other.
+    Raises ModelError where the card or the weights are missing, unreadable or do not fit each other.
     """
     folder = model_folder(model)
     card = read_card(folder)
@@ -67,8 +62,8 @@ def load_model(model: str | Path) -> tuple[Network, Card]:
     try:
         network.load_state_dict(load_file(path))
     except (SafetensorError, OSError, RuntimeError) as error:
-        first_line = str(error).splitlines()[0]
-        raise ModelError(f"expected weights of {card.architecture} in {path}, got {first_line}; train again") from error
+        got = first_line(error)
+        raise ModelError(f"expected weights of {card.architecture} in {path}, got {got}; train again") from error
     return network.eval(), card
 
 
@@ -101,10 +96,7 @@ def backbone_weights(architecture: str, weights: str) -> dict[str, Tensor]:
     """Read the tensors a backbone starts from, by timm's parameter names; a head's may be among them.
 
     They are `imagenet`'s, those of a model that comes with affekt, of a model folder or of a .safetensors file; of the
-    checkpoint of an unfinished training, its best epoch so far.
-
-    Raises:
-        ModelError: the file is missing and cannot be fetched, or is not safetensors; says where to put it.
+    checkpoint of an unfinished training, its best epoch so far. Raises ModelError, which says where to put the file.
     """
     tensors = _read(weights_file(architecture, weights))
     if weights == "imagenet":

@@ -50,11 +50,7 @@ WITHOUT_DATE: dict[str, dict[str, Any]] = {"png": {"Software": WRITER}, "pdf": {
 
 
 def require_matplotlib() -> None:
-    """Refuse figures where the library is not installed.
-
-    Raises:
-        MissingExtra: it is so.
-    """
+    """Refuse figures where the library is not installed; raises MissingExtra."""
     with needs_extra("evaluate"):
         import matplotlib as _  # noqa: F401
 

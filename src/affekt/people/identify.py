@@ -38,11 +38,7 @@ class Recogniser:
     """A face recognition network: an RGB picture and a face's landmarks in, a vector of length 1 out."""
 
     def __init__(self, path: Path) -> None:
-        """Open an ONNX file that maps (1, 3, 112, 112) RGB pixels, 0 to 255, to a vector.
-
-        Raises:
-            ConfigError: there is no such file, or it holds another network.
-        """
+        """Open an ONNX file that maps (1, 3, 112, 112) RGB pixels, 0 to 255, to a vector; raises ConfigError."""
         instead = "name one such as face_recognition_sface_2021dec.onnx of github.com/opencv/opencv_zoo"
         if not path.is_file():
             raise ConfigError(

@@ -86,9 +86,7 @@ def frames_at(name: str, times_s: Iterable[float]) -> Iterator[tuple[float, np.n
     """Yield (time_s, (height, width, 3) uint8) of frames of a file, by their times as `read_frames` counts them.
 
     The times ascend. Frames are sought, so that a few of a long video cost little. What cannot be found is left out.
-
-    Raises:
-        PictureError: not one frame could be decoded, or it is an address, which is not asked again.
+    Raises PictureError where not one frame can be decoded, and for an address, which is not asked again.
     """
     if is_address(name):
         raise PictureError(f"{name}: an address")

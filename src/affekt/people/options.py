@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypedDict, get_args
+from typing import Literal, TypedDict
 
 from affekt.errors import ConfigError, says_what_to_type
 
@@ -71,14 +71,9 @@ class SummaryOptions:
             ("same_person", -1 <= self.same_person <= 1, "same_person from -1 to 1", "0.363 is usual for SFace"),
             ("same_person", self.same_person == 0.363 or self.identify, "identify with same_person", "leave one out"),
             ("block_s", 0 < self.block_s < infinite, "block_s above 0 seconds", "5 is usual"),
-            ("decimal", self.decimal in (".", ","), "a point or a comma as decimal", "leave it out for a point"),
         ):
             if not is_in_range:
                 raise ConfigError(f"expected {expected}, got {getattr(self, name)}; {hint}")
-        if strangers := set(self.formats) - {*get_args(Format)}:
-            raise ConfigError(
-                f"expected formats among {', '.join(get_args(Format))}, got {min(strangers)}; csv page is usual"
-            )
 
 
 class Options(TypedDict, total=False):

@@ -22,7 +22,7 @@ from affekt.analysis.inputs import resolve
 from affekt.analysis.rows import scores_of
 from affekt.analysis.table import FORMATS, change_of, is_own, open_table
 from affekt.data.text_table import read_text_table
-from affekt.errors import ConfigError, DataError
+from affekt.errors import ConfigError, DataError, first_line
 from affekt.files import is_utf16
 from affekt.labels import LABELS, labels_of_columns, probability_columns
 
@@ -58,8 +58,7 @@ def read_table(table: str | Path | pl.DataFrame | pl.LazyFrame) -> tuple[pl.Lazy
         frame, said = open_table(path)
         statuses = frame.select("status").collect()["status"] if "status" in frame.collect_schema() else pl.Series()
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
-        reason = str(error).partition("\n")[0]
-        raise DataError(f"expected {WHAT} in {path}, got {reason}; {INSTEAD}") from error
+        raise DataError(f"expected {WHAT} in {path}, got {first_line(error)}; {INSTEAD}") from error
     if statuses.null_count():
         row = int(statuses.is_null().to_numpy().argmax())
         raise DataError(
@@ -85,11 +84,8 @@ def _typed_instead_of(folder: Path) -> str:
 def people_rows(frame: pl.LazyFrame, join: Joining, longest_gap_s: float) -> pl.DataFrame:
     """Return the rows with a face in a video, in the order of input, person and time, with the columns added.
 
-    There are none where all faces are of pictures.
-
-    Raises:
-        DataError: the table lacks a column.
-        ConfigError: what is to be joined cannot be.
+    There are none where all faces are of pictures. Raises DataError where the table lacks a column, ConfigError where
+    what is to be joined cannot be.
     """
     names = frame.collect_schema().names()
     if absent := [name for name in NEEDED if name not in names]:
@@ -154,8 +150,8 @@ def _faces(frame: pl.LazyFrame, *own: pl.Expr) -> pl.DataFrame:
         is_told = "reliable" not in found.columns or found["reliable"].null_count() < len(found) or found.is_empty()
         return found if is_told else found.drop("reliable")
     except pl.exceptions.PolarsError as error:
-        reason = str(error).partition("\n")[0]
-        raise DataError(f"expected {WHAT}, got a column of another kind: {reason}; {INSTEAD}") from error
+        got = f"a column of another kind: {first_line(error)}"
+        raise DataError(f"expected {WHAT}, got {got}; {INSTEAD}") from error
 
 
 def timed(rows: pl.DataFrame, longest_gap_s: float) -> pl.DataFrame:

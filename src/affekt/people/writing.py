@@ -118,14 +118,7 @@ def _vtt(episodes: pl.DataFrame) -> str:
 def _elan(episodes: pl.DataFrame) -> str:
     """Return a tab-separated table with a tier per person and expression, which ELAN imports."""
     lines = [
-        "\t".join(
-            [
-                f"{_who(row)} {row['expression']}",
-                _clock(row["start_s"]),
-                _clock(row["end_s"]),
-                row["expression"],
-            ]
-        )
+        f"{_who(row)} {row['expression']}\t{_clock(row['start_s'])}\t{_clock(row['end_s'])}\t{row['expression']}"
         for row in episodes.to_dicts()
     ]
     return "\n".join(["Tier\tBegin Time\tEnd Time\tAnnotation", *lines, ""])

@@ -69,8 +69,7 @@ class Decoder:
     def __call__(self, content: bytes, time_left: DecodeTime, halved_from: int | None = None) -> Decoded:
         """Return a picture as `read_picture` does, and take what it needed from the time.
 
-        Raises:
-            PictureError: it cannot be read, or not within the limits; no error names it.
+        Raises PictureError, which names no picture, where it cannot be read, or not within the limits.
         """
         if time_left.left_s <= 0:
             raise PictureError("the pictures before it in its request took all the time for decoding")

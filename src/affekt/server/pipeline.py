@@ -39,7 +39,6 @@ class Answer:
 
     rows: list[Row]
     left_out: int
-    """Faces that were found, and are not analyzed."""
 
 
 @dataclass(frozen=True, eq=False)

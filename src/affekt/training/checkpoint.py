@@ -38,7 +38,6 @@ class TrainingState:
     schedule: Schedule
     average: AveragedModel | None
     best: dict[str, Tensor] = field(default_factory=dict)
-    """The weights of the best epoch."""
     history: list[dict[str, float]] = field(default_factory=list)
     """One line of the log per epoch that is done."""
 
@@ -106,8 +105,7 @@ def _agrees(had: object, wanted: object) -> bool:
 def load_checkpoint(state: TrainingState, folder: Path, fingerprint: dict[str, Any]) -> None:
     """Put a training back to where its checkpoint stood.
 
-    Raises:
-        ModelError: the file is not a checkpoint, or of another recipe, seed, data or labels.
+    Raises ModelError where the file is no checkpoint, or of another recipe, seed, data or labels.
     """
     path = folder / CHECKPOINT_FILE
     try:

@@ -89,10 +89,7 @@ def load_teachers(
     """Load the models that teach a network that wants to see this, by folder or by the name of one of affekt's.
 
     Of a teacher that knows further labels than those to be learnt, the others' probabilities are taken, 1 together.
-
-    Raises:
-        ModelError: a folder holds no usable model.
-        ConfigError: a teacher wants another crop than the network that is taught, or lacks one of its labels.
+    Raises ConfigError where a teacher wants another crop than the network that is taught, or lacks one of its labels.
     """
     members = []
     for folder in folders:

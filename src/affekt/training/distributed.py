@@ -24,7 +24,6 @@ class World:
     rank: int = 0
     """0 is the process that writes files and shows progress."""
     size: int = 1
-    """How many processes there are."""
 
     @property
     def is_main(self) -> bool:

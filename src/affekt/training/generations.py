@@ -73,11 +73,9 @@ class Run(RunOptions):
     """One training of a chain, as its card describes it."""
 
     recipe_name: str = ""
-    """Name of the recipe, for the card and tables."""
     validation_seed: int | None = None
     """Decides the rows held back for validation alone; None: `seed` does."""
     command: str = ""
-    """The command line, for the card."""
     least_told_s: float = 0.0
     """Epochs that take less are not printed: one of many short trainings would fill the screen."""
 
@@ -87,7 +85,6 @@ class Training:
     """One training of a chain."""
 
     name: str
-    """What it is called in messages."""
     recipe: Recipe
     run: Run
 

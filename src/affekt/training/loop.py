@@ -39,25 +39,18 @@ class Trainer:
     recipe: Recipe
     task: Task
     training: Split
-    """Rows to learn from."""
     validation: Split
-    """Rows to choose the epoch on."""
     device: torch.device
-    """Where the network is."""
     seed: int = 0
-    """Decides orders and augmentation."""
     world: World = field(default_factory=World)
-    """The processes that train together."""
 
     def fit(self, state: TrainingState, after_epoch: Callable[[dict[str, float]], None]) -> None:
         """Train until the recipe's last epoch or until the validation loss has stopped falling.
 
         Each epoch draws its order and its augmentation from the seed and its own number, so that a training resumed
         between two epochs is the one that was interrupted. The state ends with the best epoch's weights in `best`.
-        `after_epoch` is called with the log's line on every process, to report it and to write the checkpoint.
-
-        Raises:
-            DataError: the loss, on training or validation rows, is no longer a finite number.
+        `after_epoch` is called with the log's line on every process, to report it and to write the checkpoint. Raises
+        DataError where the loss is no longer a finite number.
         """
         module = self.world.wrap(state.module)
         while len(state.history) < self.recipe.schedule.epochs and not self.should_stop(state):

@@ -104,11 +104,7 @@ def train_network(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> Card:
 
 
 def first_network(recipe: Recipe, rows: pl.DataFrame, seed: int, labels: tuple[str, ...] = LABELS) -> Network:
-    """Build the network as it stands before the first step: seeded, its backbone loaded, its means the training rows'.
-
-    Raises:
-        ModelError: the weights cannot be had.
-    """
+    """Build the network as it stands before the first step: seeded, backbone loaded, its means the training rows'."""
     options = recipe.network
     torch.manual_seed(seed)
     network = Network(options.architecture, options.hidden_units, options.heads, len(recipe.pictures.mean), len(labels))
@@ -207,10 +203,8 @@ def fit_temperature(logits: np.ndarray, target: np.ndarray) -> float:
     """Return what to divide (n, classes) logits by before the softmax, for the least cross-entropy of held-out rows.
 
     Temperature scaling: Guo et al. (2017, ICML), "On Calibration of Modern Neural Networks", section 4.2. It lies
-    between 0.05 and 20; above 1 softens. Targets are (n,) class indices or (n, classes) distributions.
-
-    Raises:
-        DataError: there are no rows, the shapes differ, or a logit is not finite.
+    between 0.05 and 20; above 1 softens. Targets are (n,) class indices or (n, classes) distributions. Raises DataError
+    where there are no rows, the shapes differ, or a logit is not finite.
     """
     logits = np.asarray(logits, dtype=np.float64)
     if logits.ndim != 2 or len(logits) == 0 or len(target) != len(logits) or not np.isfinite(logits).all():

@@ -7,10 +7,9 @@ for affekt's drawn faces. `affekt` and `affekt-fast` train the networks that com
 one that teaches them, and `affekt-head` puts a new head on the first. `convnext-224` is for a GPU and much data.
 """
 
-import difflib
 from dataclasses import dataclass, field, replace
 
-from affekt.errors import ConfigError, says_what_to_type
+from affekt.errors import ConfigError, nearest, says_what_to_type
 from affekt.training.generations import Chain
 from affekt.training.recipe import Augmentation, Recipe
 
@@ -40,9 +39,9 @@ def find_recipe(name: str) -> NamedRecipe:
         3
     """
     if name not in RECIPES:
-        close = difflib.get_close_matches(name, RECIPES, n=1)
-        instead, among = (close[0], "") if close else ("--help", f" among {', '.join(RECIPES)}")
-        raise ConfigError(f"expected a recipe{among}, got {name!r}; type: affekt train {instead}")
+        close = nearest(name, RECIPES)
+        among = "" if close else f" among {', '.join(RECIPES)}"
+        raise ConfigError(f"expected a recipe{among}, got {name!r}; type: affekt train {close or '--help'}")
     return RECIPES[name]
 
 
@@ -276,9 +275,7 @@ class StudyModel:
     """
 
     recipe: str
-    """Name of the recipe that repeats it."""
     parameters: int
-    """Total count."""
     trainable: int
     """Count of the layers that train while the backbone is frozen."""
     published: dict[str, float]

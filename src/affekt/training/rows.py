@@ -97,11 +97,7 @@ def _require_targets(recipe: Recipe, rows: pl.DataFrame, side: str) -> None:
 
 
 def require_votes(recipe: Recipe, run: Run, votes: int = 0) -> None:
-    """Refuse rows without votes where votes were asked for; say what is learnt instead where a recipe has them anyway.
-
-    Raises:
-        DataError: the option was changed to votes, and there are none.
-    """
+    """Refuse rows without votes where these were asked for; say what is learnt instead where a recipe has them."""
     if votes or recipe.loss.expression_target != "votes" or "expression" not in recipe.network.heads:
         return
     named = RECIPES.get(run.recipe_name)
@@ -151,9 +147,6 @@ def manifest_for(
     A folder, [split/]expression/picture, is imported into the run's own. If its tree has no splits, its rows are
     divided into train, val and test, or left undivided. `subject_pattern` is that of `with_subjects`. A run that is
     resumed finds the manifest that it made before.
-
-    Raises:
-        ConfigError, DataError: the data or the pattern is not as expected.
     """
     place = Path(data) if isinstance(data, str | Path) else Path("frame")
     if isinstance(data, pl.DataFrame) or not place.is_dir():

@@ -54,7 +54,6 @@ class Task:
 
     options: LossOptions
     targets: TargetsByHead
-    """Of all training rows."""
     mixup: float = 0.0
     """How strongly each crop is mixed with another; 0 is off."""
 

@@ -77,11 +77,7 @@ def import_dataset(dataset: DataSet, options: ImportOptions) -> ImportReport:
 
     The data set is an importer, as `FerPlus(pixels=Path("fer2013.tar.gz"))` of `affekt.data.importers.ferplus`. Each
     picture is opened once and hashed. Unreadable ones are left out and reported, and so are those without a face where
-    it is looked for. Paths are made absolute.
-
-    Raises:
-        ConfigError, DataError: an option is wrong, the data set is not as expected, or nothing can be read or written.
-        KeyboardInterrupt: stopped by the user; its message says how to continue.
+    it is looked for. Paths are made absolute. The message of a KeyboardInterrupt says how to continue.
     """
     if options.jobs is not None and options.jobs < 1:
         raise ConfigError(f"expected at least one process as jobs, got {options.jobs}; leave it out for one per core")
@@ -91,7 +87,8 @@ def import_dataset(dataset: DataSet, options: ImportOptions) -> ImportReport:
     rows = to_manifest(listing.rows)
     if options.subject_pattern is not None:
         rows = with_subjects(rows, options.subject_pattern)
-    absolute = [_absolute(path) for path in rows["path"]]
+    # What lies in a tar has a name of the importer's, or an address.
+    absolute = [each if each is None or is_in_tar(each) else os.path.abspath(each) for each in rows["path"]]  # noqa: PTH100  far faster
     rows = rows.with_columns(pl.Series("path", absolute, dtype=pl.String))
     if rows.is_empty():
         dropped = ", ".join(f"{reason}: {count:,}" for reason, count in listing.dropped.items()) or "no records"
@@ -117,11 +114,6 @@ def import_dataset(dataset: DataSet, options: ImportOptions) -> ImportReport:
     write_made(kept, options.out, command)
     ledger.remove()
     return ImportReport(options.out, kept, listing, unreadable, resumed, seconds=time.monotonic() - started)
-
-
-def _absolute(path: str | None) -> str | None:
-    # What lies in a tar has a name of the importer's, or an address.
-    return path if path is None or is_in_tar(path) else os.path.abspath(path)  # noqa: PTH100 - far faster
 
 
 def _made_by(dataset: DataSet) -> tuple[str, list[Path]]:

@@ -58,7 +58,6 @@ class ImportReport:
     """What an import kept and left out."""
 
     path: Path
-    """The manifest that was written."""
     manifest: pl.DataFrame
     listing: Listing
     unreadable: dict[str, tuple[str, ...]]
@@ -66,7 +65,6 @@ class ImportReport:
     resumed: int
     """Pictures that an earlier, stopped run had opened."""
     seconds: float
-    """How long opening and writing took."""
 
     def text(self) -> str:
         """Lay the report out as plain text, in blocks parted by blank lines."""

@@ -4,7 +4,7 @@ Each has a `Naming`, which says how; what does not fit it is left out and counte
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -33,8 +33,7 @@ class Naming:
     def rows(self, root: Path) -> tuple[pl.DataFrame, dict[str, int]]:
         """Return the rows of the pictures below a folder that are named so, and how many are left out, by reason.
 
-        Raises:
-            DataError: no picture is named so.
+        Raises DataError where no picture is named so.
         """
         names, dropped = pictures_below(root)
         form = re.compile(self.form, re.IGNORECASE)
@@ -141,12 +140,9 @@ class Sfew(Named):
         is_aligned = listing.rows["source_id"].str.to_lowercase().str.contains("aligned")
         if not is_aligned.any():
             note = "These are whole frames: import with --faces yunet, which takes the largest face of each."
-            return Listing(
-                rows=listing.rows, dropped=listing.dropped, published={"train": 958, "val": 436}, notes=(note,)
-            )
+            return replace(listing, published={"train": 958, "val": 436}, notes=(note,))
         dropped = {**listing.dropped, "whole frames, beside aligned faces": int((~is_aligned).sum())}
-        rows = listing.rows.filter(is_aligned)
-        return Listing(rows=rows, dropped=dropped, published=listing.published, notes=listing.notes)
+        return replace(listing, rows=listing.rows.filter(is_aligned), dropped=dropped)
 
 
 CK_LABELS = ("neutral", "anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise")

@@ -1,11 +1,10 @@
 """What the names of expressions in a data set mean: labels of affekt, labels of its own, or nothing."""
 
-import difflib
 from collections.abc import Iterable
 
 import polars as pl
 
-from affekt.errors import ConfigError, DataError
+from affekt.errors import ConfigError, DataError, nearest
 from affekt.labels import LABELS, MOST_CHARACTERS, is_label
 
 SKIP = "skip"
@@ -37,18 +36,15 @@ def canonical_label(name: str) -> str:
     label = ALIASES.get(_key(name), _key(name))
     if label in LABELS:
         return label
-    near = difflib.get_close_matches(label, [*LABELS, *ALIASES], n=1, cutoff=NEAR)
-    if near or not _is_own(label):
-        meant = ALIASES.get(near[0], near[0]) if near else SKIP if _key(name) in NO_EXPRESSION else PLACEHOLDER
+    near = nearest(label, [*LABELS, *ALIASES], cutoff=NEAR)
+    is_own = is_label(label) and label not in NO_EXPRESSION and any(map(str.isalpha, label))
+    if near or not is_own:
+        meant = ALIASES.get(near, near) if near else SKIP if _key(name) in NO_EXPRESSION else PLACEHOLDER
         raise DataError(
             f"expected the name of an expression, of letters and up to {MOST_CHARACTERS} characters, got {name!r}; map "
             f"it to one, as in: --map {_key(name) or 'NAME'}={meant}"
         )
     return label
-
-
-def _is_own(label: str) -> bool:
-    return is_label(label) and label not in NO_EXPRESSION and any(character.isalpha() for character in label)
 
 
 def parse_map(pairs: Iterable[str]) -> dict[str, str]:

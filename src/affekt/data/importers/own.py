@@ -70,7 +70,8 @@ def read_tree(root: Path, split: str = "train") -> tuple[pl.DataFrame, dict[str,
         it is) of each picture, sorted; how many files were left out, by reason.
     """
     names, dropped = pictures_below(root)
-    splits = {entry.name: SPLIT_NAMES[entry.name.lower()] for entry in root.iterdir() if _is_split(entry)}
+    named = [entry.name for entry in root.iterdir() if entry.name.lower() in SPLIT_NAMES and entry.is_dir()]
+    splits = {name: SPLIT_NAMES[name.lower()] for name in named}
     rows: list[tuple[str, str, str]] = []
     for name in names:
         parts = name.split("/")[:-1]
@@ -92,8 +93,7 @@ def read_tree(root: Path, split: str = "train") -> tuple[pl.DataFrame, dict[str,
 def pictures_below(root: Path) -> tuple[list[str], Counter[str]]:
     """Find the pictures anywhere below a folder: their paths below it, with slashes; and how many files are left out.
 
-    Raises:
-        DataError: there is no such folder.
+    Raises DataError where there is no such folder.
     """
     if not root.is_dir():
         raise DataError(
@@ -115,10 +115,6 @@ def pictures_below(root: Path) -> tuple[list[str], Counter[str]]:
                 names.append("/".join((*parts, file)))
     dropped["folders that may not be read"] += len(locked)
     return names, dropped
-
-
-def _is_split(entry: Path) -> bool:
-    return entry.name.lower() in SPLIT_NAMES and entry.is_dir()
 
 
 def _with_table(tree: pl.DataFrame, path: Path, mapping: dict[str, str], labels: str) -> tuple[pl.DataFrame, str]:

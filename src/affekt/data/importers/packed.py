@@ -20,7 +20,7 @@ from affekt.data.importers.listing import Listing
 from affekt.data.importers.names import SKIP, name_labels, parse_map
 from affekt.data.manifest import SCHEMA, SPLIT_NAMES
 from affekt.data.shards import members
-from affekt.errors import ConfigError, DataError
+from affekt.errors import ConfigError, DataError, first_line
 from affekt.faces.kinds import PICTURE_ENDINGS
 
 LFS_POINTER = b"version https://git-lfs"
@@ -129,9 +129,9 @@ class HuggingFace(Packed):
             if self.image_column in table.columns and label in table.columns:
                 return self._rows(table, path, label), _class_names(metadata.get("huggingface", ""), label)
         except (pl.exceptions.PolarsError, OSError) as error:
-            reason = str(error).partition("\n")[0]
+            got = first_line(error)
             raise DataError(
-                f"expected a parquet of pictures and labels at {path}, got {reason}; download it again"
+                f"expected a parquet of pictures and labels at {path}, got {got}; download it again"
             ) from error
         raise DataError(
             f"expected columns of pictures and labels in {path}, got {', '.join(table.columns)}; name them with "
