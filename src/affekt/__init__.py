@@ -15,8 +15,6 @@ import os as _os
 import sys as _sys
 import typing as _typing
 
-from affekt.errors import AffektError, AffektWarning, ConfigError, DataError, MissingExtra, ModelError, PictureError
-
 if _typing.TYPE_CHECKING:
     from affekt.analysis.analyzer import Analyzer, analyze, load
     from affekt.analysis.drawing import draw
@@ -24,6 +22,7 @@ if _typing.TYPE_CHECKING:
     from affekt.cluster.gather import gather
     from affekt.cluster.predict import predict
     from affekt.data.manifest import read_manifest, write_manifest
+    from affekt.errors import AffektError, AffektWarning, ConfigError, DataError, MissingExtra, ModelError, PictureError
     from affekt.evaluation.cross_validation import cross_validate
     from affekt.evaluation.run import EvaluateOptions, evaluate
     from affekt.exporting import export
@@ -80,6 +79,9 @@ _PLACES = {
     "cluster.gather": ("gather",),
     "cluster.predict": ("predict",),
     "data.manifest": ("read_manifest", "write_manifest"),
+    "errors": (
+        *("AffektError", "AffektWarning", "ConfigError", "DataError", "MissingExtra", "ModelError", "PictureError"),
+    ),
     "evaluation.cross_validation": ("cross_validate",),
     "evaluation.run": ("EvaluateOptions", "evaluate"),
     "exporting": ("export",),

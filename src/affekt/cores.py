@@ -1,8 +1,10 @@
 """The processor: how many cores this process may use, how they share work, and what the processor is called."""
 
+import atexit
 import math
 import os
 import platform
+import signal
 import sys
 import threading
 import zlib
@@ -14,10 +16,10 @@ from itertools import repeat
 from pathlib import Path
 from typing import TypeVar, cast
 
+from affekt.files import UNFINISHED
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-WORKER = "affekt-worker"
-"""What the threads of a `thread_pool` are called."""
 LOOK_UP_S = 0.2
 """Seconds after which a wait looks whether somebody stops it."""
 
@@ -86,7 +88,7 @@ class Budget:
 @contextmanager
 def thread_pool(threads: int) -> Iterator[ThreadPoolExecutor]:
     """Yield a pool whose work is waited for at the end of the block, but not where somebody ends it before its time."""
-    pool = ThreadPoolExecutor(threads, thread_name_prefix=WORKER)
+    pool = ThreadPoolExecutor(threads)
     is_waited_for = True
     try:
         yield pool
@@ -97,11 +99,26 @@ def thread_pool(threads: int) -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(wait=is_waited_for, cancel_futures=not is_waited_for)
 
 
-def leave_workers(code: int) -> None:
-    """End the process where a thread of a pool is still at work, for which Python would wait, maybe for minutes."""
-    if any(thread.name.startswith(WORKER) for thread in threading.enumerate()):
-        sys.stderr.flush()
+def leave(code: int) -> None:
+    """End the process without waiting for threads that are at work, as Python's own end would, maybe for minutes."""
+    atexit._run_exitfuncs()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def leave_at_interrupt(message: str, code: int) -> None:
+    """Let Ctrl-C end the process there and then, for commands that have nothing to tell or to mend.
+
+    An exception might meet a library in C++ that takes none, and aborts.
+    """
+
+    def end(number: int, frame: object) -> None:
+        os.write(2, message.encode())  # what stands in for standard error at the moment may be no file
+        for path in UNFINISHED:
+            path.unlink(missing_ok=True)
         os._exit(code)
+
+    signal.signal(signal.SIGINT, end)
 
 
 def prefetch(

@@ -26,6 +26,8 @@ THUMBNAIL_ENDING = ".thm"
 """Of the small pictures that cameras write beside their videos."""
 HASHED_BYTES = 2**15
 """Of a file's head, and of its tail."""
+UNFINISHED = set[Path]()
+"""What this process is writing, for whoever ends it in the middle of that."""
 RECORD = ".affekt-made"
 """In a folder for what affekt makes: a line with name and hash of each file that it wrote there."""
 
@@ -66,6 +68,7 @@ def written_whole(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{zlib.crc32(os.fsencode(path.name)):08x}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        UNFINISHED.add(temporary)
         yield temporary
         if folder := next((place for place in path.parents if (place / RECORD).is_file()), None):
             _add_to_record(folder, {path: temporary})
@@ -76,6 +79,7 @@ def written_whole(path: Path) -> Iterator[Path]:
         # Where the folder cannot be written, the temporary file was never there and its removal must not hide why.
         with suppress(OSError):
             temporary.unlink()
+        UNFINISHED.discard(temporary)
 
 
 def _not_written(path: Path, error: OSError) -> DataError:
@@ -120,11 +124,7 @@ def made_here(folder: Path, paths: Iterable[Path]) -> list[Path]:
 
 
 def refuse_others(folder: Path, paths: Iterable[Path], option: str = "out") -> None:
-    """Refuse to write over files that affekt did not make in a folder, or that were changed since.
-
-    Raises:
-        ConfigError: it is so.
-    """
+    """Refuse to write over files that affekt did not make in a folder, or that changed since; raises ConfigError."""
     there = [path for path in paths if path.is_file()]
     own = {*made_here(folder, there)}
     if foreign := next((path for path in there if path not in own), None):
@@ -235,11 +235,7 @@ def is_same_file(one: str | Path, other: str | Path) -> bool:
 
 
 def refuse_input(out: Path, inputs: Iterable[str | Path], option: str = "--out") -> None:
-    """Refuse to write over what is read.
-
-    Raises:
-        ConfigError: the output is one of the inputs.
-    """
+    """Refuse to write over what is read; raises ConfigError."""
     if next((True for given in inputs if is_same_file(given, out)), False):
         raise ConfigError(
             f"expected another file as {option.removeprefix('--').replace('-', '_')} than the input {out}, got the "
@@ -279,10 +275,7 @@ FILE_ENDINGS = {
 def require_folder(out: Path, option: str = "out") -> None:
     """Refuse an `out`, or another option, that cannot become a folder, or was hardly meant to be one.
 
-    A file is there, or it is named like one, or nobody may write.
-
-    Raises:
-        ConfigError: it is so.
+    A file is there, or it is named like one, or nobody may write; raises ConfigError.
     """
     existing = next(place for place in (out.absolute(), *out.absolute().parents) if place.exists())
     if not existing.is_dir():
@@ -310,8 +303,7 @@ MIRROR = "AFFEKT_MIRROR"
 def mirror() -> str | Path | None:
     """Return the other origin that is to be asked, an address or a folder; None for the usual ones.
 
-    Raises:
-        ConfigError: it is neither.
+    Raises ConfigError where it is neither.
     """
     named = os.environ.get(MIRROR, "")
     if not named or named.startswith(("http://", "https://")):

@@ -1,6 +1,10 @@
 """`affekt evaluate` from end to end: a model, a table of somebody else's, and what goes wrong."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import polars as pl
@@ -179,3 +183,40 @@ def test_groups_come_from_a_csv_beside_the_manifest(capsys, data, predictions, t
     assert "right (4)" in found["notes"][0]
     assert "--attributes people.csv" in refused(capsys, *options, "--groups", "side")
     assert "expected groups with attributes" in refused(capsys, *options, "--attributes", people)
+
+
+ABORTING = """
+import contextlib, io, os, time
+from pathlib import Path
+from affekt.__main__ import main
+from affekt.evaluation.run import EvaluateOptions
+from affekt.files import written_whole
+
+def run(options):
+    with written_whole(options.out / "metrics.json") as path, contextlib.redirect_stderr(io.StringIO()):
+        try:
+            path.write_text("{")
+            Path("begun").touch()
+            time.sleep(300)
+        except KeyboardInterrupt:
+            os.abort()  # as a library in C++ does that takes no exception
+
+EvaluateOptions.run = run
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signal there")
+def test_ctrl_c_ends_it_at_once_and_leaves_no_part_of_a_file(data, predictions, tmp_path):
+    words = ["evaluate", "--predictions", predictions, "--data", data, "--out", tmp_path / "report"]
+    command = [sys.executable, "-c", ABORTING, *map(str, words)]
+    running = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    try:
+        while running.poll() is None and not (tmp_path / "begun").exists():
+            time.sleep(0.01)
+        running.send_signal(signal.SIGINT)
+        said = running.communicate(timeout=60)[1]
+    finally:
+        running.kill()
+    assert (running.returncode, said) == (130, "\naffekt: stopped\n")
+    assert not list((tmp_path / "report").iterdir())

@@ -1,14 +1,13 @@
 """`affekt`: finds the command and imports only that one, so that help is instant."""
 
-import difflib
 import errno
 import importlib
 import os
 import sys
 
 from affekt import __version__
-from affekt.cores import leave_workers
-from affekt.errors import AffektError, Terminated
+from affekt.cores import leave, leave_at_interrupt
+from affekt.errors import AffektError, Terminated, nearest
 from affekt.files import MIRROR, mirror
 from affekt.terminal import forget_unwritten, messages_shown, printable, speak_utf8, text_table
 
@@ -53,14 +52,13 @@ def main(arguments: list[str] | None = None) -> None:
         try:
             speak_utf8()
             with messages_shown():
-                _run(sys.argv[1:] if arguments is None else arguments)
+                _run(sys.argv[1:] if arguments is None else arguments, is_process=arguments is None)
         except SystemExit as stop:
             end = stop
         # Not left to Python's own end, which has nobody to tell that it failed.
         if sys.stdout.writable():
             print(end="", flush=True)
-    except BrokenPipeError:
-        # The reader of our standard output went away, as in `affekt models | head`.
+    except BrokenPipeError:  # the reader of our standard output went away, as in `affekt models | head`
         forget_unwritten()
     except OSError as error:
         if isinstance(error, ValueError):  # io.UnsupportedOperation
@@ -71,11 +69,11 @@ def main(arguments: list[str] | None = None) -> None:
         fail(f"expected room for what is written, got {error.strerror}; free some, or write to another place")
     if end is not None:
         if arguments is None and end.code in STOPPED:
-            leave_workers(end.code)
+            leave(end.code)
         raise end
 
 
-def _run(arguments: list[str]) -> None:
+def _run(arguments: list[str], *, is_process: bool) -> None:
     before = list[str]()
     while arguments[:1] in (["--debug"], ["--mirror"]):
         option, *arguments = arguments
@@ -94,11 +92,13 @@ def _run(arguments: list[str]) -> None:
         return print(__version__)
     name, *rest = arguments
     if name not in COMMANDS:
-        near, among = difflib.get_close_matches(name, COMMANDS, n=1), f" among {', '.join(COMMANDS)}"
-        fail(f"expected a command{'' if near else among}, got {name!r}; type: affekt {[*near, '--help'][0]}")
+        near, among = nearest(name, COMMANDS), f" among {', '.join(COMMANDS)}"
+        fail(f"expected a command{'' if near else among}, got {name!r}; type: affekt {near or '--help'}")
     try:
         if "--mirror" in before:
             mirror()  # which refuses a place that is none
+        if is_process and name in ("evaluate", "compare"):  # which have nothing to tell or to mend
+            leave_at_interrupt("\naffekt: stopped\n", BY_INTERRUPT)
         importlib.import_module(COMMANDS[name][0]).main(rest)
     except (AffektError, OSError) as error:
         if "--debug" in before or (isinstance(error, OSError) and error.errno not in WHAT_TO_DO):
