@@ -7,7 +7,7 @@ import pytest
 
 from affekt.data.manifest import to_manifest
 from affekt.errors import ModelError
-from affekt.models.card import LEARNT_FILE, read_card
+from affekt.models.card import LEARNT_FILE, SHIPPED, read_card, shipped_models
 from affekt.models.learnt_rows import Seen, seen_rows, write_learnt_rows
 
 
@@ -68,3 +68,10 @@ def test_three_hundred_thousand_rows_stay_small(tmp_path):
     )
     write_learnt_rows(many, many.head(1), [], tmp_path)
     assert (tmp_path / LEARNT_FILE).stat().st_size < 2.6e6
+
+
+@pytest.mark.parametrize("name", shipped_models())
+def test_the_models_that_come_with_affekt_know_whom_they_learnt_from(name):
+    folder = SHIPPED / name
+    asked = rows(["a", "b"], people=["Aaron_Guiel", "nobody"]).with_columns(source=pl.lit("students"))
+    assert seen_rows(folder, read_card(folder), asked) == Seen(rows=2, pictures=0, people=1, validation=0)
