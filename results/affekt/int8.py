@@ -21,7 +21,7 @@ import polars as pl
 from affekt.data.manifest import read_manifest, select_split
 from affekt.exporting.model_folder import random_pictures, write_model_folder
 from affekt.labels import probability_columns
-from affekt.models.card import ONNX_FILE, SHIPPED, read_card
+from affekt.models.card import LEARNT_FILE, ONNX_FILE, SHIPPED, read_card
 from affekt.models.runtimes import installed_runtimes
 from affekt.models.session import Session
 from affekt.networks.predictions import RowPredictor
@@ -42,7 +42,8 @@ def main() -> None:
         exported = write_model_folder(FULL, made, precision="int8", manifest=faces, split=options.split)
         # What `affekt` reached is not what this one reaches; its loss stands in the card's `export`.
         replace(read_card(made), name=NAME, metrics={}).write(options.out)
-        shutil.copyfile(made / ONNX_FILE, options.out / ONNX_FILE)
+        for file in (ONNX_FILE, LEARNT_FILE):
+            shutil.copyfile(made / file, options.out / file)
     print(f"{options.out}: largest difference from torch {exported.difference:.3f}, points lost {exported.lost_points}")
     rows = select_split(faces, options.split)
     full = answers(FULL, "onnxruntime", rows)
