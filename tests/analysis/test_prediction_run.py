@@ -134,8 +134,16 @@ def test_a_table_of_other_inputs_is_written_over_by_force_alone(tmp_path, monkey
     check_table(out, names=[*same[1:4], "more.png"])
 
 
-def test_ctrl_c_ends_a_camera_before_its_first_answer_and_nothing_else():
-    ended, usual = [], signal.getsignal(signal.SIGINT)
+@pytest.fixture
+def usual():
+    """Python's own answer to Ctrl-C, which a shell may have taken away from what it runs in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield signal.default_int_handler
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_ends_a_camera_before_its_first_answer_and_nothing_else(usual):
+    ended = []
     analyzer = SimpleNamespace(stop=lambda: ended.append(True))
 
     def answers():
