@@ -50,7 +50,8 @@ def aims_in_words(found: Found, cores: int) -> str:
     held = aims(found, cores)
     rows = [[aim.wanted, aim.found, "reached" if aim.reached else "**missed**"] for aim in held]
     whys = [f"* Missed, {aim.wanted}: {aim.why}" for aim in held if not aim.reached]
-    return "\n\n".join([table(["aim", "found", "by the fastest"], rows), *(["\n".join(whys)] if whys else [])])
+    header = ["aim", "found", "reached by the fastest file of affekt"]
+    return "\n\n".join([table(header, rows), *(["\n".join(whys)] if whys else [])])
 
 
 def pictures_table(found: Found) -> str:
