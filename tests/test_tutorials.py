@@ -120,7 +120,7 @@ def test_the_python_of_predict_and_people_runs(work, write_video):
     assert known["table"].collect()["status"].to_list() == ["ok"]
     assert known["sure"]["emotion"].to_list() == ["happiness"] * 6
     affekt.predict("clips/", out="faces.parquet", force=True)
-    study = run_python("people.md", affekt=affekt)["study"]
+    study = run_python("people.md")["study"]
     assert study.people["person"].to_list() == ["1"]
 
 
@@ -133,8 +133,8 @@ def test_the_python_of_export_evaluation_and_other_tools_runs(tmp_path, monkeypa
     manifest = drawn_manifest(identities=9, pictures_per_identity=8, size=48, seed=0)
     write_manifest(manifest, tmp_path / "manifest.parquet")
     answers = manifest.filter(split="test").select("source_id", **{name: pl.lit(1 / 7) for name in SEVEN_ELSEWHERE})
-    theirs = run_python("other-tools.md", polars=pl, answers=answers)["theirs"]
-    found = run_python("evaluation.md", affekt=affekt, frame=theirs)["found"]
+    theirs = run_python("other-tools.md", answers=answers)["theirs"]
+    found = run_python("evaluation.md", frame=theirs)["found"]
     assert found.frame["model"].unique().sort().to_list() == ["a", "floor", "theirs"]
 
 
