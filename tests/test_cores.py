@@ -1,6 +1,7 @@
 """Work done before it is asked for: in order, bounded, and never later than it must be; and how many cores do it."""
 
 import math
+import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from affekt import cores
-from affekt.cores import Budget, cgroup_quota, core_count, prefetch
+from affekt.cores import Budget, cgroup_quota, core_count, leave_at_interrupt, prefetch
 
 
 def test_results_come_in_order():
@@ -152,3 +153,12 @@ def test_a_container_may_use_what_its_quota_says(tmp_path, monkeypatch, files, q
     monkeypatch.setattr(cores, "cgroup_quota", lambda: quota)
     monkeypatch.setattr(cores.os, "sched_getaffinity", lambda _: range(64), raising=False)
     assert core_count() == (64 if quota == math.inf else math.ceil(quota))
+
+
+def test_what_a_shell_runs_in_its_background_goes_on_at_ctrl_c():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        leave_at_interrupt("stopped", 130)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)

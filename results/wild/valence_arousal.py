@@ -57,7 +57,12 @@ def main() -> None:
     )
     for name, frame in sets.items():
         low = (frame["arousal"] < -0.06).mean()
-        print(f"{name}: arousal below -0.06 for {low:.1%} of the faces, lowest {frame['arousal'].min():+.2f}")
+        calm = frame.filter(pl.col("valence") > 0, pl.col("arousal") < 0)
+        print(
+            f"{name}: arousal from {frame['arousal'].min():+.2f} to {frame['arousal'].max():+.2f}, below -0.06 for "
+            f"{low:.1%} of the faces; pleasant and calm {len(calm)} of {len(frame)}, with a valence of at most "
+            f"{calm['valence'].max() or 0:.3f}"
+        )
     draw(sets, options.picture)
 
 

@@ -109,8 +109,11 @@ def leave(code: int) -> None:
 def leave_at_interrupt(message: str, code: int) -> None:
     """Let Ctrl-C end the process there and then, for commands that have nothing to tell or to mend.
 
-    An exception might meet a library in C++ that takes none, and aborts.
+    An exception might meet a library in C++ that takes none, and aborts. What a shell runs in its background, where
+    Ctrl-C is not for it, goes on.
     """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        return
 
     def end(number: int, frame: object) -> None:
         os.write(2, message.encode())  # what stands in for standard error at the moment may be no file

@@ -186,7 +186,7 @@ def test_groups_come_from_a_csv_beside_the_manifest(capsys, data, predictions, t
 
 
 ABORTING = """
-import contextlib, io, os, time
+import contextlib, io, os, signal, time
 from pathlib import Path
 from affekt.__main__ import main
 from affekt.evaluation.run import EvaluateOptions
@@ -202,6 +202,7 @@ def run(options):
             os.abort()  # as a library in C++ does that takes no exception
 
 EvaluateOptions.run = run
+signal.signal(signal.SIGINT, signal.default_int_handler)  # as in front of a terminal, wherever the test runs
 main()
 """
 

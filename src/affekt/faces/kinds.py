@@ -34,7 +34,8 @@ STILL = re.compile(
 """How pictures begin."""
 MOVING = re.compile(
     rb"\x1aE\xdf\xa3|RIFF.{4}AVI |OggS|FLV\x01|\x30\x26\xb2\x75\x8e\x66\xcf\x11|YUV4MPEG2 |DKIF\0|nut/multimedia"
-    rb"|\x06\x0e\x2b\x34|\.RMF|\xb7\xd8\0\x20|\x1f\x07\0|\0{4}\x01\xbc|\x12\0\x0a|\0\0\x01[\xb0\xb3\xba]|\0\0\0\x01[\x09\x27\x40\x46\x67]|.{4}(moov|mdat|wide|pnot|skip)",
+    rb"|\x06\x0e\x2b\x34|\.RMF|\xb7\xd8\0\x20|\x1f\x07\0|\0{4}\x01\xbc|\x12\0\x0a"
+    rb"|\0\0\x01[\xb0\xb3\xba]|\0\0\0\x01[\x09\x27\x40\x46\x67]|.{4}(moov|mdat|wide|pnot|skip)",
     re.DOTALL,
 )
 """How videos begin."""
