@@ -14,7 +14,7 @@ from av.stream import Disposition
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from tests.analysis.test_video import grown
-from tests.faces.test_pictures import HEIC
+from tests.faces.test_kinds import HEIC
 
 from affekt.cli.main import main
 from affekt.faces.kinds import reads_heic
