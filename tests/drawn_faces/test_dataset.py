@@ -40,6 +40,12 @@ def test_nobody_is_in_two_splits(manifest):
     assert dict(people.iter_rows()) == {"train": 14, "val": 3, "test": 3}
 
 
+def test_the_people_of_two_seeds_have_different_names(manifest):
+    others = drawn_manifest(identities=20, pictures_per_identity=1, size=16, seed=5)
+    for name in ("subject", "source_id"):
+        assert not set(manifest[name]) & set(others[name])
+
+
 @pytest.mark.parametrize("identities", [3, 4, 10, 101])
 def test_splits_are_70_15_15_and_never_empty(identities):
     splits = identity_splits(identities, seed=1)
