@@ -1,14 +1,20 @@
 """What large jobs cost, and what stops them first: `python benchmarks/scale_model.py`.
 
-The model is a sum of parts, which are the options. Processor times are those that benchmarks/predict_speed.py measured
-(results-predict.md). Prices, networks and stores are assumed: put yours in their place. Nothing is shuffled: a piece is
-read once, and its rows are written once.
+The model is a sum of parts, which are the options. Processor times are read from results-predict.md, where
+benchmarks/predict_speed.py wrote them. Prices, networks and stores are assumed: put yours in their place. Nothing is
+shuffled: a piece is read once, and its rows are written once.
 """
 
 import math
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import tyro
+
+PICTURES, _, VIDEO = Path(__file__).with_name("results-predict.md").read_text(encoding="utf-8").partition("**Video**")
+STAGE_MS = {stage: float(cpu_ms) for stage, cpu_ms in re.findall(r"^\| ([a-z ]+) \| ([\d.]+) ", PICTURES, re.M)}
+VIDEO_CPU_S = float(*re.findall(r"CPU ([\d.]+) s per second of video", VIDEO))
 
 HOUR_S, DAY_H = 3600, 24
 POWERS = (6, 9, 11)
@@ -39,13 +45,13 @@ class Parts:
         pictures_per_tar: where pictures lie in tar files.
     """
 
-    decode_ms: float = 1.74
-    detect_ms: float = 6.50
-    crop_ms: float = 0.90
-    classify_ms: float = 4.96
-    write_ms: float = 0.07
-    rest_ms: float = 2.86
-    video_cpu_s: float = 0.149
+    decode_ms: float = STAGE_MS["decode"]
+    detect_ms: float = STAGE_MS["detect"]
+    crop_ms: float = STAGE_MS["crop"]
+    classify_ms: float = STAGE_MS["classify"]
+    write_ms: float = STAGE_MS["write"]
+    rest_ms: float = STAGE_MS["the rest"]
+    video_cpu_s: float = VIDEO_CPU_S
     kb_per_picture: float = 50
     kb_per_video_s: float = 500
     bytes_per_row: float = 170
