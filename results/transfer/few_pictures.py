@@ -3,7 +3,8 @@
     python results/transfer/few_pictures.py faces.parquet --backbone affekt-fast --test dev --out few.jsonl
 
 trains on random rows of the split train, a fifth of which choose the epoch, and scores the splits that are named. Each
-result is a line of the file, which is left out the next time: a stopped run goes on. The table is printed at the end.
+result is a line of the file, which is left out the next time: a stopped run goes on. The table is printed at the end,
+with the floor below it.
 A backbone that learnt from these very pictures would make every figure too good, so that is refused.
 """
 
@@ -18,7 +19,7 @@ from statistics import mean
 import polars as pl
 
 import affekt
-from affekt.evaluation.evaluate import evaluate_tables
+from affekt.evaluation.evaluate import evaluate_tables, floor_predictions
 from affekt.evaluation.score import Resampling
 from affekt.models.card import model_folder, read_card
 from affekt.networks.predictions import open_model
@@ -119,7 +120,10 @@ def main() -> None:
                     known.append({"way": way, "size": size, "seed": seed, **found})
                     with given.out.open("a") as file:
                         file.write(json.dumps(known[-1]) + "\n")
-    print(table_of(known))
+    blind, _ = floor_predictions(rows, "test")
+    floor = evaluate_tables({"it": blind}, rows, "test", replace(Resampling(), resamples=2)).floor.figures
+    told = ", ".join(f"{name} {floor[name].value:.3f}" for name in SHOWN)
+    print(table_of(known), f"floor: {told}", sep="\n\n")
 
 
 if __name__ == "__main__":
