@@ -112,7 +112,7 @@ def test_predictions_have_a_column_for_each(home):
 def test_the_service_and_the_page_follow_the_card(home, monkeypatch):
     # Whole pictures need no detector, whose file a machine may lack.
     monkeypatch.setattr("affekt.analysis.analyzer.FaceDetector", lambda *_, **__: None)
-    service = make_app(Settings(model=home / "runs" / "faces"))
+    service = make_app(Settings(model=home / "models" / "faces"))
     with TestClient(service, "http://localhost") as client:
         body = (home / "my faces" / "test" / "bored" / "0.png").read_bytes()
         answer = client.post("/v1/analyze?faces=whole", content=body, headers={"Content-Type": "image/png"})
@@ -128,7 +128,7 @@ def test_the_service_and_the_page_follow_the_card(home, monkeypatch):
 
 @pytest.mark.usefixtures("said")
 def test_marks_and_repr_follow_the_card(home):
-    model = affekt.load(home / "runs" / "faces", runtime="onnxruntime")
+    model = affekt.load(home / "models" / "faces", runtime="onnxruntime")
     assert "3 expressions" in repr(model)
     face = home / "my faces" / "test" / "bored" / "0.png"
     rows = model.analyze(face, faces="whole").with_columns(emotion=pl.lit("bored"))
@@ -200,7 +200,7 @@ def test_valence_and_arousal_alone_go_the_same_way(home):
     evaluate = typed(advised(train, "affekt evaluate").replace("report/", "rated-report/"))
     typed(advised(evaluate, "affekt export"))
     (home / "face.png").write_bytes(rated["image"][0])
-    row = affekt.load(home / "runs" / "rated", runtime="onnxruntime").analyze("face.png", faces="whole")
+    row = affekt.load(home / "models" / "rated", runtime="onnxruntime").analyze("face.png", faces="whole")
     assert row["valence"].item() is not None
     assert row["emotion"].item() is None
     assert row.columns == list(table_schema(LABELS))

@@ -90,7 +90,7 @@ def labelled(name):
             picture(Path(name, word, f"person{person}_1.png"), person, word, side=96)
 
 
-def shards(name):
+def tars(name):
     """Write a tar of samples for each split."""
     rows = drawn_manifest(identities=9, pictures_per_identity=8, size=48, seed=0)
     Path(name).mkdir()
@@ -189,16 +189,16 @@ def for_scale(request):
     folders("corpus")
     with tarfile.open("two.tar", "w") as packed:
         packed.add("corpus")
-    shards("labelled")
+    tars("labelled")
     files = request.getfixturevalue("s3")
-    files.put("two.tar", "bucket/shards/two.tar")
+    files.put("two.tar", "bucket/tars/two.tar")
     files.put("labelled", "bucket/labelled", recursive=True)
 
 
 def for_training(request):
     labelled("faces")
     folders("holiday")
-    shards("shards")
+    tars("tars")
 
 
 SET_UPS = {

@@ -157,7 +157,7 @@ def test_the_python_of_training_runs(tmp_path, monkeypatch):
     assert (tmp_path / "runs" / "folds" / "report" / "report.html").is_file()
 
 
-def test_folders_become_a_model_of_ones_own_words(work):
+def test_folders_become_a_model_of_ones_own_words(work, capsys):
     words = {"bored": "sadness", "smile": "happiness", "wow": "surprise"}
     for split, people in (("train", range(12)), ("test", range(20, 24)), ("holiday", (30,))):
         for word, expression in words.items():
@@ -167,7 +167,12 @@ def test_folders_become_a_model_of_ones_own_words(work):
                 identity = random_identity(np.random.default_rng(person))
                 face = draw_face(identity, prototype_units(expression, 1.0), size=160)
                 Image.fromarray(face).save(folder / f"{person}_{word}.png")
-    run_commands(TUTORIALS / "own-classes.md")
+    page = TUTORIALS / "own-classes.md"
+    run_commands(page)
+    printed = capsys.readouterr().out
+    for command in ("affekt train", "affekt export"):
+        [line] = [line for block in blocks(page, "") for line in block.splitlines() if line.startswith(command)]
+        assert line in printed, "the tutorial types what the program advises"
     found = pl.read_csv("holiday.csv").sort("input")
     assert found.select("^p_.*$").columns == ["p_bored", "p_smile", "p_wow"]
     assert found["emotion"].to_list() == ["bored", "smile", "wow"]

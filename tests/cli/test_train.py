@@ -188,7 +188,7 @@ def test_without_a_split_to_evaluate_on_it_says_so_and_advises_an_export(data, t
     write_manifest(read_manifest(data).with_columns(split=pl.lit("train")), alone)
     main(["train", "mobilenetv2", "--data", str(alone), "--out", str(out), "--validation", "0.25", *TINY])
     printed = capsys.readouterr().out
-    assert f"next: affekt export '{out}' --out '{out}'\n" in printed
+    assert f"next: affekt export '{out}' --out 'models/my run'\n" in printed
     assert f"{alone} has no split test or val, so there is nothing to evaluate it on" in printed
     assert printed.endswith("--folds 5\n")
 

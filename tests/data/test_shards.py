@@ -100,7 +100,7 @@ def test_a_row_alone_is_read_too(rows):
 
 
 def test_what_is_missing_ends_in_one_sentence(folder, rows):
-    with pytest.raises(DataError, match=r"expected 9\.png in .*0\.tar, got a tar without it; import the shards again"):
+    with pytest.raises(DataError, match=r"expected 9\.png in .*0\.tar, got a tar without it; import the tars again"):
         list(Shards(pl.Series([f"{folder}/0.tar/9.png"])).read(np.zeros(1, int)))
     with pytest.raises(DataError, match=r"expected a whole tar at .*9\.tar, got no such file; check the file"):
         list(members(f"{folder}/9.tar"))

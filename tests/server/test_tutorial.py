@@ -7,7 +7,9 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import yaml
@@ -47,11 +49,49 @@ def test_the_client_in_python_prints_a_row_per_face(service, picture, tmp_path):
     assert "another key" in ask("portrait.png", key="wrong").stderr
 
 
+def test_the_client_in_python_ends_with_a_sentence_where_nothing_useful_answers(tmp_path):
+    (tmp_path / "client.py").write_text(programs("python")[0])
+    (tmp_path / "portrait.png").write_bytes(b"a picture")
+    known = os.environ | {"AFFEKT_API_KEY": KEY, "no_proxy": "*"}
+
+    def said(address, name="portrait.png"):
+        command = [sys.executable, "client.py", name]
+        run = subprocess.run(
+            command, cwd=tmp_path, env=known | {"AFFEKT_SERVICE": address}, capture_output=True, text=True
+        )
+        assert run.returncode == 1
+        return run.stderr
+
+    class TooMany(BaseHTTPRequestHandler):
+        """What the service answers beyond --connections."""
+
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(503)
+            self.send_header("Content-Type", "text/plain; charset=utf-8")
+            self.send_header("Retry-After", "0")
+            self.end_headers()
+            self.wfile.write(b"Service Unavailable")
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), TooMany) as server:
+        address = f"http://127.0.0.1:{server.server_port}"
+        Thread(target=server.serve_forever, daemon=True).start()
+        assert said(address) == "Service Unavailable\n"
+        server.shutdown()
+    assert said(address).startswith(f"could not ask {address} about portrait.png: ")
+    assert "No such file" in said(address, "none.png")
+
+
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
 def test_the_client_in_javascript_gets_rows_or_an_error(service, picture, tmp_path):
     client, ask = programs("javascript")
     (tmp_path / "client.mjs").write_text(client.replace("http://127.0.0.1:8000", service))
-    (tmp_path / "portrait.jpg").write_bytes(picture())
+    sample = tmp_path / "src" / "affekt" / "server" / "page" / "sample.jpg"
+    sample.parent.mkdir(parents=True)
+    sample.write_bytes(picture())
     wrong = (
         'await analyze("no picture", { key: process.env.AFFEKT_API_KEY }).catch((error) => console.log(error.message));'
     )

@@ -8,6 +8,7 @@ from typing import Annotated
 import tyro
 
 from affekt.cli.arguments import as_command, parsed
+from affekt.cli.next_steps import export_command
 from affekt.evaluation.run import EvaluateOptions
 from affekt.models.card import ONNX_FILE, WEIGHTS_FILE
 from affekt.terminal import printable
@@ -38,4 +39,4 @@ def main(arguments: list[str]) -> None:
     print(f"wrote {printable(str(Path(options.out, 'report.html')))}, {', '.join(written[:-1])} and {written[-1]}")
     for path in map(Path, options.models if isinstance(options.models, tuple) else ()):
         if (path / WEIGHTS_FILE).is_file() and not (path / ONNX_FILE).is_file():
-            print(f"next: {shlex.join(['affekt', 'export', str(path), '--out', str(path)])}")
+            print(f"next: {export_command(path)}")

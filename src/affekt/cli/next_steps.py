@@ -34,7 +34,7 @@ def after_training(name: str, run: "Run", manifest: "pl.DataFrame") -> str:
 
     split = next((split for split in ("test", "val") if split in set(manifest["split"])), None)
     if split is None:
-        export, folds = f"next: {_typed('export', run.out, '--out', run.out)}", run.data.parent
+        export, folds = f"next: {export_command(run.out)}", run.data.parent
         if (folds / "fold-1" / CARD_FILE).is_file() and read_card(folds / "fold-1").training["recipe_name"] == name:
             return f"{export}\n{folds / 'report' / 'report.html'} says what to expect of it"
         measure = _typed("train", name, "--data", run.data, "--out", f"{run.out}-folds", "--folds", 5)
@@ -54,8 +54,12 @@ def after_training(name: str, run: "Run", manifest: "pl.DataFrame") -> str:
 
 def after_folds(name: str, run: "Run") -> str:
     """Return what to do after a cross-validation or a learning curve."""
-    again = _typed("train", name, "--data", run.data, "--out", f"{run.out}-all")
-    return f"next, one network that learns from all rows: {again}"
+    return f"next, the network to use: {_typed('train', name, '--data', run.data, '--out', f'{run.out}-all')}"
+
+
+def export_command(run: Path) -> str:
+    """Return the command that exports a run, into a folder that is as good to pass on as to use."""
+    return _typed("export", run, "--out", Path("models", run.resolve().name))
 
 
 @contextmanager

@@ -197,8 +197,9 @@ def training_advice(manifest: pl.DataFrame, path: Path) -> str:
     heads = heads or (["valence_arousal"] if rows["valence"].count() else [])
     if not heads:
         return ""
-    command = ["affekt", "train", "affekt-head", "--data", str(path), "--out", f"runs/{path.stem}"]
-    command += [] if heads == ["expression"] else ["--heads", *heads]
+    command = ["affekt", "train", "affekt-head", "--data", str(path)]
+    command += [] if "val" in set(manifest["split"]) else ["--validation", "0.2"]
+    command += ["--out", f"runs/{path.stem}", *([] if heads == ["expression"] else ["--heads", *heads])]
     return f"Next, train a head on affekt's own network, which takes minutes:\n  {shlex.join(command)}"
 
 

@@ -64,7 +64,7 @@ class Shards:
             if not wanted:
                 return
         raise DataError(
-            f"expected {next(iter(wanted))} in {without_secrets(name)}, got a tar without it; import the shards again"
+            f"expected {next(iter(wanted))} in {without_secrets(name)}, got a tar without it; import the tars again"
         )
 
 

@@ -218,7 +218,8 @@ class StepOptions:
     """Decay per step of the moving average of the weights, which is validated and kept instead of them; 0 is off."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """bf16 runs convolutions and products in bfloat16.
-    It is worth it on a GPU, for large convolutions on a CPU with AMX, and for a frozen backbone on a CPU with bf16."""
+    It is faster for large convolutions on a CPU with AMX, and for a frozen backbone on a CPU with bf16. No GPU was
+    tried."""
 
     def __post_init__(self) -> None:
         require_positive(self, "learning_rate")

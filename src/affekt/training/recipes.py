@@ -3,8 +3,8 @@
 The four reference recipes repeat the study affekt grew out of: a frozen ImageNet backbone, global average pooling,
 a dense layer of 256 with ReLU, and the head, at 224 px with batches of 128. The `-scratch` recipes train the whole of
 the same networks without ImageNet weights, at a size made for 48-pixel faces; the `-drawn` ones are the same, shortened
-for affekt's drawn faces. `affekt` and `affekt-fast` train the networks that come with the package, `affekt-ferplus` the
-one that teaches them, and `affekt-head` puts a new head on the first. `convnext-224` is for a GPU and much data.
+for affekt's drawn faces. `affekt` and `affekt-fast` train the networks that come with the package, `affekt-ferplus` one
+like their teacher, and `affekt-head` puts a new head on the first. `convnext-224` is for a GPU and much data.
 """
 
 from dataclasses import dataclass, field, replace
@@ -199,7 +199,7 @@ RECIPES = {
     ),
     "affekt-fast": NamedRecipe("The fast network of affekt: half as wide, at 64 pixels, taught by it.", AFFEKT_FAST),
     "affekt-ferplus": NamedRecipe(
-        "The network that teaches affekt: FER+ alone, its votes, grey 48-pixel faces; three generations.",
+        "A network like the one that taught affekt: FER+ alone, its votes, grey 48-pixel faces; three generations.",
         AFFEKT_FERPLUS,
         AFFEKT_CHAIN,
     ),

@@ -160,7 +160,7 @@ class WebDataset(Packed):
     """WebDataset shards: tars in which files of one name, as 0001.jpg and 0001.cls, are one sample."""
 
     root: Positional[str | Path]  # pyright: ignore[reportIncompatibleVariableOverride], an address is no path
-    """A tar, or a folder that holds several, at any depth; or an address of them, as 's3://bucket/shards/*.tar'."""
+    """A tar, or a folder that holds several, at any depth; or an address of them, as 's3://bucket/tars/*.tar'."""
     label_field: str | None = None
     """Field of the samples' json with the expression; by default label, labels, emotion or expression."""
     in_place: bool = False
@@ -183,7 +183,7 @@ class WebDataset(Packed):
         frame = pl.DataFrame(rows, schema=schema)
         unique = frame.unique("source_id", keep="first", maintain_order=True)
         found = self.listing(unique, self._class_names())
-        dropped = {"sample without a picture": pictureless, "sample again, in the same shard": len(frame) - len(unique)}
+        dropped = {"sample without a picture": pictureless, "sample again, in the same tar": len(frame) - len(unique)}
         return replace(found, dropped={**found.dropped, **dropped})
 
     def _shards(self) -> list[str]:
@@ -209,7 +209,7 @@ class WebDataset(Packed):
             label = next((str(fields[name]) for name in names if fields.get(name) is not None), None)
         except (ValueError, TypeError, AttributeError) as error:
             raise DataError(
-                f"expected a json of fields, numbers as valence and arousal, in {where}, got {error}; mend the shard"
+                f"expected a json of fields, numbers as valence and arousal, in {where}, got {error}; mend the tar"
             ) from error
         if "cls" in sample and not self.label_field:
             label = sample["cls"].decode(errors="replace").strip()
