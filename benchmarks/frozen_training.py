@@ -166,6 +166,9 @@ def report(options: Options, measurements: list[Measurement], versions: dict[str
         + "; ".join(f"{name} {', '.join(f'{s:.2f}' for s in one.seconds[name])} s" for name in one.seconds)
         for one in measurements
     ]
+    of_runs = "of one run a side"
+    if options.repetitions > 1:
+        of_runs = f"medians of {options.repetitions} runs a side, by turns"
     return f"""# Whole runs of the reference recipes, affekt against Keras
 
 Written by `benchmarks/frozen_training.py`; [README.md](README.md) says what is and is not timed.
@@ -174,7 +177,7 @@ Written by `benchmarks/frozen_training.py`; [README.md](README.md) says what is 
 
 {options.epochs} epochs, batches of {BATCH_SIZE}, 224 px, frozen backbone, random weights. Precision is affekt's,
 `--precision`: its default is fp32, bf16 is measured where the processor computes in it. Keras computes in fp32.
-Seconds are medians of {options.repetitions} run(s) a side, by turns, from JPEG files on disk to the trained
+Seconds are {of_runs}, from JPEG files on disk to the trained
 network. All epochs were run on all sides; nothing is extrapolated. Each run:
 
 {chr(10).join(runs)}

@@ -173,9 +173,10 @@ def _video(video: Path, options: Options) -> list[str]:
     sampled_s, _ = analyzed([str(video)], sampling)
     alone = _frame_stages_alone(video, options)
     rate, live = frames / run.wall_s, options.seconds / sampled.wall_s
+    often = "every frame" if options.detect_every == 1 else f"one frame in {options.detect_every}"
     return [
         f"**Video** of {options.seconds} s, 1280x720 at {FRAMES_A_SECOND} frames/s, {faces / frames:.2f} faces found "
-        f"per frame, faces looked for on one frame in {options.detect_every}: {rate:.0f} frames/s with start and end "
+        f"per frame, faces looked for on {often}: {rate:.0f} frames/s with start and end "
         f"(aim {held(rate, 100, least=True)}), {frames / wall_s:.0f} without; CPU {1e3 * run.cpu_s / frames:.1f} ms "
         f"per frame; peak memory {run.peak_mb:.0f} MB (aim {held(run.peak_mb, MOST_MB)}), of its first half "
         f"{half.peak_mb:.0f} MB.\n",

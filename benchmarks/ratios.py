@@ -98,7 +98,7 @@ def _machine(options: Options, analyzers: list[Analyzer]) -> str:
         f"# Ratios\n\nCores: {core_count()}, {name}. Models: {models}. Turns: {options.turns}, of which the median "
         f"counts. Load before the start: {os.getloadavg()[1]:.1f}. Made by `{command}`.\n\nTimes are for each picture "
         "or frame, over all cores; a ratio says how many times as long affekt takes. An aim is reached if both ratios "
-        "are at most as large.\n"
+        "are at most as large as the aim.\n"
     )
 
 
