@@ -197,7 +197,8 @@ def run(options):
         try:
             path.write_text("{")
             Path("begun").touch()
-            time.sleep(300)
+            while True:  # not one long sleep: a signal just before it would be seen only after it
+                time.sleep(0.01)
         except KeyboardInterrupt:
             os.abort()  # as a library in C++ does that takes no exception
 
@@ -219,5 +220,6 @@ def test_ctrl_c_ends_it_at_once_and_leaves_no_part_of_a_file(data, predictions, 
         said = running.communicate(timeout=60)[1]
     finally:
         running.kill()
+        running.wait()
     assert (running.returncode, said) == (130, "\naffekt: stopped\n")
     assert not list((tmp_path / "report").iterdir())

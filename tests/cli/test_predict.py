@@ -191,6 +191,7 @@ def test_a_picture_that_takes_for_ever_keeps_nobody_from_stopping(small_model, t
         said = running.communicate(timeout=300)[1]
     finally:
         running.kill()
+        running.wait()
     assert running.returncode == 128 + number
     told = r"affekt: stopped; (\d+) of 301 inputs are kept, and the same call goes on; type: affekt (.*)"
     kept, advice = re.fullmatch(told, said.strip()).groups()
