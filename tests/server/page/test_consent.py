@@ -63,7 +63,7 @@ def test_once_allowed_the_server_reads_the_picture_and_the_page_says_so(cannot_c
     cannot_compute.until_ready()
     assert posts(cannot_compute) == []
     assert "Pictures are sent to" in cannot_compute.tab.locator("#privacy").inner_text()
-    assert "never leave" not in cannot_compute.tab.locator("body").inner_text()
+    assert "stay on this device" not in cannot_compute.tab.locator("body").inner_text()
     cannot_compute.choose(astronaut)
     cannot_compute.until_told("astronaut.png: 1 face")
     (sent,) = posts(cannot_compute)

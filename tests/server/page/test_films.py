@@ -109,7 +109,7 @@ def test_it_is_looked_at_again_by_time_and_by_episode(watched):
     tab.get_by_text("two views.webm · Face 1").wait_for()
     at = table.filter(frame=3).row(0, named=True)
     shown = tab.locator("#bars tr", has_text=at["emotion"]).locator(".value").inner_text()
-    assert float(shown.removesuffix("\N{NO-BREAK SPACE}%").lstrip("> \N{NO-BREAK SPACE}")) == pytest.approx(
+    assert float(shown.removesuffix("\N{NO-BREAK SPACE}%").lstrip("<> \N{NO-BREAK SPACE}")) == pytest.approx(
         100 * at["confidence"], abs=1
     )
     last = tab.locator("#episodes button").last

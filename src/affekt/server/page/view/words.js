@@ -1,9 +1,9 @@
 /** Numbers as people read them. */
 
-/** With the digits by which what is nearly certain differs; it never reads as certain. */
+/** In whole per cent, and never 0 or 100, because no answer is certain. */
 export function percent(share) {
-  if (share >= 0.99995 && share < 1) return ">\u00a099.99\u00a0%";
-  return `${(100 * share).toFixed(share >= 0.995 && share < 1 ? 2 : 0)}\u00a0%`;
+  if (share >= 0.995) return ">\u00a099\u00a0%";
+  return share < 0.005 ? "<\u00a01\u00a0%" : `${(100 * share).toFixed(0)}\u00a0%`;
 }
 
 /** In [-1, 1] with its sign and a true minus; what rounds to zero has none. */
