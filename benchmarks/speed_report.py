@@ -112,9 +112,10 @@ def straight_lines(found: Found) -> str:
             ]
         )
     header = ["", "from, to", "ms for each further one", "off the line", "peak memory, MB", "off the line"]
-    verdict = f"Not straight: {'; '.join(bent)}." if bent else "Time and memory grow in a straight line in all of them."
+    listed = "".join(f"\n* {each}" for each in bent)
+    verdict = f"Not straight:\n{listed}" if bent else "Time and memory grow in a straight line in all of them."
     rule = f"Straight is what lies within {100 * STRAIGHT:.0f} % of the line through its first and last measurement."
-    return f"{table(header, rows)}\n\n{verdict} {rule}"
+    return f"{table(header, rows)}\n\n{rule} {verdict}"
 
 
 def floor_table(found: Found) -> str:

@@ -97,7 +97,7 @@ def test_a_bent_growth_and_a_missing_accuracy_are_said(speed, found, tmp_path):
     found.accuracy = {}
     speed[1].write_report(found, tmp_path / "results.md", load=0.0, took_s=60.0, arguments=[])
     text = (tmp_path / "results.md").read_text()
-    assert "Not straight: time of pictures per run." in text
+    assert "Not straight:\n\n* time of pictures per run\n" in text
     assert "no accuracy" in text
     assert not (tmp_path / "results.png").exists()
 
