@@ -41,8 +41,6 @@ NOT_TYPED = {
     "affekt predict corpus/ --ray": "tests/cluster/test_on_ray.py starts such a cluster",
     "srun ": "needs SLURM; the command in it is the first of the page",
     "cd /shared/study": "the same",
-    "git clone": "the project has no public address yet; tests/test_docs.py holds the placeholder",
-    "cd affekt": "the same",
     "seq 64 ": "64 processes; the command in it is the first of the page",
     "export TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "the same variable is set by tests/training/test_distributed.py",
     "torchrun ": "typed by tests/training/test_distributed.py",

@@ -23,6 +23,7 @@ import numpy as np
 import polars as pl
 from matrix_pictures import calibration_picture, confusion_picture
 from matrix_priors import under_priors
+from matrix_temperatures import with_temperature_of_others
 
 from affekt.data.manifest import read_manifest, select_split
 from affekt.evaluation.evaluate import Evaluation, evaluate_tables
@@ -104,7 +105,7 @@ def main() -> None:
         "score": score_table(evaluations, hows),
         "differences": difference_table(evaluations),
         "expressions": expression_table(evaluations),
-        "calibration": calibration_table(evaluations),
+        "calibration": calibration_table(evaluations, hows),
         "priors": prior_table(evaluations, cards, hows),
     }
     write(options.out, evaluations, parts)
@@ -203,20 +204,23 @@ def expression_table(evaluations: dict[str, Evaluation]) -> str:
     return markdown(("set", "network", *SEVEN), rows)
 
 
-def calibration_table(evaluations: dict[str, Evaluation]) -> str:
+def calibration_table(evaluations: dict[str, Evaluation], hows: dict[str, Resampling]) -> str:
     """Return what each network says of its own answers beside how many are right."""
     rows = []
+    apart = with_temperature_of_others(evaluations, hows)
     for name, found in evaluations.items():
         for scores in found.scores:
             probabilities = scores.matched.probabilities
             assert probabilities is not None
             sure = scores.answered[SURE]
             said = number(float(probabilities.max(axis=1).mean()))
-            figures = (scores.figures["accuracy"], scores.figures["ece"], sure["share"], sure["accuracy"])
-            right, ece, share, right_of_sure = figures
-            cells = (number(right.value), cell(ece), number(share.value), cell(right_of_sure))
-            rows.append((where(name, found), scores.name, said, *cells))
-    header = ("mean confidence", "right", "ECE", f"answers of at least {SURE:g}", "right of these")
+            eces = (cell(each.figures["ece"]) for each in (scores, next(apart)))
+            answered = (number(sure["share"].value), cell(sure["accuracy"]))
+            rows.append(
+                (where(name, found), scores.name, said, number(scores.figures["accuracy"].value), *eces, *answered)
+            )
+    header = ("mean confidence", "accuracy", "ECE", "ECE, temperature of the other sets")
+    header += (f"answers of at least {SURE:g}", "accuracy of these")
     return markdown(("set, pictures", "network", *header), rows)
 
 
@@ -227,7 +231,7 @@ def prior_table(evaluations: dict[str, Evaluation], cards: dict[str, Card], hows
     for name, network, prior, scores, ahead in under_priors(evaluations, cards, hows):
         changes = (signed(ahead[key]) for key in keys)
         rows.append((where(name, evaluations[name]), network, prior, cell(scores.figures["accuracy"]), *changes))
-    header = ("right", *(FIGURES[key] for key in keys))
+    header = ("accuracy with it", *(f"change in {FIGURES[key]}" for key in keys))
     return markdown(("set, pictures", "network", "prior", *header), rows, text_columns=3)
 
 

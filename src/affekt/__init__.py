@@ -1,5 +1,5 @@
 # pyright: strict
-"""Read emotion from faces: eight expressions with calibrated probabilities, and valence and arousal.
+"""Name facial expressions: eight words with calibrated probabilities, and valence and arousal.
 
 What the commands do, and what errors and options there are, as functions and classes of this module:
 

@@ -37,7 +37,7 @@ def help_text() -> str:
     """Return what `affekt --help` prints."""
     commands = text_table([("", name, summary) for name, (_, summary) in COMMANDS.items()], left=3)
     return (
-        f"affekt {__version__}: read emotion from faces\n\n"
+        f"affekt {__version__}: name facial expressions\n\n"
         f"usage: affekt COMMAND [options]\n\n{commands}\n\n"
         "Each command explains itself: affekt COMMAND --help\n"
         "--debug before the command shows the traceback of an error.\n"

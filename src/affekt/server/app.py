@@ -46,7 +46,7 @@ from affekt.server.settings import Settings
 logger = logging.getLogger(__name__)
 
 DESCRIPTION = (
-    "Reads emotion from faces: one of the model's expressions with a calibrated probability, and a point on the "
+    "Names the expression of each face: one of the model's, with a calibrated probability, and a point on the "
     "valence-arousal plane. No picture is stored or logged. An expression is not a feeling: not for decisions about a "
     "person, and not for people at work or in education."
 )
