@@ -39,9 +39,9 @@ NOT_TYPED = {
     "affekt push": "asks the Hugging Face Hub; tests/exporting/test_push.py asks one on loopback",
     "affekt predict faces/ --model hf://": "the same",
     "affekt predict corpus/ --ray": "tests/cluster/test_on_ray.py starts such a cluster",
-    "srun ": "needs SLURM; the command in it is the first of the page",
+    "srun ": "needs SLURM; its first shard is read with those of Kubernetes and xargs",
     "cd /shared/study": "the same",
-    "seq 64 ": "64 processes; the command in it is the first of the page",
+    "seq 64 ": "64 processes; the first shard is read",
     "export TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "the same variable is set by tests/training/test_distributed.py",
     "torchrun ": "typed by tests/training/test_distributed.py",
     "affekt train RECIPE": "RECIPE stands for a name",
@@ -242,6 +242,7 @@ def test_the_commands_of_a_page_run(name, request, detector, tmp_path, monkeypat
             assert Path(words[words.index("--out") + 1]).exists(), line
     if name == "docs/scale.md":
         questions_are_answered(ROOT / name)
+        shards_of_one_core_are_read(ROOT / name)
 
 
 def questions_are_answered(page):
@@ -254,6 +255,16 @@ def questions_are_answered(page):
     exec(compile(program, page.name, "exec"), known)
     of_bucket = re.search(r'duckdb.sql\("(.*)"\)', program)[1]
     assert sum(count for _, count in known["duckdb"].sql(of_bucket).fetchall()) == 2
+
+
+def shards_of_one_core_are_read(page):
+    """Type what SLURM, Kubernetes and xargs do for the first of their shards."""
+    commands = re.findall(r"affekt predict [^|'\n]*--threads 1 [^|'\n]*", page.read_text())
+    assert len(commands) == 3
+    for number, command in enumerate(commands):
+        command = re.sub(r"\$SLURM_ARRAY_TASK_ID|\$\(\(JOB_COMPLETION_INDEX \+ 1\)\)|\{\}", "1", command)
+        main(shlex.split(re.sub("--out .*parts", f"--out first-{number}", command))[1:])
+        assert pl.read_parquet(f"first-{number}/*.parquet")["status"].to_list() == ["ok"] * 2
 
 
 def test_the_python_of_data_runs(tmp_path, monkeypatch, capsys):
