@@ -97,6 +97,14 @@ def test_a_model_is_opened_once_also_for_corruptions(tmp_path, manifest, small_m
     assert len(found.robustness[0].changes) == 16
 
 
+def test_a_table_that_is_named_may_be_a_file(tmp_path, manifest, predictions):
+    predictions.write_csv(tmp_path / "theirs.csv")
+    tables = {"file": str(tmp_path / "theirs.csv"), "frame": predictions}
+    of_file, of_frame = evaluate(data=manifest, predictions=tables, out=tmp_path / "report", **QUICK).scores
+    assert (of_file.name, of_frame.name) == ("file", "frame")
+    assert of_file.figures["accuracy"] == of_frame.figures["accuracy"]
+
+
 def test_a_frame_and_a_model_of_one_name_are_refused(tmp_path, manifest, predictions, small_model):
     with pytest.raises(ConfigError, match="different names"):
         evaluate(small_model, data=manifest, predictions={"by-light": predictions}, out=tmp_path)

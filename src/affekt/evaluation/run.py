@@ -81,7 +81,7 @@ class EvaluateOptions:
     models: str | Path | Sequence[str | Path] = ()
     _: KW_ONLY
     data: "str | Path | pl.DataFrame"
-    predictions: "str | Path | Sequence[str | Path] | Mapping[str, pl.DataFrame]" = ()
+    predictions: "str | Path | Sequence[str | Path] | Mapping[str, pl.DataFrame | str | Path]" = ()
     split: str = "test"
     out: str | Path = Path("report")
     seed: int = 0
@@ -134,7 +134,11 @@ class EvaluateOptions:
             group_values(rows, attribute)
         resampled_units(rows, self.by)
         # All are opened before the first model is asked, so that a useless one costs no time.
-        given = dict(self.predictions) if isinstance(self.predictions, Mapping) else {}
+        named = self.predictions if isinstance(self.predictions, Mapping) else {}
+        given = {
+            name: read_predictions(Path(each)) if isinstance(each, str | PathLike) else each
+            for name, each in named.items()
+        }
         given |= {self._name(path): read_predictions(path) for path in _paths(self.predictions)}
         refuse_other_report(Path(self.out), [*models, *given])
         scored = rows.filter(~pl.col("emotion").is_in(without).fill_null(value=False))
@@ -255,7 +259,7 @@ class EvaluateOptions:
         return (self.names or {}).get(_stem(path), _stem(path))
 
 
-def _paths(given: "str | Path | Sequence[str | Path] | Mapping[str, pl.DataFrame]") -> list[Path]:
+def _paths(given: "str | Path | Sequence[str | Path] | Mapping[str, pl.DataFrame | str | Path]") -> list[Path]:
     if isinstance(given, Mapping):
         return []
     several = [given] if isinstance(given, str | PathLike) else given
