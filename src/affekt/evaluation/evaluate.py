@@ -119,7 +119,7 @@ def evaluate_tables(
         floor_note=floor_note,
         intervals=(
             f"Intervals: {LEVEL:.0%} percentile bootstrap, {how.resamples:,} resamples by {how.by}, seed {how.seed}; "
-            "all models meet the same resamples, so that differences are paired. Accuracy, precision and recall with "
+            "all models get the same resamples, so that differences are paired. Accuracy, precision and recall with "
             f"fewer than {FEW} rows right, or fewer wrong, have the wider of that and the score interval."
         ),
         differences={(one.name, two.name): compare(one, two) for one, two in combinations(scores, 2)},

@@ -1,7 +1,7 @@
 """Intervals of figures: the bootstrap, and score intervals of proportions of few rows, where the bootstrap is too sure.
 
 A resample is a vector of counts, one per row, which every metric takes as weights. The counts depend only on the seed
-and the number of rows (or the groups), so that all models scored on one split meet the same resamples, and the
+and the number of rows (or the groups), so that all models scored on one split get the same resamples, and the
 difference of two models is paired.
 
 Of 30 rows that are all right, every resample is all right too, and the bootstrap's interval is a point. The score

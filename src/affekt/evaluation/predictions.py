@@ -38,7 +38,7 @@ class Matched:
     """The rows of one split with their predictions, in the manifest's order."""
 
     rows: pl.DataFrame
-    """The split's rows that have any label: the same for every model, so that all meet the same resamples."""
+    """The split's rows that have any label: the same for every model, so that all get the same resamples."""
     split: str
     labels: tuple[str, ...]
     """Of the predictions, where they have probabilities, else of the manifest."""
