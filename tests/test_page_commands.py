@@ -168,10 +168,10 @@ def for_other_tools(request):
 
 def for_people(request):
     face = draw_face(random_identity(np.random.default_rng(3)), prototype_units("happiness", 1.0), size=160)
-    Path("interviews").mkdir()
+    Path("recordings").mkdir()
     for name in ("first.mp4", "second.mp4"):
         film = request.getfixturevalue("write_video")([face] * 48, name, times_s=[2.0 * frame for frame in range(48)])
-        film.rename(Path("interviews", name))
+        film.rename(Path("recordings", name))
     examples = [text for text in blocks(ROOT / "docs" / "people.md", "text") if text.startswith("input,start")]
     for name, markers in zip(("markers.csv", "shared.csv"), examples, strict=True):
         Path(name).write_text(markers, encoding="utf-8")
@@ -179,7 +179,7 @@ def for_people(request):
 
 def for_predict(request):
     folders("holiday", "downloads")
-    for name in ("portrait.jpg", "happy.jpg"):
+    for name in ("portrait.jpg", "src/affekt/server/page/sample.jpg"):
         picture(Path(name))
 
 

@@ -112,6 +112,7 @@ def test_each_person_and_interval_has_a_row_and_each_person_a_timeline(table, tm
         assert cells[4] == f"{found['seen_s']:.1f}"
         shares = re.findall(r'<i style="width:([\d.]+)%', row)
         assert sum(map(float, shares)) == pytest.approx(100, abs=0.1)
+    assert "A row per person, input and marked interval." in html
     assert len(cards(html)) == 3
     assert all(f'<option value="{value}">' in html for value in ("rest", "film", "c1", "c2"))
 
@@ -121,6 +122,7 @@ def test_a_person_with_a_name_counts_once_and_references_have_a_line_each(table,
     names.write_text("input,track,person\na.mp4,0,Ada\nb/b.mp4,0,Ada\n")
     html = page_of(table, tmp_path, join=names)
     assert "2 people in 2 videos" in html
+    assert "A row per person and input." in html
     assert "3 people in 2 videos" in page_of(table, tmp_path)
     assert re.search(r"References:</p>\s*<p class=\"methods\">\* Canny[^\n]*\n\* Carlstein[^\n]*\n\* Hesterberg", html)
     assert "\\n" not in html.partition("<script>")[0]

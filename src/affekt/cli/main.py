@@ -23,7 +23,7 @@ COMMANDS = {
     "push": ("affekt.cli.push", "send a model to the Hugging Face Hub, from where --model hf://user/name takes it"),
     "models": ("affekt.cli.models", "list models: those that come with affekt, your own, and the study's"),
     "gather": ("affekt.cli.gather", "make one table of the parts that several machines wrote"),
-    "setup": ("affekt.cli.setup", "get the face detector's file, here or for a machine without a network"),
+    "setup": ("affekt.cli.setup", "get the face detector's file, here or for a machine without internet access"),
     "demo": ("affekt.cli.demo", "the whole job on drawn faces: train four recipes, evaluate, report"),
 }
 

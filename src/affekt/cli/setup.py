@@ -16,13 +16,13 @@ from affekt.files import require_folder
 class SetupCommand:
     """Get the face detector's file, 230 kB, the one thing that may not have come with the package.
 
-    Then affekt needs no network. Without options the file is fetched, where it is not there already.
+    Then affekt needs no internet access. Without options the file is fetched, where it is not there already.
     """
 
     source: Annotated[Path | None, arg(name="from", metavar="DIR")] = None
     """Take the file from this folder, and fetch nothing."""
     to: Annotated[Path | None, arg(metavar="DIR")] = None
-    """Put the file into this folder as well, to carry it to a machine without a network."""
+    """Put the file into this folder as well, to carry it to a machine without internet access."""
 
 
 def main(arguments: list[str]) -> None:

@@ -46,7 +46,7 @@ def predict(
         out: The table: .csv, .parquet or .jsonl. Without it, or with -, the command prints the rows; Python gets them.
         csv_safe: Put an apostrophe before names in csv that a spreadsheet would take for formulas.
         model: A model that comes with affekt, a model folder or a run, or hf://user/name of the hub.
-        faces: What finds the faces: YuNet or, if it cannot be had, a cascade. `whole`: each picture is a face already.
+        faces: What finds the faces: YuNet or, without its file, a cascade. `whole`: each picture is a face already.
         force: Write over `out` even if affekt did not write it, or wrote it of other inputs.
         shard: `3/16` does the third of sixteen shares of the work; `out` is a folder for parts, see `affekt.gather`.
         engine: Ray works on this machine (`ray`, or --ray alone) or at a cluster's address; `out` is as with `shard`.

@@ -1,4 +1,4 @@
-"""The paragraph on methods, ready for a paper: what was done with which versions, thresholds and limits."""
+"""The text on methods, ready for a paper: what was done with which versions, thresholds and limits."""
 
 from typing import Any
 

@@ -45,7 +45,7 @@ class Summary:
     codebook: pl.DataFrame
     """A row per column of the other tables: its unit and meaning."""
     methods: str
-    """The paragraph on methods, in Markdown."""
+    """The text on methods, in Markdown."""
     written: tuple[Path, ...] = ()
     """The files, if `out` was given."""
 
