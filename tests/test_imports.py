@@ -76,6 +76,19 @@ def test_openvino_reports_to_nobody(tmp_path):
     assert list(tmp_path.rglob("*")) == []
 
 
+def test_reading_pictures_asks_no_address(tmp_path):
+    refusing = (
+        "import sys\n"
+        "def refuse(event, details):\n"
+        "    assert event not in ('socket.connect', 'socket.getaddrinfo', 'socket.sendto'), (event, details)\n"
+        "sys.addaudithook(refuse)\nfrom affekt.__main__ import main\nmain()"
+    )
+    sample = HERE / "src" / "affekt" / "server" / "page" / "sample.jpg"
+    words = ["predict", str(sample), "--faces", "whole", "--out", "faces.csv", "--summary", "study"]
+    subprocess.run([sys.executable, "-c", refusing, *words], cwd=tmp_path, check=True)
+    assert (tmp_path / "study" / "study.html").is_file()
+
+
 @pytest.mark.parametrize(
     "arguments", [["--help"], ["train", "--help"], ["data", "--help"], ["data", "import", "--help"]]
 )
