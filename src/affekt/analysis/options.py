@@ -36,7 +36,7 @@ class AnalyzerOptions:
         lenient: Read a JPEG whose end is missing as far as it goes; a row after those of its faces says so.
         every_s: Seconds between the frames of a video that are looked at; 0 takes all.
         stop_after_s: Seconds of each video or camera that are looked at; inf takes all, a camera until it is stopped.
-        detect_every: Look for faces on one frame of a video in so many, and follow them between: faster, less exact.
+        detect_every: Look for faces on one of this many frames of a video, and follow them between: faster, less exact.
         smooth_s: Seconds before and after over which each person's scores in a file are smoothed, by a median; before a
             camera, the time constant of a filter. 0 smooths nothing.
         threads: Pictures, or batches of faces, that are worked on at once; 0 takes the cores that this process may use.
