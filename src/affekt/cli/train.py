@@ -41,7 +41,7 @@ class TrainCommand(RunOptions):
     """Cross-validate: 5 trains five networks, each without a fifth of the rows, and reports on all answers.
     subject leaves one person out at a time."""
     curve: str | None = None
-    """A learning curve: 100,300,1000 trains a network on each of these numbers of rows, and scores all on the split test."""
+    """A learning curve: 100,300,1000 trains on each of these numbers of rows, and scores all on the split test."""
 
     def __post_init__(self) -> None:
         """Refuse two questions at once."""

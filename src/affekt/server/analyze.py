@@ -206,8 +206,8 @@ class Options(BaseModel):
     min_confidence: float = Field(
         0.0, ge=0, le=1, description="Leave `emotion` empty where the best expression is less probable."
     )
-    largest: bool = Field(False, description="Keep the largest face alone; with `most_faces`, that many of the largest.")
-    most_faces: int = Field(0, ge=0, description="Keep at most this many faces of each picture, the surest; 0 keeps all.")
+    largest: bool = Field(False, description="Keep the largest face; with `most_faces`, that many of the largest.")
+    most_faces: int = Field(0, ge=0, description="Keep this many faces of each picture, the surest; 0 keeps all.")
     min_face: float = Field(
         0.0, ge=0, allow_inf_nan=False, description="Leave out faces whose box has fewer pixels on its longer side."
     )
