@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
+import skimage.data
 
 from affekt.data.manifest import encode_png
 from affekt.errors import ConfigError, DataError
@@ -74,6 +75,19 @@ def test_a_manifest_of_other_pictures_in_the_runs_folder_stays(tmp_path):
         ):
             manifest_for(faces, out, **options)
         assert made.read_bytes() == before
+
+
+def test_faces_are_cut_out_of_a_folder_of_photographs(detector, tmp_path, caplog):
+    caplog.set_level("INFO", "affekt")
+    photograph = skimage.data.astronaut()
+    for name in ("happiness/a", "sadness/b", "sadness/c"):
+        (tmp_path / "photos" / name).parent.mkdir(parents=True, exist_ok=True)
+        picture = np.zeros_like(photograph) if name == "sadness/c" else photograph
+        (tmp_path / "photos" / f"{name}.png").write_bytes(encode_png(picture))
+    rows, _ = manifest_for(tmp_path / "photos", tmp_path / "run", subject_pattern=None, seed=0, divided=False)
+    assert [[round(edge, -1) for edge in box] for box in rows["box_xyxy"].to_list()] == [[180, 60, 270, 180]] * 2
+    assert "pictures without one left out" in caplog.text
+    assert "left out, no face found: 1 (" in caplog.text
 
 
 def faces_in(folder):

@@ -58,6 +58,13 @@ def yunet_path() -> Path:
     return place
 
 
+def has_detector() -> bool:
+    """Return whether the file is here already, so that nothing need be fetched."""
+    with suppress(ConfigError):  # there is no home
+        return PACKAGED.is_file() or kept_path().is_file()
+    return False
+
+
 def kept_path() -> Path:
     """Return where the file is kept, once it has been fetched or copied."""
     return affekt_home() / "detectors" / YUNET_FILE

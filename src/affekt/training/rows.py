@@ -144,7 +144,8 @@ def manifest_for(
 ) -> tuple[pl.DataFrame, Path]:
     """Return the manifest that a run learns from, and its file.
 
-    A folder, [split/]expression/picture, is imported into the run's own. If its tree has no splits, its rows are
+    A folder, [split/]expression/picture, is imported into the run's own, and faces are looked for where its pictures
+    are photographs. If its tree has no splits, its rows are
     divided into train, val and test, or left undivided. `subject_pattern` is that of `with_subjects`. A run that is
     resumed finds the manifest that it made before.
     """
@@ -165,11 +166,15 @@ def manifest_for(
             "(--out)"
         )
     try:
-        manifest = import_dataset(Folder(root=place), ImportOptions(out=made, subject_pattern=subject_pattern)).manifest
+        options = ImportOptions(out=made, faces="auto", subject_pattern=subject_pattern)
+        report = import_dataset(Folder(root=place), options)
     except DataError as error:
         first = f"in an import before: affekt data import folder {shlex.quote(str(place))} --out manifest.parquet --map"
         told = str(error).replace("as in: --map", first)  # which training has not
         raise DataError(told) from error
+    manifest = report.manifest
+    for problem, names in report.unreadable.items():
+        _logger.info("left out, %s: %s (%s%s)", problem, f"{len(names):,}", names[0], ", ..." * (len(names) > 1))
     if divided and manifest["split"].n_unique() == 1:
         manifest = split_rows(manifest, seed=seed)
         write_made(manifest, made, command)

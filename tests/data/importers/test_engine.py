@@ -404,3 +404,33 @@ def test_the_astronauts_face_is_found_by_every_process(monkeypatch, tmp_path):
     assert report.manifest["source_id"].to_list() == ["a.png", "c.png"]
     for box in report.manifest["box_xyxy"].to_list():
         assert box == pytest.approx([178, 63, 268, 176], abs=4)
+
+
+@pytest.mark.parametrize(
+    ("cut", "faces", "has_boxes", "is_told"),
+    [
+        (slice(None), "auto", True, False),
+        (slice(None), "given", False, True),
+        (slice(None), "yunet", True, False),
+        (slice(60, 200), "auto", False, False),
+        (slice(60, 200), "given", False, False),
+    ],
+)
+def test_photographs_are_told_from_crops_of_faces(detector, tmp_path, cut, faces, has_boxes, is_told):
+    engine.detector.cache_clear()
+    picture = skimage.data.astronaut()[cut, 155:285] if cut.start else skimage.data.astronaut()
+    nobody = np.zeros((40, 40, 3), np.uint8)
+    report = imported(faces_of(tmp_path, {"a.png": picture, "b.png": nobody}), tmp_path / "f.parquet", faces=faces)
+    engine.detector.cache_clear()
+    assert (report.manifest["box_xyxy"].count() > 0) == has_boxes
+    assert report.manifest.height == (1 if has_boxes else 2)
+    assert ("import them with --faces yunet" in report.text().replace("\n      ", " ")) == is_told
+
+
+def test_without_the_detector_whole_pictures_count_and_nothing_is_fetched(monkeypatch, tmp_path, caplog):
+    caplog.set_level("INFO", "affekt")
+    monkeypatch.setattr(engine, "has_detector", lambda: False)
+    monkeypatch.setattr(engine, "detector", None)
+    report = imported(faces_of(tmp_path, {"a.png": pixels(0)}), tmp_path / "faces.parquet", faces="auto")
+    assert report.manifest["box_xyxy"].null_count() == 1
+    assert "Each whole picture counts as the face. For photographs, first type: affekt setup" in caplog.text

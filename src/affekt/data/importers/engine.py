@@ -16,7 +16,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import starmap
 from pathlib import Path
@@ -35,6 +36,7 @@ from affekt.data.manifest import SCHEMA, is_manifest, pixel_sha256, to_manifest
 from affekt.data.shards import Shards, is_in_tar
 from affekt.data.splits import with_subjects
 from affekt.errors import ConfigError, DataError, PictureError
+from affekt.faces.detector_file import has_detector
 from affekt.faces.pictures import read_rgb
 from affekt.files import FILE_ENDINGS, refuse_input, write_parquet
 from affekt.ledger import Ledger
@@ -45,6 +47,14 @@ if TYPE_CHECKING:
 
 PICTURES_PER_CHUNK = 256
 """A stop loses at most twice as many opened pictures per process."""
+LOOKED_AT = 24
+"""Pictures by which it is told whether they show more than a face."""
+CROPPED_FROM = 0.7
+"""The share of a picture's shorter side that a face fills where the picture is a crop of it; in heads it is 0.6."""
+PHOTOGRAPHS = (
+    "The face is a small part of most pictures that were looked at. If they are photographs, import them with "
+    "--faces yunet, so that a model learns from the crops of predict."
+)
 
 MADE_BY = "made_by"
 """In the metadata of a manifest: the command that made it, with its inputs."""
@@ -63,9 +73,10 @@ class ImportOptions:
 
     out: Path = Path("manifest.parquet")
     """The manifest to write; a hidden file beside it remembers an unfinished import."""
-    faces: Literal["given", "yunet"] = "given"
+    faces: Literal["given", "yunet", "auto"] = "given"
     """given takes the data set's box, else the whole picture.
-    yunet finds the face as predict does, the one on that box or the largest; pictures without a face are left out."""
+    yunet finds the face as predict does, the one on that box or the largest; pictures without a face are left out.
+    auto is yunet where there are no boxes, and the face is a small part of most pictures; else given."""
     subject_pattern: str | None = None
     """Where the person stands in the pictures' names: '{subject}_*' reads anna in happy/anna_1.png."""
     jobs: Annotated[int | None, arg(metavar="N")] = None
@@ -93,6 +104,17 @@ def import_dataset(dataset: DataSet, options: ImportOptions) -> ImportReport:
     if rows.is_empty():
         dropped = ", ".join(f"{reason}: {count:,}" for reason, count in listing.dropped.items()) or "no records"
         raise DataError(f"expected pictures to import, got none ({dropped}); check the path and the options")
+    are_photographs = options.faces != "yunet" and shows_more_than_faces(rows)
+    if options.faces == "auto":
+        options = replace(options, faces="yunet" if are_photographs else "given")
+        if are_photographs:
+            _logger.info(
+                "Most pictures show more than a face: faces are looked for, and pictures without one left out."
+            )
+        elif not has_detector():
+            _logger.info("Each whole picture counts as the face. For photographs, first type: affekt setup")
+    elif are_photographs:
+        listing = replace(listing, notes=(*listing.notes, PHOTOGRAPHS))
     if options.faces == "yunet":
         detector()  # here first, so that a missing file ends nothing half-done and no two processes fetch it
     ledger = _ledger(rows, options)
@@ -259,6 +281,25 @@ def open_pictures(sources: list[str | bytes], boxes: list[list[float] | None] | 
         is_found = boxes is None or box is not None
         opened[place] = (pixel_sha256(image_rgb), None, box, landmarks) if is_found else (None, NO_FACE, None, None)
     return [opened[place] for place in range(len(sources))]
+
+
+def shows_more_than_faces(rows: pl.DataFrame) -> bool:
+    """Return whether most pictures without a box show much more than a face, by some of them; False without a detector.
+
+    Pictures in archives are not looked at.
+    """
+    if not has_detector():
+        return False
+    sources = _sources(
+        rows.filter(pl.col("box_xyxy").is_null() & ~pl.col("path").fill_null("").map_elements(is_in_tar, pl.Boolean))
+    )
+    fills = list[float]()
+    for source in sources[:: max(1, len(sources) // LOOKED_AT)]:
+        with suppress(PictureError):
+            image_rgb = read_rgb(source)
+            boxes = detector().first_look(image_rgb).box_xyxy
+            fills += [float((boxes[:, 2:] - boxes[:, :2]).max()) / min(image_rgb.shape[:2])] if len(boxes) else []
+    return bool(fills) and float(np.median(fills)) < CROPPED_FROM
 
 
 @cache
