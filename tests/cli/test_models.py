@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,7 +45,9 @@ def test_what_is_listed_is_what_it_says(capsys, tmp_path):
     main([str(tmp_path)])
     printed = capsys.readouterr().out
     assert f"The study's four models; affekt train --help lists all {len(RECIPES)} recipes." in printed
-    assert len(printed.partition("The study's")[0].splitlines()) == 1 + 4
+    assert len(printed.partition("The study's")[0].rpartition("\n\n")[2].splitlines()) == 1 + 4
+    assert printed.startswith("model ")
+    assert re.search(r"affekt-int8 +accuracy 0.2 points below 32 bits ", printed)
 
 
 def test_a_folder_of_runs_is_listed(capsys, run_folder):
@@ -52,7 +55,7 @@ def test_a_folder_of_runs_is_listed(capsys, run_folder):
     *_, model = json.loads(capsys.readouterr().out)["models"]
     assert model["name"] == "small"
     assert model["parameters"] == 2_587_976
-    assert model["licence"] == "Apache-2.0"
+    assert model["licence"] == "not said"
 
 
 def test_a_folder_that_is_typed_and_not_there_is_named(capsys, tmp_path):

@@ -134,19 +134,27 @@ def test_a_model_comes_back_with_equal_answers_and_tables_say_its_revision(hub, 
 
 
 def test_the_page_and_the_card_say_what_there_is(hub, small_model):
-    push(small_model, "someone/by-light")
+    push(small_model, "someone/by-light", licence="CC-BY-NC-4.0")
     ((_, files),) = hub.commits["someone/by-light"]
     assert set(files) == {"README.md", "card.json", ONNX_FILE}
     page = files["README.md"].decode()
     for said in (
-        "license: apache-2.0",
+        "license: cc-by-nc-4.0",
         "library_name: affekt",
         "must not infer emotions at work",
         "--model hf://someone/by-light",
     ):
         assert said in page
-    pinned = json.loads(files["card.json"])["export"]["sha256"]
+    sent = json.loads(files["card.json"])
+    pinned = sent["export"]["sha256"]
+    assert sent["licence"] == "CC-BY-NC-4.0"
     assert pinned == {ONNX_FILE: hashlib.sha256(files[ONNX_FILE]).hexdigest()}
+
+
+def test_a_licence_that_nobody_gave_is_not_made_up(small_model):
+    text = page(read_card(small_model), "someone/faces")
+    assert "license" not in text.split("---\n", 2)[1]
+    assert "Licence of the weights: not said. " in text
 
 
 def test_what_a_manifest_called_its_source_is_text_on_the_page(small_model):

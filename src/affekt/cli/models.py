@@ -1,4 +1,4 @@
-"""`affekt models`: the study's four models, and those that have been trained."""
+"""`affekt models`: those that come with affekt, those that have been trained, and the study's four."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -77,6 +77,7 @@ def _describe(folder: Path, card: Card) -> dict[str, Any]:
         "parameters": card.parameters,
         "bytes": weights.stat().st_size if weights.is_file() else None,
         "metrics": card.metrics,
+        "lost_points": card.export.get("lost_points"),
         "licence": card.licence,
     }
 
@@ -90,11 +91,12 @@ def models_text(listing: dict[str, Any]) -> str:
     models = [("model", "figures", "licence", "folder", "parameters", "size")]
     for model in listing["models"]:
         size = f"{model['bytes'] / 1e6:.1f} MB" if model["bytes"] else "no weights"
-        shown = figures_text(model["metrics"])
+        lost = (model["lost_points"] or {}).get("accuracy")
+        shown = figures_text(model["metrics"]) or (f"accuracy {lost:.1f} points below 32 bits" if lost else "")
         models.append((model["name"], shown, model["licence"], model["folder"], model["parameters"], size))
     found = text_table(models, left=4) if len(models) > 1 else "no trained models; make one with: affekt train --help"
     others = f"The study's four models; affekt train --help lists all {len(RECIPES)} recipes."
-    return "\n\n".join([f"{text_table(recipes, left=2)}\n{others}", found, *listing["problems"]])
+    return "\n\n".join([found, f"{text_table(recipes, left=2)}\n{others}", *listing["problems"]])
 
 
 def figures_text(metrics: dict[str, Any]) -> str:

@@ -24,7 +24,7 @@ def _parts(word: str) -> list[str]:
     """Return the formats of a word as `xlsx,csv`, another word as it is."""
     option, _, values = word.rpartition("=") if word.startswith("--formats=") else ("", "", word)
     parts = [each for each in values.split(",") if each]
-    return [*filter(None, [option]), *parts] if "," in values and {*parts} <= {*get_args(Format)} else [word]
+    return [*filter(None, [option]), *parts] if "," in values and parts and {*parts} <= {*get_args(Format)} else [word]
 
 
 def main(arguments: list[str]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from affekt.errors import ConfigError, needs_extra, says_what_to_type
 from affekt.files import mirror, sha256_of
-from affekt.models.card import CARD_FILE, Card, read_card
+from affekt.models.card import CARD_FILE, NO_LICENCE, Card, read_card
 from affekt.models.hub import FILES, HASHES, hub_name, told
 from affekt.models.places import predicting_folder
 from affekt.terminal import in_markdown
@@ -35,7 +35,7 @@ class Pushed:
 
 
 @says_what_to_type
-def push(run: str | Path, name: str, *, private: bool = False) -> Pushed:
+def push(run: str | Path, name: str, *, private: bool = False, licence: str | None = None) -> Pushed:
     """Send a model to the hub: card, ONNX, safetensors, the hashes of learnt rows, and a page made of the card.
 
     A run that was not exported is exported first. The hub's library finds who is logged in (`hf auth login`).
@@ -45,6 +45,8 @@ def push(run: str | Path, name: str, *, private: bool = False) -> Pushed:
         run: a run, a model folder, or the name of a model that comes with affekt.
         name: `user/name` on the hub; the repository is made if there is none.
         private: make it for its owner alone.
+        licence: of the weights, as the hub writes it: cc-by-nc-4.0, say. None takes the card's, which says none unless
+            its maker wrote one. The terms of the data may bind what learnt from them.
 
     Returns:
         Where it is.
@@ -73,7 +75,7 @@ def push(run: str | Path, name: str, *, private: bool = False) -> Pushed:
         from huggingface_hub import CommitOperationAdd, HfApi
     folder, origin = predicting_folder(run), mirror()
     with tempfile.TemporaryDirectory(prefix="affekt-push-") as staging:
-        files = stage(folder, Path(staging), repository)
+        files = stage(folder, Path(staging), repository, licence)
         if isinstance(origin, Path):
             shutil.copytree(staging, origin / repository, dirs_exist_ok=True)
             return Pushed(repository, "")
@@ -85,13 +87,17 @@ def push(run: str | Path, name: str, *, private: bool = False) -> Pushed:
     return Pushed(repository, done.oid)
 
 
-def stage(folder: Path, out: Path, repository: str) -> list[Path]:
+def stage(folder: Path, out: Path, repository: str, licence: str | None = None) -> list[Path]:
     """Copy the files of a model folder, with their hashes in the card, write the hub's page, and return all of them."""
     names = [name for name in FILES if name != CARD_FILE and (folder / name).is_file()]
     for name in names:
         shutil.copyfile(folder / name, out / name)
     card = read_card(folder)
-    card = replace(card, export=card.export | {HASHES: {name: sha256_of(out / name) for name in names}})
+    card = replace(
+        card,
+        licence=licence or card.licence,
+        export=card.export | {HASHES: {name: sha256_of(out / name) for name in names}},
+    )
     card.write(out)
     (out / README).write_text(page(card, repository), encoding="utf-8")
     return [out / name for name in (*names, CARD_FILE, README)]
@@ -116,7 +122,7 @@ def page(card: Card, repository: str) -> str:
         if figure in found["figures"]
     ]
     metadata = ModelCardData(
-        license=card.licence.lower(),
+        license=None if card.licence == NO_LICENCE else card.licence.lower(),
         library_name="affekt",
         pipeline_tag="image-classification",
         tags=["affekt", "onnx", "facial-expression-recognition", *card.heads],
@@ -172,7 +178,7 @@ def _body(card: Card, repository: str, scored: dict[str, dict[str, Any]]) -> str
         "",
         *figures,
         "",
-        f"Licence of the weights: {in_markdown(card.licence)}. "
+        f"Licence of the weights: {in_markdown(card.licence)}. The terms of the data may bind them, too. "
         f"Everything that the model knows of itself stands in `{CARD_FILE}`.",
     ]
     return "\n".join(lines) + "\n"

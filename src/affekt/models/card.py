@@ -22,6 +22,8 @@ MOST_LABELS = 1000
 SHIPPED = Path(__file__).parent.parent / "shipped"
 """The folder of the models that come with the package, one model folder each."""
 
+NO_LICENCE = "not said"
+"""What a card says of its licence until somebody writes one there."""
 LIMITS = (
     "An expression is not a feeling: the model says which of its labels annotators would choose for a picture.",
     "It was not tested on groups by age, sex, skin or culture.",
@@ -60,7 +62,8 @@ class Card:
     """Figures with their intervals, by split."""
     export: dict[str, Any] = field(default_factory=dict)
     """What the checks of `model.onnx` found: its distance from torch and, in fewer bits, what it loses."""
-    licence: str = "Apache-2.0"
+    licence: str = NO_LICENCE
+    """Of the weights, as their maker says; affekt does not guess it, because the data may bind them."""
     limits: tuple[str, ...] = LIMITS
     """What is not known of the model, and what it must not be used for; a sentence each."""
     affekt_version: str = ""
