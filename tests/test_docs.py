@@ -195,7 +195,7 @@ def test_the_pages_and_the_package_name_one_address(monkeypatch):
         source = f"https://github.com/{repository}"
         assert metadata["urls"]["Source"] == source
         readme = metadata["readme"]["text"]
-        assert f"git clone {source}\n" in readme
+        assert f"`git clone {source}`" in readme
         assert f"]({source}/raw/main/docs/pictures/predict-marked.jpg)" in readme
         assert f"]({source}/blob/main/docs/glossary.md#words)" in readme
         assert not re.findall(r"\]\((?!https?:)", readme)  # nothing that a package index could not follow

@@ -267,7 +267,10 @@ def cell(figure: Figure | None) -> str:
 
 def signed(figure: Figure) -> str:
     """Write a difference with its interval and sign, bold where the interval leaves 0 out."""
-    value, low, high = (f"{'' if one < 0 else '+'}{number(one)}" for one in (figure.value, figure.low, figure.high))
+    value, low, high = (
+        f"{'' if one < 0 else '+'}{number(one) if round(one, 3) or not figure.is_clear else f'{one:.1g}'}"
+        for one in (figure.value, figure.low, figure.high)
+    )
     text = f"{value} [{low}, {high}]"
     return f"**{text}**" if figure.is_clear else text
 
