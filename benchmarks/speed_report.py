@@ -50,7 +50,7 @@ def aims_in_words(found: Found, cores: int) -> str:
     held = aims(found, cores)
     rows = [[aim.wanted, aim.found, "reached" if aim.reached else "**missed**"] for aim in held]
     whys = [f"* Missed, {aim.wanted}: {aim.why}" for aim in held if not aim.reached]
-    header = ["aim", "found", "reached by the fastest file of affekt"]
+    header = ["aim", "found", "reached by the fastest file or export"]
     return "\n\n".join([table(header, rows), *(["\n".join(whys)] if whys else [])])
 
 

@@ -59,7 +59,8 @@ python "$wild/temperature.py" "$out/folded/affekt" --out "$out/calibrated/affekt
   "$out/ferplus-wide.parquet:held" "$out/students.parquet:dev" "$out/diffusionfer.parquet:dev"
 affekt export "$out/calibrated/affekt" --out "$out/models/affekt" --precision fp16 --data "$out/ferplus-wide.parquet" --split held
 
-# Once that network lies in src/affekt/shipped/affekt, `affekt-int8` is made of it:
+# Before a network ships, write its licence into its card.json: a trained network's says "not said".
+# Once this one lies in src/affekt/shipped/affekt, `affekt-int8` is made of it:
 # python "$here/int8.py" --data "$out/ferplus-wide.parquet"
 
 # The fast network learns from the other one, at 64 pixels; at last the epoch is chosen by three sets.

@@ -3,6 +3,8 @@
 import json
 import re
 import shlex
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -10,6 +12,8 @@ import pytest
 
 from affekt.cli.main import main
 from affekt.data.manifest import encode_png, read_manifest, read_row_rgb, write_manifest
+from affekt.models.card import read_card
+from affekt.models.learnt_rows import write_learnt_rows
 from drawn_faces import drawn_manifest
 
 QUICK = {"train": ("--epochs", "1"), "evaluate": ("--resamples", "20", "--mistakes", "0")}
@@ -99,12 +103,33 @@ def test_a_few_pictures_become_a_report_and_a_model_that_predicts(faces, capsys,
     typed(capsys, f"{scored} --predictions faces.csv --out report-of-table")
     said = refused(capsys, f"{scored} runs/mine-all")
     assert "that mine-all did not learn from, got " in said
+    assert "; choose another split or other data, or score all the same with seen (--seen)" in said
     main(shlex.split(f"{scored} runs/mine-all --seen --resamples 0 --out seen --mistakes 0")[1:])
     assert capsys.readouterr().out.count("SEEN BEFORE by mine-all: ") == 2
     typed(capsys, "affekt data import csv faces.csv --out again.parquet")
     again = read_manifest("again.parquet")
     assert again["valence_arousal_origin"].unique().to_list() in (["predicted"], [None])
     assert len(again) == 96
+
+
+def test_rows_that_a_model_learnt_from_in_another_split(faces, capsys, small_model):
+    typed(capsys, f"affekt data import folder '{faces}' --out faces.parquet")
+    rows = read_manifest("faces.parquet")
+    shutil.copytree(small_model, "model")
+    learnt = write_learnt_rows(rows[:48], rows[:0], [], Path("model"))
+    replace(read_card(small_model), training={"learnt_rows_sha256": learnt}).write(Path("model"))
+    again = rows[24:].with_columns(split=pl.lit("test"), source_id="again " + pl.col("source_id"))
+    write_manifest(pl.concat([rows[:48], again]), "leaky.parquet")
+    line = "affekt evaluate model --runtime onnxruntime --data"
+    said = refused(capsys, f"{line} leaky.parquet")
+    assert "(24 of 72 rows were learnt from); leave them out with: affekt data check leaky" in said
+    typed(capsys, said.partition("out with: ")[2].partition(", or score")[0])
+    assert read_manifest("clean.parquet").filter(split="test").height == 48
+    typed(capsys, f"{line} clean.parquet")
+    write_manifest(again, "elsewhere.parquet")  # what was learnt from is in no split of it: the check would not help
+    said = refused(capsys, f"{line} elsewhere.parquet")
+    assert "; choose another split or other data, or score all the same with seen (--seen)" in said
+    typed(capsys, f"{line} elsewhere.parquet --seen --out seen")
 
 
 def test_a_folder_given_for_a_manifest(faces, capsys, tmp_path):

@@ -129,7 +129,7 @@ class EvaluateOptions:
         groups, without = _words(self.groups), _words(self.without)
         _refuse_unknown_labels(without, manifest_labels(manifest))
         cards = {name: read_card(model_folder(path)) for name, path in models.items()}
-        seen = tuple(filter(None, (self._seen(name, models[name], card, rows) for name, card in cards.items())))
+        seen = tuple(filter(None, (self._seen(name, models[name], card, manifest) for name, card in cards.items())))
         for attribute in groups:
             group_values(rows, attribute)
         resampled_units(rows, self.by)
@@ -167,12 +167,13 @@ class EvaluateOptions:
                 record_evaluation(path, found, name)
         return found
 
-    def _seen(self, name: str, model: Path, card: "Card", rows: "pl.DataFrame") -> str:
+    def _seen(self, name: str, model: Path, card: "Card", manifest: "pl.DataFrame") -> str:
         """Return a sentence about the rows that a model has seen before, empty where there are none."""
+        from affekt.data.check import drop_leaks
         from affekt.models.card import model_folder
         from affekt.models.learnt_rows import seen_rows
 
-        seen = seen_rows(model_folder(model), card, rows)
+        seen = seen_rows(model_folder(model), card, manifest.filter(split=self.split))
         if seen is None or not seen.pictures + seen.people + seen.validation:
             return ""
         told = [
@@ -185,11 +186,15 @@ class EvaluateOptions:
             if count
         ]
         if seen.pictures + seen.people and not self.seen:
+            # The check compares splits and knows no model, so it helps only where the model learnt from another split.
+            left = drop_leaks(manifest).filter(split=self.split)
+            still = seen_rows(model_folder(model), card, left)
+            helps = still is not None and left.height and not still.pictures + still.people
+            advice = f"leave them out with: affekt data check {self._file} --drop-leaks clean.parquet"
             raise DataError(
                 f"expected rows of the split {self.split!r} that {name} did not learn from, got others "
-                f"({' and '.join(told)}); choose another split, leave out copies and people of other splits with: "
-                f"affekt data check {self._file} --drop-leaks clean.parquet, or score "
-                "all the same with seen (--seen)"
+                f"({' and '.join(told)}); {advice if helps else 'choose another split or other data'}, or score all "
+                "the same with seen (--seen)"
             )
         return f"SEEN BEFORE by {name}: {' and '.join(told)}: figures here are too good for new faces."
 
