@@ -17,7 +17,7 @@ COPY src src
 COPY --from=page /build/src/affekt/server/page src/affekt/server/page
 # A container that is read-only cannot fetch the face detector later.
 RUN sed '/^-e/d' requirements.txt > pins.txt \
- && pip install --no-cache-dir --constraint pins.txt '.[serve]' \
+ && pip install --no-cache-dir --constraint pins.txt ".[serve]" \
  && rm -r /build/* \
  && affekt setup
 WORKDIR /

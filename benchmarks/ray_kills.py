@@ -231,7 +231,7 @@ def main() -> None:
     """Run the jobs, and tell what happened."""
     options = tyro.cli(Options, description=__doc__)
     takes = "hours: the kills alone took 36 minutes with 20,000 pictures on one busy core"
-    needs = {"ray": "pip install '.[ray]'"}
+    needs = {"ray": 'pip install ".[ray]"'}
     check(takes, out=options.out, detector=options.faces != "whole", needs=needs)
     with kept_jobs(options.out, options) as jobs, tempfile.TemporaryDirectory() as name, chdir(name):
         given = write_inputs(folder := Path(name), options)

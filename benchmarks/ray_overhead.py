@@ -150,7 +150,7 @@ def measured(cores: int, workers: int, names: list[str], options: Options, ray: 
 def main() -> None:
     """Measure and print."""
     options = tyro.cli(Options, description=__doc__)
-    needs = {"ray": "pip install '.[ray]'"}
+    needs = {"ray": 'pip install ".[ray]"'}
     needs |= {"pyarrow": "pip install pyarrow", "pandas": "pip install pandas"} if options.data else {}
     check("about 5 minutes at its defaults on two cores", out=options.out, needs=needs)
     ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)

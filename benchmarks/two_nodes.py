@@ -88,7 +88,7 @@ def worker_of(agent: int) -> int:
 def main() -> None:
     """Train, kill, compare, and tell."""
     ArgumentParser(description=__doc__).parse_args()
-    needs = {"ip": "apt-get install iproute2", "torchrun": "pip install '.[train]'"}
+    needs = {"ip": "apt-get install iproute2", "torchrun": 'pip install ".[train]"'}
     check("a minute on two cores", detector=False, needs=needs)
     if os.geteuid():
         sys.exit("expected root, who may make network namespaces; type: sudo .venv/bin/python benchmarks/two_nodes.py")

@@ -4,7 +4,7 @@
 
 Run it again whenever `affekt` changes, and put what it prints into docs/affekt.md. The manifest is that of make.sh: its
 split `train` gives the 512 crops from which the range of every layer is read, and its split `held` says what the 8 bits
-cost. Needs `pip install '.[train]'` and three minutes of one core. Weights are left out: nothing can be trained on from
+cost. Needs `pip install ".[train]"` and three minutes of one core. Weights are left out: nothing can be trained on from
 them that `affekt` does not have.
 """
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # From the sets' files to the models `affekt` and `affekt-fast`: results/affekt/make.sh DATA OUT
-# DATA holds fer2013.tar.gz, fer2013new.csv, students.tar and diffusionfer.tar. Needs `pip install '.[train]' h5py`, npm,
+# DATA holds fer2013.tar.gz, fer2013new.csv, students.tar and diffusionfer.tar. Needs `pip install ".[train]" h5py`, npm,
 # the history of this repository, and four and a half hours of one core with AVX-512; started again, it goes on.
 set -euo pipefail
 data=$1 out=$2

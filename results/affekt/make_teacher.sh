@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # From the FER+ files to a network like the one that teaches `affekt`: results/affekt/make_teacher.sh FER2013.tar.gz FER2013NEW.csv OUT
-# Needs `pip install '.[train]'` and about four hours of one to two cores with AVX-512; started again, it goes on.
+# Needs `pip install ".[train]"` and about four hours of one to two cores with AVX-512; started again, it goes on.
 set -euo pipefail
 pictures=$1 votes=$2 out=$3
 mkdir -p "$out"

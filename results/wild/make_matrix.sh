@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # From the sets' files to the tables of networks and sets: results/wild/make_matrix.sh DATA OUT NETWORK...
 # DATA holds fer2013.tar.gz, fer2013new.csv, cfee.tar, students.tar and diffusionfer.tar. A network is a model folder, the
-# name of one that ships, or NAME=FOLDER. Needs `pip install '.[train]' h5py`, npm, and six minutes of one core;
+# name of one that ships, or NAME=FOLDER. Needs `pip install ".[train]" h5py`, npm, and six minutes of one core;
 # started again, it goes on.
 set -euo pipefail
 data=$1 out=$2

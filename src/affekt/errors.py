@@ -84,7 +84,7 @@ class MissingExtra(AffektError):
 
     Example:
         >>> print(affekt.MissingExtra("torch", "train"))
-        torch is not installed; type: pip install ...[train]'
+        torch is not installed; type: pip install ...[train]"
     """
 
     def __init__(self, library: str, extra: str) -> None:
@@ -96,8 +96,9 @@ def install(extra: str) -> str:
     """Return the command that installs an extra: of the checkout that affekt runs from, or of the installed package."""
     checkout = Path(__file__).parents[2]
     if not (checkout / "pyproject.toml").is_file():
-        return f"pip install 'affekt[{extra}]'"
-    return f"pip install --editable '{'.' if checkout == Path.cwd() else checkout}[{extra}]'"
+        return f'pip install "affekt[{extra}]"'
+    # Double quotes, because cmd.exe of Windows takes single ones for a part of the word.
+    return f'pip install --editable "{"." if checkout == Path.cwd() else checkout}[{extra}]"'
 
 
 class Terminated(KeyboardInterrupt):

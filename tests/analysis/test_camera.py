@@ -131,7 +131,7 @@ def test_a_missing_camera_of_pyavs_own_is_told_alike(drawn_camera):
 def test_without_the_program_it_says_what_to_install(filmed, monkeypatch):
     monkeypatch.setattr(video.shutil, "which", lambda name: None)
     monkeypatch.setitem(video.sys.modules, "imageio_ffmpeg", None)
-    with pytest.raises(PictureError, match=r"type: pip install .*\[camera\]', or sudo apt install ffmpeg"):
+    with pytest.raises(PictureError, match=r'type: pip install .*\[camera\]", or sudo apt install ffmpeg'):
         next(read_frames(filmed))
 
 

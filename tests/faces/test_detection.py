@@ -210,5 +210,5 @@ def test_without_scikit_image_the_cascade_says_what_to_install(monkeypatch):
         return real(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(MissingExtra, match=r"skimage\.data is not installed; type: pip install .*\[cascade\]'"):
+    with pytest.raises(MissingExtra, match=r'skimage\.data is not installed; type: pip install .*\[cascade\]"'):
         CascadeDetector()

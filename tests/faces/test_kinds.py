@@ -45,7 +45,7 @@ def encoded(kind="PNG"):
         (
             "a.jpg",
             b"\0\0\0\x18ftypheic" + bytes(100),
-            r"a HEIC photograph; type: pip install .*heic\]', or convert it to JPEG first",
+            r'a HEIC photograph; type: pip install .*heic\]", or convert it to JPEG first',
         ),
         ("a.HEIC", b"broken", "a HEIC photograph"),
         ("a.CR3", b"\0\0\0\x18ftypcrx " + bytes(100), "a camera's raw photograph, which affekt does not read; convert"),

@@ -240,7 +240,7 @@ def test_without_a_detector_crops_are_answered_and_pictures_refused(settings, pi
         answer = client.post(ANALYZE, content=picture())
         assert "expected a face detector for faces=auto, got none" in problem(answer, 503)
         assert "/secret/place" not in answer.text
-        assert "[cascade]'" in problem(client.post(f"{ANALYZE}?faces=cascade", content=b"x"), 503)
+        assert '[cascade]"' in problem(client.post(f"{ANALYZE}?faces=cascade", content=b"x"), 503)
         assert client.post(f"{ANALYZE}?faces=whole", content=picture()).status_code == 200
 
 

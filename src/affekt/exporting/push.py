@@ -162,7 +162,7 @@ def _body(card: Card, repository: str, scored: dict[str, dict[str, Any]]) -> str
         "In a checkout of affekt:",
         "",
         "```",
-        "pip install '.[hub]'",
+        'pip install ".[hub]"',
         f"affekt predict faces/ --model hf://{repository} --out faces.csv",
         "```",
         "",

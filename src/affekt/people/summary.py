@@ -77,7 +77,8 @@ def make_summary(
         tables["pictures"] = pictures.drop(*BOX, "used")
     tables["codebook"] = codebook(tables, labels)
     is_filtered = any("reliable" in part.columns for part in (rows, pictures) if len(part))
-    text = methods_text(metadata, labels, None if people is None else options, is_filtered=is_filtered)
+    used = None if people is None else options
+    text = methods_text(metadata, labels, used, is_filtered=is_filtered, is_joined=join is not None)
     written: list[Path] = []
     if out is not None:
         written = write_tables(tables, text, Path(out), options)

@@ -35,7 +35,7 @@ def missing():
     if CHROMIUM is None:
         return "no Chromium on this machine; install the package chromium"
     if importlib.util.find_spec("playwright") is None:
-        return "playwright is not installed; type: pip install '.[dev]'"
+        return 'playwright is not installed; type: pip install ".[dev]"'
     if not YUNET.is_file():
         return f"shared/models/{YUNET_FILE} is not beside the checkout"
     return None
