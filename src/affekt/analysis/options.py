@@ -25,7 +25,7 @@ class AnalyzerOptions:
         longest_side: Larger pictures are shrunk to this many pixels for the search; raise it for small faces.
         min_confidence: Leave `emotion` empty where the best expression is less probable; the probabilities stay.
         prior: How often you expect each expression among your pictures: `uniform`, or shares as in
-            happiness=0.3,neutral=0.3; the others share the rest. Without it, as in what the model learnt from.
+            happiness=0.3,neutral=0.3; the others share the rest. Without it, the prior of the model's card.
         largest: Keep only the largest face of each picture or frame; with `most_faces`, that many of the largest.
         most_faces: Keep this many faces of each picture or frame, the surest; 0 keeps all.
         min_face: Leave out faces whose box has fewer pixels on its longer side.
