@@ -1,6 +1,6 @@
 """How much room tools take on the disk once pip or npm has installed them, each into an empty folder: a row per tool.
 
-    python benchmarks/install_sizes.py affekt 'affekt[train]' fer deepface npm:@vladmandic/human
+    python benchmarks/install_sizes.py affekt "affekt[train]" fer deepface npm:@vladmandic/human
 
 `affekt` is this checkout. Sizes are those of the files, without the bytecode that Python makes of them, and without
 what a tool fetches when it is first used. A folder is removed once it is measured; torch with CUDA fills 5 GB.

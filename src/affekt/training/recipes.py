@@ -204,7 +204,7 @@ RECIPES = {
         AFFEKT_CHAIN,
     ),
     "affekt-head": NamedRecipe(
-        "A new head on the frozen network of affekt, for few labelled pictures, in seconds or minutes, with no download.",
+        "A new head on the frozen network of affekt, for few pictures: in seconds or minutes, with no download.",
         AFFEKT_HEAD,
     ),
     "convnext-224": NamedRecipe(
