@@ -189,7 +189,7 @@ def test_methods_say_how_faces_were_looked_for_and_which_counted(smile, tmp_path
     smile.with_columns(reliable=True, track=tracks).write_parquet(tmp_path / "faces.parquet", metadata=said)
     text = affekt.summarize(tmp_path / "faces.parquet", join="1=2").methods
     for sentence in (
-        "5 frames per second of each video, up to 60 s, were read.",
+        "Videos were read at 5 frames per second, up to 60 s of each.",
         "Faces were searched for in copies of at most 640 pixels per side.",
         "Faces were searched for in one of 2 frames, and followed in between.",
         "affekt kept only the largest face of each frame.",
@@ -202,7 +202,7 @@ def test_methods_say_how_faces_were_looked_for_and_which_counted(smile, tmp_path
     plain = {"every_s": "0.0", "detect_every": "1", "largest": "False", "most_faces": "3", "min_face": "0.0"}
     smile.write_parquet(tmp_path / "faces.parquet", metadata={"model": "affekt", **plain})
     text = affekt.summarize(tmp_path / "faces.parquet").methods
-    assert "All frames of each video were read. affekt kept only the 3 surest faces of each frame. For each" in text
+    assert "Videos were read frame by frame. affekt kept only the 3 surest faces of each frame. For each" in text
     assert not re.search("reliable|left out|searched|A list", text)
 
 

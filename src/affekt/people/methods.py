@@ -148,8 +148,8 @@ def _looking(metadata: dict[str, str], *, is_video: bool) -> list[str]:
     is_largest = metadata.get("largest") == "True"
     sentences: list[str] = []
     if is_video and "every_s" in metadata:
-        often = f"{1 / every_s:.3g} frames per second" if every_s else "All frames"
-        sentences.append(f"{often} of each video{f', up to {stop_after_s:g} s,' if stop_after_s else ''} were read.")
+        often = f"at {1 / every_s:.3g} frames per second" if every_s else "frame by frame"
+        sentences.append(f"Videos were read {often}{f', up to {stop_after_s:g} s of each' if stop_after_s else ''}.")
     if metadata.get("detector") != "whole" and "longest_side" in metadata:
         sentences.append(f"Faces were searched for in copies of at most {metadata['longest_side']} pixels per side.")
     if is_video and (step := metadata.get("detect_every", "1")) != "1":
