@@ -145,7 +145,7 @@ def test_nothing_found_says_what_was_passed_over(folder, monkeypatch):
     with pytest.raises(
         DataError,
         match=r"got none in telephone \(passed over 2 \.heic, 1 \.dng: convert them to JPEG first, or for HEIC type: "
-        r".*heic\]', passed over 1 file not named like pictures or videos\); name a picture",
+        r'.*heic\]", passed over 1 file not named like pictures or videos\); name a picture',
     ):
         find_inputs(["telephone"])
 
