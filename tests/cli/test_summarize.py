@@ -41,6 +41,13 @@ def test_formats_may_have_commas_between(tmp_path, typed):
     assert {path.suffix for path in (tmp_path / "study").glob("people.*")} == {".csv", ".parquet"}
 
 
+@pytest.mark.parametrize("typed", [["--decimal", ","], ["--decimal=,"]])
+def test_a_decimal_comma_is_no_comma_between_formats(tmp_path, typed):
+    make_rows().write_csv(tmp_path / "faces.csv")
+    main(["summarize", str(tmp_path / "faces.csv"), "--out", str(tmp_path / "study"), *typed])
+    assert (tmp_path / "study" / "people.csv").read_text().startswith("input;person;")
+
+
 def test_a_folder_of_videos_is_answered_with_what_makes_the_table(
     tmp_path, capsys, small_model, write_video, monkeypatch
 ):

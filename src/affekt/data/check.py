@@ -200,7 +200,7 @@ def training_advice(manifest: pl.DataFrame, path: Path) -> str:
     command = ["affekt", "train", "affekt-head", "--data", str(path)]
     command += [] if "val" in set(manifest["split"]) else ["--validation", "0.2"]
     command += ["--out", f"runs/{path.stem}", *([] if heads == ["expression"] else ["--heads", *heads])]
-    return f"Next, train a head on affekt's own network, which takes minutes:\n  {shlex.join(command)}"
+    return f"Next, train a head on affekt's own network, in seconds or minutes:\n  {shlex.join(command)}"
 
 
 def _rank(frame: pl.DataFrame) -> pl.Expr:

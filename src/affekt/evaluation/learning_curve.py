@@ -25,7 +25,7 @@ _logger = logging.getLogger(__name__)
 def learning_curve(
     recipe: Recipe, chain: Chain, manifest: pl.DataFrame, run: Run, sizes: str, *, resamples: int = 1000
 ) -> Evaluation:
-    """Train a recipe on this many rows, for each size, and score all networks on the split `test`.
+    """Train a recipe on each of these numbers of rows, and score all networks on the split `test`.
 
     Each training is a run in a folder of its own, `rows-100` and so on. Its rows are drawn by the run's seed, the
     fewer among the more, and its validation rows are a share of them. `report/` has the curve. A run that is resumed

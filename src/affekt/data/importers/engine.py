@@ -290,11 +290,11 @@ def shows_more_than_faces(rows: pl.DataFrame) -> bool:
     """
     if not has_detector():
         return False
-    sources = _sources(
-        rows.filter(pl.col("box_xyxy").is_null() & ~pl.col("path").fill_null("").map_elements(is_in_tar, pl.Boolean))
-    )
+    boxless = rows.filter(pl.col("box_xyxy").is_null())
     fills = list[float]()
-    for source in sources[:: max(1, len(sources) // LOOKED_AT)]:
+    for source in _sources(boxless[:: max(1, boxless.height // LOOKED_AT)]):
+        if isinstance(source, str) and is_in_tar(source):
+            continue
         with suppress(PictureError):
             image_rgb = read_rgb(source)
             boxes = detector().first_look(image_rgb).box_xyxy
