@@ -86,6 +86,20 @@ def test_a_learning_curve_is_measured_and_advises_a_training_on_all_rows(faces, 
     typed(capsys, f"{line} --resume")
 
 
+@pytest.mark.parametrize("folds", ["", " --folds 2"])
+def test_people_in_two_splits_of_a_folder_are_divided_as_advised_and_then_all_goes_on(faces, capsys, folds):
+    for split in ("train", "test"):
+        shutil.copytree(faces, Path("own", split))
+    line = f"affekt train affekt-head --data own --subject-pattern '{{subject}}_*' --out runs/mine{folds}"
+    said = refused(capsys, line)
+    assert "got 'drawn-0-0000' and 11 more people in train and in test of runs/mine/manifest.parquet" in said
+    assert not list(Path("runs/mine").glob("fold-*"))
+    typed(capsys, said.partition("anew with: ")[2])
+    again = f"affekt train affekt-head --data runs/mine/manifest-split.parquet --out runs/mine{folds}"
+    [advised, *_] = typed(capsys, again)
+    typed(capsys, advised)
+
+
 def test_a_few_pictures_become_a_report_and_a_model_that_predicts(faces, capsys, tmp_path):
     line = f"affekt train affekt-head --data '{faces}' --subject-pattern '{{subject}}_*' --out runs/mine --folds 2"
     [everyone] = typed(capsys, line)

@@ -223,6 +223,8 @@ def test_a_person_in_two_splits_is_refused_with_what_mends_it():
     with pytest.raises(DataError, match=r"got 'anna' in train and in test of faces.parquet; .*affekt data split"):
         require_people_apart(frame, Path("faces.parquet"))
     require_people_apart(frame[:2], Path("faces.parquet"))
+    with pytest.raises(DataError, match=r"--out faces-split.parquet --subject-pattern '\{subject\}_\*'$"):
+        require_people_apart(frame, Path("faces.parquet"), "{subject}_*")
 
 
 @pytest.mark.parametrize(
@@ -233,3 +235,10 @@ def test_another_seed_is_advised_where_there_is_enough_to_divide(of_fear, instea
     frame = rows([None] * (20 + of_fear), emotions=["anger"] * 20 + ["fear"] * of_fear)
     frame = frame.with_columns(split=pl.Series(["train", "val", "test"] * 6 + ["train"] * (2 + of_fear)))
     assert re.search(f"val has no fear: .*{instead}\n", split_text(frame, 7))
+    assert "seed" not in split_text(frame), "a split that came with the data set is not drawn"
+
+
+@pytest.mark.parametrize(("last", "told"), [("anna", "1 in two"), ("ben", "1 in two"), ("carl", "none in two")])
+def test_people_in_two_splits_are_counted(last, told):
+    frame = rows(["anna", "ben", last]).with_columns(split=pl.Series(["train", "train", "test"]))
+    assert f"people: 2 in train, 1 in test, {told}" in split_text(frame)

@@ -4,6 +4,7 @@ A group is what must stay together: the rows of one person, the copies of one pi
 """
 
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,22 +48,30 @@ def split_rows(manifest: pl.DataFrame, shares: Sequence[float] = SHARES, seed: i
     return manifest.with_columns(split=pl.Series([wanted[side][0] for side in sides], dtype=pl.String))
 
 
-def split_text(manifest: pl.DataFrame, seed: int = 0) -> str:
-    """Say in counts how the rows of a manifest are divided by a seed: expressions, people, and what is absent where."""
+def split_text(manifest: pl.DataFrame, seed: int | None = None) -> str:
+    """Say in counts how the rows of a manifest are divided: expressions, people, and what is absent where.
+
+    The seed is the one that divided them; None says that the data set came divided.
+    """
     counts = count_emotions(manifest)
     lines = [emotion_table(counts), ""]
     splits = ordered_splits(manifest["split"].unique())
-    people = {name: manifest.filter(split=name).select(_PERSON).to_series().drop_nulls().n_unique() for name in splits}
+    known = manifest.select(_PERSON, "split").drop_nulls().unique()
+    people = {name: known.filter(split=name).height for name in splits}
+    twice = known.filter(pl.len().over("person") > 1)["person"].n_unique()
     if unknown := manifest["subject"].null_count():
         lines.append(f"people: unknown in {unknown:,} rows, whose pictures may show one person in two splits; {NAMED}")
     if any(people.values()):
-        lines.append(f"people: {', '.join(f'{count:,} in {name}' for name, count in people.items())}, none in two")
+        counted = ", ".join(f"{count:,} in {name}" for name, count in people.items())
+        lines.append(f"people: {counted}, {format(twice, ',') if twice else 'none'} in two")
     groups = manifest.select("emotion", group=groups_of(manifest)).group_by("emotion").n_unique()
     rare = groups.filter(pl.col("group") < len(splits))["emotion"]
     for split in splits:
         absent = counts.filter((pl.sum_horizontal(splits) > 0) & (pl.col(split) == 0))["emotion"].drop_nulls()
         if len(absent):
-            instead = f"few people show it; try another seed (--seed {seed + 1})"
+            instead = "the data set came divided so; add pictures of it there"
+            if seed is not None:
+                instead = f"few people show it; try another seed (--seed {seed + 1})"
             if absent.is_in(rare.implode()).any():
                 instead = "fewer people or pictures show it than there are splits; add some"
             lines.append(f"{split} has no {' and no '.join(absent)}: {instead}")
@@ -192,17 +201,22 @@ def require_subjects(rows: pl.DataFrame, what_for: str) -> None:
         )
 
 
-def require_people_apart(manifest: pl.DataFrame, path: Path) -> None:
-    """Refuse a manifest, whose file the error names, with a person in `train` and in another split."""
-    known = manifest.filter(pl.col("subject").is_not_null()).select("source", "subject", "split").unique()
+def require_people_apart(manifest: pl.DataFrame, path: Path, subject_pattern: str | None = None) -> None:
+    """Refuse a manifest, whose file the error names, with a person in `train` and in another split.
+
+    The advice repeats the pattern that people were named by, if one was.
+    """
+    known = manifest.select("source", "subject", "split").drop_nulls("subject").unique().sort(pl.all())
     learnt = known.filter(split="train")
-    shared = known.filter(pl.col("split") != "train").join(learnt, on=["source", "subject"], how="semi")
+    other = known.filter(pl.col("split") != "train")
+    shared = other.join(learnt, on=["source", "subject"], how="semi", maintain_order="left")
     if shared.height:
         people, split = shared.select("source", "subject").n_unique(), shared["split"][0]
         more = f" and {people - 1:,} more people" if people > 1 else ""
         raise DataError(
             f"expected each person in one split, got {shared['subject'][0]!r}{more} in train and in {split} of {path}; "
             f"divide it anew with: {division(path)}"
+            f"{'' if subject_pattern is None else f' --subject-pattern {shlex.quote(subject_pattern)}'}"
         )
 
 

@@ -14,7 +14,7 @@ from typing import Literal, Unpack
 import numpy as np
 import polars as pl
 
-from affekt.data.splits import divide, fold_numbers, subject_folds
+from affekt.data.splits import divide, fold_numbers, require_people_apart, subject_folds
 from affekt.errors import ConfigError, DataError, says_what_to_type
 from affekt.evaluation.evaluate import Evaluation, evaluate_tables
 from affekt.evaluation.report import report_files, write_report
@@ -52,8 +52,8 @@ def cross_validate(
 
     Args:
         recipe: a recipe, or the name of one; `find_recipe(name).recipe.with_options(epochs=3)` changes options.
-        data: the manifest, or its file, or a folder that holds one for each expression. Its splits
-            are ignored, but the rows of `test` are left out.
+        data: the manifest, or its file, or a folder that holds one for each expression. Its splits are ignored, but
+            the rows of `test` are left out, and nobody may be in `train` and in another split.
         out: folder for the runs of the folds, `report/` and `predictions.parquet`.
         folds: how many parts the rows are divided into, or `subject`: leave out one person at a time.
         options: those of `affekt.train`: chain, validation, seed, resume, device, subject_pattern. The validation is a
@@ -64,8 +64,8 @@ def cross_validate(
 
     Raises:
         ConfigError: the folds are neither a number above 1 nor `subject`, or as `affekt.train` does.
-        DataError: people are not named, or too few, or a fold leaves a single expression to learn; and as
-            `affekt.train` does.
+        DataError: people are not named, or too few, or in two splits, or a fold leaves a single expression to learn;
+            and as `affekt.train` does.
         ModelError: the first weights cannot be used.
 
     Example:
@@ -85,6 +85,7 @@ def score_folds(recipe: Recipe, chain: Chain, manifest: pl.DataFrame, run: Run, 
     """Train and score as `cross_validate` says; `folds` is a number as text, or `subject`."""
     require_folds(folds)
     refuse_others(run.out / "report", report_files(run.out / "report"))
+    require_people_apart(manifest, run.data, run.subject_pattern)
     rows = manifest.filter(pl.col("split") != "test")
     number = folds_of(rows, folds, run.seed)
     count = int(number.max()) + 1

@@ -42,7 +42,7 @@ def training_rows(recipe: Recipe, manifest: pl.DataFrame, run: Run) -> tuple[pl.
         *([pl.col("emotion").is_not_null() | pl.col("votes").is_not_null()] if "expression" in heads else []),
         *([pl.col("valence").is_not_null()] if "valence_arousal" in heads else []),
     )
-    require_people_apart(manifest, run.data)
+    require_people_apart(manifest, run.data, run.subject_pattern)
     expressions = min(2, manifest["emotion"].drop_nulls().n_unique()) if "expression" in heads else 0
     sides = _both_sides(manifest, run, expressions)
     for side, name in zip(sides, ("training", "validation"), strict=True):
@@ -175,9 +175,10 @@ def manifest_for(
     manifest = report.manifest
     for problem, names in report.unreadable.items():
         _logger.info("left out, %s: %s (%s%s)", problem, f"{len(names):,}", names[0], ", ..." * (len(names) > 1))
-    if divided and manifest["split"].n_unique() == 1:
+    drawn = divided and manifest["split"].n_unique() == 1
+    if drawn:
         manifest = split_rows(manifest, seed=seed)
         write_made(manifest, made, command)
-    for line in (str(made), *split_text(manifest, seed).splitlines(), ""):
+    for line in (str(made), *split_text(manifest, seed if drawn else None).splitlines(), ""):
         _logger.info("%s", line)
     return manifest, made
