@@ -1,5 +1,6 @@
 """Any csv with named columns."""
 
+import re
 import shlex
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from affekt.cli.main import main
 from affekt.data.importers.engine import ImportOptions, import_dataset
 from affekt.data.importers.own import Csv
-from affekt.data.manifest import to_manifest
+from affekt.data.manifest import encode_png, to_manifest
 from affekt.errors import ConfigError, DataError
 
 
@@ -55,7 +56,7 @@ def test_columns_are_named_by_option_and_leading_spaces_are_stripped(tmp_path):
     assert (row["split"], row["subject"], row["source"]) == ("dev", "7", "mine")
     assert row["path"] == str(tmp_path / "pictures" / "x" / "1.jpg")
     assert listing.dropped == {"mapped to skip": 1}
-    assert "Valence and arousal are divided by 10." in listing.notes
+    assert "Valence and arousal are ratings from -10 to 10: 0 is 0, and 10 is 1." in listing.notes
 
 
 def test_absolute_paths_stay(tmp_path):
@@ -152,9 +153,54 @@ def test_a_missing_or_empty_file_says_what_to_type(tmp_path):
         Csv(root=table(tmp_path, "")).list_rows()
 
 
-def test_scale_must_divide(tmp_path):
-    with pytest.raises(ConfigError, match="expected a scale above 0, got 0"):
-        Csv(root=tmp_path, scale=0)
+@pytest.mark.parametrize("scale", [0, -3, "9-1", "1-", "one", "1-inf", "nan"])
+def test_scale_must_divide(tmp_path, scale):
+    with pytest.raises(ConfigError, match=f"expected a scale as lowest-highest, .* got {scale}; type: --scale 1-9"):
+        Csv(root=tmp_path, scale=scale)
+
+
+@pytest.mark.parametrize(
+    ("scale", "ratings", "points"),
+    [
+        ("1-9", (1, 5, 8), (-1, 0, 0.75)),
+        ("0-100", (0, 50, 100), (-1, 0, 1)),
+        ("-3-5", (-3, 1, 5), (-1, 0, 1)),
+        ("9", (-9, 0, 4.5), (-1, 0, 0.5)),
+    ],
+)
+def test_ratings_on_any_scale_become_minus_one_to_one(tmp_path, scale, ratings, points):
+    text = "".join(f"{place}.png,{rating}\n" for place, rating in enumerate(ratings))
+    listing = Csv(root=table(tmp_path, f"path,valence\n{text}"), scale=scale).list_rows()
+    assert listing.rows["valence"].to_list() == pytest.approx(points)
+    assert not any("below 0" in note for note in listing.notes)
+
+
+@pytest.mark.parametrize(
+    ("ratings", "scale", "likely"),
+    [
+        ((1, 5, 9), 9, "1-9"),
+        ((0, 5, 9), 9, "0-9"),
+        ((1, 3, 7), None, "1-7"),
+        ((0, 40), None, "0-100"),
+        ((-40, 30), None, "100"),
+        ((0.2, 0.9), 1, "0-1"),
+    ],
+)
+def test_the_scale_that_ratings_are_on_is_advised_and_typed(tmp_path, capsys, ratings, scale, likely):
+    (tmp_path / "a.png").write_bytes(encode_png(np.zeros((40, 40, 3), np.uint8)))
+    text = "".join(f"{tmp_path / 'a.png'},{rating}\n" for rating in ratings)
+    path = table(tmp_path, f"path,arousal\n{text}")
+    if scale is None:
+        with pytest.raises(DataError) as error:
+            Csv(root=path).list_rows()
+        told = str(error.value)
+    else:
+        notes = Csv(root=path, scale=scale).list_rows().notes
+        told = next(note for note in notes if note.startswith("No rating is below 0. If"))
+    advised = re.search(r"--scale \S+?(?=,|$)", told)[0]
+    assert advised == f"--scale {likely}"
+    main(shlex.split(f"data import csv {path} {advised} --out {tmp_path / 'made.parquet'}"))
+    assert "No rating is below 0" not in capsys.readouterr().out
 
 
 def test_a_table_of_a_video_says_how_its_faces_become_pictures(tmp_path, monkeypatch, capsys, small_model, write_video):

@@ -13,9 +13,10 @@ from tyro.conf import Positional
 
 from affekt.data.importers.listing import Listing
 from affekt.data.importers.names import SKIP, name_labels, parse_map
+from affekt.data.importers.scales import likely_scale, scale_ends, scale_notes
 from affekt.data.manifest import HAS_EMPTY_BOX, SCHEMA, SPLIT_NAMES
 from affekt.data.text_table import read_text_table, refuse_other_case
-from affekt.errors import ConfigError, DataError
+from affekt.errors import DataError
 from affekt.faces.kinds import is_picture_named
 from affekt.files import folders_below, is_litter
 
@@ -160,8 +161,9 @@ class Csv:
     map: tuple[str, ...] = ()
     """What the expressions' names mean, as in `--map wut=anger 0=neutral unsure=skip`; numbers always need it. Names
     that are none of the eight, such as bored, are labels of the data set's own."""
-    scale: float = 1.0
-    """Largest valence and arousal there can be, which becomes 1: 10 for ratings in [-10, 10]."""
+    scale: float | str = 1.0
+    """Lowest and highest rating there can be, which become -1 and 1: `1-9` for ratings from 1 to 9. A single number
+    is the highest of a scale around 0: 10 for ratings from -10 to 10."""
     missing: float | None = None
     """Value that says valence or arousal is unknown, as in `--missing -2`."""
     split: str = "train"
@@ -171,8 +173,7 @@ class Csv:
 
     def __post_init__(self) -> None:
         """Refuse a scale that cannot divide."""
-        if not self.scale > 0:
-            raise ConfigError(f"expected a scale above 0, got {self.scale}; it is 10 for ratings in [-10, 10]")
+        scale_ends(self.scale)
 
     def list_rows(self) -> Listing:
         """Read the csv."""
@@ -180,7 +181,9 @@ class Csv:
         table = read_text_table(self.root, "a csv with a header", instead)
         if self.path_column is None and set(table.columns) >= RESULT_COLUMNS and "path" not in table.columns:
             return self._of_results(table)
-        return self._listing(table)
+        listing = self._listing(table)
+        points = pl.concat([listing.rows[name].alias("points") for name in ("valence", "arousal")]).drop_nulls()
+        return replace(listing, notes=(*listing.notes, *scale_notes(points.to_numpy(), self.scale)))
 
     def _of_results(self, table: pl.DataFrame) -> Listing:
         """Read the table that `affekt predict` wrote: what a model said is the label, and the box the face's."""
@@ -226,8 +229,6 @@ class Csv:
             "mapped to skip": len(with_path) - len(wanted),
             "path listed again (the first row is kept)": len(wanted) - len(unique),
         }
-        if self.scale != 1:
-            notes.append(f"Valence and arousal are divided by {self.scale:g}.")
         return Listing(rows=unique, dropped=dropped, notes=tuple(notes))
 
     def _named(self, table: pl.DataFrame) -> dict[str, pl.Expr]:
@@ -252,13 +253,15 @@ class Csv:
         numbers = self._numbers(rows, name)
         if self.missing is not None:
             numbers = numbers.set(numbers == self.missing, None)
-        scaled = (numbers / self.scale).alias(name)
+        low, high = scale_ends(self.scale)
+        scaled = ((numbers - (low + high) / 2) / ((high - low) / 2)).alias(name)
         wrong = (~scaled.is_between(-1, 1)).arg_true()
         if len(wrong):
             raise DataError(
-                f"expected {name} in [-{self.scale:g}, {self.scale:g}], got {numbers[wrong[0]]:g} in row "
-                f"{wrong[0] + 1} of {self.root} ({len(wrong):,} such rows); set scale, as in --scale 10, or "
-                "missing to the value that means unknown, as in --missing -2"
+                f"expected {name} in [{low:g}, {high:g}], got {numbers[wrong[0]]:g} in row "
+                f"{wrong[0] + 1} of {self.root} ({len(wrong):,} such rows); set scale, as in --scale "
+                f"{likely_scale(numbers.drop_nulls().to_numpy())}, or missing to the value that means unknown, as in "
+                "--missing -2"
             )
         return scaled
 
