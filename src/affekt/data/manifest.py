@@ -58,8 +58,12 @@ PARQUET = b"PAR1"
 SPLITS = ("train", "val", "test")
 """The splits in their order; a data set's own further splits come after them, by name."""
 
-SPLIT_NAMES = {split: split for split in SPLITS}
-SPLIT_NAMES |= {"training": "train", "valid": "val", "validation": "val", "testing": "test"}
+_OTHER_NAMES = {"training": "train", "valid": "val", "validation": "val", "dev": "val", "testing": "test"}
+SPLIT_NAMES = {
+    f"{name}{end}": split
+    for name, split in ({split: split for split in SPLITS} | _OTHER_NAMES).items()
+    for end in ("", "set", "_set", "-set", " set")
+}
 """What data sets call their splits, in lower case, and the split that is meant."""
 
 ORIGINS = ("rated", "projected", "predicted", "synthetic")

@@ -20,6 +20,12 @@ def table(tmp_path, text):
     return path
 
 
+@pytest.mark.parametrize(("name", "split"), [("dev", "val"), ("Training_Set", "train"), ("held", "held")])
+def test_splits_are_known_by_the_names_that_folders_have_too(tmp_path, name, split):
+    path = table(tmp_path, f"path,emotion,split\na.png,fear,{name}\n")
+    assert Csv(root=path).list_rows().rows["split"].to_list() == [split]
+
+
 def test_affekts_own_column_names_need_no_option(tmp_path):
     path = table(tmp_path, "path,emotion,valence,arousal,split,subject\na.png,happy,0.5,-1,Validation,p1\nb.png,,,,,\n")
     rows = to_manifest(Csv(root=path).list_rows().rows)
@@ -36,7 +42,7 @@ def test_affekts_own_column_names_need_no_option(tmp_path):
 
 
 def test_columns_are_named_by_option_and_leading_spaces_are_stripped(tmp_path):
-    path = table(tmp_path, 'file, label, v, a, part, who\nx/1.jpg," wut",5,-10,dev,7\nx/2.jpg,unsure,1,1,dev,8\n')
+    path = table(tmp_path, 'file, label, v, a, part, who\nx/1.jpg," wut",5,-10,held,7\nx/2.jpg,unsure,1,1,held,8\n')
     importer = Csv(
         root=path,
         pictures=tmp_path / "pictures",
@@ -53,7 +59,7 @@ def test_columns_are_named_by_option_and_leading_spaces_are_stripped(tmp_path):
     listing = importer.list_rows()
     row = to_manifest(listing.rows).row(0, named=True)
     assert (row["emotion"], row["valence"], row["arousal"]) == ("anger", 0.5, -1)
-    assert (row["split"], row["subject"], row["source"]) == ("dev", "7", "mine")
+    assert (row["split"], row["subject"], row["source"]) == ("held", "7", "mine")
     assert row["path"] == str(tmp_path / "pictures" / "x" / "1.jpg")
     assert listing.dropped == {"mapped to skip": 1}
     assert "Valence and arousal are ratings from -10 to 10: 0 is 0, and 10 is 1." in listing.notes

@@ -48,6 +48,27 @@ def test_split_folders_become_splits(tmp_path):
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [("training_set", "train"), ("Test-Set", "test"), ("trainset", "train"), ("validation_set", "val"), ("dev", "val")],
+)
+@pytest.mark.parametrize("form", ["{0}/sad/1.jpg", "sad/{0}/1.jpg"])
+def test_other_names_of_splits_around_or_inside_the_expressions(tmp_path, name, split, form):
+    rows = Folder(root=tree(tmp_path, form.format(name), form.format("test"))).list_rows().rows
+    assert dict(rows.select("source_id", "split").iter_rows())[form.format(name)] == split
+    assert set(rows["emotion"]) == {"sadness"}
+
+
+def test_splits_inside_some_expressions_alone_are_refused(tmp_path):
+    tree(tmp_path, "sad/train/1.jpg", "sad/test/2.jpg", "fear/3.jpg")
+    with pytest.raises(
+        DataError, match=r"got 2 in such folders \(sad/t.*\) and 1 elsewhere \(fear/3.jpg\) in .*; move"
+    ):
+        Folder(root=tmp_path).list_rows()
+    tree(tmp_path / "deep", "sad/a/train/1.jpg", "fear/3.jpg")
+    assert set(Folder(root=tmp_path / "deep").list_rows().rows["split"]) == {"train"}
+
+
 def test_one_split_by_option(tmp_path):
     rows = Folder(root=tree(tmp_path, "sad/1.jpg"), split="test", source="mine").list_rows().rows
     assert rows.row(0, named=True)["split"] == "test"

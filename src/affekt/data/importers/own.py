@@ -36,7 +36,7 @@ class Folder:
     """A folder tree, [split/]expression/picture: folders are known by name, never by their order."""
 
     root: Positional[Path]
-    """Folder that holds a folder for each expression, or train, val and test that hold them."""
+    """Folder that holds a folder for each expression, and train, val and test around these or in each of them."""
     map: tuple[str, ...] = ()
     """What folder names mean, as in `--map wut=anger 0=neutral blurred=skip`; numbers need it, happy does not.
     Names that are none of the eight, such as bored, are labels of the data set's own."""
@@ -69,6 +69,9 @@ def read_tree(root: Path, split: str = "train") -> tuple[pl.DataFrame, dict[str,
     Returns:
         `path`, `source_id` (the path below the root, with slashes), `split` and `emotion` (the name of the folder, as
         it is) of each picture, sorted; how many files were left out, by reason.
+
+    Raises:
+        DataError: there is no picture in a folder, or only some are in folders of splits inside their expression's.
     """
     names, dropped = pictures_below(root)
     named = [entry.name for entry in root.iterdir() if entry.name.lower() in SPLIT_NAMES and entry.is_dir()]
@@ -88,7 +91,23 @@ def read_tree(root: Path, split: str = "train") -> tuple[pl.DataFrame, dict[str,
             "them, as in: affekt data import folder faces --out manifest.parquet"
         )
     tree = pl.DataFrame(rows, schema=["source_id", "split", "emotion"], orient="row")
+    if not splits:
+        tree = _with_inner_splits(tree, root)
     return tree.with_columns(path=pl.lit(f"{root}/") + pl.col("source_id")), dict(dropped)
+
+
+def _with_inner_splits(tree: pl.DataFrame, root: Path) -> pl.DataFrame:
+    """Return the rows of a tree with their splits where these are inside the expressions: happy/train/1.png."""
+    inner = tree["source_id"].str.extract("^[^/]+/([^/]+)/").str.to_lowercase()
+    split = inner.replace_strict(SPLIT_NAMES, default=None, return_dtype=pl.String)
+    if split.null_count() and split.count():
+        inside, outside = (tree.filter(mask)["source_id"] for mask in (split.is_not_null(), split.is_null()))
+        raise DataError(
+            f"expected the pictures of each expression in folders such as train and test, or of none, got "
+            f"{len(inside):,} in such folders ({inside[0]}) and {len(outside):,} elsewhere ({outside[0]}) in {root}; "
+            "move these into train, or rename the folders that are no splits"
+        )
+    return tree.with_columns(split=split.fill_null(tree["split"]))
 
 
 def pictures_below(root: Path) -> tuple[list[str], Counter[str]]:
