@@ -9,10 +9,10 @@ import pytest
 from affekt.data.manifest import to_manifest
 from affekt.errors import ConfigError
 from affekt.evaluation.evaluate import evaluate_tables
-from affekt.evaluation.groups import LEAST_OF_EXPRESSION, SHOWN, score_groups
+from affekt.evaluation.groups import SHOWN, score_groups
 from affekt.evaluation.predictions import match
 from affekt.evaluation.report import write_report
-from affekt.evaluation.score import LEAST_PEOPLE, LEAST_ROWS, Resampling, score
+from affekt.evaluation.score import LEAST_OF_EXPRESSION, LEAST_PEOPLE, LEAST_ROWS, Resampling, score
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
 
 
@@ -234,6 +234,8 @@ def test_the_report_shows_groups(tmp_path, grouped, predictions_of):
     assert "**one by age: each group minus the others**" in table
     assert "one by source: each" not in table
     page = (tmp_path / "report.html").read_text()
+    for told in (table, page):
+        assert "a group over those of which it has 5 rows or people: do not compare a group with all" in told
     assert "<h3>Groups</h3>" in page
     assert "so no figures: child (10)" in page
 

@@ -1,6 +1,7 @@
 """Scores as a whole: figures agree with their own references, intervals are repeatable, oddities become sentences."""
 
 import json
+import re
 
 import numpy as np
 import polars as pl
@@ -222,6 +223,26 @@ def test_absent_classes_are_counted(manifest, predictions):
     assert not np.isnan(scores.figures["roc_auc"].value)
 
 
+@pytest.mark.parametrize(("rows", "is_told"), [(0, True), (4, True), (5, False)])
+def test_expressions_with_next_to_no_rows_that_lower_the_macro_f1_are_named(manifest, predictions, rows, is_told):
+    tested = manifest.filter(split="test")
+    of_disgust = (pl.col("emotion") == "disgust") & ((pl.col("emotion") == "disgust").cum_sum() > rows)
+    few = tested.filter(~of_disgust).with_columns(
+        emotion=pl.when(pl.col("emotion") == "fear").then(pl.lit("neutral")).otherwise("emotion")
+    )
+    asked = predictions.filter(pl.col("source_id").is_in(few["source_id"].implode()))
+    wrong = asked.with_columns(  # all of disgust is missed, and a neutral face is called so
+        p_disgust=pl.when(pl.int_range(pl.len()) == few["emotion"].index_of("neutral")).then(1.0).otherwise(0.0),
+    )
+    shares = wrong.select(PROBABILITY_COLUMNS)
+    wrong = wrong.with_columns(pl.col(name) / shares.sum_horizontal() for name in PROBABILITY_COLUMNS)
+    told = [note for note in scored(wrong, few).notes if f"disgust ({rows} rows, F1 0.000)" in note]
+    assert bool(told) == is_told
+    if told:
+        assert "Macro F1 is over 8 classes" in told[0]
+        assert re.search(r"type: --without (fear )?disgust$", told[0])
+
+
 def test_votes_of_some_rows_are_scored_on_those(manifest, predictions):
     partly = manifest.with_columns(votes=pl.when(pl.int_range(pl.len()) % 2 == 0).then("votes"))
     scores = scored(predictions, partly)
@@ -237,7 +258,7 @@ def test_truths_of_exactly_zero_are_counted(manifest, predictions):
     zero = manifest.with_columns(valence=pl.when(pl.int_range(pl.len()) % 2 == 0).then("valence").otherwise(0))
     scores = scored(predictions, zero)
     zeros = (zero.filter(pl.col("split") == "test")["valence"] == 0).sum()
-    assert scores.notes[0].startswith(f"The true valence is exactly 0 in {zeros} of 84 rows")
+    assert scores.notes[1].startswith(f"The true valence is exactly 0 in {zeros} of 84 rows")
     assert scores.figures["valence_sagr"].value <= 1 - zeros / 84
 
 

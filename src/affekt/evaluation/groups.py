@@ -10,10 +10,16 @@ from affekt.errors import ConfigError
 from affekt.evaluation.figures import Figure
 from affekt.evaluation.intervals import difference_of, mean_of, proportion_interval, wider, with_interval
 from affekt.evaluation.predictions import Matched
-from affekt.evaluation.score import LEAST_PEOPLE, LEAST_ROWS, Resampling, measure, measure_resamples, resampled_units
+from affekt.evaluation.score import (
+    LEAST_OF_EXPRESSION,
+    LEAST_PEOPLE,
+    LEAST_ROWS,
+    Resampling,
+    measure,
+    measure_resamples,
+    resampled_units,
+)
 
-LEAST_OF_EXPRESSION = 5
-"""Expressions with fewer rows (or people) do not count for a group's balanced accuracy."""
 MOST_GROUPS = 24
 """An attribute with more values is a measurement or a name, not a grouping."""
 # The calibration error is not among them: noise can only add to it, so that small groups would always look worse.

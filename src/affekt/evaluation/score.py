@@ -16,6 +16,8 @@ from affekt.evaluation.predictions import Matched
 CLASS_MEASURES = ("precision", "recall", "f1", "roc_auc", "pr_auc")
 LEAST_ROWS = 30
 """From fewer, resamples differ less than new rows would: all may be right in each."""
+LEAST_OF_EXPRESSION = 5
+"""With fewer rows (or people) of it, what is measured of an expression says next to nothing."""
 LEAST_PEOPLE = 20
 """The same where people are drawn: how far few of them differ is not known well enough for an interval."""
 
@@ -230,6 +232,8 @@ def _on_expression(matched: Matched) -> Iterator[str]:
             f"No row is {' or '.join(absent)}: recall, AUC and PR-AUC are means over the other {len(present)} of "
             f"{len(wanted)} classes."
         )
+    if len(present) > 1:
+        yield from _on_macro_f1(matched, truth, chosen)
     if len(np.unique(chosen)) == 1 and len(chosen) > 1:
         yield f"Every row is predicted {labels[chosen[0]]}."
     if known.sum() < len(known):
@@ -237,6 +241,21 @@ def _on_expression(matched: Matched) -> Iterator[str]:
     voted = int((~np.isnan(matched.votes[known]).any(axis=1)).sum())
     if 0 < voted < known.sum():
         yield f"Votes are known for {voted} of {known.sum()} rows; KL and JS are over those."
+
+
+def _on_macro_f1(matched: Matched, truth: np.ndarray, chosen: np.ndarray) -> Iterator[str]:
+    """Say which expressions with next to no rows lower the macro F1; `truth` and `chosen`, (n,), are label numbers."""
+    matrix = metrics.confusion_matrix(truth, chosen, len(matched.labels))
+    f1, rows = metrics.f1(matrix), matrix.sum(axis=1)
+    rare = np.flatnonzero((rows < LEAST_OF_EXPRESSION) & (f1 < mean_over_classes(f1)))
+    if len(rare):
+        listed = ", ".join(f"{matched.labels[index]} ({rows[index]:.0f} rows, F1 {f1[index]:.3f})" for index in rare)
+        names = " ".join(matched.labels[index] for index in rare)
+        counted = np.count_nonzero(~np.isnan(f1))
+        yield (
+            f"Macro F1 is over {counted} classes, and lowered by {listed}; to leave out what is so rare, type: "
+            f"--without {names}"
+        )
 
 
 def _on_dimensions(matched: Matched) -> Iterator[str]:

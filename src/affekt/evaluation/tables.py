@@ -9,7 +9,7 @@ from affekt.evaluation.evaluate import Evaluation
 from affekt.evaluation.figures import DEFINITIONS, DIMENSIONS, Figure
 from affekt.evaluation.groups import SHOWN
 from affekt.evaluation.robustness import CLEAN, Robustness
-from affekt.evaluation.score import Scores
+from affekt.evaluation.score import LEAST_OF_EXPRESSION, Scores
 from affekt.terminal import in_markdown, text_table
 
 STUDY = ("accuracy", "macro_f1", "roc_auc", "kappa", "pr_auc")
@@ -212,9 +212,10 @@ def group_notes(evaluation: Evaluation) -> list[str]:
     if groupings:
         notes.append(
             "Groups may differ in accuracy only because their pictures show other expressions; the balanced accuracy "
-            "gives each expression the same weight. Of twenty groups that do not differ, one or two have an "
-            "interval of the difference without 0. Where few rows make the bootstrap too sure of the two accuracies, "
-            "they have score intervals."
+            "gives each expression the same weight. That of all is over every expression of the split, that of a group "
+            f"over those of which it has {LEAST_OF_EXPRESSION} rows or people: do not compare a group with all. "
+            "Of twenty groups that do not differ, one or two have an interval of the difference without 0. Where few "
+            "rows make the bootstrap too sure of the two accuracies, they have score intervals."
         )
     return notes
 
