@@ -216,7 +216,11 @@ def test_a_run_from_end_to_end(data, tmp_path, capsys):
     assert card.training["recipe"]["step"]["precision"] == "bf16"
     assert card.training["command"].startswith("affekt train mobilenetv2 --data")
     assert list((out / "tensorboard").glob("events*"))
-    assert "without a finished model" in refused(capsys, *arguments, "--resume")
+    main(["train", *arguments, "--resume"])
+    again = capsys.readouterr()
+    assert f"{out} is finished: nothing is left to train" in again.err
+    assert "epoch   1/1" not in again.err
+    assert again.out == printed.out
 
 
 def test_the_other_processes_of_torchrun_leave_the_last_word_to_the_first(data, tmp_path, capsys, monkeypatch):

@@ -222,13 +222,18 @@ def test_a_disk_that_fills_up_is_an_error_and_leaves_nothing_half_written(traine
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["log.jsonl", "tensorboard"]
 
 
-def test_a_finished_run_is_neither_overwritten_nor_resumed(trained):
+def test_a_finished_run_is_not_overwritten_and_resuming_it_changes_nothing(trained, caplog):
+    caplog.set_level("INFO", "affekt")
     folder = trained(epochs=1)
-    before = weights(folder)
-    for resume in (False, True):
-        with pytest.raises(ConfigError, match=r"without a finished model, got .*run; choose another out"):
-            trained(epochs=1, resume=resume)
-    assert weights(folder) == before
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with pytest.raises(ConfigError, match=r"without a finished model, got .*run; choose another out"):
+        trained(epochs=1)
+    assert "is finished" not in caplog.text
+    assert trained(epochs=1, resume=True) == folder
+    assert f"{folder} is finished: nothing is left to train" in caplog.text
+    with pytest.raises(ConfigError, match="to be of this recipe, seed and data, got another epochs"):
+        trained(epochs=2, resume=True)
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.parametrize("name", ["card.json", "log.jsonl", "predictions.parquet"])

@@ -71,7 +71,8 @@ def train(
         chain: the trainings around the recipe; None takes those of the named recipe, or the recipe alone.
         validation: a split's name, a fraction of `train` to hold back, or `auto`: split `val`, else a tenth of `train`.
         seed: decides the first weights, the order, the augmentation and the rows held back for validation.
-        resume: continue an interrupted run of the same recipe, seed and data: at most one epoch is lost.
+        resume: continue an interrupted run of the same recipe, seed and data, of which at most one epoch is lost; one
+            that is finished stays as it is.
         device: auto, cpu, cuda or mps.
         subject_pattern: where the person stands in the pictures' names: `{subject}_*` reads anna in happy/anna_1.png.
 
@@ -142,8 +143,8 @@ def read_data(
 def train_chain(recipe: Recipe, chain: Chain, data: str | Path | pl.DataFrame, run: Run) -> Card:
     """Train all generations of a recipe, and their new heads, and return the card of the last, the run's model.
 
-    All but the last training go to folders inside the run's. Raises as `train` does, and a ConfigError where a finished
-    generation that is to be resumed was trained otherwise.
+    All but the last training go to folders inside the run's. What is finished of a run that is resumed stays as it is.
+    Raises as `train` does, and a ConfigError where what is finished was trained otherwise.
     """
     refuse_before_reading(recipe, data, run)
     manifest = read_manifest(data)
@@ -159,6 +160,8 @@ def train_chain(recipe: Recipe, chain: Chain, data: str | Path | pl.DataFrame, r
                 _logger.info("%s", training.name)
             if not _is_finished(training, manifest):
                 train_network(training.recipe, manifest, training.run)
+            elif world.is_main and training.run.out == run.out:
+                _logger.info("%s is finished: nothing is left to train", run.out)
     return read_card(run.out)
 
 
@@ -207,7 +210,7 @@ def refuse_overwriting(run: Run) -> None:
     require_folder(run.out)
     if not run.resume:
         refuse_pictures(run.out, "*", "*/*", "*/*/*")  # [split/]expression/picture
-    if (run.out / WEIGHTS_FILE).exists():
+    if (run.out / WEIGHTS_FILE).exists() and not run.resume:
         raise ConfigError(f"expected a folder without a finished model, got {run.out}; choose another out (--out)")
     if (run.out / CHECKPOINT_FILE).exists() and not run.resume:
         raise ConfigError(
