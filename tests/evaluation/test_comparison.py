@@ -15,9 +15,9 @@ from affekt.networks.predictions import PREDICTIONS, with_truth
 
 @pytest.fixture
 def run_of(tmp_path, small_model, manifest, predictions_of):
-    def write(name, *, skill, rows=None, folds=0):
+    def write(name, *, skill, rows=None, folds=0, seconds=90.0):
         rows = manifest.filter(split="test") if rows is None else rows
-        training = {"recipe_name": "affekt-head", "data": "faces.parquet", "rows": 1234, "seed": 3, "seconds": 90.0}
+        training = {"recipe_name": "affekt-head", "data": "faces.parquet", "rows": 1234, "seed": 3, "seconds": seconds}
         training |= {"epochs": 9, "best_epoch": 7, "validation": "0.1"}
         card = replace(read_card(small_model), training=training)
         for folder in [f"fold-{fold + 1}" for fold in range(folds)] or [""]:
@@ -34,7 +34,7 @@ def test_runs_of_the_same_rows_are_paired(run_of, manifest, predictions_of, tmp_
     runs = [run_of("one", skill=2.0), run_of("two", skill=1.0)]
     (tmp_path / "report").mkdir()
     said = compare_runs([*runs, tmp_path / "report"], resamples=50)
-    facts = ["affekt-head", "faces.parquet", "validation 0.1", "1,234", "3", "7 of 9", "0", "1.5"]
+    facts = ["affekt-head", "faces.parquet", "validation 0.1", "1,234", "3", "7 of 9", "0", "1.5 min"]
     assert all(fact in said.splitlines()[1] for fact in ["one", *facts])
     tables = {"one": predictions_of(manifest, skill=2.0, seed=20), "two": predictions_of(manifest, skill=1.0, seed=10)}
     expected = difference_tables(evaluate_tables(tables, manifest, "test", Resampling(50)))
@@ -49,9 +49,14 @@ def test_folds_count_as_one_run_and_other_rows_are_not_paired(run_of, manifest):
     few = manifest.filter(split="test").head(40)
     said = compare_runs([run_of("one", skill=2.0), run_of("folded", skill=2.0, rows=few, folds=3)], resamples=0)
     assert "3 folds" in said
-    assert "4.5" in next(line for line in said.splitlines() if line.startswith("folded"))
+    assert "4.5 min" in next(line for line in said.splitlines() if line.startswith("folded"))
     assert "split out of fold" in said
     assert "minus" not in said
+
+
+def test_what_short_trainings_cost_can_be_compared(run_of):
+    said = compare_runs([run_of("one", skill=2.0, seconds=2.34), run_of("two", skill=1.0, seconds=5.1)], resamples=0)
+    assert [line[-5:] for line in said.splitlines()[1:3]] == ["2.3 s", "5.1 s"]
 
 
 def test_a_run_of_an_older_affekt_is_told_without_figures(run_of):

@@ -88,7 +88,7 @@ def compare_runs(folders: Sequence[Path], *, resamples: int = 1000, seed: int = 
     return "\n\n".join(blocks)
 
 
-HEADER = ("run", "recipe", "data", "measured on", "rows", "seed", "best epoch", "parameters", "minutes")
+HEADER = ("run", "recipe", "data", "measured on", "rows", "seed", "best epoch", "parameters", "time")
 
 
 def _facts(run: ComparedRun) -> tuple[str | int, ...]:
@@ -102,7 +102,7 @@ def _facts(run: ComparedRun) -> tuple[str | int, ...]:
         str(trained.get("data", "")),
         measured,
         *numbers,
-        f"{run.seconds / 60:.1f}",
+        f"{run.seconds:.1f} s" if run.seconds < 60 else f"{run.seconds / 60:.1f} min",
     )
 
 
