@@ -1,5 +1,6 @@
 """Scores: every figure of one predictions table with its interval and its notes, and the difference of two tables."""
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -250,7 +251,7 @@ def _on_macro_f1(matched: Matched, truth: np.ndarray, chosen: np.ndarray) -> Ite
     rare = np.flatnonzero((rows < LEAST_OF_EXPRESSION) & (f1 < mean_over_classes(f1)))
     if len(rare):
         listed = ", ".join(f"{matched.labels[index]} ({rows[index]:.0f} rows, F1 {f1[index]:.3f})" for index in rare)
-        names = " ".join(matched.labels[index] for index in rare)
+        names = shlex.join(matched.labels[index] for index in rare)
         counted = np.count_nonzero(~np.isnan(f1))
         yield (
             f"Macro F1 is over {counted} classes, and lowered by {listed}; to leave out what is so rare, type: "

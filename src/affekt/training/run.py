@@ -7,6 +7,7 @@ import importlib.util
 import json
 import logging
 import os
+import shlex
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
@@ -128,7 +129,7 @@ def read_data(
     if not isinstance(data, pl.DataFrame) and Path(data).is_dir() and int(os.environ.get("WORLD_SIZE", "1")) > 1:
         raise ConfigError(
             f"expected a manifest with several processes, got the folder {data}; import it first: "
-            f"affekt data import folder {data} --out manifest.parquet"
+            f"affekt data import folder {shlex.quote(str(data))} --out manifest.parquet"
         )
     if not isinstance(data, pl.DataFrame) and Path(data).is_dir():
         require_votes(recipe, run)  # a folder has none, and reading it takes long

@@ -1,5 +1,7 @@
 """What the names of expressions mean: the eight by name or alias, labels of one's own, and what must be asked."""
 
+import shlex
+
 import polars as pl
 import pytest
 from hypothesis import given
@@ -73,11 +75,20 @@ def test_the_placeholder_of_an_advice_is_no_label():
 
 def test_labels_of_ones_own_are_noted_and_the_advice_to_map_one_works():
     rows = pl.DataFrame({"emotion": ["Smile", "happy", None, "pain"]})
+    blank = name_labels(pl.DataFrame({"emotion": ["ugh! yuck"]}), "emotion", {}, "folders")[1]
+    assert shlex.split(blank[1].rpartition("--map ")[2].removesuffix(".")) == ["ugh! yuck=LABEL"]
     named, notes = name_labels(rows, "emotion", {}, "folders")
     assert named["emotion"].to_list() == ["smile", "happiness", None, "pain"]
     assert notes[1].startswith("Labels of its own, beside affekt's eight: smile, pain.")
     advised = notes[1].rpartition("--map ")[2].removesuffix(".").replace(PLACEHOLDER, "anger")
     assert name_labels(rows, "emotion", parse_map([advised]), "folders")[0]["emotion"][0] == "anger"
+
+
+def test_an_unclear_name_with_blanks_is_quoted_for_the_shell():
+    with pytest.raises(DataError, match="--map 'no face=skip'; 'no face=skip' leaves it out, 'no face=no face' makes"):
+        name_labels(pl.DataFrame({"emotion": ["no face"]}), "emotion", {}, "folders")
+    with pytest.raises(DataError, match=r"--map 'no face=skip'$"):
+        canonical_label("no face")
 
 
 def test_each_advice_for_unclear_names_works():

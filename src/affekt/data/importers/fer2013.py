@@ -7,6 +7,7 @@ read as a stream and never unpacked to disk.
 
 import csv
 import io
+import shlex
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -87,7 +88,8 @@ def _list_folders(base: Path) -> Listing:
     if len(unknown):
         raise DataError(
             f"expected folders of FER2013's seven expressions in {base}, got {', '.join(map(repr, unknown))}; rename "
-            f"or move them, or type: affekt data import folder {base} --map {unknown[0]}=LABEL"
+            f"or move them, or type: affekt data import folder {shlex.quote(str(base))} --map "
+            + shlex.quote(f"{unknown[0]}=LABEL")
         )
     rows = rows.with_columns(labels)
     notes = (MERGED_TEST,) if (base / "test").is_dir() else ()

@@ -1,5 +1,6 @@
 """What the names of expressions in a data set mean: labels of affekt, labels of its own, or nothing."""
 
+import shlex
 from collections.abc import Iterable
 
 import polars as pl
@@ -40,9 +41,10 @@ def canonical_label(name: str) -> str:
     is_own = is_label(label) and label not in NO_EXPRESSION and any(map(str.isalpha, label))
     if near or not is_own:
         meant = ALIASES.get(near, near) if near else SKIP if _key(name) in NO_EXPRESSION else PLACEHOLDER
+        pair = shlex.quote(f"{_key(name) or 'NAME'}={meant}")
         raise DataError(
             f"expected the name of an expression, of letters and up to {MOST_CHARACTERS} characters, got {name!r}; map "
-            f"it to one, as in: --map {_key(name) or 'NAME'}={meant}"
+            f"it to one, as in: --map {pair}"
         )
     return label
 
@@ -79,13 +81,14 @@ def name_labels(rows: pl.DataFrame, column: str, mapping: dict[str, str], where:
         try:
             labels[name] = mapping.get(_key(name)) or canonical_label(name)
         except DataError as error:
-            unclear[name] = str(error).rpartition("=")[2]
+            unclear[name] = str(error).rpartition("=")[2].strip("'")
     if unclear:
         listed = ", ".join(map(repr, list(unclear)[:20])) + (" ..." if len(unclear) > 20 else "")
-        first, meant = next(iter(unclear.items()))
+        name, meant = next(iter(unclear.items()))
+        given, left_out, itself = (shlex.quote(f"{name}={label}") for label in (meant, SKIP, name))
         raise DataError(
             f"expected names of expressions among the {where}, got {listed}; say with map what each means, as in: "
-            f"--map {first}={meant}; {first}={SKIP} leaves it out, {first}={first} makes it a label of its own"
+            f"--map {given}; {left_out} leaves it out, {itself} makes it a label of its own"
         )
     named = rows.with_columns(pl.col(column).replace_strict(labels, return_dtype=pl.String))
     notes = [f"Expressions are read as {', '.join(f'{name} = {label}' for name, label in labels.items())}."]
@@ -93,7 +96,7 @@ def name_labels(rows: pl.DataFrame, column: str, mapping: dict[str, str], where:
     if own:
         notes.append(
             f"Labels of its own, beside affekt's eight: {', '.join(own)}. If one means one of the eight, say so, as in "
-            f"--map {own[0]}={PLACEHOLDER}."
+            f"--map {shlex.quote(f'{own[0]}={PLACEHOLDER}')}."
         )
     return named, notes if labels else []
 
