@@ -2,11 +2,12 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from affekt.data.manifest import read_row_rgb
+from affekt.data.manifest import encode_png, read_row_rgb
 from affekt.evaluation.evaluate import evaluate_tables
 from affekt.evaluation.predictions import match
 from affekt.evaluation.report import robustness_to_json
@@ -17,7 +18,7 @@ from affekt.evaluation.robustness import (
     Robustness,
     blurred,
     compressed,
-    corrupted,
+    corrupting,
     covered,
     covered_somewhere,
     few_pixels,
@@ -27,7 +28,8 @@ from affekt.evaluation.robustness import (
 )
 from affekt.evaluation.score import Resampling, compare, score
 from affekt.evaluation.tables import robustness_tables
-from affekt.faces.preprocessing import Preprocessing, crop_face
+from affekt.faces.preprocessing import Preprocessing
+from affekt.networks.predictions import Crops, open_model
 
 
 @pytest.fixture
@@ -104,37 +106,55 @@ def test_what_changes_nothing_leaves_a_picture_without_box_its_crop(manifest):
     rows = manifest.head(3)
     assert rows["box_xyxy"].null_count() == 3
     preprocessing = Preprocessing(input_size=16, channels=1, mean=(0.5,), std=(0.5,), crop_margin=0.2)
-    pairs = zip(rows.iter_rows(named=True), corrupted(rows, partial(lit, gamma=1.0)).iter_rows(named=True), strict=True)
-    for before, after in pairs:
-        crops = [crop_face(read_row_rgb(row), preprocessing, row["box_xyxy"]) for row in (before, after)]
-        np.testing.assert_array_equal(*crops)
+    unchanged, changed = (Crops(rows, preprocessing, how) for how in (None, corrupting(partial(lit, gamma=1.0))))
+    for number in range(3):
+        np.testing.assert_array_equal(unchanged[number], changed[number])
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
-def test_a_worsened_split_keeps_all_but_pictures_and_boxes(manifest, name):
-    rows = manifest.head(6)
-    found = corrupted(rows, CORRUPTIONS[name], seed=3)
-    assert found.drop("image", "box_xyxy", "path").equals(rows.drop("image", "box_xyxy", "path"))
-    assert found["box_xyxy"].null_count() == (0 if name.startswith("box") else 6)
-    assert found.equals(corrupted(rows, CORRUPTIONS[name], seed=3))
-    pictures = [read_row_rgb(row) for row in found.iter_rows(named=True)]
-    originals = [read_row_rgb(row) for row in rows.iter_rows(named=True)]
-    boxes = found["box_xyxy"].fill_null([0.0, 0.0, 16.0, 20.0]).to_list()
-    # 20 x 16 pictures hold fewer pixels than the corruptions leave.
-    if not name.startswith("face of"):
-        moved = [box != [0, 0, 16, 20] for box in boxes]
-        assert all(
-            was_moved or not np.array_equal(*pair)
-            for was_moved, pair in zip(moved, zip(pictures, originals, strict=True), strict=True)
-        )
+def test_each_corruption_changes_the_picture_or_the_box_and_the_same_again_by_its_seed(manifest, name):
+    originals = [read_row_rgb(row) for row in manifest.head(6).iter_rows(named=True)]
+    first, again = (
+        [corrupting(CORRUPTIONS[name], seed=3)(*numbered, None, None) for numbered in enumerate(originals)]
+        for _ in range(2)
+    )
+    for before, (image_rgb, box_xyxy, landmarks_xy), (same_rgb, same_xyxy, _) in zip(
+        originals, first, again, strict=True
+    ):
+        np.testing.assert_array_equal(image_rgb, same_rgb)
+        np.testing.assert_array_equal(box_xyxy, same_xyxy)
+        assert landmarks_xy is None
+        assert (box_xyxy is None) != name.startswith("box")
+        # 20 x 16 pictures hold fewer pixels than the corruptions leave.
+        is_changed = box_xyxy is not None or not np.array_equal(image_rgb, before)
+        assert is_changed or name.startswith("face of")
+
+
+def test_a_model_is_asked_about_faces_as_the_corrupted_picture_shows_them(small_model, manifest, caplog):
+    caplog.set_level("INFO", "affekt")
+    rows = manifest.filter(split="test")
+    model = open_model(small_model, runtime="onnxruntime")
+    clean = score(match(model.predict_rows(rows), manifest, "test", "m"), "m", how=Resampling(5))
+    found = measure_robustness(clean, manifest, rows, model.predict_rows)
+    worse = corrupting(CORRUPTIONS["dark, gamma 2.5"])
+    pictures = [
+        worse(number, read_row_rgb(row), None, None)[0] for number, row in enumerate(rows.iter_rows(named=True))
+    ]
+    dark = rows.with_columns(
+        image=pl.Series([encode_png(picture) for picture in pictures]), path=pl.lit(None, pl.String)
+    )
+    expected = score(match(model.predict_rows(dark), manifest, "test", "m"), "m", how=Resampling(5))
+    for key, figure in expected.figures.items():
+        assert vars(found.scores["dark, gamma 2.5"].figures[key]) == pytest.approx(vars(figure), nan_ok=True, abs=0)
+    assert f"m, corruption 1 of {len(CORRUPTIONS)}: face of 32 pixels" in caplog.text
 
 
 def test_robustness_pairs_each_condition_with_the_clean_split(manifest, predictions):
     clean = score(match(predictions, manifest, "test", "m"), "m", how=Resampling(30))
     seen = []
 
-    def predict(rows):
-        seen.append(rows)
+    def predict(rows, change):
+        seen.append(change)
         return predictions
 
     found = measure_robustness(clean, manifest, manifest.filter(split="test"), predict)

@@ -75,7 +75,7 @@ def test_every_page_says_what_was_left_out(tmp_path, manifest, predictions):
 
 def test_corrupted_pictures_leave_out_the_same(manifest, predictions):
     clean = score(match(predictions, manifest, "test", without=WITHOUT), how=Resampling(5))
-    found = measure_robustness(clean, manifest, manifest.filter(split="test"), lambda rows: predictions)
+    found = measure_robustness(clean, manifest, manifest.filter(split="test"), lambda *_: predictions)
     assert {len(scores.matched.rows) for scores in found.scores.values()} == {len(clean.matched.rows)}
 
 

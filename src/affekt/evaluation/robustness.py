@@ -5,6 +5,7 @@ to the face, so that a corruption means the same in a portrait and in a crowd.
 """
 
 import io
+import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,13 +15,14 @@ import numpy as np
 import polars as pl
 from PIL import Image, ImageFilter
 
-from affekt.data.manifest import SCHEMA, encode_png, read_row_rgb, to_manifest
 from affekt.evaluation.figures import Figure
 from affekt.evaluation.predictions import match
 from affekt.evaluation.score import Scores, compare, score
-from affekt.terminal import progress_bar
+from affekt.networks.predictions import Change, Place
 
 CLEAN = "clean"
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -123,28 +125,23 @@ CORRUPTIONS: dict[str, Corruption] = {
 """By their name in tables."""
 
 
-def corrupted(rows: pl.DataFrame, corruption: Corruption, *, seed: int = 0, name: str = "") -> pl.DataFrame:
-    """Return manifest rows with corrupted pictures and boxes; all else is unchanged.
+def corrupting(corruption: Corruption, seed: int = 0) -> Change:
+    """Return what corrupts the picture of a row, and its box and landmarks, before the face is cut out.
 
     The seed decides directions and places; a row meets the same ones in every corruption.
     """
-    images, boxes, landmarks = [], [], []
-    numbered = enumerate(progress_bar(rows.iter_rows(named=True), total=rows.height, description=name, unit="face"))
-    for number, row in numbered:
-        image_rgb = read_row_rgb(row)
+
+    def change(number: int, image_rgb: np.ndarray, box: Place, landmarks: Place) -> tuple[np.ndarray, Place, Place]:
         height, width = image_rgb.shape[:2]
-        box_xyxy = np.asarray(row["box_xyxy"] if row["box_xyxy"] is not None else (0, 0, width, height), np.float64)
-        known = None if row["landmarks_xy"] is None else np.asarray(row["landmarks_xy"], np.float64)
-        face = corruption(Face(image_rgb, box_xyxy, known), np.random.default_rng((seed, number)))
-        images.append(encode_png(face.image_rgb))
+        box_xyxy = np.array([0.0, 0.0, width, height]) if box is None else box
+        face = corruption(Face(image_rgb, box_xyxy, landmarks), np.random.default_rng((seed, number)))
         height, width = face.image_rgb.shape[:2]
         is_whole = np.allclose(face.box_xyxy, (0, 0, width, height), atol=0.5)
         # A picture without a box is cut otherwise than with one around all of it: only a corruption may change that.
-        boxes.append(None if row["box_xyxy"] is None and is_whole else face.box_xyxy.tolist())
-        landmarks.append(None if face.landmarks_xy is None else face.landmarks_xy.tolist())
-    found = {"box_xyxy": boxes, "landmarks_xy": landmarks}
-    changed = {name: pl.Series(values, dtype=SCHEMA[name]) for name, values in found.items()}
-    return to_manifest(rows.with_columns(**changed, image=pl.Series(images), path=pl.lit(None)))
+        found = None if box is None and is_whole else face.box_xyxy.astype(np.float32)  # as manifests hold them
+        return face.image_rgb, found, None if face.landmarks_xy is None else face.landmarks_xy.astype(np.float32)
+
+    return change
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,12 +158,13 @@ def measure_robustness(
     clean: Scores,
     manifest: pl.DataFrame,
     rows: pl.DataFrame,
-    predict: Callable[[pl.DataFrame], pl.DataFrame],
+    predict: Callable[[pl.DataFrame, Change], pl.DataFrame],
 ) -> Robustness:
     """Score a model on each corrupted copy of a split's rows, on the resamples of its clean scores."""
     how, scores = clean.resampling, {CLEAN: clean}
-    for name, corruption in CORRUPTIONS.items():
-        table = predict(corrupted(rows, corruption, seed=how.seed, name=name))
+    for number, (name, corruption) in enumerate(CORRUPTIONS.items(), 1):
+        _logger.info("%s, corruption %d of %d: %s", clean.name, number, len(CORRUPTIONS), name)
+        table = predict(rows, corrupting(corruption, how.seed))
         scores[name] = score(match(table, manifest, clean.matched.split, name, clean.matched.without), name, how)
     changes = {name: compare(found, clean) for name, found in scores.items() if name != CLEAN}
     return Robustness(clean.name, scores, changes)

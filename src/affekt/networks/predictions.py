@@ -41,6 +41,11 @@ PREDICTIONS = "predictions.parquet"
 TRUTH = ("emotion", "votes", "valence", "arousal", "valence_arousal_origin")
 """The manifest's columns that predictions are scored against."""
 
+Place = np.ndarray | None
+"""A box, (4,), or landmarks, (5, 2), in pixels, where they are known."""
+Change = Callable[[int, np.ndarray, Place, Place], tuple[np.ndarray, Place, Place]]
+"""From a row's number, its picture, box and landmarks to others, of which the face is then cut out."""
+
 Executor = Literal["torch", "auto", "onnxruntime", "openvino", "cuda"]
 """`torch` executes `model.safetensors`; all others execute `model.onnx`."""
 
@@ -48,14 +53,15 @@ Executor = Literal["torch", "auto", "onnxruntime", "openvino", "cuda"]
 class Crops:
     """The face crops of manifest rows, as a sequence: `crops[3]` decodes the picture of the fourth row."""
 
-    def __init__(self, rows: pl.DataFrame, preprocessing: Preprocessing) -> None:
-        """Keep where the pictures are, not the pictures."""
+    def __init__(self, rows: pl.DataFrame, preprocessing: Preprocessing, change: Change | None = None) -> None:
+        """Keep where the pictures are, not the pictures; each may be changed before its face is cut out."""
         wanted = [name for name in ("path", "image", "source_id", "box_xyxy", "landmarks_xy") if name in rows.columns]
         self.rows = rows.select(wanted)
         self.shards = Shards(
             self.rows["path"] if "path" in wanted else pl.repeat(None, len(rows), dtype=pl.String, eager=True)
         )
         self.preprocessing = preprocessing
+        self.change = change
 
     def __len__(self) -> int:
         return self.rows.height
@@ -72,7 +78,10 @@ class Crops:
         if picture is not None:
             row["image"] = picture
         try:
-            return crop_face(read_row_rgb(row), self.preprocessing, row["box_xyxy"], row.get("landmarks_xy"))
+            places = (row["box_xyxy"], row.get("landmarks_xy"))
+            face = read_row_rgb(row), *(None if each is None else np.asarray(each, np.float64) for each in places)
+            image_rgb, box_xyxy, landmarks_xy = face if self.change is None else self.change(index, *face)
+            return crop_face(image_rgb, self.preprocessing, box_xyxy, landmarks_xy)
         except PictureError as error:
             raise DataError(f"{error}; list all such pictures with: {CHECK}") from error
         except ConfigError as error:
@@ -127,8 +136,10 @@ class RowPredictor:
     answer: Callable[[np.ndarray], Affect]
     """Map (faces, input_size, input_size, channels) uint8 crops to the model's answers."""
 
-    def predict_rows(self, rows: pl.DataFrame) -> pl.DataFrame:
+    def predict_rows(self, rows: pl.DataFrame, change: Change | None = None) -> pl.DataFrame:
         """Return the model's predictions: one crop, one pass, the card's preprocessing and temperature.
+
+        Each picture may be changed before its face is cut out.
 
         The table has one row per row of the manifest, in its order: `source_id`, the labels' probabilities where the
         model has that head, `valence` and `arousal` likewise.
@@ -143,7 +154,7 @@ class RowPredictor:
             raise DataError("expected rows to predict, got none; choose another split")
         probabilities, points = [], []
         with progress_bar(total=rows.height, description=f"predict {self.card.name}", unit="face") as bar:
-            for crops in Crops(rows, self.card.preprocessing).batches(ROWS_PER_BATCH):
+            for crops in Crops(rows, self.card.preprocessing, change).batches(ROWS_PER_BATCH):
                 answers = self.answer(crops)
                 if answers.probabilities is not None:
                     probabilities.append(answers.probabilities)
