@@ -175,6 +175,8 @@ def for_people(request):
     examples = [text for text in blocks(ROOT / "docs" / "people.md", "text") if text.startswith("input,start")]
     for name, markers in zip(("markers.csv", "shared.csv"), examples, strict=True):
         Path(name).write_text(markers, encoding="utf-8")
+    tracks = "input,track,person\nfirst.mp4,1,Ada\nsecond.mp4,1,interviewer\n"
+    Path("tracks.csv").write_text(tracks, encoding="utf-8")
 
 
 def for_predict(request):

@@ -21,6 +21,7 @@ from affekt.analysis.summary import counted
 from affekt.files import templates
 from affekt.labels import colours_of, labels_of_columns, ordered_labels, probability_columns
 from affekt.people.baseline import DIMENSIONS
+from affekt.people.leaving_out import number_of_people
 from affekt.people.markers import INTERVAL
 from affekt.people.moments import faces_at, faces_of_pictures, moments_of
 from affekt.people.rows import PERSON
@@ -126,7 +127,7 @@ def _people(study: People, labels: tuple[str, ...], *, with_faces: bool) -> dict
         )
     has_markers = bool((study.intervals["marker"] != "all").any())
     return {
-        "number": _number(study.rows),
+        "number": number_of_people(study.rows),
         "called": _called(everybody["input"].unique().to_list()),
         "inputs": everybody["input"].n_unique(),
         "cards": cards,
@@ -140,12 +141,6 @@ def _people(study: People, labels: tuple[str, ...], *, with_faces: bool) -> dict
         "has_bands": study.rows[f"p_{labels[0]}"].null_count() == 0,
         "has_lines": study.rows["valence"].null_count() == 0,
     }
-
-
-def _number(rows: pl.DataFrame) -> int:
-    """Return how many people there are: who has a name of the user's own is one person in all videos."""
-    own_input = pl.when("is_named").then(pl.lit(None)).otherwise("input").alias("input")
-    return len(rows.select(own_input, "person").unique())
 
 
 def _marks(intervals: pl.DataFrame, length_s: float) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from affekt.people.baseline import with_baseline
 from affekt.people.codebook import codebook
 from affekt.people.episodes import find_episodes, with_markers
 from affekt.people.figures import ENDINGS, require_matplotlib, write_figures
+from affekt.people.leaving_out import number_of_people, without_people
 from affekt.people.markers import groups_of_inputs, read_markers
 from affekt.people.methods import methods_text
 from affekt.people.options import SummaryOptions
@@ -67,7 +68,8 @@ def make_summary(
         require_matplotlib()
     frame, metadata = read_table(table)
     found_people = None if options.identify is None else _identified(frame, join, options)
-    rows = people_rows(frame, join if found_people is None else found_people, options.longest_gap_s)
+    everybody = people_rows(frame, join if found_people is None else found_people, options.longest_gap_s)
+    rows = without_people(everybody, options.leave_out)
     pictures = picture_rows(frame)
     if rows.is_empty() and pictures.is_empty():
         raise DataError(f"expected faces, got none in the table; {INSTEAD}")
@@ -92,8 +94,10 @@ def make_summary(
     if found_people is not None and out is not None:
         written.append(_write_identified(found_people, Path(out)))
     without = frame.select(pl.col("input").n_unique()).collect().item() - pictures["input"].n_unique()
-    if without := without - rows["input"].n_unique():
+    if without := without - everybody["input"].n_unique():
         told.append(f"{counted(without, 'input')} without a face left out")
+    if left_out := number_of_people(everybody) - number_of_people(rows):
+        told.append(f"{counted(left_out, 'person', 'people')} left out by hand")
     if join is None and found_people is None and rows["shot"].n_unique() > 1:
         told.append(ANEW)
     for line in told:
