@@ -1,4 +1,7 @@
-"""Who is left out by hand is in nothing that a summary says, shows or writes."""
+"""Who is left out by hand is in nothing that a summary writes; and what a table that was filtered instead lacks."""
+
+import json
+import re
 
 import polars as pl
 import pytest
@@ -103,3 +106,39 @@ def test_faces_of_pictures_are_no_people_to_leave_out(table):
     pictures = table.with_columns(time_s=pl.lit(None, pl.Float64), track=pl.lit(None, pl.Int64))
     with pytest.raises(affekt.ConfigError, match="got faces of pictures alone; type it without leave_out"):
         affekt.summarize(pictures, leave_out="1")
+
+
+TOLD = {"affekt_version": affekt.__version__, "model": "affekt", "valence_arousal_origin": "80 % projected"}
+
+
+def test_a_filtered_csv_is_told_what_it_lacks_and_the_advice_mends_it(table, tmp_path, caplog):
+    table.write_csv(tmp_path / "faces.csv")
+    (tmp_path / "faces.csv-metadata.json").write_text(json.dumps(TOLD))
+    copy = tmp_path / "copy.csv"
+    pl.read_csv(tmp_path / "faces.csv").filter(track=0).write_csv(copy)
+    lost = affekt.summarize(copy, out=tmp_path / "study")
+    [line] = caplog.messages
+    assert line.startswith(f"{copy} has no copy.csv-metadata.json beside it: methods.md cannot say which model read")
+    assert "not known what the model learnt from" in lost.methods
+    page = (tmp_path / "study" / "study.html").read_text()
+    assert "The table does not say which model read the faces: the methods below" in page
+    caplog.clear()
+    beside = re.search(r"copy the -metadata.json of affekt's own table to (\S+),", line)[1]
+    (tmp_path / beside).write_text((tmp_path / "faces.csv-metadata.json").read_text())
+    found = affekt.summarize(copy, out=tmp_path / "study")
+    assert not caplog.messages
+    assert "its model affekt" in found.methods
+    page = (tmp_path / "study" / "study.html").read_text()
+    assert "80 % projected, not rated: the methods below" in page
+    assert "does not say which model" not in page
+
+
+def test_a_parquet_of_another_program_is_told_what_it_lacks_in_one_line(table, tmp_path, caplog):
+    table.write_parquet(tmp_path / "faces.parquet")
+    affekt.summarize(tmp_path / "faces.parquet")
+    [line] = caplog.messages
+    assert f"{tmp_path / 'faces.parquet'} was not written by affekt: methods.md cannot say" in line
+    assert "type affekt predict VIDEO --out faces.parquet --summary study, or give" in line
+    caplog.clear()
+    affekt.summarize(table)  # a frame has no metadata to lose
+    assert not caplog.messages

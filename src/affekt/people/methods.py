@@ -103,7 +103,11 @@ def methods_text(
 
 def _reading(metadata: dict[str, str], labels: tuple[str, ...], card: Card | None, *, is_video: bool) -> str:
     if "model" not in metadata:
-        return f"The table was summarised with affekt {__version__}; it does not say which model read the faces."
+        return (
+            f"The table was summarised with affekt {__version__}; it does not say which model read the faces. So it is "
+            "not known what the model learnt from, how accurate it is and where its limits are, nor whether its "
+            "valence and arousal were learnt from ratings or from values that were projected from words."
+        )
     detector = metadata.get("detector", "an unknown detector")
     is_shipped = card is not None and metadata["model"] in shipped_models()
     sentences = [

@@ -16,7 +16,6 @@ import polars as pl
 from affekt import __version__
 from affekt.analysis import timeline
 from affekt.analysis.inputs import shown
-from affekt.analysis.rows import origin_words
 from affekt.analysis.summary import counted
 from affekt.files import templates
 from affekt.labels import colours_of, labels_of_columns, ordered_labels, probability_columns
@@ -70,7 +69,8 @@ def study_page(
 ) -> str:
     """Return the page as HTML; the faces are cut out of the inputs, where these are still there.
 
-    `pictures` are faces of pictures, the surest first; `methods` is Markdown; `origin` is of valence and arousal.
+    `pictures` are faces of pictures, the surest first; `methods` is Markdown; `origin` says in
+    words where valence and arousal come from, None where not even the model is known.
     """
     labels = labels_of_columns(pictures.columns)
     return TEMPLATES.get_template("study.html.jinja").render(
@@ -84,7 +84,7 @@ def study_page(
         with_faces=with_faces,
         people=None if people is None else _people(people, labels, with_faces=with_faces),
         gallery=None if pictures.is_empty() else _gallery(pictures, labels, with_faces=with_faces),
-        origin=origin_words(origin),
+        origin=origin,
         methods=methods,
     )
 

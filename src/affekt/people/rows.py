@@ -38,6 +38,11 @@ PERSON = ("input", "person")
 BOX = ("x", "y", "width", "height")
 
 
+def is_told(said: dict[str, str]) -> bool:
+    """Whether metadata say how a table came about: other programs leave some of their own in Parquet."""
+    return not {"model", "affekt_version"}.isdisjoint(said)
+
+
 def read_table(table: str | Path | pl.DataFrame | pl.LazyFrame) -> tuple[pl.LazyFrame, dict[str, str]]:
     """Return a table of results, lazily, and what its metadata says of the run that made it; nothing of a frame."""
     if isinstance(table, pl.DataFrame | pl.LazyFrame):
@@ -66,7 +71,7 @@ def read_table(table: str | Path | pl.DataFrame | pl.LazyFrame) -> tuple[pl.Lazy
         )
     if len(again := (statuses == "status").arg_true()):
         raise DataError(f"expected one table in {path}, got its header again in row {again[0] + 1}; take that row out")
-    if said and (changed := change_of(path)):
+    if is_told(said) and (changed := change_of(path)):
         logger.warning("%s is %s; it is summarized as it is", path, changed)
     return frame, said
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import polars as pl
 
 from affekt.analysis.inputs import refuse_pictures
+from affekt.analysis.rows import origin_words
 from affekt.analysis.summary import counted
+from affekt.analysis.table import metadata_file
 from affekt.errors import ConfigError, DataError
 from affekt.files import refuse_others, require_folder, write_text, written_whole
 from affekt.labels import labels_of_columns
@@ -21,7 +23,7 @@ from affekt.people.markers import groups_of_inputs, read_markers
 from affekt.people.methods import methods_text
 from affekt.people.options import SummaryOptions
 from affekt.people.page import People, study_page
-from affekt.people.rows import BOX, INSTEAD, people_rows, picture_rows, read_table, timed
+from affekt.people.rows import BOX, INSTEAD, is_told, people_rows, picture_rows, read_table, timed
 from affekt.people.writing import IDENTIFIED, PAGE, files_of, write_tables
 
 logger = logging.getLogger(__name__)
@@ -67,6 +69,8 @@ def make_summary(
     if endings:
         require_matplotlib()
     frame, metadata = read_table(table)
+    if isinstance(table, str | Path) and not is_told(metadata):
+        logger.warning("%s", _lost(Path(table)))
     found_people = None if options.identify is None else _identified(frame, join, options)
     everybody = people_rows(frame, join if found_people is None else found_people, options.longest_gap_s)
     rows = without_people(everybody, options.leave_out)
@@ -85,7 +89,8 @@ def make_summary(
     if out is not None:
         written = write_tables(tables, text, Path(out), options)
         if "page" in options.formats:
-            origin, title = metadata.get("valence_arousal_origin"), Path(out).resolve().name
+            origin = origin_words(metadata.get("valence_arousal_origin")) if is_told(metadata) else None
+            title = Path(out).resolve().name
             page = study_page(title, people, pictures, text, origin, with_faces=options.faces)
             written.insert(0, Path(out) / PAGE)
             write_text(written[0], page)
@@ -133,6 +138,18 @@ def _of_people(
     whole = people if is_whole else people_table(shares, found, read_markers(None, rows)[0], options)
     shown = People(rows=rows, used=used, intervals=intervals, episodes=found, table=people, whole=whole)
     return shown, tables, [*told, *more]
+
+
+def _lost(table: Path) -> str:
+    """Return what a summary of a table without metadata cannot say, and how it could."""
+    beside = metadata_file(table).name
+    got, instead = f"has no {beside} beside it", f"copy the -metadata.json of affekt's own table to {beside}"
+    if table.suffix.lower() == ".parquet":
+        got, instead = "was not written by affekt", "type affekt predict VIDEO --out faces.parquet --summary study"
+    return (
+        f"{table} {got}: methods.md cannot say which model read the faces, what it learnt from and where its limits "
+        f"are; {instead}, or give affekt's own table, and leave people out by --leave-out"
+    )
 
 
 def _identified(frame: pl.LazyFrame, join: str | Path | None, options: SummaryOptions) -> pl.DataFrame:
