@@ -123,7 +123,7 @@ def test_a_filtered_csv_is_told_what_it_lacks_and_the_advice_mends_it(table, tmp
     page = (tmp_path / "study" / "study.html").read_text()
     assert "The table does not say which model read the faces: the methods below" in page
     caplog.clear()
-    beside = re.search(r"copy the -metadata.json of affekt's own table to (\S+),", line)[1]
+    [beside] = re.findall(r"copy the -metadata.json of affekt's own table to (\S+),", line)
     (tmp_path / beside).write_text((tmp_path / "faces.csv-metadata.json").read_text())
     found = affekt.summarize(copy, out=tmp_path / "study")
     assert not caplog.messages
