@@ -196,7 +196,7 @@ def test_methods_say_how_faces_were_looked_for_and_which_counted(smile, tmp_path
         "Faces of fewer than 40 pixels on the longer side were left out.",
         "Faces with a detector's score below 0.8 were left out.",
         "a box of at least 24 pixels, at most 0.1 of it outside",
-        "A list said which tracks are one person.",
+        "A list said which tracks are one person: 2 tracks became 1 person.",
     ):
         assert sentence in text, sentence
     plain = {"every_s": "0.0", "detect_every": "1", "largest": "False", "most_faces": "3", "min_face": "0.0"}

@@ -17,6 +17,7 @@ from affekt.people.averages import bins_table, people_table, with_shares
 from affekt.people.baseline import with_baseline
 from affekt.people.codebook import codebook
 from affekt.people.episodes import find_episodes, with_markers
+from affekt.people.facts import facts
 from affekt.people.figures import ENDINGS, require_matplotlib, write_figures
 from affekt.people.leaving_out import number_of_people, without_people
 from affekt.people.markers import groups_of_inputs, read_markers
@@ -83,8 +84,11 @@ def make_summary(
         tables["pictures"] = pictures.drop(*BOX, "used")
     tables["codebook"] = codebook(tables, labels)
     is_filtered = any("reliable" in part.columns for part in (rows, pictures) if len(part))
-    used = None if people is None else options
-    text = methods_text(metadata, labels, used, is_filtered=is_filtered, is_joined=join is not None)
+    left_out = number_of_people(everybody) - number_of_people(rows)
+    used, known = None if people is None else options, ""
+    if people is not None:
+        known = facts(people, tables.get("baseline"), options, left_out=left_out, is_joined=join is not None)
+    text = methods_text(metadata, labels, used, known, is_filtered=is_filtered)
     written: list[Path] = []
     if out is not None:
         written = write_tables(tables, text, Path(out), options)
@@ -98,11 +102,10 @@ def make_summary(
             written = [*write_figures(people, Path(out), endings), *written]
     if found_people is not None and out is not None:
         written.append(_write_identified(found_people, Path(out)))
-    without = frame.select(pl.col("input").n_unique()).collect().item() - pictures["input"].n_unique()
-    if without := without - everybody["input"].n_unique():
+    with_faces = pictures["input"].n_unique() + everybody["input"].n_unique()
+    if without := frame.select(pl.col("input").n_unique()).collect().item() - with_faces:
         told.append(f"{counted(without, 'input')} without a face left out")
-    if left_out := number_of_people(everybody) - number_of_people(rows):
-        told.append(f"{counted(left_out, 'person', 'people')} left out by hand")
+    told += [f"{counted(left_out, 'person', 'people')} left out by hand"] * bool(left_out)
     if join is None and found_people is None and rows["shot"].n_unique() > 1:
         told.append(ANEW)
     for line in told:
