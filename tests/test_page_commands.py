@@ -154,6 +154,13 @@ def for_evaluation(request):
     answers = test.select("source_id", **{f"p_{name}": pl.lit(1 / 8) for name in LABELS}, valence=0.1, arousal=0.1)
     answers.write_csv("theirs.csv")
     test.select("source_id", age=pl.int_range(pl.len()) % 2, gender=pl.lit("f")).write_csv("people.csv")
+    Path("recordings").mkdir()
+    for person, name in enumerate(("ada.mp4", "ben.mp4")):
+        face = draw_face(random_identity(np.random.default_rng(person)), prototype_units("happiness", 1.0), size=160)
+        film = request.getfixturevalue("write_video")([face] * 2, name, times_s=[0.0, 5.0])
+        film.rename(Path("recordings", name))
+    [ratings] = [text for text in blocks(ROOT / "docs" / "evaluation.md", "text") if text.startswith("path,emotion")]
+    Path("ratings.csv").write_text(ratings, encoding="utf-8")
 
 
 def for_export(request):
