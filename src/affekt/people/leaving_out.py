@@ -12,7 +12,7 @@ NEEDED = ("input", "person")
 INSTEAD = "columns are input, person"
 
 
-def without_people(rows: pl.DataFrame, leave_out: str | int | Path | None) -> pl.DataFrame:
+def without_people(rows: pl.DataFrame, leave_out: str | Path | None) -> pl.DataFrame:
     """Return rows of `people_rows` without the people that `leave_out` names, as `affekt.SummaryOptions` has it.
 
     Raises ConfigError where it names nobody, or may mean several, or would leave nobody.
