@@ -117,6 +117,24 @@ def test_each_person_and_interval_has_a_row_and_each_person_a_timeline(table, tm
     assert all(f'<option value="{value}">' in html for value in ("rest", "film", "c1", "c2"))
 
 
+def test_with_a_baseline_the_table_says_what_lies_over_it_and_who_has_none(table, tmp_path):
+    marks = {"input": ["a.mp4", "a.mp4"], "name": ["rest", "film"], "start": [0, 4], "end": [4, 40]}
+    html = page_of(table, tmp_path, markers=pl.DataFrame(marks), baseline="rest")
+    people = pl.read_csv(tmp_path / "study" / "people.csv")
+    assert re.findall(r"<th>(\w+)<br>over baseline</th>", html) == ["valence", "arousal"]
+    assert "From valence and arousal in this table each person's baseline was subtracted, their median in rest." in html
+    rows = re.findall(r"<tr data-key.*?</tr>", html, re.DOTALL)
+    for row, found in zip(rows, people.to_dicts(), strict=True):
+        over = found["valence_over_baseline"]
+        assert ("no baseline" in row) == (over is None) == (found["person"] == 1)
+        assert over is None or f'<td data-value="{over}'[:25] in row
+    first, second = cards(html)[:2]
+    rest = table.filter(input="a.mp4", track=0).filter(pl.col("time_s") < 4)["valence"].median()
+    assert f"baseline {rest:+.2f}".replace("-", "\N{MINUS SIGN}") in first
+    assert second.count("no baseline") == 2
+    assert "over baseline" not in page_of(table, tmp_path)
+
+
 def test_a_person_with_a_name_counts_once_and_references_have_a_line_each(table, tmp_path):
     names = tmp_path / "names.csv"
     names.write_text("input,track,person\na.mp4,0,Ada\nb/b.mp4,0,Ada\n")

@@ -62,6 +62,8 @@ class People:
     """A row per person and interval."""
     whole: pl.DataFrame
     """The same, a row per person."""
+    baseline: str | None = None
+    """Where people rest, if a resting face was subtracted."""
 
 
 def study_page(
@@ -136,10 +138,18 @@ def _people(study: People, labels: tuple[str, ...], *, with_faces: bool) -> dict
         "lost": lost,
         "groups": groups,
         "has_markers": has_markers,
+        "baseline": study.baseline,
+        "resting": None if study.baseline is None else _resting(rows),
         "choices": _choices(table, ("input", *(["marker"] if has_markers else []), *groups)),
         "has_bands": study.rows[f"p_{labels[0]}"].null_count() == 0,
         "has_lines": study.rows["valence"].null_count() == 0,
     }
+
+
+def _resting(rows: pl.DataFrame) -> dict[tuple[str, str], dict[str, float | None]]:
+    """Return each person's valence and arousal at rest, by input and person; None where they have no baseline."""
+    rest = [(pl.col(name) - pl.col(f"{name}_over_baseline")).drop_nulls().first().alias(name) for name in DIMENSIONS]
+    return {tuple(found[name] for name in PERSON): found for found in rows.group_by(PERSON).agg(rest).to_dicts()}
 
 
 def _number(rows: pl.DataFrame) -> int:

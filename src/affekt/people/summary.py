@@ -127,7 +127,8 @@ def _of_people(
     }
     is_whole = markers is None or "page" not in options.formats
     whole = people if is_whole else people_table(shares, found, read_markers(None, rows)[0], options)
-    shown = People(rows=rows, used=used, intervals=intervals, episodes=found, table=people, whole=whole)
+    drawn = {"rows": rows, "used": used, "intervals": intervals, "episodes": found, "table": people, "whole": whole}
+    shown = People(**drawn, baseline=options.baseline)
     return shown, tables, [*told, *more]
 
 
