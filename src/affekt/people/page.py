@@ -141,6 +141,7 @@ def _people(study: People, labels: tuple[str, ...], *, with_faces: bool) -> dict
         "baseline": study.baseline,
         "resting": None if study.baseline is None else _resting(rows),
         "choices": _choices(table, ("input", *(["marker"] if has_markers else []), *groups)),
+        "has_doubted": any(card["doubted"] for card in cards),
         "has_bands": study.rows[f"p_{labels[0]}"].null_count() == 0,
         "has_lines": study.rows["valence"].null_count() == 0,
     }
@@ -207,7 +208,7 @@ def _curves(rows: pl.DataFrame, used: pl.DataFrame, length_s: float, labels: tup
     columns = (*probability_columns(labels), *DIMENSIONS)
     binned = used.group_by("piece", cell, maintain_order=True).agg(pl.col(columns).mean())
     pieces = binned.partition_by("piece", maintain_order=True)
-    doubted = rows.filter(~pl.col("used")).select(cell)["cell"].unique().sort().to_list()
+    doubted = rows.filter(~pl.col("used")).select(cell)["cell"].unique().sort().to_numpy()
     return {
         "length_s": length_s,
         "cells": cells,
@@ -217,12 +218,18 @@ def _curves(rows: pl.DataFrame, used: pl.DataFrame, length_s: float, labels: tup
             for name in DIMENSIONS
             if not binned[name].null_count()
         },
-        "doubted": "".join(f"M{2 * place} 0h2v{HEIGHT}h-2z" for place in doubted),
+        "doubted": _stretches(doubted, cells),
         "ticks": [
             (f"{float(x) / TICKS_WIDTH:.2%}", text) for x, text in timeline.ticks(length_s, TICKS_WIDTH / length_s)
         ],
         "density": _density(used),
     }
+
+
+def _stretches(cells: np.ndarray, number: int) -> list[tuple[str, str]]:
+    """Return where each run of cells begins and how wide it is, as shares of all."""
+    runs = np.split(cells, np.flatnonzero(np.diff(cells) > 1) + 1)
+    return [(f"{run[0] / number:.2%}", f"{len(run) / number:.2%}") for run in runs if len(run)]
 
 
 def _bands(pieces: list[pl.DataFrame], labels: tuple[str, ...]) -> list[tuple[str, str]]:
