@@ -66,6 +66,16 @@ def test_a_cut_is_a_dark_line_in_each_persons_figure(study, tmp_path, monkeypatc
         assert 1 <= len(columns) <= 6, "one thin line over both drawings"
 
 
+def test_inputs_of_one_name_are_told_apart_by_their_folders(study, tmp_path, monkeypatch):
+    from matplotlib.figure import Figure
+
+    titles = []
+    monkeypatch.setattr(Figure, "suptitle", lambda self, title, **look: titles.append(title))
+    parts = [study.with_columns(input=pl.lit(f"films/{folder}/a.mp4")) for folder in ("one", "two")]
+    affekt.summarize(pl.concat(parts), out=tmp_path, formats=("png",))
+    assert titles == [f"{folder}/a.mp4, person {person}" for folder in ("one", "two") for person in "01"]
+
+
 def test_the_same_table_gives_the_same_files_and_what_is_not_asked_for_goes(study, tmp_path):
     for folder in ("one", "two"):
         affekt.summarize(study, out=tmp_path / folder, formats=("png", "pdf"))

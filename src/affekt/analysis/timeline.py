@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from affekt.analysis.inputs import place_below, shown
+from affekt.analysis.inputs import shown
 from affekt.analysis.rows import origin_words
 from affekt.files import templates, write_text
 from affekt.labels import colours_of, labels_of_columns, probability_columns
@@ -31,12 +31,11 @@ TEMPLATES = templates()
 
 
 def write_timelines(
-    name: str, rows: pl.DataFrame, folder: Path, *, origin: str | None = None, told_apart: bool = False
+    title: str, rows: pl.DataFrame, places: dict[str, Path], *, origin: str | None = None
 ) -> list[Path]:
-    """Write a picture and a page of one video; return their files.
+    """Write a picture and a page of one video into `places`, by their endings `svg` and `html`; return their files.
 
-    There are none where nobody was seen for half a second. They are called as `place_below` has it; `origin` is that of
-    valence and arousal in the model's card.
+    There are none where nobody was seen for half a second. `origin` is that of valence and arousal in the model's card.
     """
     people = people_of(rows)
     if not people:
@@ -45,33 +44,45 @@ def write_timelines(
     page_width = int(min(max(PICTURE_WIDTH, PIXELS_PER_SECOND * length_s), WIDEST_PAGE))
     labels = labels_of_columns(rows.columns)
     shared = {
-        "name": printable(shown(Path(name).name)),
+        "name": printable(shown(title)),
         "colours": {**colours_of(labels), **LINE_COLOURS},
         "lines": LINE_COLOURS,
         "origin": printable(origin_words(origin)),
         "has_bands": bool(labels) and people[0][f"p_{labels[0]}"].null_count() == 0,
         "has_lines": people[0]["valence"].null_count() == 0,
+        "has_doubted": any(not person["used"].all() for person in people),
         "left_out": rows.filter(pl.col("status") == "ok")["track"].drop_nulls().n_unique() - len(people),
     }
     written = []
     for ending, width in {"svg": PICTURE_WIDTH, "html": page_width}.items():
         per_s = width / length_s
         drawn = {"people": [_person(person, per_s) for person in people], "ticks": ticks(length_s, per_s)}
+        drawn |= {"cuts": [f"{start_s * per_s:.1f}" for start_s in _starts(rows)[1:]]}
         template = TEMPLATES.get_template(f"timeline.{ending}.jinja")
         # A page scrolls, so its legend stands outside the drawing.
-        text = template.render(shared, **drawn, plot_width=width, has_legend=ending == "svg")
-        written.append(place_below(folder, name, f".{ending}", told_apart=told_apart))
+        text = template.render(shared, **drawn, plot_width=width, is_page=ending == "html")
+        written.append(places[ending])
         write_text(written[-1], text)
     return written
 
 
 def people_of(rows: pl.DataFrame) -> list[pl.DataFrame]:
-    """Return the rows of each person seen for long enough, in the order of appearance; of many, those seen longest."""
+    """Return the rows of each person seen for long enough, in the order of appearance; of many, those seen longest.
+
+    `used` is added: which rows are reliable, or all where the table does not say it of any.
+    """
     seen = rows.filter(pl.col("track").is_not_null(), pl.col("status") == "ok").sort("time_s")
+    seen = seen.with_columns(pl.col("reliable").fill_null(pl.col("reliable").is_null().all()).alias("used"))
     people = seen.partition_by("track", maintain_order=True)
     people = [person for person in people if _length_s(person) >= SHORTEST_S]
     longest = sorted(people, key=_length_s, reverse=True)[:MOST_PEOPLE]
     return sorted(longest, key=lambda person: person["track"][0])
+
+
+def _starts(rows: pl.DataFrame) -> list[float]:
+    """Return when each shot begins, in seconds."""
+    shots = rows.drop_nulls("shot").group_by("shot").agg(pl.col("time_s").min())
+    return shots["time_s"].sort().to_list()
 
 
 def _length_s(person: pl.DataFrame) -> float:
@@ -80,9 +91,11 @@ def _length_s(person: pl.DataFrame) -> float:
 
 def _person(person: pl.DataFrame, per_s: float) -> dict[str, object]:
     """Return one person's title, and the paths of the bands and lines at so many pixels per second."""
-    pieces = [_binned(piece, per_s) for piece in _pieces(person)]
+    pieces = [_binned(piece, per_s) for piece in _pieces(person.filter("used"))]
+    said = "" if person["reliable"].is_null().all() else f", {100 * person['used'].to_numpy().mean():.0f} % reliable"
     return {
-        "title": f"person {person['track'][0]}, {person['time_s'][0]:.1f} to {person['time_s'][-1]:.1f} s",
+        "title": f"person {person['track'][0]}, {person['time_s'][0]:.1f} to {person['time_s'][-1]:.1f} s{said}",
+        "doubted": [place for piece in _pieces(person) for place in _doubted(piece, per_s)],
         "bands": [band for piece in pieces for band in _bands(piece, per_s)],
         "lines": [
             (name, _path(piece["time_s"].to_numpy() * per_s, (1 - piece[name].to_numpy()) * LINES / 2))
@@ -90,6 +103,16 @@ def _person(person: pl.DataFrame, per_s: float) -> dict[str, object]:
             for piece in pieces
         ],
     }
+
+
+def _doubted(piece: pl.DataFrame, per_s: float) -> list[tuple[str, str]]:
+    """Return where each stretch without a reliable row begins, and how wide it is, in pixels."""
+    runs = piece.with_columns(pl.col("time_s").shift(-1).fill_null(pl.col("time_s")).alias("end_s"))
+    stretches = runs.group_by(pl.col("used").rle_id().alias("run"), maintain_order=True).agg(
+        pl.col("used", "time_s").first(), pl.col("end_s").last()
+    )
+    places = stretches.filter(~pl.col("used")).select("time_s", "end_s").rows()
+    return [(f"{start_s * per_s:.1f}", f"{(end_s - start_s) * per_s:.1f}") for start_s, end_s in places]
 
 
 def _pieces(person: pl.DataFrame) -> list[pl.DataFrame]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from affekt.analysis.inputs import place_below, shown
+from affekt.analysis.inputs import called, place_below, shown
 from affekt.analysis.timeline import LINE_COLOURS, ROUND_STEPS_S, clock
 from affekt.errors import needs_extra
 from affekt.faces.kinds import WRITER
@@ -61,19 +61,18 @@ def write_figures(people: People, out: Path, endings: Iterable[str]) -> list[Pat
     from matplotlib.figure import Figure
 
     written: list[Path] = []
+    titles = called(people.rows["input"].unique().to_list())
     for (name, person), used in people.used.partition_by(*PERSON, as_dict=True, maintain_order=True).items():
         of_input = people.rows.filter(pl.col("input") == name)
-        called = "_person-" + re.sub(r"[^\w-]+", "_", str(person))
+        whose = "_person-" + re.sub(r"[^\w-]+", "_", str(person))
         with rc_context(STYLE):
             figure = Figure(dpi=DOTS_PER_INCH, layout="constrained")
             _paint(figure, used, of_input, people.intervals.filter(pl.col("input") == name))
-            figure.suptitle(
-                f"{printable(shown(Path(name).name))}, person {printable(str(person))}", fontsize=7, color=INK
-            )
+            figure.suptitle(f"{printable(shown(titles[name]))}, person {printable(str(person))}", fontsize=7, color=INK)
             for ending in endings:
-                path = place_below(out / FOLDER, name, f"{called}.{ending}")
+                path = place_below(out / FOLDER, name, f"{whose}.{ending}")
                 path = (
-                    place_below(out / FOLDER, name, f"{called}.{ending}", told_apart=True) if path in written else path
+                    place_below(out / FOLDER, name, f"{whose}.{ending}", told_apart=True) if path in written else path
                 )
                 with written_whole(path) as temporary:
                     figure.savefig(temporary, format=ending, metadata=WITHOUT_DATE[ending])

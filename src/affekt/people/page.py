@@ -6,8 +6,7 @@ that a person takes some 30 kB, and the script of the page reads its values from
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import takewhile
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ import polars as pl
 
 from affekt import __version__
 from affekt.analysis import timeline
-from affekt.analysis.inputs import shown
+from affekt.analysis.inputs import called, shown
 from affekt.analysis.rows import origin_words
 from affekt.analysis.summary import counted
 from affekt.files import templates
@@ -129,7 +128,7 @@ def _people(study: People, labels: tuple[str, ...], *, with_faces: bool) -> dict
     has_markers = bool((study.intervals["marker"] != "all").any())
     return {
         "number": _number(study.rows),
-        "called": _called(everybody["input"].unique().to_list()),
+        "called": called(everybody["input"].unique().to_list()),
         "inputs": everybody["input"].n_unique(),
         "cards": cards,
         "left_out": len(everybody) - len(on_page),
@@ -176,14 +175,6 @@ def lines_of(starts: Iterable[float], ends: Iterable[float]) -> list[int]:
         free_from[line : line + 1] = [end]
         lines.append(line)
     return lines
-
-
-def _called(inputs: list[str]) -> dict[str, str]:
-    """Return a name for each input: what tells it from the others, without the folder that all are in."""
-    parts = {name: PurePath(name).parts for name in inputs}
-    levels = zip(*(own[:-1] for own in parts.values()), strict=False)
-    shared = sum(1 for _ in takewhile(lambda level: len(set(level)) == 1, levels))
-    return {name: str(PurePath(*own[shared:])) for name, own in parts.items()}
 
 
 def _choices(table: pl.DataFrame, columns: Iterable[str]) -> dict[str, list[str]]:
