@@ -117,6 +117,11 @@ def test_subtitles_and_elan(smile, tmp_path):
     assert elan[1].split("\t") == ["person 0 happiness", "00:00:02.000", "00:00:03.000", "happiness"]
 
 
+def test_subtitles_say_no_more_than_99_hundredths(tmp_path):
+    affekt.summarize(one_expression([0.999] * 20), out=tmp_path, formats=("vtt",))
+    assert (tmp_path / "episodes" / "a.mp4.vtt").read_text().endswith("happiness (0.99)\n")
+
+
 def test_a_name_with_tabs_lines_and_arrows_breaks_no_cue_and_no_cell(smile, tmp_path):
     names = tmp_path / "names.csv"
     names.write_text('input,track,person\na.mp4,0,"A\tda\n\n1 --> <b>"\n')
