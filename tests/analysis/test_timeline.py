@@ -1,5 +1,7 @@
 """The picture and the page of a video."""
 
+import base64
+import io
 import os
 import re
 from xml.etree import ElementTree
@@ -7,6 +9,7 @@ from xml.etree import ElementTree
 import numpy as np
 import polars as pl
 import pytest
+from PIL import Image
 
 from affekt.analysis import timeline
 from affekt.analysis.rows import SCHEMA, empty_row
@@ -145,6 +148,28 @@ def test_cuts_are_thin_lines_that_the_legend_names(tmp_path):
     assert re.findall(r'<path class="cut" d="M([\d.]+) 0V', picture) == [f"{6 / 8.9 * PICTURE_WIDTH:.1f}"]
     assert ">cut</text>" in picture
     assert '<li class="cut">cut</li>' in page
+
+
+def test_the_page_shows_the_largest_face_of_each_person_that_counts(tmp_path, write_video):
+    # The left half turns from dark to light at 2 s, the right one stays green.
+    frames = np.full((40, 96, 192, 3), 20, np.uint8)
+    frames[20:, :, :96], frames[:, :, 96:] = 235, (20, 200, 20)
+    video = str(write_video([*frames], times_s=[number / 10 for number in range(40)]))
+    later = pl.col("time_s") >= 2
+    width = pl.when(later & (pl.col("track") == 0)).then(60.0).otherwise(40.0)
+    rows = table({0: [(0, 4)], 1: [(0, 4)]}).with_columns(
+        x=pl.col("track") * 100.0 + 10, y=pl.lit(10.0), width=width, height=width, reliable=pl.lit(True)
+    )
+    for doubted, wanted in ((pl.lit(False), 235), (later, 20)):
+        told = rows.with_columns(reliable=~doubted)
+        picture, page = (each.read_text() for each in write_timelines("v.mp4", told, tmp_path, video=video))
+        found = re.findall(r'<image href="data:image/jpeg;base64,([^"]+)"', page)
+        faces = [np.asarray(Image.open(io.BytesIO(base64.b64decode(each)))) for each in found]
+        assert faces[0].mean() == pytest.approx(wanted, abs=12)
+        assert faces[1][20, 20, 1] > 150 > faces[1][20, 20, 0]
+        assert "<image" not in picture
+    for absent in (None, f"{video}.gone"):
+        assert "<image" not in write_timelines("v.mp4", rows, tmp_path, video=absent)[1].read_text()
 
 
 def test_what_is_said_of_a_person_stays_in_view_in_the_page(tmp_path):

@@ -185,7 +185,9 @@ class AnnotatedCopies:
 
         if self.timelines is not None:
             title, places = called(self.videos)[name], self._pages(self.timelines, name)
-            written = write_timelines(title, rows, places, origin=origin)
+            # Who hides faces does not want them on a page.
+            video = None if self.hidden is not None or is_camera(name) else name
+            written = write_timelines(title, rows, places, origin=origin, video=video)
             why = "not one frame of it was read" if rows.is_empty() else f"nobody is followed for {SHORTEST_S:g} s"
             logger.info(f"wrote {' and '.join(map(str, written))}" if written else f"no timeline of {name}: {why}")
         for folder, kind in self._copies():

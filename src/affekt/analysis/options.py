@@ -117,7 +117,8 @@ class OutputOptions:
 
     Args:
         draw: A folder for annotated copies: boxes, expressions, and valence and arousal on a small circle.
-        timeline: A folder for a picture and a page of each video: each person's scores over time; needs `out`.
+        timeline: A folder for a picture and a page of each video: each person's scores over time; needs `out`. The page
+            shows a face of each person, unless hide_faces is asked for, too.
         hide_faces: A folder for copies in which no face can be seen that was found, or followed between frames.
         hide_how: What covers a face there: one colour, some large squares, or such squares blurred.
         crops: A folder for each face's crop, level as the network gets it, but as large as in the picture.

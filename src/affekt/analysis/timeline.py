@@ -3,13 +3,16 @@
 `timeline.svg.jinja` and `timeline.html.jinja` hold how they look; here the rows of a table become paths.
 """
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from affekt.analysis.cut_faces import cut_face, frames_at
 from affekt.analysis.inputs import shown
 from affekt.analysis.rows import origin_words
+from affekt.errors import PictureError
 from affekt.files import templates, write_text
 from affekt.labels import colours_of, labels_of_columns, probability_columns
 from affekt.terminal import printable
@@ -31,11 +34,12 @@ TEMPLATES = templates()
 
 
 def write_timelines(
-    title: str, rows: pl.DataFrame, places: dict[str, Path], *, origin: str | None = None
+    title: str, rows: pl.DataFrame, places: dict[str, Path], *, origin: str | None = None, video: str | None = None
 ) -> list[Path]:
     """Write a picture and a page of one video into `places`, by their endings `svg` and `html`; return their files.
 
     There are none where nobody was seen for half a second. `origin` is that of valence and arousal in the model's card.
+    The page shows a face of each person, cut out of the file `video`, if one is given.
     """
     people = people_of(rows)
     if not people:
@@ -57,6 +61,7 @@ def write_timelines(
     for ending, width in {"svg": PICTURE_WIDTH, "html": page_width}.items():
         per_s = width / length_s
         drawn = {"people": [_person(person, per_s) for person in people], "ticks": ticks(length_s, per_s)}
+        drawn["faces"] = _faces(video, people) if video is not None and ending == "html" else {}
         drawn |= {"cuts": [f"{start_s * per_s:.1f}" for start_s in _starts(rows)[1:]]}
         template = TEMPLATES.get_template(f"timeline.{ending}.jinja")
         # A page scrolls, so its legend stands outside the drawing.
@@ -79,6 +84,17 @@ def people_of(rows: pl.DataFrame) -> list[pl.DataFrame]:
     return sorted(longest, key=lambda person: person["track"][0])
 
 
+def _faces(video: str, people: list[pl.DataFrame]) -> dict[int, str]:
+    """Return the largest face of each person that counts, by track, as data URIs; none of a video that is not there."""
+    boxed = [person.drop_nulls(["x", "y", "width", "height"]) for person in people]
+    chosen = [each.sort("used", pl.col("width") * pl.col("height")).row(-1, named=True) for each in boxed if len(each)]
+    faces: dict[int, str] = {}
+    with suppress(PictureError):
+        for time_s, image_rgb in frames_at(video, sorted({row["time_s"] for row in chosen})):
+            faces |= {row["track"]: cut_face(image_rgb, row) for row in chosen if row["time_s"] == time_s}
+    return faces
+
+
 def _starts(rows: pl.DataFrame) -> list[float]:
     """Return when each shot begins, in seconds."""
     shots = rows.drop_nulls("shot").group_by("shot").agg(pl.col("time_s").min())
@@ -94,6 +110,7 @@ def _person(person: pl.DataFrame, per_s: float) -> dict[str, object]:
     pieces = [_binned(piece, per_s) for piece in _pieces(person.filter("used"))]
     said = "" if person["reliable"].is_null().all() else f", {100 * person['used'].to_numpy().mean():.0f} % reliable"
     return {
+        "track": person["track"][0],
         "title": f"person {person['track'][0]}, {person['time_s'][0]:.1f} to {person['time_s'][-1]:.1f} s{said}",
         "doubted": [place for piece in _pieces(person) for place in _doubted(piece, per_s)],
         "bands": [band for piece in pieces for band in _bands(piece, per_s)],
