@@ -138,6 +138,10 @@ def test_what_is_not_reliable_is_hatched_in_place_of_bands_and_said(tmp_path):
         assert [float(height) for *_, height in hatched] == [90, 70]
         assert [float(each) / per_s for each in hatched[0][:2]] == pytest.approx([2, 3], abs=0.01)
         assert len(paths(text, EXPRESSION_COLOURS["happiness"])) == 2
+    short = table({0: [(0, 10)]}).with_columns(reliable=~pl.col("time_s").is_between(2, 2.45))
+    for path in write_timelines("v.mp4", short, tmp_path):
+        assert len(paths(path.read_text(), EXPRESSION_COLOURS["happiness"])) == 1
+        assert "url(#hatched)" not in path.read_text()
     plain = write_timelines("v.mp4", table({0: [(0, 10)]}), tmp_path)
     assert not any("reliable" in re.sub(r"<style>.*?</style>", "", each.read_text(), flags=re.DOTALL) for each in plain)
 

@@ -68,6 +68,8 @@ def test_where_nobody_was_seen_nothing_is_drawn_and_what_is_not_reliable_is_hatc
     legend = html.partition('<ul class="legend"')[2].partition("</ul>")[0]
     assert re.findall(r"</svg>(.*?)</li>", legend) == ["not reliable", "not seen"]
     assert "not reliable" not in page_of(rows.drop("reliable"), tmp_path / "all").partition("<section>")[0]
+    short = one_expression([0.9] * 100, reliable=[True] * 50 + [False] * 5 + [True] * 45)
+    assert "<rect" not in cards(page_of(short, tmp_path / "short"))[0], "drawn over, as an episode goes on"
     x = points(card, "happiness").T[0]
     assert x.tolist() == [*range(1, 80, 2), *range(141, 180, 2)]
     hatched = '<rect x="90.00%" width="10.00%" height="100%" fill="url(#hatched)"/>'

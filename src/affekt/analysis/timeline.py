@@ -54,13 +54,13 @@ def write_timelines(
         "origin": printable(origin_words(origin)),
         "has_bands": bool(labels) and people[0][f"p_{labels[0]}"].null_count() == 0,
         "has_lines": people[0]["valence"].null_count() == 0,
-        "has_doubted": any(not person["used"].all() for person in people),
         "left_out": rows.filter(pl.col("status") == "ok")["track"].drop_nulls().n_unique() - len(people),
     }
     written = []
     for ending, width in {"svg": PICTURE_WIDTH, "html": page_width}.items():
         per_s = width / length_s
         drawn = {"people": [_person(person, per_s) for person in people], "ticks": ticks(length_s, per_s)}
+        drawn["has_doubted"] = any(person["doubted"] for person in drawn["people"])
         drawn["faces"] = _faces(video, people) if video is not None and ending == "html" else {}
         drawn |= {"cuts": [f"{start_s * per_s:.1f}" for start_s in _starts(rows)[1:]]}
         template = TEMPLATES.get_template(f"timeline.{ending}.jinja")
@@ -107,12 +107,17 @@ def _length_s(person: pl.DataFrame) -> float:
 
 def _person(person: pl.DataFrame, per_s: float) -> dict[str, object]:
     """Return one person's title, and the paths of the bands and lines at so many pixels per second."""
-    pieces = [_binned(piece, per_s) for piece in _pieces(person.filter("used"))]
+    used = _pieces(person.filter("used"))
+    pieces = [_binned(piece, per_s) for piece in used]
+    doubted = [times_s for piece in _pieces(person) for times_s in _doubted(piece)]
+    # A short stretch that is not reliable is drawn over, as on the study page.
+    spans = [(piece["time_s"][0], piece["time_s"][-1]) for piece in used]
+    doubted = [times for times in doubted if not any(first < times[0] < last for first, last in spans)]
     said = "" if person["reliable"].is_null().all() else f", {100 * person['used'].to_numpy().mean():.0f} % reliable"
     return {
         "track": person["track"][0],
         "title": f"person {person['track'][0]}, {person['time_s'][0]:.1f} to {person['time_s'][-1]:.1f} s{said}",
-        "doubted": [place for piece in _pieces(person) for place in _doubted(piece, per_s)],
+        "doubted": [(f"{start * per_s:.1f}", f"{(end - start) * per_s:.1f}") for start, end in doubted],
         "bands": [band for piece in pieces for band in _bands(piece, per_s)],
         "lines": [
             (name, _path(piece["time_s"].to_numpy() * per_s, (1 - piece[name].to_numpy()) * LINES / 2))
@@ -122,14 +127,13 @@ def _person(person: pl.DataFrame, per_s: float) -> dict[str, object]:
     }
 
 
-def _doubted(piece: pl.DataFrame, per_s: float) -> list[tuple[str, str]]:
-    """Return where each stretch without a reliable row begins, and how wide it is, in pixels."""
+def _doubted(piece: pl.DataFrame) -> list[tuple[float, float]]:
+    """Return when each stretch without a reliable row begins and ends, in seconds."""
     runs = piece.with_columns(pl.col("time_s").shift(-1).fill_null(pl.col("time_s")).alias("end_s"))
     stretches = runs.group_by(pl.col("used").rle_id().alias("run"), maintain_order=True).agg(
         pl.col("used", "time_s").first(), pl.col("end_s").last()
     )
-    places = stretches.filter(~pl.col("used")).select("time_s", "end_s").rows()
-    return [(f"{start_s * per_s:.1f}", f"{(end_s - start_s) * per_s:.1f}") for start_s, end_s in places]
+    return stretches.filter(~pl.col("used")).select("time_s", "end_s").rows()
 
 
 def _pieces(person: pl.DataFrame) -> list[pl.DataFrame]:

@@ -102,6 +102,9 @@ def _paint(
     pieces = [_binned(piece, end_s / MOST_BINS) for piece in used.partition_by("piece", maintain_order=True)]
     seen = _stretches(of_input.filter(pl.col("person") == person))
     doubted = seen.filter(~pl.col("used")).select("start_s", "end_s").rows()
+    # A short stretch that is not reliable is drawn over, as on the study page.
+    spans = [(piece["time_s"][0], piece["time_s"][-1]) for piece in pieces]
+    doubted = [times for times in doubted if not any(first < times[0] < last for first, last in spans)]
     cuts_s = of_input.group_by("shot").agg(pl.col("time_s").min()).sort("shot")["time_s"][1:].to_list()
     for ax in axes:
         ax.set_facecolor(UNSEEN)

@@ -199,7 +199,10 @@ def _curves(rows: pl.DataFrame, used: pl.DataFrame, length_s: float, labels: tup
     columns = (*probability_columns(labels), *DIMENSIONS)
     binned = used.group_by("piece", cell, maintain_order=True).agg(pl.col(columns).mean())
     pieces = binned.partition_by("piece", maintain_order=True)
-    doubted = rows.filter(~pl.col("used")).select(cell)["cell"].unique().sort().to_numpy()
+    doubted = rows.filter(~pl.col("used")).select(cell)["cell"].unique().to_list()
+    # A short stretch that is not reliable is drawn over, as an episode goes on over it.
+    drawn = [range(piece["cell"][0], piece["cell"][-1] + 1) for piece in pieces]
+    doubted = np.array(sorted(set(doubted).difference(*drawn)), int)
     return {
         "length_s": length_s,
         "cells": cells,
