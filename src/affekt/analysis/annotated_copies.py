@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -75,6 +76,10 @@ class AnnotatedCopies:
         if (self.marked, self.hidden, self.timelines) == (None, None, None):
             return ()
         return tuple(dict.fromkeys(filter(is_video, self._names)))
+
+    @cached_property
+    def _titles(self) -> dict[str, str]:
+        return called({without_secrets(name) for name in self.videos})
 
     def check(self, *, has_table: bool) -> None:
         """Refuse what cannot be made, or would be written over its original, before any work is done."""
@@ -184,7 +189,7 @@ class AnnotatedCopies:
         from affekt.analysis.timeline import SHORTEST_S, write_timelines
 
         if self.timelines is not None:
-            title, places = called(self.videos)[name], self._pages(self.timelines, name)
+            title, places = self._titles[without_secrets(name)], self._pages(self.timelines, name)
             # Who hides faces does not want them on a page.
             video = None if self.hidden is not None or is_camera(name) else name
             written = write_timelines(title, rows, places, origin=origin, video=video)
