@@ -353,6 +353,26 @@ def test_a_table_that_breaks_off_is_not_summarized(table, tmp_path):
         affekt.summarize(path)
 
 
+@pytest.mark.parametrize("name", ["input", "time_s", "track", "status"])
+@pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl"])
+def test_a_table_without_a_column_that_is_needed_is_refused(table, tmp_path, name, ending):
+    path, rows = tmp_path / f"faces.{ending}", table.drop(name)
+    {"csv": rows.write_csv, "parquet": rows.write_parquet, "jsonl": rows.write_ndjson}[ending](path)
+    for given, what in ((path, path), (rows, "one")):
+        with pytest.raises(affekt.DataError, match=f"predict`, got {what} without {name}; type: affekt predict VIDEO"):
+            affekt.summarize(given)
+
+
+def test_a_table_of_a_summary_is_told_from_one_of_predict(table, tmp_path):
+    affekt.summarize(table, out=tmp_path / "study", baseline="centre", formats=("csv", "parquet"))
+    tables = [*(tmp_path / "study").glob("*.csv"), *(tmp_path / "study").glob("*.parquet")]
+    assert len(tables) == 10
+    for path in tables:
+        said = rf"a table of `affekt predict`, got {path} of `affekt summarize` without .*status; type: affekt predict"
+        with pytest.raises(affekt.DataError, match=said):
+            affekt.summarize(path)
+
+
 def test_two_tables_in_one_file_and_one_in_utf_16_are_not_summarized(table, tmp_path):
     path = tmp_path / "faces.csv"
     table.write_csv(path)

@@ -25,6 +25,7 @@ from affekt.data.text_table import read_text_table
 from affekt.errors import ConfigError, DataError, first_line
 from affekt.files import is_utf16
 from affekt.labels import LABELS, labels_of_columns, probability_columns
+from affekt.people.writing import TABLES
 
 logger = logging.getLogger(__name__)
 
@@ -39,9 +40,14 @@ BOX = ("x", "y", "width", "height")
 
 
 def read_table(table: str | Path | pl.DataFrame | pl.LazyFrame) -> tuple[pl.LazyFrame, dict[str, str]]:
-    """Return a table of results, lazily, and what its metadata says of the run that made it; nothing of a frame."""
+    """Return a table of results, lazily, and what its metadata says of the run that made it; nothing of a frame.
+
+    Raises DataError where it cannot be read, or lacks a column that is needed.
+    """
     if isinstance(table, pl.DataFrame | pl.LazyFrame):
-        return table.lazy(), {}
+        frame = table.lazy()
+        _refuse_absent(frame, "one")
+        return frame, {}
     if not isinstance(table, str | Path):
         raise ConfigError(
             f"expected {WHAT} as a path or a polars frame, got {type(table).__name__}; {INSTEAD_IN_PYTHON}"
@@ -56,7 +62,8 @@ def read_table(table: str | Path | pl.DataFrame | pl.LazyFrame) -> tuple[pl.Lazy
         raise DataError(f"expected {WHAT} in UTF-8, got {path} in UTF-16; in Excel, save it as: CSV UTF-8")
     try:
         frame, said = open_table(path)
-        statuses = frame.select("status").collect()["status"] if "status" in frame.collect_schema() else pl.Series()
+        _refuse_absent(frame, f"{path} of `affekt summarize`" if path.stem in TABLES else str(path))
+        statuses = frame.select(pl.col("status").cast(pl.String)).collect()["status"]
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
         raise DataError(f"expected {WHAT} in {path}, got {first_line(error)}; {INSTEAD}") from error
     if statuses.null_count():
@@ -69,6 +76,12 @@ def read_table(table: str | Path | pl.DataFrame | pl.LazyFrame) -> tuple[pl.Lazy
     if said and (changed := change_of(path)):
         logger.warning("%s is %s; it is summarized as it is", path, changed)
     return frame, said
+
+
+def _refuse_absent(frame: pl.LazyFrame, what: str) -> None:
+    names = frame.collect_schema().names()
+    if absent := [name for name in NEEDED if name not in names]:
+        raise DataError(f"expected {WHAT}, got {what} without {', '.join(absent)}; {INSTEAD}")
 
 
 def _typed_instead_of(folder: Path) -> str:
@@ -84,12 +97,9 @@ def _typed_instead_of(folder: Path) -> str:
 def people_rows(frame: pl.LazyFrame, join: Joining, longest_gap_s: float) -> pl.DataFrame:
     """Return the rows with a face in a video, in the order of input, person and time, with the columns added.
 
-    There are none where all faces are of pictures. Raises DataError where the table lacks a column, ConfigError where
-    what is to be joined cannot be.
+    There are none where all faces are of pictures. Raises ConfigError where what is to be joined cannot be.
     """
     names = frame.collect_schema().names()
-    if absent := [name for name in NEEDED if name not in names]:
-        raise DataError(f"expected {WHAT}, got one without {', '.join(absent)}; {INSTEAD}")
     in_videos = pl.col("time_s").is_not_null(), pl.col("track").is_not_null()
     rows = _faces(
         frame.filter(*in_videos),
