@@ -41,6 +41,19 @@ def test_time_behind_a_gap_was_not_seen():
     assert row["last_s"] == pytest.approx(9.9)
 
 
+def test_a_frame_counts_until_the_end_of_its_interval_at_the_latest():
+    rows = one_expression([0.9] * 2 + [0.1] * 6, fps=0.2)  # 5 s apart, as with --every 5s
+    cuts = {"a": (0, 6), "b": (6, 12), "c": (4, 6), "d": (12, 60)}
+    markers = pl.DataFrame({"name": [*cuts], "start": [0, 6, 4, 12], "end": [6, 12, 6, 60]})
+    people = affekt.summarize(rows, markers=markers).people.sort("marker")
+    assert people["seen_s"].to_list() == people["used_s"].to_list() == [6, 2, 1, 25]
+    assert people["rows"].to_list() == [2, 1, 1, 5]
+    assert people["p_happiness"].to_list() == pytest.approx([0.9, 0.1, 0.9, 0.1])
+    assert people["episodes_per_min_happiness"].to_list() == [10, 0, 0, 0]
+    clipped = pl.DataFrame({"name": ["a"], "start": [0], "end": [11]})
+    assert affekt.summarize(rows, markers=clipped).people["p_happiness"].item() == pytest.approx((10 * 0.9 + 0.1) / 11)
+
+
 def test_only_reliable_rows_count():
     rows = one_expression([0.2] * 60 + [0.8] * 40).with_columns(reliable=pl.col("p_happiness") < 0.5)
     [row] = affekt.summarize(rows).people.to_dicts()

@@ -65,6 +65,7 @@ def test_every_figure_of_people(study):
         time_s, seen_s, used, values, _, _ = person(rows, row)
         start, end = INTERVALS[row["marker"]]
         there = (time_s >= start) & (time_s < end)
+        seen_s = np.minimum(seen_s, end - time_s)
         counted, weights = there & used, seen_s[there & used]
         wanted = {"start_s": start, "end_s": end, "first_s": time_s[there].min(), "last_s": time_s[there].max()}
         wanted |= {"rows": there.sum(), "reliable_rows": counted.sum(), "reliable_share": counted.sum() / there.sum()}

@@ -126,7 +126,7 @@ def test_a_resting_face_is_subtracted_in_log_odds(table, baseline):
     for row in summary.people.to_dicts():
         own = table.filter(input=row["input"], track=int(row["person"]))
         time_s = own["time_s"].to_numpy()
-        weights = np.append(np.diff(time_s), np.median(np.diff(time_s)))
+        weights = np.minimum(np.append(np.diff(time_s), np.median(np.diff(time_s))), row["end_s"] - time_s)
         resting = np.ones(len(own), bool) if baseline == "centre" else (time_s >= 6) & (time_s < 10)
         inside = (time_s >= row["start_s"]) & (time_s < row["end_s"])
         [rest] = summary.baseline.filter(input=row["input"], person=row["person"]).to_dicts()

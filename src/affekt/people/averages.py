@@ -1,6 +1,7 @@
 """Averages over time: a row per person and marked interval, and a row per person and bin.
 
-A frame counts for as long as it was shown (`seen_s`), so that uneven frames bend no mean.
+A frame counts for as long as it was shown (`seen_s`), so that uneven frames bend no mean. It belongs to the interval in
+which it begins, and counts there until the interval's end at the latest.
 """
 
 from statistics import NormalDist
@@ -48,6 +49,8 @@ def people_table(
             inside = pl.col("time_s").is_between(cut["start_s"], cut["end_s"], closed="left")
             if (part := own.filter(inside)).is_empty():
                 continue
+            # A frame that lasts beyond the interval counts until its end.
+            part = part.with_columns(pl.min_horizontal("seen_s", cut["end_s"] - pl.col("time_s")))
             row = {"input": name, "person": person, **{key: cut[key] for key in cut if key != "input"}}
             row |= _seen(part) | _means(part.filter("used"), means, options.block_s)
             starts = pl.col("start_s").is_between(cut["start_s"], cut["end_s"], closed="left")

@@ -43,7 +43,7 @@ def meanings(labels: tuple[str, ...]) -> dict[str, tuple[str, str]]:
         "rows": ("rows", "frames in which the person's face was found; of a bin, those used"),
         "reliable_rows": ("rows", "of these, reliable ones; only these are used"),
         "reliable_share": ("0-1", "reliable rows among all"),
-        "seen_s": ("s", "time in which the person was seen"),
+        "seen_s": ("s", "time in which the person was seen within the interval; of a bin, of frames that begin in it"),
         "used_s": ("s", "time of the frames that means are taken of"),
         "expression": ("", "the expression of the episode"),
         "emotion": ("", "the expression of the highest mean probability"),
