@@ -140,6 +140,12 @@ def test_every_column_is_in_the_codebook(table, tmp_path):
     for name in ("people", "episodes", "bins", "baseline"):
         assert book.filter(table=name)["column"].to_list() == getattr(summary, name).columns
     assert set(book.filter(meaning="a group column of the markers")["column"]) == {"condition"}
+    meant = {(table, name): meaning for table, name, meaning in book.select("table", "column", "meaning").rows()}
+    assert meant["people", "p_fear"] == "mean probability of fear over time"
+    said = "median probability of fear in the resting face, no nearer to 0 and 1 than 0.001"
+    assert meant["baseline", "p_fear"] == said
+    assert meant["baseline", "arousal"] == "median arousal in the resting face"
+    assert summary.baseline.select("^p_.*$").min_horizontal().min() >= 0.001
 
 
 def test_methods_name_model_thresholds_limits_and_literature(smile, tmp_path):

@@ -3,7 +3,7 @@
 import polars as pl
 
 from affekt.analysis.rows import column_descriptions
-from affekt.people.baseline import DIMENSIONS
+from affekt.people.baseline import DIMENSIONS, LEAST_PROBABILITY
 from affekt.people.episodes import expressions_among
 
 
@@ -69,17 +69,23 @@ def meanings(labels: tuple[str, ...]) -> dict[str, tuple[str, str]]:
     }
 
 
+def of_resting_faces(labels: tuple[str, ...]) -> dict[str, tuple[str, str]]:
+    """Return the unit and the meaning of the columns that hold something else in the table of resting faces."""
+    limits = f"no nearer to 0 and 1 than {LEAST_PROBABILITY:g}"
+    return {
+        **{f"p_{each}": ("0-1", f"median probability of {each} in the resting face, {limits}") for each in labels},
+        **{each: ("-1 to 1", f"median {each} in the resting face") for each in DIMENSIONS},
+    }
+
+
 def codebook(tables: dict[str, pl.DataFrame], labels: tuple[str, ...]) -> pl.DataFrame:
     """Return a row per column of the tables: table, column, unit, meaning."""
-    known, of_pictures = meanings(labels), column_descriptions(labels)
-    return pl.DataFrame(
-        [
-            (table, column, "", of_pictures[column])
-            if table == "pictures"
-            else (table, column, *known.get(column, ("", "a group column of the markers")))
-            for table, frame in tables.items()
-            for column in frame.columns
-        ],
-        schema=["table", "column", "unit", "meaning"],
-        orient="row",
-    )
+    known, rows = meanings(labels), list[tuple[str, str, str, str]]()
+    of_table = {
+        "baseline": known | of_resting_faces(labels),
+        "pictures": {name: ("", meaning) for name, meaning in column_descriptions(labels).items()},
+    }
+    for table, frame in tables.items():
+        own = of_table.get(table, known)
+        rows += [(table, name, *own.get(name, ("", "a group column of the markers"))) for name in frame.columns]
+    return pl.DataFrame(rows, schema=["table", "column", "unit", "meaning"], orient="row")
