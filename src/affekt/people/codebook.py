@@ -53,6 +53,7 @@ def meanings(labels: tuple[str, ...]) -> dict[str, tuple[str, str]]:
         "mean_arousal": ("-1 to 1", "mean arousal over the episode"),
         "episodes": ("number", "episodes that start in the interval"),
         "baseline_rows": ("rows", "frames that the resting face is the median of"),
+        "baseline_s": ("s", "time of these frames"),
         **mean_of,
         **{f"{name}_low": (unit, f"low end of the 95 % interval of {name}") for name, (unit, _) in mean_of.items()},
         **{f"{name}_high": (unit, f"high end of the 95 % interval of {name}") for name, (unit, _) in mean_of.items()},

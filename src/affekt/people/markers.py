@@ -12,6 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
+from affekt.analysis.summary import counted
 from affekt.data.text_table import read_text_table
 from affekt.errors import ConfigError
 from affekt.labels import labels_of_columns
@@ -29,6 +30,8 @@ NEAR = {
 }
 """Words of other columns that are hardly meant for groups where there is no column of the proper name."""
 LEAST_S = 1e-3
+LENIENT_S = 1.0
+"""A marker may end this much after its recording: people round."""
 INTERVAL = ("input", "marker", "start_s", "end_s")
 
 
@@ -44,7 +47,7 @@ def read_markers(markers: str | Path | pl.DataFrame | None, rows: pl.DataFrame) 
     if markers is None:
         whole = lengths.with_columns(pl.lit("all").alias("marker"), pl.lit(0.0).alias("start_s"))
         return whole.select("input", "marker", "start_s", pl.col("length_s").alias("end_s")), []
-    path = Path(markers) if isinstance(markers, str | Path) else Path("the frame of markers")
+    path = path_of(markers)
     table = _text(markers, path)
     groups = [name for name in table.columns if name not in OWN]
     # Excel takes `Person` and `person` for one name, and refuses a sheet that has both.
@@ -73,6 +76,41 @@ def read_markers(markers: str | Path | pl.DataFrame | None, rows: pl.DataFrame) 
             f"{found['start_s']:g} to {found['end_s']:g} s twice; keep one row"
         )
     return intervals.sort("input", "start_s", maintain_order=True), groups
+
+
+def told_of_markers(
+    markers: str | Path | pl.DataFrame, intervals: pl.DataFrame, groups: list[str], lengths: pl.DataFrame
+) -> list[str]:
+    """Return what of the markers is hardly meant: recordings left out, none of a group, and times beyond a recording.
+
+    `lengths` has `input` and `length_s` of every recording with a face.
+    """
+    path, told = path_of(markers), list[str]()
+    absent = lengths.join(intervals, on="input", how="anti")["input"].sort()
+    if len(absent):
+        told.append(
+            f"{path} has no row for {counted(len(absent), 'recording')}, left out here; the first is {absent[0]}"
+        )
+    for name in groups:
+        without = intervals.group_by("input", maintain_order=True).agg(pl.col(name).is_null().all())
+        if len(inputs := without.filter(name)["input"]):
+            told.append(f"{path} gives no {name} to {counted(len(inputs), 'recording')}; the first is {inputs[0]}")
+    placed = intervals.join(lengths, on="input", maintain_order="left")
+    is_outside = (pl.col("end_s") <= 0) | (pl.col("start_s") >= pl.col("length_s"))
+    beyond = placed.filter(is_outside | (pl.col("end_s") > pl.col("length_s") + LENIENT_S))
+    if len(beyond):
+        first = beyond.row(0, named=True)
+        told.append(
+            f"{path} goes beyond the recording in {len(beyond):,} of {counted(len(placed), 'interval')}; the first is "
+            f"{first['marker']!r} of {first['input']}, from {first['start_s']:g} to {first['end_s']:g} s, where the "
+            f"recording ends at {first['length_s']:.1f} s"
+        )
+    return told
+
+
+def path_of(markers: str | Path | pl.DataFrame) -> Path:
+    """Return what sentences call the markers."""
+    return Path(markers) if isinstance(markers, str | Path) else Path("the frame of markers")
 
 
 def groups_of_inputs(intervals: pl.DataFrame, groups: list[str]) -> pl.DataFrame:

@@ -111,6 +111,13 @@ def people_rows(frame: pl.LazyFrame, join: Joining, longest_gap_s: float) -> pl.
     return timed(_joined(rows, join).sort(in_order), longest_gap_s)
 
 
+def lengths_of(frame: pl.LazyFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return `input` and `length_s` of the videos with a face: until their last frame, seen or not, was shown."""
+    usual_s = rows.group_by("input").agg(pl.col("seen_s").median())
+    last_s = frame.group_by("input").agg(pl.col("time_s").cast(pl.Float64).max()).collect()
+    return usual_s.join(last_s, on="input").select("input", (pl.col("time_s") + pl.col("seen_s")).alias("length_s"))
+
+
 def picture_rows(frame: pl.LazyFrame) -> pl.DataFrame:
     """Return the faces of pictures, which have no time, the surest of their expression first.
 

@@ -12,15 +12,15 @@ from affekt.errors import ConfigError, DataError
 from affekt.files import refuse_others, require_folder, write_text, written_whole
 from affekt.labels import labels_of_columns
 from affekt.people.averages import bins_table, people_table, with_shares
-from affekt.people.baseline import with_baseline
+from affekt.people.baseline import told_of_baseline, with_baseline
 from affekt.people.codebook import codebook
 from affekt.people.episodes import find_episodes, with_markers
 from affekt.people.figures import ENDINGS, require_matplotlib, write_figures
-from affekt.people.markers import groups_of_inputs, read_markers
+from affekt.people.markers import groups_of_inputs, read_markers, told_of_markers
 from affekt.people.methods import methods_text
-from affekt.people.options import SummaryOptions
+from affekt.people.options import CENTRE, SummaryOptions
 from affekt.people.page import People, study_page
-from affekt.people.rows import BOX, INSTEAD, people_rows, picture_rows, read_table, timed
+from affekt.people.rows import BOX, INSTEAD, lengths_of, people_rows, picture_rows, read_table, timed
 from affekt.people.writing import IDENTIFIED, PAGE, files_of, write_tables
 
 logger = logging.getLogger(__name__)
@@ -71,7 +71,9 @@ def make_summary(
     pictures = picture_rows(frame)
     if rows.is_empty() and pictures.is_empty():
         raise DataError(f"expected faces, got none in the table; {INSTEAD}")
-    people, tables, told = (None, {}, []) if rows.is_empty() else _of_people(rows, markers, options)
+    people, tables, told = None, dict[str, pl.DataFrame](), list[str]()
+    if len(rows):
+        people, tables, told = _of_people(rows, lengths_of(frame, rows), markers, options)
     labels = labels_of_columns(pictures.columns)
     if len(pictures):
         tables["pictures"] = pictures.drop(*BOX, "used")
@@ -104,18 +106,21 @@ def make_summary(
 
 
 def _of_people(
-    rows: pl.DataFrame, markers: str | Path | pl.DataFrame | None, options: SummaryOptions
+    rows: pl.DataFrame, lengths: pl.DataFrame, markers: str | Path | pl.DataFrame | None, options: SummaryOptions
 ) -> tuple[People, dict[str, pl.DataFrame], list[str]]:
     """Return what the page shows, the tables, and what is to be told."""
     intervals, groups = read_markers(markers, rows)
-    told, resting = list[str](), None
+    told = [] if markers is None else told_of_markers(markers, intervals, groups, lengths)
+    rows, resting = rows.join(intervals, on="input", how="semi", maintain_order="left"), None
     if options.baseline is not None:
-        rows, resting, told = with_baseline(rows, intervals, options.baseline)
+        rows, resting = with_baseline(rows, intervals, options.baseline)
     # What is not reliable was not seen: an episode goes on over a short stretch of it, and ends at a long one.
     used = timed(rows.filter("used"), options.longest_gap_s)
     found = with_markers(find_episodes(used, options), intervals)
     shares = with_shares(rows)
     people = people_table(shares, found, intervals, options)
+    if resting is not None:
+        told += told_of_baseline(people, resting, options.baseline or CENTRE)
     bins, more = bins_table(rows, intervals, options)
     of_inputs = groups_of_inputs(intervals, groups)
     episodes, bins = (each.join(of_inputs, on="input", how="left", maintain_order="left") for each in (found, bins))
