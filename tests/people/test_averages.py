@@ -114,10 +114,26 @@ def test_an_interval_of_blocks_is_that_of_their_means():
 
 
 def test_too_few_blocks_give_no_interval():
-    [row] = affekt.summarize(one_expression([0.2] * 190)).people.to_dicts()
+    [row] = affekt.summarize(one_expression([0.2, 0.4] * 95)).people.to_dicts()
     assert row["p_happiness_low"] is None
-    [row] = affekt.summarize(one_expression([0.2] * 250)).people.to_dicts()
-    assert row["p_happiness_low"] == pytest.approx(0.2)
+    [row] = affekt.summarize(one_expression([0.2, 0.4] * 125)).people.to_dicts()
+    assert row["p_happiness_low"] == pytest.approx(0.3)
+
+
+def test_values_that_are_all_equal_give_no_interval():
+    smile = [0.0003] * 400 + [0.9, 0.8] * 200
+    markers = pl.DataFrame({"start": [0, 40], "end": [40, 80], "name": ["rest", "film"]})
+    study = affekt.summarize(one_expression(smile), markers=markers, baseline="rest")
+    rest, film = study.people.to_dicts()
+    unchanged = ("share_fear", "share_happiness", "p_happiness", "log_odds_happiness_over_baseline")
+    assert [rest[name] for name in unchanged] == pytest.approx([0, 0, 0.0003, 0])
+    for name in (*unchanged, "share_neutral"):
+        assert (rest[f"{name}_low"], rest[f"{name}_high"]) == (None, None)
+    assert film["share_happiness"] == 1.0
+    assert film["share_happiness_low"] is None
+    assert film["p_happiness_low"] == pytest.approx(0.85)
+    meant = dict(study.codebook.filter(table="people").select("column", "meaning").rows())
+    assert meant["share_fear_low"].endswith("empty where too little time was used, or all its values are equal")
 
 
 def test_bins_are_means_over_time(table):

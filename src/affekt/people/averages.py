@@ -85,6 +85,8 @@ def _means(part: pl.DataFrame, names: tuple[str, ...], block_s: float) -> dict[s
     weights = weights if weights.any() else np.ones(len(time_s))
     mean = np.average(values, axis=0, weights=weights)
     low, high = block_interval(time_s, values, weights, block_s)
+    # Equal values would give an interval of a point: that nothing was seen to change is no evidence that nothing does.
+    low, high = (np.where((values == values[0]).all(axis=0), np.nan, end) for end in (low, high))
     row = {}
     for place, name in enumerate(names):
         row |= {name: mean[place], f"{name}_low": low[place], f"{name}_high": high[place]}

@@ -6,6 +6,8 @@ from affekt.analysis.rows import column_descriptions
 from affekt.people.baseline import DIMENSIONS, LEAST_PROBABILITY
 from affekt.people.episodes import expressions_among
 
+EMPTY = "; empty where too little time was used, or all its values are equal"
+
 
 def meanings(labels: tuple[str, ...]) -> dict[str, tuple[str, str]]:
     """Return the unit and the meaning of each column that a summary of these labels may have."""
@@ -55,8 +57,11 @@ def meanings(labels: tuple[str, ...]) -> dict[str, tuple[str, str]]:
         "baseline_rows": ("rows", "frames that the resting face is the median of"),
         "baseline_s": ("s", "time of these frames"),
         **mean_of,
-        **{f"{name}_low": (unit, f"low end of the 95 % interval of {name}") for name, (unit, _) in mean_of.items()},
-        **{f"{name}_high": (unit, f"high end of the 95 % interval of {name}") for name, (unit, _) in mean_of.items()},
+        **{
+            f"{name}_{end}": (unit, f"{end} end of the 95 % interval of {name}{EMPTY}")
+            for name, (unit, _) in mean_of.items()
+            for end in ("low", "high")
+        },
         **{f"{each}_sd": ("", f"standard deviation of {each} over time") for each in DIMENSIONS},
         **{f"{each}_min": ("-1 to 1", f"lowest {each}") for each in DIMENSIONS},
         **{f"{each}_max": ("-1 to 1", f"highest {each}") for each in DIMENSIONS},
