@@ -11,6 +11,7 @@ from tests.people.conftest import make_rows, one_expression
 import affekt
 from affekt.files import sha256_of
 from affekt.labels import LABELS
+from affekt.people.codebook import GROUP
 from affekt.people.summary import ANEW
 
 
@@ -39,7 +40,7 @@ def test_a_csv_gives_people_names(table, tmp_path):
     ("join", "said"),
     [
         ("0=1", "several faces of person 0 at"),
-        ("0=9", "expected join to name tracks of the table, got 9"),
+        ("0=9", "expected join to name tracks of the table, got track 9 of a.mp4"),
         ("0-1", "expected join as pairs of tracks"),
         ("0=1,1=2", "each track once"),
     ],
@@ -48,6 +49,86 @@ def test_what_cannot_be_joined_is_said(join, said):
     rows = pl.concat([one_expression([0.2] * 20), one_expression([0.2] * 20).with_columns(track=pl.lit(1))])
     with pytest.raises(affekt.ConfigError, match=said):
         affekt.summarize(rows, join=join)
+
+
+def test_pairs_of_tracks_are_of_one_video(table, tmp_path):
+    said = (
+        "a csv as join for a table of 2 videos.* got '0=1'; write one with the columns input, track, person, and type"
+    )
+    with pytest.raises(affekt.ConfigError, match=said):
+        affekt.summarize(table, join="0=1")
+    pictures = table.head(3).with_columns(time_s=None, track=None)
+    with pytest.raises(affekt.ConfigError, match="got one of pictures alone; leave out join"):
+        affekt.summarize(pictures, join="0=1")
+
+
+def test_further_columns_of_a_csv_of_tracks_are_groups_of_people(table, tmp_path):
+    tracks, later = tmp_path / "tracks.csv", make_rows(track=3, seed=4, start_s=90.0)
+    rows = ["a.mp4,0,Ada,patient,f,,5", "a.mp4,3,Ada,,f,,4", "a.mp4,1,Bo,therapist,,,3", "b.mp4,0,Ada,alone,f,,2"]
+    tracks.write_text("\n".join(["input,track,person,role,sex,,faces", *rows]))  # faces is of identified.csv
+    markers = pl.DataFrame({"start": [0, 10], "end": [10, 20], "name": ["rest", "film"], "condition": ["x", "x"]})
+    study = affekt.summarize(pl.concat([table, later]), join=tracks, markers=markers, out=tmp_path / "study")
+    told = {
+        ("a.mp4", "Ada"): ("patient", "f"),
+        ("a.mp4", "Bo"): ("therapist", None),
+        ("b/b.mp4", "Ada"): ("alone", "f"),
+    }
+    for each in (study.people, study.episodes, study.bins):
+        found = each.select("input", "person", "role", "sex").unique().rows()
+        assert {row[:2]: row[2:] for row in found} == told
+    names = study.people.columns
+    assert names[names.index("end_s") + 1 : names.index("tracks")] == ["condition", "role", "sex"]
+    assert set(study.codebook.filter(meaning=GROUP)["column"]) == {"condition", "role", "sex"}
+    page = (tmp_path / "study" / "study.html").read_text()
+    assert re.search(r"<option[^>]*>therapist", page)
+    assert re.search(r"<td[^>]*>therapist</td>", page)
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "said"),
+    [
+        ("role", ["a.mp4,0,Ada,patient", "a.mp4,1,Ada,x"], "one role of person Ada of a.mp4 in .*, got patient and x;"),
+        ("valence", ["a.mp4,0,Ada,1"], "got valence, a name that another column has; rename it"),
+        ("Marker", ["a.mp4,0,Ada,1"], "got Marker, a name that another column has; rename it"),
+        ("Condition", ["a.mp4,0,Ada,1"], "got Condition, a name that another column has; rename it"),
+    ],
+)
+def test_groups_of_people_that_do_not_fit_are_said(table, tmp_path, columns, rows, said):
+    tracks = tmp_path / "tracks.csv"
+    tracks.write_text("\n".join([f"input,track,person,{columns}", *rows]))
+    table = table.filter((pl.col("track") == 0) | (pl.col("time_s") > 64))
+    apart = table.with_columns(time_s=pl.col("time_s") + 100 * pl.col("track"))
+    markers = pl.DataFrame({"input": ["a.mp4"], "condition": ["sad"]})
+    with pytest.raises(affekt.ConfigError, match=said):
+        affekt.summarize(apart, join=tracks, markers=markers)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("B/dyad.mp4", None),
+        ("x/B/dyad.mp4", None),
+        ("solo.mp4", None),
+        ("yad.mp4", "which is none of them; write it as the table does"),
+        ("dyad.mp4", r"which is several of them; did you mean A/dyad\.mp4\?"),
+        ("dyad", r"which is none of them; did you mean A/dyad\.mp4\?"),
+        ("B/dyad", r"which is none of them; did you mean B/dyad\.mp4\?"),
+        ("Solo", r"which is none of them; did you mean solo\.mp4\?"),
+        ("A/solo.mp4", "which is none of them; write it as the table does"),
+    ],
+)
+def test_the_end_of_a_path_is_enough_where_no_other_input_ends_so(name, said):
+    inputs = ["x/A/dyad.mp4", "x/B/dyad.mp4", "x/B/solo.mp4"]
+    rows = pl.concat([one_expression([0.2] * 20, input=each) for each in inputs])
+    markers = pl.DataFrame({"input": [name], "name": ["film"]})
+    if said is None:
+        assert affekt.summarize(rows, markers=markers).people["input"].item().endswith(name)
+        return
+    with pytest.raises(affekt.ConfigError, match=f"such as x/A/dyad.mp4, got {name}, {said}") as error:
+        affekt.summarize(rows, markers=markers)
+    if "mean" in said:
+        meant = str(error.value).partition("mean ")[2].rstrip("?")
+        assert len(affekt.summarize(rows, markers=markers.with_columns(input=pl.lit(meant))).people) == 1
 
 
 def test_markers_cut_the_summary_and_groups_travel(table, tmp_path):

@@ -16,6 +16,7 @@ from tests.people.conftest import one_expression
 import affekt
 from affekt.files import RECORD
 from affekt.models.card import CARD_FILE, SHIPPED
+from affekt.people.codebook import GROUP
 from affekt.people.methods import POSED
 
 METRICS = Path(__file__).parents[2] / "results" / "wild" / "matrix" / "metrics.json"
@@ -139,7 +140,7 @@ def test_every_column_is_in_the_codebook(table, tmp_path):
     book = pl.read_csv(tmp_path / "codebook.csv")
     for name in ("people", "episodes", "bins", "baseline"):
         assert book.filter(table=name)["column"].to_list() == getattr(summary, name).columns
-    assert set(book.filter(meaning="a group column of the markers")["column"]) == {"condition"}
+    assert set(book.filter(meaning=GROUP)["column"]) == {"condition"}
     meant = {(table, name): meaning for table, name, meaning in book.select("table", "column", "meaning").rows()}
     assert meant["people", "p_fear"] == "mean probability of fear over time"
     said = "median probability of fear in the resting face, no nearer to 0 and 1 than 0.001"

@@ -1,11 +1,16 @@
 """The codebook: what each column of a summary holds, and in which unit."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import polars as pl
 
 from affekt.analysis.rows import column_descriptions
+from affekt.errors import ConfigError
 from affekt.people.baseline import DIMENSIONS, LEAST_PROBABILITY
 from affekt.people.episodes import expressions_among
 
+GROUP = "a group, from a column of the markers or of the list of tracks"
 EMPTY = "; empty where too little time was used, or all its values are equal"
 
 
@@ -75,6 +80,17 @@ def meanings(labels: tuple[str, ...]) -> dict[str, tuple[str, str]]:
     }
 
 
+def refuse_taken(groups: Sequence[str], others: Sequence[str], labels: tuple[str, ...], where: str | Path) -> None:
+    """Refuse names of group columns that a column of a summary, or another group, has; raises ConfigError."""
+    # Excel takes `Person` and `person` for one name, and refuses a sheet that has both.
+    names = [name.casefold() for name in (*meanings(labels), *others, *groups)]
+    if taken := [name for name in groups if names.count(name.casefold()) > 1]:
+        raise ConfigError(
+            f"expected group columns of other names in {where}, got {taken[0]}, a name that another column has; "
+            "rename it"
+        )
+
+
 def of_resting_faces(labels: tuple[str, ...]) -> dict[str, tuple[str, str]]:
     """Return the unit and the meaning of the columns that hold something else in the table of resting faces."""
     limits = f"no nearer to 0 and 1 than {LEAST_PROBABILITY:g}"
@@ -93,5 +109,5 @@ def codebook(tables: dict[str, pl.DataFrame], labels: tuple[str, ...]) -> pl.Dat
     }
     for table, frame in tables.items():
         own = of_table.get(table, known)
-        rows += [(table, name, *own.get(name, ("", "a group column of the markers"))) for name in frame.columns]
+        rows += [(table, name, *own.get(name, ("", GROUP))) for name in frame.columns]
     return pl.DataFrame(rows, schema=["table", "column", "unit", "meaning"], orient="row")

@@ -16,7 +16,7 @@ from affekt.analysis.summary import counted
 from affekt.data.text_table import read_text_table
 from affekt.errors import ConfigError
 from affekt.labels import labels_of_columns
-from affekt.people.codebook import meanings
+from affekt.people.codebook import refuse_taken
 from affekt.people.rows import inputs_meant
 
 logger = logging.getLogger(__name__)
@@ -50,13 +50,7 @@ def read_markers(markers: str | Path | pl.DataFrame | None, rows: pl.DataFrame) 
     path = path_of(markers)
     table = _text(markers, path)
     groups = [name for name in table.columns if name not in OWN]
-    # Excel takes `Person` and `person` for one name, and refuses a sheet that has both.
-    names = [name.casefold() for name in (*meanings(labels_of_columns(rows.columns)), *groups)]
-    if taken := [name for name in groups if names.count(name.casefold()) > 1]:
-        raise ConfigError(
-            f"expected group columns of other names in {path}, got {taken[0]}, a name that another column has; "
-            "rename it"
-        )
+    refuse_taken(groups, (), labels_of_columns(rows.columns), path)
     table = table.with_columns(
         inputs_meant(table["input"], rows["input"], path),
         *(_seconds(table, name, path).alias(f"{name}_s") for name in ("start", "end")),

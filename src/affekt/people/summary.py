@@ -20,7 +20,17 @@ from affekt.people.markers import groups_of_inputs, read_markers, told_of_marker
 from affekt.people.methods import methods_text
 from affekt.people.options import CENTRE, SummaryOptions
 from affekt.people.page import People, study_page
-from affekt.people.rows import BOX, INSTEAD, lengths_of, people_rows, picture_rows, read_table, timed
+from affekt.people.rows import (
+    BOX,
+    INSTEAD,
+    PERSON,
+    groups_of_people,
+    lengths_of,
+    people_rows,
+    picture_rows,
+    read_table,
+    timed,
+)
 from affekt.people.writing import IDENTIFIED, PAGE, files_of, write_tables
 
 logger = logging.getLogger(__name__)
@@ -73,7 +83,7 @@ def make_summary(
         raise DataError(f"expected faces, got none in the table; {INSTEAD}")
     people, tables, told = None, dict[str, pl.DataFrame](), list[str]()
     if len(rows):
-        people, tables, told = _of_people(rows, lengths_of(frame, rows), markers, options)
+        people, tables, told = _of_people(rows, lengths_of(frame, rows), markers, join, options)
     labels = labels_of_columns(pictures.columns)
     if len(pictures):
         tables["pictures"] = pictures.drop(*BOX, "used")
@@ -106,10 +116,15 @@ def make_summary(
 
 
 def _of_people(
-    rows: pl.DataFrame, lengths: pl.DataFrame, markers: str | Path | pl.DataFrame | None, options: SummaryOptions
+    rows: pl.DataFrame,
+    lengths: pl.DataFrame,
+    markers: str | Path | pl.DataFrame | None,
+    join: str | Path | None,
+    options: SummaryOptions,
 ) -> tuple[People, dict[str, pl.DataFrame], list[str]]:
     """Return what the page shows, the tables, and what is to be told."""
     intervals, groups = read_markers(markers, rows)
+    of_people = groups_of_people(join, rows, groups)
     told = [] if markers is None else told_of_markers(markers, intervals, groups, lengths)
     rows, resting = rows.join(intervals, on="input", how="semi", maintain_order="left"), None
     if options.baseline is not None:
@@ -122,8 +137,13 @@ def _of_people(
     if resting is not None:
         told += told_of_baseline(people, resting, options.baseline or CENTRE)
     bins, more = bins_table(rows, intervals, options)
-    of_inputs = groups_of_inputs(intervals, groups)
+    of_inputs, own = groups_of_inputs(intervals, groups), of_people.columns[len(PERSON) :]
     episodes, bins = (each.join(of_inputs, on="input", how="left", maintain_order="left") for each in (found, bins))
+    people, episodes, bins = (
+        each.join(of_people, on=PERSON, how="left", maintain_order="left") for each in (people, episodes, bins)
+    )
+    before = people.columns[: people.columns.index("tracks")]  # all groups stand side by side
+    people = people.select(*before, *own, pl.exclude(*before, *own))
     tables = {
         "people": people,
         "episodes": episodes,
@@ -132,6 +152,7 @@ def _of_people(
     }
     is_whole = markers is None or "page" not in options.formats
     whole = people if is_whole else people_table(shares, found, read_markers(None, rows)[0], options)
+    intervals = intervals.with_columns(pl.lit(None, pl.String).alias(name) for name in own)  # the page asks for names
     drawn = {"rows": rows, "used": used, "intervals": intervals, "episodes": found, "table": people, "whole": whole}
     shown = People(**drawn, baseline=options.baseline)
     return shown, tables, [*told, *more]
