@@ -159,6 +159,42 @@ def test_inputs_may_share_markers(table):
     assert len(affekt.summarize(table, markers=markers).people) == 6
 
 
+def test_an_empty_text_in_a_frame_of_markers_means_what_it_means_in_a_csv(table, tmp_path):
+    rows = {"input": ["", "", "a.mp4"], "start": ["", "10", ""], "end": ["10", " ", ""], "name": ["rest", "film", ""]}
+    markers = pl.DataFrame({**rows, "condition": ["", "", "sad"]})
+    markers.write_csv(tmp_path / "markers.csv")
+    people = affekt.summarize(table, markers=markers).people
+    assert people.equals(affekt.summarize(table, markers=tmp_path / "markers.csv").people)
+    assert people.select("input", "marker", "condition").unique(maintain_order=True).rows() == [
+        *(("a.mp4", name, "sad") for name in ("rest", "film")),
+        *(("b/b.mp4", name, None) for name in ("rest", "film")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("typed", "time_s"),
+    [
+        ("0:30", 30),
+        ("0:00:30.5", 30.5),
+        ("0:00:30,5", 30.5),
+        ("30s", 30),
+        ("30,5 s", 30.5),
+        ("0.5min", 30),
+        ("500ms", 0.5),
+        ("30", 30),
+    ],
+)
+@pytest.mark.parametrize("kind", ["csv", "frame"])
+def test_times_of_markers_are_as_on_the_command_line(table, tmp_path, typed, time_s, kind):
+    markers = pl.DataFrame({"start": ["0", typed], "end": [typed, "1:00"], "name": ["rest", "film"]})
+    markers.write_csv(tmp_path / "markers.csv", separator="\t")
+    people = affekt.summarize(table, markers=markers if kind == "frame" else tmp_path / "markers.csv").people
+    assert people.select("marker", "start_s", "end_s").unique(maintain_order=True).rows() == [
+        ("rest", 0, time_s),
+        ("film", time_s, 60),
+    ]
+
+
 def test_a_csv_of_groups_alone_cuts_nothing(table):
     groups = pl.DataFrame({"input": ["a.mp4", "b/b.mp4"], "participant": ["P1", "P2"]})
     people = affekt.summarize(table, markers=groups).people
@@ -170,7 +206,12 @@ def test_a_csv_of_groups_alone_cuts_nothing(table):
     ("columns", "said"),
     [
         ({"input": ["c.mp4"]}, "such as a.mp4, got c.mp4, which is none of them; write it as the table does"),
-        ({"input": ["a.mp4"], "start": ["soon"]}, "seconds as start in the frame of markers, got 'soon'"),
+        (
+            {"input": ["a.mp4"], "start": ["soon"]},
+            "seconds as start in .*, got 'soon'; write a number such as 12.5, or 1",
+        ),
+        ({"input": ["a.mp4"], "end": ["1:x"]}, "seconds as end in the frame of markers, got '1:x'"),
+        ({"input": ["a.mp4"], "end": ["inf"]}, "seconds as end in the frame of markers, got 'inf'"),
         ({"input": ["a.mp4"], "start": ["4"], "end": ["3"]}, "to end after its start"),
         ({"input": ["a.mp4"], "valence": ["1"]}, "got valence, a name that another column has; rename it"),
         ({"input": ["a.mp4"], "Person": ["1"]}, "got Person, a name that another column has; rename it"),

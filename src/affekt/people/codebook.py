@@ -16,7 +16,6 @@ EMPTY = "; empty where too little time was used, or all its values are equal"
 
 def meanings(labels: tuple[str, ...]) -> dict[str, tuple[str, str]]:
     """Return the unit and the meaning of each column that a summary of these labels may have."""
-    expressions = expressions_among(labels)
     mean_of = {
         **{
             f"share_{each}": ("0-1", f"share of the used time in which {each} was the most probable") for each in labels
@@ -70,6 +69,12 @@ def meanings(labels: tuple[str, ...]) -> dict[str, tuple[str, str]]:
         **{f"{each}_sd": ("", f"standard deviation of {each} over time") for each in DIMENSIONS},
         **{f"{each}_min": ("-1 to 1", f"lowest {each}") for each in DIMENSIONS},
         **{f"{each}_max": ("-1 to 1", f"highest {each}") for each in DIMENSIONS},
+        **_of_episodes(expressions_among(labels)),
+    }
+
+
+def _of_episodes(expressions: tuple[str, ...]) -> dict[str, tuple[str, str]]:
+    return {
         **{f"episodes_{each}": ("number", f"episodes of {each} that start in the interval") for each in expressions},
         **{f"episodes_per_min_{each}": ("per minute", "their number per minute of used time") for each in expressions},
         **{f"episode_mean_s_{each}": ("s", f"mean length of the episodes of {each}") for each in expressions},

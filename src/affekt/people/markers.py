@@ -7,11 +7,14 @@ count that time twice. So a csv of input, condition and participant is enough to
 """
 
 import logging
+import math
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
 
+from affekt.analysis.options import seconds_of
 from affekt.analysis.summary import counted
 from affekt.data.text_table import read_text_table
 from affekt.errors import ConfigError
@@ -38,8 +41,8 @@ INTERVAL = ("input", "marker", "start_s", "end_s")
 def read_markers(markers: str | Path | pl.DataFrame | None, rows: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     """Return the intervals, (input, marker, start_s, end_s and the group columns), and the names of these columns.
 
-    Without markers each input is one interval. Times are in seconds from the first frame; a comma may be the decimal
-    mark, and semicolons may stand between the cells.
+    Without markers each input is one interval. Times are from the first frame, in seconds or as 1:30 or 2min; a comma
+    may be the decimal mark, and semicolons may stand between the cells.
     """
     # A video ends after its last frame, even one frame that was shown for no time that is known.
     ends = (pl.col("time_s") + pl.col("seen_s").clip(lower_bound=LEAST_S)).max()
@@ -140,7 +143,8 @@ def _intervals(table: pl.DataFrame, lengths: pl.DataFrame, groups: list[str], pa
 
 def _text(markers: str | Path | pl.DataFrame, path: Path) -> pl.DataFrame:
     if isinstance(markers, pl.DataFrame):
-        table = markers.with_columns(pl.all().cast(pl.String))
+        # As in a csv, an empty text is no text.
+        table = markers.with_columns(pl.all().cast(pl.String).str.strip_chars().replace("", None))
     elif not isinstance(markers, str | Path):
         raise ConfigError(
             f"expected markers as a csv's path or a polars frame, got {type(markers).__name__}; columns are input, "
@@ -169,11 +173,23 @@ def _text(markers: str | Path | pl.DataFrame, path: Path) -> pl.DataFrame:
 
 
 def _seconds(table: pl.DataFrame, name: str, path: Path) -> pl.Series:
-    number = table[name].str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
-    bad = table.filter((number.is_null() & table[name].is_not_null()) | ~number.is_finite().fill_null(True))
+    times_s = pl.Series([None if typed is None else _time_s(typed) for typed in table[name]], dtype=pl.Float64)
+    bad = table[name].filter(~times_s.is_finite().fill_null(True))
     if len(bad):
-        raise ConfigError(f"expected seconds as {name} in {path}, got {bad[name][0]!r}; write a number such as 12.5")
-    return number
+        raise ConfigError(
+            f"expected seconds as {name} in {path}, got {bad[0]!r}; write a number such as 12.5, or 1:30, or 2min"
+        )
+    return times_s
+
+
+def _time_s(typed: str) -> float:
+    """Return a time in seconds, NaN where it is none; a comma may be the decimal mark."""
+    typed = typed.replace(",", ".")
+    with suppress(ValueError):
+        return float(typed)  # it may be before the recording, too
+    with suppress(ValueError):
+        return seconds_of(typed)
+    return math.nan
 
 
 def _is_near(name: str, proper: str, columns: list[str]) -> bool:
