@@ -12,7 +12,6 @@ import affekt
 from affekt.files import sha256_of
 from affekt.labels import LABELS
 from affekt.people.codebook import GROUP
-from affekt.people.summary import ANEW
 
 
 def test_tracks_are_joined_by_hand():
@@ -314,7 +313,15 @@ def test_that_a_cut_makes_another_person_is_told_with_what_joins_them(shots, opt
     first, second = make_rows(), make_rows(track=1, start_s=100.0)
     rows = pl.concat([first.with_columns(shot=1), second.with_columns(shot=shots)])
     affekt.summarize(rows, **options)
-    assert (ANEW in caplog.messages) == is_told
+    said = "after a cut each person counts as another: this may be so for 1 of 2 people, the first in a.mp4"
+    assert (f"{said}; the options join and identify of affekt summarize join them" in caplog.messages) == is_told
+
+
+def test_who_appears_after_a_cut_is_counted(told):
+    shots = [("a.mp4", 0, 3), ("a.mp4", 1, 3), ("b.mp4", 0, 1), ("b.mp4", 1, 2), ("b.mp4", 2, 4), ("c.mp4", 0, 2)]
+    tracks = [make_rows(name, track, start_s=100.0 * track).with_columns(shot=shot) for name, track, shot in shots]
+    [line] = told(pl.concat(tracks))
+    assert "this may be so for 2 of 6 people, the first in b.mp4;" in line
 
 
 def test_inputs_that_are_left_out_are_counted(table, caplog):

@@ -35,8 +35,6 @@ from affekt.people.writing import IDENTIFIED, PAGE, files_of, write_tables
 
 logger = logging.getLogger(__name__)
 
-ANEW = "after a cut each person counts as another; affekt summarize joins them by its options join and identify"
-
 
 @dataclass(frozen=True)
 class Summary:
@@ -106,8 +104,8 @@ def make_summary(
     without = frame.select(pl.col("input").n_unique()).collect().item() - pictures["input"].n_unique()
     if without := without - rows["input"].n_unique():
         told.append(f"{counted(without, 'input')} without a face left out")
-    if join is None and found_people is None and rows["shot"].n_unique() > 1:
-        told.append(ANEW)
+    if join is None and found_people is None:
+        told += _told_of_cuts(rows)
     for line in told:
         logger.info("%s", line)
     found = {name: tables.get(name, pl.DataFrame()) for name in ("people", "episodes", "bins", "codebook")}
@@ -156,6 +154,17 @@ def _of_people(
     drawn = {"rows": rows, "used": used, "intervals": intervals, "episodes": found, "table": people, "whole": whole}
     shown = People(**drawn, baseline=options.baseline)
     return shown, tables, [*told, *more]
+
+
+def _told_of_cuts(rows: pl.DataFrame) -> list[str]:
+    """Return how many people were first seen after a cut: they may have been seen before it, and count again."""
+    people = rows.group_by(PERSON, maintain_order=True).agg(pl.col("shot").min())
+    anew = people.filter(pl.col("shot") > pl.col("shot").min().over("input"))
+    again = (
+        f"after a cut each person counts as another: this may be so for {len(anew):,} of {len(people):,} people, the "
+        f"first in {anew['input'].first()}; the options join and identify of affekt summarize join them"
+    )
+    return [again] if len(anew) else []
 
 
 def _identified(frame: pl.LazyFrame, join: str | Path | None, options: SummaryOptions) -> pl.DataFrame:
