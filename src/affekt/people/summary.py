@@ -81,7 +81,8 @@ def make_summary(
         raise DataError(f"expected faces, got none in the table; {INSTEAD}")
     people, tables, told = None, dict[str, pl.DataFrame](), list[str]()
     if len(rows):
-        people, tables, told = _of_people(rows, lengths_of(frame, rows), markers, join, options)
+        lengths = None if markers is None else lengths_of(frame, rows)
+        people, tables, told = _of_people(rows, lengths, markers, join, options)
     labels = labels_of_columns(pictures.columns)
     if len(pictures):
         tables["pictures"] = pictures.drop(*BOX, "used")
@@ -115,7 +116,7 @@ def make_summary(
 
 def _of_people(
     rows: pl.DataFrame,
-    lengths: pl.DataFrame,
+    lengths: pl.DataFrame | None,
     markers: str | Path | pl.DataFrame | None,
     join: str | Path | None,
     options: SummaryOptions,
@@ -123,7 +124,7 @@ def _of_people(
     """Return what the page shows, the tables, and what is to be told."""
     intervals, groups = read_markers(markers, rows)
     of_people = groups_of_people(join, rows, groups)
-    told = [] if markers is None else told_of_markers(markers, intervals, groups, lengths)
+    told = [] if markers is None or lengths is None else told_of_markers(markers, intervals, groups, lengths)
     rows, resting = rows.join(intervals, on="input", how="semi", maintain_order="left"), None
     if options.baseline is not None:
         rows, resting = with_baseline(rows, intervals, options.baseline)
