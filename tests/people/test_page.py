@@ -277,6 +277,13 @@ def test_a_gallery_is_bounded_and_a_picture_that_went_away_is_said(tmp_path, mon
     assert len(faces(html)) == 4
 
 
+def test_where_one_dimension_never_changes_only_the_other_has_an_interval(tmp_path):
+    rows = make_rows(frames=3000, seed=4)
+    [card] = cards(page_of(rows.with_columns(pl.lit(0.25).alias("arousal")), tmp_path))
+    assert re.findall(r'class="interval" d="M\S+ -0.25([HV])', card) == ["H"]
+    assert card.count('class="interval"') == 1
+
+
 def test_the_drawings_are_well_formed(table, tmp_path):
     drawings = re.findall(r"<svg.*?</svg>", page_of(table, tmp_path), re.DOTALL)
     assert drawings
