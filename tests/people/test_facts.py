@@ -11,7 +11,7 @@ from affekt.people.facts import MOST_MARKERS
 @pytest.fixture
 def study():
     """Ada is seen for 40 s; Ben, in a shorter video, only after 12 s."""
-    seconds = [one_expression([0.4] * 400), one_expression([0.4] * 200, input="b.mp4")]
+    seconds = [one_expression([0.4, 0.41] * 200), one_expression([0.4, 0.41] * 100, input="b.mp4")]
     late = seconds[1].with_columns(pl.col("time_s") + 12)
     reliable = [pl.Series([True] * 300 + [False] * 100), pl.Series([True] * 200)]
     return pl.concat(

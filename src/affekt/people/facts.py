@@ -91,6 +91,8 @@ def _missing(table: pl.DataFrame, labels: tuple[str, ...]) -> list[str]:
     has_interval = pl.any_horizontal(pl.col([f"{name}_low" for name in means]).is_not_null())
     brief, empty = table.filter(has_mean, ~has_interval).height, table.filter(~has_mean).height
     told = [f"people.csv has {counted(len(table), 'row')}, each a person in a recording or interval."]
-    told += [f"Without 95 % intervals: {brief:,}, because fewer than {LEAST_BLOCKS} blocks were seen."] * bool(brief)
+    told += [
+        f"Without 95 % intervals: {brief:,}, because fewer than {LEAST_BLOCKS} blocks were seen, or no value changed."
+    ] * bool(brief)
     told += [f"Without means: {empty:,}, because no frame counted."] * bool(empty)
     return told if brief or empty else []

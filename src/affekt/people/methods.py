@@ -206,16 +206,16 @@ def _rule(metadata: dict[str, str], card: Card | None) -> str:
 
 def _summarising(options: SummaryOptions, rule: str) -> str:
     sentences = [
-        f"Rows were summarised per person with affekt {__version__}. Each frame counts for the time until the next; a "
-        f"gap of more than {options.longest_gap_s:g} s counts as not seen.",
+        f"Rows were summarised per person with affekt {__version__}. Each frame counts for the time until the next, "
+        f"within its interval; a gap of more than {options.longest_gap_s:g} s counts as not seen.",
         *([rule] if rule else []),
         f"An episode is a stretch of at least {options.least_episode_s:g} s in which the probability of an expression "
         f"is at least {options.end_probability:g} throughout and at least {options.start_probability:g} once.",
         "Means have 95 % intervals by a block bootstrap: a person's frames in a recording or interval were cut into "
         f"blocks of {options.block_s:g} s, and as many blocks were drawn from these at random, with replacement, "
-        f"{RESAMPLES:,} times. The ends are expanded percentiles of the {RESAMPLES:,} means. Where a person was seen "
-        f"in fewer than {LEAST_BLOCKS} blocks, there is no interval. Where there would be more than {MOST_BLOCKS:,} "
-        "blocks, each is longer.",
+        f"{RESAMPLES:,} times. The ends are expanded percentiles of the {RESAMPLES:,} means. There is no interval "
+        f"where a person was seen in fewer than {LEAST_BLOCKS} blocks, or where all values are equal. Where there "
+        f"would be more than {MOST_BLOCKS:,} blocks, each is longer.",
     ]
     if options.block_s == SummaryOptions().block_s:
         sentences.append(
