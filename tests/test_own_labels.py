@@ -21,6 +21,7 @@ from affekt.data.manifest import encode_png, manifest_labels, read_manifest
 from affekt.errors import ConfigError, DataError
 from affekt.labels import LABELS, OTHER_COLOURS
 from affekt.models.card import read_card
+from affekt.people.codebook import GROUP
 from affekt.server.app import make_app
 from affekt.server.settings import Settings
 
@@ -177,7 +178,7 @@ def test_a_summary_follows_the_table():
     assert summary.people["share_bored"].item() == pytest.approx(0.75)
     assert summary.people["episodes_very tired"].item() == 1
     assert summary.bins["emotion"].to_list() == ["bored", "bored"]
-    assert "a group column of the markers" not in summary.codebook["meaning"].to_list()
+    assert GROUP not in summary.codebook["meaning"].to_list()
 
 
 def test_valence_and_arousal_alone_go_the_same_way(home):

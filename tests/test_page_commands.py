@@ -156,6 +156,13 @@ def for_evaluation(request):
     answers = test.select("source_id", **{f"p_{name}": pl.lit(1 / 8) for name in LABELS}, valence=0.1, arousal=0.1)
     answers.write_csv("theirs.csv")
     test.select("source_id", age=pl.int_range(pl.len()) % 2, gender=pl.lit("f")).write_csv("people.csv")
+    Path("recordings").mkdir()
+    for person, name in enumerate(("ada.mp4", "ben.mp4")):
+        face = draw_face(random_identity(np.random.default_rng(person)), prototype_units("happiness", 1.0), size=160)
+        film = request.getfixturevalue("write_video")([face] * 2, name, times_s=[0.0, 5.0])
+        film.rename(Path("recordings", name))
+    [ratings] = [text for text in blocks(ROOT / "docs" / "evaluation.md", "text") if text.startswith("path,emotion")]
+    Path("ratings.csv").write_text(ratings, encoding="utf-8")
 
 
 def for_export(request):
@@ -177,6 +184,8 @@ def for_people(request):
     examples = [text for text in blocks(ROOT / "docs" / "people.md", "text") if text.startswith("input,start")]
     for name, markers in zip(("markers.csv", "shared.csv"), examples, strict=True):
         Path(name).write_text(markers, encoding="utf-8")
+    tracks = "input,track,person\nfirst.mp4,1,Ada\nsecond.mp4,1,interviewer\n"
+    Path("tracks.csv").write_text(tracks, encoding="utf-8")
 
 
 def for_predict(request):

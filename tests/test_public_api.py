@@ -95,6 +95,8 @@ RECIPE = affekt.find_recipe("affekt-head").recipe
         "affekt.load(largest=1)": "largest as True or False, got 1; type: largest=True",
         "affekt.load(most_faces=True)": "most_faces as a whole number, got True; type: most_faces=2",
         'affekt.predict("x", options={})': "options as AnalyzerOptions, got dict; type: help(affekt.predict)",
+        'affekt.predict("x", fps=5)': "an option of affekt.predict, got 'fps'; type: every_s=0.2",
+        'affekt.load(fps="5")': "an option of affekt.load, got 'fps'; type: every_s=0.2",
         'affekt.predict("x", draw=5)': "draw as str or Path or None, got 5; type: help(affekt.OutputOptions)",
         'affekt.summarize("x.csv", bin_s="3")': "bin_s as a number, got '3'; type: bin_s=3.0",
         "affekt.summarize(None)": "a table of `affekt predict` as a path or a polars frame, got NoneType; type: affekt"

@@ -100,7 +100,7 @@ def test_recordings_become_a_figure(work, write_video, monkeypatch, capsys):
     known = {}
     exec(compile(figure, str(page), "exec"), known)
     assert known["film"]["input"].to_list() == ["recordings/ada.mp4"]
-    assert capsys.readouterr().out.endswith("1 of 2 people are in the chart\n")
+    assert capsys.readouterr().out.endswith("1 of 2 appearances are in the chart\n")
     assert Path("valence.pdf").read_bytes().startswith(b"%PDF")
 
 

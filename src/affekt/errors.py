@@ -142,6 +142,9 @@ def require_known(names: Iterable[str], known: Iterable[str], what: str, first: 
     for name in names:
         if name not in known:
             instead = did_you_mean(name, known, f"type: help({what})")
+            if name == "fps" and "every_s" in known:  # an option of the command, not of Python
+                fps = names[name] if isinstance(names, Mapping) else 0
+                instead = f"type: every_s={1 / fps if isinstance(fps, int | float) and fps > 0 else 0.2:g}"
             taker, call = RATHER.get(what, ("", ""))
             if isinstance(names, Mapping) and name in _takes.get(taker, ()):
                 own = what.rpartition(".")[2]  # such as the analyze of an analyzer

@@ -3,12 +3,13 @@
 import re
 
 import numpy as np
+import polars as pl
 import pytest
 from PIL import Image
 
 from affekt.analysis.annotated_copies import AnnotatedCopies
 from affekt.analysis.options import OutputOptions
-from affekt.analysis.rows import Answer, empty_row
+from affekt.analysis.rows import SCHEMA, Answer, empty_row
 from affekt.errors import ConfigError
 
 GREY = np.full((121, 161, 3), 100, np.uint8)
@@ -33,6 +34,31 @@ def test_copies_keep_the_way_to_the_picture_and_stay_in_the_folder(tmp_path, mon
     assert written[4:] == [absolute]
     with Image.open(tmp_path / "marked" / "c.gif.jpg") as image:
         assert image.format == "JPEG"
+
+
+def test_timelines_of_videos_of_one_name_are_headed_by_their_folders(tmp_path):
+    names = tuple(f"films/{folder}/v.mp4" for folder in ("one", "two"))
+    copies = AnnotatedCopies(names, OutputOptions(timeline=tmp_path / "overview"))
+    rows = [{**empty_row(names[1], "ok"), "time_s": float(second), "track": 1} for second in range(3)]
+    table = pl.DataFrame(rows, schema=SCHEMA)
+    copies.draw_video(names[1], table, digest="", origin=None, stop_after_s=9.0, moved=lambda _: None)
+    assert "<h1>two/v.mp4</h1>" in (tmp_path / "overview" / "films" / "two" / "v.mp4.html").read_text()
+
+
+@pytest.mark.parametrize("hides", [False, True])
+def test_the_page_of_a_video_has_faces_unless_faces_are_hidden(tmp_path, write_video, hides):
+    name = str(write_video([GREY] * 50))
+    outputs = OutputOptions(timeline=tmp_path / "overview", hide_faces=tmp_path / "hidden" if hides else None)
+    copies = AnnotatedCopies((name,), outputs)
+    box = {"x": 20.0, "y": 20.0, "width": 50.0, "height": 50.0}
+    rows = [
+        {**empty_row(name, "ok"), **box, "frame": number, "time_s": number / 25, "track": 1} for number in range(50)
+    ]
+    copies.draw_video(
+        name, pl.DataFrame(rows, schema=SCHEMA), digest="", origin=None, stop_after_s=9.0, moved=lambda _: None
+    )
+    [page] = (tmp_path / "overview").rglob("*.html")
+    assert ("<image" in page.read_text()) != hides
 
 
 def test_a_strip_longer_than_any_jpeg_is_drawn_smaller(tmp_path):

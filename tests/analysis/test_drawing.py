@@ -40,11 +40,11 @@ def test_the_label_stands_outside_of_the_box_where_there_is_room():
     assert above.min() < 58
     small = {"y": 0.0, "width": 16.0, "height": 16.0}
     beside = columns_changed(GREY, face(x=100.0, **small))
-    assert (beside.min(), beside.max() > 130) == (100, True)
+    assert (beside.min(), beside.max() > 130) == (99, True)
     before = columns_changed(GREY, face(x=280.0, **small))
-    assert (before.min() < 240, before.max()) == (True, 296)
+    assert (before.min() < 240, before.max()) == (True, 297)
     inside = columns_changed(GREY[:, :90], face(x=4.0, y=0.0, width=80.0, height=100.0))
-    assert (inside.min(), inside.max()) == (4, 84)
+    assert (inside.min(), inside.max()) == (3, 85)
 
 
 def test_the_label_of_a_video_names_the_person_first():
@@ -65,6 +65,23 @@ def test_the_label_can_be_read_on_every_colour(emotion):
     label = np.asarray(draw(GREY, [face(emotion=emotion)]))[45:58, 104:160].reshape(-1, 3)
     shades = [luminance(pixel) for pixel in label.tolist()]
     assert (max(shades) + 0.05) / (min(shades) + 0.05) > 4
+
+
+def test_a_grey_box_is_seen_on_a_wall_of_its_own_grey():
+    wall = np.full((200, 300, 3), ImageColor.getrgb(EXPRESSION_COLOURS["neutral"]), np.uint8)
+    drawn = np.asarray(draw(wall, [face(emotion="neutral")])).astype(int)
+    walls, label = drawn[110, 95:110].sum(axis=1), drawn[40:62, 140].sum(axis=1)
+    assert [line.min() < wall[0, 0].sum() / 3 for line in (walls, label)] == [True, True]
+
+
+@pytest.mark.parametrize(("x", "outside"), [(100.0, slice(183, None)), (220.0, slice(0, 217))])
+def test_the_disc_stands_beside_a_box_that_ends_with_the_picture(x, outside):
+    with_disc, without = (
+        np.asarray(draw(GREY, [face(x=x, y=95.0, valence=valence, arousal=valence)])) for valence in (0.5, None)
+    )
+    columns = np.flatnonzero((with_disc != without).any(2).any(0))
+    assert len(columns) > 20
+    assert set(columns) <= set(range(300)[outside])
 
 
 def test_the_dot_stands_where_valence_and_arousal_say():

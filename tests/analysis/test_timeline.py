@@ -1,5 +1,7 @@
 """The picture and the page of a video."""
 
+import base64
+import io
 import os
 import re
 from xml.etree import ElementTree
@@ -7,9 +9,11 @@ from xml.etree import ElementTree
 import numpy as np
 import polars as pl
 import pytest
+from PIL import Image
 
+from affekt.analysis import timeline
 from affekt.analysis.rows import SCHEMA, empty_row
-from affekt.analysis.timeline import LINE_COLOURS, MOST_PEOPLE, PICTURE_WIDTH, people_of, write_timelines
+from affekt.analysis.timeline import LINE_COLOURS, MOST_PEOPLE, PICTURE_WIDTH, people_of
 from affekt.labels import EXPRESSION_COLOURS, LABELS, PROBABILITY_COLUMNS
 
 
@@ -23,6 +27,10 @@ def table(tracks, fps=10, valence=0.5):
                 row |= dict(zip(PROBABILITY_COLUMNS, [0.3, 0.7, *[0.0] * 6], strict=True))
                 rows.append({**row, "valence": valence, "arousal": None if valence is None else -1.0})
     return pl.DataFrame(rows, schema=SCHEMA)
+
+
+def write_timelines(name, rows, folder, **options):
+    return timeline.write_timelines(name, rows, {kind: folder / f"v.{kind}" for kind in ("svg", "html")}, **options)
 
 
 def paths(svg, colour):
@@ -84,7 +92,7 @@ def test_people_come_in_the_order_of_appearance_and_glimpses_are_left_out():
 def test_the_picture_and_the_page_say_how_many_are_left_out(tmp_path, glimpses, said):
     rows = table({0: [(0, 4)], **{n: [(0, 0.3)] for n in range(1, glimpses + 1)}})
     for path in write_timelines("v.mp4", rows, tmp_path):
-        svg = ElementTree.fromstring(re.search(r"<svg.*</svg>", path.read_text(), re.DOTALL)[0])
+        svg = ElementTree.fromstring(re.findall(r"<svg.*?</svg>", path.read_text(), re.DOTALL)[-1])
         notes = [text for text in svg.itertext() if "more p" in text]
         assert notes == ([f"{said}: in the table only"] if said else [])
         lowest = max(heights(svg))
@@ -100,9 +108,9 @@ def test_an_hour_draws_no_more_points_than_pixels(tmp_path):
 
 def test_the_page_holds_everything_and_its_name_is_harmless(tmp_path):
     svg, html = write_timelines("a/<b>&.mp4", table({0: [(0, 4)]}), tmp_path)
-    assert (svg, html) == (tmp_path / "a" / "<b>&.mp4.svg", tmp_path / "a" / "<b>&.mp4.html")
+    assert (svg, html) == (tmp_path / "v.svg", tmp_path / "v.html")
     text = html.read_text()
-    assert "<h1>&lt;b&gt;&amp;.mp4</h1>" in text
+    assert "<h1>a/&lt;b&gt;&amp;.mp4</h1>" in text
     assert not re.search(r'(src|href)="', text)
     assert all(f">{name}</li>" in text for name in (*LABELS, "valence", "arousal"))
 
@@ -112,17 +120,69 @@ def test_a_name_that_is_no_utf8_is_shown(tmp_path):
         assert written.suffix == ".svg" or r"<h1>caf\xe9.mp4</h1>" in written.read_text()
 
 
-@pytest.mark.parametrize(
-    ("origin", "title"),
-    [
-        ("projected", "person 0, 0.0 to 3.9 s; valence and arousal projected, not rated"),
-        ("rated", "person 0, 0.0 to 3.9 s"),
-        (None, "person 0, 0.0 to 3.9 s"),
-    ],
-)
-def test_valence_and_arousal_that_nobody_rated_are_called_so(tmp_path, origin, title):
-    for path in write_timelines("v.mp4", table({0: [(0, 4)]}), tmp_path, origin=origin):
-        assert f">{title}<" in path.read_text()
+@pytest.mark.parametrize(("origin", "said"), [("projected", "projected, not rated"), ("rated", None), (None, None)])
+def test_valence_and_arousal_that_nobody_rated_are_called_so_once(tmp_path, origin, said):
+    for path in write_timelines("v.mp4", table({0: [(0, 4)], 1: [(0, 4)]}), tmp_path, origin=origin):
+        assert re.findall(r">Valence and arousal: (.*)\.<", path.read_text()) == ([said] if said else [])
+
+
+def test_what_is_not_reliable_is_hatched_in_place_of_bands_and_said(tmp_path):
+    rows = table({0: [(0, 10)]}).with_columns(reliable=~pl.col("time_s").is_between(2, 4.95))
+    for path in write_timelines("v.mp4", rows, tmp_path):
+        text = path.read_text()
+        assert ">person 0, 0.0 to 9.9 s, 70 % reliable<" in text
+        assert ">not reliable</" in text.replace("<title>not reliable", "")
+        per_s = (float(re.search(r'viewBox="0 0 (\d+)', text)[1]) - 84) / 9.9
+        drawn = r'<rect x="([\d.]+)" y="\d+" width="([\d.]+)" height="(\d+)" fill="url\(#hatched\)"><'
+        hatched = re.findall(drawn, text)
+        assert [float(height) for *_, height in hatched] == [90, 70]
+        assert [float(each) / per_s for each in hatched[0][:2]] == pytest.approx([2, 3], abs=0.01)
+        assert len(paths(text, EXPRESSION_COLOURS["happiness"])) == 2
+    short = table({0: [(0, 10)]}).with_columns(reliable=~pl.col("time_s").is_between(2, 2.45))
+    for path in write_timelines("v.mp4", short, tmp_path):
+        assert len(paths(path.read_text(), EXPRESSION_COLOURS["happiness"])) == 1
+        assert "url(#hatched)" not in path.read_text()
+    plain = write_timelines("v.mp4", table({0: [(0, 10)]}), tmp_path)
+    assert not any("reliable" in re.sub(r"<style>.*?</style>", "", each.read_text(), flags=re.DOTALL) for each in plain)
+
+
+def test_cuts_are_thin_lines_that_the_legend_names(tmp_path):
+    rows = table({0: [(0, 3), (6, 9)]}).with_columns(shot=pl.when(pl.col("time_s") < 5).then(1).otherwise(2))
+    picture, page = (path.read_text() for path in write_timelines("v.mp4", rows, tmp_path))
+    assert re.findall(r'<path class="cut" d="M([\d.]+) 0V', picture) == [f"{6 / 8.9 * PICTURE_WIDTH:.1f}"]
+    assert ">cut</text>" in picture
+    assert '<li class="cut">cut</li>' in page
+
+
+def test_the_page_shows_the_largest_face_of_each_person_that_counts(tmp_path, write_video):
+    # The left half turns from dark to light at 2 s, the right one stays green.
+    frames = np.full((40, 96, 192, 3), 20, np.uint8)
+    frames[20:, :, :96], frames[:, :, 96:] = 235, (20, 200, 20)
+    video = str(write_video([*frames], times_s=[number / 10 for number in range(40)]))
+    later = pl.col("time_s") >= 2
+    width = pl.when(later & (pl.col("track") == 0)).then(60.0).otherwise(40.0)
+    rows = table({0: [(0, 4)], 1: [(0, 4)]}).with_columns(
+        x=pl.col("track") * 100.0 + 10, y=pl.lit(10.0), width=width, height=width, reliable=pl.lit(True)
+    )
+    for doubted, wanted in ((pl.lit(False), 235), (later, 20)):
+        told = rows.with_columns(reliable=~doubted)
+        picture, page = (each.read_text() for each in write_timelines("v.mp4", told, tmp_path, video=video))
+        found = re.findall(r'<image href="data:image/jpeg;base64,([^"]+)"', page)
+        faces = [np.asarray(Image.open(io.BytesIO(base64.b64decode(each)))) for each in found]
+        assert faces[0].mean() == pytest.approx(wanted, abs=12)
+        assert faces[1][20, 20, 1] > 150 > faces[1][20, 20, 0]
+        assert "<image" not in picture
+    for absent in (None, f"{video}.gone"):
+        assert "<image" not in write_timelines("v.mp4", rows, tmp_path, video=absent)[1].read_text()
+
+
+def test_what_is_said_of_a_person_stays_in_view_in_the_page(tmp_path):
+    picture, page = (path.read_text() for path in write_timelines("v.mp4", table({0: [(0, 60)]}), tmp_path))
+    names, drawing = re.findall(r"<svg.*?</svg>", page, re.DOTALL)
+    assert 'class="names"' in names
+    assert [said in names for said in (">person 0, ", ">expression<", ">+1<")] == [True] * 3
+    assert ">expression<" not in drawing
+    assert picture.count(">expression<") == 1
 
 
 def test_a_model_without_valence_draws_bands_alone(tmp_path):

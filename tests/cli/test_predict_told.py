@@ -96,7 +96,7 @@ def test_a_timeline_says_that_valence_and_arousal_are_projected(projected_model,
     run("video.mp4", "--model", projected_model, "--out", "faces.csv", "--timeline", "overview")
     for ending in (".svg", ".html"):
         drawn = (folder / "overview" / f"video.mp4{ending}").read_text()
-        assert ">person 1, 0.0 to 1.0 s; valence and arousal projected, not rated<" in drawn
+        assert ">Valence and arousal: projected, not rated.<" in drawn
 
 
 class Terminal(io.StringIO):

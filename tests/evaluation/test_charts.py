@@ -31,6 +31,8 @@ def test_charts_of_absent_classes_keep_their_rows_and_need_no_curve(manifest, pr
     angry = score(match(predictions, manifest.with_columns(emotion=pl.lit("anger")), "test"), how=Resampling(20))
     classes, curves = Canvas(), Canvas()
     paint_classes(classes.subplots(), angry)
+    drawn = {round(float(line.get_ydata()[0])) for line in classes.axes[0].lines}
+    assert drawn == {LABELS.index("anger")}
     low, high = sorted(classes.axes[0].get_ylim())
     assert low <= -0.4
     assert high >= 7.4
@@ -65,6 +67,7 @@ def test_the_reliability_diagram_has_accuracy_and_wilsons_interval():
     [bar] = canvas.axes[0].patches
     assert bar.get_height() == 0.25
     low, high = canvas.axes[0].lines[0].get_ydata()
+    assert canvas.axes[0].lines[1].get_data() == ([0.5], [0.25])
     # Wilson (1927): the roots of (p - 1/4)^2 = 1.96^2 p (1 - p) / 20.
     assert all((p - 0.25) ** 2 == pytest.approx(1.959964**2 * p * (1 - p) / 20) for p in (low, high))
     assert low < 0.25 < high

@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 from scipy.signal import lfilter
 
+import affekt
 from affekt.labels import LABELS, PROBABILITY_COLUMNS
 
 
@@ -40,3 +41,16 @@ def one_expression(probabilities, fps=10.0, label="happiness", **columns):
 @pytest.fixture
 def table():
     return pl.concat([make_rows(), make_rows(track=1, seed=1, start_s=5.0), make_rows("b/b.mp4", seed=2)])
+
+
+@pytest.fixture
+def told(caplog):
+    """Return a function that summarises and returns what is told meanwhile."""
+    caplog.set_level("INFO", logger="affekt")
+
+    def run(*given, **options):
+        caplog.clear()
+        affekt.summarize(*given, **options)
+        return caplog.messages
+
+    return run

@@ -41,6 +41,19 @@ def test_time_behind_a_gap_was_not_seen():
     assert row["last_s"] == pytest.approx(9.9)
 
 
+def test_a_frame_counts_until_the_end_of_its_interval_at_the_latest():
+    rows = one_expression([0.9] * 2 + [0.1] * 6, fps=0.2)  # 5 s apart, as with --every 5s
+    cuts = {"a": (0, 6), "b": (6, 12), "c": (4, 6), "d": (12, 60)}
+    markers = pl.DataFrame({"name": [*cuts], "start": [0, 6, 4, 12], "end": [6, 12, 6, 60]})
+    people = affekt.summarize(rows, markers=markers).people.sort("marker")
+    assert people["seen_s"].to_list() == people["used_s"].to_list() == [6, 2, 1, 25]
+    assert people["rows"].to_list() == [2, 1, 1, 5]
+    assert people["p_happiness"].to_list() == pytest.approx([0.9, 0.1, 0.9, 0.1])
+    assert people["episodes_per_min_happiness"].to_list() == [10, 0, 0, 0]
+    clipped = pl.DataFrame({"name": ["a"], "start": [0], "end": [11]})
+    assert affekt.summarize(rows, markers=clipped).people["p_happiness"].item() == pytest.approx((10 * 0.9 + 0.1) / 11)
+
+
 def test_only_reliable_rows_count():
     rows = one_expression([0.2] * 60 + [0.8] * 40).with_columns(reliable=pl.col("p_happiness") < 0.5)
     [row] = affekt.summarize(rows).people.to_dicts()
@@ -101,10 +114,26 @@ def test_an_interval_of_blocks_is_that_of_their_means():
 
 
 def test_too_few_blocks_give_no_interval():
-    [row] = affekt.summarize(one_expression([0.2] * 190)).people.to_dicts()
+    [row] = affekt.summarize(one_expression([0.2, 0.4] * 95)).people.to_dicts()
     assert row["p_happiness_low"] is None
-    [row] = affekt.summarize(one_expression([0.2] * 250)).people.to_dicts()
-    assert row["p_happiness_low"] == pytest.approx(0.2)
+    [row] = affekt.summarize(one_expression([0.2, 0.4] * 125)).people.to_dicts()
+    assert row["p_happiness_low"] == pytest.approx(0.3)
+
+
+def test_values_that_are_all_equal_give_no_interval():
+    smile = [0.0003] * 400 + [0.9, 0.8] * 200
+    markers = pl.DataFrame({"start": [0, 40], "end": [40, 80], "name": ["rest", "film"]})
+    study = affekt.summarize(one_expression(smile), markers=markers, baseline="rest")
+    rest, film = study.people.to_dicts()
+    unchanged = ("share_fear", "share_happiness", "p_happiness", "log_odds_happiness_over_baseline")
+    assert [rest[name] for name in unchanged] == pytest.approx([0, 0, 0.0003, 0])
+    for name in (*unchanged, "share_neutral"):
+        assert (rest[f"{name}_low"], rest[f"{name}_high"]) == (None, None)
+    assert film["share_happiness"] == 1.0
+    assert film["share_happiness_low"] is None
+    assert film["p_happiness_low"] == pytest.approx(0.85)
+    meant = dict(study.codebook.filter(table="people").select("column", "meaning").rows())
+    assert meant["share_fear_low"].endswith("empty where too little time was used, or all its values are equal")
 
 
 def test_bins_are_means_over_time(table):

@@ -43,7 +43,8 @@ def person(rows, row):
     rest = {name: np.median(each[resting]) for name, each in changes.items()}
     values |= {f"{name}_over_baseline": each - rest[name] for name, each in changes.items()}
     values |= {f"share_{label}": (own["emotion"] == label).to_numpy().astype(float) for label in LABELS}
-    return time_s, seen(time_s), used, values, rest, int(resting.sum())
+    rest_s = np.minimum(seen(time_s), INTERVALS["rest"][1] - time_s)[resting].sum()
+    return time_s, seen(time_s), used, values, rest, {"baseline_rows": int(resting.sum()), "baseline_s": rest_s}
 
 
 def resampled(time_s, values, weights, block_s):
@@ -65,6 +66,7 @@ def test_every_figure_of_people(study):
         time_s, seen_s, used, values, _, _ = person(rows, row)
         start, end = INTERVALS[row["marker"]]
         there = (time_s >= start) & (time_s < end)
+        seen_s = np.minimum(seen_s, end - time_s)
         counted, weights = there & used, seen_s[there & used]
         wanted = {"start_s": start, "end_s": end, "first_s": time_s[there].min(), "last_s": time_s[there].max()}
         wanted |= {"rows": there.sum(), "reliable_rows": counted.sum(), "reliable_share": counted.sum() / there.sum()}
@@ -119,7 +121,7 @@ def test_every_figure_of_episodes_bins_and_resting_faces(study):
         assert row["start_s"] % 4 == 0
     for row in summary.baseline.to_dicts():
         *_, rest, resting = person(rows, row)
-        wanted = {"baseline_rows": resting, "valence": rest["valence"], "arousal": rest["arousal"]}
+        wanted = {**resting, "valence": rest["valence"], "arousal": rest["arousal"]}
         wanted |= {f"p_{label}": special.expit(rest[f"log_odds_{label}"]) for label in LABELS}
         assert {name: row[name] for name in set(row) - WORDS} == pytest.approx(wanted)
     assert min(map(len, (summary.episodes, summary.bins, summary.baseline))) >= 3

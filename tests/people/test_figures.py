@@ -66,6 +66,38 @@ def test_a_cut_is_a_dark_line_in_each_persons_figure(study, tmp_path, monkeypatc
         assert 1 <= len(columns) <= 6, "one thin line over both drawings"
 
 
+def test_inputs_of_one_name_are_told_apart_by_their_folders(study, tmp_path, monkeypatch):
+    from matplotlib.figure import Figure
+
+    titles = []
+    monkeypatch.setattr(Figure, "suptitle", lambda self, title, **look: titles.append(title))
+    parts = [study.with_columns(input=pl.lit(f"films/{folder}/a.mp4")) for folder in ("one", "two")]
+    affekt.summarize(pl.concat(parts), out=tmp_path, formats=("png",))
+    assert titles == [f"{folder}/a.mp4, person {person}" for folder in ("one", "two") for person in "01"]
+
+
+def test_the_legend_names_what_is_drawn_beside_expressions(study, tmp_path, monkeypatch):
+    from matplotlib.figure import Figure
+
+    legends = []
+    monkeypatch.setattr(Figure, "legend", lambda self, handles, **look: legends.append(handles))
+    doubted = study.with_columns(reliable=pl.col("time_s") >= 1, shot=1)
+    for rows in (study, doubted, study.filter(track=0)):
+        affekt.summarize(rows, out=tmp_path / "s", formats=("png",))
+    told = [[handle.get_label() for handle in handles][10:] for handles in legends]
+    assert told == [["not seen", "cut"]] * 2 + [["not reliable", "not seen"], ["not seen"], []]
+
+
+def test_markers_begin_and_end_with_a_line_in_both_drawings(study, tmp_path, monkeypatch):
+    from matplotlib.axes import Axes
+
+    lines = []
+    monkeypatch.setattr(Axes, "axvline", lambda self, x, **look: lines.append(x))
+    markers = pl.DataFrame({"name": ["rest", "film"], "start": [0, 2], "end": [1, 99], "input": "a.mp4"})
+    affekt.summarize(study.filter(track=0), out=tmp_path, markers=markers, formats=("png",))
+    assert sorted(lines) == [1, 1, 2, 2]
+
+
 def test_the_same_table_gives_the_same_files_and_what_is_not_asked_for_goes(study, tmp_path):
     for folder in ("one", "two"):
         affekt.summarize(study, out=tmp_path / folder, formats=("png", "pdf"))

@@ -61,12 +61,27 @@ def test_curves_are_the_means_of_the_rows(tmp_path):
     np.testing.assert_allclose(1 - 2 * points(card, "valence").T[1] / HEIGHT, valence, atol=1 / HEIGHT + 1e-9)
 
 
-def test_where_nobody_was_seen_nothing_is_drawn_and_what_is_not_reliable_is_grey(tmp_path):
+def test_where_nobody_was_seen_nothing_is_drawn_and_what_is_not_reliable_is_hatched(tmp_path):
     rows = one_expression([0.9] * 100, reliable=[True] * 90 + [False] * 10)
-    [card] = cards(page_of(rows.filter(~pl.col("time_s").is_between(4, 6.95)), tmp_path))
+    html = page_of(rows.filter(~pl.col("time_s").is_between(4, 6.95)), tmp_path)
+    [card] = cards(html)
+    legend = html.partition('<ul class="legend"')[2].partition("</ul>")[0]
+    assert re.findall(r"</svg>(.*?)</li>", legend) == ["not reliable", "not seen"]
+    assert "not reliable" not in page_of(rows.drop("reliable"), tmp_path / "all").partition("<section>")[0]
+    short = one_expression([0.9] * 100, reliable=[True] * 50 + [False] * 5 + [True] * 45)
+    assert "<rect" not in cards(page_of(short, tmp_path / "short"))[0], "drawn over, as an episode goes on"
     x = points(card, "happiness").T[0]
     assert x.tolist() == [*range(1, 80, 2), *range(141, 180, 2)]
-    assert re.search(r'class="doubted" d="([^"]*)"', card)[1].startswith("M180 0h2v200h-2zM182 0")
+    hatched = '<rect x="90.00%" width="10.00%" height="100%" fill="url(#hatched)"/>'
+    assert re.findall(r'<svg class="doubted">(.*?)</svg>', card) == [hatched]
+
+
+def test_axes_are_named_and_markers_have_two_ends(table, tmp_path):
+    [card, *_] = cards(page_of(table, tmp_path))
+    assert re.findall(r'class="axis">([^<]*)<', card) == ["probability", "valence, arousal"]
+    scales = re.findall(r'class="value" style="top:(\d+)%">([^<]*)<', card)
+    assert scales == list(zip(2 * ["0", "50", "100"], ["1", "0.5", "0", "+1", "0", "\N{MINUS SIGN}1"], strict=True))
+    assert "border-width: 0 2px" in (tmp_path / "study" / "study.html").read_text().partition(".marks span")[2][:400]
 
 
 def test_the_density_is_a_histogram_over_time_and_episodes_are_where_they_are(tmp_path):
@@ -117,6 +132,24 @@ def test_each_person_and_interval_has_a_row_and_each_person_a_timeline(table, tm
     assert all(f'<option value="{value}">' in html for value in ("rest", "film", "c1", "c2"))
 
 
+def test_with_a_baseline_the_table_says_what_lies_over_it_and_who_has_none(table, tmp_path):
+    marks = {"input": ["a.mp4", "a.mp4"], "name": ["rest", "film"], "start": [0, 4], "end": [4, 40]}
+    html = page_of(table, tmp_path, markers=pl.DataFrame(marks), baseline="rest")
+    people = pl.read_csv(tmp_path / "study" / "people.csv")
+    assert re.findall(r"<th>(\w+) <br>over baseline</th>", html) == ["valence", "arousal"]
+    assert "From valence and arousal in this table each person's baseline was subtracted, their median in rest." in html
+    rows = re.findall(r"<tr data-key.*?</tr>", html, re.DOTALL)
+    for row, found in zip(rows, people.to_dicts(), strict=True):
+        over = found["valence_over_baseline"]
+        assert ("no baseline" in row) == (over is None) == (found["person"] == 1)
+        assert over is None or f'data-label="valence" data-value="{over}'[:-2] in row
+    first, second = cards(html)[:2]
+    rest = table.filter(input="a.mp4", track=0).filter(pl.col("time_s") < 4)["valence"].median()
+    assert f"baseline {rest:+.2f}".replace("-", "\N{MINUS SIGN}") in first
+    assert second.count("no baseline") == 2
+    assert "over baseline" not in page_of(table, tmp_path)
+
+
 def test_a_person_with_a_name_counts_once_and_references_have_a_line_each(table, tmp_path):
     names = tmp_path / "names.csv"
     names.write_text("input,track,person\na.mp4,0,Ada\nb/b.mp4,0,Ada\n")
@@ -141,6 +174,8 @@ def test_without_the_inputs_there_are_no_faces_and_a_sentence(table, tmp_path):
         "The page has no faces of 2 videos, which are not where the table says or cannot be read: a.mp4, b/b.mp4."
         in html
     )
+    assert "click it for the face" not in html
+    assert "<title>study: 3 people in 2 videos</title>" in html
     asked = page_of(boxes, tmp_path, faces=False)
     assert "asked to show no faces" in asked
     assert "not where the table says" not in asked
@@ -240,6 +275,13 @@ def test_a_gallery_is_bounded_and_a_picture_that_went_away_is_said(tmp_path, mon
     assert "of which the first 5 are shown" in html
     assert html.count("not found") == 1
     assert len(faces(html)) == 4
+
+
+def test_where_one_dimension_never_changes_only_the_other_has_an_interval(tmp_path):
+    rows = make_rows(frames=3000, seed=4)
+    [card] = cards(page_of(rows.with_columns(pl.lit(0.25).alias("arousal")), tmp_path))
+    assert re.findall(r'class="interval" d="M\S+ -0.25([HV])', card) == ["H"]
+    assert card.count('class="interval"') == 1
 
 
 def test_the_drawings_are_well_formed(table, tmp_path):

@@ -148,6 +148,9 @@ def test_nothing_is_wider_than_the_window_and_both_looks_differ(opened, width):
         boxes = [mark.bounding_box() for mark in tab.locator(".marks span").all()]
         assert len({(box["x"], box["y"]) for box in boxes}) == len({box["y"] for box in boxes}) == 3
         assert tab.evaluate("document.documentElement.scrollWidth") <= width
+        for part in (".stacked", "td[data-label=valence]", "td[data-label=arousal]"):
+            box = tab.locator(f"#people tbody tr {part}").first.bounding_box()
+            assert 0 <= box["x"] <= box["x"] + box["width"] <= width, f"{part} can be read without scrolling"
         tab.locator(".plot").first.click(position={"x": 100, "y": 50})  # and beside the timeline stands what was there
         assert "arousal" in tab.locator(".reading output").first.inner_text()
         assert tab.evaluate("document.documentElement.scrollWidth") <= width

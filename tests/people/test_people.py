@@ -11,7 +11,7 @@ from tests.people.conftest import make_rows, one_expression
 import affekt
 from affekt.files import sha256_of
 from affekt.labels import LABELS
-from affekt.people.summary import ANEW
+from affekt.people.codebook import GROUP
 
 
 def test_tracks_are_joined_by_hand():
@@ -39,7 +39,7 @@ def test_a_csv_gives_people_names(table, tmp_path):
     ("join", "said"),
     [
         ("0=1", "several faces of person 0 at"),
-        ("0=9", "expected join to name tracks of the table, got 9"),
+        ("0=9", "expected join to name tracks of the table, got track 9 of a.mp4"),
         ("0-1", "expected join as pairs of tracks"),
         ("0=1,1=2", "each track once"),
     ],
@@ -48,6 +48,86 @@ def test_what_cannot_be_joined_is_said(join, said):
     rows = pl.concat([one_expression([0.2] * 20), one_expression([0.2] * 20).with_columns(track=pl.lit(1))])
     with pytest.raises(affekt.ConfigError, match=said):
         affekt.summarize(rows, join=join)
+
+
+def test_pairs_of_tracks_are_of_one_video(table, tmp_path):
+    said = (
+        "a csv as join for a table of 2 videos.* got '0=1'; write one with the columns input, track, person, and type"
+    )
+    with pytest.raises(affekt.ConfigError, match=said):
+        affekt.summarize(table, join="0=1")
+    pictures = table.head(3).with_columns(time_s=None, track=None)
+    with pytest.raises(affekt.ConfigError, match="got one of pictures alone; leave out join"):
+        affekt.summarize(pictures, join="0=1")
+
+
+def test_further_columns_of_a_csv_of_tracks_are_groups_of_people(table, tmp_path):
+    tracks, later = tmp_path / "tracks.csv", make_rows(track=3, seed=4, start_s=90.0)
+    rows = ["a.mp4,0,Ada,patient,f,,5", "a.mp4,3,Ada,,f,,4", "a.mp4,1,Bo,therapist,,,3", "b.mp4,0,Ada,alone,f,,2"]
+    tracks.write_text("\n".join(["input,track,person,role,sex,,faces", *rows]))  # faces is of identified.csv
+    markers = pl.DataFrame({"start": [0, 10], "end": [10, 20], "name": ["rest", "film"], "condition": ["x", "x"]})
+    study = affekt.summarize(pl.concat([table, later]), join=tracks, markers=markers, out=tmp_path / "study")
+    told = {
+        ("a.mp4", "Ada"): ("patient", "f"),
+        ("a.mp4", "Bo"): ("therapist", None),
+        ("b/b.mp4", "Ada"): ("alone", "f"),
+    }
+    for each in (study.people, study.episodes, study.bins):
+        found = each.select("input", "person", "role", "sex").unique().rows()
+        assert {row[:2]: row[2:] for row in found} == told
+    names = study.people.columns
+    assert names[names.index("end_s") + 1 : names.index("tracks")] == ["condition", "role", "sex"]
+    assert set(study.codebook.filter(meaning=GROUP)["column"]) == {"condition", "role", "sex"}
+    page = (tmp_path / "study" / "study.html").read_text()
+    assert re.search(r"<option[^>]*>therapist", page)
+    assert re.search(r"<td[^>]*>therapist</td>", page)
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows", "said"),
+    [
+        ("role", ["a.mp4,0,Ada,patient", "a.mp4,1,Ada,x"], "one role of person Ada of a.mp4 in .*, got patient and x;"),
+        ("valence", ["a.mp4,0,Ada,1"], "got valence, a name that another column has; rename it"),
+        ("Marker", ["a.mp4,0,Ada,1"], "got Marker, a name that another column has; rename it"),
+        ("Condition", ["a.mp4,0,Ada,1"], "got Condition, a name that another column has; rename it"),
+    ],
+)
+def test_groups_of_people_that_do_not_fit_are_said(table, tmp_path, columns, rows, said):
+    tracks = tmp_path / "tracks.csv"
+    tracks.write_text("\n".join([f"input,track,person,{columns}", *rows]))
+    table = table.filter((pl.col("track") == 0) | (pl.col("time_s") > 64))
+    apart = table.with_columns(time_s=pl.col("time_s") + 100 * pl.col("track"))
+    markers = pl.DataFrame({"input": ["a.mp4"], "condition": ["sad"]})
+    with pytest.raises(affekt.ConfigError, match=said):
+        affekt.summarize(apart, join=tracks, markers=markers)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("B/dyad.mp4", None),
+        ("x/B/dyad.mp4", None),
+        ("solo.mp4", None),
+        ("yad.mp4", "which is none of them; write it as the table does"),
+        ("dyad.mp4", r"which is several of them; did you mean A/dyad\.mp4\?"),
+        ("dyad", r"which is none of them; did you mean A/dyad\.mp4\?"),
+        ("B/dyad", r"which is none of them; did you mean B/dyad\.mp4\?"),
+        ("Solo", r"which is none of them; did you mean solo\.mp4\?"),
+        ("A/solo.mp4", "which is none of them; write it as the table does"),
+    ],
+)
+def test_the_end_of_a_path_is_enough_where_no_other_input_ends_so(name, said):
+    inputs = ["x/A/dyad.mp4", "x/B/dyad.mp4", "x/B/solo.mp4"]
+    rows = pl.concat([one_expression([0.2] * 20, input=each) for each in inputs])
+    markers = pl.DataFrame({"input": [name], "name": ["film"]})
+    if said is None:
+        assert affekt.summarize(rows, markers=markers).people["input"].item().endswith(name)
+        return
+    with pytest.raises(affekt.ConfigError, match=f"such as x/A/dyad.mp4, got {name}, {said}") as error:
+        affekt.summarize(rows, markers=markers)
+    if "mean" in said:
+        meant = str(error.value).partition("mean ")[2].rstrip("?")
+        assert len(affekt.summarize(rows, markers=markers.with_columns(input=pl.lit(meant))).people) == 1
 
 
 def test_markers_cut_the_summary_and_groups_travel(table, tmp_path):
@@ -78,6 +158,42 @@ def test_inputs_may_share_markers(table):
     assert len(affekt.summarize(table, markers=markers).people) == 6
 
 
+def test_an_empty_text_in_a_frame_of_markers_means_what_it_means_in_a_csv(table, tmp_path):
+    rows = {"input": ["", "", "a.mp4"], "start": ["", "10", ""], "end": ["10", " ", ""], "name": ["rest", "film", ""]}
+    markers = pl.DataFrame({**rows, "condition": ["", "", "sad"]})
+    markers.write_csv(tmp_path / "markers.csv")
+    people = affekt.summarize(table, markers=markers).people
+    assert people.equals(affekt.summarize(table, markers=tmp_path / "markers.csv").people)
+    assert people.select("input", "marker", "condition").unique(maintain_order=True).rows() == [
+        *(("a.mp4", name, "sad") for name in ("rest", "film")),
+        *(("b/b.mp4", name, None) for name in ("rest", "film")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("typed", "time_s"),
+    [
+        ("0:30", 30),
+        ("0:00:30.5", 30.5),
+        ("0:00:30,5", 30.5),
+        ("30s", 30),
+        ("30,5 s", 30.5),
+        ("0.5min", 30),
+        ("500ms", 0.5),
+        ("30", 30),
+    ],
+)
+@pytest.mark.parametrize("kind", ["csv", "frame"])
+def test_times_of_markers_are_as_on_the_command_line(table, tmp_path, typed, time_s, kind):
+    markers = pl.DataFrame({"start": ["0", typed], "end": [typed, "1:00"], "name": ["rest", "film"]})
+    markers.write_csv(tmp_path / "markers.csv", separator="\t")
+    people = affekt.summarize(table, markers=markers if kind == "frame" else tmp_path / "markers.csv").people
+    assert people.select("marker", "start_s", "end_s").unique(maintain_order=True).rows() == [
+        ("rest", 0, time_s),
+        ("film", time_s, 60),
+    ]
+
+
 def test_a_csv_of_groups_alone_cuts_nothing(table):
     groups = pl.DataFrame({"input": ["a.mp4", "b/b.mp4"], "participant": ["P1", "P2"]})
     people = affekt.summarize(table, markers=groups).people
@@ -89,7 +205,12 @@ def test_a_csv_of_groups_alone_cuts_nothing(table):
     ("columns", "said"),
     [
         ({"input": ["c.mp4"]}, "such as a.mp4, got c.mp4, which is none of them; write it as the table does"),
-        ({"input": ["a.mp4"], "start": ["soon"]}, "seconds as start in the frame of markers, got 'soon'"),
+        (
+            {"input": ["a.mp4"], "start": ["soon"]},
+            "seconds as start in .*, got 'soon'; write a number such as 12.5, or 1",
+        ),
+        ({"input": ["a.mp4"], "end": ["1:x"]}, "seconds as end in the frame of markers, got '1:x'"),
+        ({"input": ["a.mp4"], "end": ["inf"]}, "seconds as end in the frame of markers, got 'inf'"),
         ({"input": ["a.mp4"], "start": ["4"], "end": ["3"]}, "to end after its start"),
         ({"input": ["a.mp4"], "valence": ["1"]}, "got valence, a name that another column has; rename it"),
         ({"input": ["a.mp4"], "Person": ["1"]}, "got Person, a name that another column has; rename it"),
@@ -126,7 +247,7 @@ def test_a_resting_face_is_subtracted_in_log_odds(table, baseline):
     for row in summary.people.to_dicts():
         own = table.filter(input=row["input"], track=int(row["person"]))
         time_s = own["time_s"].to_numpy()
-        weights = np.append(np.diff(time_s), np.median(np.diff(time_s)))
+        weights = np.minimum(np.append(np.diff(time_s), np.median(np.diff(time_s))), row["end_s"] - time_s)
         resting = np.ones(len(own), bool) if baseline == "centre" else (time_s >= 6) & (time_s < 10)
         inside = (time_s >= row["start_s"]) & (time_s < row["end_s"])
         [rest] = summary.baseline.filter(input=row["input"], person=row["person"]).to_dicts()
@@ -192,7 +313,15 @@ def test_that_a_cut_makes_another_person_is_told_with_what_joins_them(shots, opt
     first, second = make_rows(), make_rows(track=1, start_s=100.0)
     rows = pl.concat([first.with_columns(shot=1), second.with_columns(shot=shots)])
     affekt.summarize(rows, **options)
-    assert (ANEW in caplog.messages) == is_told
+    said = "after a cut each person counts as another: this may be so for 1 of 2 people, the first in a.mp4"
+    assert (f"{said}; the options join and identify of affekt summarize join them" in caplog.messages) == is_told
+
+
+def test_who_appears_after_a_cut_is_counted(told):
+    shots = [("a.mp4", 0, 3), ("a.mp4", 1, 3), ("b.mp4", 0, 1), ("b.mp4", 1, 2), ("b.mp4", 2, 4), ("c.mp4", 0, 2)]
+    tracks = [make_rows(name, track, start_s=100.0 * track).with_columns(shot=shot) for name, track, shot in shots]
+    [line] = told(pl.concat(tracks))
+    assert "this may be so for 2 of 6 people, the first in b.mp4;" in line
 
 
 def test_inputs_that_are_left_out_are_counted(table, caplog):
@@ -351,6 +480,26 @@ def test_a_table_that_breaks_off_is_not_summarized(table, tmp_path):
     path.write_text("".join(lines[:8]) + lines[8][: len(lines[8]) // 2])
     with pytest.raises(affekt.DataError, match=rf"a status in each row of {path}, got none in row 8: it breaks off;"):
         affekt.summarize(path)
+
+
+@pytest.mark.parametrize("name", ["input", "time_s", "track", "status"])
+@pytest.mark.parametrize("ending", ["csv", "parquet", "jsonl"])
+def test_a_table_without_a_column_that_is_needed_is_refused(table, tmp_path, name, ending):
+    path, rows = tmp_path / f"faces.{ending}", table.drop(name)
+    {"csv": rows.write_csv, "parquet": rows.write_parquet, "jsonl": rows.write_ndjson}[ending](path)
+    for given, what in ((path, path), (rows, "one")):
+        with pytest.raises(affekt.DataError, match=f"predict`, got {what} without {name}; type: affekt predict VIDEO"):
+            affekt.summarize(given)
+
+
+def test_a_table_of_a_summary_is_told_from_one_of_predict(table, tmp_path):
+    affekt.summarize(table, out=tmp_path / "study", baseline="centre", formats=("csv", "parquet"))
+    tables = [*(tmp_path / "study").glob("*.csv"), *(tmp_path / "study").glob("*.parquet")]
+    assert len(tables) == 10
+    for path in tables:
+        said = rf"a table of `affekt predict`, got {path} of `affekt summarize` without .*status; type: affekt predict"
+        with pytest.raises(affekt.DataError, match=said):
+            affekt.summarize(path)
 
 
 def test_two_tables_in_one_file_and_one_in_utf_16_are_not_summarized(table, tmp_path):

@@ -16,6 +16,7 @@ from tests.people.conftest import one_expression
 import affekt
 from affekt.files import RECORD
 from affekt.models.card import CARD_FILE, SHIPPED
+from affekt.people.codebook import GROUP
 from affekt.people.methods import POSED
 
 METRICS = Path(__file__).parents[2] / "results" / "wild" / "matrix" / "metrics.json"
@@ -117,6 +118,11 @@ def test_subtitles_and_elan(smile, tmp_path):
     assert elan[1].split("\t") == ["person 0 happiness", "00:00:02.000", "00:00:03.000", "happiness"]
 
 
+def test_subtitles_say_no_more_than_99_hundredths(tmp_path):
+    affekt.summarize(one_expression([0.999] * 20), out=tmp_path, formats=("vtt",))
+    assert (tmp_path / "episodes" / "a.mp4.vtt").read_text().endswith("happiness (0.99)\n")
+
+
 def test_a_name_with_tabs_lines_and_arrows_breaks_no_cue_and_no_cell(smile, tmp_path):
     names = tmp_path / "names.csv"
     names.write_text('input,track,person\na.mp4,0,"A\tda\n\n1 --> <b>"\n')
@@ -134,7 +140,13 @@ def test_every_column_is_in_the_codebook(table, tmp_path):
     book = pl.read_csv(tmp_path / "codebook.csv")
     for name in ("people", "episodes", "bins", "baseline"):
         assert book.filter(table=name)["column"].to_list() == getattr(summary, name).columns
-    assert set(book.filter(meaning="a group column of the markers")["column"]) == {"condition"}
+    assert set(book.filter(meaning=GROUP)["column"]) == {"condition"}
+    meant = {(table, name): meaning for table, name, meaning in book.select("table", "column", "meaning").rows()}
+    assert meant["people", "p_fear"] == "mean probability of fear over time"
+    said = "median probability of fear in the resting face, no nearer to 0 and 1 than 0.001"
+    assert meant["baseline", "p_fear"] == said
+    assert meant["baseline", "arousal"] == "median arousal in the resting face"
+    assert summary.baseline.select("^p_.*$").min_horizontal().min() >= 0.001
 
 
 def test_methods_name_model_thresholds_limits_and_literature(smile, tmp_path):
@@ -196,7 +208,7 @@ def test_methods_say_how_faces_were_looked_for_and_which_counted(smile, tmp_path
         "Faces of fewer than 40 pixels on the longer side were left out.",
         "Faces with a detector's score below 0.8 were left out.",
         "a box of at least 24 pixels, at most 0.1 of it outside",
-        "A list said which tracks are one person.",
+        "A list said which tracks are one person: 2 tracks became 1 person.",
     ):
         assert sentence in text, sentence
     plain = {"every_s": "0.0", "detect_every": "1", "largest": "False", "most_faces": "3", "min_face": "0.0"}

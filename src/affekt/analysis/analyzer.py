@@ -180,7 +180,8 @@ class Analyzer:
                 cascade = CascadeDetector()
             except AffektError:
                 raise error from None
-            self.notes.append(f"faces found with scikit-image's cascade, which misses more: {error}")
+            slow = "faces found with scikit-image's cascade, which misses more and is many times slower"
+            self.notes.append(f"{slow}: {error}")
             warnings.warn(self.notes[-1], AffektWarning, stacklevel=2)
             return cascade
 

@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -11,7 +12,7 @@ import polars as pl
 from PIL import Image
 
 from affekt.analysis.archives import is_archive
-from affekt.analysis.inputs import is_below, is_camera, is_video, place_below
+from affekt.analysis.inputs import called, is_below, is_camera, is_video, place_below
 from affekt.analysis.options import HidingMethod, OutputOptions
 from affekt.analysis.remote import is_address, without_secrets
 from affekt.analysis.rows import Answer
@@ -76,6 +77,10 @@ class AnnotatedCopies:
             return ()
         return tuple(dict.fromkeys(filter(is_video, self._names)))
 
+    @cached_property
+    def _titles(self) -> dict[str, str]:
+        return called({without_secrets(name) for name in self.videos})
+
     def check(self, *, has_table: bool) -> None:
         """Refuse what cannot be made, or would be written over its original, before any work is done."""
         copies = [folder for folder in (self.marked, self.hidden, self.crops) if folder is not None]
@@ -113,15 +118,15 @@ class AnnotatedCopies:
             )
         if self.timelines is not None:
             _check_folder(self.timelines)
-            claim(self.timelines, self._pages(self.timelines), "timeline")
+            pages = (self._pages(self.timelines, name).values() for name in self.videos)
+            claim(self.timelines, chain.from_iterable(pages), "timeline")
         if self.summary is not None:
             _check_folder(self.summary)
 
-    def _pages(self, folder: Path) -> Iterator[Path]:
-        """Yield where the timelines of the videos go."""
-        for name in self.videos:
-            for ending in TIMELINE_ENDINGS:
-                yield place_below(folder, name, f".{ending}", told_apart=name in self._told_apart)
+    def _pages(self, folder: Path, name: str) -> dict[str, Path]:
+        """Return where the timelines of a video go, by their endings."""
+        told_apart = name in self._told_apart
+        return {ending: place_below(folder, name, f".{ending}", told_apart=told_apart) for ending in TIMELINE_ENDINGS}
 
     def write_crops(self, answer: Answer) -> None:
         """Write the crop of each face of a picture or frame, if crops are wanted."""
@@ -184,8 +189,10 @@ class AnnotatedCopies:
         from affekt.analysis.timeline import SHORTEST_S, write_timelines
 
         if self.timelines is not None:
-            told_apart = name in self._told_apart
-            written = write_timelines(name, rows, self.timelines, origin=origin, told_apart=told_apart)
+            title, places = self._titles[without_secrets(name)], self._pages(self.timelines, name)
+            # Who hides faces does not want them on a page.
+            video = None if self.hidden is not None or is_camera(name) else name
+            written = write_timelines(title, rows, places, origin=origin, video=video)
             why = "not one frame of it was read" if rows.is_empty() else f"nobody is followed for {SHORTEST_S:g} s"
             logger.info(f"wrote {' and '.join(map(str, written))}" if written else f"no timeline of {name}: {why}")
         for folder, kind in self._copies():

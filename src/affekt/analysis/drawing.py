@@ -92,6 +92,9 @@ def _draw_face(picture: Image.Image, row: Row) -> None:
     labels = labels_of_columns(row) or LABELS
     colour = colours_of(labels).get(row["emotion"], UNSURE)
     line = max(2, round(row["height"] / 60))
+    edge = line // 2  # dark on both sides, so that a grey box is seen on a grey wall
+    around = (left - edge, top - edge, right + edge, bottom + edge)
+    pen.rounded_rectangle(around, radius=3 * line + edge, outline=SHADE, width=line + 2 * edge)
     pen.rounded_rectangle((left, top, right, bottom), radius=3 * line, outline=colour, width=line)
     if row["valence"] is not None:
         _draw_circumplex(picture, pen, row, line, colour)
@@ -109,7 +112,7 @@ def _draw_label(picture: Image.Image, pen: ImageDraw.ImageDraw, row: Row, colour
     padding = size / 3
     width, height = pen.textlength(text, font) + 2 * padding, size * 1.2 + padding
     left, top = _place_of_label(picture, row, width, height)
-    pen.rounded_rectangle((left, top, left + width, top + height), radius=padding, fill=colour)
+    pen.rounded_rectangle((left, top, left + width, top + height), radius=padding, fill=colour, outline=SHADE)
     pen.text((left + padding, top + height / 2), text, _ink_on(colour), font, anchor="lm")
 
 
@@ -131,12 +134,23 @@ def _ink_on(colour: str) -> tuple[int, int, int]:
     return SHADE if linear @ (0.2126, 0.7152, 0.0722) > 0.2 else WHITE
 
 
+def _place_of_disc(picture: Image.Image, row: Row, radius: float, line: int) -> tuple[float, float]:
+    """Return the middle of a disc that hides nothing of the face where there is room: below the box or beside it."""
+    left, right, bottom = row["x"], row["x"] + row["width"], row["y"] + row["height"]
+    room = 2 * radius + 3 * line
+    x = min(right - radius, picture.width - radius - line)
+    y = min(bottom + radius + 2 * line, picture.height - radius - line)
+    if bottom + room <= picture.height:
+        return x, y
+    if right + room <= picture.width:
+        return right + radius + 2 * line, y
+    return (left - radius - 2 * line if left >= room else x), y
+
+
 def _draw_circumplex(picture: Image.Image, pen: ImageDraw.ImageDraw, row: Row, line: int, colour: str) -> None:
-    """Draw valence to the right and arousal upwards on a disc below the box, at its right."""
+    """Draw valence to the right and arousal upwards on a disc below the box, at its right, or else beside it."""
     radius = max(10, row["height"] / 7)
-    # Below the box it hides nothing of the face; where the picture ends there, it moves into the picture.
-    centre_x = min(row["x"] + row["width"] - radius, picture.width - radius - line)
-    centre_y = min(row["y"] + row["height"] + radius + 2 * line, picture.height - radius - line)
+    centre_x, centre_y = _place_of_disc(picture, row, radius, line)
     thin = max(1, line // 2)
     disc = (centre_x - radius, centre_y - radius, centre_x + radius, centre_y + radius)
     pen.ellipse(disc, fill=(*SHADE, 150), outline=(*WHITE, 200), width=thin)

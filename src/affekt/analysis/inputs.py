@@ -9,6 +9,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable
 from functools import cache
+from itertools import takewhile
 from pathlib import Path, PurePath
 
 from affekt.analysis.remote import addresses_below, is_address, is_elsewhere, without_secrets
@@ -105,6 +106,14 @@ def place_below(folder: Path, name: str, ending: str, *, told_apart: bool = Fals
     parts = [part for part in path.parts if part not in (path.anchor, "..")]
     ending = f"~{zlib.crc32(os.fsencode(name)):08x}{ending}" if told_apart else ending
     return folder.joinpath(*parts[:-1], _shortened(parts[-1], LONGEST_NAME - len(ending)) + ending)
+
+
+def called(inputs: Iterable[str]) -> dict[str, str]:
+    """Return a name for each input: what tells it from the others, without the folder that all are in."""
+    parts = {name: PurePath(name).parts for name in inputs}
+    levels = zip(*(own[:-1] for own in parts.values()), strict=False)
+    shared = sum(1 for _ in takewhile(lambda level: len(set(level)) == 1, levels))
+    return {name: str(PurePath(*own[shared:])) for name, own in parts.items()}
 
 
 def _shortened(name: str, most: int) -> str:

@@ -14,6 +14,20 @@ HidingMethod = Literal["box", "pixelate", "blur"]
 LONGEST_SMOOTHING_S = 60
 """More was hardly meant: it is typed as milliseconds."""
 SMOOTH_RANGE = f"smooth_s from 0 to {LONGEST_SMOOTHING_S} seconds"
+UNITS_S = {"ms": 1e-3, "min": 60.0, "sec": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
+"""What a time may end in, and how many seconds that is; the longer before the shorter."""
+
+
+def seconds_of(typed: str) -> float:
+    """Return the seconds of a time as people type it: 12.5, 200ms, 2min, 1:30 or 0:01:30.5.
+
+    Raises ValueError.
+    """
+    unit = next(unit for unit in UNITS_S if typed.endswith(unit))
+    parts = [float(part) for part in typed.removesuffix(unit).split(":")]  # 1:30 is a minute and a half
+    if min(parts) < 0:
+        raise ValueError(f"expected a time of at least 0, got {typed}")
+    return sum(part * 60**place for place, part in enumerate(reversed(parts))) * UNITS_S[unit]
 
 
 @says_what_to_type
@@ -117,7 +131,8 @@ class OutputOptions:
 
     Args:
         draw: A folder for annotated copies: boxes, expressions, and valence and arousal on a small circle.
-        timeline: A folder for a picture and a page of each video: each person's scores over time; needs `out`.
+        timeline: A folder for a picture and a page of each video: each person's scores over time; needs `out`. The page
+            shows a face of each person, unless hide_faces is asked for, too.
         hide_faces: A folder for copies in which no face can be seen that was found, or followed between frames.
         hide_how: What covers a face there: one colour, some large squares, or such squares blurred.
         crops: A folder for each face's crop, level as the network gets it, but as large as in the picture.

@@ -3,13 +3,16 @@
 `timeline.svg.jinja` and `timeline.html.jinja` hold how they look; here the rows of a table become paths.
 """
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from affekt.analysis.inputs import place_below, shown
+from affekt.analysis.cut_faces import cut_face, frames_at
+from affekt.analysis.inputs import shown
 from affekt.analysis.rows import origin_words
+from affekt.errors import PictureError
 from affekt.files import templates, write_text
 from affekt.labels import colours_of, labels_of_columns, probability_columns
 from affekt.terminal import printable
@@ -31,12 +34,12 @@ TEMPLATES = templates()
 
 
 def write_timelines(
-    name: str, rows: pl.DataFrame, folder: Path, *, origin: str | None = None, told_apart: bool = False
+    title: str, rows: pl.DataFrame, places: dict[str, Path], *, origin: str | None = None, video: str | None = None
 ) -> list[Path]:
-    """Write a picture and a page of one video; return their files.
+    """Write a picture and a page of one video into `places`, by their endings `svg` and `html`; return their files.
 
-    There are none where nobody was seen for half a second. They are called as `place_below` has it; `origin` is that of
-    valence and arousal in the model's card.
+    There are none where nobody was seen for half a second. `origin` is that of valence and arousal in the model's card.
+    The page shows a face of each person, cut out of the file `video`, if one is given.
     """
     people = people_of(rows)
     if not people:
@@ -45,7 +48,7 @@ def write_timelines(
     page_width = int(min(max(PICTURE_WIDTH, PIXELS_PER_SECOND * length_s), WIDEST_PAGE))
     labels = labels_of_columns(rows.columns)
     shared = {
-        "name": printable(shown(Path(name).name)),
+        "name": printable(shown(title)),
         "colours": {**colours_of(labels), **LINE_COLOURS},
         "lines": LINE_COLOURS,
         "origin": printable(origin_words(origin)),
@@ -57,21 +60,45 @@ def write_timelines(
     for ending, width in {"svg": PICTURE_WIDTH, "html": page_width}.items():
         per_s = width / length_s
         drawn = {"people": [_person(person, per_s) for person in people], "ticks": ticks(length_s, per_s)}
+        drawn["has_doubted"] = any(person["doubted"] for person in drawn["people"])
+        drawn["faces"] = _faces(video, people) if video is not None and ending == "html" else {}
+        drawn |= {"cuts": [f"{start_s * per_s:.1f}" for start_s in _starts(rows)[1:]]}
         template = TEMPLATES.get_template(f"timeline.{ending}.jinja")
         # A page scrolls, so its legend stands outside the drawing.
-        text = template.render(shared, **drawn, plot_width=width, has_legend=ending == "svg")
-        written.append(place_below(folder, name, f".{ending}", told_apart=told_apart))
+        text = template.render(shared, **drawn, plot_width=width, is_page=ending == "html")
+        written.append(places[ending])
         write_text(written[-1], text)
     return written
 
 
 def people_of(rows: pl.DataFrame) -> list[pl.DataFrame]:
-    """Return the rows of each person seen for long enough, in the order of appearance; of many, those seen longest."""
+    """Return the rows of each person seen for long enough, in the order of appearance; of many, those seen longest.
+
+    `used` is added: which rows are reliable, or all where the table does not say it of any.
+    """
     seen = rows.filter(pl.col("track").is_not_null(), pl.col("status") == "ok").sort("time_s")
+    seen = seen.with_columns(pl.col("reliable").fill_null(pl.col("reliable").is_null().all()).alias("used"))
     people = seen.partition_by("track", maintain_order=True)
     people = [person for person in people if _length_s(person) >= SHORTEST_S]
     longest = sorted(people, key=_length_s, reverse=True)[:MOST_PEOPLE]
     return sorted(longest, key=lambda person: person["track"][0])
+
+
+def _faces(video: str, people: list[pl.DataFrame]) -> dict[int, str]:
+    """Return the largest face of each person that counts, by track, as data URIs; none of a video that is not there."""
+    boxed = [person.drop_nulls(["x", "y", "width", "height"]) for person in people]
+    chosen = [each.sort("used", pl.col("width") * pl.col("height")).row(-1, named=True) for each in boxed if len(each)]
+    faces: dict[int, str] = {}
+    with suppress(PictureError):
+        for time_s, image_rgb in frames_at(video, sorted({row["time_s"] for row in chosen})):
+            faces |= {row["track"]: cut_face(image_rgb, row) for row in chosen if row["time_s"] == time_s}
+    return faces
+
+
+def _starts(rows: pl.DataFrame) -> list[float]:
+    """Return when each shot begins, in seconds."""
+    shots = rows.drop_nulls("shot").group_by("shot").agg(pl.col("time_s").min())
+    return shots["time_s"].sort().to_list()
 
 
 def _length_s(person: pl.DataFrame) -> float:
@@ -80,9 +107,17 @@ def _length_s(person: pl.DataFrame) -> float:
 
 def _person(person: pl.DataFrame, per_s: float) -> dict[str, object]:
     """Return one person's title, and the paths of the bands and lines at so many pixels per second."""
-    pieces = [_binned(piece, per_s) for piece in _pieces(person)]
+    used = _pieces(person.filter("used"))
+    pieces = [_binned(piece, per_s) for piece in used]
+    doubted = [times_s for piece in _pieces(person) for times_s in _doubted(piece)]
+    # A short stretch that is not reliable is drawn over, as on the study page.
+    spans = [(piece["time_s"][0], piece["time_s"][-1]) for piece in used]
+    doubted = [times for times in doubted if not any(first < times[0] < last for first, last in spans)]
+    said = "" if person["reliable"].is_null().all() else f", {100 * person['used'].to_numpy().mean():.0f} % reliable"
     return {
-        "title": f"person {person['track'][0]}, {person['time_s'][0]:.1f} to {person['time_s'][-1]:.1f} s",
+        "track": person["track"][0],
+        "title": f"person {person['track'][0]}, {person['time_s'][0]:.1f} to {person['time_s'][-1]:.1f} s{said}",
+        "doubted": [(f"{start * per_s:.1f}", f"{(end - start) * per_s:.1f}") for start, end in doubted],
         "bands": [band for piece in pieces for band in _bands(piece, per_s)],
         "lines": [
             (name, _path(piece["time_s"].to_numpy() * per_s, (1 - piece[name].to_numpy()) * LINES / 2))
@@ -90,6 +125,15 @@ def _person(person: pl.DataFrame, per_s: float) -> dict[str, object]:
             for piece in pieces
         ],
     }
+
+
+def _doubted(piece: pl.DataFrame) -> list[tuple[float, float]]:
+    """Return when each stretch without a reliable row begins and ends, in seconds."""
+    runs = piece.with_columns(pl.col("time_s").shift(-1).fill_null(pl.col("time_s")).alias("end_s"))
+    stretches = runs.group_by(pl.col("used").rle_id().alias("run"), maintain_order=True).agg(
+        pl.col("used", "time_s").first(), pl.col("end_s").last()
+    )
+    return stretches.filter(~pl.col("used")).select("time_s", "end_s").rows()
 
 
 def _pieces(person: pl.DataFrame) -> list[pl.DataFrame]:

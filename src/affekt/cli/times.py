@@ -2,14 +2,12 @@
 
 from itertools import pairwise
 
+from affekt.analysis.options import seconds_of
 from affekt.cluster import RAY_ADDRESS
 from affekt.errors import ConfigError
 
 TIMES = {"--every": "--every-s", "--smooth": "--smooth-s", "--stop-after": "--stop-after-s"}
 """Options that take a time with its unit, and the options in seconds that they stand for."""
-
-UNITS_S = {"ms": 1e-3, "min": 60.0, "sec": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "": 1.0}
-"""What a time may end in, and how many seconds that is; the longer before the shorter."""
 
 
 def in_seconds(arguments: list[str]) -> list[str]:
@@ -33,11 +31,8 @@ def in_seconds(arguments: list[str]) -> list[str]:
 
 
 def _seconds(option: str, value: str) -> str:
-    unit = next(unit for unit in UNITS_S if value.endswith(unit))
     try:
-        parts = [float(part) for part in value.removesuffix(unit).split(":")]  # 1:30 is a minute and a half
-        whole = sum(part * 60**place for place, part in enumerate(reversed(parts)))
-        time_s = 1 / float(value) if option == "--fps" else -1.0 if min(parts) < 0 else whole * UNITS_S[unit]
+        time_s = 1 / float(value) if option == "--fps" else seconds_of(value)
     except (ValueError, ZeroDivisionError):
         time_s = -1.0
     if option == "--fps" and not 0 < time_s < float("inf"):

@@ -237,6 +237,8 @@ def paint_reliability(axes: "Axes", right: np.ndarray, wrong: np.ndarray) -> Non
             axes.bar(start, accuracy, end - start, align="edge", color=ACCENT, edgecolor=PAPER, linewidth=1)
             interval = score_interval(accuracy, count)
             axes.plot([(start + end) / 2] * 2, [interval.low, interval.high], color=INK, linewidth=0.9)
+            # A bin without a right row has a bar without height: its interval is not to stand alone.
+            axes.plot((start + end) / 2, accuracy, "o", color=INK, markersize=3, clip_on=False)
     axes.plot([0, 1], [0, 1], color=SECOND, linewidth=1.2, linestyle=(0, (4, 3)), label="perfectly calibrated")
     axes.legend(loc="upper left")
     axes.set(xlabel="confidence (largest probability)", ylabel="accuracy", xlim=(0, 1), ylim=(0, 1.02))
@@ -254,14 +256,14 @@ def paint_confidence(axes: "Axes", right: np.ndarray, wrong: np.ndarray) -> None
 
 
 def paint_classes(axes: "Axes", scores: Scores) -> None:
-    """Draw precision, recall and F1 of every class as bars with their intervals."""
+    """Draw precision, recall and F1 of every class that the truth has, as bars with their intervals."""
+    assert scores.confusion is not None
     for row, (label, colour) in enumerate(colours_of(scores.classes).items()):
         for offset, kind, alpha in ((-0.27, "precision", 0.4), (0, "recall", 0.65), (0.27, "f1", 1.0)):
             figure = scores.classes[label][kind]
-            if not np.isnan(figure.value):
+            if scores.confusion[row].any() and not np.isnan(figure.value):
                 axes.barh(row + offset, figure.value, 0.25, color=colour, alpha=alpha, linewidth=0)
                 axes.plot([figure.low, figure.high], [row + offset] * 2, color=INK, linewidth=0.9)
-    assert scores.confusion is not None
     support = zip(scores.classes, scores.confusion.sum(axis=1), strict=True)
     axes.set_yticks(range(len(scores.classes)), [f"{label}\n{count:,} rows" for label, count in support])
     axes.set(xlim=(0, 1), ylim=(len(scores.classes) - 0.5, -0.5))

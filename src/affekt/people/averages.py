@@ -1,6 +1,7 @@
 """Averages over time: a row per person and marked interval, and a row per person and bin.
 
-A frame counts for as long as it was shown (`seen_s`), so that uneven frames bend no mean.
+A frame counts for as long as it was shown (`seen_s`), so that uneven frames bend no mean. It belongs to the interval in
+which it begins, and counts there until the interval's end at the latest.
 """
 
 from statistics import NormalDist
@@ -48,6 +49,8 @@ def people_table(
             inside = pl.col("time_s").is_between(cut["start_s"], cut["end_s"], closed="left")
             if (part := own.filter(inside)).is_empty():
                 continue
+            # A frame that lasts beyond the interval counts until its end.
+            part = part.with_columns(pl.min_horizontal("seen_s", cut["end_s"] - pl.col("time_s")))
             row = {"input": name, "person": person, **{key: cut[key] for key in cut if key != "input"}}
             row |= _seen(part) | _means(part.filter("used"), means, options.block_s)
             starts = pl.col("start_s").is_between(cut["start_s"], cut["end_s"], closed="left")
@@ -82,6 +85,8 @@ def _means(part: pl.DataFrame, names: tuple[str, ...], block_s: float) -> dict[s
     weights = weights if weights.any() else np.ones(len(time_s))
     mean = np.average(values, axis=0, weights=weights)
     low, high = block_interval(time_s, values, weights, block_s)
+    # Equal values would give an interval of a point: that nothing was seen to change is no evidence that nothing does.
+    low, high = (np.where((values == values[0]).all(axis=0), np.nan, end) for end in (low, high))
     row = {}
     for place, name in enumerate(names):
         row |= {name: mean[place], f"{name}_low": low[place], f"{name}_high": high[place]}

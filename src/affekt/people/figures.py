@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from affekt.analysis.inputs import place_below, shown
+from affekt.analysis.inputs import called, place_below, shown
 from affekt.analysis.timeline import LINE_COLOURS, ROUND_STEPS_S, clock
 from affekt.errors import needs_extra
 from affekt.faces.kinds import WRITER
@@ -31,7 +31,10 @@ BANDS_IN, LINES_IN, AROUND_IN = 0.95, 0.75, 0.85
 MOST_BINS, MOST_TICKS = 600, 6
 LETTERS_WIDE = 55
 """Letters of a marker's name for which the figure has room from left to right."""
-UNSEEN, INK = "#e4e4e4", "#222222"
+LEAST_SHARE = 0.99
+"""Of the time: who was seen for less has grey to be seen and named."""
+UNSEEN, DOUBT, INK = "#e4e4e4", "#8a8a8a", "#222222"
+CUT: Any = {"color": INK, "linewidth": 0.5, "linestyle": (0, (3, 2))}
 STYLE: Any = {
     "font.family": "sans-serif",
     "font.size": 7,
@@ -43,6 +46,7 @@ STYLE: Any = {
     "ytick.major.size": 2,
     "legend.fontsize": 6.5,
     "legend.frameon": False,
+    "hatch.linewidth": 0.5,
     "pdf.fonttype": 42,  # text stays text
 }
 WITHOUT_DATE: dict[str, dict[str, Any]] = {"png": {"Software": WRITER}, "pdf": {"CreationDate": None}}
@@ -61,19 +65,18 @@ def write_figures(people: People, out: Path, endings: Iterable[str]) -> list[Pat
     from matplotlib.figure import Figure
 
     written: list[Path] = []
+    titles = called(people.rows["input"].unique().to_list())
     for (name, person), used in people.used.partition_by(*PERSON, as_dict=True, maintain_order=True).items():
         of_input = people.rows.filter(pl.col("input") == name)
-        called = "_person-" + re.sub(r"[^\w-]+", "_", str(person))
+        whose = "_person-" + re.sub(r"[^\w-]+", "_", str(person))
         with rc_context(STYLE):
             figure = Figure(dpi=DOTS_PER_INCH, layout="constrained")
-            _paint(figure, used, of_input, people.intervals.filter(pl.col("input") == name))
-            figure.suptitle(
-                f"{printable(shown(Path(name).name))}, person {printable(str(person))}", fontsize=7, color=INK
-            )
+            _paint(figure, used, str(person), of_input, people.intervals.filter(pl.col("input") == name))
+            figure.suptitle(f"{printable(shown(titles[name]))}, person {printable(str(person))}", fontsize=7, color=INK)
             for ending in endings:
-                path = place_below(out / FOLDER, name, f"{called}.{ending}")
+                path = place_below(out / FOLDER, name, f"{whose}.{ending}")
                 path = (
-                    place_below(out / FOLDER, name, f"{called}.{ending}", told_apart=True) if path in written else path
+                    place_below(out / FOLDER, name, f"{whose}.{ending}", told_apart=True) if path in written else path
                 )
                 with written_whole(path) as temporary:
                     figure.savefig(temporary, format=ending, metadata=WITHOUT_DATE[ending])
@@ -81,7 +84,13 @@ def write_figures(people: People, out: Path, endings: Iterable[str]) -> list[Pat
     return written
 
 
-def _paint(figure: Any, used: pl.DataFrame, of_input: pl.DataFrame, intervals: pl.DataFrame) -> None:  # noqa: ANN401
+def _paint(
+    figure: Any,  # noqa: ANN401
+    used: pl.DataFrame,
+    person: str,
+    of_input: pl.DataFrame,
+    intervals: pl.DataFrame,
+) -> None:
     """Paint what is known of one person: bands of expressions, lines of valence and arousal."""
     labels = labels_of_columns(used.columns)
     has_bands = bool(labels) and used[probability_columns(labels)[0]].null_count() < len(used)
@@ -91,19 +100,32 @@ def _paint(figure: Any, used: pl.DataFrame, of_input: pl.DataFrame, intervals: p
     axes: list[Axes] = list(figure.subplots(len(heights), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0])
     end_s = max(float(of_input["time_s"][-1]), float(of_input["time_s"].max() or 0), 1e-3)  # pyright: ignore[reportArgumentType]
     pieces = [_binned(piece, end_s / MOST_BINS) for piece in used.partition_by("piece", maintain_order=True)]
+    seen = _stretches(of_input.filter(pl.col("person") == person))
+    doubted = seen.filter(~pl.col("used")).select("start_s", "end_s").rows()
+    # A short stretch that is not reliable is drawn over, as on the study page.
+    spans = [(piece["time_s"][0], piece["time_s"][-1]) for piece in pieces]
+    doubted = [times for times in doubted if not any(first < times[0] < last for first, last in spans)]
+    cuts_s = of_input.group_by("shot").agg(pl.col("time_s").min()).sort("shot")["time_s"][1:].to_list()
     for ax in axes:
         ax.set_facecolor(UNSEEN)
-        _mark_cuts(ax, of_input)
+        for start_s, stop_s in doubted:
+            ax.axvspan(start_s, stop_s, facecolor="white", edgecolor=DOUBT, hatch="/" * 6, linewidth=0, zorder=0.5)
+        for cut_s in cuts_s:
+            ax.axvline(cut_s, **CUT, zorder=3)
     for piece in pieces:
         _paint_piece(axes, piece, labels if has_bands else (), has_lines=has_lines)
     if has_bands:
         axes[0].set(ylim=(0, 1), yticks=(0, 0.5, 1), ylabel="probability")
     if has_lines:
         axes[-1].axhline(0, color=INK, linewidth=0.4, zorder=1)
-        axes[-1].set(ylim=(-1, 1), yticks=(-1, 0, 1))
-    _name_markers(axes[0], intervals, end_s)
+        axes[-1].set(ylim=(-1, 1), yticks=(-1, 0, 1), ylabel="valence, arousal")
+    figure.align_ylabels(axes)
+    _name_markers(axes, intervals, end_s)
     _name_times(axes[-1], end_s)
-    _name_colours(figure, labels if has_bands else (), has_lines=has_lines)
+    seen_s = float((seen["end_s"].clip(0, end_s) - seen["start_s"]).sum())
+    is_drawn = {"not reliable": bool(doubted), "not seen": seen_s < LEAST_SHARE * end_s, "cut": bool(cuts_s)}
+    others = [name for name, is_there in is_drawn.items() if is_there]
+    _name_colours(figure, labels if has_bands else (), others, has_lines=has_lines)
 
 
 def _paint_piece(axes: Sequence["Axes"], piece: pl.DataFrame, labels: Sequence[str], *, has_lines: bool) -> None:
@@ -133,22 +155,26 @@ def _binned(piece: pl.DataFrame, step_s: float) -> pl.DataFrame:
     )
 
 
-def _mark_cuts(ax: "Axes", of_input: pl.DataFrame) -> None:
-    """Draw a line where each shot but the first begins, or where the first face in it is."""
-    for start_s in of_input.group_by("shot").agg(pl.col("time_s").min()).sort("shot")["time_s"][1:]:
-        ax.axvline(start_s, color=INK, linewidth=0.5, linestyle=(0, (3, 2)), zorder=3)
+def _stretches(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return stretches of one person's rows in which all are used, or none is: used, start_s and end_s."""
+    stretch = pl.struct("piece", "used").rle_id().alias("stretch")
+    start_s, end_s = pl.col("time_s").first().alias("start_s"), (pl.col("time_s") + pl.col("seen_s")).last()
+    return rows.group_by(stretch, maintain_order=True).agg(pl.col("used").first(), start_s, end_s.alias("end_s"))
 
 
-def _name_markers(ax: "Axes", intervals: pl.DataFrame, end_s: float) -> None:
+def _name_markers(axes: Sequence["Axes"], intervals: pl.DataFrame, end_s: float) -> None:
     if intervals["marker"].n_unique() < 2:
         return
     rows = intervals.select(INTERVAL).unique(maintain_order=True).sort("start_s", maintain_order=True).to_dicts()
     names, starts = [printable(str(row["marker"])) for row in rows], [max(row["start_s"], 0) for row in rows]
     ends = [start + (len(name) + 1) * end_s / LETTERS_WIDE for start, name in zip(starts, names, strict=True)]
+    for edge_s in {edge_s for row in rows for edge_s in (row["start_s"], row["end_s"]) if 0 < edge_s < end_s}:
+        for ax in axes:
+            ax.axvline(edge_s, color=INK, linewidth=0.4, zorder=3)
     for name, start_s, line in zip(names, starts, lines_of(starts, ends), strict=True):
         place = {"xy": (start_s, 1.0), "xycoords": ("data", "axes fraction")}
         place |= {"xytext": (0, 2 + 7 * line), "textcoords": "offset points"}
-        ax.annotate(name, **place, fontsize=6, color=INK, annotation_clip=False)
+        axes[0].annotate(name, **place, fontsize=6, color=INK, annotation_clip=False)
 
 
 def _name_times(ax: "Axes", end_s: float) -> None:
@@ -157,11 +183,16 @@ def _name_times(ax: "Axes", end_s: float) -> None:
     ax.set(xlim=(0, end_s), xticks=times_s, xticklabels=[clock(time_s, step_s) for time_s in times_s])
 
 
-def _name_colours(figure: Any, labels: Sequence[str], *, has_lines: bool) -> None:  # noqa: ANN401
+def _name_colours(figure: Any, labels: Sequence[str], others: Sequence[str], *, has_lines: bool) -> None:  # noqa: ANN401
+    """Name the colours, and of `others` what is drawn."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     handles: list[Any] = [Patch(color=colour, label=label) for label, colour in colours_of(labels).items()]
     handles += [Line2D([], [], color=colour, label=name) for name, colour in LINE_COLOURS.items() if has_lines]
-    handles.append(Patch(color=UNSEEN, label="no reliable face"))
+    signs = {"not reliable": Patch(facecolor="white", edgecolor=DOUBT, hatch="/" * 6, linewidth=0)}
+    signs |= {"not seen": Patch(color=UNSEEN), "cut": Line2D([], [], **CUT)}
+    for name in others:
+        signs[name].set_label(name)
+        handles.append(signs[name])
     figure.legend(handles=handles, loc="outside lower center", ncols=4, handlelength=1, columnspacing=1)

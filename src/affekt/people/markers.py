@@ -7,15 +7,19 @@ count that time twice. So a csv of input, condition and participant is enough to
 """
 
 import logging
+import math
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
 
+from affekt.analysis.options import seconds_of
+from affekt.analysis.summary import counted
 from affekt.data.text_table import read_text_table
 from affekt.errors import ConfigError
 from affekt.labels import labels_of_columns
-from affekt.people.codebook import meanings
+from affekt.people.codebook import refuse_taken
 from affekt.people.rows import inputs_meant
 
 logger = logging.getLogger(__name__)
@@ -29,14 +33,16 @@ NEAR = {
 }
 """Words of other columns that are hardly meant for groups where there is no column of the proper name."""
 LEAST_S = 1e-3
+LENIENT_S = 1.0
+"""A marker may end this much after its recording: people round."""
 INTERVAL = ("input", "marker", "start_s", "end_s")
 
 
 def read_markers(markers: str | Path | pl.DataFrame | None, rows: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
     """Return the intervals, (input, marker, start_s, end_s and the group columns), and the names of these columns.
 
-    Without markers each input is one interval. Times are in seconds from the first frame; a comma may be the decimal
-    mark, and semicolons may stand between the cells.
+    Without markers each input is one interval. Times are from the first frame, in seconds or as 1:30 or 2min; a comma
+    may be the decimal mark, and semicolons may stand between the cells.
     """
     # A video ends after its last frame, even one frame that was shown for no time that is known.
     ends = (pl.col("time_s") + pl.col("seen_s").clip(lower_bound=LEAST_S)).max()
@@ -44,16 +50,10 @@ def read_markers(markers: str | Path | pl.DataFrame | None, rows: pl.DataFrame) 
     if markers is None:
         whole = lengths.with_columns(pl.lit("all").alias("marker"), pl.lit(0.0).alias("start_s"))
         return whole.select("input", "marker", "start_s", pl.col("length_s").alias("end_s")), []
-    path = Path(markers) if isinstance(markers, str | Path) else Path("the frame of markers")
+    path = path_of(markers)
     table = _text(markers, path)
     groups = [name for name in table.columns if name not in OWN]
-    # Excel takes `Person` and `person` for one name, and refuses a sheet that has both.
-    names = [name.casefold() for name in (*meanings(labels_of_columns(rows.columns)), *groups)]
-    if taken := [name for name in groups if names.count(name.casefold()) > 1]:
-        raise ConfigError(
-            f"expected group columns of other names in {path}, got {taken[0]}, a name that another column has; "
-            "rename it"
-        )
+    refuse_taken(groups, (), labels_of_columns(rows.columns), path)
     table = table.with_columns(
         inputs_meant(table["input"], rows["input"], path),
         *(_seconds(table, name, path).alias(f"{name}_s") for name in ("start", "end")),
@@ -73,6 +73,41 @@ def read_markers(markers: str | Path | pl.DataFrame | None, rows: pl.DataFrame) 
             f"{found['start_s']:g} to {found['end_s']:g} s twice; keep one row"
         )
     return intervals.sort("input", "start_s", maintain_order=True), groups
+
+
+def told_of_markers(
+    markers: str | Path | pl.DataFrame, intervals: pl.DataFrame, groups: list[str], lengths: pl.DataFrame
+) -> list[str]:
+    """Return what of the markers is hardly meant: recordings left out, none of a group, and times beyond a recording.
+
+    `lengths` has `input` and `length_s` of every recording with a face.
+    """
+    path, told = path_of(markers), list[str]()
+    absent = lengths.join(intervals, on="input", how="anti")["input"].sort()
+    if len(absent):
+        told.append(
+            f"{path} has no row for {counted(len(absent), 'recording')}, left out here; the first is {absent[0]}"
+        )
+    for name in groups:
+        without = intervals.group_by("input", maintain_order=True).agg(pl.col(name).is_null().all())
+        if len(inputs := without.filter(name)["input"]):
+            told.append(f"{path} gives no {name} to {counted(len(inputs), 'recording')}; the first is {inputs[0]}")
+    placed = intervals.join(lengths, on="input", maintain_order="left")
+    is_outside = (pl.col("end_s") <= 0) | (pl.col("start_s") >= pl.col("length_s"))
+    beyond = placed.filter(is_outside | (pl.col("end_s") > pl.col("length_s") + LENIENT_S))
+    if len(beyond):
+        first = beyond.row(0, named=True)
+        told.append(
+            f"{path} goes beyond the recording in {len(beyond):,} of {counted(len(placed), 'interval')}; the first is "
+            f"{first['marker']!r} of {first['input']}, from {first['start_s']:g} to {first['end_s']:g} s, where the "
+            f"recording ends at {first['length_s']:.1f} s"
+        )
+    return told
+
+
+def path_of(markers: str | Path | pl.DataFrame) -> Path:
+    """Return what sentences call the markers."""
+    return Path(markers) if isinstance(markers, str | Path) else Path("the frame of markers")
 
 
 def groups_of_inputs(intervals: pl.DataFrame, groups: list[str]) -> pl.DataFrame:
@@ -108,7 +143,8 @@ def _intervals(table: pl.DataFrame, lengths: pl.DataFrame, groups: list[str], pa
 
 def _text(markers: str | Path | pl.DataFrame, path: Path) -> pl.DataFrame:
     if isinstance(markers, pl.DataFrame):
-        table = markers.with_columns(pl.all().cast(pl.String))
+        # As in a csv, an empty text is no text.
+        table = markers.with_columns(pl.all().cast(pl.String).str.strip_chars().replace("", None))
     elif not isinstance(markers, str | Path):
         raise ConfigError(
             f"expected markers as a csv's path or a polars frame, got {type(markers).__name__}; columns are input, "
@@ -137,11 +173,23 @@ def _text(markers: str | Path | pl.DataFrame, path: Path) -> pl.DataFrame:
 
 
 def _seconds(table: pl.DataFrame, name: str, path: Path) -> pl.Series:
-    number = table[name].str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
-    bad = table.filter((number.is_null() & table[name].is_not_null()) | ~number.is_finite().fill_null(True))
+    times_s = pl.Series([None if typed is None else _time_s(typed) for typed in table[name]], dtype=pl.Float64)
+    bad = table[name].filter(~times_s.is_finite().fill_null(True))
     if len(bad):
-        raise ConfigError(f"expected seconds as {name} in {path}, got {bad[name][0]!r}; write a number such as 12.5")
-    return number
+        raise ConfigError(
+            f"expected seconds as {name} in {path}, got {bad[0]!r}; write a number such as 12.5, or 1:30, or 2min"
+        )
+    return times_s
+
+
+def _time_s(typed: str) -> float:
+    """Return a time in seconds, NaN where it is none; a comma may be the decimal mark."""
+    typed = typed.replace(",", ".")
+    with suppress(ValueError):
+        return float(typed)  # it may be before the recording, too
+    with suppress(ValueError):
+        return seconds_of(typed)
+    return math.nan
 
 
 def _is_near(name: str, proper: str, columns: list[str]) -> bool:

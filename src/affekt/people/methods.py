@@ -1,6 +1,5 @@
 """The text on methods, ready for a paper: what was done with which versions, thresholds and limits."""
 
-from pathlib import Path
 from typing import Any
 
 from affekt import __version__
@@ -10,8 +9,7 @@ from affekt.faces.trust import LEAST, MOST, MOST_PITCH, MOST_ROLL, MOST_YAW
 from affekt.files import sha256_of
 from affekt.models.card import CARD_FILE, Card, model_folder, read_card, shipped_models
 from affekt.people.averages import LEAST_BLOCKS, MOST_BLOCKS, RESAMPLES
-from affekt.people.baseline import LEAST_PROBABILITY
-from affekt.people.options import CENTRE, SummaryOptions
+from affekt.people.options import SummaryOptions
 from affekt.terminal import in_markdown
 
 REFERENCES = {
@@ -71,14 +69,14 @@ def methods_text(
     metadata: dict[str, str],
     labels: tuple[str, ...],
     options: SummaryOptions | None,
+    facts: str,
     *,
     is_filtered: bool,
-    is_joined: bool,
 ) -> str:
-    """Return methods.md: two paragraphs, the limits of the model, and references.
+    """Return methods.md: paragraphs on reading and summarising, `facts` of the people, limits, and references.
 
-    `metadata` is that of the table of results; `is_filtered` says whether it told reliable rows from others, and
-    `is_joined` whether a list joined tracks. Without options there was nobody in a video to summarise.
+    `metadata` is that of the table of results; `is_filtered` says whether it told reliable rows from others. Without
+    options there was nobody in a video to summarise.
     """
     card = _card(metadata)
     used = [] if options is None else ["blocks", "percentile", "episodes", *(["baseline"] if options.baseline else [])]
@@ -91,7 +89,8 @@ def methods_text(
     used += ["posed"] if card is not None and metadata["model"] in POSED else []
     told = [_reading(metadata, labels, card, is_video=options is not None)]
     rule = _rule(metadata, card) if is_filtered else ""
-    told += [] if options is None else [_summarising(options, rule, is_joined=is_joined)]
+    told += [] if options is None else [_summarising(options, rule)]
+    told += [facts] if facts else []
     if card is not None and card.limits:
         told.append("Limits of the model: " + " ".join(card.limits))
     # A card is a stranger's: of its text nothing becomes an element or a link where Markdown is shown.
@@ -103,7 +102,11 @@ def methods_text(
 
 def _reading(metadata: dict[str, str], labels: tuple[str, ...], card: Card | None, *, is_video: bool) -> str:
     if "model" not in metadata:
-        return f"The table was summarised with affekt {__version__}; it does not say which model read the faces."
+        return (
+            f"The table was summarised with affekt {__version__}; it does not say which model read the faces. So it is "
+            "not known what the model learnt from, how accurate it is and where its limits are, nor whether its "
+            "valence and arousal were learnt from ratings or from values that were projected from words."
+        )
     detector = metadata.get("detector", "an unknown detector")
     is_shipped = card is not None and metadata["model"] in shipped_models()
     sentences = [
@@ -201,34 +204,23 @@ def _rule(metadata: dict[str, str], card: Card | None) -> str:
     )
 
 
-def _summarising(options: SummaryOptions, rule: str, *, is_joined: bool) -> str:
+def _summarising(options: SummaryOptions, rule: str) -> str:
     sentences = [
-        f"Rows were summarised per person with affekt {__version__}. Each frame counts for the time until the next; a "
-        f"gap of more than {options.longest_gap_s:g} s counts as not seen.",
+        f"Rows were summarised per person with affekt {__version__}. Each frame counts for the time until the next, "
+        f"within its interval; a gap of more than {options.longest_gap_s:g} s counts as not seen.",
         *([rule] if rule else []),
         f"An episode is a stretch of at least {options.least_episode_s:g} s in which the probability of an expression "
         f"is at least {options.end_probability:g} throughout and at least {options.start_probability:g} once.",
-        f"95 % intervals of means are expanded percentiles of {RESAMPLES:,} bootstrap resamples of blocks of "
-        f"{options.block_s:g} s, longer where there would be more than {MOST_BLOCKS:,}, and none "
-        f"under {LEAST_BLOCKS} blocks.",
+        "Means have 95 % intervals by a block bootstrap: a person's frames in a recording or interval were cut into "
+        f"blocks of {options.block_s:g} s, and as many blocks were drawn from these at random, with replacement, "
+        f"{RESAMPLES:,} times. The ends are expanded percentiles of the {RESAMPLES:,} means. There is no interval "
+        f"where a person was seen in fewer than {LEAST_BLOCKS} blocks, or where all values are equal. Where there "
+        f"would be more than {MOST_BLOCKS:,} blocks, each is longer.",
     ]
     if options.block_s == SummaryOptions().block_s:
         sentences.append(
             "In simulations such intervals contained the true mean in 82 to 94 % of the cases, and least often where "
             "scores change slowly (a correlation that decays with a time constant of 2 s) and little time was seen."
-        )
-    if is_joined:
-        sentences.append("A list said which tracks are one person.")
-    elif options.identify is not None:
-        sentences.append(
-            f"Tracks of one person were joined by a face recognition network, {Path(options.identify).name}, where the "
-            f"cosine of their mean vectors was at least {options.same_person:g}."
-        )
-    if options.baseline is not None:
-        source = "their frames" if options.baseline == CENTRE else f"their frames in the interval {options.baseline}"
-        sentences.append(
-            f"Each person's resting face, the median of {source}, was subtracted: in log-odds of probabilities limited "
-            f"to [{LEAST_PROBABILITY:g}, {1 - LEAST_PROBABILITY:g}], and in valence and arousal."
         )
     return " ".join(sentences)
 

@@ -27,6 +27,8 @@ class SummaryOptions:
         baseline: A marker in which people rest, or `centre` for the median of their frames; without one nothing is
             subtracted.
         identify: An ONNX file of a face recognition network, such as SFace, by which tracks of one person are joined.
+        leave_out: People who are left out, such as an interviewer: a number, "2", in a table of one video; or names
+            that `join` or `identify` gave; several with commas between; or a csv of input and person.
         same_person: With `identify`: two tracks at least this alike are one person; a cosine, -1 to 1.
         block_s: Length of the blocks of frames that the intervals of means are drawn from, in seconds.
         formats: What is written: csv, parquet, xlsx with all tables, vtt with subtitles and elan with a tab-separated
@@ -52,6 +54,7 @@ class SummaryOptions:
     align_to: str | None = None
     baseline: str | None = None
     identify: str | Path | None = None
+    leave_out: str | Path | None = None
     same_person: float = 0.363
     block_s: float = 5.0
     formats: tuple[Format, ...] = ("csv", "page")
@@ -87,6 +90,7 @@ class Options(TypedDict, total=False):
     align_to: str | None
     baseline: str | None
     identify: str | Path | None
+    leave_out: str | Path | None
     same_person: float
     block_s: float
     formats: tuple[Format, ...]

@@ -6,8 +6,7 @@ that a person takes some 30 kB, and the script of the page reads its values from
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import takewhile
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,12 +14,12 @@ import polars as pl
 
 from affekt import __version__
 from affekt.analysis import timeline
-from affekt.analysis.inputs import shown
-from affekt.analysis.rows import origin_words
+from affekt.analysis.inputs import called, shown
 from affekt.analysis.summary import counted
 from affekt.files import templates
 from affekt.labels import colours_of, labels_of_columns, ordered_labels, probability_columns
 from affekt.people.baseline import DIMENSIONS
+from affekt.people.leaving_out import number_of_people
 from affekt.people.markers import INTERVAL
 from affekt.people.moments import faces_at, faces_of_pictures, moments_of
 from affekt.people.rows import PERSON
@@ -62,6 +61,8 @@ class People:
     """A row per person and interval."""
     whole: pl.DataFrame
     """The same, a row per person."""
+    baseline: str | None = None
+    """Where people rest, if a resting face was subtracted."""
 
 
 def study_page(
@@ -69,7 +70,8 @@ def study_page(
 ) -> str:
     """Return the page as HTML; the faces are cut out of the inputs, where these are still there.
 
-    `pictures` are faces of pictures, the surest first; `methods` is Markdown; `origin` is of valence and arousal.
+    `pictures` are faces of pictures, the surest first; `methods` is Markdown; `origin` says in
+    words where valence and arousal come from, None where not even the model is known.
     """
     labels = labels_of_columns(pictures.columns)
     return TEMPLATES.get_template("study.html.jinja").render(
@@ -83,7 +85,7 @@ def study_page(
         with_faces=with_faces,
         people=None if people is None else _people(people, labels, with_faces=with_faces),
         gallery=None if pictures.is_empty() else _gallery(pictures, labels, with_faces=with_faces),
-        origin=origin_words(origin),
+        origin=origin,
         methods=methods,
     )
 
@@ -126,8 +128,8 @@ def _people(study: People, labels: tuple[str, ...], *, with_faces: bool) -> dict
         )
     has_markers = bool((study.intervals["marker"] != "all").any())
     return {
-        "number": _number(study.rows),
-        "called": _called(everybody["input"].unique().to_list()),
+        "number": number_of_people(study.rows),
+        "called": called(everybody["input"].unique().to_list()),
         "inputs": everybody["input"].n_unique(),
         "cards": cards,
         "left_out": len(everybody) - len(on_page),
@@ -136,16 +138,19 @@ def _people(study: People, labels: tuple[str, ...], *, with_faces: bool) -> dict
         "lost": lost,
         "groups": groups,
         "has_markers": has_markers,
+        "baseline": study.baseline,
+        "resting": None if study.baseline is None else _resting(rows),
         "choices": _choices(table, ("input", *(["marker"] if has_markers else []), *groups)),
+        "has_doubted": any(card["doubted"] for card in cards),
         "has_bands": study.rows[f"p_{labels[0]}"].null_count() == 0,
         "has_lines": study.rows["valence"].null_count() == 0,
     }
 
 
-def _number(rows: pl.DataFrame) -> int:
-    """Return how many people there are: who has a name of the user's own is one person in all videos."""
-    own_input = pl.when("is_named").then(pl.lit(None)).otherwise("input").alias("input")
-    return len(rows.select(own_input, "person").unique())
+def _resting(rows: pl.DataFrame) -> dict[tuple[str, str], dict[str, float | None]]:
+    """Return each person's valence and arousal at rest, by input and person; None where they have no baseline."""
+    rest = [(pl.col(name) - pl.col(f"{name}_over_baseline")).drop_nulls().first().alias(name) for name in DIMENSIONS]
+    return {tuple(found[name] for name in PERSON): found for found in rows.group_by(PERSON).agg(rest).to_dicts()}
 
 
 def _marks(intervals: pl.DataFrame, length_s: float) -> list[dict[str, Any]]:
@@ -165,14 +170,6 @@ def lines_of(starts: Iterable[float], ends: Iterable[float]) -> list[int]:
         free_from[line : line + 1] = [end]
         lines.append(line)
     return lines
-
-
-def _called(inputs: list[str]) -> dict[str, str]:
-    """Return a name for each input: what tells it from the others, without the folder that all are in."""
-    parts = {name: PurePath(name).parts for name in inputs}
-    levels = zip(*(own[:-1] for own in parts.values()), strict=False)
-    shared = sum(1 for _ in takewhile(lambda level: len(set(level)) == 1, levels))
-    return {name: str(PurePath(*own[shared:])) for name, own in parts.items()}
 
 
 def _choices(table: pl.DataFrame, columns: Iterable[str]) -> dict[str, list[str]]:
@@ -197,7 +194,10 @@ def _curves(rows: pl.DataFrame, used: pl.DataFrame, length_s: float, labels: tup
     columns = (*probability_columns(labels), *DIMENSIONS)
     binned = used.group_by("piece", cell, maintain_order=True).agg(pl.col(columns).mean())
     pieces = binned.partition_by("piece", maintain_order=True)
-    doubted = rows.filter(~pl.col("used")).select(cell)["cell"].unique().sort().to_list()
+    doubted = rows.filter(~pl.col("used")).select(cell)["cell"].unique().to_list()
+    # A short stretch that is not reliable is drawn over, as an episode goes on over it.
+    drawn = [range(piece["cell"][0], piece["cell"][-1] + 1) for piece in pieces]
+    doubted = np.array(sorted(set(doubted).difference(*drawn)), int)
     return {
         "length_s": length_s,
         "cells": cells,
@@ -207,12 +207,18 @@ def _curves(rows: pl.DataFrame, used: pl.DataFrame, length_s: float, labels: tup
             for name in DIMENSIONS
             if not binned[name].null_count()
         },
-        "doubted": "".join(f"M{2 * place} 0h2v{HEIGHT}h-2z" for place in doubted),
+        "doubted": _stretches(doubted, cells),
         "ticks": [
             (f"{float(x) / TICKS_WIDTH:.2%}", text) for x, text in timeline.ticks(length_s, TICKS_WIDTH / length_s)
         ],
         "density": _density(used),
     }
+
+
+def _stretches(cells: np.ndarray, number: int) -> list[tuple[str, str]]:
+    """Return where each run of cells begins and how wide it is, as shares of all."""
+    runs = np.split(cells, np.flatnonzero(np.diff(cells) > 1) + 1)
+    return [(f"{run[0] / number:.2%}", f"{len(run) / number:.2%}") for run in runs if len(run)]
 
 
 def _bands(pieces: list[pl.DataFrame], labels: tuple[str, ...]) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ The columns that are added:
 import logging
 import shlex
 from collections import Counter
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 import polars as pl
@@ -25,6 +25,8 @@ from affekt.data.text_table import read_text_table
 from affekt.errors import ConfigError, DataError, first_line
 from affekt.files import is_utf16
 from affekt.labels import LABELS, labels_of_columns, probability_columns
+from affekt.people.codebook import refuse_taken
+from affekt.people.writing import TABLES
 
 logger = logging.getLogger(__name__)
 
@@ -35,13 +37,25 @@ Joining = str | Path | pl.DataFrame | None
 """Tracks that are one person: pairs, a csv's path, or its columns input, track and person."""
 PERSON = ("input", "person")
 """What tells one person of one video from another."""
+OF_IDENTIFIED = ("faces", "similarity")
+"""Columns of `identified.csv` that are of a track, and so no groups of a person."""
 BOX = ("x", "y", "width", "height")
 
 
+def is_told(said: dict[str, str]) -> bool:
+    """Whether metadata say how a table came about: other programs leave some of their own in Parquet."""
+    return not {"model", "affekt_version"}.isdisjoint(said)
+
+
 def read_table(table: str | Path | pl.DataFrame | pl.LazyFrame) -> tuple[pl.LazyFrame, dict[str, str]]:
-    """Return a table of results, lazily, and what its metadata says of the run that made it; nothing of a frame."""
+    """Return a table of results, lazily, and what its metadata says of the run that made it; nothing of a frame.
+
+    Raises DataError where it cannot be read, or lacks a column that is needed.
+    """
     if isinstance(table, pl.DataFrame | pl.LazyFrame):
-        return table.lazy(), {}
+        frame = table.lazy()
+        _refuse_absent(frame, "one")
+        return frame, {}
     if not isinstance(table, str | Path):
         raise ConfigError(
             f"expected {WHAT} as a path or a polars frame, got {type(table).__name__}; {INSTEAD_IN_PYTHON}"
@@ -56,7 +70,8 @@ def read_table(table: str | Path | pl.DataFrame | pl.LazyFrame) -> tuple[pl.Lazy
         raise DataError(f"expected {WHAT} in UTF-8, got {path} in UTF-16; in Excel, save it as: CSV UTF-8")
     try:
         frame, said = open_table(path)
-        statuses = frame.select("status").collect()["status"] if "status" in frame.collect_schema() else pl.Series()
+        _refuse_absent(frame, f"{path} of `affekt summarize`" if path.stem in TABLES else str(path))
+        statuses = frame.select(pl.col("status").cast(pl.String)).collect()["status"]
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
         raise DataError(f"expected {WHAT} in {path}, got {first_line(error)}; {INSTEAD}") from error
     if statuses.null_count():
@@ -66,9 +81,15 @@ def read_table(table: str | Path | pl.DataFrame | pl.LazyFrame) -> tuple[pl.Lazy
         )
     if len(again := (statuses == "status").arg_true()):
         raise DataError(f"expected one table in {path}, got its header again in row {again[0] + 1}; take that row out")
-    if said and (changed := change_of(path)):
+    if is_told(said) and (changed := change_of(path)):
         logger.warning("%s is %s; it is summarized as it is", path, changed)
     return frame, said
+
+
+def _refuse_absent(frame: pl.LazyFrame, what: str) -> None:
+    names = frame.collect_schema().names()
+    if absent := [name for name in NEEDED if name not in names]:
+        raise DataError(f"expected {WHAT}, got {what} without {', '.join(absent)}; {INSTEAD}")
 
 
 def _typed_instead_of(folder: Path) -> str:
@@ -84,12 +105,9 @@ def _typed_instead_of(folder: Path) -> str:
 def people_rows(frame: pl.LazyFrame, join: Joining, longest_gap_s: float) -> pl.DataFrame:
     """Return the rows with a face in a video, in the order of input, person and time, with the columns added.
 
-    There are none where all faces are of pictures. Raises DataError where the table lacks a column, ConfigError where
-    what is to be joined cannot be.
+    There are none where all faces are of pictures. Raises ConfigError where what is to be joined cannot be.
     """
     names = frame.collect_schema().names()
-    if absent := [name for name in NEEDED if name not in names]:
-        raise DataError(f"expected {WHAT}, got one without {', '.join(absent)}; {INSTEAD}")
     in_videos = pl.col("time_s").is_not_null(), pl.col("track").is_not_null()
     rows = _faces(
         frame.filter(*in_videos),
@@ -99,6 +117,13 @@ def people_rows(frame: pl.LazyFrame, join: Joining, longest_gap_s: float) -> pl.
     )
     in_order = ("input", pl.col("track").min().over(PERSON), "person", "time_s")
     return timed(_joined(rows, join).sort(in_order), longest_gap_s)
+
+
+def lengths_of(frame: pl.LazyFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return `input` and `length_s` of the videos with a face: until their last frame, seen or not, was shown."""
+    usual_s = rows.group_by("input").agg(pl.col("seen_s").median())
+    last_s = frame.group_by("input").agg(pl.col("time_s").cast(pl.Float64).max()).collect()
+    return usual_s.join(last_s, on="input").select("input", (pl.col("time_s") + pl.col("seen_s")).alias("length_s"))
 
 
 def picture_rows(frame: pl.LazyFrame) -> pl.DataFrame:
@@ -183,28 +208,31 @@ def _joined(rows: pl.DataFrame, join: Joining) -> pl.DataFrame:
     rows = rows.with_columns(pl.col("track").cast(pl.String).alias("person"), pl.lit(False).alias("is_named"))
     if join is None:
         return rows
+    if rows.is_empty():
+        raise ConfigError("expected a table of videos to join tracks of, got one of pictures alone; leave out join")
     if isinstance(join, pl.DataFrame):
         named = join.select("input", "track", pl.col("person").alias("name"))
-    elif Path(join).suffix.lower() == ".csv":
-        named = _named(Path(join), rows)
+    elif _is_csv(join):
+        named = _named(Path(join), rows).select("input", "track", "name")
     else:
-        named = pl.DataFrame(
-            [(track, person) for track, person in _pairs(str(join)).items()],
-            schema={"track": pl.Int64, "name": pl.String},
-            orient="row",
-        )
-    keys = [name for name in ("input", "track") if name in named.columns]
-    if strangers := named.join(rows, on=keys, how="anti").rows():
+        named, inputs = _pairs(str(join)), rows["input"].unique()
+        if len(inputs) > 1:
+            raise ConfigError(
+                f"expected a csv as join for a table of {len(inputs):,} videos, as each has tracks of its own, got "
+                f"{join!r}; write one with the columns input, track, person, and type: --join tracks.csv"
+            )
+        named = named.select(pl.lit(inputs[0]).alias("input"), "track", "name")
+    if strangers := named.join(rows, on=["input", "track"], how="anti").rows():
+        name, track, _ = strangers[0]
         raise ConfigError(
-            f"expected join to name tracks of the table, got {', '.join(map(str, strangers[0][:-1]))}; "
-            "look at its column track"
+            f"expected join to name tracks of the table, got track {track} of {name}; look at its column track"
         )
-    has_names = pl.col("name").is_not_null() & (len(keys) == 2)
-    rows = rows.join(named, on=keys, how="left")
+    has_names = pl.col("name").is_not_null() & (isinstance(join, pl.DataFrame) or _is_csv(join))
+    rows = rows.join(named, on=["input", "track"], how="left")
     return rows.with_columns(pl.coalesce("name", "person").alias("person"), has_names.alias("is_named")).drop("name")
 
 
-def _pairs(join: str) -> dict[int, str]:
+def _pairs(join: str) -> pl.DataFrame:
     """Read `1=3,2=4` as a person's name for each track: the first of its group."""
     try:
         groups = [[int(track) for track in group.split("=")] for group in join.split(",")]
@@ -215,10 +243,36 @@ def _pairs(join: str) -> dict[int, str]:
         raise ConfigError(
             f'expected join as pairs of tracks, each track once, or a csv, got {join!r}; type: --join "1=3,2=4"'
         ) from None
-    return {track: str(group[0]) for group in groups for track in group}
+    return pl.DataFrame({"track": tracks, "name": [str(group[0]) for group in groups for _ in group]})
+
+
+def _is_csv(join: str | Path) -> bool:
+    return Path(join).suffix.lower() == ".csv"
+
+
+def groups_of_people(join: str | Path | None, rows: pl.DataFrame, others: list[str]) -> pl.DataFrame:
+    """Return input, person, and the further columns of a csv of tracks, which are groups of a person in an input.
+
+    No name may be among the `others`, groups of inputs. Raises ConfigError.
+    """
+    if join is None or not _is_csv(join):
+        return rows.select(PERSON).clear()
+    named = _named(Path(join), rows).rename({"name": "person"})
+    groups = named.columns[3:]
+    refuse_taken(groups, others, labels_of_columns(rows.columns), join)
+    told = named.group_by(PERSON, maintain_order=True).agg(pl.col(groups).drop_nulls().unique(maintain_order=True))
+    for name in groups:
+        if len(several := told.filter(pl.col(name).list.len() > 1)):
+            found = several.row(0, named=True)
+            raise ConfigError(
+                f"expected one {name} of person {found['person']} of {found['input']} in {join}, got "
+                f"{' and '.join(found[name])}; write the same in each of their rows, or once"
+            )
+    return told.with_columns(pl.col(groups).list.first())
 
 
 def _named(path: Path, rows: pl.DataFrame) -> pl.DataFrame:
+    """Read a csv of tracks: input, track, name, and columns of one's own."""
     table = read_text_table(path, "a csv of tracks", "columns are input, track, person", ("input", "track", "person"))
     for name in ("input", "track", "person"):
         if len(empty := table[name].is_null().arg_true()):
@@ -226,8 +280,10 @@ def _named(path: Path, rows: pl.DataFrame) -> pl.DataFrame:
                 f"expected input, track and person in each row of {path}, got no {name} in row {empty[0] + 1}; fill "
                 "it, or take the row out"
             )
+    further = [name for name in table.columns if name not in ("input", "track", "person", *OF_IDENTIFIED)]
+    groups = [name for name in further if table[name].null_count() < len(table)]  # Excel may leave empty ones
     try:
-        table = table.select("input", pl.col("track").cast(pl.Int64), pl.col("person").alias("name"))
+        table = table.select("input", pl.col("track").cast(pl.Int64), pl.col("person").alias("name"), *groups)
     except pl.exceptions.PolarsError as error:
         raise ConfigError(f"expected whole numbers as track in {path}, got {error}; mend the column") from error
     if len(twice := table.filter(table.select("input", "track").is_duplicated())):
@@ -237,19 +293,36 @@ def _named(path: Path, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def inputs_meant(typed: pl.Series, inputs: pl.Series, path: Path) -> pl.Series:
-    """Return for each name that somebody typed the input of the table: the same, or the only one of that file name."""
-    known = inputs.unique().to_list()
-    by_name = {
-        name: [each for each in known if Path(each).name == name] for name in {Path(each).name for each in known}
-    }
-    meant = {each: [each] for each in known}
-    found = {name: meant.get(name) or by_name.get(name, []) for name in typed.drop_nulls().unique().to_list()}
-    for name, candidates in found.items():
+    """Return for each name that somebody typed the input of the table: the same, or the only one that ends so.
+
+    An end begins at the border of a folder: `dyad.mp4` and `Group B/dyad.mp4`, but not `yad.mp4`.
+    """
+    known = inputs.unique().sort().to_list()
+    by_end: dict[tuple[str, ...], list[str]] = {}
+    for name in known:
+        parts = PurePath(name).parts
+        for place in range(len(parts)):
+            by_end.setdefault(parts[place:], []).append(name)
+    found = {}
+    for name in typed.drop_nulls().unique(maintain_order=True).to_list():
+        candidates = [name] if name in known else by_end.get(PurePath(name).parts, [])
         if len(candidates) != 1:
-            got = f"{name}, which is {'none' if not candidates else 'several'} of them"
-            raise ConfigError(
-                f"expected inputs of the table in {path}, such as {min(known)}, got {got}; write it as the table does"
-            )
-    return typed.replace_strict(
-        {name: candidates[0] for name, candidates in found.items()}, default=None, return_dtype=pl.String
-    )
+            near = candidates or [each for end, ends in by_end.items() if _is_alike(name, end) for each in ends]
+            got = f"{name}, which is {'several' if candidates else 'none'} of them"
+            instead = f"did you mean {_shortest(near[0], by_end)}?" if near else "write it as the table does"
+            raise ConfigError(f"expected inputs of the table in {path}, such as {known[0]}, got {got}; {instead}")
+        found[name] = candidates[0]
+    return typed.replace_strict(found, default=None, return_dtype=pl.String)
+
+
+def _is_alike(typed: str, end: tuple[str, ...]) -> bool:
+    """Whether a name differs from the end of a path by capitals, or lacks the ending of the file."""
+    path, typed = str(PurePath(*end)).casefold(), str(PurePath(typed)).casefold()
+    return typed in (path, path.removesuffix(PurePath(path).suffix))
+
+
+def _shortest(name: str, by_end: dict[tuple[str, ...], list[str]]) -> str:
+    """Return the shortest end of a path that no other input has."""
+    parts = PurePath(name).parts
+    ends = (parts[place:] for place in reversed(range(len(parts))))
+    return str(next((PurePath(*end) for end in ends if by_end[end] == [name]), name))

@@ -34,10 +34,12 @@ def summarize(
     Args:
         table: What `affekt predict` wrote of videos: .csv, .parquet or .jsonl. Python may give the frame itself.
         out: A folder for the tables, the codebook and methods.md.
-        markers: A csv of input, start, end, name (seconds): each person gets a row per interval. Further columns are
-            groups, such as condition. An empty input stands for every input, an empty start or end for the video's. A
-            row without start, end and name gives groups to the other rows of its input, or to the whole of it.
-        join: Tracks that are one person, as "1=3,2=4"; or a csv of input, track, person, which gives people names.
+        markers: A csv of input, start, end, name (in seconds, or as 1:30 or 2min): each person gets a row per
+            interval. Further columns are groups, such as condition. An empty input stands for every input, an empty
+            start or end for the video's. A row without start, end and name gives groups to the other rows of its input,
+            or to the whole of it.
+        join: Tracks of one video that are one person, as "1=3,2=4"; or a csv of input, track, person, which gives
+            people names. Its further columns are groups of people, such as role.
         options: What counts as an episode, how wide bins are, what the resting face is, and how tables are written.
         changes: Single options by name, as of `affekt.SummaryOptions`: `bin_s=5, baseline="centre"`.
 

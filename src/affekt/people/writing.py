@@ -109,7 +109,7 @@ def _vtt(episodes: pl.DataFrame) -> str:
     """Return subtitles that say who shows what, by W3C's WebVTT."""
     cues = [
         f"{_clock(row['start_s'])} --> {_clock(row['end_s'])}\n"
-        f"{html.escape(_who(row), quote=False)}: {row['expression']} ({row['mean_probability']:.2f})\n"
+        f"{html.escape(_who(row), quote=False)}: {row['expression']} ({min(row['mean_probability'], 0.99):.2f})\n"
         for row in episodes.sort("start_s").to_dicts()
     ]
     return "\n".join(["WEBVTT\n", *cues])

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from affekt.analysis.cut_faces import frames_at
 from affekt.analysis.video import read_frames
 from affekt.errors import PictureError
-from affekt.people.moments import frames_at
 
 GREYS = [np.full((64, 96, 3), value, np.uint8) for value in range(0, 250, 10)]
 
