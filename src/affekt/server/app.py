@@ -28,7 +28,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from affekt import __version__
 from affekt.analysis.analyzer import Analyzer
-from affekt.analysis.options import AnalyzerOptions
 from affekt.analysis.rows import table_schema
 from affekt.errors import AffektError
 from affekt.faces.detector_file import yunet_path
@@ -93,7 +92,7 @@ HEADERS = {
 def make_app(settings: Settings, *, page: Path = PAGE) -> ASGIApp:
     """Return the service, with its model opened."""
     folder = predicting_folder(settings.model)
-    analyzer = Analyzer(folder, AnalyzerOptions(longest_side=settings.longest_side))
+    analyzer = Analyzer(folder, settings.analyzer_options())
     card = analyzer.session.card
     load = Load(max_requests=settings.queue, max_bytes=round(settings.waiting_mb * 1e6))
     pipeline = Pipeline(analyzer, settings, load)
