@@ -9,6 +9,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import affekt
@@ -23,6 +24,8 @@ from affekt.cli.setup import SetupCommand
 from affekt.cli.train import TrainCommand
 from affekt.cluster.gather import gather
 from affekt.cluster.predict import predict
+from affekt.data.manifest import to_manifest
+from affekt.errors import DataError
 from affekt.evaluation.run import EvaluateOptions
 from affekt.exporting import export
 from affekt.exporting.push import push
@@ -92,6 +95,15 @@ def test_every_command_and_importer_is_documented():
         assert name in text, name
     for name in RECIPES:
         assert name in text, name
+
+
+def test_contributing_names_the_columns_that_an_importer_needs():
+    (needed,) = re.findall(r"The rows need the columns (.*?);", (ROOT / "CONTRIBUTING.md").read_text())
+    row = {name: [name] for name in re.findall(r"`(\w+)`", needed)}
+    assert len(to_manifest(pl.DataFrame(row))) == 1
+    for name in row:
+        with pytest.raises(DataError):
+            to_manifest(pl.DataFrame(row).drop(name))
 
 
 def test_every_environment_variable_is_in_the_table():
