@@ -9,6 +9,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import affekt
@@ -23,13 +24,15 @@ from affekt.cli.setup import SetupCommand
 from affekt.cli.train import TrainCommand
 from affekt.cluster.gather import gather
 from affekt.cluster.predict import predict
+from affekt.data.manifest import to_manifest
+from affekt.errors import DataError
 from affekt.evaluation.run import EvaluateOptions
 from affekt.exporting import export
 from affekt.exporting.push import push
 from affekt.models.card import SHIPPED, read_card
 from affekt.people.options import SummaryOptions
 from affekt.people.summarize import summarize
-from affekt.server.settings import Settings
+from affekt.server.settings import SHORTEST_KEY, Settings
 from affekt.training.generations import Chain
 from affekt.training.recipe import GROUPS, Augmentation
 from affekt.training.recipes import RECIPES
@@ -92,6 +95,34 @@ def test_every_command_and_importer_is_documented():
         assert name in text, name
     for name in RECIPES:
         assert name in text, name
+
+
+def test_contributing_names_the_columns_that_an_importer_needs():
+    (needed,) = re.findall(r"The rows need the columns (.*?);", (ROOT / "CONTRIBUTING.md").read_text())
+    row = {name: [name] for name in re.findall(r"`(\w+)`", needed)}
+    assert len(to_manifest(pl.DataFrame(row))) == 1
+    for name in row:
+        with pytest.raises(DataError):
+            to_manifest(pl.DataFrame(row).drop(name))
+
+
+def test_every_environment_variable_is_in_the_table():
+    source = "\n".join(path.read_text() for path in sorted((ROOT / "src").rglob("*.py")))
+    source = re.sub(r"^ *>>> .*$", "", source, flags=re.M)
+    read = re.findall(r"""environ(?:\.\w+\(|\[|, )["'](\w+)["']""", source)
+    read += re.findall(r"""["']([A-Z]\w+)["'] (?:not )?in os\.environ""", source)
+    named = re.findall(r"""environ(?:\.\w+\(|\[)(\w+)[\],)]|(\w+) in os\.environ""", source)
+    for name in {one or other for one, other in named}:  # a constant, or each of some names
+        read += re.findall(rf"""^{name} = ["'](\w+)["']""", source, flags=re.M)
+        read += re.findall(r"[A-Z_]+", "".join(re.findall(rf"for {name} in (\(.*?\)):\n.*environ", source)))
+    text = (ROOT / "docs" / "predict.md").read_text()
+    table = rows_of(text, ("No command needs one.\n\n", "\n\n"))
+    listed = {name for row in table for name in re.findall("`(\\w+)`", row[0])}
+    assert {"AFFEKT_HOME", "AFFEKT_MIRROR", "AFFEKT_API_KEY", "CURL_CA_BUNDLE", "RANK", "ORT_DISABLE_TELEMETRY"} < set(
+        read
+    )
+    assert listed == {*read, "AFFEKT_DETECTOR_DIR"}  # which make reads
+    assert f"at least {SHORTEST_KEY} ASCII characters" in text
 
 
 def figures(model):

@@ -2,7 +2,19 @@
 
 import re
 
-from house import HERE, LAYERS, LONGEST_FILE, LONGEST_FUNCTION, House, plan, planned_page
+import pytest
+from house import (
+    HERE,
+    LAYERS,
+    LONGEST_FILE,
+    LONGEST_FUNCTION,
+    PAGE,
+    House,
+    evaluation_stops,
+    loaded_by_predict,
+    plan,
+    planned_page,
+)
 
 HOUSE = House(HERE / "src" / "affekt")
 
@@ -40,3 +52,20 @@ def test_the_architecture_page_names_every_package_and_only_files_that_exist():
     places = (HERE / "src" / "affekt", HERE / "src", HERE)
     assert not [name for name in named if not any((place / name).exists() for place in places)]
     assert all(re.search(rf"\b{room}\b", before) for room in (*LAYERS, "drawn_faces"))
+
+
+def test_the_architecture_page_says_how_far_the_figures_are_that_are_not_kept():
+    rows = re.findall(r"^\| (.*?) \| ([\d,]+) \| ([\d,]+) \|$", PAGE.read_text(), flags=re.M)
+    said = {what: [int(number.replace(",", "")) for number in numbers] for what, *numbers in rows}
+    script = (HERE / "scripts" / "house.py").read_text()
+    today = (
+        sum(HOUSE.lines.values()),
+        len(HOUSE.lines),
+        sum(HOUSE.lines[name] for name in loaded_by_predict(HERE)),
+        evaluation_stops(HERE)[0],
+    )
+    assert len(said) == len(today)
+    for found, (what, (wished, shown)) in zip(today, said.items(), strict=True):
+        assert f'"at most {wished:,}"' in script, what
+        assert shown == pytest.approx(found, rel=0.05), f"{what}; type: python scripts/house.py"
+        assert found > wished, f"{what} is kept: say so"

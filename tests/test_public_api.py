@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 import affekt
+from affekt import errors
 from affekt.errors import ConfigError
 from drawn_faces import draw_face, prototype_units, random_identity
 
@@ -242,6 +243,14 @@ def test_each_example_runs(example):
     with warnings.catch_warnings():
         failed = doctest.DocTestRunner(optionflags=options).run(example, out=said.append).failed
     assert not failed, "".join(said)
+
+
+def test_the_example_of_the_check_of_calls_runs(monkeypatch):
+    monkeypatch.setattr(errors, "_takes", {})  # others are not told of a function that is no affekt's
+    names = {"says_what_to_type": errors.says_what_to_type, "Literal": typing.Literal, "numpy": np}
+    (example,) = doctest.DocTestFinder(recurse=False).find(errors.says_what_to_type, "says_what_to_type", globs=names)
+    said: list[str] = []
+    assert not doctest.DocTestRunner().run(example, out=said.append).failed, "".join(said)
 
 
 def test_no_example_is_left_out():

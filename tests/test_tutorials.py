@@ -1,5 +1,6 @@
 """The tutorials and the README do what they say: their commands and programs are run as they are printed."""
 
+import json
 import re
 import shlex
 import shutil
@@ -16,6 +17,7 @@ import affekt
 from affekt.cli.main import main
 from affekt.data.manifest import write_manifest
 from affekt.faces.detector_file import YUNET_FILE
+from affekt.faces.preprocessing import Preprocessing, crop_face, normalise
 from affekt.models.card import SHIPPED
 from drawn_faces import draw_face, drawn_manifest, no_units, prototype_units, random_identity
 
@@ -133,12 +135,47 @@ def test_the_python_of_predict_and_people_runs(work, write_video):
     assert study.people["person"].to_list() == ["1"]
 
 
+@pytest.mark.parametrize(
+    ("alignment", "channels", "tilt", "most"),
+    [("none", 3, 0.4, 1), ("none", 1, 0, 1), ("level", 1, 0, 1), ("level", 1, 0.4, 20), ("level", 3, -2, 20)],
+)
+@pytest.mark.parametrize("margin", [-0.1, 0.3])
+def test_a_crop_is_cut_as_export_says(work, monkeypatch, alignment, channels, tilt, most, margin):
+    """The page's lines without affekt, for a face at the picture's edge, against affekt's own crop."""
+    (work / "models").mkdir()
+    folder = shutil.copytree(SHIPPED / "affekt", work / "models" / "mobilenetv2")
+    card = json.loads((folder / "card.json").read_text())
+    card["preprocessing"] |= {"alignment": alignment, "channels": channels, "crop_margin": margin}
+    card["preprocessing"] |= {"mean": [0.5] * channels, "std": [0.25] * channels}
+    (folder / "card.json").write_text(json.dumps(card))
+    picture = draw_face(random_identity(np.random.default_rng(0)), prototype_units("happiness", 1.0), size=256)
+    picture = np.asarray(Image.fromarray(picture).rotate(-np.degrees(tilt), Image.Resampling.BICUBIC))
+    cosine, sine = np.cos(tilt), np.sin(tilt)
+    level = np.array([[-40, -30], [40, -30], [0, 0], [-25, 40], [25, 40]])
+    box, landmarks = np.array([60.3, 40.7, 230.2, 262.9]), level @ [[cosine, sine], [-sine, cosine]] + 128
+    faces = SimpleNamespace(box_xyxy=box[None], landmarks_xy=landmarks[None])
+    monkeypatch.setattr("onnxruntime.InferenceSession", lambda path: SimpleNamespace(run=lambda *_: [None]))
+    known = {"picture": picture, "faces": faces}
+    exec(compile(blocks(ROOT / "docs" / "export.md", "python")[1], "export.md", "exec"), known)
+    card["preprocessing"] |= {"mean": (0.5,) * channels, "std": (0.25,) * channels}
+    wanted = Preprocessing(**card["preprocessing"])
+    ours = crop_face(picture, wanted, box, landmarks)
+    differences = np.abs(known["crop"].reshape(ours.shape).astype(int) - ours)
+    assert differences.max() <= most
+    assert differences.mean() < 1
+    np.testing.assert_allclose(
+        known["pixels"].transpose(0, 3, 1, 2), normalise(known["crop"].reshape(1, *ours.shape), wanted), atol=1e-5
+    )
+
+
 def test_the_python_of_export_evaluation_and_other_tools_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("runs/a", "models/mobilenetv2"):
         shutil.copytree(SHIPPED / "affekt-fast", tmp_path / name)
-    crops = np.zeros((2, 64, 64, 1), np.uint8)
-    assert run_python("export.md", crops=crops)["affect"].probabilities.shape == (2, 8)
+    portrait(tmp_path / "portrait.jpg")
+    cut = run_python("export.md")
+    assert cut["affect"].probabilities.shape == (1, 8)
+    np.testing.assert_allclose(cut["probabilities"], cut["affect"].probabilities, atol=0.02)
     manifest = drawn_manifest(identities=9, pictures_per_identity=8, size=48, seed=0)
     write_manifest(manifest, tmp_path / "manifest.parquet")
     monkeypatch.setitem(sys.modules, "deepface", SimpleNamespace(DeepFace=SimpleNamespace(analyze=seven_percents)))

@@ -188,7 +188,20 @@ def says_what_to_type(called: Called, named: str = "") -> Called:
 
     Python's own TypeError names no choice, and often comes from deep inside. Checked are names, and types as far as an
     annotation is made of numbers, classes, choices and tuples. Numbers and lists arrive as Python's numbers and tuples.
-    The help advised is that of `named`, or the function's own.
+    The help advised is that of `named`, or the function's own. A class is returned itself, with another `__init__`.
+
+    Example:
+        >>> @says_what_to_type
+        ... def wait(seconds: float = 1.0, *, until: Literal["start", "end"] = "end") -> tuple[float, str]:
+        ...     return seconds, until
+        >>> wait(numpy.float32(2), until="start")  # fits, and arrives as Python's own float
+        (2.0, 'start')
+        >>> wait("3")  # another type
+        Traceback (most recent call last):
+        affekt.errors.ConfigError: expected seconds as a number, got '3'; type: seconds=3.0
+        >>> wait(untl="end")  # another name
+        Traceback (most recent call last):
+        affekt.errors.ConfigError: expected an option of affekt.wait, got 'untl'; did you mean until?
     """
     if isinstance(called, type):
         called.__init__ = says_what_to_type(called.__init__, named)

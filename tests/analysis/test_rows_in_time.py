@@ -10,6 +10,7 @@ from affekt.analysis.detected_faces import DetectedFaces
 from affekt.analysis.frames import Frame
 from affekt.analysis.rows import Answer, no_face_row
 from affekt.analysis.rows_in_time import RowsInTime
+from affekt.analysis.shots import small_copy
 from affekt.faces.detection import Faces
 
 SIDE = 64
@@ -83,3 +84,19 @@ def test_before_a_camera_each_row_comes_at_once_and_follows_by_63_percent():
         (answer,) = rows_in_time.add(found, Answer(frame.name, [row], ends=False))
         scores += [(row["shot"], row["track"], row["valence"], row["raw_valence"]) for row in answer.rows]
     assert scores == [(1, 1, 0.0, 0.0), (1, 1, pytest.approx(1 - np.exp(-1)), 1.0)]
+
+
+@pytest.mark.parametrize(("smooth_s", "final_with_s"), [(0.5, 3.0), (0.0, 2.0)])
+def test_a_row_is_final_when_its_shot_and_its_later_neighbours_are_known(smooth_s, final_with_s):
+    """The example of RowsInTime."""
+    rows_in_time, small = RowsInTime(smooth_s), small_copy(shot(0, 255, 1)[0])
+    for number in range(8):
+        time_s = 0.5 * number
+        frame = Frame("clip.mp4", number=number, time_s=time_s, ends=False)
+        found = DetectedFaces(frame, *(np.zeros(0) for _ in range(4)), small=small)
+        row = no_face_row(frame) | {"status": "ok", "track": 0, "valence": 0.5, "arousal": 0.0}
+        complete = list(rows_in_time.add(found, Answer(frame.name, [row], ends=False)))
+        if complete:
+            break
+    assert time_s == final_with_s
+    assert complete[0].rows[0]["time_s"] == 0

@@ -40,6 +40,21 @@ def test_in_python_the_folder_is_the_second_argument(small_model, tmp_path, monk
     assert export(small_model, tmp_path / "out") == (small_model, tmp_path / "out")
 
 
+def test_an_export_of_another_precision_that_is_replaced_is_told(small_model, tmp_path, monkeypatch, caplog):
+    manifest = tmp_path / "faces.parquet"
+    monkeypatch.setattr("affekt.data.manifest.read_manifest", lambda data: data)
+    monkeypatch.setattr(model_folder, "write_model_folder", lambda run, out, **_: out)
+    out, content = tmp_path / "small", json.loads((small_model / "card.json").read_text())
+    out.mkdir()
+    (out / "card.json").write_text(json.dumps({**content, "precision": "int8", "export": {"largest": 0.1}}))
+    (out / "model.onnx").write_bytes(b"onnx")
+    caplog.set_level("INFO", "affekt")
+    export(small_model, out, precision="int8", data=manifest)
+    assert not caplog.messages
+    export(small_model, out)
+    assert caplog.messages == [f"{out}: this export in fp32 replaced one in int8"]
+
+
 @pytest.mark.parametrize("name", ["card.json", "model.safetensors", "model.onnx", "log.jsonl"])
 def test_a_model_that_no_export_made_is_not_written_over(small_model, tmp_path, monkeypatch, name):
     monkeypatch.setattr(model_folder, "write_model_folder", lambda run, out, **_: out)

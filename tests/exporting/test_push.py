@@ -122,7 +122,8 @@ def refused(capsys, *words):
 def test_a_model_comes_back_with_equal_answers_and_tables_say_its_revision(hub, small_model, faces, capsys, tmp_path):
     main(["push", str(small_model), "someone/by-light"])
     advised = re.search(
-        r"next: affekt (predict FACES --model (hf://someone/by-light@([0-9a-f]{40})) .*)", capsys.readouterr().out
+        r"next: affekt --mirror \S+ (predict FACES --model (hf://someone/by-light@([0-9a-f]{40})) .*)",
+        capsys.readouterr().out,
     )
     expected = affekt.load(small_model).analyze(faces, faces="whole")
     assert affekt.load(advised[2]).analyze(faces, faces="whole").equals(expected)
@@ -207,6 +208,28 @@ def test_a_folder_can_be_the_mirror(small_model, tmp_path, monkeypatch, faces, c
     assert "got someone/by-light" in said
     assert push(small_model, "another/by-light").address == "hf://another/by-light"
     assert read_card(mirror / "another" / "by-light").export["sha256"]
+
+
+def test_what_comes_after_a_push_to_a_mirror_asks_the_mirror(small_model, tmp_path, monkeypatch, faces, capsys):
+    monkeypatch.setenv(MIRROR, "")
+    mirror = tmp_path / "own models"
+    mirror.mkdir()
+    main(["--mirror", str(mirror), "push", str(small_model), "someone/by-light"])
+    said = capsys.readouterr().out
+    assert f"next: affekt --mirror '{mirror}' predict FACES --model hf://someone/by-light --out faces.csv" in said
+    monkeypatch.setenv(MIRROR, "")
+    monkeypatch.chdir(tmp_path)
+    advised = shlex.split(said.partition("next: affekt ")[2].replace("FACES", shlex.quote(str(faces[0]))))
+    main([*advised, "--faces", "whole"])
+    assert len(pl.read_csv("faces.csv")) == 1
+
+
+def test_a_push_without_a_network_is_told_how_to_push_to_a_folder(small_model, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv(MIRROR, "http://127.0.0.1:9")
+    said = refused(capsys, "push", small_model, "someone/by-light")
+    assert said.endswith("or name another origin, or a folder with models, as in: affekt --mirror /models push ...")
+    said = refused(capsys, "predict", "none.png", "--model", "hf://someone/by-light")
+    assert said.endswith("a folder with the model, as in: affekt --mirror /models predict ...")
 
 
 def test_a_name_without_a_user_is_answered_with_what_to_type(small_model, tmp_path, monkeypatch):

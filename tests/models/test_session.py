@@ -6,11 +6,13 @@ import sys
 import threading
 import time
 
+import numpy
 import onnx
 import pytest
 from onnx import helper
 
-from affekt.errors import ModelError
+from affekt.errors import ConfigError, ModelError
+from affekt.faces.preprocessing import crop_face
 from affekt.models import session
 from affekt.models.card import CARD_FILE, ONNX_FILE
 from affekt.models.session import Session
@@ -88,3 +90,40 @@ def test_networks_that_are_tried_side_by_side_leave_the_limit_as_it_was(tmp_path
     for trial in trials:
         trial.join()
     assert resource.getrlimit(resource.RLIMIT_DATA) == usual
+
+
+@pytest.mark.parametrize(
+    ("crops", "got"),
+    [
+        (numpy.zeros((32, 32, 1), numpy.uint8), r"\(32, 32, 1\)"),
+        (numpy.zeros((2, 64, 64, 1), numpy.uint8), r"\(2, 64, 64, 1\)"),
+        (numpy.zeros((2, 1, 32, 32), numpy.uint8), r"\(2, 1, 32, 32\)"),
+        (numpy.zeros((32, 32), numpy.uint8), r"\(32, 32\)"),
+        ([numpy.zeros((32, 32, 1), numpy.uint8)] * 2, "list"),
+        ([], "list"),
+        (None, "NoneType"),
+    ],
+)
+def test_wrong_crops_are_refused_with_the_shape_wanted_and_a_call_that_works(small_model, crops, got):
+    session = Session(str(small_model), runtime="onnxruntime")
+    sentence = rf"expected crops as an array of the shape \(faces, 32, 32, 1\), got {got}; type: "
+    with pytest.raises(ConfigError, match=f"^{sentence}") as refused:
+        session.predict(crops)
+    assert "card that" not in str(refused.value)
+    picture = numpy.zeros((50, 40, 3), numpy.uint8)
+    names = {"session": session, "crops": crops, "picture": picture, "crop_face": crop_face, "numpy": numpy}
+    assert len(eval(str(refused.value).partition("type: ")[2], names).probabilities)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "uint16"])
+def test_crops_of_another_type_are_refused(small_model, dtype):
+    session = Session(small_model, runtime="onnxruntime")
+    with pytest.raises(ConfigError, match=rf"expected uint8 pixels in 0-255, got {dtype}; pass crops as they come"):
+        session.predict(numpy.zeros((2, 32, 32, 1), dtype))
+
+
+def test_a_wrong_folder_or_option_is_refused_in_a_sentence(small_model):
+    with pytest.raises(ConfigError, match="expected folder as str or Path, got 5; type: help"):
+        Session(5)
+    with pytest.raises(ConfigError, match=r"expected threads as a whole number or None, got '2'; type"):
+        Session(small_model, threads="2")

@@ -66,6 +66,27 @@ def test_rows_are_those_of_the_analyzer(client, picture, small_model, tmp_path):
     assert row["face_score"] is None
 
 
+def test_the_operator_chooses_defaults_and_a_request_others(settings, picture):
+    chosen = replace(settings, min_confidence=0.99, min_face=41.0, prior="uniform", runtime="onnxruntime", threads=1)
+    with TestClient(make_app(chosen), "http://localhost") as client:
+        of_analyze = client.get("/openapi.json").json()["paths"][ANALYZE]["post"]["parameters"]
+        defaults = {one["name"]: one["schema"]["default"] for one in of_analyze}
+        assert (defaults["min_confidence"], defaults["min_face"], defaults["min_face_score"]) == (0.99, 41, 0)
+        (small,) = client.post(ANALYZE, content=picture(100)).json()["rows"]
+        (unsure,) = client.post(f"{ANALYZE}?min_face=0", content=picture(100)).json()["rows"]
+        (named,) = client.post(f"{ANALYZE}?min_face=0&min_confidence=0", content=picture(100)).json()["rows"]
+    assert (small["status"], unsure["status"], unsure["emotion"]) == ("no_face", "ok", None)
+    assert named["emotion"] is not None
+
+
+def test_the_prior_of_the_operator_counts(settings, picture):
+    confidences = []
+    for prior in (None, "fear=0.9"):
+        with TestClient(make_app(replace(settings, prior=prior)), "http://localhost") as client:
+            confidences.append(client.post(ANALYZE, content=picture(100)).json()["rows"][0]["p_fear"])
+    assert confidences[1] > confidences[0]
+
+
 @pytest.mark.parametrize("origin", [None, "projected"])
 def test_the_answer_says_where_valence_and_arousal_come_from(settings, picture, tmp_path, origin):
     folder = shutil.copytree(settings.model, tmp_path / "model")

@@ -145,8 +145,9 @@ def test_a_page_that_is_not_built_says_so(small_model, tmp_path):
         answer = client.get("/")
         shown = client.get("/", headers={"Accept": "text/html,*/*;q=0.8"})
     assert answer.status_code == 404
-    assert "type: make serve" in answer.json()["detail"]
+    assert answer.json()["detail"].endswith(app_module.FOR_PAGE)
     assert shown.headers["content-type"].startswith("text/html")
+    assert "<code>make page && pip install '.[serve]' && affekt serve</code> (0.6 GB)" in shown.text
     assert "<code>make serve</code>" in shown.text
 
 

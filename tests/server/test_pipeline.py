@@ -163,3 +163,9 @@ def test_a_failure_is_believed_for_a_while_only():
     assert len(made) == 1
     assert (hasty(), hasty()) == ("thing", "thing")
     assert len(made) == 2
+
+
+def test_there_are_as_many_decoders_as_threads(analyzer):
+    pipeline = Pipeline(analyzer, Settings(threads=3), Load(max_requests=1, max_bytes=1))
+    assert (pipeline._decoders.qsize(), pipeline._finders._max_workers) == (3, 3)
+    pipeline.close()

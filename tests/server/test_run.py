@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 
 import httpx2
@@ -15,9 +16,11 @@ import pytest
 from affekt.errors import ConfigError
 from affekt.faces.detector_file import PACKAGED
 from affekt.server import run
+from affekt.server.app import FOR_PAGE
 from affekt.server.settings import Settings
 
 KEY = "export AFFEKT_API_KEY=$(openssl rand -hex 24)"
+DOCS = Path(__file__).parents[2] / "docs"
 NOBODY = "http://127.0.0.1:9"
 
 
@@ -68,7 +71,16 @@ def test_the_first_line_says_that_the_page_is_missing(small_model, tmp_path, mon
     run.serve(Settings(model=small_model, port=0), report=said.append)
     [line] = said
     assert re.match(r"affekt serves http://127\.0\.0\.1:\d+/", line)
-    assert line.endswith("type: make serve") != is_built
+    assert line.endswith(f"/ without the live page; for it, {FOR_PAGE}") != is_built
+
+
+def test_the_ways_to_the_page_are_those_of_the_docs_with_their_sizes():
+    commands, (small, large) = FOR_PAGE.partition("type: ")[2], re.findall(r"\((\d\S*) GB\)", FOR_PAGE)
+    assert re.findall(r"make \w+", commands) == ["make page", "make serve"]
+    serve, page = ((DOCS / name).read_text() for name in ("serve.md", "page.md"))
+    assert f"`make page` before the two lines above takes {small} GB" in serve
+    assert f"`make serve` alone takes {large} GB" in serve
+    assert f"all that the tests need ({large} GB). The small way to the same page takes {small} GB: `make page`" in page
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,20 @@ class RowsInTime:
     """The rows of one input on their way: those of a file wait for the frames after them, of a camera for none.
 
     People are numbered anew in each shot, so that no track spans a cut, and nothing is smoothed across one.
+
+    A row is changed in place while it waits, and is final when `add` yields it. In a file it waits twice:
+
+    1. In `_undecided`, until its shot is known: with the first frame more than 1.5 s later (`shots.LOOK_S`). Then
+       `_place` writes `shot` and `track`.
+    2. In `_unsmoothed`, until the shot of a frame is known that is more than `smooth_s` later (`_is_due`). Then
+       `_smoothed` writes the scores, and beside them the `raw_` ones.
+
+    The end of the input makes all final. A camera's row is final at once, and a picture's, which is not changed at all.
+
+    Example:
+        A frame every 0.5 s, and `smooth_s` 0.5: the shot of the frame at 0 s is known with the frame at 2 s, and that
+        of the frame at 1 s with the frame at 3 s. That is when the row of 0 s is yielded. With `smooth_s` 0 it is
+        yielded with the frame at 2 s.
     """
 
     def __init__(self, smooth_s: float) -> None:

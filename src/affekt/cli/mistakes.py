@@ -21,7 +21,7 @@ def mistake(box: str, arguments: list[str], prog: str, help_text: str, example: 
     """Return what was expected, what arrived and what to type.
 
     Args:
-        box: what tyro printed.
+        box: what tyro printed: lines in a frame of ╭─, │ and ╰─, of which the cause stands before the first rule ─────.
         arguments: what was typed after the name of the command.
         prog: the command, such as `affekt predict`.
         help_text: its help, which names all options.
@@ -29,23 +29,28 @@ def mistake(box: str, arguments: list[str], prog: str, help_text: str, example: 
     """
     said, help_line = re.sub(r"\x1b\[[\d;]*m", "", box), f"type: {prog} --help"
     cause = " ".join(re.split("─{9}", " ".join(re.findall("^│(.*?)│$", said, re.M)))[0].split())
-    if stranger := _stranger(arguments, prog, set(re.findall(OPTION, help_text))):
+    if stranger := _stranger(arguments, prog, set(re.findall(OPTION, help_text))):  # whatever the box says
         return f"expected an option of {prog}, got {stranger}"
+    # Each branch is for one cause: invalid choice 'cudda' for argument '--runtime'. Expected one of ('auto', 'cuda').
     if found := re.search(r"invalid choice '(.*)' for argument '(.*)'. Expected one of \((.*)\)", cause):
         choices = re.findall("'(.*?)'", found[3])
         near = nearest(found[1], choices, choices[0])
         advice = f"type: {found[2]} {near}" if found[2].startswith("-") else help_line
         return f"expected {', '.join(choices[:-1])} or {choices[-1]} for {found[2]}, got {found[1]!r}; {advice}"
+    # Error parsing --port: invalid literal for int() with base 10: 'x'; behind the rule: --port INT ... (default: 8000)
     if found := re.match(r"Error parsing (\S+): (.*)", cause):
         return f"{_wrong_value(found[1], found[2], ' '.join(said.split()), arguments)}{help_line}"
+    # Missing value for argument '--port'. Expected 1 values.
     if found := re.search(r"Missing value for argument '(.*?)'. Expected (\d+)", cause):
         values = " ".join(_values_of(found[1].partition("/")[0], arguments)) or "none"
         wanted = "a value" if found[2] == "1" else f"{found[2]} values, with spaces between,"
         return f"expected {wanted} after {found[1]}, got {values}; {_instance(found[1], help_text)}{help_line}"
+    # Missing from affekt export: --out PATH The folder to write; ... (required); in the box, names are 5 spaces deep.
     if cause.startswith("Missing from"):
         absent = re.findall(r"^│ {5}(\S.*?) *│$", re.split("─{9}.*│", said)[0], re.M)
         got = ("none", "neither", "none of them")[min(len(absent), 3) - 1]
         return f"expected {' and '.join(absent)}, got {got}; {as_typed(example, prog, arguments) or help_line}"
+    # Unrecognized options: extra
     if found := re.match("Unrecognized options: (.*)", cause):
         return f"expected nothing but options after {prog}, got {found[1]}; {help_line}"
     return f"expected a command line as help shows it, got: {cause}; {help_line}"

@@ -1,5 +1,6 @@
 """`affekt push RUN user/name`: a run becomes a model on the Hugging Face Hub."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -7,6 +8,7 @@ from tyro.conf import Positional, arg
 
 from affekt.cli.arguments import as_command, parsed
 from affekt.exporting.push import push
+from affekt.files import mirror
 
 EXAMPLE = "type: affekt push runs/NAME user/name"
 TYPES = {
@@ -19,4 +21,6 @@ def main(arguments: list[str]) -> None:
     """Run the command."""
     command = as_command(push, **TYPES)
     pushed = parsed(command, arguments, "affekt push", EXAMPLE)
-    print(f"pushed {pushed.name}; next: affekt predict FACES --model {pushed.address} --out faces.csv")
+    origin = mirror()
+    affekt = "affekt" if origin is None else f"affekt --mirror {shlex.quote(str(origin))}"
+    print(f"pushed {pushed.name}; next: {affekt} predict FACES --model {pushed.address} --out faces.csv")

@@ -1,5 +1,6 @@
 """Export: from a trained run to the files that predict without torch. Only `export` is read for the command's help."""
 
+import logging
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
     from affekt.exporting.model_folder import Exported
     from affekt.models.card import Card
+
+
+_logger = logging.getLogger(__name__)
 
 
 @says_what_to_type
@@ -55,16 +59,21 @@ def export(
     if precision == "int8" and data is None:
         raise ConfigError("expected data with int8, to calibrate it, got none; type: --data manifest.parquet")
     from affekt.data.manifest import read_manifest
-    from affekt.models.card import model_folder, read_card
+    from affekt.models.card import ONNX_FILE, model_folder, read_card
 
     folder = model_folder(run)
     card = read_card(folder)  # what is amiss is said before torch is loaded, which takes seconds
     require_folder(Path(out))
     _refuse_other_model(folder, card, Path(out))
+    before = read_card(Path(out)).precision if (Path(out) / ONNX_FILE).is_file() else precision
     manifest = None if data is None else read_manifest(data)
     with needs_extra("train"):
         from affekt.exporting.model_folder import write_model_folder
-    return write_model_folder(folder, Path(out), precision=precision, manifest=manifest, split=split, force=force)
+    options = {"precision": precision, "manifest": manifest, "split": split, "force": force}
+    exported = write_model_folder(folder, Path(out), **options)
+    if before != precision:
+        _logger.info("%s: this export in %s replaced one in %s", out, precision, before)
+    return exported
 
 
 def _refuse_other_model(run: Path, card: "Card", out: Path) -> None:

@@ -81,7 +81,7 @@ def push(run: str | Path, name: str, *, private: bool = False, licence: str | No
             return Pushed(repository, "")
         api = HfApi(endpoint=origin)
         operations = [CommitOperationAdd(path.name, str(path)) for path in files]
-        with told(api, repository):
+        with told(api, repository, command="push"):
             api.create_repo(repository, private=private, exist_ok=True)
             done = api.create_commit(repository, operations, commit_message=f"{read_card(folder).name}, by affekt push")
     return Pushed(repository, done.oid)

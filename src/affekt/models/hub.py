@@ -152,7 +152,7 @@ def _of_mirror(place: Path, repository: str) -> Path:
 
 
 @contextmanager
-def told(api: "HfApi", repository: str, revision: str | None = None) -> Iterator[None]:
+def told(api: "HfApi", repository: str, revision: str | None = None, command: str = "predict") -> Iterator[None]:
     """Turn what the hub's library raises into one sentence."""
     from huggingface_hub import errors
 
@@ -174,18 +174,18 @@ def told(api: "HfApi", repository: str, revision: str | None = None) -> Iterator
             "rights, or type: hf auth login"
         ) from error
     except OSError as error:
-        raise _no_network(api, repository) from error
+        raise _no_network(api, repository, command) from error
     except Exception as error:
         # Errors of the library beneath, which changes between versions, are no OSErrors.
         if type(error).__module__.partition(".")[0] not in ("httpx", "httpx2", "httpcore", "requests", "urllib3"):
             raise
-        raise _no_network(api, repository) from ConnectionError(str(error))
+        raise _no_network(api, repository, command) from ConnectionError(str(error))
 
 
-def _no_network(api: "HfApi", repository: str) -> ModelError:
+def _no_network(api: "HfApi", repository: str, command: str) -> ModelError:
     return ModelError(
         f"expected {api.endpoint} to answer for {repository}, got no network; connect, or name another origin, or a "
-        "folder with the model, as in: affekt --mirror /models predict ..."
+        f"folder with {'models' if command == 'push' else 'the model'}, as in: affekt --mirror /models {command} ..."
     )
 
 

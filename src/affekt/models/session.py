@@ -4,13 +4,14 @@ import re
 import sys
 import threading
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 
-from affekt.errors import AffektError, ModelError
-from affekt.faces.preprocessing import normalise
+from affekt.errors import AffektError, ConfigError, ModelError, says_what_to_type
+from affekt.faces.preprocessing import Preprocessing, normalise
 from affekt.labels import LABELS
 from affekt.models.card import ONNX_FILE, SHIPPED, Card, read_card
 from affekt.models.fastest import FATAL, WARNING, fastest_runtime
@@ -84,12 +85,28 @@ def _try_within_memory(network: Path, face: np.ndarray) -> None:
             resource.setrlimit(resource.RLIMIT_DATA, usual)
 
 
+def _refuse_other_crops(crops: object, wanted: Preprocessing) -> None:
+    """Refuse what are no crops for a network, before its runtime blames the card for them."""
+    shape = (wanted.input_size, wanted.input_size, wanted.channels)
+    got = crops.shape if isinstance(crops, np.ndarray) else type(crops).__name__
+    if isinstance(crops, np.ndarray) and crops.ndim == 4 and got[1:] == shape:
+        return
+    advice = "crops[None]" if got == shape else "crop_face(picture, session.card.preprocessing)[None]"
+    if isinstance(crops, list | tuple) and {getattr(crop, "shape", None) for crop in crops} == {shape}:
+        advice = "numpy.array(crops)"
+    sides = ", ".join(map(str, shape))
+    raise ConfigError(
+        f"expected crops as an array of the shape (faces, {sides}), got {got}; type: session.predict({advice})"
+    )
+
+
+@partial(says_what_to_type, named="affekt.models.session.Session")
 class Session:
     """A model folder opened for prediction, safe to share between threads."""
 
     def __init__(
         self,
-        folder: Path,
+        folder: str | Path,
         *,
         runtime: RuntimeChoice = "auto",
         threads: int | None = None,
@@ -98,8 +115,10 @@ class Session:
     ) -> None:
         """Open `model.onnx` beside its card; `threads` are the cores per batch, None takes all of this process.
 
+        Raises ModelError where they do not fit each other, and ConfigError where an option is none of those below.
         With `features` the network tells the feature vectors, too; `prior` is as `affekt.AnalyzerOptions` has it.
         """
+        folder = Path(folder)
         self.card: Card = read_card(folder)
         self._factors = None if prior is None else prior_factors(prior, self.card)
         path = folder / ONNX_FILE
@@ -125,7 +144,11 @@ class Session:
             )
 
     def predict(self, crops: np.ndarray, *, batch_size: int = BATCH_SIZE) -> Affect:
-        """Classify crops, (faces, input_size, input_size, channels) uint8, at most `batch_size` faces per pass."""
+        """Classify crops, (faces, input_size, input_size, channels) uint8, at most `batch_size` faces per pass.
+
+        Raises ConfigError where the crops have another shape or type.
+        """
+        _refuse_other_crops(crops, self.card.preprocessing)
         # OpenVINO 2026.4 answers a pass without faces as if there was one, and the next pass wrongly.
         found = {name: np.zeros((0, width), np.float32) for name, width in self._widths.items()}
         if len(crops):

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import fields
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_type_hints
 
 import polars as pl
 from fastapi import APIRouter, Query, Request
@@ -203,15 +203,18 @@ class Options(BaseModel):
     faces: FaceFinder = Field(
         "auto", description="What finds the faces; `whole` says that each picture is a face already."
     )
-    min_confidence: float = Field(
-        0.0, ge=0, le=1, description="Leave `emotion` empty where the best expression is less probable."
-    )
+    min_confidence: Annotated[
+        float, Field(ge=0, le=1, description="Leave `emotion` empty where the best expression is less probable.")
+    ] = 0.0
     largest: bool = Field(False, description="Keep the largest face; with `most_faces`, that many of the largest.")
     most_faces: int = Field(0, ge=0, description="Keep this many faces of each picture, the surest; 0 keeps all.")
-    min_face: float = Field(
-        0.0, ge=0, allow_inf_nan=False, description="Leave out faces whose box has fewer pixels on its longer side."
-    )
-    min_face_score: float = Field(0.0, ge=0, le=1, description="Leave out faces of which the detector is less sure.")
+    min_face: Annotated[
+        float,
+        Field(ge=0, allow_inf_nan=False, description="Leave out faces whose box has fewer pixels on its longer side."),
+    ] = 0.0
+    min_face_score: Annotated[
+        float, Field(ge=0, le=1, description="Leave out faces of which the detector is less sure.")
+    ] = 0.0
 
     @property
     def choice(self) -> FaceChoice:
@@ -219,9 +222,17 @@ class Options(BaseModel):
         return FaceChoice(**self.model_dump(include={each.name for each in fields(FaceChoice)}))
 
 
+def options_of(settings: Settings) -> type[Options]:
+    """Return the options of the query, with the defaults that the operator chose."""
+    names, kinds = ("min_confidence", "min_face", "min_face_score"), get_type_hints(Options, include_extras=True)
+    chosen: dict[str, Any] = {name: (kinds[name], getattr(settings, name)) for name in names}
+    return create_model("Options", __base__=Options, **chosen)
+
+
 def analyze_route(settings: Settings, pipeline: Pipeline, load: Load, card: Card) -> APIRouter:
     """Return the route that analyzes, with the card of the model in use."""
     router = APIRouter()
+    asked = Annotated[options_of(settings), Query()]
     model = {"model": card.name, "valence_arousal_origin": card.valence_arousal_origin}
 
     @router.post(
@@ -231,7 +242,7 @@ def analyze_route(settings: Settings, pipeline: Pipeline, load: Load, card: Card
         openapi_extra={"requestBody": _body(settings)},
         summary="Find the faces of pictures and read their expressions, valence and arousal.",
     )
-    async def analyze(request: Request, options: Annotated[Options, Query()]) -> JSONResponse:
+    async def analyze(request: Request, options: asked) -> JSONResponse:  # pyright: ignore[reportInvalidTypeForm]
         """Return one row per face, or a row saying why a picture has none.
 
         Where none of the pictures can be read, that is a problem of status 422, with the rows.

@@ -28,7 +28,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from affekt import __version__
 from affekt.analysis.analyzer import Analyzer
-from affekt.analysis.options import AnalyzerOptions
 from affekt.analysis.rows import table_schema
 from affekt.errors import AffektError
 from affekt.faces.detector_file import yunet_path
@@ -51,10 +50,18 @@ DESCRIPTION = (
     "person, and not for people at work or in education."
 )
 PAGE = Path(__file__).parent / "page"
-WITHOUT_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>affekt</title>
+SMALL_WAY = ("make page", "pip install '.[serve]'", "affekt serve")
+FOR_PAGE = (
+    f"in a checkout of affekt with npm, stop it and type: {' && '.join(SMALL_WAY)} (0.6 GB), or: make serve, which "
+    "brings the tests, too (8 GB)"
+)
+"""How to get the live page."""
+WITHOUT_PAGE = f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>affekt</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><link rel="stylesheet" href="manual.css">
 <h1>affekt is running</h1>
-<p>This installation has no live page. In a checkout of affekt, stop it and type <code>make serve</code>.</p>
+<p>This installation has no live page. For it, stop the service and type in a checkout of affekt, where npm is:</p>
+<ul><li><code>{" && ".join(SMALL_WAY)}</code> (0.6 GB)
+<li>or <code>make serve</code>, which brings the tests, too (8 GB)</ul>
 <p>Pictures can be sent all the same:
 <code>curl --data-binary @portrait.jpg -H 'Content-Type: image/jpeg' ADDRESS/v1/analyze</code></p>
 <p><a href="docs">What else can be asked</a></p>
@@ -93,7 +100,7 @@ HEADERS = {
 def make_app(settings: Settings, *, page: Path = PAGE) -> ASGIApp:
     """Return the service, with its model opened."""
     folder = predicting_folder(settings.model)
-    analyzer = Analyzer(folder, AnalyzerOptions(longest_side=settings.longest_side))
+    analyzer = Analyzer(folder, settings.analyzer_options())
     card = analyzer.session.card
     load = Load(max_requests=settings.queue, max_bytes=round(settings.waiting_mb * 1e6))
     pipeline = Pipeline(analyzer, settings, load)
@@ -225,7 +232,7 @@ class _PageFiles(_Files):
                 return HTMLResponse(WITHOUT_PAGE, HTTPStatus.NOT_FOUND)
             raise HTTPException(
                 HTTPStatus.NOT_FOUND,
-                "expected the live page, got an installation without it; type: make serve, or use POST /v1/analyze",
+                f"expected the live page, got an installation without it; use POST /v1/analyze, or {FOR_PAGE}",
             )
         return await super().get_response(path, scope)
 

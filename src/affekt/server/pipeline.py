@@ -66,9 +66,10 @@ class Pipeline:
         self._detectors = {faces: opened_once(partial(analyzer.detector, faces)) for faces in get_args(FaceFinder)}
         max_pixels = round(settings.megapixels * 1e6)
         self._decoders: queue.SimpleQueue[Decoder] = queue.SimpleQueue()
-        for _ in range(core_count()):
+        threads = settings.threads or core_count()
+        for _ in range(threads):
             self._decoders.put(Decoder(max_pixels=max_pixels))
-        self._finders = ThreadPoolExecutor(core_count(), thread_name_prefix="find-faces")
+        self._finders = ThreadPoolExecutor(threads, thread_name_prefix="find-faces")
         self._ready: queue.Queue[tuple[Job, DetectedFaces] | None] = queue.Queue(READY_PICTURES)
         self._network = threading.Thread(target=self._classify_until_closed, name="network", daemon=True)
         self._network.start()

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from affekt.errors import ConfigError
-from affekt.server.app import PAGE, make_app
+from affekt.server.app import FOR_PAGE, PAGE, make_app
 from affekt.server.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def serve(settings: Settings, *, report: Callable[[str], None] = logger.info) ->
         name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(str(bound), settings.host)
         host = f"[{name}]" if ":" in name else name
         is_built = (PAGE / "vendor").is_dir()
-        without = "" if is_built else " without the live page; for it, in a checkout of affekt, type: make serve"
+        without = "" if is_built else f" without the live page; for it, {FOR_PAGE}"
         report(f"affekt serves http://{host}:{listener.getsockname()[1]}/{without}")
         if not bound.is_loopback and settings.api_key is None:
             whom = "every machine that can reach this one may use it, without a key"

@@ -1,9 +1,10 @@
 """What `affekt serve` can be told: where it listens, what it predicts with, and how much it takes on."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
+from affekt.analysis.options import AnalyzerOptions, RuntimeChoice
 from affekt.errors import ConfigError
 
 SHORTEST_KEY = 16
@@ -15,7 +16,8 @@ class Settings:
     """Serve a model over HTTP, and the live page that runs it in the browser.
 
     What is beyond a limit is refused with its status and one sentence; beyond the queue that is a 503 with Retry-After.
-    No picture is stored or logged, and no address that a client names is fetched.
+    No picture is stored or logged, and no address that a client names is fetched. A request may ask for another
+    `min_confidence`, `min_face` and `min_face_score` than these.
     """
 
     host: str = "127.0.0.1"
@@ -33,7 +35,20 @@ class Settings:
     """Key that clients must send as `Authorization: Bearer KEY`; better set as AFFEKT_API_KEY, which no process list
     shows."""
     longest_side: int = 640
-    """Larger pictures are shrunk to this many pixels before faces are looked for; raise it for small faces."""
+    """Larger pictures are shrunk to this many pixels for the search; raise it for small faces."""
+    min_confidence: float = 0.0
+    """Leave `emotion` empty where the best expression is less probable; the probabilities stay."""
+    min_face: float = 0.0
+    """Leave out faces whose box has fewer pixels on its longer side."""
+    min_face_score: float = 0.0
+    """Leave out faces of which the detector is less sure, 0-1."""
+    prior: str | None = None
+    """How often you expect each expression among your pictures: `uniform`, or shares as in
+    happiness=0.3,neutral=0.3; the others share the rest. Without it, the prior of the model's card."""
+    threads: int = 0
+    """Pictures that are worked on at once; 0 takes the cores that this process may use."""
+    runtime: RuntimeChoice = "auto"
+    """What executes the model; auto takes the fastest that is installed, measured once for each model."""
     body_mb: float = 20.0
     """Largest request, in millions of bytes."""
     megapixels: float = 25.0
@@ -59,6 +74,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse limits that nothing can pass, and keys that can be guessed."""
+        self.analyzer_options()
         if not 0 <= self.port <= 65_535:
             raise ConfigError(f"expected a port from 0 to 65535, got {self.port}; type: --port 8000")
         for name in ("pictures", "faces", "queue", "connections"):
@@ -85,3 +101,8 @@ class Settings:
                 f"expected an API key of at least {SHORTEST_KEY} ASCII characters without spaces, got "
                 f"{len(key)} characters; make one with: openssl rand -hex 24"
             )
+
+    def analyzer_options(self) -> AnalyzerOptions:
+        """Return the options of the analyzer that are of this name here; raises ConfigError for those out of range."""
+        shared = {each.name for each in fields(AnalyzerOptions)} & {each.name for each in fields(self)}
+        return AnalyzerOptions(**{name: getattr(self, name) for name in shared})
