@@ -1,6 +1,7 @@
 """Annotated copies: each in a place of its own."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -45,10 +46,11 @@ def test_timelines_of_videos_of_one_name_are_headed_by_their_folders(tmp_path):
     assert "<h1>two/v.mp4</h1>" in (tmp_path / "overview" / "films" / "two" / "v.mp4.html").read_text()
 
 
-@pytest.mark.parametrize("hides", [False, True])
-def test_the_page_of_a_video_has_faces_unless_faces_are_hidden(tmp_path, write_video, hides):
+@pytest.mark.parametrize("less", [{}, {"hide_faces": "hidden"}, {"timeline_faces": False}])
+def test_the_page_of_a_video_has_faces_unless_they_are_hidden_or_not_wanted(tmp_path, write_video, less, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     name = str(write_video([GREY] * 50))
-    outputs = OutputOptions(timeline=tmp_path / "overview", hide_faces=tmp_path / "hidden" if hides else None)
+    outputs = OutputOptions(timeline="overview", **less)
     copies = AnnotatedCopies((name,), outputs)
     box = {"x": 20.0, "y": 20.0, "width": 50.0, "height": 50.0}
     rows = [
@@ -57,8 +59,8 @@ def test_the_page_of_a_video_has_faces_unless_faces_are_hidden(tmp_path, write_v
     copies.draw_video(
         name, pl.DataFrame(rows, schema=SCHEMA), digest="", origin=None, stop_after_s=9.0, moved=lambda _: None
     )
-    [page] = (tmp_path / "overview").rglob("*.html")
-    assert ("<image" in page.read_text()) != hides
+    [page] = Path("overview").rglob("*.html")
+    assert ("<image" in page.read_text()) == (not less)
 
 
 def test_a_strip_longer_than_any_jpeg_is_drawn_smaller(tmp_path):

@@ -92,7 +92,7 @@ def test_people_in_two_splits_of_a_folder_are_divided_as_advised_and_then_all_go
         shutil.copytree(faces, Path("own", split))
     line = f"affekt train affekt-head --data own --subject-pattern '{{subject}}_*' --out runs/mine{folds}"
     said = refused(capsys, line)
-    assert "got 'drawn-0-0000' and 11 more people in train and in test of runs/mine/manifest.parquet" in said
+    assert "got 'drawn-0-0000' and 11 more in train and in test of runs/mine/manifest.parquet" in said
     assert not list(Path("runs/mine").glob("fold-*"))
     typed(capsys, said.partition("anew with: ")[2])
     again = f"affekt train affekt-head --data runs/mine/manifest-split.parquet --out runs/mine{folds}"

@@ -47,6 +47,13 @@ def test_markers_baselines_reliable_rows_and_missing_intervals_are_counted(study
     assert "frames in a recording or interval were cut into blocks of 5 s, and as many blocks were drawn" in text
 
 
+def test_reliable_rows_are_those_within_the_markers(study):
+    markers = pl.DataFrame({"input": ["a.mp4"] * 2, "start": [0, 5], "end": [10, 35], "name": ["rest", "film"]})
+    summary = affekt.summarize(study, markers=markers)
+    assert summary.people["rows"].to_list() == [100, 300]
+    assert "Of 350 rows with a face, 300 (86 %) were reliable." in summary.methods
+
+
 def test_a_row_without_a_frame_that_counts_has_no_means(study):
     nobody = study.with_columns(pl.col("reliable") & (pl.col("input") == "a.mp4"))
     text = affekt.summarize(nobody).methods

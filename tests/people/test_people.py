@@ -83,6 +83,13 @@ def test_further_columns_of_a_csv_of_tracks_are_groups_of_people(table, tmp_path
     assert re.search(r"<td[^>]*>therapist</td>", page)
 
 
+def test_a_group_of_people_may_be_called_name(table, tmp_path):
+    path = tmp_path / "tracks.csv"
+    path.write_text("input,track,person,name\na.mp4,0,P01,Ada\na.mp4,1,P02,Ben\n")
+    people = affekt.summarize(table.filter(input="a.mp4"), join=path).people
+    assert people.select("person", "name").rows() == [("P01", "Ada"), ("P02", "Ben")]
+
+
 @pytest.mark.parametrize(
     ("columns", "rows", "said"),
     [
@@ -260,6 +267,13 @@ def test_a_resting_face_is_subtracted_in_log_odds(table, baseline):
         valence = own["valence"].to_numpy()
         wanted = np.average(valence[inside] - np.median(valence[resting]), weights=weights[inside])
         assert row["valence_over_baseline"] == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("typed", ["1:30 min", "1:30s", "0:01:30h"])
+def test_a_time_with_colons_has_no_unit(table, typed):
+    markers = pl.DataFrame({"start": [0], "end": [typed], "name": ["film"]}, strict=False)
+    with pytest.raises(affekt.ConfigError, match=f"expected seconds as end .*, got '{typed}'"):
+        affekt.summarize(table, markers=markers)
 
 
 def test_a_named_person_rests_in_another_video(tmp_path):

@@ -26,6 +26,8 @@ def test_markers_beyond_their_recordings_are_told(told):
     assert line.endswith(said)
     [line] = told(rows, markers=markers((-5, 0), (0, 5)))
     assert "in 2 of 4 intervals; the first is 'm0' of a.mp4, from -5 to 0 s" in line
+    [line] = told(rows, markers=markers((-5, 20), (0, 5)))
+    assert "in 2 of 4 intervals; the first is 'm0' of a.mp4, from -5 to 20 s" in line
 
 
 def test_recordings_that_markers_leave_out_are_told_and_in_no_table(table, tmp_path, told):
@@ -54,9 +56,10 @@ def test_a_resting_face_of_nobody_or_of_a_moment_is_told(told):
     left, *of_baseline = told(rows, markers=markers, baseline="rest")
     assert left == "the frame of markers has no row for 1 recording, left out here; the first is b.mp4"
     assert of_baseline == [
-        "there is no baseline for 1 of 3 people, without a frame that counts in rest; the first is person 2 of a.mp4",
-        "the baseline of 1 of 3 people comes from less than 5 s in rest; the first is person 1 of a.mp4, with 3 "
-        "frames, 0.3 s",
+        "1 of 3 people, counted per recording, had no frame that counts in rest, and so no baseline; the first is "
+        "person 2 of a.mp4",
+        "1 of 3 people, counted per recording, had a baseline of less than 5 s in rest; the first is person 1 of "
+        "a.mp4, with 3 frames, 0.3 s",
     ]
     baseline = affekt.summarize(rows, markers=markers, baseline="rest").baseline
     assert baseline["baseline_s"].to_list() == pytest.approx([10, 0.3])

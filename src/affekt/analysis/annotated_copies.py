@@ -40,6 +40,7 @@ class AnnotatedCopies:
         """
         self._names = names
         self._how: HidingMethod = outputs.hide_how
+        self._shows_faces = outputs.timeline_faces and outputs.hide_faces is None
         self.summary = None if outputs.summary is None else Path(outputs.summary)
         wanted = (outputs.draw, outputs.hide_faces, outputs.crops, outputs.timeline)
         self.marked, self.hidden, self.crops, self.timelines = (
@@ -190,8 +191,7 @@ class AnnotatedCopies:
 
         if self.timelines is not None:
             title, places = self._titles[without_secrets(name)], self._pages(self.timelines, name)
-            # Who hides faces does not want them on a page.
-            video = None if self.hidden is not None or is_camera(name) else name
+            video = name if self._shows_faces and not is_camera(name) else None
             written = write_timelines(title, rows, places, origin=origin, video=video)
             why = "not one frame of it was read" if rows.is_empty() else f"nobody is followed for {SHORTEST_S:g} s"
             logger.info(f"wrote {' and '.join(map(str, written))}" if written else f"no timeline of {name}: {why}")

@@ -24,6 +24,8 @@ def seconds_of(typed: str) -> float:
     Raises ValueError.
     """
     unit = next(unit for unit in UNITS_S if typed.endswith(unit))
+    if unit and ":" in typed:
+        raise ValueError(f"expected a time with colons or with a unit, got both in {typed}")
     parts = [float(part) for part in typed.removesuffix(unit).split(":")]  # 1:30 is a minute and a half
     if min(parts) < 0:
         raise ValueError(f"expected a time of at least 0, got {typed}")
@@ -131,8 +133,8 @@ class OutputOptions:
 
     Args:
         draw: A folder for annotated copies: boxes, expressions, and valence and arousal on a small circle.
-        timeline: A folder for a picture and a page of each video: each person's scores over time; needs `out`. The page
-            shows a face of each person, unless hide_faces is asked for, too.
+        timeline: A folder for a picture and a page of each video: each person's scores over time; needs `out`.
+        timeline_faces: Show a face of each person on the page of a timeline; never where faces are hidden.
         hide_faces: A folder for copies in which no face can be seen that was found, or followed between frames.
         hide_how: What covers a face there: one colour, some large squares, or such squares blurred.
         crops: A folder for each face's crop, level as the network gets it, but as large as in the picture.
@@ -151,6 +153,7 @@ class OutputOptions:
 
     draw: str | Path | None = None
     timeline: str | Path | None = None
+    timeline_faces: bool = True
     hide_faces: str | Path | None = None
     hide_how: HidingMethod = "box"
     crops: str | Path | None = None
@@ -192,6 +195,7 @@ class Outputs(TypedDict, total=False):
 
     draw: str | Path
     timeline: str | Path
+    timeline_faces: bool
     hide_faces: str | Path
     hide_how: HidingMethod
     crops: str | Path

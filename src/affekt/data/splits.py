@@ -214,7 +214,7 @@ def require_people_apart(manifest: pl.DataFrame, path: Path, subject_pattern: st
         people, split = shared.select("source", "subject").n_unique(), shared["split"][0]
         command = division(path)
         command += "" if subject_pattern is None else f" --subject-pattern {shlex.quote(subject_pattern)}"
-        more = f" and {people - 1:,} more people" if people > 1 else ""
+        more = f" and {people - 1:,} more" if people > 1 else ""
         raise DataError(
             f"expected each person in one split, got {shared['subject'][0]!r}{more} in train and in {split} of {path}; "
             f"divide it anew with: {command}"

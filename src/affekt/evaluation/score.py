@@ -250,11 +250,12 @@ def _on_macro_f1(matched: Matched, truth: np.ndarray, chosen: np.ndarray) -> Ite
     f1, rows = metrics.f1(matrix), matrix.sum(axis=1)
     rare = np.flatnonzero((rows < LEAST_OF_EXPRESSION) & (f1 < mean_over_classes(f1)))
     if len(rare):
-        listed = ", ".join(f"{matched.labels[index]} ({rows[index]:.0f} rows, F1 {f1[index]:.3f})" for index in rare)
-        names = shlex.join(matched.labels[index] for index in rare)
-        counted = np.count_nonzero(~np.isnan(f1))
+        of_all = f"of {rows.sum():.0f} rows"
+        listed = ", ".join(f"{matched.labels[each]} ({rows[each]:.0f} {of_all}, F1 {f1[each]:.3f})" for each in rare)
+        names = shlex.join([*matched.without, *(matched.labels[index] for index in rare)])
+        classes = np.count_nonzero(~np.isnan(f1))
         yield (
-            f"Macro F1 is over {counted} classes, and lowered by {listed}; to leave out what is so rare, type: "
+            f"Macro F1 is over {classes} classes, and lowered by {listed}; to leave out what is so rare, type: "
             f"--without {names}"
         )
 

@@ -75,18 +75,19 @@ def told_of_baseline(people: pl.DataFrame, resting: pl.DataFrame, baseline: str)
     faces = (
         people.select("input", "person").unique(maintain_order=True).join(resting, on=("input", "person"), how="left")
     )
-    of_all, told = f"of {counted(len(faces), 'person', 'people')}", list[str]()
+    of_all = f"of {counted(len(faces), 'person', 'people')}, counted per recording,"
+    told = list[str]()
     where = "" if baseline == CENTRE else f" in {baseline}"
     if len(none := faces.filter(pl.col("baseline_rows").is_null())):
         name, person = none.row(0)[:2]
         told.append(
-            f"there is no baseline for {len(none):,} {of_all}, without a frame that counts{where}; the first is person "
+            f"{len(none):,} {of_all} had no frame that counts{where}, and so no baseline; the first is person "
             f"{person} of {name}"
         )
     if len(few := faces.filter(pl.col("baseline_s") < LEAST_S - 1e-6)):
         first = few.row(0, named=True)
         told.append(
-            f"the baseline of {len(few):,} {of_all} comes from less than {LEAST_S:g} s{where}; the first is person "
+            f"{len(few):,} {of_all} had a baseline of less than {LEAST_S:g} s{where}; the first is person "
             f"{first['person']} of {first['input']}, with {counted(first['baseline_rows'], 'frame')}, "
             f"{first['baseline_s']:.3g} s"
         )

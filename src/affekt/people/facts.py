@@ -32,12 +32,20 @@ def facts(
         *_markers(study.intervals.join(study.table, on="input", how="semi", maintain_order="left")),
     ]
     if "reliable" in rows.columns:
-        good = int(rows["used"].sum())
-        share = f"{100 * good / len(rows):.0f} %"
-        sentences.append(f"Of {counted(len(rows), 'row')} with a face, {good:,} ({share}) were reliable.")
+        within = _within(rows, study.intervals)
+        good = int(within["used"].sum())
+        share = f"{100 * good / len(within):.0f} %"
+        sentences.append(f"Of {counted(len(within), 'row')} with a face, {good:,} ({share}) were reliable.")
     if resting is not None:
         sentences.append(_resting(rows, resting, options))
     return " ".join([*sentences, *_missing(study.table, labels_of_columns(rows.columns))])
+
+
+def _within(rows: pl.DataFrame, intervals: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows that begin in an interval, each once: those that the table of people counts."""
+    moments = rows.select(*PERSON, "time_s", "used").join(intervals.select("input", "start_s", "end_s"), on="input")
+    inside = pl.col("time_s").is_between("start_s", "end_s", closed="left")
+    return moments.filter(inside).unique([*PERSON, "time_s"])
 
 
 def _joining(rows: pl.DataFrame, options: SummaryOptions, *, is_joined: bool) -> list[str]:

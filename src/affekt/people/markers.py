@@ -93,7 +93,7 @@ def told_of_markers(
         if len(inputs := without.filter(name)["input"]):
             told.append(f"{path} gives no {name} to {counted(len(inputs), 'recording')}; the first is {inputs[0]}")
     placed = intervals.join(lengths, on="input", maintain_order="left")
-    is_outside = (pl.col("end_s") <= 0) | (pl.col("start_s") >= pl.col("length_s"))
+    is_outside = (pl.col("start_s") < 0) | (pl.col("start_s") >= pl.col("length_s"))
     beyond = placed.filter(is_outside | (pl.col("end_s") > pl.col("length_s") + LENIENT_S))
     if len(beyond):
         first = beyond.row(0, named=True)

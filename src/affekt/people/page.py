@@ -128,7 +128,7 @@ def _people(study: People, labels: tuple[str, ...], *, with_faces: bool) -> dict
         )
     has_markers = bool((study.intervals["marker"] != "all").any())
     return {
-        "number": number_of_people(study.rows),
+        "number": number_of_people(of(study.rows, study.table)),
         "called": called(everybody["input"].unique().to_list()),
         "inputs": everybody["input"].n_unique(),
         "cards": cards,

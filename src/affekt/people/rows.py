@@ -37,6 +37,8 @@ Joining = str | Path | pl.DataFrame | None
 """Tracks that are one person: pairs, a csv's path, or its columns input, track and person."""
 PERSON = ("input", "person")
 """What tells one person of one video from another."""
+NAME = "name\0"
+"""The column of a name that somebody gave; the user's own columns have other names."""
 OF_IDENTIFIED = ("faces", "similarity")
 """Columns of `identified.csv` that are of a track, and so no groups of a person."""
 BOX = ("x", "y", "width", "height")
@@ -211,9 +213,9 @@ def _joined(rows: pl.DataFrame, join: Joining) -> pl.DataFrame:
     if rows.is_empty():
         raise ConfigError("expected a table of videos to join tracks of, got one of pictures alone; leave out join")
     if isinstance(join, pl.DataFrame):
-        named = join.select("input", "track", pl.col("person").alias("name"))
+        named = join.select("input", "track", pl.col("person").alias(NAME))
     elif _is_csv(join):
-        named = _named(Path(join), rows).select("input", "track", "name")
+        named = _named(Path(join), rows).select("input", "track", NAME)
     else:
         named, inputs = _pairs(str(join)), rows["input"].unique()
         if len(inputs) > 1:
@@ -221,15 +223,15 @@ def _joined(rows: pl.DataFrame, join: Joining) -> pl.DataFrame:
                 f"expected a csv as join for a table of {len(inputs):,} videos, as each has tracks of its own, got "
                 f"{join!r}; write one with the columns input, track, person, and type: --join tracks.csv"
             )
-        named = named.select(pl.lit(inputs[0]).alias("input"), "track", "name")
+        named = named.select(pl.lit(inputs[0]).alias("input"), "track", NAME)
     if strangers := named.join(rows, on=["input", "track"], how="anti").rows():
         name, track, _ = strangers[0]
         raise ConfigError(
             f"expected join to name tracks of the table, got track {track} of {name}; look at its column track"
         )
-    has_names = pl.col("name").is_not_null() & (isinstance(join, pl.DataFrame) or _is_csv(join))
+    has_names = pl.col(NAME).is_not_null() & (isinstance(join, pl.DataFrame) or _is_csv(join))
     rows = rows.join(named, on=["input", "track"], how="left")
-    return rows.with_columns(pl.coalesce("name", "person").alias("person"), has_names.alias("is_named")).drop("name")
+    return rows.with_columns(pl.coalesce(NAME, "person").alias("person"), has_names.alias("is_named")).drop(NAME)
 
 
 def _pairs(join: str) -> pl.DataFrame:
@@ -243,7 +245,7 @@ def _pairs(join: str) -> pl.DataFrame:
         raise ConfigError(
             f'expected join as pairs of tracks, each track once, or a csv, got {join!r}; type: --join "1=3,2=4"'
         ) from None
-    return pl.DataFrame({"track": tracks, "name": [str(group[0]) for group in groups for _ in group]})
+    return pl.DataFrame({"track": tracks, NAME: [str(group[0]) for group in groups for _ in group]})
 
 
 def _is_csv(join: str | Path) -> bool:
@@ -257,7 +259,7 @@ def groups_of_people(join: str | Path | None, rows: pl.DataFrame, others: list[s
     """
     if join is None or not _is_csv(join):
         return rows.select(PERSON).clear()
-    named = _named(Path(join), rows).rename({"name": "person"})
+    named = _named(Path(join), rows).rename({NAME: "person"})
     groups = named.columns[3:]
     refuse_taken(groups, others, labels_of_columns(rows.columns), join)
     told = named.group_by(PERSON, maintain_order=True).agg(pl.col(groups).drop_nulls().unique(maintain_order=True))
@@ -272,7 +274,7 @@ def groups_of_people(join: str | Path | None, rows: pl.DataFrame, others: list[s
 
 
 def _named(path: Path, rows: pl.DataFrame) -> pl.DataFrame:
-    """Read a csv of tracks: input, track, name, and columns of one's own."""
+    """Read a csv of tracks: input, track, NAME, and columns of one's own."""
     table = read_text_table(path, "a csv of tracks", "columns are input, track, person", ("input", "track", "person"))
     for name in ("input", "track", "person"):
         if len(empty := table[name].is_null().arg_true()):
@@ -283,7 +285,7 @@ def _named(path: Path, rows: pl.DataFrame) -> pl.DataFrame:
     further = [name for name in table.columns if name not in ("input", "track", "person", *OF_IDENTIFIED)]
     groups = [name for name in further if table[name].null_count() < len(table)]  # Excel may leave empty ones
     try:
-        table = table.select("input", pl.col("track").cast(pl.Int64), pl.col("person").alias("name"), *groups)
+        table = table.select("input", pl.col("track").cast(pl.Int64), pl.col("person").alias(NAME), *groups)
     except pl.exceptions.PolarsError as error:
         raise ConfigError(f"expected whole numbers as track in {path}, got {error}; mend the column") from error
     if len(twice := table.filter(table.select("input", "track").is_duplicated())):

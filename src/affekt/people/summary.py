@@ -112,7 +112,7 @@ def make_summary(
         told.append(f"{counted(without, 'input')} without a face left out")
     told += [f"{counted(left_out, 'person', 'people')} left out by hand"] * bool(left_out)
     if join is None and found_people is None:
-        told += _told_of_cuts(rows)
+        told += _told_of_cuts(rows if people is None else people.rows)
     for line in told:
         logger.info("%s", line)
     found = {name: tables.get(name, pl.DataFrame()) for name in ("people", "episodes", "bins", "codebook")}
@@ -139,7 +139,7 @@ def _of_people(
     options: SummaryOptions,
 ) -> tuple[People, dict[str, pl.DataFrame], list[str]]:
     """Return what the page shows, the tables, and what is to be told; `everybody` has rows of who is left out, too."""
-    intervals, groups = read_markers(markers, rows)
+    intervals, groups = read_markers(markers, everybody)
     of_people = groups_of_people(join, everybody, groups)
     told = [] if markers is None else told_of_markers(markers, intervals, groups, lengths_of(frame, rows))
     rows, resting = rows.join(intervals, on="input", how="semi", maintain_order="left"), None
@@ -167,7 +167,7 @@ def _of_people(
         **({} if resting is None else {"baseline": resting}),
     }
     is_whole = markers is None or "page" not in options.formats
-    whole = people if is_whole else people_table(shares, found, read_markers(None, rows)[0], options)
+    whole = people if is_whole else people_table(shares, found, read_markers(None, everybody)[0], options)
     intervals = intervals.with_columns(pl.lit(None, pl.String).alias(name) for name in own)  # the page asks for names
     drawn = {"rows": rows, "used": used, "intervals": intervals, "episodes": found, "table": people, "whole": whole}
     shown = People(**drawn, baseline=options.baseline)

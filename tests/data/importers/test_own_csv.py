@@ -97,7 +97,7 @@ def test_group_attributes_are_kept(tmp_path):
 
 def test_values_out_of_range_are_an_error_that_names_the_row(tmp_path):
     path = table(tmp_path, "path,valence,arousal\na.png,0,0\nb.png,7,0\nc.png,-8,0\n")
-    with pytest.raises(DataError, match=r"valence in \[-1, 1\], got 7 in row 2 .*\(2 such rows\).*--scale 10"):
+    with pytest.raises(DataError, match=r"valence in \[-1, 1\], got 7 in row 2 .*\(2 in all\).*--scale 10"):
         Csv(root=path).list_rows()
     assert Csv(root=path, scale=10).list_rows().rows["valence"].to_list() == pytest.approx([0, 0.7, -0.8])
 
@@ -228,3 +228,10 @@ def test_a_table_of_results_needs_no_box_and_leaves_frames_out(tmp_path):
     listing = Csv(root=table(tmp_path, with_video)).list_rows()
     assert listing.rows["source_id"].to_list() == ["a.png"]
     assert listing.dropped == {"no face, or unreadable": 1, "of a video": 1}
+
+
+def test_ends_of_a_scale_that_no_binary_number_hits_are_ends(tmp_path):
+    path = table(tmp_path, "path,valence,arousal\na.png,0.1,1\nb.png,1,0.1\n")
+    rows = Csv(root=path, scale="0.1-1").list_rows().rows
+    assert rows["valence"].to_list() == [-1, 1]
+    assert rows["arousal"].to_list() == [1, -1]

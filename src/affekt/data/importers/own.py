@@ -273,12 +273,12 @@ class Csv:
         if self.missing is not None:
             numbers = numbers.set(numbers == self.missing, None)
         low, high = scale_ends(self.scale)
-        scaled = ((numbers - (low + high) / 2) / ((high - low) / 2)).alias(name)
-        wrong = (~scaled.is_between(-1, 1)).arg_true()
+        scaled = ((numbers - (low + high) / 2) / ((high - low) / 2)).alias(name).clip(-1, 1)  # ends that were rounded
+        wrong = (~numbers.is_between(low, high)).arg_true()
         if len(wrong):
             raise DataError(
                 f"expected {name} in [{low:g}, {high:g}], got {numbers[wrong[0]]:g} in row "
-                f"{wrong[0] + 1} of {self.root} ({len(wrong):,} such rows); set scale, as in --scale "
+                f"{wrong[0] + 1} of {self.root} ({len(wrong):,} in all); set scale, as in --scale "
                 f"{likely_scale(numbers.drop_nulls().to_numpy())}, or missing to the value that means unknown, as in "
                 "--missing -2"
             )
@@ -302,7 +302,7 @@ class Csv:
         if len(wrong):
             raise DataError(
                 f"expected face boxes with an area, got {edges.row(wrong[0])} in row {wrong[0] + 1} of {self.root} "
-                f"({len(wrong):,} such rows); mend it, leave all four empty, or set box_layout (--box-layout xywh)"
+                f"({len(wrong):,} in all); mend it, leave all four empty, or set box_layout (--box-layout xywh)"
             )
         return boxes.get_columns()
 
