@@ -168,16 +168,15 @@ def test_a_crop_is_cut_as_export_says(work, monkeypatch, alignment, channels, ti
     )
 
 
-def test_the_python_of_export_evaluation_and_other_tools_runs(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_the_python_of_export_evaluation_and_other_tools_runs(work, monkeypatch):
     for name in ("runs/a", "models/mobilenetv2"):
-        shutil.copytree(SHIPPED / "affekt-fast", tmp_path / name)
-    portrait(tmp_path / "portrait.jpg")
+        shutil.copytree(SHIPPED / "affekt-fast", work / name)
+    portrait(work / "portrait.jpg")
     cut = run_python("export.md")
     assert cut["affect"].probabilities.shape == (1, 8)
     np.testing.assert_allclose(cut["probabilities"], cut["affect"].probabilities, atol=0.02)
     manifest = drawn_manifest(identities=9, pictures_per_identity=8, size=48, seed=0)
-    write_manifest(manifest, tmp_path / "manifest.parquet")
+    write_manifest(manifest, work / "manifest.parquet")
     monkeypatch.setitem(sys.modules, "deepface", SimpleNamespace(DeepFace=SimpleNamespace(analyze=seven_percents)))
     theirs = run_python("other-tools.md")["theirs"]
     assert pl.read_parquet("theirs.parquet").equals(theirs)
