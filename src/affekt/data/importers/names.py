@@ -37,16 +37,26 @@ def canonical_label(name: str) -> str:
     label = ALIASES.get(_key(name), _key(name))
     if label in LABELS:
         return label
-    near = nearest(label, [*LABELS, *ALIASES], cutoff=NEAR)
     is_own = is_label(label) and label not in NO_EXPRESSION and any(map(str.isalpha, label))
-    if near or not is_own:
-        meant = ALIASES.get(near, near) if near else SKIP if _key(name) in NO_EXPRESSION else PLACEHOLDER
-        pair = shlex.quote(f"{_key(name) or 'NAME'}={meant}")
+    if _near(name) or not is_own:
+        pair = shlex.quote(f"{_key(name) or 'NAME'}={_likely_label(name)}")
         raise DataError(
             f"expected the name of an expression, of letters and up to {MOST_CHARACTERS} characters, got {name!r}; map "
             f"it to one, as in: --map {pair}"
         )
     return label
+
+
+def _near(name: str) -> str:
+    """Return the name of one of the eight that this one may be, misspelt; empty where there is none."""
+    return nearest(ALIASES.get(_key(name), _key(name)), [*LABELS, *ALIASES], cutoff=NEAR)
+
+
+def _likely_label(name: str) -> str:
+    """Return what an advice proposes for a name that `canonical_label` refuses."""
+    if near := _near(name):
+        return ALIASES.get(near, near)
+    return SKIP if _key(name) in NO_EXPRESSION else PLACEHOLDER
 
 
 def parse_map(pairs: Iterable[str]) -> dict[str, str]:
@@ -80,8 +90,8 @@ def name_labels(rows: pl.DataFrame, column: str, mapping: dict[str, str], where:
     for name in sorted(rows[column].drop_nulls().unique()):
         try:
             labels[name] = mapping.get(_key(name)) or canonical_label(name)
-        except DataError as error:
-            unclear[name] = str(error).rpartition("=")[2].strip("'")
+        except DataError:
+            unclear[name] = _likely_label(name)
     if unclear:
         listed = ", ".join(map(repr, list(unclear)[:20])) + (" ..." if len(unclear) > 20 else "")
         name, meant = next(iter(unclear.items()))
